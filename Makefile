@@ -1,0 +1,94 @@
+# Quitanda's commands. `make` or `make help` lists them.
+#
+# Everything runs from `.venv`, which is made from the hash-locked requirements the first
+# time a command needs it and again whenever a lock file changes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := core services/replica services/admin-portal services/client-portal clients deploy/local
+PROTOS := $(wildcard proto/quitanda/v1/*.proto)
+GENERATED := core/src/quitanda/v1
+LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
+
+# `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
+DATA ?=
+# Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
+ARGS ?=
+
+.PHONY: help setup run demo test test-unit test-scenarios check fix lint types imports proto proto-check lock clean
+
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make the virtual environment (other commands do it by themselves)
+
+$(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Quitanda needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Installing into $(VENV) (once; about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements/build.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-build-isolation \
+		--only-binary=:all: --no-binary=pysyncobj -r requirements/dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+		$(addprefix -e ./,$(MEMBERS))
+	@touch $@
+
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data)
+	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)")
+
+demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
+	@$(BIN)/python -m quitanda_local demo
+
+test: test-unit test-scenarios ## Run every test that needs no Docker
+
+test-unit: $(VENV)/.ready ## Run the unit and component tests only
+	@$(BIN)/python -m pytest core services clients deploy $(ARGS)
+
+test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
+	@$(BIN)/python -m pytest integration-tests $(ARGS)
+
+check: lint types imports proto-check ## Check style, types, import directions and generated code
+
+lint: $(VENV)/.ready
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.ready
+	@$(BIN)/mypy
+
+imports: $(VENV)/.ready
+	@$(BIN)/lint-imports
+
+fix: $(VENV)/.ready ## Mend what can be mended by a machine: format, imports, simple lint
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+proto: $(VENV)/.ready ## Generate the typed stubs from proto/ into core
+	@rm -f $(GENERATED)/*_pb2*.py $(GENERATED)/*_pb2*.pyi
+	@$(MAKE) generate OUT=core/src
+
+generate:
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
+		--python_out=$(OUT) --grpc_python_out=$(OUT) --mypy_out=quiet:$(OUT) --mypy_grpc_out=quiet:$(OUT) $(PROTOS)
+
+proto-check: $(VENV)/.ready
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $(MAKE) generate OUT="$$out" && \
+		diff -r -q -x __pycache__ -x __init__.py -x py.typed "$$out/quitanda/v1" $(GENERATED) || \
+		{ echo "The committed stubs differ from proto/: run 'make proto' and commit the result."; exit 1; }
+
+lock: $(VENV)/.ready ## Resolve the dependencies again and write the hash-locked requirements
+	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" requirements/build.in -o requirements/build.lock
+	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core \
+		requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
+
+clean: ## Remove the virtual environment and every cache
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	@find . -name __pycache__ -prune -exec rm -rf {} + ; find . -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,56 @@
+"""Every bound of the business rules, each a named constant.
+
+The bounds keep one command's work, one document and one log entry small, and keep every sum inside
+a signed 64-bit integer: MAX_ITEMS_PER_ORDER * MAX_ITEM_QUANTITY * MAX_PRICE < 2**63.
+"""
+
+from typing import Final
+
+ID_LENGTH_MAX: Final = 64
+"""Characters in a customer's, product's, order's or request's id."""
+
+ID_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~@:-]*"
+"""Alphabet of ids: safe in MQTT topics, URLs, shells and LevelDB keys; never starts like an option."""
+
+NAME_LENGTH_MAX: Final = 200
+"""Characters in a customer's or product's name."""
+
+DESCRIPTION_LENGTH_MAX: Final = 2_000
+"""Characters in a product's description."""
+
+EXTRA_FIELDS_MAX: Final = 50
+"""Unknown fields kept with one document."""
+
+EXTRA_NAME_LENGTH_MAX: Final = 64
+"""Characters in the name of an unknown field."""
+
+EXTRA_BYTES_MAX: Final = 16_384
+"""UTF-8 bytes of all unknown fields of one document, names and JSON texts together."""
+
+JSON_DEPTH_MAX: Final = 16
+"""Nesting of arrays and objects in a JSON document."""
+
+MINOR_UNITS_PER_UNIT: Final = 100
+"""Hundredths: the shop's currency has two decimals."""
+
+PRICE_MAX: Final = 1_000_000_000
+"""Price of one unit, in minor units (ten million in the currency)."""
+
+QUANTITY_MAX: Final = 1_000_000_000
+"""Units of one product on hand, as administrators may set them."""
+
+ITEM_QUANTITY_MAX: Final = 1_000_000
+"""Units of one product in one order."""
+
+ITEMS_PER_ORDER_MAX: Final = 200
+"""Different products in one order, and items in one request."""
+
+CASCADE_ORDERS_MAX: Final = 1_000
+"""Orders that one cascading deletion may cancel or change."""
+
+REMEMBERED_REQUESTS_MAX: Final = 262_144
+"""Outcomes kept for repeated requests: at four thousand writes a second, the last minute's."""
+
+PAGE_SIZE_DEFAULT: Final = 100
+PAGE_SIZE_MAX: Final = 500
+"""Documents on one page of a list."""

@@ -1,0 +1,93 @@
+"""What becomes of a command: it is done, or it is refused for a named reason. Both are values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from quitanda.domain.model import Document
+
+
+class Reason(StrEnum):
+    """Why a command is refused; the names are part of the contract (docs/ERRORS.md explains each)."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    CUSTOMER_EXISTS = "CUSTOMER_EXISTS"
+    CUSTOMER_NOT_FOUND = "CUSTOMER_NOT_FOUND"
+    CUSTOMER_HAS_ORDERS = "CUSTOMER_HAS_ORDERS"
+    PRODUCT_EXISTS = "PRODUCT_EXISTS"
+    PRODUCT_NOT_FOUND = "PRODUCT_NOT_FOUND"
+    PRODUCT_IN_USE = "PRODUCT_IN_USE"
+    ORDER_EXISTS = "ORDER_EXISTS"
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    STOCK_BOUND = "STOCK_BOUND"
+    TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
+    CASCADE_TOO_LARGE = "CASCADE_TOO_LARGE"
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    PAGE_TOKEN_EXPIRED = "PAGE_TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
+    INTERNAL = "INTERNAL"
+
+
+class Problem(StrEnum):
+    """What is wrong with the field of an INVALID_ARGUMENT; stands in its details as `problem`."""
+
+    MISSING = "missing"
+    TOO_LONG = "too_long"
+    ALPHABET = "alphabet"
+    CONTROL_CHARACTER = "control_character"
+    NEGATIVE = "negative"
+    ZERO = "zero"
+    TOO_LARGE = "too_large"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_AN_INTEGER = "not_an_integer"
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    WRONG_TYPE = "wrong_type"
+    NOT_JSON = "not_json"
+    NOT_UTF8 = "not_utf8"
+    TOO_DEEP = "too_deep"
+    TOO_MANY = "too_many"
+    RESERVED = "reserved"
+    UNKNOWN_FIELD = "unknown_field"
+    UNKNOWN_VALUE = "unknown_value"
+    NOTHING_TO_CHANGE = "nothing_to_change"
+    DUPLICATE = "duplicate"
+    MALFORMED = "malformed"
+
+
+Details: TypeAlias = tuple[tuple[str, str], ...]
+"""Facts for the message, (name, value) sorted by name; for INVALID_ARGUMENT always `problem`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command took effect.
+
+    `document` is the document as the command left it; for a cancelled order the order as it was; None
+    where a customer or a product was deleted. `orders_affected` counts what a cascade cancelled or changed.
+    """
+
+    document: Document | None
+    orders_affected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The command changed nothing, and never will. `field` names the field at fault, or is empty."""
+
+    reason: Reason
+    field: str = ""
+    details: Details = ()
+
+
+Outcome: TypeAlias = Done | Refused
+
+
+def refused(reason: Reason, field: str = "", **details: object) -> Refused:
+    """Build a refusal; the details' values become text, sorted by name."""
+    return Refused(reason, field, tuple(sorted((name, str(value)) for name, value in details.items())))
+
+
+def invalid(field: str, problem: Problem, **details: object) -> Refused:
+    """Build the refusal of a field's value."""
+    return refused(Reason.INVALID_ARGUMENT, field, problem=problem.value, **details)

@@ -1,0 +1,88 @@
+"""What the rules may read of the state, and what they may say of its next version.
+
+The rules see a `StateView` and answer with `Change` values; who keeps the state (LevelDB on a
+replica, a dictionary in a test) derives the indexes from the documents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The outcome of an earlier request: `revision` is the log index at which it was decided."""
+
+    fingerprint: str
+    revision: int
+    outcome: Outcome
+
+
+class StateView(Protocol):
+    """The state that a command is decided on, including what earlier commands of the entry changed."""
+
+    @property
+    def last_version(self) -> int:
+        """The highest version given to any document so far; 0 at first."""
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """The customer, or None."""
+
+    def product(self, product_id: str) -> Product | None:
+        """The product, or None."""
+
+    def order(self, order_id: str) -> Order | None:
+        """The order, or None."""
+
+    def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Ids of the customer's orders, ascending, at most `limit`."""
+
+    def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
+        """Ids of the orders that hold the product, ascending, at most `limit`."""
+
+    def remembered(self, scope: str, request_id: str) -> Remembered | None:
+        """The outcome remembered for a request, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The document replaces the one with its id, or is new."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """There is no such document any more."""
+
+    kind: Kind
+    document_id: str
+
+
+Change: TypeAlias = Put | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A command's outcome and what it changes; a refusal changes nothing."""
+
+    outcome: Outcome
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What executing a request comes to.
+
+    `remember` is None where the outcome was remembered already (a repeated request) or where the id
+    stands for another request (REQUEST_ID_REUSED); otherwise the keeper of the state stores it and
+    forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome.
+    """
+
+    outcome: Outcome
+    revision: int
+    changes: tuple[Change, ...] = ()
+    remember: Remembered | None = None

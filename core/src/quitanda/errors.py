@@ -1,0 +1,61 @@
+"""What can go wrong at the edges; business refusals are not here, they are values (`domain.outcomes`).
+
+    QuitandaError
+    ├─ Unavailable             definite: it did not and will not happen; retry freely
+    │  ├─ NotLeader            definite: another replica leads; retry there
+    │  └─ Overloaded           definite: a queue is full; retry later
+    ├─ OutcomeUnknown          indefinite: it may or may not have happened; retry with the SAME request id
+    └─ Rejected                definite: a refusal, raised where a program asks for an answer or an exception
+
+A leaf: imports nothing but the outcomes' types, so that every module may import it.
+"""
+
+from typing import ClassVar
+
+from quitanda.domain.outcomes import Refused
+
+
+class QuitandaError(Exception):
+    """The base of all errors; `reason` is the name that programs match on.
+
+    `definite` is true where the operation did not and never will take effect.
+    """
+
+    reason: ClassVar[str] = "UNAVAILABLE"
+    definite: ClassVar[bool] = True
+
+
+class Unavailable(QuitandaError):
+    """Nobody could take the request in time; nothing happened."""
+
+
+class NotLeader(Unavailable):
+    """The replica does not lead. `leader` is the name of the one that does, as far as it knows, or ''."""
+
+    reason = "NOT_LEADER"
+
+    def __init__(self, leader: str = "") -> None:
+        super().__init__(f"not the leader; the leader is {leader or 'not known'}")
+        self.leader = leader
+
+
+class Overloaded(Unavailable):
+    """A bounded queue is full; nothing happened."""
+
+    reason = "OVERLOADED"
+
+
+class OutcomeUnknown(QuitandaError):
+    """The answer did not come: the write may have taken effect. Safe to repeat with the same request id."""
+
+    reason = "OUTCOME_UNKNOWN"
+    definite = False
+
+
+class Rejected(QuitandaError):
+    """A refusal, for callers that prefer exceptions; `refused` says why, `revision` when it was decided."""
+
+    def __init__(self, refused: Refused, revision: int = 0) -> None:
+        super().__init__(refused.reason.value)
+        self.refused = refused
+        self.revision = revision

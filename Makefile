@@ -21,7 +21,7 @@ DATA ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 
-.PHONY: help setup run demo test test-unit test-scenarios check fix lint types imports proto proto-check lock clean
+.PHONY: help setup run demo test test-unit test-scenarios check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
 	@$(BIN)/python -m pytest integration-tests $(ARGS)
 
-check: lint types imports proto-check ## Check style, types, import directions and generated code
+check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 
 lint: $(VENV)/.ready
 	@$(BIN)/ruff format --check .
@@ -64,6 +64,9 @@ types: $(VENV)/.ready
 
 imports: $(VENV)/.ready
 	@$(BIN)/lint-imports
+
+house-rules: $(VENV)/.ready
+	@$(BIN)/python -m pytest -q core/tests/test_house_rules.py
 
 fix: $(VENV)/.ready ## Mend what can be mended by a machine: format, imports, simple lint
 	@$(BIN)/ruff check --fix .

@@ -1,0 +1,102 @@
+"""The rules of the house that no linter knows; each failure says what to do."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+BANNED_NAMES = {"utils", "helpers", "common", "manager", "misc", "util", "helper"}
+ABSOLUTE_PATH_OF_A_MACHINE = re.compile(r"(?<![\w.~/-])/(work|root|farm|home)/\w")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def product_modules() -> list[Path]:
+    return [path for path in tracked("*.py") if "_pb2" not in path.name and "tests" not in path.parts]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_product_module_is_small_enough_to_be_one_idea():
+    long = {relative(p): n for p in product_modules() if (n := len(p.read_text().splitlines())) > MODULE_LINES_MAX}
+
+    assert long == {}, f"cut these along their ideas; at most {MODULE_LINES_MAX} lines"
+
+
+def test_every_function_fits_a_screen():
+    long = {}
+    for path in product_modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES_MAX:
+                    long[f"{relative(path)}:{node.lineno} {node.name}"] = lines
+
+    assert long == {}, f"at most {FUNCTION_LINES_MAX} lines: keep the control flow, move the leaves out"
+
+
+def test_no_module_is_named_after_nothing():
+    nameless = [relative(p) for p in tracked("*.py") if p.stem in BANNED_NAMES or p.parent.name in BANNED_NAMES]
+
+    assert nameless == [], "name it after what it is, or move it to its only user"
+
+
+def test_nothing_is_left_for_later():
+    marker = re.compile("TO" + "DO|FIX" + r"ME|\bXX" + "X\\b|NotImplementedError")
+    here = Path(__file__)
+    left = [
+        relative(p)
+        for p in tracked("*.py", "Makefile", "*.proto")
+        if p != here and "_pb2" not in p.name and marker.search(p.read_text())
+    ]
+
+    assert left == [], "finish it, or take it out"
+
+
+def test_no_test_sleeps_instead_of_waiting():
+    bare = re.compile(r"time\.sleep\(\s*[1-9]|asyncio\.sleep\(\s*[1-9]")
+    here = Path(__file__)
+    sleeping = [
+        relative(p)
+        for p in tracked("*/tests/*.py", "integration-tests/*.py")
+        if p != here and bare.search(p.read_text())
+    ]
+
+    assert sleeping == [], "wait for a condition with a deadline"
+
+
+def test_no_file_names_a_path_of_one_machine():
+    here = Path(__file__)
+    named = [
+        relative(p)
+        for p in tracked("*.py", "*.toml", "*.md", "*.in", "*.lock", "*.yml", "Makefile", "*.sh", ".ci/*")
+        if p != here and ABSOLUTE_PATH_OF_A_MACHINE.search(p.read_text())
+    ]
+
+    assert named == []
+
+
+@pytest.mark.parametrize("lock", sorted(relative(p) for p in tracked("*.lock")))
+def test_locks_hold_hashes_and_no_addresses(lock):
+    text = (ROOT / lock).read_text()
+    pins = [line for line in text.splitlines() if re.match(r"^[a-z0-9]", line)]
+
+    assert "://" not in text
+    assert pins
+    assert all(line.rstrip().endswith("\\") for line in pins), "every pin is followed by its hashes"

@@ -1,0 +1,31 @@
+"""Asks the replicas: finds the leader, gathers requests into calls, retries within each caller's time."""
+
+from quitanda.cluster_client.answers import (
+    Absent,
+    Executed,
+    Found,
+    Get,
+    List,
+    Page,
+    ReadAnswer,
+    ReadItem,
+    Result,
+    Unchanged,
+)
+from quitanda.cluster_client.client import ClusterClient
+from quitanda.cluster_client.options import ClusterOptions
+
+__all__ = [
+    "Absent",
+    "ClusterClient",
+    "ClusterOptions",
+    "Executed",
+    "Found",
+    "Get",
+    "List",
+    "Page",
+    "ReadAnswer",
+    "ReadItem",
+    "Result",
+    "Unchanged",
+]

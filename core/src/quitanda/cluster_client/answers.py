@@ -1,0 +1,88 @@
+"""What a portal asks the replicas, and what comes back, as immutable values."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from quitanda.domain.model import Document, Kind
+from quitanda.domain.outcomes import Outcome, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What became of a request; `revision` is the log index at which it was decided.
+
+    A repeated request gets the first one's outcome and revision. `revision` is 0 where the request was
+    refused before it reached the log.
+    """
+
+    outcome: Outcome
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read one document.
+
+    `known_version` says "I hold this version" (0: "I hold that it is absent"), and is answered with
+    `Unchanged` where that is still so; None asks for whatever there is.
+    """
+
+    kind: Kind
+    document_id: str
+    known_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Read one page of documents, ascending by id; orders are those of `customer_id` (else empty).
+
+    `page_token` is empty for the first page, then what the last `Page` gave.
+    """
+
+    kind: Kind
+    customer_id: str
+    page_size: int
+    page_token: str = ""
+
+
+ReadItem: TypeAlias = Get | List
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The version that the `Get` named is still the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no such document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The document as it is."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents of a list; `next_page_token` is empty after the last page.
+
+    `revision` is the log index of the snapshot that the whole list shows: the first page's.
+    """
+
+    documents: tuple[Document, ...]
+    next_page_token: str
+    revision: int
+
+
+Result: TypeAlias = Unchanged | Absent | Found | Page | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """Results in the order of the questions, all at the snapshot `revision` (a log index)."""
+
+    revision: int
+    results: tuple[Result, ...]

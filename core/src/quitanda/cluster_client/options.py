@@ -1,0 +1,63 @@
+"""Every bound and time of the cluster client, in one place."""
+
+from dataclasses import dataclass
+
+from quitanda.domain.limits import PAGE_SIZE_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """How patient and how greedy a `ClusterClient` is; times in seconds, sizes in bytes."""
+
+    try_timeout: float = 2.0
+    """Longest wait for one replica's answer, so that a silent one does not eat a call's whole time."""
+    connect_timeout: float = 1.0
+    """Longest wait for a connection before another replica is tried; nothing was sent until then."""
+    backoff_min: float = 0.02
+    backoff_max: float = 0.1
+    """Pause after all replicas were tried in vain: random between the two."""
+    suspicion: float = 1.0
+    """For how long a replica that did not answer in time is tried only after all others."""
+    overload_tries: int = 3
+    """How often a replica may refuse with OVERLOADED until the caller is told."""
+    answered_within: float = 5.0
+    """`ready()` trusts an answer of the leader this long."""
+
+    commands_per_call: int = 256
+    command_bytes_per_call: int = 1 << 20
+    commands_queued: int = 4_096
+    execute_calls: int = 4
+    """Execute calls in flight; commands that come meanwhile gather for the next one."""
+
+    documents_per_read: int = 2 * PAGE_SIZE_MAX
+    """Documents that one Read call may ask for; a page counts with its size."""
+    reads_queued: int = 8_192
+    read_calls: int = 2
+    page_calls: int = 16
+    """Calls in flight for further pages of lists, which go to the replica where the list began."""
+
+    message_bytes_max: int = 64 << 20
+    keepalive_time: float = 10.0
+    keepalive_timeout: float = 3.0
+    reconnect_backoff_min: float = 0.1
+    reconnect_backoff_max: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse relations that cannot work.
+
+        Raises ValueError.
+        """
+        if not 0 < self.connect_timeout <= self.try_timeout:
+            raise ValueError("connect_timeout must be above zero and at most try_timeout")
+        if not 0 < self.backoff_min <= self.backoff_max:
+            raise ValueError("backoff_min must be above zero and at most backoff_max")
+        if not 0 < self.reconnect_backoff_min <= self.reconnect_backoff_max:
+            raise ValueError("reconnect_backoff_min must be above zero and at most reconnect_backoff_max")
+        if not 0 < self.commands_per_call <= self.commands_queued:
+            raise ValueError("commands_per_call must be above zero and at most commands_queued")
+        if self.documents_per_read < PAGE_SIZE_MAX:
+            raise ValueError(f"documents_per_read must hold a page of {PAGE_SIZE_MAX} documents")
+        if min(self.execute_calls, self.read_calls, self.page_calls, self.reads_queued, self.overload_tries) < 1:
+            raise ValueError("numbers of calls, reads queued and overload_tries must be above zero")
+        if self.command_bytes_per_call >= self.message_bytes_max:
+            raise ValueError("command_bytes_per_call must be below message_bytes_max")

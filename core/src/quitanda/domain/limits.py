@@ -1,7 +1,7 @@
 """Every bound of the business rules, each a named constant.
 
 The bounds keep one command's work, one document and one log entry small, and keep every sum inside
-a signed 64-bit integer: MAX_ITEMS_PER_ORDER * MAX_ITEM_QUANTITY * MAX_PRICE < 2**63.
+a signed 64-bit integer: ITEMS_PER_ORDER_MAX * ITEM_QUANTITY_MAX * PRICE_MAX < 2**63.
 """
 
 from typing import Final
@@ -44,6 +44,12 @@ ITEM_QUANTITY_MAX: Final = 1_000_000
 
 ITEMS_PER_ORDER_MAX: Final = 200
 """Different products in one order, and items in one request."""
+
+TIMESTAMP_MS_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999, the last that common date formats can write."""
+
+VERSION_MAX: Final = 2**63 - 1
+"""Highest version that a caller may expect: the largest signed 64-bit integer."""
 
 CASCADE_ORDERS_MAX: Final = 1_000
 """Orders that one cascading deletion may cancel or change."""

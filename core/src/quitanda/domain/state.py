@@ -29,22 +29,22 @@ class StateView(Protocol):
         """The highest version given to any document so far; 0 at first."""
 
     def customer(self, customer_id: str) -> Customer | None:
-        """The customer, or None."""
+        """Return the customer, or None."""
 
     def product(self, product_id: str) -> Product | None:
-        """The product, or None."""
+        """Return the product, or None."""
 
     def order(self, order_id: str) -> Order | None:
-        """The order, or None."""
+        """Return the order, or None."""
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
-        """Ids of the customer's orders, ascending, at most `limit`."""
+        """Return ids of the customer's orders, ascending, at most `limit`."""
 
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
-        """Ids of the orders that hold the product, ascending, at most `limit`."""
+        """Return ids of the orders that hold the product, ascending, at most `limit`."""
 
     def remembered(self, scope: str, request_id: str) -> Remembered | None:
-        """The outcome remembered for a request, or None."""
+        """Return the outcome remembered for a request, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,10 @@ class Decision:
 class Execution:
     """What executing a request comes to.
 
-    `remember` is None where the outcome was remembered already (a repeated request) or where the id
-    stands for another request (REQUEST_ID_REUSED); otherwise the keeper of the state stores it and
-    forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome.
+    `remember` is None where the outcome was remembered already (a repeated request), where the id
+    stands for another request (REQUEST_ID_REUSED) and where the request is invalid; otherwise the
+    keeper of the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX.
+    `revision` belongs to the outcome.
     """
 
     outcome: Outcome

@@ -1,0 +1,18 @@
+"""Changes to the fields of a document that Quitanda does not know."""
+
+from quitanda.domain.model import Extra
+
+_JSON_BLANKS = " \t\n\r"
+
+
+def merged(extra: Extra, changes: Extra) -> Extra:
+    """Set the fields in `changes`; JSON `null` removes a field; those that are not named stay."""
+    if not changes:
+        return extra
+    fields = dict(extra)
+    for name, text in changes:
+        if text.strip(_JSON_BLANKS) == "null":
+            fields.pop(name, None)
+        else:
+            fields[name] = text
+    return tuple(sorted(fields.items()))

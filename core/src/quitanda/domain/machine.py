@@ -1,0 +1,80 @@
+"""The state machine: one command and the state it meets, to an outcome and what changes.
+
+All branching between commands is here; each rule stands in the module of the document it is about.
+"""
+
+from typing import assert_never
+
+from quitanda.domain import customers, orders, products, refusals, validation
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    Command,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    Request,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.state import Decision, Execution, Remembered, StateView
+
+
+def execute(view: StateView, request: Request, revision: int) -> Execution:
+    """Decide a request once, however often it comes; `revision` is the index of its log entry.
+
+    A repeated request gets the outcome and the revision of the first time, and changes nothing. An id
+    that stands for another request is refused. So is an invalid request, and neither refusal is
+    remembered: no state could make it valid, and a portal that refuses it early remembers nothing either,
+    so the caller may correct it and keep the id.
+    """
+    if wrong := validation.check_request(request):
+        return Execution(wrong, revision)
+    asked = fingerprint(request.command)
+    earlier = view.remembered(request.scope, request.request_id)
+    if earlier is None:
+        decision = _decide_valid(view, request.command)
+        remember = Remembered(asked, revision, decision.outcome)
+        return Execution(decision.outcome, revision, decision.changes, remember)
+    if earlier.fingerprint != asked:
+        return Execution(refusals.request_id_reused(earlier.revision), revision)
+    return Execution(earlier.outcome, earlier.revision)
+
+
+def decide(view: StateView, command: Command) -> Decision:
+    """Decide a command: total, pure, the same on every replica; a refusal changes nothing.
+
+    Raises BrokenInvariantError only where the state contradicts itself.
+    """
+    wrong = validation.check(command)
+    return Decision(wrong) if wrong else _decide_valid(view, command)
+
+
+def _decide_valid(view: StateView, command: Command) -> Decision:  # noqa: C901, PLR0911 - one case for each command
+    match command:
+        case CreateCustomer():
+            return customers.create(view, command)
+        case UpdateCustomer():
+            return customers.update(view, command)
+        case DeleteCustomer():
+            return customers.delete(view, command)
+        case CreateProduct():
+            return products.create(view, command)
+        case UpdateProduct():
+            return products.update(view, command)
+        case DeleteProduct():
+            return products.delete(view, command)
+        case AdjustStock():
+            return products.adjust_stock(view, command)
+        case CreateOrder():
+            return orders.create(view, command)
+        case SetOrderItems():
+            return orders.set_items(view, command)
+        case CancelOrder():
+            return orders.cancel(view, command)
+        case _:
+            assert_never(command)

@@ -1,0 +1,141 @@
+"""The whole state in memory: the keeper of state of tests and of history checkers."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
+
+from quitanda.domain.commands import Request
+from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
+from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.state import Change, Delete, Execution, Put, Remembered
+
+_Document = TypeVar("_Document", Customer, Product, Order)
+
+
+class MemoryState:
+    """A StateView over dictionaries, which takes up what executing requests comes to.
+
+    Everything is listed in ascending order of ids. Of the remembered outcomes, the oldest beyond
+    `remembered_max` are forgotten.
+    """
+
+    def __init__(self, remembered_max: int = REMEMBERED_REQUESTS_MAX) -> None:
+        self._remembered_max: Final = remembered_max
+        self._last_version = 0
+        self._customers: dict[str, Customer] = {}
+        self._products: dict[str, Product] = {}
+        self._orders: dict[str, Order] = {}
+        self._by_customer: dict[str, list[str]] = {}
+        self._by_product: dict[str, list[str]] = {}
+        self._remembered: dict[tuple[str, str], Remembered] = {}
+
+    @property
+    def last_version(self) -> int:
+        """The highest version given to any document so far; 0 at first."""
+        return self._last_version
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """Return the customer, or None."""
+        return self._customers.get(customer_id)
+
+    def product(self, product_id: str) -> Product | None:
+        """Return the product, or None."""
+        return self._products.get(product_id)
+
+    def order(self, order_id: str) -> Order | None:
+        """Return the order, or None."""
+        return self._orders.get(order_id)
+
+    def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Return ids of the customer's orders, ascending, at most `limit`."""
+        return tuple(self._by_customer.get(customer_id, ())[:limit])
+
+    def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
+        """Return ids of the orders that hold the product, ascending, at most `limit`."""
+        return tuple(self._by_product.get(product_id, ())[:limit])
+
+    def remembered(self, scope: str, request_id: str) -> Remembered | None:
+        """Return the outcome remembered for a request, or None."""
+        return self._remembered.get((scope, request_id))
+
+    def documents(self) -> Iterator[Document]:
+        """Yield all customers, then all products, then all orders."""
+        yield from _ascending(self._customers)
+        yield from _ascending(self._products)
+        yield from _ascending(self._orders)
+
+    def customers(self) -> Iterator[Customer]:
+        """Yield all customers."""
+        return _ascending(self._customers)
+
+    def products(self) -> Iterator[Product]:
+        """Yield all products."""
+        return _ascending(self._products)
+
+    def orders(self) -> Iterator[Order]:
+        """Yield all orders."""
+        return _ascending(self._orders)
+
+    def memories(self) -> Iterator[tuple[tuple[str, str], Remembered]]:
+        """Yield all remembered outcomes with their (scope, request id), the oldest first."""
+        return iter(self._remembered.items())
+
+    def apply(self, request: Request, execution: Execution) -> None:
+        """Take up what executing `request` on this state came to."""
+        for change in execution.changes:
+            self._change(change)
+        if execution.remember is not None:
+            self._remembered[request.scope, request.request_id] = execution.remember
+            while len(self._remembered) > self._remembered_max:
+                del self._remembered[next(iter(self._remembered))]
+
+    def _change(self, change: Change) -> None:
+        match change:
+            case Put(document):
+                self._put(document)
+                self._last_version = document.version
+            case Delete(kind, document_id):
+                self._delete(kind, document_id)
+
+    def _put(self, document: Document) -> None:
+        match document:
+            case Customer():
+                self._customers[document.customer_id] = document
+            case Product():
+                self._products[document.product_id] = document
+            case Order():
+                self._unindex(self._orders.get(document.order_id))
+                self._orders[document.order_id] = document
+                self._index(document)
+
+    def _delete(self, kind: Kind, document_id: str) -> None:
+        match kind:
+            case Kind.CUSTOMER:
+                del self._customers[document_id]
+            case Kind.PRODUCT:
+                del self._products[document_id]
+            case Kind.ORDER:
+                self._unindex(self._orders.pop(document_id))
+
+    def _index(self, order: Order) -> None:
+        insort(self._by_customer.setdefault(order.customer_id, []), order.order_id)
+        for item in order.items:
+            insort(self._by_product.setdefault(item.product_id, []), order.order_id)
+
+    def _unindex(self, order: Order | None) -> None:
+        if order is None:
+            return
+        _remove(self._by_customer, order.customer_id, order.order_id)
+        for item in order.items:
+            _remove(self._by_product, item.product_id, order.order_id)
+
+
+def _ascending(documents: dict[str, _Document]) -> Iterator[_Document]:
+    return (documents[document_id] for document_id in sorted(documents))
+
+
+def _remove(index: dict[str, list[str]], key: str, order_id: str) -> None:
+    order_ids = index[key]
+    del order_ids[bisect_left(order_ids, order_id)]
+    if not order_ids:
+        del index[key]

@@ -1,0 +1,91 @@
+"""The refusals that come from the state, each with its field and its facts.
+
+Facts are ids and numbers, under the same name wherever they mean the same: `orders` counts orders up
+to `limit`; `requested`, `held` and `available` are units asked for, units that the order has already,
+and units on hand.
+"""
+
+from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
+from quitanda.domain.model import Product
+from quitanda.domain.outcomes import Reason, Refused, refused
+
+
+def customer_exists(customer_id: str) -> Refused:
+    """Refuse: there is a customer of this id already."""
+    return refused(Reason.CUSTOMER_EXISTS, "customer_id", customer_id=customer_id)
+
+
+def customer_not_found(customer_id: str) -> Refused:
+    """Refuse: there is no customer of this id."""
+    return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id)
+
+
+def customer_has_orders(customer_id: str, orders: int) -> Refused:
+    """Refuse: the customer cannot go while there are orders."""
+    return refused(
+        Reason.CUSTOMER_HAS_ORDERS, "customer_id", customer_id=customer_id, orders=orders, limit=CASCADE_ORDERS_MAX
+    )
+
+
+def product_exists(product_id: str) -> Refused:
+    """Refuse: there is a product of this id already."""
+    return refused(Reason.PRODUCT_EXISTS, "product_id", product_id=product_id)
+
+
+def product_not_found(product_id: str, field: str = "product_id") -> Refused:
+    """Refuse: there is no product of this id; `field` names the place that mentions it."""
+    return refused(Reason.PRODUCT_NOT_FOUND, field, product_id=product_id)
+
+
+def product_in_use(product_id: str, orders: int) -> Refused:
+    """Refuse: the product cannot go while it stands in orders."""
+    return refused(Reason.PRODUCT_IN_USE, "product_id", product_id=product_id, orders=orders, limit=CASCADE_ORDERS_MAX)
+
+
+def order_exists(order_id: str) -> Refused:
+    """Refuse: there is an order of this id already, whoever's."""
+    return refused(Reason.ORDER_EXISTS, "order_id", order_id=order_id)
+
+
+def order_not_found(order_id: str) -> Refused:
+    """Refuse: the customer has no order of this id."""
+    return refused(Reason.ORDER_NOT_FOUND, "order_id", order_id=order_id)
+
+
+def out_of_stock(product: Product, field: str, requested: int, held: int = 0) -> Refused:
+    """Refuse: there are fewer units on hand than `requested - held`."""
+    return refused(
+        Reason.OUT_OF_STOCK,
+        field,
+        product_id=product.product_id,
+        requested=requested,
+        held=held,
+        available=product.quantity,
+    )
+
+
+def stock_bound(product: Product) -> Refused:
+    """Refuse: the adjustment would put more units on hand than one product may have."""
+    return refused(
+        Reason.STOCK_BOUND, "delta", product_id=product.product_id, available=product.quantity, limit=QUANTITY_MAX
+    )
+
+
+def too_many_items(items: int) -> Refused:
+    """Refuse: the order would hold too many different products."""
+    return refused(Reason.TOO_MANY_ITEMS, "items", items=items, limit=ITEMS_PER_ORDER_MAX)
+
+
+def cascade_too_large() -> Refused:
+    """Refuse: more orders hang on the document than one deletion may touch."""
+    return refused(Reason.CASCADE_TOO_LARGE, "cascade", limit=CASCADE_ORDERS_MAX)
+
+
+def version_mismatch(expected: int, current: int) -> Refused:
+    """Refuse: the document is not the one that the caller has seen."""
+    return refused(Reason.VERSION_MISMATCH, "expected_version", expected=expected, current=current)
+
+
+def request_id_reused(revision: int) -> Refused:
+    """Refuse: the id stands for another request, which was decided at `revision`."""
+    return refused(Reason.REQUEST_ID_REUSED, "request_id", revision=revision)

@@ -1,0 +1,152 @@
+"""Facts that hold between any two commands; a test's eye on a whole state.
+
+Each check returns what is violated, one sentence each, in a fixed order; an empty list is good news.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Protocol
+
+from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX
+from quitanda.domain.model import Customer, Document, Order, Product
+from quitanda.domain.state import StateView
+
+
+class WholeState(StateView, Protocol):
+    """A state that can also be listed, each kind in ascending order of ids."""
+
+    def customers(self) -> Iterable[Customer]:
+        """Return all customers."""
+
+    def products(self) -> Iterable[Product]:
+        """Return all products."""
+
+    def orders(self) -> Iterable[Order]:
+        """Return all orders."""
+
+
+def check(state: WholeState, supplied: Mapping[str, int] | None = None) -> list[str]:
+    """Return everything that is wrong with a state: its documents, its indexes and its versions.
+
+    `supplied` is explained at `check_documents`.
+    """
+    customers, products, orders = list(state.customers()), list(state.products()), list(state.orders())
+    documents: list[Document] = [*customers, *products, *orders]
+    return [
+        *check_documents(customers, products, orders, supplied),
+        *_wrong_indexes(state, customers, products, orders),
+        *(
+            f"{_name(document)} has version {document.version}, beyond the last one, {state.last_version}"
+            for document in documents
+            if document.version > state.last_version
+        ),
+    ]
+
+
+def check_documents(
+    customers: Sequence[Customer],
+    products: Sequence[Product],
+    orders: Sequence[Order],
+    supplied: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Return everything that is wrong with all documents of one moment, wherever they were read.
+
+    `supplied` says for each product how many units administrators have put in, takings subtracted;
+    None leaves that balance out.
+    """
+    return [
+        *_wrong_versions([*customers, *products, *orders]),
+        *_wrong_products(products),
+        *chain.from_iterable(_wrong_items(order) for order in orders),
+        *_dangling(customers, products, orders),
+        *(() if supplied is None else _unbalanced(products, orders, supplied)),
+    ]
+
+
+def units_in_orders(orders: Iterable[Order]) -> dict[str, int]:
+    """Return for each product how many units the orders hold together."""
+    units: dict[str, int] = {}
+    for order in orders:
+        for item in order.items:
+            units[item.product_id] = units.get(item.product_id, 0) + item.quantity
+    return units
+
+
+def _wrong_versions(documents: Sequence[Document]) -> Iterator[str]:
+    by_version = sorted(documents, key=lambda document: document.version)
+    for document in by_version:
+        if document.version < 1:
+            yield f"{_name(document)} has version {document.version}, which is not positive"
+    for one, other in pairwise(by_version):
+        if one.version == other.version:
+            yield f"{_name(one)} and {_name(other)} share version {one.version}"
+
+
+def _wrong_products(products: Sequence[Product]) -> Iterator[str]:
+    for product in products:
+        if product.quantity < 0:
+            yield f"{_name(product)} has {product.quantity} units on hand"
+        if product.price < 0:
+            yield f"{_name(product)} has the price {product.price}"
+
+
+def _wrong_items(order: Order) -> Iterator[str]:
+    if len(order.items) > ITEMS_PER_ORDER_MAX:
+        yield f"{_name(order)} has {len(order.items)} items"
+    if len({item.product_id for item in order.items}) < len(order.items):
+        yield f"{_name(order)} has two items of one product"
+    for item in order.items:
+        if not 1 <= item.quantity <= ITEM_QUANTITY_MAX:
+            yield f"{_name(order)} has {item.quantity} units of product {item.product_id}"
+        if item.unit_price < 0:
+            yield f"{_name(order)} has the price {item.unit_price} for product {item.product_id}"
+
+
+def _dangling(customers: Sequence[Customer], products: Sequence[Product], orders: Sequence[Order]) -> Iterator[str]:
+    customer_ids = {customer.customer_id for customer in customers}
+    product_ids = {product.product_id for product in products}
+    for order in orders:
+        if order.customer_id not in customer_ids:
+            yield f"{_name(order)} belongs to customer {order.customer_id}, who does not exist"
+        for item in order.items:
+            if item.product_id not in product_ids:
+                yield f"{_name(order)} holds product {item.product_id}, which does not exist"
+
+
+def _unbalanced(products: Sequence[Product], orders: Sequence[Order], supplied: Mapping[str, int]) -> Iterator[str]:
+    ordered = units_in_orders(orders)
+    for product in products:
+        held, put_in = ordered.get(product.product_id, 0), supplied.get(product.product_id, 0)
+        if product.quantity + held != put_in:
+            yield (
+                f"{_name(product)} has {product.quantity} units on hand and {held} in orders, "
+                f"but administrators put in {put_in}"
+            )
+
+
+def _wrong_indexes(
+    state: StateView, customers: Sequence[Customer], products: Sequence[Product], orders: Sequence[Order]
+) -> Iterator[str]:
+    of_customer: dict[str, list[str]] = {customer.customer_id: [] for customer in customers}
+    with_product: dict[str, list[str]] = {product.product_id: [] for product in products}
+    for order in orders:
+        of_customer.setdefault(order.customer_id, []).append(order.order_id)
+        for item in order.items:
+            with_product.setdefault(item.product_id, []).append(order.order_id)
+    limit = len(orders) + CASCADE_ORDERS_MAX
+    for customer_id, order_ids in of_customer.items():
+        if list(state.orders_of_customer(customer_id, limit)) != sorted(order_ids):
+            yield f"the index of customer {customer_id}'s orders differs from the orders"
+    for product_id, order_ids in with_product.items():
+        if list(state.orders_with_product(product_id, limit)) != sorted(order_ids):
+            yield f"the index of orders with product {product_id} differs from the orders"
+
+
+def _name(document: Document) -> str:
+    match document:
+        case Customer():
+            return f"customer {document.customer_id}"
+        case Product():
+            return f"product {document.product_id}"
+        case Order():
+            return f"order {document.order_id}"

@@ -1,0 +1,144 @@
+"""A cluster in memory behind the interface of `quitanda.cluster_client.ClusterClient`, for tests of portals.
+
+The rules themselves are its oracle: it decides with the real state machine, one request at a time, and
+gives each decided request the next revision. It can be told to fail, to answer late, and to lose lists.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+
+from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
+from quitanda.cluster_client.answers import ReadItem, Result
+from quitanda.domain import machine
+from quitanda.domain.commands import Command, Request
+from quitanda.domain.memory import MemoryState
+from quitanda.domain.model import Document, Kind
+from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
+from quitanda.v1 import admin_portal_pb2
+
+
+class FakeCluster:
+    """`requests` and `reads` keep what was asked, in order; `revision` is the last one given."""
+
+    def __init__(self) -> None:
+        self.state = MemoryState()
+        self.revision = 0
+        self.requests: list[Request] = []
+        self.reads: list[tuple[ReadItem, ...]] = []
+        self.timeouts: list[float] = []
+        self.leader_reached = True
+        self.closed = False
+        self._failures: list[Exception] = []
+        self._lists: dict[str, tuple[List, list[Document], int]] = {}
+        self._list_numbers = itertools.count(1)
+        self._request_numbers = itertools.count(1)
+        self._open = asyncio.Event()
+        self._open.set()
+        self.waiting = 0
+
+    # What a test says to it
+
+    def does(self, command: Command, scope: str = "") -> Document | None:
+        """Execute a command that must succeed, as somebody else would have done before the test."""
+        request = Request(scope, f"earlier-{next(self._request_numbers)}", command)
+        outcome = self._execute(request).outcome
+        assert isinstance(outcome, Done), outcome
+        return outcome.document
+
+    def fail_next(self, error: Exception) -> None:
+        """Raise this for the next call that has not been given another error."""
+        self._failures.append(error)
+
+    def hold(self) -> None:
+        """Answer nothing until `release`."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Answer what was held, and everything from now on."""
+        self._open.set()
+
+    def forget_lists(self) -> None:
+        """Lose the snapshots of all lists, as a restarted replica does."""
+        self._lists = dict.fromkeys(self._lists, (List(Kind.PRODUCT, "", 0), [], 0))
+
+    # What a portal asks of it
+
+    async def execute(self, request: Request, timeout: float) -> Executed:
+        self.requests.append(request)
+        await self._turn(timeout)
+        return self._execute(request)
+
+    async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
+        self.reads.append(tuple(reads))
+        await self._turn(timeout)
+        return ReadAnswer(self.revision, tuple(self._read(item) for item in reads))
+
+    async def statuses(self, timeout: float) -> list[admin_portal_pb2.ReplicaStatus]:
+        self.timeouts.append(timeout)
+        return [
+            admin_portal_pb2.ReplicaStatus(
+                name="replica1", reachable=True, role=admin_portal_pb2.REPLICA_ROLE_LEADER, revision=self.revision
+            ),
+            admin_portal_pb2.ReplicaStatus(name="replica2", reachable=False, error="connection refused"),
+        ]
+
+    async def ready(self) -> bool:
+        return self.leader_reached
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _turn(self, timeout: float) -> None:
+        self.timeouts.append(timeout)
+        self.waiting += 1
+        try:
+            await self._open.wait()
+        finally:
+            self.waiting -= 1
+        if self._failures:
+            raise self._failures.pop(0)
+
+    def _execute(self, request: Request) -> Executed:
+        self.revision += 1
+        execution = machine.execute(self.state, request, self.revision)
+        self.state.apply(request, execution)
+        return Executed(execution.outcome, execution.revision)
+
+    def _read(self, item: ReadItem) -> Result:
+        return self._get(item) if isinstance(item, Get) else self._page(item)
+
+    def _get(self, item: Get) -> Result:
+        find = {Kind.CUSTOMER: self.state.customer, Kind.PRODUCT: self.state.product, Kind.ORDER: self.state.order}
+        document = find[item.kind](item.document_id)
+        if item.known_version is not None and item.known_version == (document.version if document else 0):
+            return Unchanged()
+        return Found(document) if document else Absent()
+
+    def _page(self, item: List) -> Result:
+        if not item.page_token:
+            return self._cut(item, self._listed(item), self.revision)
+        if item.page_token not in self._lists:
+            return invalid("page_token", Problem.MALFORMED)
+        first, rest, revision = self._lists[item.page_token]
+        if not rest:
+            return refused(Reason.PAGE_TOKEN_EXPIRED, "page_token")
+        if (first.kind, first.customer_id) != (item.kind, item.customer_id):
+            return invalid("page_token", Problem.MALFORMED)
+        return self._cut(item, rest, revision)
+
+    def _cut(self, item: List, documents: list[Document], revision: int) -> Page:
+        page, rest = documents[: item.page_size], documents[item.page_size :]
+        token = f"list-{next(self._list_numbers)}" if rest else ""
+        if rest:
+            self._lists[token] = (item, rest, revision)
+        return Page(tuple(page), token, revision)
+
+    def _listed(self, item: List) -> list[Document]:
+        match item.kind:
+            case Kind.CUSTOMER:
+                return list(self.state.customers())
+            case Kind.PRODUCT:
+                return list(self.state.products())
+            case Kind.ORDER:
+                return [order for order in self.state.orders() if order.customer_id == item.customer_id]

@@ -1,0 +1,1 @@
+"""The customers' door: the same operations on gRPC and on MQTT."""

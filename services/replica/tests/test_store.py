@@ -1,0 +1,149 @@
+"""The store: staged changes over LevelDB, one synced batch per commit."""
+
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quitanda_replica.store import Store, StoreFailed
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+def test_a_staged_change_is_seen_before_the_commit_but_only_by_the_owner(store):
+    store.put(b"Sa", b"1")
+
+    assert store.get(b"Sa") == b"1"
+    with store.snapshot() as snapshot:
+        assert snapshot.get(b"Sa") is None
+
+
+def test_a_commit_makes_all_staged_changes_visible_to_snapshots_together(store):
+    store.put(b"Sa", b"1")
+    store.put(b"Sb", b"2")
+    store.delete(b"Sa")
+    store.commit()
+
+    with store.snapshot() as snapshot:
+        assert snapshot.scan(b"S") == [(b"Sb", b"2")]
+    assert store.staged == 0
+
+
+def test_a_snapshot_does_not_see_later_commits_and_works_in_another_thread(store):
+    store.put(b"Sa", b"1")
+    store.commit()
+    snapshot = store.snapshot()
+    store.put(b"Sa", b"2")
+    store.commit()
+    seen = []
+
+    reader = threading.Thread(target=lambda: seen.append(snapshot.get(b"Sa")))
+    reader.start()
+    reader.join()
+    snapshot.close()
+
+    assert seen == [b"1"]
+
+
+def test_what_was_not_committed_is_gone_after_a_restart(tmp_path):
+    first = Store.open(tmp_path)
+    first.put(b"Sa", b"1")
+    first.commit()
+    first.put(b"Sb", b"2")
+    first.close()
+
+    second = Store.open(tmp_path)
+
+    assert second.scan(b"S") == [(b"Sa", b"1")]
+    second.close()
+
+
+def test_the_folder_of_a_running_process_is_refused_with_the_reason(tmp_path):
+    first = Store.open(tmp_path)
+
+    with pytest.raises(StoreFailed, match="in use by another process"):
+        Store.open(tmp_path)
+    first.close()
+
+
+def test_a_damaged_database_is_refused_with_what_to_do(tmp_path):
+    first = Store.open(tmp_path)
+    for number in range(100):
+        first.put(b"S%d" % number, b"x" * 1000)
+        first.commit()
+    first.close()
+    log = next(tmp_path.glob("*.log"))
+    content = bytearray(log.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    log.write_bytes(bytes(content))
+
+    with pytest.raises(StoreFailed, match="damaged"):
+        Store.open(tmp_path)
+
+
+def test_a_closed_store_fails_instead_of_answering(tmp_path):
+    store = Store.open(tmp_path)
+    store.close()
+
+    with pytest.raises(StoreFailed):
+        store.get(b"Sa")
+    with pytest.raises(StoreFailed):
+        store.snapshot()
+    store.put(b"Sa", b"1")
+    with pytest.raises(StoreFailed):
+        store.commit()
+
+
+KEYS = st.binary(max_size=2).map(lambda tail: b"S" + tail)
+CHANGES = st.lists(
+    st.tuples(KEYS | st.sampled_from([b"R", b"T", b"S"]), st.none() | st.binary(max_size=2)), max_size=12
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(committed=CHANGES, staged=CHANGES, after=st.none() | KEYS | st.just(b"R"), limit=st.none() | st.integers(0, 5))
+def test_a_scan_merges_staged_and_stored_like_one_sorted_map(store, committed, staged, after, limit):
+    _empty(store)
+    model = {}
+    for changes in (committed, staged):
+        store.commit()
+        for key, value in changes:
+            _change(store, key, value)
+            model[key] = value
+
+    expected = sorted(
+        (k, v) for k, v in model.items() if v is not None and k.startswith(b"S") and (after is None or k > after)
+    )
+
+    assert store.scan(b"S", after, limit) == expected[:limit]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(committed=CHANGES, after=st.none() | KEYS | st.just(b"R"), limit=st.none() | st.integers(0, 5))
+def test_a_snapshots_scan_is_the_same_as_a_scan_of_committed_data(store, committed, after, limit):
+    _empty(store)
+    for key, value in committed:
+        _change(store, key, value)
+    store.commit()
+
+    with store.snapshot() as snapshot:
+        assert snapshot.scan(b"S", after, limit) == store.scan(b"S", after, limit)
+
+
+def _change(store, key, value):
+    if value is None:
+        store.delete(key)
+    else:
+        store.put(key, value)
+
+
+def _empty(store):
+    for key, _ in store.scan(b""):
+        store.delete(key)
+    store.commit()

@@ -1,0 +1,63 @@
+# Only what quitanda_replica.store uses of plyvel 1.5.
+from collections.abc import Iterator
+from typing import Literal, overload
+
+class Error(Exception): ...
+class IOError(Error, OSError): ...
+class CorruptionError(Error): ...
+
+class WriteBatch:
+    def put(self, key: bytes, value: bytes) -> None: ...
+    def delete(self, key: bytes) -> None: ...
+    def write(self) -> None: ...
+
+class Snapshot:
+    def get(self, key: bytes, default: None = None, *, verify_checksums: bool = False) -> bytes | None: ...
+    def iterator(
+        self,
+        *,
+        start: bytes | None = None,
+        include_start: bool = True,
+        prefix: bytes | None = None,
+        verify_checksums: bool = False,
+        fill_cache: bool = True,
+    ) -> Iterator[tuple[bytes, bytes]]: ...
+    def close(self) -> None: ...
+
+class DB:
+    closed: bool
+    def __init__(
+        self,
+        name: str,
+        *,
+        create_if_missing: bool = False,
+        error_if_exists: bool = False,
+        paranoid_checks: bool | None = None,
+        write_buffer_size: int | None = None,
+        lru_cache_size: int | None = None,
+        bloom_filter_bits: int = 0,
+    ) -> None: ...
+    def get(self, key: bytes, default: None = None, *, verify_checksums: bool = False) -> bytes | None: ...
+    @overload
+    def iterator(
+        self,
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        include_start: bool = True,
+        include_value: Literal[True] = True,
+        verify_checksums: bool = False,
+    ) -> Iterator[tuple[bytes, bytes]]: ...
+    @overload
+    def iterator(
+        self,
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        include_start: bool = True,
+        include_value: Literal[False],
+        verify_checksums: bool = False,
+    ) -> Iterator[bytes]: ...
+    def write_batch(self, *, sync: bool = False) -> WriteBatch: ...
+    def snapshot(self) -> Snapshot: ...
+    def close(self) -> None: ...

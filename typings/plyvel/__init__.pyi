@@ -1,28 +1,12 @@
-# Only what quitanda_replica.store uses of plyvel 1.5.
+# Only what quitanda_replica.store uses of plyvel 1.5; Snapshot lives in plyvel._plyvel.
 from collections.abc import Iterator
 from typing import Literal, overload
+
+from plyvel._plyvel import Snapshot, WriteBatch
 
 class Error(Exception): ...
 class IOError(Error, OSError): ...
 class CorruptionError(Error): ...
-
-class WriteBatch:
-    def put(self, key: bytes, value: bytes) -> None: ...
-    def delete(self, key: bytes) -> None: ...
-    def write(self) -> None: ...
-
-class Snapshot:
-    def get(self, key: bytes, default: None = None, *, verify_checksums: bool = False) -> bytes | None: ...
-    def iterator(
-        self,
-        *,
-        start: bytes | None = None,
-        include_start: bool = True,
-        prefix: bytes | None = None,
-        verify_checksums: bool = False,
-        fill_cache: bool = True,
-    ) -> Iterator[tuple[bytes, bytes]]: ...
-    def close(self) -> None: ...
 
 class DB:
     closed: bool

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import plyvel
+from plyvel._plyvel import Snapshot
 
 WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
 BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
@@ -37,7 +38,7 @@ class StoreFailed(Exception):  # noqa: N818 - named like the other facts that st
 class StoreSnapshot:
     """Committed data as it was at one moment; usable from any thread, one thread at a time. Close it."""
 
-    def __init__(self, snapshot: plyvel.Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
     def get(self, key: bytes) -> bytes | None:

@@ -1,0 +1,1 @@
+"""The only place where what travels or is stored becomes a value of the domain, and back."""

@@ -1,0 +1,236 @@
+"""Documents as JSON: as they are stored and published, and as they are shown to people and programs.
+
+The stored form is canonical: known fields in a fixed order, then the unknown ones sorted by name, no
+spaces, UTF-8. It is composed from texts, so equal documents have equal bytes on every replica. The shown
+form of an order adds totals; both forms are read by the same functions.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, assert_never
+
+import simplejson
+
+from quitanda.domain.model import Customer, Document, Extra, Kind, Order, OrderItem, Product
+from quitanda.wire.extras import extra_from_values
+from quitanda.wire.money import format_price
+
+_CUSTOMER_FIELDS: Final = frozenset({"customer_id", "name", "version"})
+_PRODUCT_FIELDS: Final = frozenset({"product_id", "name", "description", "price", "quantity", "version"})
+
+_quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
+"""A text as a JSON string; non-ASCII characters stay themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """One line of a customer's list of orders; `total` is in minor units."""
+
+    order_id: str
+    created_at_ms: int
+    item_count: int
+    total: int
+    version: int
+
+
+def summarize(order: Order) -> OrderSummary:
+    """Make the line that a list shows of an order."""
+    return OrderSummary(order.order_id, order.created_at_ms, len(order.items), order.total, order.version)
+
+
+def kind_of(document: Document) -> Kind:
+    """Tell what a document is."""
+    match document:
+        case Customer():
+            return Kind.CUSTOMER
+        case Product():
+            return Kind.PRODUCT
+        case Order():
+            return Kind.ORDER
+        case _:
+            assert_never(document)
+
+
+def id_of(document: Document) -> str:
+    """Tell the document's own id."""
+    match document:
+        case Customer():
+            return document.customer_id
+        case Product():
+            return document.product_id
+        case Order():
+            return document.order_id
+        case _:
+            assert_never(document)
+
+
+def encode_document(document: Document) -> bytes:
+    """Write the stored form."""
+    return stored_text(document).encode()
+
+
+def stored_text(document: Document) -> str:
+    """Write the stored form as text, to be embedded in a larger JSON text."""
+    match document:
+        case Customer():
+            return _customer_text(document)
+        case Product():
+            return _product_text(document)
+        case Order():
+            return _order_text(document, ",".join(map(_item_text, document.items)), "")
+        case _:
+            assert_never(document)
+
+
+def present_document(document: Document) -> str:
+    """Write the shown form: prices as decimal numbers, orders with totals."""
+    if isinstance(document, Order):
+        items = ",".join(f'{_item_text(item)[:-1]},"total":{format_price(item.total)}}}' for item in document.items)
+        return _order_text(document, items, f',"total":{format_price(document.total)}')
+    return stored_text(document)
+
+
+def present_summary(summary: OrderSummary) -> str:
+    """Write one line of a list of orders."""
+    return (
+        f'{{"order_id":{_quote(summary.order_id)},"created_at_ms":{summary.created_at_ms},'
+        f'"item_count":{summary.item_count},"total":{format_price(summary.total)},"version":{summary.version}}}'
+    )
+
+
+def decode_document(kind: Kind, data: bytes) -> Document:
+    """Read the stored form; ValueError where the bytes are not such a document."""
+    return read_document(kind, simplejson.loads(data.decode(), use_decimal=True))
+
+
+def read_document(kind: Kind, fields: Any) -> Document:
+    """Make a document of parsed JSON (numbers exact), stored or shown; ValueError where it is none."""
+    try:
+        match kind:
+            case Kind.CUSTOMER:
+                return _read_customer(fields)
+            case Kind.PRODUCT:
+                return _read_product(fields)
+            case Kind.ORDER:
+                return _read_order(fields)
+            case _:
+                assert_never(kind)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a {kind}: {error!r}") from error
+
+
+def read_summary(fields: Any) -> OrderSummary:
+    """Make a summary of parsed JSON; ValueError where it is none."""
+    try:
+        return OrderSummary(
+            _text(fields["order_id"]),
+            _integer(fields["created_at_ms"]),
+            _integer(fields["item_count"]),
+            _money(fields["total"]),
+            _integer(fields["version"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a summary of an order: {error!r}") from error
+
+
+def _customer_text(customer: Customer) -> str:
+    return (
+        f'{{"customer_id":{_quote(customer.customer_id)},"name":{_quote(customer.name)},'
+        f'"version":{customer.version}{_extra_text(customer.extra)}}}'
+    )
+
+
+def _product_text(product: Product) -> str:
+    return (
+        f'{{"product_id":{_quote(product.product_id)},"name":{_quote(product.name)},'
+        f'"description":{_quote(product.description)},"price":{format_price(product.price)},'
+        f'"quantity":{product.quantity},"version":{product.version}{_extra_text(product.extra)}}}'
+    )
+
+
+def _order_text(order: Order, items: str, total: str) -> str:
+    return (
+        f'{{"order_id":{_quote(order.order_id)},"customer_id":{_quote(order.customer_id)},'
+        f'"created_at_ms":{order.created_at_ms},"items":[{items}]{total},"version":{order.version}}}'
+    )
+
+
+def _item_text(item: OrderItem) -> str:
+    return (
+        f'{{"product_id":{_quote(item.product_id)},"name":{_quote(item.name)},'
+        f'"unit_price":{format_price(item.unit_price)},"quantity":{item.quantity}}}'
+    )
+
+
+def _extra_text(extra: Extra) -> str:
+    return "".join(f",{_quote(name)}:{value}" for name, value in extra)
+
+
+def _read_customer(fields: Mapping[str, Any]) -> Customer:
+    return Customer(
+        _text(fields["customer_id"]),
+        _text(fields["name"]),
+        _extra(fields, _CUSTOMER_FIELDS),
+        _integer(fields["version"]),
+    )
+
+
+def _read_product(fields: Mapping[str, Any]) -> Product:
+    return Product(
+        _text(fields["product_id"]),
+        _text(fields["name"]),
+        _text(fields["description"]),
+        _money(fields["price"]),
+        _integer(fields["quantity"]),
+        _extra(fields, _PRODUCT_FIELDS),
+        _integer(fields["version"]),
+    )
+
+
+def _read_order(fields: Mapping[str, Any]) -> Order:
+    return Order(
+        _text(fields["order_id"]),
+        _text(fields["customer_id"]),
+        _integer(fields["created_at_ms"]),
+        tuple(_read_items(fields["items"])),
+        _integer(fields["version"]),
+    )
+
+
+def _read_items(items: list[Any]) -> Iterator[OrderItem]:
+    for item in items:
+        yield OrderItem(
+            _text(item["product_id"]),
+            _text(item["name"]),
+            _money(item["unit_price"]),
+            _integer(item["quantity"]),
+        )
+
+
+def _extra(fields: Mapping[str, Any], known: frozenset[str]) -> Extra:
+    if len(fields) == len(known):
+        return ()
+    return extra_from_values({name: value for name, value in fields.items() if name not in known})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text expected, not {type(value).__name__}")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"integer expected, not {type(value).__name__}")
+    return value
+
+
+def _money(value: Any) -> int:
+    """Read a price or a total; unlike a price that comes from outside, a total has no upper bound."""
+    if isinstance(value, Decimal):
+        minor = value.scaleb(2)
+        if minor == minor.to_integral_value():
+            return int(minor)
+    raise TypeError("a decimal number with two places expected")

@@ -1,0 +1,67 @@
+"""Every LevelDB key of the replicated state; all of them begin with `b"S"`.
+
+    Sc <customer id>                    a customer
+    Sp <product id>                     a product
+    So <order id>                       an order
+                                        value of the three: version (8 bytes, big-endian), stored JSON
+    Sx <customer id> 00 <order id>      index: the customer's orders; empty value
+    Sy <product id> 00 <order id>       index: the orders that hold the product; empty value
+    Sr <scope> 00 <request id>          outcome remembered for a request (outcomes_window)
+    Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
+    Sm                                  counters (counters)
+    Sd                                  digest of everything above (digest)
+
+Ids hold no NUL byte (`limits.ID_PATTERN`), so a NUL ends one without doubt. Ids are ASCII, so the order
+of keys is the order of ids. The log and Raft's own state have other first letters (store).
+"""
+
+import struct
+from typing import Final
+
+from quitanda.domain.model import Kind
+
+STATE: Final = b"S"
+"""The first byte of every key of the replicated state."""
+
+COUNTERS: Final = b"Sm"
+DIGEST: Final = b"Sd"
+
+DOCUMENTS: Final = {Kind.CUSTOMER: b"Sc", Kind.PRODUCT: b"Sp", Kind.ORDER: b"So"}
+"""Prefix of the documents of a kind."""
+
+_ORDERS_OF_CUSTOMER: Final = b"Sx"
+_ORDERS_WITH_PRODUCT: Final = b"Sy"
+_REMEMBERED: Final = b"Sr"
+_SEQUENCE: Final = b"Sq"
+_END: Final = b"\x00"
+_NUMBER: Final = struct.Struct(">Q")
+
+
+def document(kind: Kind, document_id: str) -> bytes:
+    """Key of a document."""
+    return DOCUMENTS[kind] + document_id.encode()
+
+
+def orders_of_customer(customer_id: str) -> bytes:
+    """Prefix of the index of a customer's orders; the key's rest is the order's id."""
+    return _ORDERS_OF_CUSTOMER + customer_id.encode() + _END
+
+
+def orders_with_product(product_id: str) -> bytes:
+    """Prefix of the index of the orders that hold a product; the key's rest is the order's id."""
+    return _ORDERS_WITH_PRODUCT + product_id.encode() + _END
+
+
+def remembered(request: bytes) -> bytes:
+    """Key of a remembered outcome; `request` as `request_name` makes it."""
+    return _REMEMBERED + request
+
+
+def request_name(scope: str, request_id: str) -> bytes:
+    """Join a request's scope and id; different for every pair, as scopes hold no NUL byte."""
+    return scope.encode() + _END + request_id.encode()
+
+
+def sequence(number: int) -> bytes:
+    """Key of the how-many-th remembered request."""
+    return _SEQUENCE + _NUMBER.pack(number)

@@ -25,7 +25,7 @@ class QuitandaError(Exception):
     definite: ClassVar[bool] = True
 
 
-class Unavailable(QuitandaError):
+class Unavailable(QuitandaError):  # noqa: N818 - named as the contract names it
     """Nobody could take the request in time; nothing happened."""
 
 
@@ -45,14 +45,20 @@ class Overloaded(Unavailable):
     reason = "OVERLOADED"
 
 
-class OutcomeUnknown(QuitandaError):
+class OutcomeUnknown(QuitandaError):  # noqa: N818 - named as the contract names it
     """The answer did not come: the write may have taken effect. Safe to repeat with the same request id."""
 
     reason = "OUTCOME_UNKNOWN"
     definite = False
 
 
-class Rejected(QuitandaError):
+class InternalError(OutcomeUnknown):
+    """The server met an exception that nobody expected; the write may have taken effect. Worth a report."""
+
+    reason = "INTERNAL"
+
+
+class Rejected(QuitandaError):  # noqa: N818 - named as the contract names it
     """A refusal, for callers that prefer exceptions; `refused` says why, `revision` when it was decided."""
 
     def __init__(self, refused: Refused, revision: int = 0) -> None:

@@ -1,12 +1,19 @@
 """The portals' way to the replicas."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
 from quitanda.cluster_client.answers import Executed, ReadAnswer, ReadItem
+from quitanda.cluster_client.calls import ReplicaCalls
+from quitanda.cluster_client.commands import Commands
+from quitanda.cluster_client.counters import ClusterCounters
 from quitanda.cluster_client.options import ClusterOptions
+from quitanda.cluster_client.reads import Reads
+from quitanda.cluster_client.replicas import ReplicaChannel
 from quitanda.domain.commands import Request
+from quitanda.errors import QuitandaError
 from quitanda.v1 import admin_portal_pb2
 
 
@@ -23,7 +30,12 @@ class ClusterClient:
         *,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        raise NotImplementedError
+        self._options = options or ClusterOptions()
+        self._replicas = {name: ReplicaChannel(name, replicas[name], self._options) for name in sorted(replicas)}
+        counters = ClusterCounters.register(registry)
+        self._calls = ReplicaCalls(self._replicas, self._options, counters, asyncio.get_running_loop().time)
+        self._commands = Commands(self._calls, self._options, counters)
+        self._reads = Reads(self._calls, self._options, counters)
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         """Have the request executed once, within `timeout` seconds; a refusal is an outcome.
@@ -31,27 +43,43 @@ class ClusterClient:
         Raises Overloaded and Unavailable (it did not and will not happen) and OutcomeUnknown (it may
         have happened: repeat it with the same request id).
         """
-        raise NotImplementedError
+        return await self._commands.execute(request, timeout)
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
         """Read everything at one snapshot, which holds every write acknowledged before this call began.
 
-        No reads at all just asks for the revision. Exception: a `List` with a page token shows the snapshot at
-        which its list began; ask for it alone. Its result is Refused(PAGE_TOKEN_EXPIRED) where the
-        replica that kept the snapshot is gone.
+        No reads at all just asks for the revision. Exception: a `List` with a page token shows the
+        snapshot at which its list began; ask for it alone. Its result is Refused (PAGE_TOKEN_EXPIRED)
+        where the replica that kept the snapshot is gone.
 
-        Raises Overloaded and Unavailable.
+        Raises Overloaded and Unavailable; InternalError where a replica reports a defect of its own.
         """
-        raise NotImplementedError
+        return await self._reads.read(tuple(reads), timeout)
 
     async def statuses(self, timeout: float) -> list[admin_portal_pb2.ReplicaStatus]:
-        """What each replica knows of itself, in the order of their names; never raises."""
-        raise NotImplementedError
+        """Ask all replicas at once what they know of themselves, in the order of their names; never raises."""
+        return list(await asyncio.gather(*(_status(replica, timeout) for replica in self._replicas.values())))
 
     async def ready(self) -> bool:
         """Whether a leader answered lately, or answers now."""
-        raise NotImplementedError
+        if self._calls.led_within(self._options.answered_within):
+            return True
+        try:
+            await self.read((), self._options.connect_timeout)
+        except QuitandaError:
+            return False
+        return True
 
     async def close(self) -> None:
         """End all calls: their callers get Unavailable, or OutcomeUnknown where a write was on its way."""
-        raise NotImplementedError
+        await asyncio.gather(self._commands.close(), self._reads.close())
+        await asyncio.gather(*(replica.close() for replica in self._replicas.values()))
+
+
+async def _status(replica: ReplicaChannel, timeout: float) -> admin_portal_pb2.ReplicaStatus:
+    try:
+        status = await replica.status(timeout)
+    except QuitandaError as error:
+        return admin_portal_pb2.ReplicaStatus(name=replica.name, reachable=False, error=str(error) or error.reason)
+    status.reachable = True
+    return status

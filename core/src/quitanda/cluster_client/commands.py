@@ -1,0 +1,91 @@
+"""Gathers commands into Execute calls to the leader.
+
+A command whose call was lost stays with its request id until somebody answers: the replicas remember
+the outcome, so the same id again is never a second effect.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from quitanda.cluster_client.answers import Executed
+from quitanda.cluster_client.calls import ReplicaCalls
+from quitanda.cluster_client.coalescing import Bounds, Coalescer, Waiter, last_deadline, waiting
+from quitanda.cluster_client.counters import ClusterCounters
+from quitanda.cluster_client.options import ClusterOptions
+from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.domain.commands import Request
+from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected
+from quitanda.v1 import replica_pb2
+from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
+
+CommandWaiter: TypeAlias = Waiter[replica_pb2.Request, Executed]
+
+
+class Commands:
+    """Commands on their way to the leader."""
+
+    def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
+        self._calls = calls
+        self._counters = counters
+        bounds = Bounds(
+            calls=options.execute_calls,
+            queued=options.commands_queued,
+            count_per_call=options.commands_per_call,
+            weight_per_call=options.command_bytes_per_call,
+        )
+        self._coalescer = Coalescer[replica_pb2.Request, Executed](bounds, self._send)
+
+    async def execute(self, request: Request, timeout: float) -> Executed:
+        """See `ClusterClient.execute`."""
+        message = request_to_proto(request)
+        self._counters.gathered.labels("commands").inc()
+        return await self._coalescer.ask(message, message.ByteSize(), timeout)
+
+    async def close(self) -> None:
+        """End all commands."""
+        await self._coalescer.close()
+
+    async def _send(self, batch: Sequence[CommandWaiter]) -> None:
+        async def attempt(replica: ReplicaChannel, timeout: float) -> None:
+            await _execute(replica, waiting(batch), timeout)
+
+        try:
+            await self._calls.to_leader(attempt, lambda: last_deadline(batch))
+        except Rejected as rejected:
+            await self._send_apart(waiting(batch), rejected)
+        except QuitandaError as error:
+            for waiter in waiting(batch):
+                waiter.fail(error)
+
+    async def _send_apart(self, batch: Sequence[CommandWaiter], rejected: Rejected) -> None:
+        """Send alone what was refused together, so that one caller's mistake does not reach another."""
+        if len(batch) > 1:
+            for waiter in batch:
+                await self._send([waiter])
+            return
+        for waiter in batch:
+            waiter.answer(Executed(rejected.refused, rejected.revision))
+
+
+async def _execute(replica: ReplicaChannel, batch: Sequence[CommandWaiter], timeout: float) -> None:
+    for waiter in batch:
+        waiter.sent()
+    request = replica_pb2.ExecuteRequest(requests=[waiter.question for waiter in batch])
+    try:
+        answers = _answers(await replica.execute(request, timeout), len(batch))
+    except QuitandaError as error:
+        for waiter in batch:
+            waiter.came_back(error)
+        raise
+    for waiter, answer in zip(batch, answers, strict=True):
+        waiter.answer(answer)
+
+
+def _answers(response: replica_pb2.ExecuteResponse, count: int) -> list[Executed]:
+    try:
+        answers = [Executed(*outcome_from_proto(outcome)) for outcome in response.outcomes]
+    except ValueError as error:
+        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
+    if len(answers) != count:
+        raise OutcomeUnknown(f"{len(answers)} outcomes for {count} commands")
+    return answers

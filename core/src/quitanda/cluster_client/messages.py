@@ -1,0 +1,69 @@
+"""Questions and answers of reads as protobuf messages."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from quitanda.cluster_client.answers import (
+    Absent,
+    Found,
+    Get,
+    List,
+    Page,
+    ReadItem,
+    Result,
+    Unchanged,
+)
+from quitanda.domain.limits import PAGE_SIZE_DEFAULT
+from quitanda.domain.model import Kind
+from quitanda.v1 import replica_pb2
+from quitanda.wire.documents import decode_document
+from quitanda.wire.protobuf import kind_to_proto, refused_from_proto
+
+_LIST_KINDS: Final = {
+    Kind.CUSTOMER: replica_pb2.ListItem.KIND_CUSTOMERS,
+    Kind.PRODUCT: replica_pb2.ListItem.KIND_PRODUCTS,
+    Kind.ORDER: replica_pb2.ListItem.KIND_ORDERS,
+}
+
+
+def weight_of(item: ReadItem) -> int:
+    """How many documents the question may be answered with."""
+    return 1 if isinstance(item, Get) else item.page_size or PAGE_SIZE_DEFAULT
+
+
+def item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
+    """Write a question."""
+    if isinstance(item, List):
+        page = replica_pb2.ListItem(
+            kind=_LIST_KINDS[item.kind],
+            customer_id=item.customer_id,
+            page_size=item.page_size,
+            page_token=item.page_token,
+        )
+        return replica_pb2.ReadItem(list=page)
+    get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id)
+    if item.known_version is not None:
+        get.known_version = item.known_version
+    return replica_pb2.ReadItem(get=get)
+
+
+def results_from_proto(items: Sequence[ReadItem], response: replica_pb2.ReadResponse) -> dict[ReadItem, Result]:
+    """Read the results by question; ValueError where they do not fit the questions or are corrupt."""
+    return {item: _result_from_proto(item, result) for item, result in zip(items, response.results, strict=True)}
+
+
+def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result:
+    match result.WhichOneof("result"):
+        case "unchanged":
+            return Unchanged()
+        case "absent":
+            return Absent()
+        case "document":
+            return Found(decode_document(item.kind, result.document))
+        case "page":
+            documents = tuple(decode_document(item.kind, data) for data in result.page.documents)
+            return Page(documents, result.page.next_page_token, result.page.revision)
+        case "refused":
+            return refused_from_proto(result.refused)
+        case _:
+            raise ValueError("a result that says nothing")

@@ -1,0 +1,104 @@
+"""One gRPC channel to one replica; failures leave here as the errors of `quitanda.errors`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+from grpc import aio
+
+from quitanda.cluster_client.options import ClusterOptions
+from quitanda.domain.outcomes import Refused
+from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.status import from_rpc_error
+from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
+
+Answer = TypeVar("Answer")
+
+_DEAD = frozenset({grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN})
+
+
+def channel_options(options: ClusterOptions) -> list[tuple[str, int]]:
+    """Every channel argument that matters here."""
+    return [
+        ("grpc.max_send_message_length", options.message_bytes_max),
+        ("grpc.max_receive_message_length", options.message_bytes_max),
+        # Pings go out only while calls wait (a server's default allows no others), and bound how long a
+        # cut connection is taken for a living one: gRPC sets TCP_USER_TIMEOUT by them, too.
+        ("grpc.keepalive_time_ms", _milliseconds(options.keepalive_time)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(options.keepalive_timeout)),
+        ("grpc.keepalive_permit_without_calls", 0),
+        ("grpc.initial_reconnect_backoff_ms", _milliseconds(options.reconnect_backoff_min)),
+        ("grpc.max_reconnect_backoff_ms", _milliseconds(options.reconnect_backoff_max)),
+        # Also the longest that one attempt to connect may take.
+        ("grpc.min_reconnect_backoff_ms", _milliseconds(options.connect_timeout)),
+        # Retries are decided in calls.py alone.
+        ("grpc.enable_retries", 0),
+        # A proxy from the environment must not stand between portals and replicas.
+        ("grpc.enable_http_proxy", 0),
+        # Each client its own connection, closed with it.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+
+
+class ReplicaChannel:
+    """A replica as its callers see it; made while the event loop runs."""
+
+    def __init__(self, name: str, address: str, options: ClusterOptions) -> None:
+        self.name = name
+        self._connect_timeout = options.connect_timeout
+        self._channel = aio.insecure_channel(address, options=channel_options(options))
+        self._stub = replica_pb2_grpc.ReplicaStub(self._channel)
+
+    async def execute(self, request: replica_pb2.ExecuteRequest, timeout: float) -> replica_pb2.ExecuteResponse:
+        """Call Execute. Raises QuitandaError: definite ones where nothing can have happened."""
+        return await self._call(lambda left: self._stub.Execute(request, timeout=left), timeout)
+
+    async def read(self, request: replica_pb2.ReadRequest, timeout: float) -> replica_pb2.ReadResponse:
+        """Call Read. Raises QuitandaError."""
+        return await self._call(lambda left: self._stub.Read(request, timeout=left), timeout)
+
+    async def status(self, timeout: float) -> admin_portal_pb2.ReplicaStatus:
+        """Call GetStatus. Raises QuitandaError."""
+        request = replica_pb2.GetStatusRequest()
+        response = await self._call(lambda left: self._stub.GetStatus(request, timeout=left), timeout)
+        return response.status
+
+    async def close(self) -> None:
+        """Close the channel and end its calls."""
+        await self._channel.close()
+
+    async def _call(self, start: Callable[[float], Awaitable[Answer]], timeout: float) -> Answer:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        await self._connected(min(timeout, self._connect_timeout))
+        try:
+            return await start(max(deadline - loop.time(), 0.001))
+        except grpc.RpcError as error:
+            raise _failure(error, self.name) from error
+
+    async def _connected(self, timeout: float) -> None:
+        """Wait for the connection, so that what could not be sent is known not to have happened."""
+        state = self._channel.get_state(try_to_connect=True)
+        try:
+            async with asyncio.timeout(timeout):
+                while state is not grpc.ChannelConnectivity.READY:
+                    if state in _DEAD:
+                        raise Unavailable(f"no connection to {self.name}")
+                    await self._channel.wait_for_state_change(state)
+                    state = self._channel.get_state(try_to_connect=True)
+        except TimeoutError:
+            raise Unavailable(f"no connection to {self.name} within {timeout:.3g} s") from None
+
+
+def _failure(error: grpc.RpcError, name: str) -> QuitandaError:
+    failure = from_rpc_error(error)
+    if isinstance(failure, Refused):
+        return Rejected(failure)
+    if isinstance(failure, OutcomeUnknown | Unavailable) and not failure.args:
+        failure.args = (f"{name}: {error}",)
+    return failure
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,139 @@
+"""A replica's state without Raft: a real store, a real applier, and who calls it."""
+
+from itertools import count
+
+from quitanda.domain.commands import (
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    Request,
+)
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.wire.documents import decode_document
+from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
+
+from quitanda.domain.machine import execute
+from quitanda.domain.model import Kind
+from quitanda_replica import digest, keys
+from quitanda_replica.applier import Applier
+from quitanda_replica.draft import read_counters
+from quitanda_replica.outcomes_window import WindowBounds
+from quitanda_replica.state_view import StoredState
+from quitanda_replica.store import Store
+from quitanda_replica.stored_documents import DocumentDecoder, json_of
+
+
+class ListSink:
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.entries = []
+        self.revision = 0
+        self.restarts = []
+
+    def applied(self, revision, entries):
+        self.revision = revision
+        self.entries.extend(entries)
+
+    def restarted(self, revision, last_changed):
+        self.restarts.append((revision, last_changed))
+
+
+class ReplicaState:
+    """Applies entries as the Raft thread does: apply, commit, committed; numbers them from 1."""
+
+    def __init__(self, path, rules=execute, window=None):
+        self.path = path
+        self.rules = rules
+        self.window = window or WindowBounds()
+        self.index = 0
+        self._request_numbers = count(1)
+        self.open()
+
+    def open(self):
+        self.store = Store.open(self.path)
+        self.sink = ListSink()
+        self.applier = Applier(self.store, self.sink, self.rules, self.window)
+
+    def close(self):
+        self.store.close()
+
+    def reopen(self):
+        self.close()
+        self.open()
+
+    def apply(self, *requests):
+        """Apply the requests as one entry; give [(outcome, revision)]."""
+        return self.apply_payload(entry(*requests))
+
+    def apply_payload(self, payload):
+        self.index += 1
+        response = pb.ExecuteResponse.FromString(self.applier.apply(self.index, payload))
+        self.store.put(b"Mtest", self.index.to_bytes(8, "big"))
+        self.store.commit()
+        self.applier.committed(self.index)
+        return [outcome_from_proto(outcome) for outcome in response.outcomes]
+
+    def do(self, *commands, scope=""):
+        """Apply commands as one entry, each with a request id of its own."""
+        return self.apply(*(Request(scope, f"r{next(self._request_numbers)}", command) for command in commands))
+
+    def contents(self):
+        return dict(self.store.scan(keys.STATE, None, None))
+
+    def documents(self):
+        """All documents by (kind, id)."""
+        found = {}
+        for kind, prefix in keys.DOCUMENTS.items():
+            for key, value in self.store.scan(prefix, None, None):
+                found[kind, key[len(prefix) :].decode()] = decode_document(kind, json_of(value))
+        return found
+
+    def counters(self):
+        return read_counters(self.store)
+
+    def view(self):
+        return WholeStoredState(self)
+
+    def digest(self):
+        """The digest kept, after checking it against everything."""
+        with self.store.snapshot() as snapshot:
+            return digest.verify(snapshot)
+
+
+class WholeStoredState(StoredState):
+    """The rules' view with lists of everything, as the invariants want it."""
+
+    def __init__(self, state):
+        super().__init__(state.store, state.counters(), DocumentDecoder())
+        self._documents = state.documents()
+
+    def customers(self):
+        return self._of_kind(Kind.CUSTOMER)
+
+    def products(self):
+        return self._of_kind(Kind.PRODUCT)
+
+    def orders(self):
+        return self._of_kind(Kind.ORDER)
+
+    def _of_kind(self, wanted):
+        return [document for (kind, _), document in self._documents.items() if kind is wanted]
+
+
+def entry(*requests):
+    return pb.LogEntry(requests=[request_to_proto(request) for request in requests]).SerializeToString()
+
+
+def customer(customer_id="ana"):
+    return CreateCustomer(customer_id, f"Name of {customer_id}", (("vip", "true"),))
+
+
+def product(product_id="pen", quantity=10, price=250):
+    return CreateProduct(product_id, f"Name of {product_id}", price, quantity)
+
+
+def order(order_id="o1", customer_id="ana", created_at_ms=1_795_000_000_000, **quantities):
+    items = tuple(ItemQuantity(product_id, quantity) for product_id, quantity in quantities.items())
+    return CreateOrder(customer_id, order_id, created_at_ms, items)

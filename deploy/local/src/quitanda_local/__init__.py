@@ -1,0 +1,1 @@
+"""A whole Quitanda as processes on one machine: started, watched, stopped, demonstrated and tested."""

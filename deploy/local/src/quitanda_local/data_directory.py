@@ -1,0 +1,80 @@
+"""What a cluster keeps on disk: one directory for each replica, the secret, and whether it is still being founded."""
+
+import fcntl
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import IO, Final
+
+from quitanda_local.errors import DataDirectoryInUse
+
+SECRET_FILE: Final = "cluster.secret"  # noqa: S105 - a file's name
+SECRET_BYTES: Final = 32
+FOUNDING_FILE: Final = "founding"
+LOCK_FILE: Final = "lock"
+
+
+class DataDirectory:
+    """A directory that one run at a time may use."""
+
+    def __init__(self, path: Path, replicas: tuple[str, ...]) -> None:
+        self.path = path
+        self._replicas = replicas
+        self._lock: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Make the directory where it is missing, and take it; DataDirectoryInUse if another run has it."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self.path / LOCK_FILE).open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise DataDirectoryInUse(
+                f"another run of Quitanda uses {self.path}: stop it, or give another directory"
+            ) from None
+        self._lock = lock
+
+    def close(self) -> None:
+        """Let others use the directory."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def secret(self) -> str:
+        """Read what the replicas prove to each other that they belong together with; made at the first call."""
+        file = self.path / SECRET_FILE
+        if not file.exists():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as new:
+                new.write(secrets.token_urlsafe(SECRET_BYTES))
+        return file.read_text(encoding="ascii").strip()
+
+    def begin(self) -> bool:
+        """Return true if this is the first start of a new cluster, when blank replicas may elect a leader.
+
+        So it is if no replica has any data; and if an earlier start began like that and did not get as far as
+        `founded`. A single blank replica among others is a replaced one and must first catch up.
+        """
+        founding = self.path / FOUNDING_FILE
+        if all(self.blank(replica) for replica in self._replicas):
+            founding.touch()
+        return founding.exists()
+
+    def founded(self) -> None:
+        """Note that the cluster has had a leader: from now on a blank replica is a replaced one."""
+        (self.path / FOUNDING_FILE).unlink(missing_ok=True)
+
+    def blank(self, replica: str) -> bool:
+        """Say whether the replica's directory is missing or empty."""
+        directory = self.path / replica
+        return not directory.exists() or not any(directory.iterdir())
+
+    def erase(self, replica: str) -> None:
+        """Remove everything that the replica keeps."""
+        shutil.rmtree(self.path / replica, ignore_errors=True)
+
+    def log(self, name: str) -> Path:
+        """Name the file that the output of the process goes to."""
+        return self.path / "logs" / f"{name}.log"

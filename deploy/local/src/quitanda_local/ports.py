@@ -1,0 +1,78 @@
+"""Ports of this machine: which are free, and who holds one that is not."""
+
+import random
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from quitanda_local.errors import PortInUse
+from quitanda_local.topology import HOST, Topology
+
+PORT_MIN: Final = 10_000
+EPHEMERAL_MIN_DEFAULT: Final = 32_768
+"""Where the system starts to hand out ports for outgoing connections, unless it says otherwise."""
+EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+ATTEMPTS_PER_PORT: Final = 200
+
+
+def check_free(topology: Topology) -> None:
+    """Raise PortInUse for the first port of the topology that another process listens on."""
+    for service in topology.services:
+        for port, purpose in service.ports():
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                if not _bind(probe, port):
+                    raise PortInUse(port, f"the {purpose} port of {service.name}", holder_of(port))
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose ports that nothing listens on and that the system gives to nobody else by itself.
+
+    They lie below the range for outgoing connections: a port out of that range could be taken by any
+    connection while the process that owns it is being restarted. Raises PortInUse if none is to be found.
+    """
+    chosen: list[int] = []
+    source = random.SystemRandom()
+    with ExitStack() as held:  # all stay bound until all are chosen, so that no port is chosen twice
+        for _ in range(count * ATTEMPTS_PER_PORT):
+            if len(chosen) == count:
+                return chosen
+            port = source.randrange(PORT_MIN, max(_ephemeral_min(), PORT_MIN + 1_000))
+            probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            if _bind(probe, port):
+                chosen.append(port)
+    raise PortInUse(PORT_MIN, "a free port for a test cluster", "so many processes that no free port was found")
+
+
+def holder_of(port: int) -> str:
+    """Describe the process that listens on the port, as far as this user may know it."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except (psutil.AccessDenied, OSError):
+        return "another process"
+    for connection in connections:
+        if connection.laddr and connection.laddr.port == port and connection.pid:
+            try:
+                return f"process {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())[:120]})"
+            except psutil.Error:
+                break
+    return "another process"
+
+
+def _bind(probe: socket.socket, port: int) -> bool:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections do not count
+    try:
+        probe.bind((HOST, port))
+        probe.listen(1)
+    except OSError:
+        return False
+    return True
+
+
+def _ephemeral_min() -> int:
+    try:
+        return int(EPHEMERAL_RANGE.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return EPHEMERAL_MIN_DEFAULT

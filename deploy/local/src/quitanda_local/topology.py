@@ -1,0 +1,170 @@
+"""What runs on one machine, under which name, on which port, with which settings. Pure: nothing is started here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+HOST: Final = "127.0.0.1"
+"""Everything listens here only: nothing in a local run asks for a password."""
+
+
+class Role(StrEnum):
+    """What a process is for."""
+
+    BROKER = "broker"
+    REPLICA = "replica"
+    ADMIN_PORTAL = "admin-portal"
+    CLIENT_PORTAL = "client-portal"
+
+
+MODULES: Final[Mapping[Role, str]] = {
+    Role.REPLICA: "quitanda_replica",
+    Role.ADMIN_PORTAL: "quitanda_admin_portal",
+    Role.CLIENT_PORTAL: "quitanda_client_portal",
+}
+"""The Python module that each role but the broker's is started from."""
+
+
+class BrokerKind(StrEnum):
+    """Which MQTT broker carries the change feed and the customers' MQTT requests."""
+
+    MOSQUITTO = "mosquitto"
+    AMQTT = "amqtt"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process: `port` is where it serves (gRPC, or MQTT for the broker); None where it has no such port."""
+
+    name: str
+    role: Role
+    port: int
+    raft_port: int | None = None
+    metrics_port: int | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port` where the process serves."""
+        return f"{HOST}:{self.port}"
+
+    def ports(self) -> Iterator[tuple[int, str]]:
+        """Every port of the process, with what it is for."""
+        yield self.port, "MQTT" if self.role is Role.BROKER else "gRPC"
+        if self.raft_port is not None:
+            yield self.raft_port, "Raft"
+        if self.metrics_port is not None:
+            yield self.metrics_port, "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """All processes, in the order in which they are started."""
+
+    services: tuple[Service, ...]
+
+    def named(self, name: str) -> Service:
+        """Find the process of this name; KeyError names those that there are."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(f"no process is named {name!r}; there are {', '.join(s.name for s in self.services)}")
+
+    def of(self, role: Role) -> tuple[Service, ...]:
+        """All processes of one role."""
+        return tuple(service for service in self.services if service.role is role)
+
+    @property
+    def broker(self) -> Service:
+        """The MQTT broker."""
+        return self.of(Role.BROKER)[0]
+
+
+PORTS_NEEDED: Final = 1 + 3 * 3 + 4 * 2
+"""How many ports `on_ports` takes."""
+
+
+def fixed() -> Topology:
+    """Lay the processes on the ports that documentation and other programs rely on."""
+    return Topology(
+        (
+            Service("broker", Role.BROKER, 7883),
+            *(Service(f"replica{n}", Role.REPLICA, 7010 + n, 7020 + n, 7210 + n) for n in (1, 2, 3)),
+            *(Service(f"admin-portal-{n}", Role.ADMIN_PORTAL, 7000 + n, None, 7200 + n) for n in (1, 2)),
+            *(Service(f"client-portal-{n}", Role.CLIENT_PORTAL, 7002 + n, None, 7202 + n) for n in (1, 2)),
+        )
+    )
+
+
+def on_ports(ports: Sequence[int]) -> Topology:
+    """Lay the same processes on these ports, of which there must be PORTS_NEEDED."""
+    if len(ports) != PORTS_NEEDED:
+        raise ValueError(f"{PORTS_NEEDED} ports are needed, not {len(ports)}")
+    port = iter(ports)
+    return Topology(
+        (
+            Service("broker", Role.BROKER, next(port)),
+            *(Service(f"replica{n}", Role.REPLICA, next(port), next(port), next(port)) for n in (1, 2, 3)),
+            *(Service(f"admin-portal-{n}", Role.ADMIN_PORTAL, next(port), None, next(port)) for n in (1, 2)),
+            *(Service(f"client-portal-{n}", Role.CLIENT_PORTAL, next(port), None, next(port)) for n in (1, 2)),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the processes' settings depend on besides the topology.
+
+    `bootstrap` is true at the first start of a new cluster only, when no replica has any data.
+    """
+
+    topology: Topology
+    broker: BrokerKind
+    data_dir: Path
+    secret: str
+    bootstrap: bool
+    log_level: str = "info"
+
+
+def environment(deployment: Deployment, name: str) -> dict[str, str]:
+    """Every QUITANDA_* variable of one process; empty for the broker, which has a configuration file."""
+    service = deployment.topology.named(name)
+    if service.role is Role.BROKER:
+        return {}
+    variables = {
+        "QUITANDA_NAME": service.name,
+        "QUITANDA_LISTEN": service.address,
+        "QUITANDA_METRICS_LISTEN": f"{HOST}:{service.metrics_port}",
+        "QUITANDA_REPLICAS": _named_addresses(deployment.topology, raft=False),
+        "QUITANDA_MQTT": deployment.topology.broker.address,
+        "QUITANDA_LOG_LEVEL": deployment.log_level,
+        "QUITANDA_LOG_FORMAT": "json",
+    }
+    if service.role is Role.REPLICA:
+        variables |= {
+            "QUITANDA_RAFT_ADDRESSES": _named_addresses(deployment.topology, raft=True),
+            "QUITANDA_DATA_DIR": str(deployment.data_dir / service.name),
+            "QUITANDA_CLUSTER_SECRET": deployment.secret,
+            "QUITANDA_BOOTSTRAP": "true" if deployment.bootstrap else "false",
+        }
+    if service.role is Role.CLIENT_PORTAL:
+        variables["QUITANDA_MQTT_GATEWAY"] = mqtt_gateway(deployment, service)
+    return variables
+
+
+def mqtt_gateway(deployment: Deployment, portal: Service) -> str:
+    """Say how a client portal takes MQTT requests.
+
+    Mosquitto shares a subscription among the portals. amqtt knows no shared subscriptions, so there the
+    first portal takes every request and the others none.
+    """
+    if deployment.broker is BrokerKind.MOSQUITTO:
+        return "shared"
+    return "exclusive" if portal == deployment.topology.of(Role.CLIENT_PORTAL)[0] else "off"
+
+
+def _named_addresses(topology: Topology, *, raft: bool) -> str:
+    return ",".join(
+        f"{replica.name}={HOST}:{replica.raft_port if raft else replica.port}" for replica in topology.of(Role.REPLICA)
+    )

@@ -1,0 +1,72 @@
+"""The directory that a cluster keeps its data in."""
+
+import stat
+
+import pytest
+
+from quitanda_local.data_directory import DataDirectory
+from quitanda_local.errors import DataDirectoryInUse
+
+REPLICAS = ("replica1", "replica2", "replica3")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    directory = DataDirectory(tmp_path / "data", REPLICAS)
+    directory.open()
+    yield directory
+    directory.close()
+
+
+def fill(directory, replica):
+    (directory.path / replica).mkdir()
+    (directory.path / replica / "CURRENT").touch()
+
+
+def test_the_secret_is_made_once_and_only_its_owner_may_read_it(directory):
+    secret = directory.secret()
+
+    assert len(secret) >= 32
+    assert directory.secret() == secret
+    assert stat.S_IMODE((directory.path / "cluster.secret").stat().st_mode) == 0o600
+
+
+def test_two_runs_cannot_use_one_directory(directory):
+    second = DataDirectory(directory.path, REPLICAS)
+
+    with pytest.raises(DataDirectoryInUse, match="another run of Quitanda uses"):
+        second.open()
+
+
+def test_a_directory_can_be_taken_again_after_it_was_closed(directory):
+    directory.close()
+
+    directory.open()
+
+
+def test_a_cluster_without_data_is_new(directory):
+    assert directory.begin()
+
+
+def test_a_start_that_did_not_get_as_far_as_a_leader_is_still_the_first(directory):
+    directory.begin()
+    fill(directory, "replica1")
+
+    assert directory.begin()
+
+
+def test_a_founded_cluster_is_not_new_even_if_a_replica_was_emptied(directory):
+    directory.begin()
+    for replica in REPLICAS:
+        fill(directory, replica)
+    directory.founded()
+    directory.erase("replica2")
+
+    assert directory.blank("replica2")
+    assert not directory.begin()
+
+
+def test_data_brought_from_elsewhere_is_never_taken_for_a_new_cluster(directory):
+    fill(directory, "replica1")
+
+    assert not directory.begin()

@@ -1,0 +1,164 @@
+"""The verbs of a local cluster, over processes that only pretend to be replicas and portals."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from quitanda_local.cluster import Cluster, Digest
+from quitanda_local.errors import DeadlineExceeded, NotRunning, PortInUse, ProcessDied, ReplicasDiverged
+from quitanda_local.local_cluster import LocalCluster, agreement
+from quitanda_local.ports import free_ports
+from quitanda_local.process import Spawner
+from quitanda_local.topology import PORTS_NEEDED, Role, on_ports
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_service.py")))
+COMMANDS = {Role.REPLICA: FAKE, Role.ADMIN_PORTAL: FAKE, Role.CLIENT_PORTAL: FAKE}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Says what the pretended processes do; `world(leader="replica2")` changes it."""
+    file = tmp_path / "state.json"
+
+    def set_to(**facts):
+        file.with_suffix(".new").write_text(json.dumps(facts), encoding="utf-8")
+        file.with_suffix(".new").replace(file)
+
+    set_to(leader="replica1")
+    set_to.file = file
+    return set_to
+
+
+@pytest.fixture
+async def cluster(tmp_path, world):
+    cluster: Cluster = LocalCluster(
+        tmp_path / "data",
+        on_ports(free_ports(PORTS_NEEDED)),
+        settings={"FAKE_STATE": str(world.file)},
+        commands=COMMANDS,
+    )
+    yield cluster
+    await cluster.stop()
+    cluster.close()
+
+
+def starts(replica, tmp_path):
+    return (tmp_path / "data" / replica / "starts").read_text(encoding="ascii").split()
+
+
+async def test_a_started_cluster_runs_every_process_and_a_stopped_one_none(cluster):
+    await cluster.start()
+    names = (cluster.broker, *cluster.replicas, *cluster.admin_portals, *cluster.client_portals)
+    pids = [cluster.process(name).pid for name in names]
+
+    assert len(names) == 8
+    assert all(cluster.running(name) for name in names)
+
+    assert await cluster.stop() == ()
+    assert not any(cluster.running(name) for name in names)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_the_verbs_of_a_failure(cluster, world, tmp_path):
+    await cluster.start()
+
+    assert await cluster.wait_for_leader() == "replica1"
+
+    cluster.kill("replica1")
+
+    assert await cluster.leader() is None
+
+    world(leader="replica2", term=2)
+
+    assert await cluster.wait_for_leader(excluding={"replica1"}) == "replica2"
+
+    cluster.pause("replica3")
+
+    assert set(await cluster.digests()) == {"replica2"}
+
+    cluster.resume("replica3")
+    await cluster.restart("replica1")
+
+    assert await cluster.wait_until_replicas_agree(5) == Digest(7, "d7")
+    assert starts("replica1", tmp_path) == ["bootstrap=true", "bootstrap=false"]
+
+
+async def test_a_replica_whose_disk_was_erased_may_not_found_a_cluster(cluster, tmp_path):
+    await cluster.start()
+    with pytest.raises(NotRunning, match="kill it or shut it down"):
+        cluster.erase("replica2")
+    assert await cluster.shut_down("replica2")
+    cluster.erase("replica2")
+    await cluster.restart("replica2")
+
+    assert starts("replica2", tmp_path) == ["bootstrap=false"]
+
+
+async def test_waits_say_what_they_waited_for(cluster, world):
+    await cluster.start()
+    world(leader="", revisions={"replica1": 9, "replica2": 8, "replica3": 9})
+
+    with pytest.raises(DeadlineExceeded, match="a leader other than replica1"):
+        await cluster.wait_for_leader(excluding=["replica1"], timeout=0.1)
+    with pytest.raises(DeadlineExceeded, match=r"revision 9 on .*last seen: .*'replica2': 8"):
+        await cluster.wait_for_revision(9, timeout=0.1)
+    with pytest.raises(DeadlineExceeded, match="all replicas to agree"):
+        await cluster.wait_until_replicas_agree(0.1)
+    await cluster.wait_for_revision(9, ["replica1", "replica3"], timeout=1)
+
+
+async def test_replicas_that_differ_are_reported_at_once(cluster, world):
+    await cluster.start()
+    world(digests={"replica3": "other"})
+    began = time.monotonic()
+
+    with pytest.raises(ReplicasDiverged, match="replica1 and replica3 differ at revision 7"):
+        await cluster.wait_until_replicas_agree(30)
+    assert time.monotonic() - began < 5
+
+
+async def test_a_process_that_dies_at_the_start_is_named_at_once_and_nothing_is_left(cluster, world):
+    world(leader="replica1", broken=["client-portal-2"])
+
+    with pytest.raises(ProcessDied, match=r"client-portal-2 ended with exit code 3(.|\n)*broken on purpose"):
+        await cluster.start()
+    assert not any(cluster.running(service.name) for service in cluster.topology.services)
+
+
+async def test_a_port_in_use_stops_the_start_before_anything_runs(cluster, tmp_path):
+    await cluster.start()
+    second = LocalCluster(tmp_path / "other", cluster.topology, commands=COMMANDS)
+    try:
+        with pytest.raises(PortInUse, match="in use by process"):
+            await second.start()
+    finally:
+        second.close()
+
+
+async def test_a_process_that_is_not_ready_in_time_is_named_with_its_log(cluster, world):
+    await cluster.start()
+    world(leader="replica1", unready=["admin-portal-1"])
+
+    with pytest.raises(
+        DeadlineExceeded, match=r"admin-portal-1 at .* to be ready; last seen: NOT_SERVING(.|\n)*serving"
+    ):
+        await cluster.wait_until_ready("admin-portal-1", "replica1", timeout=0.3)
+
+
+def test_replicas_agree_only_when_all_stand_at_one_revision_with_one_digest():
+    one, two = Digest(1, "a"), Digest(2, "b")
+
+    assert agreement({"r1": one, "r2": one, "r3": one}, 3) == one
+    assert agreement({"r1": one, "r2": one}, 3) is None
+    assert agreement({"r1": one, "r2": two, "r3": one}, 3) is None
+    assert agreement({"r1": Digest(1, ""), "r2": Digest(1, ""), "r3": Digest(1, "")}, 3) is None
+    with pytest.raises(ReplicasDiverged):
+        agreement({"r1": one, "r2": two, "r3": Digest(2, "c")}, 3)
+
+
+def test_the_spawner_of_a_cluster_can_be_closed_without_a_start():
+    Spawner().close()

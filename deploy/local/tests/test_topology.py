@@ -1,0 +1,95 @@
+"""Names, ports and settings of the processes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Role, environment, fixed, on_ports
+
+DEPLOYMENT = Deployment(fixed(), BrokerKind.MOSQUITTO, Path("/data"), "a-secret-of-the-cluster", bootstrap=True)
+
+
+def all_ports(topology):
+    return [port for service in topology.services for port, _ in service.ports()]
+
+
+def test_the_fixed_plan_uses_the_documented_ports():
+    addresses = {service.name: service.address for service in fixed().services}
+
+    assert addresses == {
+        "broker": "127.0.0.1:7883",
+        "replica1": "127.0.0.1:7011",
+        "replica2": "127.0.0.1:7012",
+        "replica3": "127.0.0.1:7013",
+        "admin-portal-1": "127.0.0.1:7001",
+        "admin-portal-2": "127.0.0.1:7002",
+        "client-portal-1": "127.0.0.1:7003",
+        "client-portal-2": "127.0.0.1:7004",
+    }
+    assert [service.raft_port for service in fixed().of(Role.REPLICA)] == [7021, 7022, 7023]
+
+
+def test_metrics_are_served_two_hundred_ports_above_grpc():
+    for service in fixed().services:
+        if service.role is not Role.BROKER:
+            assert service.metrics_port == service.port + 200
+
+
+def test_no_port_is_used_twice():
+    assert len(all_ports(fixed())) == PORTS_NEEDED
+    assert len(set(all_ports(fixed()))) == PORTS_NEEDED
+
+
+def test_a_topology_on_given_ports_uses_each_of_them_once():
+    assert sorted(all_ports(on_ports(range(20_000, 20_000 + PORTS_NEEDED)))) == list(
+        range(20_000, 20_000 + PORTS_NEEDED)
+    )
+
+
+def test_too_few_ports_are_refused():
+    with pytest.raises(ValueError, match=f"{PORTS_NEEDED} ports are needed, not 2"):
+        on_ports([1, 2])
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_there_are():
+    with pytest.raises(KeyError, match=r"replica9.*replica1"):
+        fixed().named("replica9")
+
+
+def test_a_replica_is_told_of_its_peers_its_disk_and_the_broker():
+    assert environment(DEPLOYMENT, "replica2") == {
+        "QUITANDA_NAME": "replica2",
+        "QUITANDA_LISTEN": "127.0.0.1:7012",
+        "QUITANDA_METRICS_LISTEN": "127.0.0.1:7212",
+        "QUITANDA_REPLICAS": "replica1=127.0.0.1:7011,replica2=127.0.0.1:7012,replica3=127.0.0.1:7013",
+        "QUITANDA_RAFT_ADDRESSES": "replica1=127.0.0.1:7021,replica2=127.0.0.1:7022,replica3=127.0.0.1:7023",
+        "QUITANDA_DATA_DIR": "/data/replica2",
+        "QUITANDA_MQTT": "127.0.0.1:7883",
+        "QUITANDA_CLUSTER_SECRET": "a-secret-of-the-cluster",
+        "QUITANDA_BOOTSTRAP": "true",
+        "QUITANDA_LOG_LEVEL": "info",
+        "QUITANDA_LOG_FORMAT": "json",
+    }
+
+
+def test_only_replicas_learn_the_secret():
+    told = [s.name for s in fixed().services if "QUITANDA_CLUSTER_SECRET" in environment(DEPLOYMENT, s.name)]
+
+    assert told == ["replica1", "replica2", "replica3"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "gateways"),
+    [(BrokerKind.MOSQUITTO, ["shared", "shared"]), (BrokerKind.AMQTT, ["exclusive", "off"])],
+)
+def test_client_portals_share_mqtt_requests_only_where_the_broker_can_share_them(broker, gateways):
+    deployment = replace(DEPLOYMENT, broker=broker)
+
+    assert [
+        environment(deployment, portal.name)["QUITANDA_MQTT_GATEWAY"] for portal in fixed().of(Role.CLIENT_PORTAL)
+    ] == gateways
+
+
+def test_the_broker_needs_no_variables():
+    assert environment(DEPLOYMENT, "broker") == {}

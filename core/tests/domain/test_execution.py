@@ -1,0 +1,203 @@
+"""A request takes effect once, however often it comes."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    ItemQuantity,
+    Request,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.lookups import BrokenInvariantError
+from quitanda.domain.machine import decide, execute
+from quitanda.domain.memory import MemoryState
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda.domain.state import Delete, Execution
+
+
+def test_a_repeated_request_gets_its_first_outcome_and_revision_and_changes_nothing(shop):
+    request = Request("ana", "add", AdjustStock("rice", 5))
+    first = shop.execute(request, 100)
+    shop.do(AdjustStock("rice", 1))
+
+    again = shop.execute(request, 200)
+
+    assert again == Execution(first.outcome, 100)
+    assert shop.state.product("rice").quantity == 101
+
+
+def test_a_refusal_is_remembered_even_where_it_would_succeed_by_now(shop):
+    request = Request("", "take", AdjustStock("salt", -1))
+    assert shop.execute(request, 100).outcome.reason is Reason.OUT_OF_STOCK
+    shop.do(AdjustStock("salt", 1))
+
+    assert shop.execute(request, 200).outcome.reason is Reason.OUT_OF_STOCK
+    assert shop.execute(request, 200).revision == 100
+    assert shop.state.product("salt").quantity == 1
+
+
+def test_a_request_id_that_stands_for_another_request_is_refused_and_keeps_its_meaning(shop):
+    first = shop.do(AdjustStock("rice", 5), request_id="x")
+
+    other = shop.do(AdjustStock("rice", 6), request_id="x")
+
+    assert other.outcome == Refused(Reason.REQUEST_ID_REUSED, "request_id", (("revision", str(first.revision)),))
+    assert (other.changes, other.remember) == ((), None)
+    assert shop.do(AdjustStock("rice", 5), request_id="x").outcome == first.outcome
+
+
+def test_the_same_request_id_in_another_scope_is_another_request(shop):
+    shop.do(AdjustStock("rice", 5), request_id="x")
+    shop.do(AdjustStock("rice", 5), request_id="x", scope="ana")
+    shop.do(AdjustStock("rice", 5), request_id="x", scope="bia")
+
+    assert shop.state.product("rice").quantity == 110
+
+
+def test_what_the_portal_minted_does_not_make_a_repeated_order_another_one(shop):
+    command = CreateOrder("ana", "o8", 1, (ItemQuantity("rice", 1),))
+    first = shop.do(command, request_id="x")
+
+    again = shop.do(replace(command, order_id="o9", created_at_ms=2), request_id="x")
+
+    assert again.outcome == first.outcome
+    assert again.outcome.document.order_id == "o8"
+    assert shop.state.order("o9") is None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("", "bad id", AdjustStock("rice", 1)),
+        Request("a b", "x", AdjustStock("rice", 1)),
+        Request("", "x", AdjustStock("rice", 0)),
+        Request("", "x", None),
+        Request("", ["x"], AdjustStock("rice", 1)),
+        Request("", "x\ud800", AdjustStock("rice", 1)),
+    ],
+    ids=ascii,
+)
+def test_an_invalid_request_is_refused_and_not_remembered(shop, request_):
+    execution = shop.execute(request_, 100)
+
+    assert execution.outcome.reason is Reason.INVALID_ARGUMENT
+    assert (execution.revision, execution.changes, execution.remember) == (100, (), None)
+
+
+def test_an_invalid_request_may_be_corrected_under_its_id(shop):
+    shop.do(AdjustStock("rice", 0), request_id="x")
+
+    assert isinstance(shop.do(AdjustStock("rice", 1), request_id="x").outcome, Done)
+
+
+def test_only_the_latest_outcomes_are_remembered_the_oldest_are_forgotten_first():
+    state = MemoryState(remembered_max=3)
+    for number in range(5):
+        request = Request("", f"r{number}", CreateCustomer(f"c{number}", "C"))
+        state.apply(request, execute(state, request, number))
+    repeated = Request("", "r2", CreateCustomer("c2", "C"))
+    state.apply(repeated, execute(state, repeated, 9))
+
+    assert [request_id for (_, request_id), _ in state.memories()] == ["r2", "r3", "r4"]
+
+
+def test_a_state_that_contradicts_itself_raises_instead_of_deciding(shop):
+    deletion = Execution(Done(None), 1, (Delete(Kind.PRODUCT, "rice"),))
+    shop.state.apply(Request("", "x", None), deletion)
+
+    with pytest.raises(BrokenInvariantError, match="rice"):
+        decide(shop.state, CancelOrder("ana", "o1"))
+
+
+COMMANDS = [
+    CreateCustomer("c", "Ana", (("age", "30"),)),
+    UpdateCustomer("c", "Ana", (("age", "30"),), 1),
+    DeleteCustomer("c", cascade=True, expected_version=1),
+    CreateProduct("p", "Rice", 250, 10, "White", (("bio", "true"),)),
+    UpdateProduct("p", "Rice", "White", 250, 10, (("bio", "true"),), 1),
+    DeleteProduct("p", cascade=True, expected_version=1),
+    AdjustStock("p", -1, 1),
+    CreateOrder("c", "o", 1000, (ItemQuantity("p", 1),)),
+    SetOrderItems("c", "o", (ItemQuantity("p", 1),), 1),
+    CancelOrder("c", "o", 1),
+]
+PINNED = [
+    "620c6acdeae674343a6a3fb69adee174",
+    "05cd985272133f485c5c272b69775986",
+    "2deee5b27550eb380a41d13a17806fdb",
+    "598b40558fbfdf3afd886ed14c271240",
+    "f8ae0873c853ab3163ebb564d76095a1",
+    "d4a68fb1ac986bc97ed5c2539197c856",
+    "e152873714ba9591464cb458376dda38",
+    "5ba38bfc8cb079e2fec639cc48f8e0d8",
+    "375f7fbf931f6d0d20012716233cfcc3",
+    "680f33052760c190499240a6f73b3398",
+]
+OTHER_VALUES = {
+    str: ["x", "x1", "1"],
+    int: [0, 2, 11],
+    bool: [False],
+    tuple: [(), (("age", "31"),), (("ag", "e30"),), (ItemQuantity("p", 2),), (ItemQuantity("p1", 1),)],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
+def test_every_field_but_the_minted_ones_makes_another_fingerprint(command):
+    variants = [
+        replace(command, **{field.name: value})
+        for field in fields(command)
+        if not field.metadata.get("minted")
+        for value in OTHER_VALUES[type(getattr(command, field.name))]
+    ]
+    minted = [
+        replace(command, **{field.name: value})
+        for field in fields(command)
+        if field.metadata.get("minted")
+        for value in OTHER_VALUES[type(getattr(command, field.name))]
+    ]
+
+    assert len({fingerprint(variant) for variant in [command, *variants]}) == len({command, *variants})
+    assert {fingerprint(variant) for variant in [command, *minted]} == {fingerprint(command)}
+
+
+def test_fingerprints_do_not_change_between_releases():
+    assert [fingerprint(command) for command in COMMANDS] == PINNED
+
+
+def test_commands_that_read_alike_have_other_fingerprints():
+    alike = [
+        DeleteCustomer("x"),
+        DeleteProduct("x"),
+        UpdateProduct("x", name="a"),
+        UpdateProduct("x", description="a"),
+        UpdateProduct("x", price=1),
+        UpdateProduct("x", quantity=1),
+        UpdateProduct("x", quantity=0),
+        UpdateProduct("x", description=""),
+        UpdateProduct("x"),
+        SetOrderItems("c", "o", (ItemQuantity("p", 1), ItemQuantity("q", 1))),
+        SetOrderItems("c", "o", (ItemQuantity("q", 1), ItemQuantity("p", 1))),
+        SetOrderItems("c", "op", (ItemQuantity("q", 1),)),
+        SetOrderItems("co", "p", (ItemQuantity("q", 1),)),
+        CancelOrder("c", "op"),
+        CancelOrder("co", "p"),
+    ]
+
+    assert len({fingerprint(command) for command in alike}) == len(alike)
+
+
+def test_a_value_without_a_canonical_form_has_no_fingerprint():
+    with pytest.raises(TypeError, match="float"):
+        fingerprint(AdjustStock("p", 1.5))

@@ -1,0 +1,68 @@
+"""The options of every gRPC server and channel that matter, each set explicitly, in one place."""
+
+from typing import Final
+
+OWN_SERVICE: Final = ""
+"""The health service that stands for the whole server."""
+
+READINESS: Final = "readiness"
+"""SERVING where requests can be answered now."""
+
+LIVENESS: Final = "liveness"
+"""SERVING where the process is alive; it need not be ready."""
+
+HEALTH_SERVICES: Final = (OWN_SERVICE, READINESS, LIVENESS)
+
+PORTAL_RECEIVE_BYTES_MAX: Final = 1024 * 1024
+"""One request of a client; far above what the rules allow in one."""
+
+REPLICA_RECEIVE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""One batch between a portal and a replica, and one page of large documents on the way back."""
+
+CONCURRENT_RPCS_MAX: Final = 4_000
+"""Calls that one server works on at a time; more are refused at once (RESOURCE_EXHAUSTED)."""
+
+_METADATA_BYTES_MAX: Final = 16 * 1024
+_PING_EVERY_MS: Final = 10_000
+_PING_TIMEOUT_MS: Final = 5_000
+_PING_MIN_INTERVAL_MS: Final = 5_000
+
+Options = tuple[tuple[str, int | str], ...]
+
+
+def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options:
+    """Give the options of a server that takes messages of at most `receive_bytes_max` bytes."""
+    return (
+        ("grpc.max_receive_message_length", receive_bytes_max),
+        # Answers may hold a page of the largest documents.
+        ("grpc.max_send_message_length", REPLICA_RECEIVE_BYTES_MAX),
+        ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
+        # Two processes on one port would share the calls silently; a second start must fail instead.
+        ("grpc.so_reuseport", 0),
+        # Find dead clients, and let clients that ask for the same find a dead server.
+        ("grpc.keepalive_time_ms", _PING_EVERY_MS),
+        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MIN_INTERVAL_MS),
+        ("grpc.http2.max_pings_without_data", 0),
+    )
+
+
+def channel_options(receive_bytes_max: int = REPLICA_RECEIVE_BYTES_MAX) -> Options:
+    """Give the options of a channel to one of our servers."""
+    return (
+        ("grpc.max_receive_message_length", receive_bytes_max),
+        ("grpc.max_send_message_length", REPLICA_RECEIVE_BYTES_MAX),
+        ("grpc.keepalive_time_ms", _PING_EVERY_MS),
+        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # A server that was away is tried again soon.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # Whether a call is repeated is decided by us, never behind our back.
+        ("grpc.enable_retries", 0),
+        # Addresses are direct; a proxy of the environment is none of our business.
+        ("grpc.enable_http_proxy", 0),
+    )

@@ -1,0 +1,167 @@
+"""The portals' gRPC server (asyncio): health, reflection, bounds, and one interceptor around every call.
+
+A handler returns its answer, or raises a QuitandaError (`Rejected` for a refusal); the interceptor turns
+that into the status of the one table, writes the call's one log line and counts it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NoReturn, TypeAlias
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.grpc_options import (
+    CONCURRENT_RPCS_MAX,
+    HEALTH_SERVICES,
+    LIVENESS,
+    PORTAL_RECEIVE_BYTES_MAX,
+    server_options,
+)
+from quitanda.runtime.malformed import Malformed, guarded_deserializer
+from quitanda.runtime.requests_log import CANCELLED, OK, RequestLog, request_context, unexpected
+from quitanda.status import FailureSource, describe, to_rpc_status
+
+_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+_Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+_Behaviour: TypeAlias = Callable[[Any, "_Context"], Awaitable[Any]]
+_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+async def abort(context: _Context, failure: FailureSource) -> NoReturn:
+    """End the call with the failure's status."""
+    status = to_rpc_status(failure)
+    await context.abort(status.code, status.details, status.trailing_metadata)
+    raise AssertionError("abort does not return")
+
+
+class RequestInterceptor(grpc.aio.ServerInterceptor):
+    """Stands around every call that has one request and one answer; health and reflection pass by."""
+
+    def __init__(self, log: RequestLog) -> None:
+        self._log = log
+        self._wrapped: dict[str, _Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _Handler | None:
+        """Give the handler of a method, wrapped once and kept."""
+        method = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None or method.startswith("/grpc."):
+            return handler
+        self._wrapped[method] = self._wrap(method, handler, handler.unary_unary)
+        return self._wrapped[method]
+
+    def _wrap(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
+        async def answer(request: Any, context: _Context) -> Any:
+            begun = time.perf_counter()
+            with request_context(request):
+                failure, response = await self._ask(method, behaviour, request, context, begun)
+                reason = OK if failure is None else describe(failure).reason
+                self._log.answered(method, reason, response, time.perf_counter() - begun)
+            if failure is not None:
+                await abort(context, failure)
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
+            response_serializer=handler.response_serializer,
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        behaviour: _Behaviour,
+        request: Any,
+        context: _Context,
+        begun: float,
+    ) -> tuple[FailureSource | None, Any]:
+        """Call the handler; give what it failed with, or what it answered."""
+        if isinstance(request, Malformed):
+            return Rejected(request.refused), None
+        try:
+            return None, await behaviour(request, context)
+        except QuitandaError as error:
+            return error, None
+        except asyncio.CancelledError:
+            self._log.answered(method, CANCELLED, None, time.perf_counter() - begun)
+            raise
+        except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
+            unexpected(method)
+            return InternalError(), None
+
+
+class GrpcServer:
+    """A gRPC server as a part of a process (`lifecycle.Part`).
+
+    Until `set_ready(True)` the services "" and "readiness" are NOT_SERVING; "liveness" is SERVING from the start.
+    """
+
+    name: Final = "grpc server"
+
+    def __init__(
+        self,
+        listen: Address,
+        register: Callable[[grpc.aio.Server], None],
+        service_names: Sequence[str],
+        log: RequestLog,
+        *,
+        receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
+    ) -> None:
+        """Take the services that `register` adds; `service_names` are their full names, for reflection."""
+        self._listen = listen
+        self._register = register
+        self._service_names = service_names
+        self._log = log
+        self._receive_bytes_max = receive_bytes_max
+        self._health = health.aio.HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self.address = listen
+
+    async def start(self) -> None:
+        """Listen; `address` then has the port that was bound. OSError where the address is taken."""
+        server = grpc.aio.server(
+            interceptors=[RequestInterceptor(self._log)],
+            options=server_options(self._receive_bytes_max),
+            maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
+        )
+        self._register(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (*self._service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+        self.address = Address(self._listen.host, _bind(server, self._listen))
+        await self._health.set(LIVENESS, _SERVING)
+        await self.set_ready(ready=False)
+        await server.start()
+        self._server = server
+
+    async def set_ready(self, *, ready: bool) -> None:
+        """Tell health checks whether requests can be answered now."""
+        for service in HEALTH_SERVICES:
+            if service != LIVENESS:
+                await self._health.set(service, _SERVING if ready else _NOT_SERVING)
+
+    async def stop(self, timeout: float) -> None:
+        """Take no more calls, and give those in flight up to `timeout` seconds."""
+        await self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            await self._server.stop(timeout)
+
+
+def _bind(server: grpc.aio.Server, listen: Address) -> int:
+    try:
+        return server.add_insecure_port(str(listen))
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {listen}: {error}") from error

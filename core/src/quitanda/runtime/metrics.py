@@ -1,0 +1,67 @@
+"""Metrics for Prometheus: one registry for each process, passed to whoever counts."""
+
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
+
+from quitanda.runtime.addresses import Address
+
+_LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def new_registry() -> CollectorRegistry:
+    """Make a registry that has the process's own figures already."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class MetricsServer:
+    """Serves one registry over HTTP, from a thread of its own."""
+
+    def __init__(self, registry: CollectorRegistry, listen: Address) -> None:
+        """Start serving; OSError where the address cannot be bound."""
+        self._server, self._thread = start_http_server(listen.port, addr=listen.host, registry=registry)
+        self.address = Address(listen.host, self._server.server_port)
+
+    def close(self) -> None:
+        """Stop serving and give the port back."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve(listen: Address | None, registry: CollectorRegistry) -> MetricsServer | None:
+    """Serve the registry where an address is set."""
+    return None if listen is None else MetricsServer(registry, listen)
+
+
+class RequestMetrics:
+    """Counts the calls that a gRPC server answered, by method and reason (`OK` where it succeeded)."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "quitanda_requests", "Calls answered", labelnames=("method", "reason"), registry=registry
+        )
+        self._seconds = Histogram(
+            "quitanda_request_seconds",
+            "Time from a call's arrival to its answer",
+            labelnames=("method",),
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+
+    def answered(self, method: str, reason: str, seconds: float) -> None:
+        """Count one call."""
+        self._requests.labels(method, reason).inc()
+        self._seconds.labels(method).observe(seconds)

@@ -1,0 +1,1 @@
+"""Types of grpcio-health-checking, as far as Quitanda uses it."""

@@ -1,0 +1,1 @@
+"""Types of grpcio-reflection, as far as Quitanda uses it."""

@@ -28,9 +28,10 @@ from quitanda.status import FailureSource, describe, to_rpc_status
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
-_Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
-_Behaviour: TypeAlias = Callable[[Any, "_Context"], Awaitable[Any]]
-_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+_Behaviour: TypeAlias = "Callable[[Any, _Context], Awaitable[Any]]"
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 async def abort(context: _Context, failure: FailureSource) -> NoReturn:
@@ -49,9 +50,9 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_HandlerOrNone]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler | None:
+    ) -> _HandlerOrNone:
         """Give the handler of a method, wrapped once and kept."""
         method = handler_call_details.method
         known = self._wrapped.get(method)

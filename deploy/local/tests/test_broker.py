@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from pathlib import Path
 
 import aiomqtt
 import pytest
@@ -126,3 +127,13 @@ def test_the_best_broker_that_is_installed_is_chosen():
 def test_mosquitto_keeps_its_user_only_where_a_change_would_undo_the_guard():
     assert "user root" in broker.mosquitto_configuration(1, root=True)
     assert "user" not in broker.mosquitto_configuration(1, root=False)
+
+
+def test_containers_run_mosquitto_with_the_same_bounds():
+    file = Path(__file__).parents[2] / "mosquitto" / "mosquitto.conf"
+    in_containers = [line for line in file.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    here = broker.mosquitto_configuration(1, root=False).splitlines()
+
+    assert [line for line in in_containers if not line.startswith("listener")] == [
+        line for line in here if not line.startswith("listener")
+    ]

@@ -102,8 +102,11 @@ async def test_a_frozen_process_exists_and_does_nothing_until_it_is_resumed(proc
 
     process.resume()
 
+    async def goes_on():
+        return psutil.Process(process.pid).status() != psutil.STATUS_STOPPED
+
     assert not process.paused
-    assert psutil.Process(process.pid).status() != psutil.STATUS_STOPPED
+    assert await wait_until(goes_on, "the process to go on", 5)
 
 
 async def test_a_killed_process_is_gone_and_can_be_started_again(process):

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 from quitanda_local.errors import NotRunning, ProcessDied
 
 GUARD: Final = Path(__file__).with_name("guard.py")
@@ -108,9 +110,13 @@ class Process:
         popen.wait(KILL_SECONDS)
 
     def pause(self) -> None:
-        """Freeze the process (SIGSTOP): its connections stay open, it answers nothing."""
-        self._require_running().send_signal(signal.SIGSTOP)
+        """Freeze the process (SIGSTOP): its connections stay open, it answers nothing; return when it stands still."""
+        popen = self._require_running()
+        popen.send_signal(signal.SIGSTOP)
         self._paused = True
+        deadline = time.monotonic() + KILL_SECONDS
+        while psutil.Process(popen.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
+            time.sleep(EXIT_POLL_SECONDS / 10)
 
     def resume(self) -> None:
         """Let a frozen process go on (SIGCONT)."""

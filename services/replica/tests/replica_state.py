@@ -9,12 +9,11 @@ from quitanda.domain.commands import (
     ItemQuantity,
     Request,
 )
+from quitanda.domain.machine import execute
+from quitanda.domain.model import Kind
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.wire.documents import decode_document
 from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
-
-from quitanda.domain.machine import execute
-from quitanda.domain.model import Kind
 from quitanda_replica import digest, keys
 from quitanda_replica.applier import Applier
 from quitanda_replica.draft import read_counters

@@ -178,7 +178,7 @@ def failing_for(customer_id, error):
     return rules
 
 
-def test_a_rule_that_fails_is_internal_and_changes_nothing_but_the_memory_of_it(tmp_path, state):
+def test_a_rule_that_fails_is_internal_and_changes_nothing_but_the_memory_of_it(tmp_path):
     broken = ReplicaState(tmp_path / "broken", failing_for("bug", ZeroDivisionError("a bug")))
     try:
         outcomes = [outcome for outcome, _ in broken.do(customer("ana"), customer("bug"), customer("rui"))]

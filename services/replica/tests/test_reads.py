@@ -1,0 +1,362 @@
+"""Reads: one proof, one snapshot; lists page by page from the snapshot where they began."""
+
+import pytest
+from replica_state import ReplicaState, customer, order, product
+
+from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateProduct
+from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, Reason
+from quitanda.errors import NotLeader, Unavailable
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.wire.documents import decode_document
+from quitanda.wire.protobuf import refused_from_proto
+from quitanda_replica.open_snapshots import OpenSnapshots, SnapshotBounds
+from quitanda_replica.page_tokens import PageTokens
+from quitanda_replica.reads import Reads
+from quitanda_replica.state_access import StateCorrupt
+
+SECRET = "a secret of the tests"
+
+
+class Leadership:
+    """Proves leadership, or raises what the test sets; counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+        self.error = None
+
+    def read_point(self, timeout):  # noqa: ARG002 - the face has it
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return 1
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class ReadingReplica:
+    def __init__(self, state: ReplicaState, name="replica1", bounds=None):
+        self.state = state
+        self.clock = Clock()
+        self.leadership = Leadership()
+        self.kept = OpenSnapshots(bounds or SnapshotBounds(), self.clock)
+        self.reads = Reads(
+            name,
+            ["replica1", "replica2", "replica3"],
+            state.store,
+            lambda snapshot: int.from_bytes(snapshot.get(b"Mtest") or b"", "big"),
+            self.leadership,
+            self.kept,
+            PageTokens(SECRET),
+        )
+
+    def read(self, *items):
+        return self.reads.read(pb.ReadRequest(reads=items), 1.0)
+
+    def one(self, item):
+        (result,) = self.read(item).results
+        return result
+
+    def refusal(self, item):
+        return refused_from_proto(self.one(item).refused)
+
+
+@pytest.fixture
+def replica(state):
+    reading = ReadingReplica(state)
+    yield reading
+    reading.kept.close()
+
+
+def get(kind, document_id, known_version=None):
+    return pb.ReadItem(get=pb.GetItem(kind=kind, id=document_id, known_version=known_version))
+
+
+def get_customer(customer_id, known_version=None):
+    return get(pb.DOCUMENT_KIND_CUSTOMER, customer_id, known_version)
+
+
+def listing(kind=pb.ListItem.KIND_CUSTOMERS, page_size=2, page_token="", customer_id=""):
+    return pb.ReadItem(list=pb.ListItem(kind=kind, page_size=page_size, page_token=page_token, customer_id=customer_id))
+
+
+def ids(page):
+    return [decode_document(Kind.CUSTOMER, document).customer_id for document in page.documents]
+
+
+def with_customers(state, number):
+    state.do(*(customer(f"c{n:04}") for n in range(number)))
+
+
+def test_a_document_is_answered_in_its_stored_form_with_the_revision_of_the_snapshot(state, replica):
+    state.do(customer())
+    state.do(product())
+    answer = replica.read(get_customer("ana"))
+
+    assert answer.revision == 2
+    assert decode_document(Kind.CUSTOMER, answer.results[0].document) == state.documents()[Kind.CUSTOMER, "ana"]
+
+
+@pytest.mark.parametrize(
+    ("customer_id", "known_version", "expected"),
+    [
+        ("ana", None, "document"),
+        ("ana", 1, "unchanged"),
+        ("ana", 2, "document"),
+        ("ana", 0, "document"),
+        ("nobody", None, "absent"),
+        ("nobody", 0, "unchanged"),
+        ("nobody", 1, "absent"),
+        ("not\0an id", None, "absent"),
+    ],
+)
+def test_a_conditional_get_answers_with_what_the_asker_does_not_know(
+    state, replica, customer_id, known_version, expected
+):
+    state.do(customer())
+
+    assert replica.one(get_customer(customer_id, known_version)).WhichOneof("result") == expected
+
+
+def test_one_proof_of_leadership_serves_all_questions_of_a_call(replica):
+    replica.read(get_customer("ana"), get_customer("rui"), listing())
+
+    assert replica.leadership.asked == 1
+
+
+def test_a_call_without_questions_tells_the_revision(state, replica):
+    state.do(customer())
+
+    assert replica.read().revision == 1
+    assert replica.leadership.asked == 1
+
+
+@pytest.mark.parametrize("error", [NotLeader, Unavailable])
+def test_without_a_proof_of_leadership_nothing_is_answered(replica, error):
+    replica.leadership.error = error()
+
+    with pytest.raises(error):
+        replica.read(get_customer("ana"))
+
+
+def test_a_list_is_paged_in_the_order_of_ids_until_its_end(state, replica):
+    with_customers(state, 5)
+    first = replica.one(listing()).page
+    second = replica.one(listing(page_token=first.next_page_token)).page
+    third = replica.one(listing(page_token=second.next_page_token)).page
+
+    assert [ids(page) for page in (first, second, third)] == [["c0000", "c0001"], ["c0002", "c0003"], ["c0004"]]
+    assert third.next_page_token == ""
+
+
+def test_a_list_that_ends_with_a_full_page_has_no_further_one(state, replica):
+    with_customers(state, 2)
+
+    assert replica.one(listing()).page.next_page_token == ""
+    assert len(replica.kept) == 0
+
+
+def test_all_pages_show_the_first_pages_snapshot_while_writes_go_on(state, replica):
+    with_customers(state, 4)
+    first = replica.one(listing()).page
+    state.do(DeleteCustomer("c0002"), CreateCustomer("c0002b", "new"))
+    second = replica.one(listing(page_token=first.next_page_token)).page
+
+    assert ids(second) == ["c0002", "c0003"]
+    assert first.revision == second.revision == 1
+
+
+def test_a_next_page_needs_no_leadership(state, replica):
+    with_customers(state, 3)
+    token = replica.one(listing()).page.next_page_token
+    replica.leadership.error = NotLeader("replica2")
+    answer = replica.read(listing(page_token=token))
+
+    assert ids(answer.results[0].page) == ["c0002"]
+    assert answer.revision == 1
+
+
+def test_a_next_page_of_a_list_of_another_replica_names_that_replica(state, replica):
+    with_customers(state, 3)
+    other = ReadingReplica(state, "replica3")
+    token = other.one(listing()).page.next_page_token
+
+    with pytest.raises(NotLeader) as raised:
+        replica.read(listing(page_token=token))
+    assert raised.value.leader == "replica3"
+    other.kept.close()
+
+
+def test_a_token_of_a_replica_that_is_none_any_more_has_expired(state, replica):
+    with_customers(state, 3)
+    gone = ReadingReplica(state, "replica9")
+    token = gone.one(listing()).page.next_page_token
+
+    assert replica.refusal(listing(page_token=token)).reason is Reason.PAGE_TOKEN_EXPIRED
+    gone.kept.close()
+
+
+def test_a_list_left_alone_too_long_has_expired(state, replica):
+    with_customers(state, 5)
+    token = replica.one(listing()).page.next_page_token
+    replica.clock.now += 59
+    token = replica.one(listing(page_token=token)).page.next_page_token
+    replica.clock.now += 61
+
+    assert replica.refusal(listing(page_token=token)).reason is Reason.PAGE_TOKEN_EXPIRED
+    assert len(replica.kept) == 0
+
+
+def test_a_list_that_never_ends_expires_by_its_age(state, replica):
+    with_customers(state, 40)
+    token = replica.one(listing()).page.next_page_token
+    for _ in range(12):
+        replica.clock.now += 50
+        token = replica.one(listing(page_token=token)).page.next_page_token
+    replica.clock.now += 50
+
+    assert replica.refusal(listing(page_token=token)).reason is Reason.PAGE_TOKEN_EXPIRED
+
+
+def test_beyond_their_number_the_least_recently_used_snapshot_goes(state):
+    replica = ReadingReplica(state, bounds=SnapshotBounds(number=2))
+    tokens = []
+    with_customers(state, 5)
+    for _ in range(2):
+        tokens.append(replica.one(listing()).page.next_page_token)
+        state.do(UpdateProduct("nothing", name="x"))
+    replica.one(listing(page_token=tokens[0]))
+    tokens.append(replica.one(listing()).page.next_page_token)
+
+    assert [replica.one(listing(page_token=token)).WhichOneof("result") for token in tokens] == [
+        "page",
+        "refused",
+        "page",
+    ]
+    replica.kept.close()
+
+
+def test_lists_that_begin_at_the_same_revision_share_a_snapshot(state, replica):
+    with_customers(state, 3)
+    for _ in range(100):
+        replica.one(listing())
+
+    assert len(replica.kept) == 1
+
+
+def test_a_snapshot_in_use_is_closed_only_after_its_last_user(state, replica):
+    with_customers(state, 3)
+    replica.one(listing())
+    (snapshot_id,) = replica.kept._kept
+    borrowed = replica.kept.borrow(snapshot_id)
+    replica.kept.close()
+
+    assert borrowed.state.get(b"Mtest") is not None
+    borrowed.release()
+
+
+def test_a_sweep_gives_up_what_is_too_old(state, replica):
+    with_customers(state, 3)
+    replica.one(listing())
+    replica.clock.now += 61
+    replica.kept.sweep()
+
+    assert len(replica.kept) == 0
+
+
+def test_a_page_never_grows_beyond_its_bound_in_bytes(state, replica):
+    big = '"' + "x" * 16_000 + '"'
+    state.do(*(CreateCustomer(f"c{number:03}", "name", (("big", big),)) for number in range(150)))
+    seen = []
+    page = replica.one(listing(page_size=500)).page
+    sizes = [sum(map(len, page.documents))]
+    seen += ids(page)
+    while page.next_page_token:
+        page = replica.one(listing(page_size=500, page_token=page.next_page_token)).page
+        sizes.append(sum(map(len, page.documents)))
+        seen += ids(page)
+
+    assert max(sizes) <= 1024 * 1024
+    assert seen == [f"c{number:03}" for number in range(150)]
+
+
+def test_a_page_without_a_size_has_the_default_one(state, replica):
+    with_customers(state, PAGE_SIZE_DEFAULT + 1)
+
+    assert len(replica.one(listing(page_size=0)).page.documents) == PAGE_SIZE_DEFAULT
+
+
+def test_orders_are_listed_for_their_customer_only(state, replica):
+    state.do(customer("ana"), customer("rui"), product())
+    state.do(order("o1", "ana", pen=1), order("o2", "rui", pen=1), order("o3", "ana", pen=1), order("o4", "ana"))
+    first = replica.one(listing(pb.ListItem.KIND_ORDERS, customer_id="ana")).page
+    second = replica.one(listing(pb.ListItem.KIND_ORDERS, customer_id="ana", page_token=first.next_page_token)).page
+    found = [decode_document(Kind.ORDER, data).order_id for data in [*first.documents, *second.documents]]
+
+    assert found == ["o1", "o3", "o4"]
+
+
+def test_the_orders_of_an_unknown_customer_are_refused(replica):
+    assert replica.refusal(listing(pb.ListItem.KIND_ORDERS, customer_id="nobody")).reason is Reason.CUSTOMER_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "problem"),
+    [
+        (pb.ReadItem(), "reads", Problem.MALFORMED),
+        (get(pb.DOCUMENT_KIND_UNSPECIFIED, "x"), "kind", Problem.UNKNOWN_VALUE),
+        (get(99, "x"), "kind", Problem.UNKNOWN_VALUE),
+        (listing(pb.ListItem.KIND_UNSPECIFIED), "kind", Problem.UNKNOWN_VALUE),
+        (listing(page_size=-1), "page_size", Problem.NEGATIVE),
+        (listing(page_size=PAGE_SIZE_MAX + 1), "page_size", Problem.TOO_LARGE),
+        (listing(page_token="garbage"), "page_token", Problem.MALFORMED),
+        (listing(page_token="ção"), "page_token", Problem.MALFORMED),
+        (listing(page_token="A" * 10_000), "page_token", Problem.MALFORMED),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_alone(state, replica, item, field, problem):
+    state.do(customer())
+    answer = replica.read(get_customer("ana"), item)
+    refusal = refused_from_proto(answer.results[1].refused)
+
+    assert answer.results[0].HasField("document")
+    assert (refusal.field, dict(refusal.details)["problem"]) == (field, problem)
+
+
+def test_a_tampered_token_is_malformed(state, replica):
+    with_customers(state, 3)
+    token = replica.one(listing()).page.next_page_token
+    for position in range(0, len(token), 5):
+        other = "A" if token[position] != "A" else "B"
+        tampered = token[:position] + other + token[position + 1 :]
+
+        refusal = replica.refusal(listing(page_token=tampered))
+        assert dict(refusal.details)["problem"] == Problem.MALFORMED
+
+
+def test_a_token_of_another_list_is_refused(state, replica):
+    state.do(customer("ana"), customer("rui"), product())
+    state.do(*(order(f"o{n}", "ana") for n in range(3)))
+    token = replica.one(listing(pb.ListItem.KIND_ORDERS, customer_id="ana")).page.next_page_token
+    for item in (
+        listing(pb.ListItem.KIND_ORDERS, customer_id="rui", page_token=token),
+        listing(pb.ListItem.KIND_CUSTOMERS, page_token=token),
+    ):
+        refusal = replica.refusal(item)
+        assert (refusal.field, dict(refusal.details)["problem"]) == ("page_token", Problem.UNKNOWN_VALUE)
+
+
+def test_an_index_that_names_an_order_which_is_not_there_is_corruption(state, replica):
+    state.do(customer("ana"), order("o1", "ana"))
+    state.store.delete(b"Soo1")
+    state.store.commit()
+
+    with pytest.raises(StateCorrupt, match="o1"):
+        replica.read(listing(pb.ListItem.KIND_ORDERS, customer_id="ana"))

@@ -15,6 +15,10 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),  # each probe connects anew, without an earlier one's back-off
     ("grpc.enable_http_proxy", 0),
 )
+NOT_READY: Final = {
+    int(health_pb2.HealthCheckResponse.NOT_SERVING): "NOT_SERVING",
+    int(health_pb2.HealthCheckResponse.SERVICE_UNKNOWN): "SERVICE_UNKNOWN",
+}
 MQTT_CONNECT: Final = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00"
 """CONNECT of MQTT 3.1.1: clean session, no client id, ten seconds of keep-alive."""
 MQTT_ACCEPTED: Final = b"\x20\x02\x00\x00"
@@ -35,8 +39,7 @@ async def grpc_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
             )
         except grpc.aio.AioRpcError as error:
             return error.code().name
-    serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    return "" if serving else str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+    return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NOT_READY.get(answer.status, "UNKNOWN")
 
 
 async def mqtt_ready(address: str, timeout: float = PROBE_SECONDS) -> str:

@@ -1,0 +1,120 @@
+"""Whatever stands in a command, the rules answer; they never raise."""
+
+from dataclasses import fields
+from typing import get_args
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quitanda.domain import invariants
+from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
+from quitanda.domain.machine import decide, execute
+from quitanda.domain.memory import MemoryState
+from quitanda.domain.outcomes import Done, Refused
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(0, 20_000).map(lambda bits: 1 << bits),  # Python refuses to print the longest of these
+    st.integers(0, 20_000).map(lambda bits: -1 << bits),
+    st.floats(),
+    st.booleans(),
+    st.decimals(),
+    st.complex_numbers(),
+)
+ATOMS = st.one_of(st.none(), TEXT, NUMBERS, st.binary(max_size=4), st.just(object()), st.just(int))
+GARBAGE = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(TEXT, inner, max_size=3),
+        st.builds(ItemQuantity, inner, inner),
+    ),
+    max_leaves=6,
+)
+LIKELY = {
+    "customer_id": ["ana", "new"],
+    "product_id": ["rice", "new"],
+    "order_id": ["o1", "new"],
+    "name": ["Name"],
+    "description": ["", "d"],
+    "price": [0, 250],
+    "quantity": [0, 7],
+    "delta": [1, -200],
+    "cascade": [True, False],
+    "created_at_ms": [0],
+    "expected_version": [None, 1],
+    "extra": [(), (("a", "1"),)],
+    "items": [(), (ItemQuantity("rice", 3),)],
+}
+PAIRS = st.tuples(GARBAGE, GARBAGE)
+ALMOST = {
+    "extra": st.lists(PAIRS | st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    "items": st.lists(st.builds(ItemQuantity, GARBAGE | st.just("rice"), GARBAGE | st.just(2)), max_size=3).map(tuple),
+}
+
+
+def values(name):
+    return st.one_of(st.sampled_from(LIKELY[name]), st.sampled_from(LIKELY[name]), GARBAGE, ALMOST.get(name, GARBAGE))
+
+
+COMMANDS = st.one_of(
+    *(
+        st.builds(command, **{field.name: values(field.name) for field in fields(command)})
+        for command in get_args(Command)
+    )
+)
+
+
+def small_shop():
+    state = MemoryState()
+    for number, command in enumerate(
+        [
+            CreateCustomer("ana", "Ana"),
+            CreateProduct("rice", "Rice", 250, 100),
+            CreateOrder("ana", "o1", 0, (ItemQuantity("rice", 5),)),
+        ]
+    ):
+        request = Request("", f"r{number}", command)
+        state.apply(request, execute(state, request, number))
+    return state
+
+
+@settings(max_examples=1500, deadline=None)
+@given(COMMANDS | GARBAGE)
+def test_any_command_is_decided_and_leaves_a_sound_state(command):
+    state = small_shop()
+
+    decision = decide(state, command)
+    execution = execute(state, Request("", "x", command), 9)
+    state.apply(Request("", "x", command), execution)
+
+    assert (execution.outcome, execution.changes) == (decision.outcome, decision.changes)
+    assert isinstance(decision.outcome, Done) or (isinstance(decision.outcome, Refused) and decision.changes == ())
+    assert invariants.check(state) == []
+
+
+@settings(max_examples=500, deadline=None)
+@given(GARBAGE, GARBAGE, COMMANDS | GARBAGE)
+def test_any_request_is_executed(scope, request_id, command):
+    execution = execute(small_shop(), Request(scope, request_id, command), 9)
+
+    assert isinstance(execution.outcome, Done | Refused)
+
+
+@settings(max_examples=200, deadline=None)
+@given(GARBAGE)
+def test_even_what_is_no_request_is_refused(request):
+    assert isinstance(execute(small_shop(), request, 9).outcome, Refused)
+
+
+@settings(max_examples=500, deadline=None)
+@given(COMMANDS | GARBAGE)
+def test_the_facts_of_a_refusal_are_short_clean_text(command):
+    outcome = decide(small_shop(), command).outcome
+
+    if isinstance(outcome, Refused):
+        texts = [outcome.field, *(text for detail in outcome.details for text in detail)]
+        assert all(len(text.encode()) <= 300 and min(text, default=" ") >= " " for text in texts)
+        assert list(outcome.details) == sorted(outcome.details)

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 
+from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
 from quitanda.cluster_client.answers import ReadItem, Result
 from quitanda.domain import machine
@@ -142,3 +143,20 @@ class FakeCluster:
                 return list(self.state.products())
             case Kind.ORDER:
                 return [order for order in self.state.orders() if order.customer_id == item.customer_id]
+
+
+class DirectReader:
+    """Stands in for a CachedReader: asks the cluster each time; `told` keeps what it was told after writes."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+        self.asked: list[tuple[Consistency, int]] = []
+        self.told: list[tuple[Document | Key, int]] = []
+
+    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
+        self.asked.append((consistency, min_revision))
+        answer = await self._cluster.read([Get(kind, document_id) for kind, document_id in keys], timeout)
+        return Answer(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
+
+    def learned(self, changed: Document | Key, revision: int) -> None:
+        self.told.append((changed, revision))

@@ -24,7 +24,9 @@ def test_an_order_id_is_a_version_7_uuid_of_the_standard_variant(now_ns, random_
     assert built.int >> 80 == now_ns // 1_000_000
 
 
-@given(st.integers(0, 2**60), st.integers(245, 2**59), st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8))
+@given(
+    st.integers(0, 2**60), st.integers(245, 2**59), st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8)
+)
 def test_ids_made_a_quarter_of_a_microsecond_apart_sort_by_time(now_ns, later_ns, first, second):
     assert uuid7(now_ns, first) < uuid7(now_ns + later_ns, second)
 

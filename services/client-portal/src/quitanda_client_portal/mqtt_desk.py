@@ -1,0 +1,186 @@
+"""What an MQTT request means and what its reply says; the gateway around it knows neither.
+
+    topic    quitanda/v1/customers/{customer_id}/requests/{operation}
+    request  {"request_id"?, "reply_to", ...fields}
+    reply    {"request_id", "revision", "result"} or {"request_id", "error"}, on .../replies/{reply_to}
+
+The customer is the topic's: brokers authorise by topic. A request is answerable if it is sent to such a
+topic and names a reply address, even where the rest of it cannot be read.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quitanda import topics
+from quitanda.cluster_client import Page
+from quitanda.domain.commands import CancelOrder, CreateOrder, SetOrderItems
+from quitanda.domain.model import Document, Order
+from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.validation import check_id
+from quitanda.errors import InternalError, Overloaded, QuitandaError
+from quitanda.runtime.requests_log import OK, RequestLog, request_context, unexpected
+from quitanda.status import FailureSource, describe, to_json_error
+from quitanda.wire import json_requests
+from quitanda.wire.documents import present_document, present_summary, summarize
+from quitanda.wire.json_fields import parse_object
+from quitanda_client_portal.deadlines import time_allowed
+from quitanda_client_portal.minting import Mint
+from quitanda_client_portal.operations import Answered, Asked, Call, Operations
+
+METHOD_PREFIX: Final = "mqtt."
+"""Tells these requests from those over gRPC in logs and metrics."""
+
+REQUEST_BYTES_MAX: Final = 65_536
+"""Twice what an order with the most items and the longest ids takes."""
+
+REPLY_BYTES_MAX: Final = 1_048_576
+"""What our brokers carry; only a page of a list of very large products can be larger."""
+
+_OPERATIONS: Final = frozenset({"create_order", *json_requests.OPERATIONS})
+_SALVAGED: Final = re.compile(rb'"(request_id|reply_to)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A request that can be answered.
+
+    `request_id` is None where the client gave none, or none that is usable. `fields` is a
+    refusal where the payload cannot be read.
+    """
+
+    customer_id: str
+    operation: str
+    request_id: str | None
+    reply_topic: str
+    fields: Mapping[str, Any] | Refused
+
+    @property
+    def operation_label(self) -> str:
+        """The operation where it is one of ours: what strangers invent must not become the name of a metric."""
+        return self.operation if self.operation in _OPERATIONS else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswerable:
+    """A message that says nowhere where its answer should go."""
+
+    topic: str
+    size: int
+
+
+def open_envelope(topic: str, payload: bytes) -> Envelope | Unanswerable:
+    """Read where an answer goes and what it answers; total, whatever was sent."""
+    named = topics.parse_request_topic(topic)
+    fields = parse_object(payload, REQUEST_BYTES_MAX)
+    known = _salvage(payload) if isinstance(fields, Refused) else fields
+    reply_to, request_id = known.get("reply_to"), known.get("request_id")
+    if named is None or check_id("reply_to", reply_to):
+        return Unanswerable(topic, len(payload))
+    wrong = None if request_id is None else check_id("request_id", request_id)
+    return Envelope(
+        customer_id=named[0],
+        operation=named[1],
+        request_id=None if wrong else request_id,
+        reply_topic=topics.reply_topic(named[0], str(reply_to)),
+        fields=wrong or fields,
+    )
+
+
+def _salvage(payload: bytes) -> Mapping[str, Any]:
+    """Find the envelope in a payload that is not a JSON object, so that its sender hears what is wrong with it."""
+    found = _SALVAGED.findall(payload[:REQUEST_BYTES_MAX])
+    return {name.decode(): value.decode() for name, value in found}
+
+
+class Desk:
+    """Answers opened requests with the payloads of their replies; writes the log line of each."""
+
+    def __init__(self, operations: Operations, mint: Mint, log: RequestLog) -> None:
+        self._operations = operations
+        self._mint = mint
+        self._log = log
+
+    async def answer(self, envelope: Envelope, timeout: float) -> bytes:
+        """Have the request answered within `timeout` seconds, or refuse it if none are left; never raises."""
+        if timeout <= 0:
+            return self.overloaded(envelope)
+        begun = time.perf_counter()
+        call = self._call(envelope)
+        with request_context(call):
+            answer = await self._perform(call, time_allowed(timeout))
+            payload = _reply(call.operation, call.request_id, answer)
+            if len(payload) > REPLY_BYTES_MAX:
+                answer = _too_large(len(payload))
+                payload = _reply(call.operation, call.request_id, answer)
+            self._tell(call.operation, answer, time.perf_counter() - begun)
+        return payload
+
+    def overloaded(self, envelope: Envelope) -> bytes:
+        """Refuse the request for want of room or of time; nothing was done."""
+        refusal = Overloaded()
+        with request_context(envelope):
+            self._tell(envelope.operation_label, refusal, 0.0)
+        return _reply(envelope.operation_label, envelope.request_id, refusal)
+
+    async def _perform(self, call: Call, timeout: float) -> Answered | FailureSource:
+        try:
+            return await self._operations.perform(call, timeout)
+        except QuitandaError as error:
+            return error
+        except Exception:  # noqa: BLE001 - the last resort: a worker must survive every request
+            unexpected(call.operation)
+            return InternalError()
+
+    def _tell(self, operation: str, answer: Answered | FailureSource, seconds: float) -> None:
+        reason = OK if isinstance(answer, Answered) else describe(answer).reason
+        self._log.answered(f"{METHOD_PREFIX}{operation}", reason, answer, seconds)
+
+    def _call(self, envelope: Envelope) -> Call:
+        asked = self._read(envelope)
+        request_id = envelope.request_id or ""
+        if not request_id and isinstance(asked, CreateOrder | SetOrderItems | CancelOrder):
+            request_id = self._mint.request_id()
+        return Call(envelope.operation_label, envelope.customer_id, request_id, asked)
+
+    def _read(self, envelope: Envelope) -> Asked | Refused:
+        if isinstance(envelope.fields, Refused):
+            return envelope.fields
+        fields = dict(envelope.fields)
+        if fields.pop("customer_id", envelope.customer_id) != envelope.customer_id:
+            return invalid("customer_id", Problem.UNKNOWN_VALUE, expected=envelope.customer_id)
+        if envelope.operation == "create_order":
+            minted = self._mint.order()
+            return json_requests.create_order(
+                envelope.customer_id, fields, order_id=minted.order_id, created_at_ms=minted.created_at_ms
+            )
+        if envelope.operation not in json_requests.OPERATIONS:
+            return invalid("operation", Problem.UNKNOWN_VALUE, value=envelope.operation[:40])
+        return json_requests.OPERATIONS[envelope.operation](envelope.customer_id, fields)
+
+
+def _too_large(length: int) -> Refused:
+    return invalid("page_size", Problem.TOO_LARGE, limit=f"{REPLY_BYTES_MAX} bytes", length=length)
+
+
+def _reply(operation: str, request_id: str | None, answer: Answered | FailureSource) -> bytes:
+    echo = json.dumps(request_id or None)
+    if isinstance(answer, Answered):
+        result = _present(operation, answer.result)
+        return f'{{"request_id":{echo},"revision":{answer.revision},"result":{result}}}'.encode()
+    return f'{{"request_id":{echo},"error":{json.dumps(to_json_error(answer))}}}'.encode()
+
+
+def _present(operation: str, result: Document | Page) -> str:
+    if not isinstance(result, Page):
+        return present_document(result)
+    name, present = ("orders", _present_order) if operation == "list_orders" else ("products", present_document)
+    documents = ",".join(map(present, result.documents))
+    return f'{{"{name}":[{documents}],"next_page_token":{json.dumps(result.next_page_token)}}}'
+
+
+def _present_order(order: Document) -> str:
+    return present_summary(summarize(order)) if isinstance(order, Order) else present_document(order)

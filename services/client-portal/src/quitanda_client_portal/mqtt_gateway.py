@@ -1,0 +1,219 @@
+"""The MQTT door: takes requests from the broker, has them answered, publishes the replies.
+
+    broker → inbox → envelope → bounded queue → workers → desk → reply topic
+                         │           └ full → bounded queue of refusals → OVERLOADED
+                         └ no reply address: counted and logged
+
+Nothing here knows an operation: what a payload means is the desk's business (`mqtt_desk`). The gateway
+keeps the connection, the bounds and the order of stopping. It is the portal's only importer of the MQTT
+client.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import aiomqtt
+import structlog
+
+from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
+from quitanda_client_portal.mqtt_desk import Desk, Envelope, Unanswerable, open_envelope
+
+log = structlog.get_logger(__name__)
+
+QOS_AT_LEAST_ONCE: Final = 1
+_SUBSCRIPTION_REFUSED: Final = 0x80
+_IDLE_CHECK_SECONDS: Final = 0.01
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """Where the broker is, and the gateway's bounds. Times are in seconds.
+
+    `request_timeout` runs from the arrival of a request, so the time in the queue counts. The inbox
+    is the MQTT client's own queue; it fills only when requests come faster than they can be refused.
+    """
+
+    host: str
+    port: int
+    requests_filter: str
+    client_id: str
+    request_timeout: float
+    queue_length: int = 1_000
+    workers: int = 64
+    refusal_queue_length: int = 1_000
+    refusal_workers: int = 4
+    inbox_length: int = 10_000
+    broker_timeout: float = 5.0
+    keepalive: int = 10
+    reconnect_delay_min: float = 0.1
+    reconnect_delay_max: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    envelope: Envelope
+    deadline: float
+
+
+class MqttGateway:
+    """Serves the requests that arrive on MQTT until it is stopped; outlives the loss of the broker."""
+
+    def __init__(
+        self,
+        options: GatewayOptions,
+        desk: Desk,
+        metrics: GatewayMetrics,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options
+        self._desk = desk
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(options.queue_length)
+        self._refusals: asyncio.Queue[Envelope] = asyncio.Queue(options.refusal_queue_length)
+        self._unanswered = 0
+        self._client: aiomqtt.Client | None = None
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether requests can arrive: the broker has confirmed the subscription."""
+        return self._client is not None
+
+    async def start(self) -> None:
+        """Begin to connect and to serve; returns at once, whether there is a broker or not."""
+        options = self._options
+        self._tasks = [
+            asyncio.create_task(self._stay_connected(), name="mqtt-connection"),
+            *(asyncio.create_task(self._serve(), name="mqtt-worker") for _ in range(options.workers)),
+            *(asyncio.create_task(self._refuse(), name="mqtt-refusal-worker") for _ in range(options.refusal_workers)),
+        ]
+
+    async def stop(self, timeout: float) -> None:
+        """Take no more requests, finish within `timeout` seconds what was taken, and disconnect."""
+        self._stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._unsubscribe()
+                await self._finish()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
+
+    # The connection
+
+    async def _stay_connected(self) -> None:
+        delay = self._options.reconnect_delay_min
+        while not self._stopping:
+            try:
+                await self._serve_connection()
+            except aiomqtt.MqttError as error:
+                lost = self._client is not None
+                self._client = None
+                self._metrics.connected.set(0)
+                delay = self._options.reconnect_delay_min if lost else min(2 * delay, self._options.reconnect_delay_max)
+                log.warning("mqtt_broker_lost" if lost else "mqtt_broker_unreachable", error=str(error), retry_s=delay)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the portals, hides nothing
+
+    async def _serve_connection(self) -> None:
+        """Connect, subscribe and take requests until the connection ends, which raises MqttError."""
+        options = self._options
+        client = aiomqtt.Client(
+            options.host,
+            options.port,
+            identifier=options.client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=True,  # what was published while nobody listened has been given up by its client
+            timeout=options.broker_timeout,
+            keepalive=options.keepalive,
+            max_inflight_messages=options.workers + options.refusal_workers,
+            max_queued_incoming_messages=options.inbox_length,
+        )
+        client.pending_calls_threshold = options.workers + options.refusal_workers  # that many replies are normal
+        async with client:
+            granted = await client.subscribe(options.requests_filter, qos=QOS_AT_LEAST_ONCE)
+            if any(_code(code) >= _SUBSCRIPTION_REFUSED for code in granted):
+                raise aiomqtt.MqttError(f"the broker refuses the subscription to {options.requests_filter}")
+            self._client = client
+            self._metrics.connected.set(1)
+            log.info("mqtt_gateway_connected", filter=options.requests_filter)
+            async for message in client.messages:
+                self._take(message)
+
+    async def _unsubscribe(self) -> None:
+        if self._client is not None:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await self._client.unsubscribe(self._options.requests_filter)
+
+    async def _finish(self) -> None:
+        while self._unanswered or self._inbox_length():  # noqa: ASYNC110 - the client's own queue tells nobody
+            await asyncio.sleep(_IDLE_CHECK_SECONDS)
+
+    def _inbox_length(self) -> int:
+        return 0 if self._client is None else len(self._client.messages)
+
+    # What arrives
+
+    def _take(self, message: aiomqtt.Message) -> None:
+        """Queue a message for an answer or for a refusal; never waits."""
+        if message.retain:  # it would be executed again at every reconnect
+            self._metrics.dropped.labels(RETAINED).inc()
+            log.warning("mqtt_request_ignored", why="retained", topic=message.topic.value)
+            return
+        envelope = open_envelope(message.topic.value, message.payload)
+        if isinstance(envelope, Unanswerable):
+            self._metrics.dropped.labels(UNANSWERABLE).inc()
+            log.warning("mqtt_request_ignored", why="no reply address", topic=envelope.topic, size=envelope.size)
+            return
+        deadline = self._monotonic() + self._options.request_timeout
+        if _put(self._queue, _Waiting(envelope, deadline)) or _put(self._refusals, envelope):
+            self._unanswered += 1
+        else:
+            self._metrics.dropped.labels(FLOOD).inc()
+
+    async def _serve(self) -> None:
+        while True:
+            waiting = await self._queue.get()
+            self._metrics.queued.set(self._queue.qsize())
+            payload = await self._desk.answer(waiting.envelope, waiting.deadline - self._monotonic())
+            await self._reply(waiting.envelope, payload)
+
+    async def _refuse(self) -> None:
+        while True:
+            envelope = await self._refusals.get()
+            await self._reply(envelope, self._desk.overloaded(envelope))
+
+    async def _reply(self, envelope: Envelope, payload: bytes) -> None:
+        try:
+            await self._publish(envelope.reply_topic, payload)
+        except (aiomqtt.MqttError, ValueError) as error:  # the client hears nothing, and repeats the request
+            self._metrics.dropped.labels(REPLY_LOST).inc()
+            log.warning("mqtt_reply_lost", request_id=envelope.request_id, error=str(error))
+        finally:
+            self._unanswered -= 1
+
+    async def _publish(self, topic: str, payload: bytes) -> None:
+        if self._client is None:
+            raise aiomqtt.MqttError("not connected")
+        await self._client.publish(topic, payload, qos=QOS_AT_LEAST_ONCE)
+
+
+def _put(queue: asyncio.Queue[Item], item: Item) -> bool:
+    try:
+        queue.put_nowait(item)
+    except asyncio.QueueFull:
+        return False
+    return True
+
+
+def _code(granted: object) -> int:
+    return granted if isinstance(granted, int) else int(getattr(granted, "value", _SUBSCRIPTION_REFUSED))

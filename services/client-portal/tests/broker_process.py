@@ -1,0 +1,47 @@
+"""A real MQTT broker as a process of its own, on a free port, for one test module."""
+
+import asyncio
+import subprocess
+import time
+from pathlib import Path
+
+from quitanda_local import broker, ports
+from quitanda_local.topology import BrokerKind
+
+START_SECONDS = 15.0
+
+
+class BrokerProcess:
+    """Starts, kills and restarts the broker on the same port."""
+
+    def __init__(self, kind: BrokerKind, directory: Path) -> None:
+        self.kind = kind
+        self.port = ports.free_ports(1)[0]
+        self._command = broker.prepare(kind, self.port, directory)
+        self._log = directory / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    async def accepting(self) -> None:
+        """Wait until the broker accepts connections."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"no broker after {START_SECONDS} s: {self._log.read_text()}") from None
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return

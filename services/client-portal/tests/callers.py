@@ -1,0 +1,143 @@
+"""The same calls over gRPC and over MQTT, so that one body of tests speaks to both.
+
+A call gives (revision, what was asked for as the domain's values); a failure is raised as CallFailed.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import aiomqtt
+import grpc
+import simplejson
+
+from quitanda import status, topics
+from quitanda.domain.model import Kind
+from quitanda.v1 import client_portal_pb2 as pb
+from quitanda.v1 import documents_pb2
+from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
+from quitanda.wire.documents import read_document, read_summary
+from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
+
+CALL_SECONDS = 10.0
+
+
+class CallFailed(Exception):
+    """`failure` is a row of the error table; `request_id` what the reply echoed (MQTT)."""
+
+    def __init__(self, failure: status.Failure, request_id: str | None = None) -> None:
+        super().__init__(f"{failure.reason} {failure.field} {failure.details}")
+        self.failure = failure
+        self.reason = failure.reason
+        self.field = failure.field
+        self.problem = failure.details.get("problem", "")
+        self.request_id = request_id
+
+
+class GrpcCaller:
+    """Calls over gRPC; the fields are those of the request's message."""
+
+    REQUESTS = {
+        "create_order": ("CreateOrder", pb.CreateOrderRequest),
+        "set_order_item": ("SetOrderItem", pb.SetOrderItemRequest),
+        "set_order_items": ("SetOrderItems", pb.SetOrderItemsRequest),
+        "get_order": ("GetOrder", pb.GetOrderRequest),
+        "list_orders": ("ListOrders", pb.ListOrdersRequest),
+        "cancel_order": ("CancelOrder", pb.CancelOrderRequest),
+        "get_product": ("GetProduct", pb.GetProductForCustomerRequest),
+        "list_products": ("ListProducts", pb.ListProductsForCustomerRequest),
+    }
+    CONSISTENCY = {"linearizable": documents_pb2.CONSISTENCY_LINEARIZABLE, "cached": documents_pb2.CONSISTENCY_CACHED}
+
+    def __init__(self, port: int) -> None:
+        self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self._stub = ClientPortalStub(self._channel)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def call(self, operation: str, customer_id: str, **fields: Any) -> tuple[int, Any]:
+        method, request_type = self.REQUESTS[operation]
+        if fields.get("consistency") in self.CONSISTENCY:
+            fields["consistency"] = self.CONSISTENCY[fields["consistency"]]
+        if "items" in fields:
+            fields["items"] = [pb.ItemQuantity(**item) for item in fields["items"]]
+        try:
+            response = await getattr(self._stub, method)(
+                request_type(customer_id=customer_id, **fields), timeout=CALL_SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            raise CallFailed(status.describe(status.from_rpc_error(error))) from error
+        return response.revision, self._read(response)
+
+    @staticmethod
+    def _read(response: Any) -> Any:
+        match response:
+            case pb.ListOrdersResponse():
+                return [summary_from_proto(order) for order in response.orders], response.next_page_token
+            case pb.ListProductsForCustomerResponse():
+                return [product_from_proto(product) for product in response.products], response.next_page_token
+            case pb.GetProductForCustomerResponse():
+                return product_from_proto(response.product)
+            case _:
+                return order_from_proto(response.order)
+
+
+class MqttCaller:
+    """Calls over MQTT as one client session of each customer that it speaks for."""
+
+    SESSION = "test-session"
+
+    def __init__(self, port: int) -> None:
+        self._client = aiomqtt.Client("127.0.0.1", port, identifier="caller", protocol=aiomqtt.ProtocolVersion.V311)
+        self._client.pending_calls_threshold = 10_000
+        self._numbers = itertools.count(1)
+        self._replies: dict[str | None, asyncio.Queue[dict[str, Any]]] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self.received: list[tuple[str, dict[str, Any]]] = []
+
+    async def open(self) -> None:
+        await self._client.__aenter__()
+        await self._client.subscribe("quitanda/v1/customers/+/replies/+", qos=1)
+        self._reading = asyncio.create_task(self._read_replies())
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self._client.__aexit__(None, None, None)
+
+    async def call(self, operation: str, customer_id: str, **fields: Any) -> tuple[int, Any]:
+        request_id = fields.pop("request_id", "") or f"call-{next(self._numbers)}"
+        await self.send(operation, customer_id, {"request_id": request_id, "reply_to": self.SESSION, **fields})
+        return self._result(operation, await self.reply(request_id))
+
+    async def send(self, operation: str, customer_id: str, payload: Mapping[str, Any] | bytes, **options: Any) -> None:
+        data = payload if isinstance(payload, bytes) else simplejson.dumps(payload, use_decimal=True).encode()
+        await self._client.publish(topics.request_topic(customer_id, operation), data, qos=1, **options)
+
+    async def reply(self, request_id: str | None, timeout: float = CALL_SECONDS) -> dict[str, Any]:
+        async with asyncio.timeout(timeout):
+            return await self._replies.setdefault(request_id, asyncio.Queue()).get()
+
+    async def _read_replies(self) -> None:
+        async for message in self._client.messages:
+            reply = simplejson.loads(message.payload, use_decimal=True)
+            self.received.append((message.topic.value, reply))
+            self._replies.setdefault(reply["request_id"], asyncio.Queue()).put_nowait(reply)
+
+    @staticmethod
+    def _result(operation: str, reply: dict[str, Any]) -> tuple[int, Any]:
+        if "error" in reply:
+            raise CallFailed(status.describe(status.from_json_error(reply["error"])), reply["request_id"])
+        revision, result = reply["revision"], reply["result"]
+        match operation:
+            case "list_orders":
+                return revision, ([read_summary(order) for order in result["orders"]], result["next_page_token"])
+            case "list_products":
+                products = [read_document(Kind.PRODUCT, product) for product in result["products"]]
+                return revision, (products, result["next_page_token"])
+            case "get_product":
+                return revision, read_document(Kind.PRODUCT, result)
+            case _:
+                return revision, read_document(Kind.ORDER, result)

@@ -26,13 +26,13 @@ def parse_price(value: str | int | Decimal, field: str) -> int | Refused:
     """
     number = _number(value)
     if number is None or not number.is_finite():
-        return invalid(field, Problem.NOT_A_NUMBER, value=str(value)[:40])
+        return invalid(field, Problem.NOT_A_NUMBER)
     sign, digits, exponent = number.as_tuple()
     significant = "".join(map(str, digits)).strip("0")
     if not significant:
         return 0
     if sign:
-        return invalid(field, Problem.NEGATIVE, value=str(value)[:40])
+        return invalid(field, Problem.NEGATIVE)
     if number.adjusted() >= _INTEGER_DIGITS_MAX:
         return _too_large(field)
     trailing_zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))

@@ -1,0 +1,88 @@
+"""Hypothesis strategies for everything that is converted: ids, texts, JSON values, documents, commands, outcomes."""
+
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from quitanda.domain import commands
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, PRICE_MAX, QUANTITY_MAX
+from quitanda.domain.model import Customer, Order, OrderItem, Product
+from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda.wire.json_text import dump_json
+
+ids = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~@:-]{0,63}\Z")
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+prices = st.integers(0, PRICE_MAX)
+quantities = st.integers(0, QUANTITY_MAX)
+versions = st.integers(1, 2**63 - 1)
+
+decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**40), max_value=10**40)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(10**300), 10**300)
+    | texts
+    | decimals.filter(lambda number: number != number.to_integral_value() or "E" in str(number) or "." in str(number))
+)
+json_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+extra_names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(
+    lambda name: f"x{name}"
+)
+extras = st.dictionaries(extra_names, json_values.map(dump_json), max_size=4).map(
+    lambda fields: tuple(sorted(fields.items()))
+)
+
+customers = st.builds(Customer, ids, texts, extras, versions)
+products = st.builds(Product, ids, texts, texts, prices, quantities, extras, versions)
+order_items = st.builds(OrderItem, ids, texts, prices, st.integers(1, ITEM_QUANTITY_MAX))
+orders = st.builds(Order, ids, ids, st.integers(0, 2**53), st.lists(order_items, max_size=4).map(tuple), versions)
+documents = customers | products | orders
+
+_optional_version = st.none() | versions
+_asked_items = st.lists(st.builds(commands.ItemQuantity, ids, quantities), max_size=4).map(tuple)
+all_commands = st.one_of(
+    st.builds(commands.CreateCustomer, ids, texts, extras),
+    st.builds(commands.UpdateCustomer, ids, st.none() | texts, extras, _optional_version),
+    st.builds(commands.DeleteCustomer, ids, st.booleans(), _optional_version),
+    st.builds(commands.CreateProduct, ids, texts, prices, quantities, texts, extras),
+    st.builds(
+        commands.UpdateProduct,
+        ids,
+        st.none() | texts,
+        st.none() | texts,
+        st.none() | prices,
+        st.none() | quantities,
+        extras,
+        _optional_version,
+    ),
+    st.builds(commands.DeleteProduct, ids, st.booleans(), _optional_version),
+    st.builds(commands.AdjustStock, ids, st.integers(-QUANTITY_MAX, QUANTITY_MAX), _optional_version),
+    st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items),
+    st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version),
+    st.builds(commands.CancelOrder, ids, ids, _optional_version),
+)
+requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands)
+
+details = st.dictionaries(st.from_regex(r"\A[a-z_]{1,12}\Z"), texts, max_size=4).map(
+    lambda facts: tuple(sorted(facts.items()))
+)
+refusals = st.builds(Refused, st.sampled_from(Reason), texts, details)
+outcomes = refusals | st.builds(Done, st.none() | documents, st.integers(0, 1000))
+
+
+def exactly(value):
+    """The value with every number told apart that Python calls equal: 1, 1.0, True and Decimal("1.00")."""
+    match value:
+        case dict():
+            return {name: exactly(inner) for name, inner in value.items()}
+        case list():
+            return [exactly(inner) for inner in value]
+        case Decimal():
+            return ("decimal", str(value))
+        case _:
+            return (type(value).__name__, value)

@@ -1,0 +1,1 @@
+"""The application quitanda-admin: customers, products, stock and the cluster, for administrators."""

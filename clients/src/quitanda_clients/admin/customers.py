@@ -1,0 +1,87 @@
+"""quitanda-admin customer."""
+
+from typing import Annotated
+
+import typer
+
+from quitanda_clients.admin.run import AdminRun, command
+from quitanda_clients.cli import options
+from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.values import extra_fields, one_id
+from quitanda_clients.paging import LISTED_MAX
+
+app = typer.Typer(no_args_is_help=True)
+
+CidArgument = Annotated[str | None, typer.Argument(metavar="CID", help="The customer's id.", show_default=False)]
+CidOption = Annotated[
+    str | None, typer.Option("--cid", metavar="CID", help="The customer's id, instead of the argument.")
+]
+
+
+@app.command("create")
+@command(Effect.WRITE)
+async def create(
+    run: AdminRun,
+    cid: Annotated[str, typer.Option("--cid", metavar="CID", help="The new customer's id.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The customer's name.")],
+    field: options.FieldOption = None,
+) -> None:
+    """Register a customer."""
+    extra = extra_fields(field or ())
+    async with run.client() as client:
+        run.output.document(await client.create_customer(cid, name, extra=extra, request_id=run.request_id))
+
+
+@app.command("get")
+@command(Effect.READ)
+async def get(run: AdminRun, argument: CidArgument = None, cid: CidOption = None) -> None:
+    """Show a customer."""
+    customer_id = one_id(argument, cid, "--cid")
+    async with run.client() as client:
+        run.output.document(await client.get_customer(customer_id, consistency=run.consistency))
+
+
+@app.command("update")
+@command(Effect.WRITE)
+async def update(
+    run: AdminRun,
+    argument: CidArgument = None,
+    cid: CidOption = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The new name.")] = None,
+    field: options.FieldOption = None,
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Change what is given of a customer; `--field NAME:=null` removes a field."""
+    customer_id = one_id(argument, cid, "--cid")
+    extra = extra_fields(field or ())
+    async with run.client() as client:
+        answer = await client.update_customer(
+            customer_id, name=name, extra=extra, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.document(answer)
+
+
+@app.command("delete")
+@command(Effect.WRITE)
+async def delete(
+    run: AdminRun,
+    argument: CidArgument = None,
+    cid: CidOption = None,
+    cascade: options.CascadeOption = False,
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Delete a customer; one with orders only with --cascade, which cancels them."""
+    customer_id = one_id(argument, cid, "--cid")
+    async with run.client() as client:
+        deleted = await client.delete_customer(
+            customer_id, cascade=cascade, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.deleted("customer", customer_id, deleted)
+
+
+@app.command("list")
+@command(Effect.READ)
+async def list_customers(run: AdminRun, limit: options.LimitOption = None) -> None:
+    """List the customers, by id."""
+    async with run.client() as client:
+        run.output.listing("customers", await client.list_customers(limit or LISTED_MAX))

@@ -1,0 +1,136 @@
+"""quitanda-admin product."""
+
+from typing import Annotated
+
+import typer
+
+from quitanda_clients.admin.run import AdminRun, command
+from quitanda_clients.cli import options
+from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.values import extra_fields, one_id, price, whole_number
+from quitanda_clients.paging import LISTED_MAX
+
+app = typer.Typer(no_args_is_help=True)
+
+PidArgument = Annotated[str | None, typer.Argument(metavar="PID", help="The product's id.", show_default=False)]
+PidOption = Annotated[
+    str | None, typer.Option("--pid", metavar="PID", help="The product's id, instead of the argument.")
+]
+PriceHelp = "Price of one unit, for example 2.50."
+
+
+@app.command("create")
+@command(Effect.WRITE)
+async def create(
+    run: AdminRun,
+    pid: Annotated[str, typer.Option("--pid", metavar="PID", help="The new product's id.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The product's name.")],
+    price_text: Annotated[str, typer.Option("--price", metavar="PRICE", help=PriceHelp)],
+    quantity: Annotated[int, typer.Option("--quantity", parser=whole_number, metavar="N", help="Units on hand.")],
+    description: Annotated[str, typer.Option("--description", metavar="TEXT", help="What the product is.")] = "",
+    field: options.FieldOption = None,
+) -> None:
+    """Add a product."""
+    minor_units, extra = price(price_text), extra_fields(field or ())
+    async with run.client() as client:
+        answer = await client.create_product(
+            pid, name, minor_units, quantity, description=description, extra=extra, request_id=run.request_id
+        )
+        run.output.document(answer)
+
+
+@app.command("get")
+@command(Effect.READ)
+async def get(run: AdminRun, argument: PidArgument = None, pid: PidOption = None) -> None:
+    """Show a product."""
+    product_id = one_id(argument, pid, "--pid")
+    async with run.client() as client:
+        run.output.document(await client.get_product(product_id, consistency=run.consistency))
+
+
+@app.command("update")
+@command(Effect.WRITE)
+async def update(
+    run: AdminRun,
+    argument: PidArgument = None,
+    pid: PidOption = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The new name.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="The new description.")
+    ] = None,
+    price_text: Annotated[str | None, typer.Option("--price", metavar="PRICE", help=PriceHelp)] = None,
+    quantity: options.QuantityOption = None,
+    field: options.FieldOption = None,
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Change what is given of a product; `--field NAME:=null` removes a field.
+
+    --quantity sets the units on hand to exactly this; `adjust-stock` adds or takes.
+    """
+    product_id = one_id(argument, pid, "--pid")
+    minor_units = None if price_text is None else price(price_text)
+    extra = extra_fields(field or ())
+    async with run.client() as client:
+        answer = await client.update_product(
+            product_id,
+            name=name,
+            description=description,
+            price=minor_units,
+            quantity=quantity,
+            extra=extra,
+            expected_version=expected_version,
+            request_id=run.request_id,
+        )
+        run.output.document(answer)
+
+
+@app.command("delete")
+@command(Effect.WRITE)
+async def delete(
+    run: AdminRun,
+    argument: PidArgument = None,
+    pid: PidOption = None,
+    cascade: options.CascadeOption = False,
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Delete a product; one in live orders only with --cascade, which takes it out of them."""
+    product_id = one_id(argument, pid, "--pid")
+    async with run.client() as client:
+        deleted = await client.delete_product(
+            product_id, cascade=cascade, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.deleted("product", product_id, deleted)
+
+
+@app.command("adjust-stock", context_settings={"ignore_unknown_options": True})
+@command(Effect.WRITE)
+async def adjust_stock(
+    run: AdminRun,
+    pid: Annotated[str, typer.Argument(metavar="PID", help="The product's id.")],
+    delta: Annotated[int, typer.Argument(metavar="DELTA", parser=whole_number, help="Units to add, or to take: -3.")],
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Add to the units on hand, or take from them; never below zero."""
+    async with run.client() as client:
+        answer = await client.adjust_stock(pid, delta, expected_version=expected_version, request_id=run.request_id)
+        run.output.document(answer)
+
+
+@app.command("list")
+@command(Effect.READ)
+async def list_products(
+    run: AdminRun,
+    limit: options.LimitOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow prices and stock until Ctrl-C.")] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.1, max=3600, metavar="SECONDS", help="Time between looks with --watch.")
+    ] = 1.0,
+) -> None:
+    """List the products, by id."""
+    async with run.client() as client:
+        if not watch:
+            run.output.listing("products", await client.list_products(limit or LISTED_MAX))
+            return
+        from quitanda_clients.admin.watch import watch_products  # noqa: PLC0415 - rich is loaded only when it is used
+
+        await watch_products(client, run.output, limit or LISTED_MAX, interval, as_json=run.as_json)

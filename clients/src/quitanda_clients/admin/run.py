@@ -1,0 +1,46 @@
+"""What every command of quitanda-admin takes and has."""
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from quitanda_clients.cli import options, running
+from quitanda_clients.cli.running import Effect, Run
+from quitanda_clients.cli.settings import Given, read_portals, read_timeout
+from quitanda_clients.retries import TIMEOUT_DEFAULT
+
+if TYPE_CHECKING:
+    from quitanda_clients.admin_client import AdminClient
+
+P = ParamSpec("P")
+
+
+class AdminRun(Run):
+    """One run of a command of quitanda-admin."""
+
+    def __init__(self, given: Given, effect: Effect) -> None:
+        super().__init__(given, effect)
+        self._portals = read_portals(given.portal, options.ADMIN_PORTALS_DEFAULT)
+        self._timeout = read_timeout(TIMEOUT_DEFAULT if given.timeout is None else given.timeout)
+
+    def client(self) -> "AdminClient":
+        """Make the client; to be used as an asynchronous context manager."""
+        from quitanda_clients.admin_client import AdminClient  # noqa: PLC0415 - gRPC is loaded only when it is used
+
+        return AdminClient(self._portals, timeout=self._timeout)
+
+
+def command(
+    effect: Effect,
+) -> Callable[[Callable[Concatenate[AdminRun, P], Coroutine[Any, Any, int | None]]], Callable[..., None]]:
+    """Make a typer command of a coroutine function that takes an AdminRun."""
+    return running.command(AdminRun, _shared_options, effect)
+
+
+def _shared_options(
+    portal: options.PortalOption = None,
+    timeout: options.TimeoutOption = None,
+    consistency: options.ConsistencyOption = None,
+    request_id: options.RequestIdOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Take the options that may stand after every command."""

@@ -1,0 +1,1 @@
+"""What both command-line applications share: options, values, output, failures."""

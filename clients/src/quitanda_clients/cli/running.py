@@ -1,0 +1,119 @@
+"""Running one command: its options are put together, its coroutine is run, its failures are reported."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+
+import typer
+
+from quitanda_clients.answers import Consistency
+from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli.settings import Given
+from quitanda_clients.request_ids import new_request_id
+
+if TYPE_CHECKING:
+    from quitanda_clients.cli.output import Output
+
+P = ParamSpec("P")
+RunT = TypeVar("RunT", bound="Run")
+
+CONTEXT: Final = "context"
+
+
+class Effect(Enum):
+    """What a command does, which decides what may be said about a failure."""
+
+    READ = auto()
+    WRITE = auto()
+    WRITES = auto()
+    """Many writes, each with an id of its own."""
+
+
+class Run:
+    """What one run of a command was told, and how it answers."""
+
+    def __init__(self, given: Given, effect: Effect) -> None:
+        self.as_json = given.json
+        self.consistency = given.consistency or Consistency.LINEARIZABLE
+        self.request_id = (given.request_id or new_request_id()) if effect is Effect.WRITE else None
+        if given.request_id is not None and effect is not Effect.WRITE:
+            raise typer.BadParameter("this command is not one single write", param_hint="--request-id")
+
+    @functools.cached_property
+    def output(self) -> "Output":
+        """How to show answers."""
+        from quitanda_clients.cli.output import JsonOutput, TextOutput  # noqa: PLC0415 - after the options are right
+
+        return JsonOutput() if self.as_json else TextOutput()
+
+
+def command(
+    open_run: Callable[[Given, Effect], RunT],
+    shared_options: Callable[..., None],
+    effect: Effect,
+) -> Callable[[Callable[Concatenate[RunT, P], Coroutine[Any, Any, int | None]]], Callable[..., None]]:
+    """Make a typer command of a coroutine function that takes a run and options of its own.
+
+    The command also takes `shared_options` (given by a function's parameters). The coroutine returns an
+    exit code, or None for 0.
+    """
+    shared = list(inspect.signature(shared_options).parameters.values())
+    names = [parameter.name for parameter in shared]
+
+    def decorate(
+        function: Callable[Concatenate[RunT, P], Coroutine[Any, Any, int | None]],
+    ) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        def run_command(**values: Any) -> None:
+            context: typer.Context = values.pop(CONTEXT)
+            given = Given(**{name: values.pop(name) for name in names})
+            _check_encoding(values)
+            run = open_run(given.over(context.obj), effect)
+            raise typer.Exit(_finish(run, functools.partial(function, run, **values)))
+
+        _describe(run_command, function, [*_context(), *own, *shared])
+        return run_command
+
+    return decorate
+
+
+def _finish(run: Run, coroutine: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
+    from quitanda.errors import QuitandaError  # noqa: PLC0415 - `--help` does not need it
+
+    try:
+        return asyncio.run(coroutine()) or exit_codes.DONE
+    except QuitandaError as failure:
+        from quitanda_clients.cli.failures import report  # noqa: PLC0415
+
+        return report(failure, as_json=run.as_json, request_id=run.request_id)
+
+
+def _context() -> list[inspect.Parameter]:
+    return [inspect.Parameter(CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+
+
+def _describe(
+    run_command: Callable[..., None], function: Callable[..., Any], parameters: Iterable[inspect.Parameter]
+) -> None:
+    """Give the command the name, the text and the parameters that typer reads."""
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    run_command.__name__ = function.__name__
+    run_command.__doc__ = function.__doc__
+    run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword_only}
+    run_command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
+
+
+def _check_encoding(values: Mapping[str, Any]) -> None:
+    """Refuse arguments that are not UTF-8: Python hands their bytes on as lone surrogates."""
+    for name, value in values.items():
+        texts = value if isinstance(value, list) else [value]
+        for text in texts:
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError:
+                    raise typer.BadParameter("the value is not valid UTF-8", param_hint=name) from None

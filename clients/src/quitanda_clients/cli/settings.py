@@ -1,0 +1,67 @@
+"""The options that every command takes, read and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import typer
+
+from quitanda_clients.addresses import Address, parse_address, parse_addresses
+from quitanda_clients.answers import Consistency
+from quitanda_clients.transport import Transport
+
+TIMEOUT_MAX: Final = 3_600.0
+"""Seconds; nobody waits longer on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Options as they were typed; None where an option was not given. Those after the command win."""
+
+    portal: Sequence[str] | None = None
+    mqtt: str | None = None
+    customer: str | None = None
+    transport: Transport | None = None
+    timeout: float | None = None
+    consistency: Consistency | None = None
+    request_id: str | None = None
+    json: bool = False
+
+    def over(self, general: "Given") -> "Given":
+        """Fill in what is not given here from the options before the command."""
+        return Given(
+            portal=self.portal or general.portal,
+            mqtt=self.mqtt or general.mqtt,
+            customer=self.customer if self.customer is not None else general.customer,
+            transport=self.transport or general.transport,
+            timeout=self.timeout if self.timeout is not None else general.timeout,
+            consistency=self.consistency or general.consistency,
+            request_id=self.request_id if self.request_id is not None else general.request_id,
+            json=self.json or general.json,
+        )
+
+
+def read_portals(given: Sequence[str] | None, default: str) -> tuple[Address, ...]:
+    """Read --portal, which may come several times, each with several addresses."""
+    try:
+        return parse_addresses(",".join(given or [default]))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--portal") from None
+
+
+def read_broker(given: str) -> Address:
+    """Read --mqtt."""
+    try:
+        return parse_address(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--mqtt") from None
+
+
+def read_timeout(given: float) -> float:
+    """Read --timeout: seconds, more than none."""
+    if not 0 < given <= TIMEOUT_MAX:
+        raise typer.BadParameter(
+            f"{given:g} is not a time to wait; give seconds, more than 0 and at most {TIMEOUT_MAX:g}",
+            param_hint="--timeout",
+        )
+    return given

@@ -1,0 +1,183 @@
+"""Tables for people, with rich.
+
+Everything that comes from outside is put in as plain text, never as rich's markup.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, assert_never
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from quitanda.domain.model import Customer, Document, Extra, Order, Product
+from quitanda.wire.documents import OrderSummary
+from quitanda.wire.money import format_price
+
+if TYPE_CHECKING:
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+
+UNLIMITED_WIDTH: Final = 10_000
+"""Columns where the output is not a terminal: nothing is cut or wrapped for a program that reads it."""
+
+DIGEST_SHOWN: Final = 12
+"""Characters of a state digest that people compare."""
+
+ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
+
+
+def stdout_console() -> Console:
+    """Write to stdout: coloured and fitted on a terminal, plain and as wide as needed elsewhere."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    return (
+        console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=UNLIMITED_WIDTH)
+    )
+
+
+def show_document(document: Document) -> None:
+    """Print one document."""
+    console = stdout_console()
+    match document:
+        case Customer():
+            fields = [("customer", document.customer_id), ("name", document.name)]
+            console.print(_fields([*fields, *document.extra, ("version", str(document.version))]))
+        case Product():
+            console.print(_fields(_product_fields(document)))
+        case Order():
+            console.print(_fields(_order_fields(document)))
+            console.print(_items(document))
+        case _:
+            assert_never(document)
+
+
+def show_list(name: str, documents: Sequence[Document | OrderSummary]) -> None:
+    """Print a table of customers, products or orders."""
+    table = {"customers": _customers, "products": product_table, "orders": _orders}[name](documents)
+    stdout_console().print(table)
+
+
+def show_change(product: Document, revision: int) -> None:
+    """Print one line about a product that changed."""
+    if isinstance(product, Product):
+        line = f"{revision}  {product.product_id}  {product.quantity} on hand  {format_price(product.price)}"
+        stdout_console().print(Text(f"{line}  {product.name}"))
+
+
+def show_replicas(replicas: "Iterable[ReplicaStatus]") -> None:
+    """Print how the replicas are."""
+    table = _table("replica", "role", ("term", "right"), ("revision", "right"), ("commit", "right"))
+    for name, justify in (("last entry", "right"), ("leader", "left"), ("connected to", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("customers", "products", "orders"):
+        table.add_column(name, justify="right")
+    table.add_column("state digest")
+    for replica in replicas:
+        table.add_row(*map(Text, _replica_cells(replica)))
+    stdout_console().print(table)
+
+
+def _replica_cells(replica: "ReplicaStatus") -> list[str]:
+    if not replica.reachable:
+        return [replica.name, f"not reachable: {replica.error}" if replica.error else "not reachable"]
+    connected = ", ".join(peer.name for peer in replica.peers if peer.connected)
+    numbers = (replica.term, replica.revision, replica.commit_index, replica.last_log_index)
+    counts = (replica.customers, replica.products, replica.orders)
+    return [
+        replica.name,
+        ROLES.get(replica.role, "unknown"),
+        *map(str, numbers),
+        replica.leader or "none known",
+        connected or "nobody",
+        *map(str, counts),
+        replica.state_digest[:DIGEST_SHOWN],
+    ]
+
+
+def product_table(products: Iterable[object]) -> Table:
+    """Make a table of products; prices and quantities stand right-aligned."""
+    table = _table("product", "name", ("price", "right"), ("on hand", "right"), ("version", "right"))
+    for product in products:
+        if isinstance(product, Product):
+            numbers = (format_price(product.price), str(product.quantity), str(product.version))
+            table.add_row(*map(Text, (product.product_id, product.name, *numbers)))
+    return table
+
+
+def _customers(customers: Iterable[object]) -> Table:
+    table = _table("customer", "name", "other fields", ("version", "right"))
+    for customer in customers:
+        if isinstance(customer, Customer):
+            cells = (customer.customer_id, customer.name, _extra(customer.extra), str(customer.version))
+            table.add_row(*map(Text, cells))
+    return table
+
+
+def _orders(orders: Iterable[object]) -> Table:
+    table = _table("order", "placed", ("products", "right"), ("total", "right"), ("version", "right"))
+    for order in orders:
+        if isinstance(order, OrderSummary):
+            numbers = (str(order.item_count), format_price(order.total), str(order.version))
+            table.add_row(*map(Text, (order.order_id, _moment(order.created_at_ms), *numbers)))
+    return table
+
+
+def _items(order: Order) -> Table:
+    table = _table("product", "name", ("unit price", "right"), ("quantity", "right"), ("total", "right"))
+    for item in order.items:
+        numbers = (format_price(item.unit_price), str(item.quantity), format_price(item.total))
+        table.add_row(*map(Text, (item.product_id, item.name, *numbers)))
+    table.add_section()
+    table.add_row(Text("total", style="bold"), "", "", "", Text(format_price(order.total), style="bold"))
+    return table
+
+
+def _product_fields(product: Product) -> list[tuple[str, str]]:
+    return [
+        ("product", product.product_id),
+        ("name", product.name),
+        ("description", product.description),
+        ("price", format_price(product.price)),
+        ("on hand", str(product.quantity)),
+        *product.extra,
+        ("version", str(product.version)),
+    ]
+
+
+def _order_fields(order: Order) -> list[tuple[str, str]]:
+    return [
+        ("order", order.order_id),
+        ("customer", order.customer_id),
+        ("placed", _moment(order.created_at_ms)),
+        ("version", str(order.version)),
+    ]
+
+
+def _fields(fields: Iterable[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    for name, value in fields:
+        grid.add_row(Text(name), Text(value))
+    return grid
+
+
+def _table(*columns: str | tuple[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        name, justify = column if isinstance(column, tuple) else (column, "left")
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    return table
+
+
+def _extra(extra: Extra) -> str:
+    return ", ".join(f"{name}={value}" for name, value in extra)
+
+
+def _moment(created_at_ms: int) -> str:
+    """Show a time to the second, in UTC."""
+    try:
+        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):  # a clock far off the calendar
+        return f"{created_at_ms} ms"

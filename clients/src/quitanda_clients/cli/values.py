@@ -1,0 +1,103 @@
+"""Values of options and arguments that have a form of their own.
+
+What cannot be put into a request (not a number, too many decimals) is wrong use and names the option;
+what can be is for the portal to judge.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from quitanda.domain.commands import ItemQuantity
+    from quitanda.domain.model import Extra
+
+INT64_MAX: Final = 2**63 - 1
+_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+
+
+def whole_number(text: str) -> int:
+    """Read an integer that fits into a request (64 bits with a sign)."""
+    if not _WHOLE_NUMBER.fullmatch(text):
+        raise typer.BadParameter(f"'{text}' is not a whole number")
+    number = int(text)
+    if abs(number) > INT64_MAX:
+        raise typer.BadParameter(f"'{text}' is too large")
+    return number
+
+
+def version(text: str) -> int:
+    """Read a document's version."""
+    number = whole_number(text)
+    if number < 1:
+        raise typer.BadParameter(f"'{text}' is not a version; versions begin at 1")
+    return number
+
+
+def price(text: str, option: str = "--price") -> int:
+    """Read a price as minor units, exactly.
+
+    Raises Rejected for a number that no portal would take (negative, too large).
+    """
+    from quitanda.domain.outcomes import Problem, Refused  # noqa: PLC0415 - only commands with prices pay for it
+    from quitanda.errors import Rejected  # noqa: PLC0415
+    from quitanda.wire.money import parse_price  # noqa: PLC0415
+
+    parsed = parse_price(text, "price")
+    if not isinstance(parsed, Refused):
+        return parsed
+    if dict(parsed.details)["problem"] == Problem.NOT_A_NUMBER:
+        raise typer.BadParameter(f"'{text}' is not a price; write a number such as 2.50", param_hint=option)
+    if dict(parsed.details)["problem"] == Problem.TOO_MANY_DECIMALS:
+        raise typer.BadParameter(f"'{text}' has more than two decimals", param_hint=option)
+    raise Rejected(parsed)
+
+
+def extra_fields(given: Iterable[str]) -> "Extra":
+    """Read --field: `name=text`, or `name:=value in JSON` (`name:=null` removes the field in an update)."""
+    from quitanda.domain.outcomes import Refused  # noqa: PLC0415 - only commands with fields pay for it
+    from quitanda.status import describe  # noqa: PLC0415
+    from quitanda.wire.extras import extra_from_pairs  # noqa: PLC0415
+
+    extra = extra_from_pairs([_field(text) for text in given])
+    if isinstance(extra, Refused):
+        raise typer.BadParameter(describe(extra).message, param_hint="--field")
+    return extra
+
+
+def _field(text: str) -> tuple[str, str]:
+    from quitanda.wire.json_text import dump_json  # noqa: PLC0415
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"'{text}' is not name=text or name:=JSON", param_hint="--field")
+    if name.endswith(":"):
+        return name[:-1], value
+    return name, dump_json(value)
+
+
+def order_items(given: Iterable[str]) -> "Sequence[ItemQuantity]":
+    """Read --item: `PID=QUANTITY`."""
+    from quitanda.domain.commands import ItemQuantity  # noqa: PLC0415
+
+    items = []
+    for text in given:
+        product_id, equals, quantity = text.rpartition("=")
+        if not equals:
+            raise typer.BadParameter(f"'{text}' is not PID=QUANTITY, for example caneta=3", param_hint="--item")
+        try:
+            items.append(ItemQuantity(product_id, whole_number(quantity)))
+        except typer.BadParameter as error:
+            raise typer.BadParameter(f"'{text}': {error.message}", param_hint="--item") from None
+    return items
+
+
+def one_id(argument: str | None, option: str | None, name: str) -> str:
+    """Choose between an id given as an argument and as an option."""
+    given = [text for text in (argument, option) if text is not None]
+    if len(given) == 1:
+        return given[0]
+    problem = "is needed" if not given else "is given twice"
+    raise typer.BadParameter(f"the id {problem}; give it as the argument or as {name}", param_hint=name)

@@ -1,0 +1,130 @@
+"""Calls to several portals of one kind over gRPC: one after the other, until one answers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+import grpc
+from grpc import aio
+
+from quitanda.domain.outcomes import Refused
+from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
+from quitanda.status import from_rpc_error
+from quitanda_clients.addresses import Address
+from quitanda_clients.retries import TIMEOUT_DEFAULT, ClientClosed, RetryPolicy, until_answered
+
+StubT = TypeVar("StubT")
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+CONNECT_SECONDS_MAX: Final = 2.0
+"""How long a portal may take to accept a connection before the next one is tried."""
+
+MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Of an answer: a page of the largest documents fits."""
+
+CHANNEL_OPTIONS: Final = (
+    # Clients in one process do not share connections, so that one client's back-off never delays another.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Despite its name, the time that one attempt to connect may take.
+    ("grpc.min_reconnect_backoff_ms", int(CONNECT_SECONDS_MAX * 1_000)),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # Repeating is the business of `retries`, which keeps the request id.
+    ("grpc.enable_retries", 0),
+    # Portals are reached directly: a proxy of the environment is for the web.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Portals(Generic[StubT]):
+    """Portals that offer the same service; the one that answered last is asked first."""
+
+    def __init__(self, addresses: Sequence[Address], make_stub: Callable[[aio.Channel], StubT]) -> None:
+        if not addresses:
+            raise ValueError("at least one portal's address is needed")
+        self._addresses = tuple(addresses)
+        self._make_stub = make_stub
+        self._channels: dict[Address, tuple[aio.Channel, StubT]] = {}
+        self._preferred = 0
+        self._closed = False
+
+    async def call(
+        self,
+        method: Callable[[StubT], aio.UnaryUnaryMultiCallable[RequestT, ResponseT]],
+        request: RequestT,
+        *,
+        write: bool,
+        timeout: float = TIMEOUT_DEFAULT,
+    ) -> ResponseT:
+        """Send the request until a portal answers it, for at most `timeout` seconds.
+
+        Raises Rejected for a refusal, Unavailable where nothing happened, OutcomeUnknown where a write may
+        have taken effect.
+        """
+
+        async def attempt(seconds: float) -> ResponseT:
+            position = self._preferred
+            try:
+                return await self._try(self._addresses[position], method, request, seconds)
+            except (Unavailable, OutcomeUnknown):
+                # Calls run side by side: only the first to fail here moves on to the next portal.
+                if self._preferred == position:
+                    self._preferred = (position + 1) % len(self._addresses)
+                raise
+
+        return await until_answered(attempt, RetryPolicy(timeout, len(self._addresses)), write=write)
+
+    async def close(self) -> None:
+        """Close all connections; calls in flight end with an error."""
+        self._closed = True
+        channels, self._channels = self._channels, {}
+        for channel, _ in channels.values():
+            await channel.close()
+
+    async def _try(
+        self,
+        address: Address,
+        method: Callable[[StubT], aio.UnaryUnaryMultiCallable[RequestT, ResponseT]],
+        request: RequestT,
+        seconds: float,
+    ) -> ResponseT:
+        if self._closed:
+            raise ClientClosed("the client is closed")
+        channel, stub = self._channel(address)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        await _connected(channel, address, min(seconds, CONNECT_SECONDS_MAX))
+        try:
+            return await method(stub)(request, timeout=max(0.001, deadline - loop.time()))
+        except grpc.RpcError as error:
+            failure = from_rpc_error(error)
+            if isinstance(failure, Refused):
+                raise Rejected(failure) from None
+            kind = Unavailable if failure.definite else OutcomeUnknown
+            raise kind(f"{address}: {failure}") from error
+        except asyncio.CancelledError:
+            # Closing a channel cancels its calls, which is not the same as cancelling who waits for them.
+            task = asyncio.current_task()
+            if self._closed and task is not None and not task.cancelling():
+                raise OutcomeUnknown("the client was closed before the answer came") from None
+            raise
+
+    def _channel(self, address: Address) -> tuple[aio.Channel, StubT]:
+        if address not in self._channels:
+            channel = aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
+            self._channels[address] = channel, self._make_stub(channel)
+        return self._channels[address]
+
+
+async def _connected(channel: aio.Channel, address: Address, seconds: float) -> None:
+    """Wait for the connection, so that a request which cannot be sent is known not to have happened."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
+                if state in {grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN}:
+                    raise Unavailable(f"{address}: no connection")
+                await channel.wait_for_state_change(state)
+    except TimeoutError:
+        raise Unavailable(f"{address}: no connection within {seconds:g} s") from None

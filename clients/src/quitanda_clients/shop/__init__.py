@@ -1,0 +1,1 @@
+"""The application quitanda-shop: orders and products, for customers, over gRPC or MQTT."""

@@ -1,0 +1,74 @@
+"""quitanda-shop order."""
+
+from typing import Annotated
+
+import typer
+
+from quitanda_clients.cli import options
+from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.values import order_items, whole_number
+from quitanda_clients.paging import LISTED_MAX
+from quitanda_clients.shop.run import ShopRun, command
+
+app = typer.Typer(no_args_is_help=True)
+
+OidArgument = Annotated[str, typer.Argument(metavar="OID", help="The order's id.")]
+
+
+@app.command("create")
+@command(Effect.WRITE)
+async def create(
+    run: ShopRun,
+    item: Annotated[
+        list[str] | None,
+        typer.Option("--item", metavar="PID=QTY", help="A first item; may be repeated. All or nothing."),
+    ] = None,
+) -> None:
+    """Place an order, empty or with first items."""
+    items = order_items(item or ())
+    async with run.client() as client:
+        run.output.document(await client.create_order(items, request_id=run.request_id))
+
+
+@app.command("set", context_settings={"ignore_unknown_options": True})
+@command(Effect.WRITE)
+async def set_item(
+    run: ShopRun,
+    oid: OidArgument,
+    pid: Annotated[str, typer.Argument(metavar="PID", help="The product's id.")],
+    quantity: Annotated[
+        int, typer.Argument(metavar="QTY", parser=whole_number, help="Units that the order shall hold; 0 removes.")
+    ],
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Set the units of one product in an order."""
+    async with run.client() as client:
+        answer = await client.set_order_item(
+            oid, pid, quantity, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.document(answer)
+
+
+@app.command("show")
+@command(Effect.READ)
+async def show(run: ShopRun, oid: OidArgument) -> None:
+    """Show an order with its items and totals."""
+    async with run.client() as client:
+        run.output.document(await client.get_order(oid, consistency=run.consistency))
+
+
+@app.command("list")
+@command(Effect.READ)
+async def list_orders(run: ShopRun, limit: options.LimitOption = None) -> None:
+    """List the customer's orders with their totals, oldest first."""
+    async with run.client() as client:
+        run.output.listing("orders", await client.list_orders(limit or LISTED_MAX))
+
+
+@app.command("cancel")
+@command(Effect.WRITE)
+async def cancel(run: ShopRun, oid: OidArgument, expected_version: options.ExpectedVersionOption = None) -> None:
+    """Cancel an order: its units return to stock. Shows the order as it was."""
+    async with run.client() as client:
+        answer = await client.cancel_order(oid, expected_version=expected_version, request_id=run.request_id)
+        run.output.document(answer)

@@ -1,0 +1,57 @@
+"""What every command of quitanda-shop takes and has."""
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import typer
+
+from quitanda_clients.cli import options, running
+from quitanda_clients.cli.running import Effect, Run
+from quitanda_clients.cli.settings import Given, read_broker, read_portals, read_timeout
+from quitanda_clients.retries import TIMEOUT_DEFAULT
+from quitanda_clients.transport import Transport, make_shop_client
+
+if TYPE_CHECKING:
+    from quitanda_clients.shop_client import ShopClient
+
+P = ParamSpec("P")
+
+
+class ShopRun(Run):
+    """One run of a command of quitanda-shop."""
+
+    def __init__(self, given: Given, effect: Effect) -> None:
+        super().__init__(given, effect)
+        if given.customer is None:
+            raise typer.BadParameter("say who orders, for example --customer ana", param_hint="--customer")
+        self._customer_id = given.customer
+        self._transport = given.transport or Transport.GRPC
+        self._portals = read_portals(given.portal, options.CLIENT_PORTALS_DEFAULT)
+        self._broker = read_broker(given.mqtt or options.BROKER_DEFAULT)
+        self._timeout = read_timeout(TIMEOUT_DEFAULT if given.timeout is None else given.timeout)
+
+    def client(self) -> "ShopClient":
+        """Make the client; to be used as an asynchronous context manager."""
+        return make_shop_client(
+            self._transport, self._customer_id, portals=self._portals, broker=self._broker, timeout=self._timeout
+        )
+
+
+def command(
+    effect: Effect,
+) -> Callable[[Callable[Concatenate[ShopRun, P], Coroutine[Any, Any, int | None]]], Callable[..., None]]:
+    """Make a typer command of a coroutine function that takes a ShopRun."""
+    return running.command(ShopRun, _shared_options, effect)
+
+
+def _shared_options(
+    customer: options.CustomerOption = None,
+    transport: options.TransportOption = None,
+    portal: options.PortalOption = None,
+    mqtt: options.MqttOption = None,
+    timeout: options.TimeoutOption = None,
+    consistency: options.ConsistencyOption = None,
+    request_id: options.RequestIdOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Take the options that may stand after every command."""

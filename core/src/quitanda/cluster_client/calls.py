@@ -2,8 +2,8 @@
 
 - Another replica that was not asked yet is asked at once; after all were, a short random pause, so that
   a new leader is found about as soon as there is one.
-- Every failure but a refusal and a replica's own defect is tried again: whatever may have happened already is repeated with the same
-  request id, which makes that safe.
+- Every failure but a refusal and a replica's own defect is tried again: whatever may have happened
+  already is repeated with the same request id, which makes that safe.
 - OVERLOADED goes through to the caller after a few tries: more of them would feed the overload.
 """
 

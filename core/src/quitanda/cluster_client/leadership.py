@@ -25,6 +25,7 @@ class Leadership:
         self._suspicion = suspicion
         self._suspected_until: dict[str, float] = {}
         self._turn = 0
+        self._answered_last: str | None = None
         self.known: str | None = None
 
     def candidate(self, tried: Collection[str], now: float) -> str | None:
@@ -38,10 +39,10 @@ class Leadership:
         return left[self._turn % len(left)]
 
     def answered(self, name: str) -> bool:
-        """Learn that the replica answered as the leader; tell whether that is news."""
+        """Learn that the replica answered as the leader; tell whether it is another than before."""
         self._suspected_until.pop(name, None)
-        changed = self.known != name
-        self.known = name
+        changed = self._answered_last != name
+        self.known = self._answered_last = name
         return changed
 
     def redirected(self, name: str, hint: str) -> None:

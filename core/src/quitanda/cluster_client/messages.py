@@ -13,7 +13,6 @@ from quitanda.cluster_client.answers import (
     Result,
     Unchanged,
 )
-from quitanda.domain.limits import PAGE_SIZE_DEFAULT
 from quitanda.domain.model import Kind
 from quitanda.v1 import replica_pb2
 from quitanda.wire.documents import decode_document
@@ -25,10 +24,16 @@ _LIST_KINDS: Final = {
     Kind.ORDER: replica_pb2.ListItem.KIND_ORDERS,
 }
 
+_DOCUMENT_KIB: Final = {Kind.CUSTOMER: 24, Kind.PRODUCT: 32, Kind.ORDER: 256}
+"""The largest documents that the limits of the rules allow, rounded up."""
+
+_PAGE_KIB: Final = 1024 + 256
+"""A replica ends a page at the document with which it passes one MiB."""
+
 
 def weight_of(item: ReadItem) -> int:
-    """How many documents the question may be answered with."""
-    return 1 if isinstance(item, Get) else item.page_size or PAGE_SIZE_DEFAULT
+    """Tell how large the answer may become, in KiB."""
+    return _DOCUMENT_KIB[item.kind] if isinstance(item, Get) else _PAGE_KIB
 
 
 def item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:

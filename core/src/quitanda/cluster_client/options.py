@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quitanda.domain.limits import PAGE_SIZE_MAX
+from quitanda.runtime.grpc_options import REPLICA_RECEIVE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +29,12 @@ class ClusterOptions:
     execute_calls: int = 4
     """Execute calls in flight; commands that come meanwhile gather for the next one."""
 
-    documents_per_read: int = 2 * PAGE_SIZE_MAX
-    """Documents that one Read call may ask for; a page counts with its size."""
+    answer_kib_per_call: int = 24 * 1024
+    """How large the answer of one Read call may become, in the worst case; a replica refuses above 32 MiB."""
     reads_queued: int = 8_192
     read_calls: int = 2
     page_calls: int = 16
     """Calls in flight for further pages of lists, which go to the replica where the list began."""
-
-    message_bytes_max: int = 64 << 20
-    keepalive_time: float = 10.0
-    keepalive_timeout: float = 3.0
-    reconnect_backoff_min: float = 0.1
-    reconnect_backoff_max: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse relations that cannot work.
@@ -51,13 +45,19 @@ class ClusterOptions:
             raise ValueError("connect_timeout must be above zero and at most try_timeout")
         if not 0 < self.backoff_min <= self.backoff_max:
             raise ValueError("backoff_min must be above zero and at most backoff_max")
-        if not 0 < self.reconnect_backoff_min <= self.reconnect_backoff_max:
-            raise ValueError("reconnect_backoff_min must be above zero and at most reconnect_backoff_max")
         if not 0 < self.commands_per_call <= self.commands_queued:
             raise ValueError("commands_per_call must be above zero and at most commands_queued")
-        if self.documents_per_read < PAGE_SIZE_MAX:
-            raise ValueError(f"documents_per_read must hold a page of {PAGE_SIZE_MAX} documents")
-        if min(self.execute_calls, self.read_calls, self.page_calls, self.reads_queued, self.overload_tries) < 1:
+        if (
+            min(
+                self.execute_calls,
+                self.read_calls,
+                self.page_calls,
+                self.reads_queued,
+                self.overload_tries,
+                self.answer_kib_per_call,
+            )
+            < 1
+        ):
             raise ValueError("numbers of calls, reads queued and overload_tries must be above zero")
-        if self.command_bytes_per_call >= self.message_bytes_max:
-            raise ValueError("command_bytes_per_call must be below message_bytes_max")
+        if self.command_bytes_per_call >= REPLICA_RECEIVE_BYTES_MAX:
+            raise ValueError(f"command_bytes_per_call must be below {REPLICA_RECEIVE_BYTES_MAX}, a message's limit")

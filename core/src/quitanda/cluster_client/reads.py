@@ -11,6 +11,7 @@ from quitanda.cluster_client.counters import ClusterCounters
 from quitanda.cluster_client.messages import item_to_proto, results_from_proto, weight_of
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
 
@@ -28,7 +29,7 @@ class Reads:
             calls=options.read_calls,
             queued=options.reads_queued,
             count_per_call=options.reads_queued,
-            weight_per_call=options.documents_per_read,
+            weight_per_call=options.answer_kib_per_call,
         )
         # Pages of different lists come from different replicas: one to a call.
         page_bounds = Bounds(calls=options.page_calls, queued=options.reads_queued, count_per_call=1, weight_per_call=1)
@@ -91,8 +92,13 @@ async def _read(replica: ReplicaChannel, batch: Sequence[ReadWaiter], timeout: f
         results = results_from_proto(items, response)
     except ValueError as error:
         raise Unavailable(f"{replica.name} answered what cannot be read: {error}") from error
+    proven = not items or not all(isinstance(result, Refused) for result in results.values())
     for waiter in batch:
-        waiter.answer(ReadAnswer(response.revision, tuple(results[item] for item in waiter.question)))
+        if waiter.question or proven:
+            waiter.answer(ReadAnswer(response.revision, tuple(results[item] for item in waiter.question)))
+    if not proven and waiting(batch):
+        # Refusals need no proof of leadership; who asked for nothing but that asks again, without them.
+        await _read(replica, waiting(batch), timeout)
 
 
 def _fail(batch: Sequence[ReadWaiter], error: QuitandaError) -> None:

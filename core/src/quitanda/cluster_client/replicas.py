@@ -10,6 +10,7 @@ from grpc import aio
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.runtime.grpc_options import Options, channel_options
 from quitanda.status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
 
@@ -18,27 +19,15 @@ Answer = TypeVar("Answer")
 _DEAD = frozenset({grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN})
 
 
-def channel_options(options: ClusterOptions) -> list[tuple[str, int]]:
-    """Every channel argument that matters here."""
-    return [
-        ("grpc.max_send_message_length", options.message_bytes_max),
-        ("grpc.max_receive_message_length", options.message_bytes_max),
-        # Pings go out only while calls wait (a server's default allows no others), and bound how long a
-        # cut connection is taken for a living one: gRPC sets TCP_USER_TIMEOUT by them, too.
-        ("grpc.keepalive_time_ms", _milliseconds(options.keepalive_time)),
-        ("grpc.keepalive_timeout_ms", _milliseconds(options.keepalive_timeout)),
-        ("grpc.keepalive_permit_without_calls", 0),
-        ("grpc.initial_reconnect_backoff_ms", _milliseconds(options.reconnect_backoff_min)),
-        ("grpc.max_reconnect_backoff_ms", _milliseconds(options.reconnect_backoff_max)),
-        # Also the longest that one attempt to connect may take.
-        ("grpc.min_reconnect_backoff_ms", _milliseconds(options.connect_timeout)),
-        # Retries are decided in calls.py alone.
-        ("grpc.enable_retries", 0),
-        # A proxy from the environment must not stand between portals and replicas.
-        ("grpc.enable_http_proxy", 0),
+def replica_channel_options(options: ClusterOptions) -> Options:
+    """Give the options of a channel to a replica: everybody's, and two of our own."""
+    own = {
+        # The longest that one attempt to connect may take; the pauses between them are shorter.
+        "grpc.min_reconnect_backoff_ms": round(options.connect_timeout * 1000),
         # Each client its own connection, closed with it.
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
+        "grpc.use_local_subchannel_pool": 1,
+    }
+    return tuple({**dict(channel_options()), **own}.items())
 
 
 class ReplicaChannel:
@@ -47,7 +36,7 @@ class ReplicaChannel:
     def __init__(self, name: str, address: str, options: ClusterOptions) -> None:
         self.name = name
         self._connect_timeout = options.connect_timeout
-        self._channel = aio.insecure_channel(address, options=channel_options(options))
+        self._channel = aio.insecure_channel(address, options=replica_channel_options(options))
         self._stub = replica_pb2_grpc.ReplicaStub(self._channel)
 
     async def execute(self, request: replica_pb2.ExecuteRequest, timeout: float) -> replica_pb2.ExecuteResponse:
@@ -98,7 +87,3 @@ def _failure(error: grpc.RpcError, name: str) -> QuitandaError:
     if isinstance(failure, OutcomeUnknown | Unavailable) and not failure.args:
         failure.args = (f"{name}: {error}",)
     return failure
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)

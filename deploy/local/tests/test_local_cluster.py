@@ -1,49 +1,14 @@
 """The verbs of a local cluster, over processes that only pretend to be replicas and portals."""
 
-import json
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-from quitanda_local.cluster import Cluster, Digest
+from quitanda_local.cluster import Digest
 from quitanda_local.errors import DeadlineExceeded, NotRunning, PortInUse, ProcessDied, ReplicasDiverged
 from quitanda_local.local_cluster import LocalCluster, agreement
-from quitanda_local.ports import free_ports
 from quitanda_local.process import Spawner
-from quitanda_local.topology import PORTS_NEEDED, Role, on_ports
-
-FAKE = (sys.executable, str(Path(__file__).with_name("fake_service.py")))
-COMMANDS = {Role.REPLICA: FAKE, Role.ADMIN_PORTAL: FAKE, Role.CLIENT_PORTAL: FAKE}
-
-
-@pytest.fixture
-def world(tmp_path):
-    """Says what the pretended processes do; `world(leader="replica2")` changes it."""
-    file = tmp_path / "state.json"
-
-    def set_to(**facts):
-        file.with_suffix(".new").write_text(json.dumps(facts), encoding="utf-8")
-        file.with_suffix(".new").replace(file)
-
-    set_to(leader="replica1")
-    set_to.file = file
-    return set_to
-
-
-@pytest.fixture
-async def cluster(tmp_path, world):
-    cluster: Cluster = LocalCluster(
-        tmp_path / "data",
-        on_ports(free_ports(PORTS_NEEDED)),
-        settings={"FAKE_STATE": str(world.file)},
-        commands=COMMANDS,
-    )
-    yield cluster
-    await cluster.stop()
-    cluster.close()
 
 
 def starts(replica, tmp_path):
@@ -131,7 +96,7 @@ async def test_a_process_that_dies_at_the_start_is_named_at_once_and_nothing_is_
 
 async def test_a_port_in_use_stops_the_start_before_anything_runs(cluster, tmp_path):
     await cluster.start()
-    second = LocalCluster(tmp_path / "other", cluster.topology, commands=COMMANDS)
+    second = LocalCluster(tmp_path / "other", cluster.topology)
     try:
         with pytest.raises(PortInUse, match="in use by process"):
             await second.start()

@@ -14,16 +14,16 @@ from quitanda_local.process import Process, Spawner, describe_exit
 from quitanda_local.waiting import wait_until
 
 READY = "print('ready', flush=True); "
-SLEEPER = READY + "import time; time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + READY + "time.sleep(60)"
+SLEEPER = READY + "import signal; signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + READY + "signal.pause()"
 PARENT = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from quitanda_local.process import Process, Spawner
 process = Process("child", Path(sys.argv[1]), Spawner())
-process.start([sys.executable, "-c", "import time; time.sleep(60)"], {})
+process.start([sys.executable, "-c", "import signal; signal.pause()"], {})
 print(process.pid, flush=True)
-time.sleep(60)
+signal.pause()
 """
 CALLER = """
 import sys, time

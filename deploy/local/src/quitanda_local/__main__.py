@@ -1,0 +1,40 @@
+"""The command `python -m quitanda_local`: `run` and `demo`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from quitanda_local.topology import BrokerKind
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+BrokerOption = Annotated[
+    BrokerKind | None,
+    typer.Option("--broker", help="The MQTT broker. (Default: mosquitto where it is installed, otherwise amqtt.)"),
+]
+
+
+@app.callback()
+def quitanda_local() -> None:
+    """Run a whole Quitanda as processes of this machine."""
+
+
+@app.command()
+def run(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)", file_okay=False),
+    ] = None,
+    broker: BrokerOption = None,
+) -> None:
+    """Start everything and stay in the foreground; Ctrl-C stops it."""
+    from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
+
+    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console())))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,134 @@
+"""`run`: everything in the foreground until Ctrl-C; a process that ends is reported and started again."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from quitanda_local.backoff import next_delay
+from quitanda_local.errors import LocalError
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.topology import BrokerKind, Role, fixed
+
+DATA: Final = Path(__file__).parents[2] / "data"
+"""The sample data."""
+POLL_SECONDS: Final = 0.1
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Report = Callable[[str], None]
+
+
+async def run(data_dir: Path | None, wanted_broker: BrokerKind | None, console: Console) -> int:
+    """Run a cluster on the fixed ports until a signal; return the exit code.
+
+    Without a data directory, a temporary one is used and removed at the end.
+    """
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    place: AbstractContextManager[Path | str]
+    place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
+    with place as directory:
+        cluster = LocalCluster(Path(directory), fixed(), wanted_broker)
+        try:
+            return await _run(cluster, console, stop)
+        except LocalError as error:
+            console.print(f"[bold red]Cannot run:[/] {error}", highlight=False)
+            return 1
+        finally:
+            cluster.close()
+
+
+async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> int:
+    began = time.monotonic()
+    console.print(f"Starting {len(cluster.topology.services)} processes ...")
+    if not await _started(cluster, stop):
+        console.print("Stopped before everything was ready.")
+        return 0
+    console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
+    console.print(describe(cluster))
+    console.print(examples(cluster), highlight=False)
+
+    def report(text: str) -> None:
+        console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False)
+
+    keepers = [asyncio.create_task(keep_running(cluster, s.name, report)) for s in cluster.topology.services]
+    await stop.wait()
+    for keeper in keepers:
+        keeper.cancel()
+    await asyncio.gather(*keepers, return_exceptions=True)
+    console.print("\nStopping ...")
+    killed = await cluster.stop()
+    console.print(f"Stopped; these had to be killed: {', '.join(killed)}" if killed else "Stopped.")
+    return 0
+
+
+async def _started(cluster: LocalCluster, stop: asyncio.Event) -> bool:
+    """Start the cluster, unless a signal comes first; say whether it started."""
+    starting = asyncio.create_task(cluster.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    return False
+
+
+async def keep_running(cluster: LocalCluster, name: str, report: Report) -> None:
+    """Watch one process for ever; report when it ends, and start it again, later and later if it ends again."""
+    process = cluster.process(name)
+    delay: float | None = None
+    while True:
+        while process.running:  # noqa: ASYNC110 - the end of a process sets no event
+            await asyncio.sleep(POLL_SECONDS)
+        delay = next_delay(delay, time.monotonic() - process.started_at)
+        report(f"{process.describe_end()}\n         starting it again in {delay:g} s")
+        await asyncio.sleep(delay)
+        try:
+            await cluster.restart(name)
+        except LocalError as error:
+            report(str(error))
+        else:
+            report(f"{name} runs again (process {process.pid})")
+
+
+def describe(cluster: LocalCluster) -> Table:
+    """Show what runs where."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("process", "address", "metrics", "pid"):
+        table.add_column(column)
+    for service in cluster.topology.services:
+        name = f"{service.name} ({cluster.broker_kind})" if service.role is Role.BROKER else service.name
+        metrics = f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
+        table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
+    return table
+
+
+def examples(cluster: LocalCluster) -> str:
+    """Give commands to try, as they can be typed in the directory where this one was."""
+    programs = os.path.relpath(Path(sys.executable).parent)
+    data = os.path.relpath(DATA)
+    return "\n".join(
+        (
+            f"\nLogs are in {cluster.process(cluster.broker).log.parent}. In another terminal, try:",
+            f"  {programs}/quitanda-admin product import {data}/products.csv",
+            f"  {programs}/quitanda-admin customer create --cid ana --name 'Ana Souza'",
+            f"  {programs}/quitanda-shop --customer ana order create --item cafe-em-grao-500-g=2",
+            f"  {programs}/quitanda-shop --customer ana --transport mqtt order list",
+            f"  {programs}/quitanda-admin cluster status",
+            f"  kill -9 {cluster.process(cluster.replicas[0]).pid}   # a replica dies, the shop goes on, it comes back",
+            "Ctrl-C stops everything.\n",
+        )
+    )

@@ -1,0 +1,46 @@
+"""`run` keeps everything running, and says what it does."""
+
+import asyncio
+
+import pytest
+
+from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
+from quitanda_local.foreground import describe, examples, keep_running
+from quitanda_local.waiting import wait_until
+
+
+@pytest.mark.parametrize(
+    ("previous", "ran", "delay"),
+    [
+        (None, 0.0, DELAY_SECONDS_MIN),
+        (DELAY_SECONDS_MIN, 1.0, 2 * DELAY_SECONDS_MIN),
+        (20.0, 1.0, DELAY_SECONDS_MAX),
+        (20.0, STEADY_SECONDS, DELAY_SECONDS_MIN),
+    ],
+)
+def test_a_process_that_ends_again_and_again_is_started_later_and_later(previous, ran, delay):
+    assert next_delay(previous, ran) == delay
+
+
+async def test_a_process_that_was_killed_is_reported_and_runs_again(cluster):
+    await cluster.start()
+    reports = []
+    keeper = asyncio.create_task(keep_running(cluster, "replica2", reports.append))
+    first = cluster.process("replica2").pid
+    cluster.kill("replica2")
+
+    async def healed():
+        return any("runs again" in report for report in reports)
+
+    await wait_until(healed, "replica2 to run again", 10)
+    keeper.cancel()
+
+    assert "replica2 was ended by SIGKILL" in reports[0]
+    assert cluster.process("replica2").pid != first
+
+
+async def test_the_overview_names_every_process_and_examples_use_this_python(cluster):
+    await cluster.start()
+
+    assert describe(cluster).row_count == 8
+    assert f"kill -9 {cluster.process('replica1').pid} " in examples(cluster)

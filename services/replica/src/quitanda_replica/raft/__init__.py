@@ -1,0 +1,20 @@
+"""Raft for the replica: PySyncObj orders the commands, LevelDB keeps them; only this package knows it.
+
+The face is small: `RaftNode` with `RaftOptions`, and the `StateMachine` that it drives. Behind it, from
+the face down (imports go one way):
+
+    node         the raft thread, the face for other threads
+    consensus    one round: hear, tick, take submissions, replicate, commit, answer
+    engine       the only user of PySyncObj's private names; checks them at start
+    snapshots    state transfer for a replica that is behind the log    rejoin     a blank disk does not vote
+    read_index   linearizable reads without a log entry                 submission callers that cannot hang
+    transport    what goes out waits for the disk                       admission  what may come in
+    journal      the log in the store                                   tcp, channel, resolver, codec   the network
+"""
+
+from quitanda_replica.raft.node import RaftNode
+from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
+from quitanda_replica.raft.submission import Submission
+
+__all__ = ["RaftNode", "RaftOptions", "RaftStatus", "Role", "StateMachine", "Submission"]

@@ -1,0 +1,333 @@
+"""One round of a replica's Raft, without a thread or a socket of its own: hear, tick, append, send, commit, answer.
+
+The order within a round is what the guarantees rest on:
+
+1. Messages are heard first, so a replica that was stopped for a while does not judge a leader dead whose heartbeats
+   wait in its sockets.
+2. PySyncObj ticks: elections, the commit index, applying committed entries (staged, with the applied index).
+3. The leader appends what was submitted and sends one batch to each follower.
+4. ONE synced commit makes log, term, vote, state and applied index durable.
+5. Only then votes and acknowledgements leave, callers get their answers and the state machine is told.
+"""
+
+import logging
+from collections.abc import Callable
+
+from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
+from quitanda_replica.raft import snapshots
+from quitanda_replica.raft.admission import Admission, admit_append, admit_reply
+from quitanda_replica.raft.codec import Message
+from quitanda_replica.raft.engine import Engine
+from quitanda_replica.raft.journal import COMMAND, LevelJournal
+from quitanda_replica.raft.network import Network
+from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.read_index import ReadIndex
+from quitanda_replica.raft.rejoin import RejoinGuard
+from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
+from quitanda_replica.raft.submission import Submission, SubmissionQueue
+from quitanda_replica.raft.transport import DurableTransport
+from quitanda_replica.store import Store
+
+POLL_SECONDS_MAX = 0.05
+"""Longest wait for messages; elections are at most this late."""
+
+_log = logging.getLogger(__name__)
+
+
+class Consensus:
+    """The composition that a round drives; also the network's receiver. One thread's alone, but for the two queues."""
+
+    def __init__(
+        self,
+        options: RaftOptions,
+        store: Store,
+        machine: StateMachine,
+        network: Network,
+        clock: Callable[[], float],
+    ) -> None:
+        self._options = options
+        self._store = store
+        self._machine = machine
+        self._network = network
+        self._clock = clock
+        snapshots.install(store)
+        self._journal = LevelJournal(store)
+        blank = store.staged > 0 and self._journal.last_index == self._journal.first_index
+        self._guard = RejoinGuard(store, options, blank=blank)
+        self._applied = self._durable = self._journal.applied_index
+        self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
+        self._engine = Engine(options, self._journal, self._transport, self._apply)
+        self._sender = snapshots.SnapshotSender(store, options.snapshot_chunk_bytes, clock)
+        self._receiver = snapshots.SnapshotReceiver(store)
+        self.submissions = SubmissionQueue(options, network.wake)
+        self.reads = ReadIndex(options, network.wake)
+        self._in_flight: dict[int, Submission] = {}
+        self._in_flight_bytes = 0
+        self._answers: list[tuple[Submission, bytes]] = []
+        self._leading_term: int | None = None
+        self._handing_over = False
+        self._replicated: tuple[int, int] = (0, 0)
+        self._connected: set[str] = set()
+        store.commit()
+        self.status = self._current_status()
+
+    def open(self) -> None:
+        """Begin to listen. Raises OSError."""
+        self._network.open(self)
+
+    def round(self) -> None:
+        """Wait a moment for something to do, and do it. Any exception means that the replica must stop."""
+        self._network.poll(0.0 if self._has_work() else POLL_SECONDS_MAX)
+        self._watch_over_blank_disk()
+        if self._engine.leads:
+            self._divert_to_snapshots()
+        self._engine.tick()
+        self._follow_leadership()
+        if self._engine.leads:
+            self._append_submissions()
+            self._probe_for_readers()
+            self._replicate()
+        self._compact()
+        self._commit()
+        self._install_snapshot()
+        self.status = self._current_status()
+
+    def hand_over(self, wanted: bool) -> None:
+        """Stop (or, after a failed attempt, resume) taking submissions and try to make another replica lead."""
+        self._handing_over = wanted
+        if wanted:
+            self.submissions.refuse(
+                Unavailable("this replica hands its leadership over; the next leader comes at once")
+            )
+        elif self._engine.leads:
+            self.submissions.open()
+
+    def close(self) -> None:
+        """Make durable what is staged, send what was promised, settle everybody who waits, release the sockets."""
+        self._commit()
+        self.fail(Unavailable("the replica stops"))
+        self._sender.close()
+        self._network.close()
+
+    def fail(self, refusal: QuitandaError) -> None:
+        """Send everybody away: `refusal` for what was not begun, "unknown" for what was."""
+        self.submissions.refuse(refusal)
+        self.reads.refuse(refusal)
+        self._forget_in_flight()
+
+    # --- the network's receiver
+
+    def connected(self, peer: str) -> None:
+        """Reach a peer (again): what it acknowledged in another conversation is not counted any more."""
+        self._connected.add(peer)
+        if self._engine.leads:
+            self._engine.forget_match(peer)
+        self._transport.connected(self._engine.node_of(peer))
+
+    def disconnected(self, peer: str) -> None:
+        """Lose a peer."""
+        self._connected.discard(peer)
+        self._sender.cancel(peer)
+        self._transport.disconnected(self._engine.node_of(peer))
+
+    def received(self, peer: str, message: Message) -> None:
+        """Handle one message that the codec has checked."""
+        match message["type"]:
+            case "append_entries":
+                self._admit(peer, admit_append(self._journal, self._engine.term, self._engine.commit_index, message))
+            case "next_node_idx":
+                self._admit(peer, admit_reply(self._engine.term, self._journal.last_index, message))
+            case "response_vote":
+                self._admit(peer, Admission(message))
+            case "request_vote" | "timeout_now":
+                if self._guard.voting:
+                    self._admit(peer, Admission(message))
+            case "read_probe":
+                if self._guard.voting and self._follows(peer, message):
+                    self._network.send(peer, message | {"type": "read_echo"})
+            case "read_echo":
+                if self._engine.leads and message["term"] == self._engine.term:
+                    self.reads.echoed(peer, message["round"])
+            case _:
+                self._received_beside_log(peer, message)
+
+    def _received_beside_log(self, peer: str, message: Message) -> None:
+        match message["type"]:
+            case "snapshot_chunk":
+                if self._follows(peer, message) and (reply := self._receiver.receive(message, self._applied)):
+                    self._transport.promise(peer, reply)
+            case "snapshot_taken":
+                if self._engine.leads and message["term"] == self._engine.term:
+                    self._sender.taken(peer, message)
+            case "rejoin_question":
+                if self._guard.voting:
+                    standing = {"term": self._engine.term, "last_index": self._journal.last_index}
+                    self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
+            case "rejoin_answer":
+                self._guard.answered(peer, message, self._engine.term)
+
+    def _admit(self, peer: str, admission: Admission) -> None:
+        node = self._engine.node_of(peer)
+        if admission.deliver is not None:
+            self._transport.deliver(node, admission.deliver)
+        if admission.reply is not None:
+            self._transport.send(node, admission.reply)
+
+    def _follows(self, peer: str, message: Message) -> bool:
+        return bool(message["term"] == self._engine.term and self._engine.leader == peer)
+
+    # --- the parts of a round
+
+    def _has_work(self) -> bool:
+        """Is there something that no message will announce? A single replica is its own majority."""
+        alone = not self._options.peers
+        return alone and (self._engine.commit_index < self._journal.last_index or not self._engine.leads)
+
+    def _watch_over_blank_disk(self) -> None:
+        if self._guard.voting:
+            return
+        now = self._clock()
+        self._engine.postpone_election(now)
+        if (question := self._guard.question(now)) is not None:
+            for peer in self._connected:
+                self._network.send(peer, question)
+        if self._guard.reached(self._engine.term, self._engine.leader, self._durable):
+            self._engine.vote_spent()
+            self._guard.admit()
+            _log.info("the blank disk has caught up at entry %d; this replica votes from now on", self._durable)
+
+    def _divert_to_snapshots(self) -> None:
+        for peer in self._engine.divert_behind_log():
+            if peer in self._connected:
+                self._sender.begin(peer, self._engine.term)
+        for peer, message in self._sender.due(self._engine.term):
+            self._network.send(peer, message)
+
+    def _follow_leadership(self) -> None:
+        """Open or close the doors when this replica begins or ends to lead, or hears of another leader."""
+        leading_term = self._engine.term if self._engine.leads else None
+        if leading_term == self._leading_term:
+            if leading_term is None and self._engine.leader != self.status.leader:
+                self._refuse_as_follower()
+            return
+        self._leading_term = leading_term
+        self._forget_in_flight()
+        self._refuse_as_follower()
+        if leading_term is not None:
+            _log.info("%s leads term %d", self._options.name, leading_term)
+            self.reads.open()
+            if not self._handing_over:
+                self.submissions.open()
+        else:
+            self._sender.close()
+
+    def _refuse_as_follower(self) -> None:
+        leader = self._engine.leader
+        refusal = NotLeader("" if leader == self._options.name else leader)
+        self.submissions.refuse(refusal)
+        self.reads.refuse(refusal)
+
+    def _append_submissions(self) -> None:
+        while self._may_append() and (submission := self.submissions.take()) is not None:
+            index = self._journal.last_index + 1
+            self._journal.add(COMMAND + submission.payload, index, self._engine.term)
+            self._in_flight[index] = submission
+            self._in_flight_bytes += len(submission.payload)
+        if self._handing_over and not self._in_flight:
+            self._engine.transferLeadership()
+
+    def _may_append(self) -> bool:
+        if self._handing_over:
+            return False
+        room = self._options.pipeline_bytes_max - self._in_flight_bytes
+        return not self._in_flight or (room > 0 and len(self._in_flight) < self._options.pipeline_entries_max)
+
+    def _probe_for_readers(self) -> None:
+        commit_index = self._engine.commit_index
+        if self._journal.term_at(commit_index) != self._engine.term:
+            return  # the own no-op is not committed yet: readers wait for it
+        probe = self.reads.probe(self._engine.term, commit_index, self._clock())
+        if probe is not None:
+            for peer in self._connected:
+                self._network.send(peer, probe)
+
+    def _replicate(self) -> None:
+        """Send at once when the log or the commit index has moved; heartbeats are PySyncObj's own."""
+        position = self._journal.last_index, self._engine.commit_index
+        if position != self._replicated:
+            self._replicated = position
+            self._engine.replicate()
+
+    def _compact(self) -> None:
+        """Cut the log, but never what is not applied and durable, nor what follows on a snapshot under way."""
+        options, journal = self._options, self._journal
+        point = min(journal.compaction_point(options.log_entries_max, options.log_bytes_max), self._durable)
+        floor = self._sender.floor
+        if floor is not None and len(journal) < 4 * options.log_entries_max:
+            point = min(point, floor)
+        if point > journal.first_index:
+            journal.compact(point)
+
+    def _commit(self) -> None:
+        for peer, message in self._transport.take_early():
+            self._network.send(peer, message)
+        self._journal.stage_raft_state()
+        self._store.commit()
+        applied_before, self._durable = self._durable, self._applied
+        for peer, message in self._transport.take_late():
+            self._network.send(peer, message)
+        self._answer_submitters()
+        if self._durable > applied_before:
+            self._machine.committed(self._durable)
+        self.reads.settle(self._durable)
+
+    def _answer_submitters(self) -> None:
+        answers, self._answers = self._answers, []
+        for submission, answer in answers:
+            submission.answer(answer)
+            self.submissions.release(submission)
+
+    def _install_snapshot(self) -> None:
+        if not self._receiver.complete:
+            return
+        if (installed := snapshots.install(self._store)) is not None:
+            index, term = installed
+            self._journal.restart_at(index, term)
+            self._engine.restart_at(index)
+            self._applied = self._durable = index
+            self._machine.installed(index)
+        self._receiver.installed()
+
+    # --- applying
+
+    def _apply(self, index: int, command: bytes) -> None:
+        """Apply one committed entry; the engine calls this inside its tick."""
+        if index != self._applied + 1:
+            raise AssertionError(f"entry {index} is to be applied behind entry {self._applied}")
+        answer = self._machine.apply(index, command[len(COMMAND) :]) if command[:1] == COMMAND else b""
+        self._journal.set_applied(index)
+        self._applied = index
+        submission = self._in_flight.pop(index, None)
+        if submission is not None:
+            self._in_flight_bytes -= len(submission.payload)
+            self._answers.append((submission, answer))
+
+    def _forget_in_flight(self) -> None:
+        """Tell those whose entries the own leadership has not seen through: a later leader may still commit them."""
+        in_flight, self._in_flight, self._in_flight_bytes = self._in_flight, {}, 0
+        for submission in in_flight.values():
+            submission.fail(OutcomeUnknown("the leadership ended before the command was confirmed"))
+            self.submissions.release(submission)
+
+    def _current_status(self) -> RaftStatus:
+        return RaftStatus(
+            role=self._engine.role,
+            term=self._engine.term,
+            leader=self._engine.leader,
+            commit_index=self._engine.commit_index,
+            applied_index=self._durable,
+            last_log_index=self._journal.last_index,
+            first_log_index=self._journal.first_index,
+            peers=tuple(sorted(self._connected)),
+            voting=self._guard.voting,
+        )

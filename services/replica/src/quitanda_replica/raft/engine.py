@@ -1,0 +1,177 @@
+"""PySyncObj's Raft with our log, our transport and our state machine: the only user of its private names.
+
+The library is pinned, because the seams are private attributes; version and names are checked at start. What is taken
+over from it: elections, votes, terms, the commit rule, what to send to whom and when. What is not: its command queue
+and callbacks (they lose callers and report wrong outcomes), its dump files, its sockets.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pysyncobj import SyncObj, SyncObjConf
+from pysyncobj.node import Node
+from pysyncobj.transport import Transport
+from pysyncobj.version import VERSION
+
+from quitanda_replica.raft.journal import COMMAND, NO_OP, LevelJournal
+from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.state_machine import Role
+
+SUPPORTED_VERSION: Final = "0.3.17"
+REQUIRED_NAMES: Final = tuple(
+    f"_SyncObj__{name}"
+    for name in (
+        "connectedNodes",
+        "doApplyCommand",
+        "generateRaftTimeout",
+        "needLoadDumpFile",
+        "onMessageReceived",
+        "raftCommitIndex",
+        "raftCurrentTerm",
+        "raftElectionDeadline",
+        "raftLastApplied",
+        "raftLeader",
+        "raftLog",
+        "raftMatchIndex",
+        "raftNextIndex",
+        "raftState",
+        "sendAppendEntries",
+        "setCurrentTerm",
+        "votedForNodeId",
+    )
+)
+NEVER_SECONDS: Final = 10**9
+_ROLES: Final = (Role.FOLLOWER, Role.CANDIDATE, Role.LEADER)
+"""By PySyncObj's number of the state."""
+
+
+class UnsupportedLibrary(Exception):  # noqa: N818 - a fact about the installation
+    """The installed PySyncObj is not the one whose inner workings this package knows."""
+
+
+class Engine(SyncObj):
+    """One replica's Raft. The raft thread's alone."""
+
+    def __init__(
+        self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
+    ) -> None:
+        if VERSION != SUPPORTED_VERSION:
+            raise UnsupportedLibrary(
+                f"pysyncobj {VERSION} is installed; this replica needs exactly {SUPPORTED_VERSION}"
+            )
+        self._apply_committed = apply
+        self._peer_nodes = {name: Node(name) for name in options.peers}
+        super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
+        if missing := [name for name in REQUIRED_NAMES if not hasattr(self, name)]:
+            raise UnsupportedLibrary(f"pysyncobj {VERSION} lacks {', '.join(missing)}")
+        self._adopt(journal)
+
+    # --- what Raft knows
+
+    @property
+    def role(self) -> Role:
+        """Follower, candidate or leader."""
+        return _ROLES[self._SyncObj__raftState]
+
+    @property
+    def leads(self) -> bool:
+        """True while this replica believes that it leads; others may know better."""
+        return self.role is Role.LEADER
+
+    @property
+    def term(self) -> int:
+        """The current term."""
+        return self._SyncObj__raftCurrentTerm
+
+    @property
+    def leader(self) -> str:
+        """Name of the current term's leader, or ''."""
+        leader = self._SyncObj__raftLeader
+        return "" if leader is None else str(leader.id)
+
+    @property
+    def commit_index(self) -> int:
+        """Index up to which this replica knows the log to be committed."""
+        return self._SyncObj__raftCommitIndex
+
+    def node_of(self, peer: str) -> Node:
+        """Return PySyncObj's object for the replica `peer`."""
+        return self._peer_nodes[peer]
+
+    # --- what the rounds do
+
+    def tick(self) -> None:
+        """Do what time and messages have made due: elections, commits, applying, heartbeats."""
+        self.doTick(0.0)
+
+    def replicate(self) -> None:
+        """Send new entries and the commit index to everybody now; the leader's."""
+        self._SyncObj__sendAppendEntries()
+
+    def forget_match(self, peer: str) -> None:
+        """Count nothing that `peer` acknowledged before it connected; it may have lost its disk since. The leader's."""
+        self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0
+
+    def divert_behind_log(self) -> list[str]:
+        """Return the peers that need entries which the log no longer holds, and keep PySyncObj from serving them.
+
+        It would send its own kind of snapshot; ours comes beside the log, and until it is there the peer gets
+        heartbeats. The leader's.
+        """
+        journal = self._SyncObj__raftLog
+        behind = []
+        for name, node in self._peer_nodes.items():
+            if self._SyncObj__raftNextIndex.get(node, journal.last_index + 1) <= journal.first_index:
+                self._SyncObj__raftNextIndex[node] = journal.last_index + 1
+                behind.append(name)
+        return behind
+
+    def postpone_election(self, now: float) -> None:
+        """Wait at least one more election timeout before standing."""
+        self._SyncObj__raftElectionDeadline = now + self._SyncObj__generateRaftTimeout()
+
+    def vote_spent(self) -> None:
+        """Count as having voted for the current leader in the current term."""
+        self._SyncObj__setCurrentTerm(self.term, self.leader)
+
+    def restart_at(self, index: int) -> None:
+        """Go on behind the entry `index`: a snapshot has replaced log and state up to there."""
+        self._SyncObj__raftLastApplied = index
+        self._SyncObj__raftCommitIndex = index
+
+    def _adopt(self, journal: LevelJournal) -> None:
+        """Replace the memory journal that PySyncObj has begun with, and take up where `journal` stopped."""
+        self._SyncObj__raftLog = journal
+        self._SyncObj__raftCurrentTerm = journal.getCurrentTerm()
+        self._SyncObj__votedForNodeId = journal.getVotedForNodeId()
+        self._SyncObj__raftCommitIndex = journal.getRaftCommitIndex()
+        self._SyncObj__raftLastApplied = journal.applied_index
+        self._SyncObj__needLoadDumpFile = False
+
+    def _SyncObj__doApplyCommand(self, command: bytes) -> None:  # noqa: N802 - the private method that is replaced
+        """Apply the entry behind the last applied one; an exception ends the raft thread, see node."""
+        index = self._SyncObj__raftLastApplied + 1
+        if command[:1] not in {COMMAND, NO_OP}:
+            raise AssertionError(f"entry {index} is of the unknown kind {command[:1]!r}")
+        self._apply_committed(index, command)
+
+
+def _configuration(options: RaftOptions) -> SyncObjConf:
+    return SyncObjConf(
+        autoTick=False,
+        raftMinTimeout=options.election_timeout_min_seconds,
+        raftMaxTimeout=options.election_timeout_max_seconds,
+        appendEntriesPeriod=options.heartbeat_seconds,
+        leaderFallbackTimeout=options.leader_fallback_seconds,
+        connectionTimeout=options.connection_timeout_seconds,
+        # The rounds send by themselves; without batching PySyncObj would send one message for each entry.
+        appendEntriesUseBatch=True,
+        # Larger than any entry: splitting entries over messages is what it gets wrong (its label `finish`).
+        appendEntriesBatchSizeBytes=options.entry_bytes_max + 2,
+        commandsWaitLeader=False,
+        dynamicMembershipChange=False,
+        # The rounds cut the log; PySyncObj must never find that it is due.
+        logCompactionMinEntries=NEVER_SECONDS,
+        logCompactionMinTime=NEVER_SECONDS,
+        useFork=False,
+    )

@@ -1,0 +1,138 @@
+"""The face of Raft: the raft thread, and what other threads may ask of it.
+
+Whatever goes wrong inside the thread (a rule of the state machine that raises, a disk that fails, a defect) ends the
+replica through `RaftOptions.on_fatal`: after a failed write nothing in memory can be trusted, and an entry that was
+skipped on one replica would make it differ from the others for ever.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from quitanda.errors import Unavailable
+from quitanda_replica.raft.consensus import Consensus
+from quitanda_replica.raft.network import Network
+from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
+from quitanda_replica.raft.submission import Submission
+from quitanda_replica.raft.tcp import TcpNetwork
+from quitanda_replica.store import Store
+
+NETWORK_GONE: Final = "the replica is not running"
+
+_log = logging.getLogger(__name__)
+
+
+class RaftNode:
+    """One replica's Raft, running in a thread of its own between `start` and `close`."""
+
+    def __init__(
+        self,
+        options: RaftOptions,
+        store: Store,
+        machine: StateMachine,
+        *,
+        network: Network | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take up where `store` stopped. Raises StoreFailed, UnsupportedLibrary.
+
+        From `start` to `close` the store belongs to the raft thread; closing it afterwards is the caller's.
+        """
+        self._options = options
+        self._clock = clock
+        self._network = network or TcpNetwork(options, clock)
+        try:
+            self._consensus = Consensus(options, store, machine, self._network, clock)
+        except BaseException:
+            self._network.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=f"raft {options.name}", daemon=True)
+        self._stop = threading.Event()
+        self._hand_over = False
+        self._moved = threading.Condition()
+
+    def start(self) -> None:
+        """Listen and begin. Raises OSError where the address cannot be listened on."""
+        self._consensus.open()
+        self._thread.start()
+
+    def submit(self, payload: bytes) -> Submission:
+        """Put a command on its way; wait for it with `Submission.result`.
+
+        Raises NotLeader with the leader's name, Overloaded, Unavailable: definitely not executed. ValueError where
+        `payload` is longer than an entry may be.
+        """
+        return self._consensus.submissions.offer(payload)
+
+    def read_point(self, timeout: float) -> int:
+        """Return an index that covers every write acknowledged anywhere before this call, durable and applied here.
+
+        A store snapshot taken afterwards answers a linearizable read. Raises NotLeader with the leader's name,
+        Unavailable where no majority confirmed this leader within `timeout` seconds, Overloaded.
+        """
+        return self._consensus.reads.ask().result(timeout)
+
+    def status(self) -> RaftStatus:
+        """Return what this replica knew after its last round."""
+        return self._consensus.status
+
+    def transfer_leadership(self, timeout: float) -> bool:
+        """Let another replica lead, within `timeout` seconds; True once this one does not lead.
+
+        Submissions are refused meanwhile. Where it fails this replica leads on and takes submissions again.
+        """
+        deadline = self._clock() + timeout
+        self._hand_over = True
+        self._network.wake()
+        with self._moved:
+            self._moved.wait_for(self._leads_no_more, max(0.0, deadline - self._clock()))
+        self._hand_over = False
+        self._network.wake()
+        return self._leads_no_more()
+
+    def close(self, timeout: float) -> bool:
+        """Stop: settle who waits, make durable what is staged, release the sockets; True if that took no longer."""
+        self._stop.set()
+        self._network.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(5.0)
+
+    def _leads_no_more(self) -> bool:
+        status = self.status()
+        return status.role is not Role.LEADER and status.leader != ""
+
+    def _run(self) -> None:
+        try:
+            handing_over = False
+            while not self._stop.is_set():
+                if handing_over != self._hand_over:
+                    handing_over = self._hand_over
+                    self._consensus.hand_over(handing_over)
+                before = self._consensus.status
+                self._consensus.round()
+                if (before.role, before.leader) != (self._consensus.status.role, self._consensus.status.leader):
+                    with self._moved:
+                        self._moved.notify_all()
+            self._consensus.close()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not be survived
+            self._options.on_fatal(error)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Where `on_fatal` has not ended the process: answer nobody as if nothing had happened."""
+        self._consensus.fail(Unavailable(NETWORK_GONE))
+        self._network.close()

@@ -1,0 +1,98 @@
+"""Settings of one replica's Raft, with the order that the times must keep."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+MIB: Final = 1024 * 1024
+SECRET_CHARACTERS_MIN: Final = 16
+FATAL_EXIT_CODE: Final = 3
+
+_log = logging.getLogger(__name__)
+
+
+def stop_process(error: BaseException) -> None:
+    """End the process at once: after a failed write nothing in memory may be trusted or answered any more."""
+    _log.critical("the raft thread cannot go on; the replica stops", exc_info=error)
+    logging.shutdown()
+    os._exit(FATAL_EXIT_CODE)
+
+
+@dataclass(frozen=True)
+class RaftOptions:
+    """Everything that a RaftNode must be told. Raises ValueError with the reason where values contradict."""
+
+    name: str
+    """This replica's name; a key of `addresses`."""
+    addresses: Mapping[str, str]
+    """name -> "host:port" of every replica, this one included; the same on all of them."""
+    secret: str = field(repr=False)
+    """Shared by all replicas; proves who may join their conversation, and encrypts it."""
+    bootstrap: bool = False
+    """A blank disk may vote at once: only for the very first start of a new cluster."""
+    listen: str = ""
+    """"host:port" to listen on; by default the own address, with all interfaces where its host is a name."""
+
+    election_timeout_min_seconds: float = 0.5
+    election_timeout_max_seconds: float = 1.0
+    heartbeat_seconds: float = 0.1
+    leader_fallback_seconds: float = 2.0
+    """A leader that has not heard from a majority for so long steps down."""
+    connection_timeout_seconds: float = 4.0
+    """A connection that brought nothing, not even a ping, for so long is closed."""
+    connect_timeout_seconds: float = 2.0
+    """Bound on connecting and proving who one is, together."""
+    connect_retry_seconds: float = 0.25
+
+    pending_submissions_max: int = 4096
+    pending_bytes_max: int = 64 * MIB
+    pending_reads_max: int = 16_384
+    entry_bytes_max: int = 4 * MIB
+    pipeline_entries_max: int = 512
+    pipeline_bytes_max: int = 1 * MIB
+    """The leader appends no further entry while more than this is not applied yet, so that a round of applying
+    stays shorter than an election timeout."""
+    log_entries_max: int = 20_000
+    log_bytes_max: int = 64 * MIB
+    """Over either bound the log is cut to half of it; a follower further behind gets a snapshot."""
+    snapshot_chunk_bytes: int = MIB // 4
+
+    on_fatal: Callable[[BaseException], None] = stop_process
+    """Called once, by the raft thread, with what made it stop."""
+
+    def __post_init__(self) -> None:
+        for holds, demand in (
+            (self.name in self.addresses, f"name {self.name!r} is not one of the addresses {sorted(self.addresses)}"),
+            (
+                len(self.secret) >= SECRET_CHARACTERS_MIN,
+                f"secret must have at least {SECRET_CHARACTERS_MIN} characters",
+            ),
+            (
+                3 * self.heartbeat_seconds < self.election_timeout_min_seconds < self.election_timeout_max_seconds,
+                "3 x heartbeat_seconds < election_timeout_min_seconds < election_timeout_max_seconds must hold",
+            ),
+            (
+                self.election_timeout_max_seconds <= self.leader_fallback_seconds,
+                "leader_fallback_seconds must be at least election_timeout_max_seconds",
+            ),
+            (
+                self.election_timeout_max_seconds <= self.connection_timeout_seconds,
+                "connection_timeout_seconds must be at least election_timeout_max_seconds",
+            ),
+            (self.pending_bytes_max >= self.entry_bytes_max, "pending_bytes_max must be at least entry_bytes_max"),
+            (self.log_entries_max >= 4, "log_entries_max must be at least 4"),
+        ):
+            if not holds:
+                raise ValueError(f"raft options: {demand}")
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Names of the other replicas, sorted."""
+        return tuple(sorted(name for name in self.addresses if name != self.name))
+
+    @property
+    def majority(self) -> int:
+        """How many replicas, this one included, decide."""
+        return len(self.addresses) // 2 + 1

@@ -1,0 +1,312 @@
+"""The real network: one TCP connection for each pair of replicas, made by the one with the larger name.
+
+Everything is bounded: strangers at the door, the time they have to prove themselves, frames, unsent bytes. Silence is
+judged only after reading, so a process that was stopped for a while does not blame the others for it.
+"""
+
+import errno
+import logging
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from quitanda_replica.raft.channel import ChannelRefused, SecureChannel, derive_master_key
+from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
+from quitanda_replica.raft.network import Receiver
+from quitanda_replica.raft.options import MIB, RaftOptions
+from quitanda_replica.raft.resolver import Resolver, SocketAddress, split_address
+
+STRANGERS_MAX: Final = 16
+"""Accepted connections that have not proved yet who they are; more are closed at once."""
+UNSENT_BYTES_MAX: Final = 128 * MIB
+"""A peer that lets more than this pile up is cut off; it will be sent what it lacks when it is back."""
+RECEIVE_BYTES: Final = 256 * 1024
+READS_PER_POLL: Final = 64
+PINGS_PER_TIMEOUT: Final = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """A socket with its channel and what could not be sent yet."""
+
+    def __init__(self, sock: socket.socket, channel: SecureChannel, deadline: float) -> None:
+        self.socket = sock
+        self.channel = channel
+        self.connecting = False
+        self.deadline = deadline
+        """When it is given up unless something is heard."""
+        self.ping_at = 0.0
+        self.unsent: deque[bytes | memoryview] = deque()
+        self.unsent_bytes = 0
+
+    def queue(self, data: bytes) -> None:
+        """Put `data` behind what waits to be sent."""
+        self.unsent.append(data)
+        self.unsent_bytes += len(data)
+
+    def flush(self) -> None:
+        """Send what the socket takes. Raises OSError."""
+        while self.unsent:
+            data = self.unsent.popleft()
+            try:
+                sent = self.socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            self.unsent_bytes -= sent
+            if sent < len(data):
+                self.unsent.appendleft(memoryview(data)[sent:])
+                return
+
+
+class TcpNetwork:
+    """`network.Network` over TCP; see there for what the methods mean."""
+
+    def __init__(self, options: RaftOptions, clock: Callable[[], float]) -> None:
+        self._options = options
+        self._clock = clock
+        self._master_key = derive_master_key(options.secret)
+        self._resolver = Resolver(options.addresses[peer] for peer in self._peers_to_connect(options))
+        self._selector = selectors.DefaultSelector()
+        self._listener: socket.socket | None = None
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._receiver: Receiver | None = None
+        self._connections: dict[str, Connection] = {}
+        """Established, by peer."""
+        self._attempts: dict[str, Connection] = {}
+        """On the way to be established, by the peer that is meant."""
+        self._strangers: set[Connection] = set()
+        self._attempt_at: dict[str, float] = dict.fromkeys(self._peers_to_connect(options), 0.0)
+
+    def open(self, receiver: Receiver) -> None:
+        """Listen, and look for the peers to connect to. Raises OSError."""
+        self._receiver = receiver
+        for sock in (self._wake_in, self._wake_out):
+            sock.setblocking(False)
+        self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
+        self._listener = _listen(self._options)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._resolver.start()
+
+    def poll(self, timeout: float) -> None:
+        """Read and write what can be, then do what time has made due."""
+        for key, events in self._selector.select(timeout):
+            key.data(events)
+        now = self._clock()
+        self._close_silent(now)
+        self._ping(now)
+        self._connect_missing(now)
+
+    def send(self, peer: str, message: Message) -> None:
+        """Send to an established peer, or forget the message."""
+        connection = self._connections.get(peer)
+        if connection is not None:
+            self._send(connection, encode(message))
+
+    def wake(self) -> None:
+        """End the wait in `poll`; any thread."""
+        try:
+            self._wake_out.send(b"w")
+        except OSError:
+            return  # full: it will wake up anyway; closed: nobody waits any more
+
+    def close(self) -> None:
+        """Close every socket."""
+        self._receiver = None
+        self._resolver.close()
+        for connection in [*self._connections.values(), *self._attempts.values(), *self._strangers]:
+            self._drop(connection, "this replica stops")
+        for sock in (self._listener, self._wake_in, self._wake_out):
+            if sock is not None:
+                sock.close()
+        self._selector.close()
+
+    # --- connections come and go
+
+    @staticmethod
+    def _peers_to_connect(options: RaftOptions) -> list[str]:
+        return [peer for peer in options.peers if peer < options.name]
+
+    def _accept(self, _events: int) -> None:
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except OSError as error:
+            # Out of descriptors, or the caller has gone already: neither may close the door for others.
+            if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
+                _log.warning("a connection could not be accepted: %s", error)
+            return
+        if len(self._strangers) >= STRANGERS_MAX:
+            sock.close()
+            return
+        accepts = [peer for peer in self._options.peers if peer > self._options.name]
+        channel = SecureChannel(self._master_key, self._options.name, accepts=accepts)
+        connection = Connection(sock, channel, self._clock() + self._options.connect_timeout_seconds)
+        self._strangers.add(connection)
+        self._register(connection)
+        self._flush(connection)
+
+    def _connect_missing(self, now: float) -> None:
+        for peer, attempt_at in self._attempt_at.items():
+            if peer in self._connections or peer in self._attempts or now < attempt_at:
+                continue
+            self._attempt_at[peer] = now + self._options.connect_retry_seconds
+            address = self._resolver.lookup(self._options.addresses[peer])
+            if address is not None:
+                self._connect(peer, address, now)
+
+    def _connect(self, peer: str, address: SocketAddress, now: float) -> None:
+        family, target = address
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        channel = SecureChannel(self._master_key, self._options.name, connects_to=peer)
+        connection = Connection(sock, channel, now + self._options.connect_timeout_seconds)
+        sock.setblocking(False)
+        if sock.connect_ex(target) not in {0, errno.EINPROGRESS}:
+            sock.close()
+            return
+        connection.connecting = True
+        self._attempts[peer] = connection
+        self._register(connection)
+
+    def _register(self, connection: Connection) -> None:
+        connection.socket.setblocking(False)
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for data in connection.channel.take_outgoing():
+            connection.queue(data)
+        events = selectors.EVENT_READ | selectors.EVENT_WRITE
+        self._selector.register(connection.socket, events, partial(self._handle, connection))
+
+    def _establish(self, connection: Connection) -> None:
+        peer = connection.channel.peer
+        self._strangers.discard(connection)
+        if self._attempts.get(peer) is connection:
+            del self._attempts[peer]
+        if (superseded := self._connections.get(peer)) is not None:
+            self._drop(superseded, "the peer has connected again")
+        self._connections[peer] = connection
+        if self._receiver is not None:
+            self._receiver.connected(peer)
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        if connection.socket.fileno() < 0:
+            return
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+        self._strangers.discard(connection)
+        peer = connection.channel.peer
+        if self._attempts.get(peer) is connection:
+            del self._attempts[peer]
+        if self._connections.get(peer) is connection:
+            del self._connections[peer]
+            _log.info("the connection with %s has ended: %s", peer, reason)
+            if self._receiver is not None:
+                self._receiver.disconnected(peer)
+
+    def _close_silent(self, now: float) -> None:
+        for connection in [*self._connections.values(), *self._attempts.values(), *self._strangers]:
+            if now > connection.deadline:
+                self._drop(connection, "nothing was heard for too long")
+
+    def _ping(self, now: float) -> None:
+        """Say something on connections that may be idle: followers have nothing to tell each other."""
+        for connection in list(self._connections.values()):
+            if now >= connection.ping_at:
+                connection.ping_at = now + self._options.connection_timeout_seconds / PINGS_PER_TIMEOUT
+                self._send(connection, b"")
+
+    # --- bytes
+
+    def _handle(self, connection: Connection, events: int) -> None:
+        if connection.socket.fileno() < 0:
+            return  # closed by an earlier event of the same poll
+        try:
+            if connection.connecting:
+                connection.connecting = False
+                if failure := connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    self._drop(connection, errno.errorcode.get(failure, str(failure)))
+                    return
+            if events & selectors.EVENT_READ:
+                self._read(connection)
+        except (ChannelRefused, MalformedMessage) as refusal:
+            _log.warning("a connection to the raft port is refused: %s", refusal)
+            self._drop(connection, str(refusal))
+        except OSError as error:
+            self._drop(connection, str(error))
+        self._flush(connection)
+
+    def _read(self, connection: Connection) -> None:
+        for _ in range(READS_PER_POLL):
+            try:
+                data = connection.socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                return
+            if not data:
+                self._drop(connection, "closed by the other side")
+                return
+            self._take(connection, data)
+            if connection.socket.fileno() < 0 or len(data) < RECEIVE_BYTES:
+                return
+
+    def _take(self, connection: Connection, data: bytes) -> None:
+        known = connection.channel.established
+        messages = connection.channel.receive(data)
+        for outgoing in connection.channel.take_outgoing():
+            connection.queue(outgoing)
+        if connection.channel.established:
+            connection.deadline = self._clock() + self._options.connection_timeout_seconds
+            if not known:
+                self._establish(connection)
+        for message in messages:
+            gone = self._connections.get(connection.channel.peer) is not connection
+            if message and not gone and self._receiver is not None:  # an empty one is a ping
+                self._receiver.received(connection.channel.peer, decode(message))
+
+    def _send(self, connection: Connection, data: bytes) -> None:
+        connection.queue(connection.channel.seal(data))
+        if connection.unsent_bytes > UNSENT_BYTES_MAX:
+            self._drop(connection, "too much waits to be sent to it")
+        self._flush(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        if connection.socket.fileno() < 0 or connection.connecting:
+            return
+        try:
+            connection.flush()
+        except OSError as error:
+            self._drop(connection, str(error))
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
+        if self._selector.get_key(connection.socket).events != events:
+            self._selector.modify(connection.socket, events, partial(self._handle, connection))
+
+    def _drain_wake(self, _events: int) -> None:
+        try:
+            while self._wake_in.recv(4096):
+                pass
+        except BlockingIOError:
+            return
+
+
+def _listen(options: RaftOptions) -> socket.socket:
+    """Listen where the options say; the own address may be a name that other machines resolve, then everywhere."""
+    host, port = split_address(options.listen or options.addresses[options.name])
+    if not options.listen:
+        try:
+            socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)
+        except OSError:
+            host = "0.0.0.0"  # noqa: S104 - in a container, where the name belongs to its only interface
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        listener.bind((host, port))
+        listener.listen(STRANGERS_MAX)
+    except OSError:
+        listener.close()
+        raise
+    return listener

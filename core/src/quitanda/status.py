@@ -73,6 +73,9 @@ _ERRORS: Final[Mapping[type[QuitandaError], _Row]] = {
 _NEVER_SENT: Final = ("failed to connect to all addresses", "DNS resolution failed")
 """How the library's UNAVAILABLE says that there was no connection to send the call on."""
 
+_TURNED_AWAY: Final = "Concurrent RPC limit exceeded"
+"""How the library's RESOURCE_EXHAUSTED says that the server never began with the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -154,11 +157,13 @@ def from_rpc_error(error: grpc.RpcError) -> FailureSource:
         facts = dict(info.metadata)
         details = {name: value for name, value in facts.items() if name not in _OWN_METADATA}
         return _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
-    code = error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else grpc.StatusCode.UNKNOWN
+    code, text = _code_and_text(error)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return Unavailable("the server does not offer this call")
-    if code is grpc.StatusCode.UNAVAILABLE and _was_never_sent(error):
+    if code is grpc.StatusCode.UNAVAILABLE and any(sign in text for sign in _NEVER_SENT):
         return Unavailable("no connection")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TURNED_AWAY in text:
+        return Overloaded("the server works on too many calls")
     return OutcomeUnknown(f"the call ended with {code.name}")
 
 
@@ -217,9 +222,11 @@ def _unpack(data: bytes) -> error_details_pb2.ErrorInfo | None:
     return info if ours else None
 
 
-def _was_never_sent(error: grpc.RpcError) -> bool:
-    text = error.details() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else ""
-    return any(sign in (text or "") for sign in _NEVER_SENT)
+def _code_and_text(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    """Give the status of a failed call as the library tells it."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return grpc.StatusCode.UNKNOWN, ""
+    return error.code() or grpc.StatusCode.UNKNOWN, error.details() or ""
 
 
 def _flag_text(flag: bool) -> str:

@@ -23,7 +23,7 @@ from quitanda.runtime.grpc_options import (
     server_options,
 )
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
-from quitanda.runtime.requests_log import CANCELLED, OK, RequestLog, request_context, unexpected
+from quitanda.runtime.requests_log import ENDED, OK, RequestLog, request_context, unexpected
 from quitanda.status import FailureSource, describe, to_rpc_status
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -96,8 +96,9 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             return None, await behaviour(request, context)
         except QuitandaError as error:
             return error, None
-        except asyncio.CancelledError:
-            self._log.answered(method, CANCELLED, None, time.perf_counter() - begun)
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
+            self._log.answered(method, ENDED, None, time.perf_counter() - begun)
             raise
         except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
             unexpected(method)

@@ -10,8 +10,8 @@ from quitanda.runtime.metrics import RequestMetrics
 OK: Final = "OK"
 """Stands where a reason would stand, for a call that succeeded."""
 
-CANCELLED: Final = "CANCELLED"
-"""Stands for a call whose caller went away."""
+ENDED: Final = "ENDED"
+"""Stands for a call that ended without an answer of ours: its caller went away."""
 
 _ID_LENGTH_SHOWN: Final = 64
 _log = structlog.get_logger("quitanda.requests")

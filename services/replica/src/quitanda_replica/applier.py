@@ -40,12 +40,18 @@ class Applier:
     """The replicated state machine (`raft.state_machine.StateMachine`). Only the Raft thread calls it."""
 
     def __init__(
-        self, store: StateStore, sink: ChangeSink, rules: Execute = execute, window: WindowBounds | None = None
+        self,
+        store: StateStore,
+        sink: ChangeSink,
+        rules: Execute = execute,
+        window: WindowBounds | None = None,
+        on_installed: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = GuardedStore(store)
         self._sink = sink
         self._rules = rules
         self._window = window or WindowBounds()
+        self._on_installed = on_installed
         self._decoder = DocumentDecoder()
         self._uncommitted: list[EntryChanges] = []
 
@@ -77,6 +83,7 @@ class Applier:
         """Forget what was collected: a snapshot replaced the state, and holds it if it happened."""
         self._uncommitted = []
         self._sink.restarted(index, read_counters(self._store).last_changed)
+        self._on_installed()
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> pb.Outcome:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""

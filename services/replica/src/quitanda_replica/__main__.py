@@ -1,0 +1,62 @@
+"""Run a replica: `python -m quitanda_replica`, with its settings in the environment (QUITANDA_...).
+
+Ends with 0 after SIGTERM or SIGINT, 1 where it could not start, 2 where the settings are wrong, 3 where it met
+trouble that forbids going on (fatal).
+"""
+
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from quitanda.runtime import logging
+from quitanda.runtime.settings import ReplicaSettings, load_or_exit
+from quitanda_replica.composition import ReplicaProcess
+from quitanda_replica.fatal import stop_process
+from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreFailed
+
+EXIT_OK: Final = 0
+EXIT_NOT_STARTED: Final = 1
+
+_log = structlog.get_logger("quitanda.replica")
+
+
+def main() -> int:
+    """Run until a signal comes; give the exit code."""
+    settings = load_or_exit(ReplicaSettings)
+    logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
+    threading.excepthook = lambda failed: stop_process(failed.exc_value or RuntimeError("a thread failed"))
+    signals = _signals()
+    process = ReplicaProcess(settings, stop_process)
+    try:
+        process.start()
+    except StateCorrupt as error:
+        stop_process(error)
+    except (StoreFailed, OSError, ValueError) as error:
+        _log.error("the replica cannot start", error=str(error))
+        return EXIT_NOT_STARTED
+    _log.info("signal", signal=signals.get().name)
+    process.stop(settings.stop_timeout_seconds)
+    _log.info("stopped")
+    return EXIT_OK
+
+
+def _signals() -> "SimpleQueue[signal.Signals]":
+    """Give the queue into which the signals to stop come; its `put` is safe in the middle of anything."""
+    received: SimpleQueue[signal.Signals] = SimpleQueue()
+
+    def put(number: int, _frame: FrameType | None) -> None:
+        received.put(signal.Signals(number))
+
+    signal.signal(signal.SIGTERM, put)
+    signal.signal(signal.SIGINT, put)
+    return received
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The replica's parts, put together; nothing else knows all of them."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Final
+
+import structlog
+
+from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
+from quitanda.runtime.settings import ReplicaSettings
+from quitanda.topics import FEED_TOPIC
+from quitanda_replica.applier import Applier
+from quitanda_replica.draft import read_counters
+from quitanda_replica.feed import FeedPublisher
+from quitanda_replica.feed_link import FeedLink
+from quitanda_replica.feed_queue import FeedPosition, FeedQueue
+from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
+from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
+from quitanda_replica.open_snapshots import OpenSnapshots
+from quitanda_replica.page_tokens import PageTokens
+from quitanda_replica.periodic import Periodic
+from quitanda_replica.raft import RaftNode, RaftOptions, Role
+from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
+from quitanda_replica.readiness import Readiness
+from quitanda_replica.reads import Reads
+from quitanda_replica.replica_status import StatusReport
+from quitanda_replica.servicer import Replica
+from quitanda_replica.state_access import StateReader
+from quitanda_replica.state_check import StateCheck
+from quitanda_replica.store import Store
+
+READINESS_SECONDS: Final = 0.1
+SWEEP_SECONDS: Final = 5.0
+TRANSFER_SECONDS: Final = 2.0
+"""How long a leader tries to hand its leadership over before it ends anyway."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ReplicaProcess:
+    """A replica from `start` to `stop`. What must stop it at once is told to `on_fatal`, from any thread."""
+
+    def __init__(self, settings: ReplicaSettings, on_fatal: Callable[[BaseException], None]) -> None:
+        self._settings = settings
+        self._on_fatal = on_fatal
+        self._stopping = False
+        self._deadline = 0.0
+        self._closing = ExitStack()
+        self._registry = new_registry()
+
+    def start(self) -> None:
+        """Start everything; on an exception, what had begun is ended again.
+
+        StoreFailed: the data folder cannot be used. StateCorrupt: what is in it is damaged. OSError: an
+        address is taken. ValueError: settings contradict each other.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop(0.0)
+            raise
+
+    def stop(self, timeout: float) -> None:
+        """End in order, within about `timeout` seconds: step down, finish calls, close Raft, close the disk."""
+        self._stopping = True
+        self._deadline = time.monotonic() + timeout
+        self._closing.close()
+
+    def _start(self) -> None:
+        settings = self._settings
+        if settings.metrics_listen is not None:
+            self._closing.callback(MetricsServer(self._registry, settings.metrics_listen).close)
+        store = Store.open(settings.data_dir)
+        self._closing.callback(store.close)
+        kept = OpenSnapshots()
+        self._closing.callback(kept.close)
+        queue = FeedQueue(FeedPosition(0, 0))
+        check = StateCheck(store, self._fatal)
+        machine = Applier(store, queue, on_installed=check.run_aside)
+        raft = RaftNode(_raft_options(settings, self._fatal), store, machine)
+        # only now the state is whole: Raft has ended an installation that was cut short
+        check.run()
+        queue.restarted(_applied_index(store), read_counters(store).last_changed)
+        server, status = self._server(store, raft, kept)
+        address = server.bind()
+        raft.start()
+        self._closing.callback(lambda: raft.close(self._left()))
+        self._start_feed(raft, queue)
+        server.start()
+        self._closing.callback(lambda: server.stop(self._left() / 2))
+        self._closing.callback(lambda: self._step_down(raft))
+        self._start_watching(server, status, kept)
+        self._show(raft, store, kept)
+        _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
+
+    def _server(self, store: Store, raft: RaftNode, kept: OpenSnapshots) -> tuple[GrpcServer, StatusReport]:
+        settings = self._settings
+        names = list(settings.replicas)
+        tokens = PageTokens(settings.cluster_secret.get_secret_value())
+        reads = Reads(settings.name, names, store, _applied_index, raft, kept, tokens)
+        status = StatusReport(settings.name, names, store, _applied_index, raft)
+        servicer = Replica(raft, reads, status, CommandMetrics(self._registry))
+        interceptor = CallInterceptor(RequestMetrics(self._registry), self._fatal)
+        return GrpcServer(settings.listen, servicer, interceptor), status
+
+    def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
+        settings = self._settings
+        if settings.mqtt is None:
+            _log.warning("no broker is set: no change feed is published, and portals do not serve CACHED reads")
+            return
+        link = FeedLink(settings.mqtt, settings.name, FEED_TOPIC)
+        publisher = FeedPublisher(queue, raft, link, settings.feed_heartbeat_seconds)
+        link.start()
+        self._closing.callback(link.close)
+        publisher.start()
+        self._closing.callback(lambda: publisher.close(self._left()))
+        Gauges(
+            self._registry,
+            [
+                Gauge("quitanda_feed_connected", "Whether the broker is connected", lambda: float(link.connected)),
+                Gauge("quitanda_feed_published", "Feed messages published", lambda: publisher.published),
+                Gauge("quitanda_feed_lost", "Feed messages lost at the broker", lambda: publisher.lost),
+                Gauge("quitanda_feed_dropped", "Entries dropped from the full queue", lambda: queue.dropped),
+            ],
+        )
+
+    def _start_watching(self, server: GrpcServer, status: StatusReport, kept: OpenSnapshots) -> None:
+        readiness = Readiness(status.ready, server)
+        watching = Periodic("readiness", READINESS_SECONDS, readiness.look)
+        sweeping = Periodic("page-sweep", SWEEP_SECONDS, kept.sweep)
+        for part in (watching, sweeping):
+            part.start()
+            self._closing.callback(part.close, 1.0)
+        self._closing.callback(readiness.switch_off)
+
+    def _show(self, raft: RaftNode, store: Store, kept: OpenSnapshots) -> None:
+        Gauges(
+            self._registry,
+            [
+                Gauge("quitanda_raft_leader", "1 on the leader", lambda: float(raft.status().role is Role.LEADER)),
+                Gauge("quitanda_raft_term", "Raft's term", lambda: raft.status().term),
+                Gauge("quitanda_raft_commit_index", "Committed entries", lambda: raft.status().commit_index),
+                Gauge("quitanda_raft_applied_index", "Entries durable here", lambda: raft.status().applied_index),
+                Gauge("quitanda_raft_last_log_index", "Entries in the log", lambda: raft.status().last_log_index),
+                Gauge("quitanda_raft_peers", "Replicas connected", lambda: len(raft.status().peers)),
+                Gauge("quitanda_open_lists", "Snapshots kept for lists", lambda: len(kept)),
+                *(
+                    Gauge(f"quitanda_documents_{kind}", f"Stored {kind}", partial(_count, store, kind))
+                    for kind in ("customers", "products", "orders")
+                ),
+            ],
+        )
+
+    def _step_down(self, raft: RaftNode) -> None:
+        if raft.status().role is Role.LEADER:
+            handed_over = raft.transfer_leadership(min(TRANSFER_SECONDS, self._left()))
+            _log.info("leadership", handed_over=handed_over)
+
+    def _left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _fatal(self, error: BaseException) -> None:
+        if not self._stopping:  # calls that are cut off at the end find the disk closed; that is no trouble
+            self._on_fatal(error)
+
+
+def _raft_options(settings: ReplicaSettings, on_fatal: Callable[[BaseException], None]) -> RaftOptions:
+    return RaftOptions(
+        name=settings.name,
+        addresses={name: str(address) for name, address in settings.raft_addresses.items()},
+        secret=settings.cluster_secret.get_secret_value(),
+        bootstrap=settings.bootstrap,
+        election_timeout_min_seconds=settings.raft_election_timeout_min_seconds,
+        election_timeout_max_seconds=settings.raft_election_timeout_max_seconds,
+        heartbeat_seconds=settings.raft_heartbeat_seconds,
+        connection_timeout_seconds=settings.raft_connection_timeout_seconds,
+        on_fatal=on_fatal,
+    )
+
+
+def _applied_index(state: StateReader) -> int:
+    return read_applied(state.get(APPLIED_KEY))
+
+
+def _count(store: Store, kind: str) -> float:
+    with store.snapshot() as snapshot:
+        return float(getattr(read_counters(snapshot), kind))

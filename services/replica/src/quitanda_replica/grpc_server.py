@@ -1,0 +1,143 @@
+"""The replica's gRPC server: a bounded pool of threads, health, reflection, and one interceptor around every call."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NoReturn
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_RECEIVE_BYTES_MAX, server_options
+from quitanda.runtime.malformed import Malformed, guarded_deserializer
+from quitanda.runtime.metrics import RequestMetrics
+from quitanda.runtime.requests_log import OK, unexpected
+from quitanda.status import describe, to_rpc_status
+from quitanda.v1 import replica_pb2
+from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
+from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreFailed
+
+THREADS: Final = 32
+"""Calls worked on at a time; portals put many requests into one call, and have few calls in flight."""
+
+CALLS_MAX: Final = 256
+"""Calls accepted at a time, those included that wait for a thread; more are refused (RESOURCE_EXHAUSTED)."""
+
+_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+_log = structlog.get_logger("quitanda.requests")
+
+
+class CallInterceptor(grpc.ServerInterceptor):
+    """Stands around the replica's calls: errors become statuses, calls are counted, own trouble stops the process."""
+
+    def __init__(self, metrics: RequestMetrics, on_fatal: Callable[[BaseException], None]) -> None:
+        self._metrics = metrics
+        self._on_fatal = on_fatal
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handler of a call that has one request and one answer; health and reflection pass by."""
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None or method.startswith("/grpc."):
+            return handler
+        behaviour = handler.unary_unary
+        short = method.rpartition("/")[2]
+
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
+            begun = time.perf_counter()
+            try:
+                response = behaviour(_parsed(request), context)
+            except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
+                self._abort(context, short, self._failure(error, short), begun)
+            self._told(short, OK, begun)
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
+            response_serializer=handler.response_serializer,
+        )
+
+    def _failure(self, error: Exception, method: str) -> QuitandaError:
+        if isinstance(error, QuitandaError):
+            return error
+        if isinstance(error, StateCorrupt | StoreFailed):
+            self._on_fatal(error)
+        else:
+            unexpected(method)
+        return InternalError()
+
+    def _abort(self, context: grpc.ServicerContext, method: str, failure: QuitandaError, begun: float) -> NoReturn:
+        self._told(method, describe(failure).reason, begun)
+        context.abort_with_status(to_rpc_status(failure))
+        raise AssertionError("abort_with_status does not return")
+
+    def _told(self, method: str, reason: str, begun: float) -> None:
+        seconds = time.perf_counter() - begun
+        self._metrics.answered(method, reason, seconds)
+        # commands have a line each (servicer); reads are the portals' to tell, which know what they are for
+        _log.debug("call", method=method, reason=reason, milliseconds=round(seconds * 1000, 3))
+
+
+def _parsed(request: Any) -> Any:
+    if isinstance(request, Malformed):
+        raise Rejected(request.refused)
+    return request
+
+
+class GrpcServer:
+    """The server: `bind`, `start`, `stop`. Until `set_ready(True)`, only "liveness" is SERVING."""
+
+    def __init__(self, listen: Address, servicer: ReplicaServicer, interceptor: CallInterceptor) -> None:
+        self._listen = listen
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="grpc")
+        self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
+        # watches of the health service would otherwise hold a thread each for as long as they last
+        self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_pool)
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[interceptor],
+            options=server_options(REPLICA_RECEIVE_BYTES_MAX),
+            maximum_concurrent_rpcs=CALLS_MAX,
+        )
+        add_ReplicaServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        service = replica_pb2.DESCRIPTOR.services_by_name["Replica"].full_name
+        reflection.enable_server_reflection((service, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        self._health.set(LIVENESS, _SERVING)
+        self.set_ready(ready=False)
+
+    def bind(self) -> Address:
+        """Take the address, and give it with the port that was bound. OSError where it is taken."""
+        try:
+            port = self._server.add_insecure_port(str(self._listen))
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {self._listen}: {error}") from error
+        return Address(self._listen.host, port)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._server.start()
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Tell health checks whether requests can be answered now."""
+        for service in HEALTH_SERVICES:
+            if service != LIVENESS:
+                self._health.set(service, _SERVING if ready else _NOT_SERVING)
+
+    def stop(self, timeout: float) -> None:
+        """Take no more calls, give those in flight up to `timeout` seconds; what still waits then ends with Raft."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(timeout).wait()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._health_pool.shutdown(wait=False, cancel_futures=True)

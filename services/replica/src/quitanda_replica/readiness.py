@@ -1,0 +1,40 @@
+"""Tells health checks, and once the log, whether this replica takes part."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+
+
+class HealthFlag(Protocol):
+    """Where readiness is shown."""
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Show it."""
+
+
+class Readiness:
+    """Looks, and tells when something has changed."""
+
+    def __init__(self, ready: Callable[[], bool], health: HealthFlag, **facts: str) -> None:
+        self._ready = ready
+        self._health = health
+        self._facts = facts
+        self._shown = False
+        self._off = False
+
+    def look(self) -> None:
+        """Compare and show; called now and then."""
+        ready = self._ready() and not self._off
+        if ready == self._shown:
+            return
+        self._shown = ready
+        self._health.set_ready(ready=ready)
+        _log.info("ready" if ready else "not ready", **self._facts)
+
+    def switch_off(self) -> None:
+        """Show "not ready" from now on: the process is about to end."""
+        self._off = True
+        self.look()

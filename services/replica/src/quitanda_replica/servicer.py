@@ -1,0 +1,116 @@
+"""The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
+
+import time
+from typing import Any, Final, Protocol
+
+import structlog
+from grpc import ServicerContext
+
+from quitanda.domain.outcomes import Problem, invalid
+from quitanda.errors import QuitandaError, Rejected
+from quitanda.runtime.requests_log import OK
+from quitanda.status import describe
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.replica_pb2_grpc import ReplicaServicer
+from quitanda_replica.metrics import CommandMetrics
+from quitanda_replica.reads import Reads
+from quitanda_replica.replica_status import StatusReport
+
+COMMANDS_PER_CALL_MAX: Final = 1_024
+COMMAND_BYTES_PER_CALL_MAX: Final = 2 * 1024 * 1024
+"""Bounds of one log entry: it is applied in one go, and every replica holds it in memory."""
+
+READS_PER_CALL_MAX: Final = 4_096
+"""Questions in one call; how large the answer may be is a bound of its own (reads)."""
+
+SECONDS_DEFAULT: Final = 10.0
+SECONDS_MAX: Final = 30.0
+"""How long a call waits that brings no deadline of its own, and the longest that any may wait."""
+
+_ANSWER_MARGIN: Final = 0.02
+"""Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
+
+_log = structlog.get_logger("quitanda.requests")
+
+
+class Submission(Protocol):
+    """An entry on its way into the log."""
+
+    def result(self, timeout: float) -> bytes:
+        """Wait for the answer of the applied entry. OutcomeUnknown; NotLeader, Unavailable: it will not happen."""
+
+
+class Log(Protocol):
+    """Where entries are proposed."""
+
+    def submit(self, payload: bytes) -> Submission:
+        """Propose an entry. NotLeader, Overloaded, Unavailable."""
+
+
+class Replica(ReplicaServicer):
+    """Answers the portals; what is raised here is turned into a status by the server's interceptor."""
+
+    def __init__(self, log: Log, reads: Reads, status: StatusReport, metrics: CommandMetrics) -> None:
+        self._proposals = log
+        self._reads = reads
+        self._status = status
+        self._metrics = metrics
+
+    def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
+        """Order the commands as one entry, and answer when it is durable on a majority and applied here."""
+        begun = time.perf_counter()
+        if not request.requests:
+            return pb.ExecuteResponse()
+        self._metrics.called(len(request.requests))
+        try:
+            response = self._execute(request, _timeout(context))
+        except QuitandaError as error:
+            self._tell(request, [(describe(error).reason, 0)] * len(request.requests), begun)
+            raise
+        self._tell(request, [(_reason(outcome), outcome.revision) for outcome in response.outcomes], begun)
+        return response
+
+    def Read(self, request: pb.ReadRequest, context: ServicerContext) -> pb.ReadResponse:  # noqa: N802
+        """Answer linearizable reads, all at one snapshot."""
+        if len(request.reads) > READS_PER_CALL_MAX:
+            raise Rejected(invalid("reads", Problem.TOO_MANY, limit=READS_PER_CALL_MAX))
+        return self._reads.read(request, _timeout(context))
+
+    def GetStatus(self, request: pb.GetStatusRequest, context: ServicerContext) -> pb.GetStatusResponse:  # noqa: ARG002, N802
+        """Tell what this replica knows of itself."""
+        return pb.GetStatusResponse(status=self._status.read())
+
+    def _execute(self, request: pb.ExecuteRequest, timeout: float) -> pb.ExecuteResponse:
+        if len(request.requests) > COMMANDS_PER_CALL_MAX:
+            raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
+        payload = pb.LogEntry(requests=request.requests).SerializeToString()
+        if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
+            raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
+        return pb.ExecuteResponse.FromString(self._proposals.submit(payload).result(timeout))
+
+    def _tell(self, request: pb.ExecuteRequest, answers: list[tuple[str, int]], begun: float) -> None:
+        milliseconds = round((time.perf_counter() - begun) * 1000, 3)
+        for command, (reason, revision) in zip(request.requests, answers, strict=True):
+            name = command.WhichOneof("command") or ""
+            self._metrics.answered(name, reason)
+            _log.info(
+                "command",
+                request_id=command.request_id[:64],
+                scope=command.scope[:64],
+                command=name,
+                reason=reason,
+                revision=revision,
+                milliseconds=milliseconds,
+            )
+
+
+def _reason(outcome: pb.Outcome) -> str:
+    return outcome.refused.reason if outcome.HasField("refused") else OK
+
+
+def _timeout(context: Any) -> float:
+    """Give the seconds that this call may wait."""
+    remaining = context.time_remaining()
+    if remaining is None:
+        return SECONDS_DEFAULT
+    return max(0.0, min(float(remaining) - _ANSWER_MARGIN, SECONDS_MAX))

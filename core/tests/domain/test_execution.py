@@ -1,6 +1,7 @@
 """A request takes effect once, however often it comes."""
 
 from dataclasses import fields, replace
+from hashlib import blake2b
 
 import pytest
 
@@ -174,6 +175,13 @@ def test_every_field_but_the_minted_ones_makes_another_fingerprint(command):
 
 def test_fingerprints_do_not_change_between_releases():
     assert [fingerprint(command) for command in COMMANDS] == PINNED
+
+
+def test_a_field_at_its_default_does_not_count_so_that_fields_can_be_added():
+    assert (
+        fingerprint(DeleteCustomer("c"))
+        == blake2b(b"s14;DeleteCustomers11;customer_ids1;c", digest_size=16).hexdigest()
+    )
 
 
 def test_commands_that_read_alike_have_other_fingerprints():

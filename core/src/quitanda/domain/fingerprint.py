@@ -1,6 +1,6 @@
 """A short name for what a caller asked, by which a repeated request is told from another one."""
 
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from hashlib import blake2b
 from typing import Final, get_args
 
@@ -24,7 +24,7 @@ def fingerprint(command: Command) -> str:
     parts = [_text(type(command).__name__)]
     for name, default in _ASKED_FIELDS[type(command)]:
         value = getattr(command, name)
-        if default is MISSING or value != default:
+        if value != default:  # always so where there is no default
             parts += (_text(name), _canonical(value))
     return blake2b(b"".join(parts), digest_size=DIGEST_BYTES).hexdigest()
 

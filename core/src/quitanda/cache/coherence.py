@@ -1,0 +1,178 @@
+"""When a portal's memory may answer; pure decisions, no I/O and no clock of their own.
+
+Invariants, for the confirmed entries, the feed's position p and any revision r of the history:
+
+ I1  An entry shows what its key was in the snapshot at `valid_at`.
+ I2  No change of its key has a revision in (valid_at, p]; so it also shows the snapshot at
+     max(valid_at, p), its *reach*.
+ I3  `valid_at` of a held key never falls, and neither does p, except where everything is forgotten.
+ I4  No proof names a start later than the read it comes from, so no write acknowledged before that
+     start is above its revision.
+
+How each event keeps them:
+
+- A message of the feed that follows without a hole is applied to the held entries that are older than
+  it, and p moves to it: I2 for the ones it changes (valid_at = p) and for the ones it does not name.
+- A hole, changes too large to announce, and a message that cannot be read: everything is forgotten. A
+  fill whose read began before that is not kept: it belongs to a memory that is gone.
+- A fill from a snapshot below p is answered but not kept: changes in (fill, p] went by while the key was
+  not held. A fill at or above p is kept; later messages up to its revision do not touch it (I3).
+- What an own write told is only a hint (see `lru`): another command of the same log entry may have come
+  after it. The feed's message of that entry, or a conditional read, confirms or replaces it.
+
+G4 (linearizable): LINEARIZABLE answers come from a read that starts after the question; memory only
+spares the document's bytes where the leader says "unchanged", and (version, document) fit for ever.
+
+G5 (never back, never more than the bound old): an answer from memory shows one snapshot r, the common
+reach of its entries. r >= min_revision, so a session that passes on the highest revision it saw never
+goes back. Some proof has revision <= r and a start within the bound, so by I4 everything acknowledged
+before that start is in the answer. And the feed is alive, so a broker that is gone switches memory off.
+
+History that goes back cannot be: a read that starts after revision r was seen is answered at or above r.
+If it is not, the replicas were replaced by others; then everything is forgotten at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from quitanda.cache.freshness import FreshnessProofs
+from quitanda.cache.lru import DocumentCache, Entry, Key
+from quitanda.cache.position import FeedPosition, Step
+from quitanda.domain.model import Document
+from quitanda.topics import FeedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The documents in the order of their keys (None: absent), all as they were at `revision`."""
+
+    revision: int
+    documents: tuple[Document | None, ...]
+
+
+class Unserved(Enum):
+    """Why memory does not answer."""
+
+    MISS = "miss"
+    """Some key is not held, or only a hint of it."""
+    BYPASS = "bypass"
+    """All are held, but not provably fresh enough, or not at one snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A read that is about to start: what is held of its keys, and how far history was known."""
+
+    keys: tuple[Key, ...]
+    held: tuple[Entry | None, ...]
+    started_at: float
+    epoch: int
+    floor: int
+
+
+class CoherentCache:
+    """Entries, position and proofs of one portal; `staleness` in seconds, like the `now` of each call."""
+
+    def __init__(self, max_entries: int, staleness: float) -> None:
+        self._entries = DocumentCache(max_entries)
+        self._position = FeedPosition()
+        self._proofs = FreshnessProofs(staleness)
+        self._staleness = staleness
+        self._epoch = 0
+        self._highest = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def position(self) -> int | None:
+        """The revision up to which the feed was followed; None where it is not known."""
+        return self._position.revision
+
+    # The feed
+
+    def receive(self, message: FeedMessage, now: float) -> Step:
+        """Follow the feed by one message."""
+        step = self._position.advance(message, now)
+        if step is Step.GAP:
+            self._forget()
+        if step is Step.NEXT:
+            # A document that one entry changed twice is what the last change made it.
+            last = {(change.kind, change.document_id): change.document for change in message.changes or ()}
+            for key, document in last.items():
+                self._entries.change(key, document, message.revision)
+        if step is not Step.OLD:
+            self._highest = max(self._highest, message.revision)
+        return step
+
+    def lose_position(self) -> None:
+        """Treat a message that cannot be read as a gap of unknown size."""
+        self._position.lose()
+        self._forget()
+
+    def feed_alive(self, now: float) -> bool:
+        """Whether the leader was heard through the feed within the staleness bound."""
+        return self._position.alive(now, self._staleness)
+
+    # Own writes
+
+    def learn(self, key: Key, document: Document | None, revision: int) -> None:
+        """Take over what a write through this portal left, in the log entry `revision`."""
+        self._entries.hint(key, document, revision)
+        self._highest = max(self._highest, revision)
+
+    # Reads
+
+    def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> Answer | Unserved:
+        """Answer from memory if that is at least `min_revision` and provably within the staleness bound."""
+        held = [self._entries.get(key) for key in keys]
+        entries = [entry for entry in held if entry is not None and entry.confirmed]
+        if len(entries) < len(held):
+            return Unserved.MISS
+        position = self._position.revision
+        if position is None or not self._position.alive(now, self._staleness):
+            return Unserved.BYPASS
+        reaches = {max(entry.valid_at, position) for entry in entries} or {position}
+        reach = reaches.pop()
+        if reaches or reach < min_revision or not self._proofs.cover(reach, now):
+            return Unserved.BYPASS
+        return Answer(reach, tuple(entry.document for entry in entries))
+
+    def begin(self, keys: Sequence[Key], now: float) -> Fill:
+        """Take note that a linearizable read of the keys starts now."""
+        return Fill(tuple(keys), tuple(map(self._entries.get, keys)), now, self._epoch, self._highest)
+
+    def complete(self, fill: Fill, documents: Sequence[Document | None], revision: int) -> None:
+        """Keep what the read found at `revision`, and what it proves, as far as the invariants allow."""
+        if fill.epoch != self._epoch:
+            return
+        self._proofs.add(fill.started_at, revision)
+        self._highest = max(self._highest, revision)
+        position = self._position.revision
+        if position is not None and revision < position:
+            return
+        for key, document in zip(fill.keys, documents, strict=True):
+            self._entries.fill(key, document, revision)
+
+    def contradicts(self, fill: Fill, revision: int) -> bool:
+        """Whether the answer's revision is below what was known before its read began.
+
+        That cannot be of one history: then everything is forgotten, and the answer must not be combined
+        with anything held.
+        """
+        if revision >= fill.floor:
+            return False
+        self._position = FeedPosition()
+        self._proofs.clear()
+        self._highest = 0
+        self._forget()
+        return True
+
+    def proof_due_in(self, now: float) -> float:
+        """In how many seconds the next proof is due."""
+        return self._proofs.due_in(now)
+
+    def _forget(self) -> None:
+        self._entries.clear()
+        self._epoch += 1

@@ -6,7 +6,10 @@ import pytest
 # the tests' own parts stand beside them
 sys.path.insert(0, str(Path(__file__).parent))
 
+from fake_gateway import Broker, Gateway
 from fake_portals import FakePortal, FakeShop
+from quitanda_local.broker import find_mosquitto
+from quitanda_local.topology import BrokerKind
 
 
 @pytest.fixture
@@ -25,6 +28,30 @@ async def portal(shop):
 @pytest.fixture
 async def other_portal(shop):
     started = FakePortal(shop)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture(params=[kind.value for kind in BrokerKind])
+def broker_kind(request):
+    return request.param
+
+
+@pytest.fixture
+async def broker(broker_kind, tmp_path):
+    kind = BrokerKind(broker_kind)
+    if kind is BrokerKind.MOSQUITTO and not find_mosquitto():
+        pytest.skip("mosquitto is not installed")
+    started = Broker(kind, tmp_path)
+    await started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+async def gateway(broker, portal):
+    started = Gateway(broker.address, portal)
     await started.start()
     yield started
     await started.stop()

@@ -1,0 +1,150 @@
+"""The portals' MQTT door for tests: passes what it is asked on to a fake portal, and answers as a portal does."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+from collections import deque
+
+import aiomqtt
+from quitanda_local import broker, ports
+
+from quitanda.domain.commands import ItemQuantity
+from quitanda.errors import QuitandaError
+from quitanda.status import to_json_error
+from quitanda.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
+from quitanda.wire.documents import present_document, present_summary
+from quitanda_clients.addresses import Address
+from quitanda_clients.answers import Consistency
+from quitanda_clients.shop_over_grpc import GrpcShopClient
+
+START_SECONDS = 15.0
+
+
+class Broker:
+    """A real broker as a process of its own; `restart` keeps the port."""
+
+    def __init__(self, kind, directory):
+        self.address = Address("127.0.0.1", ports.free_ports(1)[0])
+        self._command = broker.prepare(kind, self.address.port, directory)
+        self._log = directory / "broker.log"
+        self._process = None
+
+    async def start(self):
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._accepts():
+                await asyncio.sleep(0.02)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(START_SECONDS)
+
+    async def _accepts(self):
+        try:
+            _, writer = await asyncio.open_connection(self.address.host, self.address.port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+
+class Silence:
+    """A plan: the request is carried out, but no reply is published."""
+
+
+class Loss:
+    """A plan: the request is not carried out, and no reply is published."""
+
+
+class Gateway:
+    """Answers every request on the broker; `requests` are (customer id, operation, fields) as they arrived.
+
+    `plans` says, for the requests to come, what goes wrong with them, in turn: an error, or bytes to publish.
+    """
+
+    def __init__(self, address, portal):
+        self.requests = []
+        self.plans = deque()
+        self.subscribed = asyncio.Event()
+        self._address = address
+        self._portal = portal
+        self._task = None
+
+    async def start(self):
+        self._task = asyncio.create_task(self._stay())
+        async with asyncio.timeout(START_SECONDS):
+            await self.subscribed.wait()
+
+    async def stop(self):
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _stay(self):
+        while True:
+            try:
+                await self._serve()
+            except* aiomqtt.MqttError:
+                self.subscribed.clear()
+            await asyncio.sleep(0.02)
+
+    async def _serve(self):
+        async with aiomqtt.Client(self._address.host, self._address.port) as client:
+            await client.subscribe(REQUESTS_FILTER, qos=1)
+            self.subscribed.set()
+            async with asyncio.TaskGroup() as answers:
+                async for message in client.messages:
+                    answers.create_task(self._answer(client, message))
+
+    async def _answer(self, client, message):
+        customer_id, operation = parse_request_topic(str(message.topic))
+        fields = json.loads(message.payload)
+        self.requests.append((customer_id, operation, dict(fields)))
+        request_id, reply_to = fields.pop("request_id"), fields.pop("reply_to")
+        plan = self.plans.popleft() if self.plans else None
+        if isinstance(plan, Loss):
+            return
+        if isinstance(plan, bytes):
+            payload = plan
+        elif isinstance(plan, QuitandaError):
+            payload = _error(request_id, plan)
+        else:
+            payload = await self._carry_out(customer_id, operation, request_id, fields)
+        if not isinstance(plan, Silence):
+            await client.publish(reply_topic(customer_id, reply_to), payload, qos=1)
+
+    async def _carry_out(self, customer_id, operation, request_id, fields):
+        async with GrpcShopClient(customer_id, [self._portal.address]) as shop:
+            try:
+                return await _result(shop, operation, request_id, fields)
+            except QuitandaError as error:
+                return _error(request_id, error)
+
+
+async def _result(shop, operation, request_id, fields):
+    if "items" in fields:
+        fields["items"] = [ItemQuantity(item["product_id"], item["quantity"]) for item in fields["items"]]
+    if "consistency" in fields:
+        fields["consistency"] = Consistency(fields["consistency"])
+    if operation.startswith("list_"):
+        name = operation.removeprefix("list_")
+        page = await getattr(shop, f"{name}_page")(**fields)
+        present = present_summary if name == "orders" else present_document
+        documents = ",".join(map(present, page.documents))
+        result = f'{{"{name}":[{documents}],"next_page_token":{json.dumps(page.next_page_token)}}}'
+        return _reply(request_id, page.revision, result)
+    if not operation.startswith("get_"):
+        fields["request_id"] = request_id
+    answer = await getattr(shop, operation)(**fields)
+    return _reply(request_id, answer.revision, present_document(answer.document))
+
+
+def _reply(request_id, revision, result):
+    return f'{{"request_id":{json.dumps(request_id)},"revision":{revision},"result":{result}}}'.encode()
+
+
+def _error(request_id, error):
+    return json.dumps({"request_id": request_id, "error": to_json_error(error)}).encode()

@@ -1,0 +1,104 @@
+import asyncio
+import logging
+
+import pytest
+from fake_gateway import Gateway, Loss, Silence
+
+from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
+from quitanda_clients.addresses import Address
+from quitanda_clients.shop_over_mqtt import MqttShopClient
+
+
+def client_of(broker, customer_id="ana", timeout=10.0):
+    return MqttShopClient(customer_id, broker.address, timeout=timeout)
+
+
+@pytest.mark.parametrize("plan", [Silence(), Loss(), OutcomeUnknown(), Overloaded()])
+async def test_a_request_without_an_answer_is_repeated_with_the_same_request_id(broker, gateway, plan, shop):
+    gateway.plans.append(plan)
+    async with client_of(broker, timeout=1.0) as client:
+        order = (await client.create_order()).document
+
+    assert list(shop.orders) == [order.order_id]
+    first, second = ((operation, fields) for _, operation, fields in gateway.requests)
+    assert first == second
+
+
+async def test_a_write_without_an_answer_ends_unknown_and_a_read_unavailable(broker, gateway):
+    gateway.plans.extend([Loss()] * 100)
+    async with client_of(broker, timeout=0.5) as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.create_order()
+        with pytest.raises(Unavailable):
+            await client.list_orders()
+
+
+async def test_a_write_that_every_portal_turned_away_is_unavailable(broker, gateway):
+    gateway.plans.extend([Unavailable()] * 100)
+    async with client_of(broker, timeout=0.5) as client:
+        with pytest.raises(Unavailable):
+            await client.create_order()
+
+
+async def test_without_a_broker_a_write_is_unavailable_because_it_was_never_sent():
+    async with MqttShopClient("ana", Address("127.0.0.1", 1), timeout=0.5) as client:
+        with pytest.raises(Unavailable, match="no connection to the broker"):
+            await client.create_order()
+
+
+async def test_the_loss_of_the_broker_is_outlived_and_the_request_is_carried_out_once(broker, portal, shop):
+    gateway = Gateway(broker.address, portal)
+    await gateway.start()
+    gateway.plans.append(Silence())
+    async with client_of(broker, timeout=20.0) as client:
+        call = asyncio.create_task(client.create_order())
+        async with asyncio.timeout(10):
+            while not shop.orders:
+                await asyncio.sleep(0.01)
+        broker.kill()
+        await broker.start()
+        order = (await call).document
+    await gateway.stop()
+
+    assert list(shop.orders) == [order.order_id]
+
+
+@pytest.mark.parametrize("reply", [b"{", b"\xff", b"[]", b'{"request_id": []}', b'{"request_id": "another"}'])
+async def test_a_reply_that_cannot_be_read_is_passed_over(broker, gateway, reply, caplog):
+    caplog.set_level(logging.ERROR)
+    gateway.plans.append(reply)
+    async with client_of(broker, timeout=1.0) as client:
+        order = await client.create_order()
+
+    assert order.document.customer_id == "ana"
+    assert len(gateway.requests) == 2
+
+
+async def test_an_id_that_makes_no_topic_is_refused_before_anything_is_sent(broker):
+    async with client_of(broker, customer_id="ana/+") as client:
+        with pytest.raises(Rejected) as rejected:
+            await client.create_order()
+
+    assert rejected.value.refused.field == "customer_id"
+
+
+async def test_calls_in_flight_end_unknown_when_the_client_is_closed(broker, gateway):
+    gateway.plans.append(Loss())
+    client = client_of(broker)
+    call = asyncio.create_task(client.create_order())
+    async with asyncio.timeout(10):
+        while not gateway.requests:
+            await asyncio.sleep(0.01)
+    await client.close()
+
+    with pytest.raises(OutcomeUnknown):
+        await call
+    with pytest.raises(Unavailable, match="closed"):
+        await client.list_orders()
+
+
+async def test_two_clients_of_one_customer_hear_only_their_own_replies(broker, gateway):
+    async with client_of(broker) as one, client_of(broker) as other:
+        answers = await asyncio.gather(*(client.create_order() for client in (one, other) for _ in range(10)))
+
+    assert len({answer.document.order_id for answer in answers}) == 20

@@ -390,5 +390,5 @@ class History(RuleBasedStateMachine):
         assert invariants.check(self.state, self.model.supplied) == []
 
 
-History.TestCase.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+History.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestAnyHistory = History.TestCase

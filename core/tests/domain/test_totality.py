@@ -81,7 +81,7 @@ def small_shop():
     return state
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(COMMANDS | GARBAGE)
 def test_any_command_is_decided_and_leaves_a_sound_state(command):
     state = small_shop()
@@ -95,7 +95,7 @@ def test_any_command_is_decided_and_leaves_a_sound_state(command):
     assert invariants.check(state) == []
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(GARBAGE, GARBAGE, COMMANDS | GARBAGE)
 def test_any_request_is_executed(scope, request_id, command):
     execution = execute(small_shop(), Request(scope, request_id, command), 9)
@@ -109,7 +109,7 @@ def test_even_what_is_no_request_is_refused(request):
     assert isinstance(execute(small_shop(), request, 9).outcome, Refused)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(COMMANDS | GARBAGE)
 def test_the_facts_of_a_refusal_are_short_clean_text(command):
     outcome = decide(small_shop(), command).outcome

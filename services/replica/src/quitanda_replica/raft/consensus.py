@@ -52,8 +52,9 @@ class Consensus:
         self._clock = clock
         snapshots.install(store)
         self._journal = LevelJournal(store)
-        blank = store.staged > 0 and self._journal.last_index == self._journal.first_index
-        self._guard = RejoinGuard(store, options, blank=blank)
+        self._guard = RejoinGuard(store, options, blank=self._journal.was_blank)
+        if not self._guard.voting:
+            _log.warning("the disk has no past: this replica does not vote until it has caught up with all others")
         self._applied = self._durable = self._journal.applied_index
         self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
         self._engine = Engine(options, self._journal, self._transport, self._apply)
@@ -95,7 +96,7 @@ class Consensus:
     def hand_over(self, wanted: bool) -> None:
         """Stop (or, after a failed attempt, resume) taking submissions and try to make another replica lead."""
         self._handing_over = wanted
-        if wanted:
+        if wanted and self._engine.leads:
             self.submissions.refuse(
                 Unavailable("this replica hands its leadership over; the next leader comes at once")
             )
@@ -180,8 +181,7 @@ class Consensus:
 
     def _has_work(self) -> bool:
         """Is there something that no message will announce? A single replica is its own majority."""
-        alone = not self._options.peers
-        return alone and (self._engine.commit_index < self._journal.last_index or not self._engine.leads)
+        return not self._options.peers and self._engine.leads and self._engine.commit_index < self._journal.last_index
 
     def _watch_over_blank_disk(self) -> None:
         if self._guard.voting:

@@ -57,7 +57,9 @@ class LevelJournal(Journal):
         self._term, self._voted_for, self._commit_index = _load_raft_state(store)
         self._state_changed = False
         self._commit_changed = False
-        if not self._entries:
+        self.was_blank = not self._entries
+        """True if the disk held no log when this replica started."""
+        if self.was_blank:
             self.add(NO_OP, FIRST_INDEX, 0)
             self.set_applied(FIRST_INDEX)
         self._check_applied()

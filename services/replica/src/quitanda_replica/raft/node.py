@@ -57,7 +57,11 @@ class RaftNode:
 
     def start(self) -> None:
         """Listen and begin. Raises OSError where the address cannot be listened on."""
-        self._consensus.open()
+        try:
+            self._consensus.open()
+        except BaseException:
+            self._network.close()
+            raise
         self._thread.start()
 
     def submit(self, payload: bytes) -> Submission:
@@ -98,8 +102,10 @@ class RaftNode:
         """Stop: settle who waits, make durable what is staged, release the sockets; True if that took no longer."""
         self._stop.set()
         self._network.wake()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        if self._thread.ident is None:
+            self._consensus.close()
+            return True
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def __enter__(self) -> Self:

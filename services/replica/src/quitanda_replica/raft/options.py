@@ -8,6 +8,8 @@ from typing import Final
 
 MIB: Final = 1024 * 1024
 SECRET_CHARACTERS_MIN: Final = 16
+ENTRY_BYTES_LIMIT: Final = 8 * MIB
+"""A message holds less than two of the largest entries, which must stay below the longest frame (channel)."""
 FATAL_EXIT_CODE: Final = 3
 
 _log = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class RaftOptions:
                 "connection_timeout_seconds must be at least election_timeout_max_seconds",
             ),
             (self.pending_bytes_max >= self.entry_bytes_max, "pending_bytes_max must be at least entry_bytes_max"),
+            (self.entry_bytes_max <= ENTRY_BYTES_LIMIT, f"entry_bytes_max must be at most {ENTRY_BYTES_LIMIT}"),
             (self.log_entries_max >= 4, "log_entries_max must be at least 4"),
         ):
             if not holds:

@@ -26,6 +26,10 @@ UNSENT_BYTES_MAX: Final = 128 * MIB
 RECEIVE_BYTES: Final = 256 * 1024
 READS_PER_POLL: Final = 64
 PINGS_PER_TIMEOUT: Final = 4
+REFUSED_RETRY_SECONDS: Final = 2.0
+"""Between attempts where the other side does not prove itself; a wrong secret must not flood the logs."""
+ACCEPT_PAUSE_SECONDS: Final = 0.5
+"""Rest after the system refused to accept a connection, for example because no descriptors are left."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +76,8 @@ class TcpNetwork:
         self._resolver = Resolver(options.addresses[peer] for peer in self._peers_to_connect(options))
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
+        self._accept_at: float | None = None
+        """When accepting goes on, while it rests."""
         self._wake_in, self._wake_out = socket.socketpair()
         self._receiver: Receiver | None = None
         self._connections: dict[str, Connection] = {}
@@ -88,7 +94,7 @@ class TcpNetwork:
             sock.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
         self._listener = _listen(self._options)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._accept_again()
         self._resolver.start()
 
     def poll(self, timeout: float) -> None:
@@ -96,6 +102,8 @@ class TcpNetwork:
         for key, events in self._selector.select(timeout):
             key.data(events)
         now = self._clock()
+        if self._accept_at is not None and now >= self._accept_at:
+            self._accept_again()
         self._close_silent(now)
         self._ping(now)
         self._connect_missing(now)
@@ -139,6 +147,8 @@ class TcpNetwork:
             # Out of descriptors, or the caller has gone already: neither may close the door for others.
             if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
                 _log.warning("a connection could not be accepted: %s", error)
+                self._selector.unregister(self._listener)
+                self._accept_at = self._clock() + ACCEPT_PAUSE_SECONDS
             return
         if len(self._strangers) >= STRANGERS_MAX:
             sock.close()
@@ -149,6 +159,11 @@ class TcpNetwork:
         self._strangers.add(connection)
         self._register(connection)
         self._flush(connection)
+
+    def _accept_again(self) -> None:
+        if self._listener is not None:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._accept_at = None
 
     def _connect_missing(self, now: float) -> None:
         for peer, attempt_at in self._attempt_at.items():
@@ -234,6 +249,8 @@ class TcpNetwork:
         except (ChannelRefused, MalformedMessage) as refusal:
             _log.warning("a connection to the raft port is refused: %s", refusal)
             self._drop(connection, str(refusal))
+            if (peer := connection.channel.peer) in self._attempt_at:
+                self._attempt_at[peer] = self._clock() + REFUSED_RETRY_SECONDS
         except OSError as error:
             self._drop(connection, str(error))
         self._flush(connection)

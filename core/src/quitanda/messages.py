@@ -121,6 +121,5 @@ def _fill(template: str, facts: Mapping[str, str]) -> str:
         text = match.group(1)
         return text if all(name in facts for name in _FACT.findall(text)) else ""
 
-    kept = _OPTIONAL.sub(part, template)
-    text = _FACT.sub(lambda match: facts.get(match.group(1), "?"), kept)
-    return re.sub(r" +([.;,:])", r"\1", text)
+    kept = re.sub(r" +([.;,:])", r"\1", _OPTIONAL.sub(part, template))
+    return _FACT.sub(lambda match: facts.get(match.group(1), "?"), kept)

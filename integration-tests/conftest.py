@@ -1,0 +1,120 @@
+"""A running cluster for all scenarios, and a shop in it for each.
+
+Scenarios use the verbs of `quitanda_local.cluster.Cluster` and the clients' library only, so that they say
+nothing about what the cluster is made of.
+"""
+
+import asyncio
+import itertools
+import os
+from contextlib import AsyncExitStack, contextmanager
+
+import pytest
+import pytest_asyncio
+
+from quitanda.errors import Rejected
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.topology import BrokerKind
+
+BROKER = os.environ.get("QUITANDA_TEST_BROKER")
+"""Which broker to run: mosquitto or amqtt; the best that is installed, if not given."""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster(tmp_path_factory):
+    """A cluster that runs as long as the tests; at the end its replicas must agree and stop by themselves."""
+    cluster = LocalCluster.on_free_ports(tmp_path_factory.mktemp("cluster"), BrokerKind(BROKER) if BROKER else None)
+    await cluster.start()
+    try:
+        yield cluster
+        await cluster.wait_until_replicas_agree()
+    finally:
+        killed = await cluster.stop()
+        cluster.close()
+    assert killed == ()
+
+
+@pytest.fixture(params=list(Transport))
+def transport(request):
+    """Each way that customers' requests travel."""
+    return request.param
+
+
+@pytest.fixture
+async def shop(cluster):
+    """A shop of one's own: ids that no other test uses, and clients that are closed at the end."""
+    async with AsyncExitStack() as open_clients:
+        yield Shop(cluster, open_clients)
+
+
+@pytest.fixture
+def refused():
+    """Expect a refusal: `with refused(Reason.OUT_OF_STOCK, "delta") as details: …`; details are its facts."""
+
+    @contextmanager
+    def expected(reason, field=""):
+        details = {}
+        with pytest.raises(Rejected) as caught:
+            yield details
+        details.update(caught.value.refused.details)
+        assert (caught.value.refused.reason, caught.value.refused.field) == (reason, field)
+
+    return expected
+
+
+_numbers = itertools.count(1)
+
+
+class Shop:
+    """Customers, products and clients of one scenario."""
+
+    def __init__(self, cluster, open_clients):
+        self.cluster = cluster
+        self._open_clients = open_clients
+        self.prefix = f"t{next(_numbers)}"
+        self._ids = itertools.count(1)
+
+    def new_id(self, kind="id"):
+        """An id that nothing has yet."""
+        return f"{self.prefix}-{kind}-{next(self._ids)}"
+
+    async def admin(self, portal=None):
+        """An administrator, at one portal or at whichever answers."""
+        names = self.cluster.admin_portals if portal is None else (portal,)
+        return await self._open(AdminClient([parse_address(self.cluster.address(name)) for name in names]))
+
+    async def client(self, customer_id, transport=Transport.GRPC, portal=None):
+        """A customer's client; with gRPC at one portal or at whichever answers."""
+        names = self.cluster.client_portals if portal is None else (portal,)
+        client = make_shop_client(
+            transport,
+            customer_id,
+            portals=[parse_address(self.cluster.address(name)) for name in names],
+            broker=parse_address(self.cluster.address(self.cluster.broker)),
+        )
+        return await self._open(client)
+
+    async def customer(self, transport=Transport.GRPC, portal=None):
+        """A client of a new customer."""
+        customer_id = self.new_id("customer")
+        await (await self.admin()).create_customer(customer_id, "Conceição")
+        return await self.client(customer_id, transport, portal)
+
+    async def product(self, quantity=100, price=250):
+        """A new product."""
+        product_id = self.new_id("product")
+        return (await (await self.admin()).create_product(product_id, "Pão de queijo", price, quantity)).document
+
+    async def stock(self, product_id):
+        """Units on hand."""
+        return (await (await self.admin()).get_product(product_id)).document.quantity
+
+    async def products(self, count, quantity=10):
+        """Several new products at once."""
+        return await asyncio.gather(*(self.product(quantity) for _ in range(count)))
+
+    async def _open(self, client):
+        return await self._open_clients.enter_async_context(client)

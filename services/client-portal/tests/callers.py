@@ -5,6 +5,7 @@ A call gives (revision, what was asked for as the domain's values); a failure is
 
 import asyncio
 import itertools
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ class GrpcCaller:
     async def close(self) -> None:
         await self._channel.close()
 
-    async def call(self, operation: str, customer_id: str, **fields: Any) -> tuple[int, Any]:
+    async def call(self, operation: str, customer_id: str, /, **fields: Any) -> tuple[int, Any]:
         method, request_type = self.REQUESTS[operation]
         if fields.get("consistency") in self.CONSISTENCY:
             fields["consistency"] = self.CONSISTENCY[fields["consistency"]]
@@ -90,7 +91,13 @@ class MqttCaller:
     SESSION = "test-session"
 
     def __init__(self, port: int) -> None:
-        self._client = aiomqtt.Client("127.0.0.1", port, identifier="caller", protocol=aiomqtt.ProtocolVersion.V311)
+        self._client = aiomqtt.Client(
+            "127.0.0.1",
+            port,
+            identifier="caller",
+            protocol=aiomqtt.ProtocolVersion.V311,
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+        )
         self._client.pending_calls_threshold = 10_000
         self._numbers = itertools.count(1)
         self._replies: dict[str | None, asyncio.Queue[dict[str, Any]]] = {}
@@ -107,7 +114,7 @@ class MqttCaller:
         await asyncio.gather(self._reading, return_exceptions=True)
         await self._client.__aexit__(None, None, None)
 
-    async def call(self, operation: str, customer_id: str, **fields: Any) -> tuple[int, Any]:
+    async def call(self, operation: str, customer_id: str, /, **fields: Any) -> tuple[int, Any]:
         request_id = fields.pop("request_id", "") or f"call-{next(self._numbers)}"
         await self.send(operation, customer_id, {"request_id": request_id, "reply_to": self.SESSION, **fields})
         return self._result(operation, await self.reply(request_id))

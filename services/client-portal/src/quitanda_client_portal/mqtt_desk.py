@@ -19,7 +19,7 @@ from quitanda import topics
 from quitanda.cluster_client import Page
 from quitanda.domain.commands import CancelOrder, CreateOrder, SetOrderItems
 from quitanda.domain.model import Document, Order
-from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.validation import check_id
 from quitanda.errors import InternalError, Overloaded, QuitandaError
 from quitanda.runtime.requests_log import OK, RequestLog, request_context, unexpected
@@ -140,7 +140,11 @@ class Desk:
         self._log.answered(f"{METHOD_PREFIX}{operation}", reason, answer, seconds)
 
     def _call(self, envelope: Envelope) -> Call:
-        asked = self._read(envelope)
+        try:
+            asked = self._read(envelope)
+        except Exception:  # noqa: BLE001 - as in `_perform`; nothing was done yet, so this is definite
+            unexpected(envelope.operation_label)
+            asked = refused(Reason.INTERNAL)
         request_id = envelope.request_id or ""
         if not request_id and isinstance(asked, CreateOrder | SetOrderItems | CancelOrder):
             request_id = self._mint.request_id()

@@ -1,0 +1,388 @@
+"""What only the MQTT door has: reply addresses, garbage, its bounds, and a broker that comes and goes."""
+
+import asyncio
+import json
+
+import pytest
+from broker_process import BrokerProcess
+from callers import CallFailed, MqttCaller
+from conftest import wait_for
+from prometheus_client import CollectorRegistry
+
+from quitanda import topics
+from quitanda.domain.commands import CreateProduct
+from quitanda.domain.limits import EXTRA_BYTES_MAX
+from quitanda.runtime.metrics import RequestMetrics
+from quitanda.runtime.requests_log import RequestLog
+from quitanda_client_portal.metrics import GatewayMetrics
+from quitanda_client_portal.minting import Mint
+from quitanda_client_portal.mqtt_desk import REQUEST_BYTES_MAX, Desk
+from quitanda_client_portal.mqtt_gateway import GatewayOptions, MqttGateway
+from quitanda_client_portal.operations import Operations
+from quitanda_local import broker as brokers
+from quitanda_local.topology import BrokerKind
+
+DROPPED = "quitanda_mqtt_gateway_dropped_total"
+REQUESTS = "quitanda_requests_total"
+
+
+def _nested(depth: int) -> bytes:
+    return b'{"reply_to":"test-session","x":' + b"[" * depth + b"]" * depth + b"}"
+
+
+class TestReplies:
+    async def test_the_reply_comes_on_the_sessions_topic_with_id_revision_and_result(self, mqtt_caller, cluster):
+        await mqtt_caller.send(
+            "get_product", "ana", {"request_id": "r1", "reply_to": "s-7", "product_id": "lapis", "customer_id": "ana"}
+        )
+        reply = await mqtt_caller.reply("r1")
+
+        assert mqtt_caller.received == [("quitanda/v1/customers/ana/replies/s-7", reply)]
+        assert reply["revision"] == cluster.revision
+        assert str(reply["result"]["price"]) == "1.20"
+
+    async def test_an_error_has_reason_message_and_what_to_do(self, mqtt_caller):
+        await mqtt_caller.send("get_product", "ana", {"request_id": "r1", "reply_to": "s-7", "product_id": "x"})
+        reply = await mqtt_caller.reply("r1")
+
+        assert set(reply) == {"request_id", "error"}
+        assert set(reply["error"]) == {"reason", "message", "retryable", "definite", "field", "details"}
+        assert (reply["error"]["reason"], reply["error"]["retryable"]) == ("PRODUCT_NOT_FOUND", False)
+
+    async def test_a_write_without_an_id_is_answered_with_the_minted_one(self, mqtt_caller, cluster):
+        await mqtt_caller.send("create_order", "ana", {"reply_to": "s-7"})
+        await wait_for(lambda: mqtt_caller.received, "the reply")
+
+        reply = mqtt_caller.received[0][1]
+        assert reply["request_id"] == cluster.requests[0].request_id
+        assert len(reply["request_id"]) == 32
+
+    async def test_a_read_without_an_id_is_answered_with_null(self, mqtt_caller):
+        await mqtt_caller.send("list_products", "ana", {"reply_to": "s-7"})
+
+        assert (await mqtt_caller.reply(None))["result"]["next_page_token"] == ""
+
+    async def test_a_page_that_no_broker_carries_is_refused_with_the_limit(self, mqtt_caller, cluster):
+        large = json.dumps("x" * (EXTRA_BYTES_MAX - 100))
+        for number in range(80):
+            cluster.does(CreateProduct(f"p{number:03}", "P", price=1, quantity=1, extra=(("x", large),)))
+
+        with pytest.raises(CallFailed) as caught:
+            await mqtt_caller.call("list_products", "ana")
+        _, (products, _) = await mqtt_caller.call("list_products", "ana", page_size=40)
+
+        assert (caught.value.reason, caught.value.field) == ("INVALID_ARGUMENT", "page_size")
+        assert len(products) == 40
+
+
+class TestBadRequests:
+    @pytest.mark.parametrize(
+        ("operation", "fields", "field", "problem"),
+        [
+            ("fly", {}, "operation", "unknown_value"),
+            ("create_order", {"customer_id": "bia"}, "customer_id", "unknown_value"),
+            ("create_order", {"customer_id": 1}, "customer_id", "unknown_value"),
+            ("create_order", {"colour": "red"}, "colour", "unknown_field"),
+            ("create_order", {"order_id": "mine"}, "order_id", "unknown_field"),
+            ("create_order", {"items": {}}, "items", "wrong_type"),
+            ("create_order", {"items": ["caneta"]}, "items[0]", "wrong_type"),
+            ("create_order", {"items": [{"product_id": "caneta"}]}, "items[0].quantity", "missing"),
+            (
+                "create_order",
+                {"items": [{"product_id": "caneta", "quantity": 1.5}]},
+                "items[0].quantity",
+                "not_an_integer",
+            ),
+            ("create_order", {"items": [{"product_id": "caneta", "quantity": "1"}]}, "items[0].quantity", "wrong_type"),
+            (
+                "create_order",
+                {"items": [{"product_id": "caneta", "quantity": 10**400}]},
+                "items[0].quantity",
+                "too_large",
+            ),
+            (
+                "create_order",
+                {"items": [{"product_id": "caneta", "quantity": 1, "x": 1}]},
+                "items[0].x",
+                "unknown_field",
+            ),
+            ("set_order_item", {"product_id": "caneta", "quantity": 1}, "order_id", "missing"),
+            ("set_order_item", {"order_id": "o", "quantity": 1}, "product_id", "missing"),
+            ("set_order_item", {"order_id": "o", "product_id": "caneta"}, "quantity", "missing"),
+            ("set_order_item", {"order_id": "o", "product_id": "caneta", "quantity": True}, "quantity", "wrong_type"),
+            ("set_order_item", {"order_id": "o", "product_id": "caneta", "quantity": -1}, "quantity", "negative"),
+            ("set_order_item", {"order_id": "o", "product_id": "a b", "quantity": 1}, "product_id", "alphabet"),
+            ("set_order_items", {"order_id": "o"}, "items", "missing"),
+            ("set_order_items", {"order_id": "o", "items": []}, "items", "missing"),
+            ("cancel_order", {}, "order_id", "missing"),
+            ("cancel_order", {"order_id": "o", "expected_version": "1"}, "expected_version", "wrong_type"),
+            ("get_order", {"order_id": 7}, "order_id", "wrong_type"),
+            ("get_order", {"order_id": "o", "consistency": "eventual"}, "consistency", "unknown_value"),
+            ("get_order", {"order_id": "o", "consistency": 1}, "consistency", "wrong_type"),
+            ("get_order", {"order_id": "o", "min_revision": -1}, "min_revision", "negative"),
+            ("get_product", {"product_id": ""}, "product_id", "missing"),
+            ("list_orders", {"page_size": 501}, "page_size", "too_large"),
+            ("list_orders", {"page_size": -1}, "page_size", "negative"),
+            ("list_products", {"page_token": 1}, "page_token", "wrong_type"),
+            ("list_products", {"page_token": "never given"}, "page_token", "malformed"),
+        ],
+    )
+    async def test_a_bad_field_is_named(self, mqtt_caller, operation, fields, field, problem):
+        with pytest.raises(CallFailed) as caught:
+            await mqtt_caller.call(operation, "ana", **fields)
+
+        assert (caught.value.reason, caught.value.field, caught.value.problem) == ("INVALID_ARGUMENT", field, problem)
+
+    @pytest.mark.parametrize("customer_id", ["a b", "-ana", "ana!", "á", "x" * 65])
+    async def test_a_bad_customer_in_the_topic_is_named(self, mqtt_caller, customer_id):
+        with pytest.raises(CallFailed) as caught:
+            await mqtt_caller.call("list_products", customer_id)
+
+        assert (caught.value.reason, caught.value.field) == ("INVALID_ARGUMENT", "customer_id")
+
+    @pytest.mark.parametrize("request_id", [7, ["r"], "a/b", "x" * 65, {"a": 1}])
+    async def test_an_unusable_request_id_is_refused_and_not_echoed(self, mqtt_caller, cluster, request_id):
+        await mqtt_caller.send("create_order", "ana", {"request_id": request_id, "reply_to": "s-7"})
+        reply = await mqtt_caller.reply(None)
+
+        assert (reply["error"]["reason"], reply["error"]["field"]) == ("INVALID_ARGUMENT", "request_id")
+        assert cluster.requests == []
+
+    @pytest.mark.parametrize(
+        ("payload", "problem"),
+        [
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": NaN}', "not_json"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": ', "not_json"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\xff"}', "not_utf8"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\\ud800"}', "not_utf8"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "x": 1, "x": 2}', "duplicate"),
+            (b'[{"reply_to": "s-7", "request_id": "r1"}]', "wrong_type"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "x": ' + b"[" * 9_999 + b"]" * 9_999 + b"}", "too_deep"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "x": "' + b"x" * REQUEST_BYTES_MAX + b'"}', "too_large"),
+        ],
+    )
+    async def test_a_payload_that_cannot_be_read_is_answered_where_it_names_a_reply_address(
+        self, mqtt_caller, payload, problem
+    ):
+        await mqtt_caller.send("get_product", "ana", payload)
+        reply = await mqtt_caller.reply("r1")
+
+        assert (reply["error"]["field"], reply["error"]["details"]["problem"]) == ("request", problem)
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            b"",
+            b"\x00\xff\xfe",
+            b"null",
+            b"7",
+            b'"reply_to"',
+            b"[" * 60_000,
+            b'{"a":' * 10_000,
+            b"{}",
+            b'{"reply_to": null}',
+            b'{"reply_to": ""}',
+            b'{"reply_to": 7}',
+            b'{"reply_to": ["s-7"]}',
+            b'{"reply_to": "a/b"}',
+            b'{"reply_to": "#"}',
+            b'{"reply_to": "+"}',
+            b'{"reply_to": "' + b"x" * 65 + b'"}',
+            b"x" * 500_000,
+        ],
+    )
+    async def test_garbage_without_a_reply_address_is_counted_and_harms_nobody(self, mqtt_caller, portal, payload):
+        await mqtt_caller.send("create_order", "ana", payload)
+        await mqtt_caller.call("list_products", "ana")
+
+        assert portal.counted(DROPPED, why="unanswerable") == 1
+        assert len(mqtt_caller.received) == 1
+        assert portal.cluster.requests == []
+
+    async def test_operations_that_strangers_invent_do_not_become_metrics(self, mqtt_caller, portal):
+        for number in range(3):
+            with pytest.raises(CallFailed):
+                await mqtt_caller.call(f"invented_{number}", "ana")
+
+        assert portal.counted(REQUESTS, method="mqtt.unknown", reason="INVALID_ARGUMENT") == 3
+
+    async def test_a_retained_request_is_not_executed_again_at_every_reconnect(self, portals, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"}, retain=True)
+
+        async with portals(broker) as portal:
+            await caller.call("list_products", "ana")
+            dropped = portal.counted(DROPPED, why="retained")
+        await caller.send("create_order", "ana", b"", retain=True)  # forget it
+        await caller.close()
+
+        assert dropped == 1
+        assert cluster.requests == []
+
+
+class TestOverload:
+    @pytest.fixture
+    async def small_gateway(self, cluster, broker):
+        """Run a gateway with room for one request in work, two in the queue and two refusals."""
+        registry = CollectorRegistry()
+        options = GatewayOptions(
+            host="127.0.0.1",
+            port=broker.port,
+            requests_filter=topics.REQUESTS_FILTER,
+            client_id="small",
+            request_timeout=5.0,
+            queue_length=2,
+            workers=1,
+            refusal_queue_length=2,
+            refusal_workers=1,
+        )
+        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        gateway = MqttGateway(options, desk, GatewayMetrics(registry))
+        await broker.accepting()
+        await gateway.start()
+        await wait_for(lambda: gateway.connected, "the gateway's connection")
+        yield gateway
+        cluster.release()
+        await gateway.stop(2.0)
+
+    async def test_requests_beyond_the_queue_are_refused_at_once(self, small_gateway, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        cluster.hold()
+
+        calls = [asyncio.create_task(caller.call("list_products", "ana")) for _ in range(5)]
+        await wait_for(lambda: sum(call.done() for call in calls) == 2, "two refusals")
+        refused = [call.exception().reason for call in calls if call.done()]
+        cluster.release()
+        answered = await asyncio.gather(*calls, return_exceptions=True)
+        await caller.close()
+
+        assert refused == ["OVERLOADED", "OVERLOADED"]
+        assert sum(isinstance(answer, tuple) for answer in answered) == 3
+
+    async def test_a_request_whose_time_ran_out_in_the_queue_is_refused_and_not_executed(self, broker, cluster):
+        now = 0.0
+        registry = CollectorRegistry()
+        options = GatewayOptions(
+            "127.0.0.1", broker.port, topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
+        )
+        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        gateway = MqttGateway(options, desk, GatewayMetrics(registry), monotonic=lambda: now)
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        await gateway.start()
+        await wait_for(lambda: gateway.connected, "the gateway's connection")
+        cluster.hold()
+
+        first = asyncio.create_task(caller.call("list_products", "ana"))
+        await wait_for(lambda: cluster.waiting, "the first request's execution")
+        second = asyncio.create_task(caller.call("create_order", "ana"))
+        await wait_for(lambda: gateway.unanswered == 2, "the second request in the queue")
+        now = 6.0
+        cluster.release()
+        await first
+        with pytest.raises(CallFailed) as caught:
+            await second
+        await gateway.stop(2.0)
+        await caller.close()
+
+        assert caught.value.reason == "OVERLOADED"
+        assert cluster.requests == []
+
+    async def test_many_requests_at_once_are_all_answered(self, mqtt_caller, cluster):
+        answers = await asyncio.gather(*(mqtt_caller.call("create_order", "ana") for _ in range(300)))
+
+        order_ids = {order.order_id for _, order in answers}
+        assert len(order_ids) == 300
+
+
+class TestTheBroker:
+    @pytest.fixture
+    def own_broker(self, tmp_path):
+        process = BrokerProcess(brokers.choose(None), tmp_path)
+        process.start()
+        yield process
+        process.kill()
+
+    async def test_the_gateway_comes_back_after_the_broker(self, portals, own_broker):
+        async with portals(own_broker) as portal:
+            own_broker.kill()
+            await wait_for(lambda: not portal.doors.gateway.connected, "the gateway's notice of the loss")
+            assert portal.counted("quitanda_mqtt_gateway_connected") == 0
+
+            own_broker.start()
+            await own_broker.accepting()
+            await wait_for(lambda: portal.doors.gateway.connected, "the gateway's return")
+            caller = MqttCaller(own_broker.port)
+            await caller.open()
+            _, order = await caller.call("create_order", "ana")
+            await caller.close()
+
+        assert order.customer_id == "ana"
+
+    async def test_without_a_broker_grpc_is_served_and_stopping_is_quick(self, portals, own_broker, cluster):
+        own_broker.kill()
+        async with portals() as portal:
+            assert portal.port
+        gateway = MqttGateway(
+            GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "alone", request_timeout=5.0),
+            Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(CollectorRegistry()))),
+            GatewayMetrics(CollectorRegistry()),
+        )
+        await gateway.start()
+        async with asyncio.timeout(2.0):
+            await gateway.stop(5.0)
+
+        assert not gateway.connected
+
+    async def test_a_reply_that_cannot_be_published_is_counted_and_the_worker_lives(self, portals, own_broker, cluster):
+        async with portals(own_broker) as portal:
+            caller = MqttCaller(own_broker.port)
+            await caller.open()
+            cluster.hold()
+            await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"})
+            await wait_for(lambda: cluster.waiting, "the request's execution")
+            own_broker.kill()
+            await wait_for(lambda: not portal.doors.gateway.connected, "the gateway's notice of the loss")
+            cluster.release()
+            await wait_for(lambda: portal.counted(DROPPED, why="reply_lost"), "the lost reply")
+            await caller.close()
+
+        assert len(cluster.requests) == 1
+
+    async def test_stopping_finishes_what_was_taken(self, portals, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        async with portals(broker) as portal:
+            cluster.hold()
+            call = asyncio.create_task(caller.call("create_order", "ana"))
+            await wait_for(lambda: cluster.waiting, "the request's execution")
+            stopping = asyncio.create_task(portal.doors.stop(5.0))
+            cluster.release()
+            await stopping
+            _, order = await call
+        await caller.close()
+
+        assert cluster.state.order(order.order_id) == order
+
+    async def test_a_stopped_portal_takes_no_more_requests(self, portals, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        async with portals(broker):
+            pass
+        await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"})
+        await caller.close()
+
+        assert cluster.requests == []
+
+    @pytest.mark.skipif(brokers.choose(None) is not BrokerKind.MOSQUITTO, reason="amqtt knows no shared subscriptions")
+    async def test_portals_that_share_the_subscription_take_each_request_once(self, portals, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        async with portals(broker, mqtt_gateway="shared"), portals(broker, mqtt_gateway="shared", name="other"):
+            await asyncio.gather(*(caller.call("create_order", "ana") for _ in range(20)))
+        await caller.close()
+
+        assert len(cluster.requests) == 20
+        assert len(caller.received) == 20

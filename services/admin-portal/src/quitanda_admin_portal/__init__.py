@@ -1,0 +1,1 @@
+"""The administrators' door: customers, products, stock and the state of the cluster, on gRPC."""

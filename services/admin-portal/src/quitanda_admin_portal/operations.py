@@ -1,0 +1,135 @@
+"""What administrators can do, apart from the messages in which they ask for it.
+
+A refusal is a value; what goes wrong on the way to the replicas is raised.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+
+from quitanda.cache import Answer, Consistency, Key
+from quitanda.cluster_client import Executed, List, Page, ReadAnswer
+from quitanda.cluster_client.answers import ReadItem
+from quitanda.domain import refusals
+from quitanda.domain.commands import (
+    AdjustStock,
+    CreateCustomer,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    Request,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.model import Document, Kind
+from quitanda.domain.outcomes import Done, Refused
+from quitanda.domain.validation import check_id, check_request
+from quitanda.errors import InternalError
+from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+from quitanda.wire.reads import GetDocument, ListDocuments
+
+SCOPE: Final = ""
+"""Whose request ids these are: all administrators'."""
+
+Command: TypeAlias = (
+    CreateCustomer | UpdateCustomer | DeleteCustomer | CreateProduct | UpdateProduct | DeleteProduct | AdjustStock
+)
+Result = TypeVar("Result")
+
+
+class Cluster(Protocol):
+    """What operations need of a `quitanda.cluster_client.ClusterClient`."""
+
+    async def execute(self, request: Request, timeout: float) -> Executed:
+        """Have the request executed once."""
+
+    async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
+        """Read everything at one snapshot."""
+
+    async def statuses(self, timeout: float) -> list[ReplicaStatus]:
+        """Say what each replica knows of itself."""
+
+
+class Reader(Protocol):
+    """What operations need of a `quitanda.cache.CachedReader`."""
+
+    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
+        """Read documents, all at one snapshot."""
+
+    def learned(self, changed: Document | Key, revision: int) -> None:
+        """Take over what a write told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[Result]):
+    """What was asked for, as of `revision` (a log index)."""
+
+    revision: int
+    result: Result
+
+
+class Operations:
+    """Performs what is asked, each within `timeout` seconds; holds no state of its own.
+
+    All raise Unavailable and Overloaded (nothing happened); `execute` also OutcomeUnknown.
+    """
+
+    def __init__(self, cluster: Cluster, reader: Reader) -> None:
+        self._cluster = cluster
+        self._reader = reader
+
+    async def execute(self, command: Command, request_id: str, timeout: float) -> Answered[Done] | Refused:
+        """Have a command executed once; what it leaves is told to the cache."""
+        request = Request(SCOPE, request_id, command)
+        if wrong := check_request(request):
+            return wrong
+        executed = await self._cluster.execute(request, timeout)
+        if isinstance(executed.outcome, Refused):
+            return executed.outcome
+        changed = _deleted(command) or executed.outcome.document
+        if changed is None:
+            raise InternalError(f"{type(command).__name__} was answered without a document")
+        self._reader.learned(changed, executed.revision)
+        return Answered(executed.revision, executed.outcome)
+
+    async def get_document(self, read: GetDocument, timeout: float) -> Answered[Document] | Refused:
+        """Read a customer or a product."""
+        if wrong := check_id(f"{read.kind}_id", read.document_id):
+            return wrong
+        consistency = Consistency.CACHED if read.cached else Consistency.LINEARIZABLE
+        answer = await self._reader.get(((read.kind, read.document_id),), consistency, read.min_revision, timeout)
+        (document,) = answer.documents
+        if document is None:
+            return _not_found(read)
+        return Answered(answer.revision, document)
+
+    async def list_documents(self, read: ListDocuments, timeout: float) -> Answered[Page] | Refused:
+        """Read one page of a list; all pages show the first one's snapshot."""
+        answer = await self._cluster.read((List(read.kind, "", read.page_size, read.page_token),), timeout)
+        match answer.results:
+            case (Page() as page,):
+                return Answered(page.revision, page)
+            case (Refused() as refusal,):
+                return refusal
+            case _:
+                raise InternalError("a list was answered without a page")
+
+    async def statuses(self, timeout: float) -> list[ReplicaStatus]:
+        """Say what each replica knows of itself; one that is silent is said to be unreachable."""
+        return await self._cluster.statuses(timeout)
+
+
+def _deleted(command: Command) -> Key | None:
+    match command:
+        case DeleteCustomer():
+            return Kind.CUSTOMER, command.customer_id
+        case DeleteProduct():
+            return Kind.PRODUCT, command.product_id
+        case _:
+            return None
+
+
+def _not_found(read: GetDocument) -> Refused:
+    if read.kind is Kind.CUSTOMER:
+        return refusals.customer_not_found(read.document_id)
+    return refusals.product_not_found(read.document_id)

@@ -17,7 +17,7 @@ from quitanda.domain.commands import Request
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.machine import execute
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
-from quitanda.domain.state import Execution, Remembered, StateView
+from quitanda.domain.state import Execution, StateView
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.wire.protobuf import outcome_to_proto, request_from_proto
 from quitanda_replica.draft import Draft, EntryState, read_counters
@@ -108,26 +108,26 @@ class Applier:
             draft_change(draft, self._decoder, change)
         if execution.changes:
             draft.counters.last_changed = index
+        outcome = outcome_to_proto(execution.outcome, execution.revision)
         if execution.remember is not None:
-            remember(draft, request.scope, request.request_id, execution.remember, self._window)
-        return outcome_to_proto(execution.outcome, execution.revision)
+            remember(draft, request, execution.remember.fingerprint, outcome, self._window)
+        return outcome
 
     def _internal(self, state: EntryState, message: pb.Request, index: int) -> pb.Outcome:
         """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
-        outcome = refused(Reason.INTERNAL)
+        outcome = outcome_to_proto(refused(Reason.INTERNAL), index)
         draft = Draft(self._store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Request) and self._view(state).remembered(request.scope, request.request_id) is None:
-                remembered = Remembered(fingerprint(request.command), index, outcome)
-                remember(draft, request.scope, request.request_id, remembered, self._window)
+                remember(draft, request, fingerprint(request.command), outcome, self._window)
         except OWN_TROUBLE:
             raise
         except Exception:  # noqa: BLE001 - as above
             _log.exception("the failure of a rule cannot be remembered", index=index, **_names(message))
         else:
             state.stage(draft)
-        return outcome_to_proto(outcome, index)
+        return outcome
 
     def _view(self, state: EntryState) -> StoredState:
         return StoredState(self._store, state.counters, self._decoder)

@@ -1,7 +1,7 @@
 """Counters of the replicated state, kept in one value so that they change together with what they count."""
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from quitanda.domain.model import Kind
@@ -30,7 +30,20 @@ class Counters:
 
     def copy(self) -> "Counters":
         """Give the same numbers, to be changed apart."""
-        return Counters(*astuple(self))
+        return Counters(*self.numbers())
+
+    def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
+        """Give all of them, in the order of their declaration."""
+        return (
+            self.last_version,
+            self.last_changed,
+            self.customers,
+            self.products,
+            self.orders,
+            self.window_first,
+            self.window_next,
+            self.window_bytes,
+        )
 
     def add_document(self, kind: Kind, difference: int) -> None:
         """Count one document more (1) or less (-1)."""
@@ -45,7 +58,7 @@ class Counters:
 
 def encode_counters(counters: Counters) -> bytes:
     """Write the stored form."""
-    return _LAYOUT.pack(_FORMAT, *astuple(counters))
+    return _LAYOUT.pack(_FORMAT, *counters.numbers())
 
 
 def decode_counters(data: bytes | None) -> Counters:

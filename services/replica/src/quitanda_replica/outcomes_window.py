@@ -8,10 +8,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from quitanda.domain.commands import Request
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.state import Remembered
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.protobuf import outcome_from_proto, outcome_to_proto
+from quitanda.wire.protobuf import outcome_from_proto
 from quitanda_replica import keys
 from quitanda_replica.draft import Draft
 from quitanda_replica.state_access import StateCorrupt, StateReader
@@ -37,10 +38,10 @@ def recall(state: StateReader, scope: str, request_id: str) -> Remembered | None
     return None if value is None else _decode(value)
 
 
-def remember(draft: Draft, scope: str, request_id: str, remembered: Remembered, bounds: WindowBounds) -> None:
-    """Write an outcome into a draft, and remove the oldest ones beyond the bounds."""
-    name = keys.request_name(scope, request_id)
-    value = _encode(remembered)
+def remember(draft: Draft, request: Request, fingerprint: str, outcome: pb.Outcome, bounds: WindowBounds) -> None:
+    """Write a request's outcome into a draft, and remove the oldest ones beyond the bounds."""
+    name = keys.request_name(request.scope, request.request_id)
+    value = _encode(fingerprint, outcome)
     draft.put(keys.remembered(name), value)
     counters = draft.counters
     draft.put(keys.sequence(counters.window_next), _SIZE.pack(len(value)) + name)
@@ -67,11 +68,10 @@ def _forget_oldest(draft: Draft) -> None:
     draft.counters.window_bytes -= _SIZE.unpack_from(entry)[0]
 
 
-def _encode(remembered: Remembered) -> bytes:
-    fingerprint = remembered.fingerprint.encode()
-    outcome = outcome_to_proto(remembered.outcome, remembered.revision)
+def _encode(fingerprint: str, outcome: pb.Outcome) -> bytes:
+    name = fingerprint.encode()
     # deterministic: the bytes are part of the digest, and protobuf's maps have no order of their own
-    return _FINGERPRINT_LENGTH.pack(len(fingerprint)) + fingerprint + outcome.SerializeToString(deterministic=True)
+    return _FINGERPRINT_LENGTH.pack(len(name)) + name + outcome.SerializeToString(deterministic=True)
 
 
 def _decode(value: bytes) -> Remembered:

@@ -1,0 +1,268 @@
+"""The portals' server, as a client sees it through a real connection."""
+
+import asyncio
+import io
+import json
+
+import grpc
+import pytest
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from quitanda.domain.outcomes import Problem, Reason, invalid, refused
+from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Rejected, Unavailable
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, channel_options
+from quitanda.runtime.grpc_server import GrpcServer
+from quitanda.runtime.metrics import RequestMetrics, new_registry
+from quitanda.runtime.requests_log import RequestLog
+from quitanda.status import from_rpc_error
+from quitanda.v1 import client_portal_pb2 as pb
+from quitanda.v1 import client_portal_pb2_grpc
+
+ANY_PORT = Address("127.0.0.1", 0)
+GET_ORDER = "/quitanda.v1.ClientPortal/GetOrder"
+TIMEOUT = 10
+
+
+class Portal(client_portal_pb2_grpc.ClientPortalServicer):
+    """Answers with revision 7, or raises what it was given."""
+
+    def __init__(self):
+        self.failure = None
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def GetOrder(self, request, context):  # noqa: ARG002, N802 - the contract's names
+        self.asked.set()
+        await self.may_answer.wait()
+        if self.failure is not None:
+            raise self.failure
+        return pb.GetOrderResponse(revision=7)
+
+    async def CancelOrder(self, request, context):  # noqa: ARG002, N802 - the contract's names
+        structlog.contextvars.bind_contextvars(request_id="minted")
+        return pb.CancelOrderResponse(revision=8)
+
+
+@pytest.fixture
+def portal():
+    return Portal()
+
+
+@pytest.fixture
+def registry():
+    return new_registry()
+
+
+@pytest.fixture
+def log():
+    stream = io.StringIO()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(stream),
+    )
+    yield stream
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+async def server(portal, registry, log):  # noqa: ARG001 - the log is configured first
+    def register(server):
+        client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
+
+    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], RequestLog(RequestMetrics(registry)))
+    await server.start()
+    yield server
+    await server.stop(0)
+
+
+@pytest.fixture
+async def channel(server):
+    async with grpc.aio.insecure_channel(str(server.address), options=channel_options()) as channel:
+        yield channel
+
+
+@pytest.fixture
+def stub(channel):
+    return client_portal_pb2_grpc.ClientPortalStub(channel)
+
+
+async def failure_of(call):
+    with pytest.raises(grpc.RpcError) as caught:
+        await call
+    return from_rpc_error(caught.value)
+
+
+def request_lines(log):
+    return [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "request"]
+
+
+async def test_an_answer_passes_and_is_logged_in_one_line(stub, log, registry):
+    answer = await stub.GetOrder(pb.GetOrderRequest(customer_id="ana", order_id="o1"), timeout=TIMEOUT)
+
+    (line,) = request_lines(log)
+    assert answer.revision == 7
+    assert line.pop("milliseconds") >= 0
+    assert line == {
+        "event": "request",
+        "method": "GetOrder",
+        "request_id": "",
+        "customer_id": "ana",
+        "reason": "OK",
+        "revision": 7,
+    }
+    assert registry.get_sample_value("quitanda_requests_total", {"method": "GetOrder", "reason": "OK"}) == 1
+
+
+async def test_the_request_id_stands_in_the_line_also_where_the_portal_minted_it(stub, log):
+    await stub.CancelOrder(pb.CancelOrderRequest(), timeout=TIMEOUT)
+    await stub.CancelOrder(pb.CancelOrderRequest(request_id="r1"), timeout=TIMEOUT)
+
+    assert [line["request_id"] for line in request_lines(log)] == ["minted", "minted"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (Rejected(refused(Reason.ORDER_NOT_FOUND, "order_id", order_id="o1")), grpc.StatusCode.NOT_FOUND),
+        (Unavailable(), grpc.StatusCode.UNAVAILABLE),
+        (NotLeader("replica2"), grpc.StatusCode.FAILED_PRECONDITION),
+        (Overloaded(), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (OutcomeUnknown(), grpc.StatusCode.DEADLINE_EXCEEDED),
+    ],
+)
+async def test_a_failure_becomes_its_status_and_its_reason(stub, portal, log, failure, code):
+    portal.failure = failure
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT)
+
+    back = from_rpc_error(caught.value)
+    assert caught.value.code() is code
+    assert back == failure.refused if isinstance(failure, Rejected) else type(back) is type(failure)
+    assert [line["reason"] for line in request_lines(log)] == [
+        failure.refused.reason if isinstance(failure, Rejected) else failure.reason
+    ]
+
+
+async def test_an_unexpected_exception_is_logged_and_never_leaks(stub, portal, log):
+    portal.failure = RuntimeError("the password is 1234")
+
+    with pytest.raises(grpc.RpcError) as caught:
+        await stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT)
+
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert type(from_rpc_error(caught.value)) is InternalError
+    assert "1234" not in f"{caught.value.details()} {caught.value.trailing_metadata()}"
+    assert "RuntimeError: the password is 1234" in log.getvalue()
+    assert [line["reason"] for line in request_lines(log)] == ["INTERNAL"]
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        (b"\x0a\x02\xff\xff", invalid("customer_id", Problem.NOT_UTF8)),
+        (b"\xff", invalid("request", Problem.MALFORMED)),
+    ],
+)
+async def test_bytes_that_do_not_parse_are_refused_by_their_field(channel, log, data, refusal):
+    assert await failure_of(channel.unary_unary(GET_ORDER)(data, timeout=TIMEOUT)) == refusal
+    assert [line["reason"] for line in request_lines(log)] == ["INVALID_ARGUMENT"]
+
+
+async def test_a_message_that_is_too_large_does_not_reach_the_handler(channel, portal):
+    with pytest.raises(grpc.RpcError) as caught:
+        await channel.unary_unary(GET_ORDER)(b"\x0a" * (PORTAL_RECEIVE_BYTES_MAX + 1), timeout=TIMEOUT)
+
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not portal.asked.is_set()
+
+
+async def test_a_caller_that_goes_away_is_logged(stub, portal, log):
+    portal.may_answer.clear()
+    call = stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT)
+    await asyncio.wait_for(portal.asked.wait(), TIMEOUT)
+
+    call.cancel()
+
+    async with asyncio.timeout(TIMEOUT):
+        while not request_lines(log):  # noqa: ASYNC110 - a log tells nobody when it is written
+            await asyncio.sleep(0.01)
+    assert [line["reason"] for line in request_lines(log)] == ["ENDED"]
+
+
+async def test_a_method_that_does_not_exist_is_definitely_not_executed(channel):
+    failure = await failure_of(channel.unary_unary("/quitanda.v1.ClientPortal/Nothing")(b"", timeout=TIMEOUT))
+
+    assert type(failure) is Unavailable
+
+
+async def test_a_server_that_is_gone_is_definitely_unavailable(stub, server):
+    await server.stop(0)
+
+    assert type(await failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT))) is Unavailable
+
+
+async def health_of(channel, service):
+    answer = await health_pb2_grpc.HealthStub(channel).Check(
+        health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT
+    )
+    return answer.status
+
+
+async def test_health_tells_alive_from_ready(server, channel, log):
+    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+    async def health():
+        return [await health_of(channel, service) for service in ("liveness", "readiness", "")]
+
+    before = await health()
+    await server.set_ready(ready=True)
+    ready = await health()
+    await server.set_ready(ready=False)
+    after = await health()
+
+    assert before == after == [serving, not_serving, not_serving]
+    assert ready == [serving, serving, serving]
+    assert request_lines(log) == []
+
+
+async def test_reflection_lists_the_services(channel):
+    listing = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+        iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=TIMEOUT
+    )
+    answer = await listing.read()
+
+    assert {service.name for service in answer.list_services_response.service} == {
+        "quitanda.v1.ClientPortal",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+async def test_a_port_that_is_taken_is_an_error(server):
+    second = GrpcServer(server.address, lambda _: None, [], RequestLog(RequestMetrics(new_registry())))
+
+    with pytest.raises(OSError, match=str(server.address.port)):
+        await second.start()
+
+    await second.stop(0)
+
+
+async def test_calls_in_flight_are_answered_while_the_server_stops(stub, portal, server):
+    portal.may_answer.clear()
+    call = asyncio.ensure_future(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT))
+    await asyncio.wait_for(portal.asked.wait(), TIMEOUT)
+    stopping = asyncio.ensure_future(server.stop(TIMEOUT))
+
+    portal.may_answer.set()
+
+    assert (await call).revision == 7
+    await asyncio.wait_for(stopping, TIMEOUT)

@@ -1,0 +1,46 @@
+"""Metrics are kept in one registry and served where an address is set."""
+
+from urllib.request import urlopen
+
+import pytest
+
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.metrics import RequestMetrics, new_registry, serve
+
+
+def test_nothing_is_served_where_no_address_is_set():
+    assert serve(None, new_registry()) is None
+
+
+def test_the_registry_is_served_over_http_and_the_port_given_back():
+    registry = new_registry()
+    RequestMetrics(registry).answered("CreateOrder", "OUT_OF_STOCK", 0.003)
+    server = serve(Address("127.0.0.1", 0), registry)
+
+    with urlopen(f"http://{server.address}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    server.close()
+
+    assert 'quitanda_requests_total{method="CreateOrder",reason="OUT_OF_STOCK"} 1.0' in text
+    assert 'quitanda_request_seconds_count{method="CreateOrder"} 1.0' in text
+    assert "process_cpu_seconds_total" in text
+    serve(server.address, registry).close()
+
+
+def test_an_address_that_is_taken_is_an_error():
+    server = serve(Address("127.0.0.1", 0), new_registry())
+
+    with pytest.raises(OSError, match="in use"):
+        serve(server.address, new_registry())
+
+    server.close()
+
+
+def test_two_registries_do_not_mix():
+    first, second = new_registry(), new_registry()
+    RequestMetrics(first).answered("GetOrder", "OK", 0.1)
+    RequestMetrics(second)
+
+    labels = {"method": "GetOrder", "reason": "OK"}
+    assert first.get_sample_value("quitanda_requests_total", labels) == 1
+    assert second.get_sample_value("quitanda_requests_total", labels) is None

@@ -1,0 +1,210 @@
+"""The environment is read once; what is wrong with it is said by the variable's name."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.settings import (
+    AdminPortalSettings,
+    ClientPortalSettings,
+    LogFormat,
+    LogLevel,
+    MqttGateway,
+    ReplicaSettings,
+    SettingsError,
+    load,
+)
+
+REPLICA = {
+    "QUITANDA_NAME": "replica1",
+    "QUITANDA_REPLICAS": "replica1=127.0.0.1:7011,replica2=127.0.0.1:7012,replica3=127.0.0.1:7013",
+    "QUITANDA_RAFT_ADDRESSES": "replica1=127.0.0.1:7021,replica2=127.0.0.1:7022,replica3=127.0.0.1:7023",
+    "QUITANDA_DATA_DIR": "data/replica1",
+    "QUITANDA_LISTEN": "127.0.0.1:7011",
+    "QUITANDA_CLUSTER_SECRET": "a long enough secret",
+}
+PORTAL = {
+    "QUITANDA_NAME": "portal1",
+    "QUITANDA_REPLICAS": REPLICA["QUITANDA_REPLICAS"],
+    "QUITANDA_LISTEN": "127.0.0.1:7001",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets the variables of one process; there are no others."""
+    for name in os.environ:
+        if name.upper().startswith("QUITANDA_"):
+            monkeypatch.delenv(name)
+
+    def given(variables, **changes):
+        for name, value in {**variables, **changes}.items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    return given
+
+
+def test_a_replica_is_told_everything_by_its_environment(environment):
+    environment(
+        REPLICA,
+        QUITANDA_MQTT="127.0.0.1:7883",
+        QUITANDA_METRICS_LISTEN="127.0.0.1:7211",
+        QUITANDA_BOOTSTRAP="true",
+        QUITANDA_LOG_LEVEL="DEBUG",
+        QUITANDA_LOG_FORMAT="json",
+    )
+
+    settings = load(ReplicaSettings)
+
+    assert settings.name == "replica1"
+    assert settings.replicas["replica3"] == Address("127.0.0.1", 7013)
+    assert settings.raft_addresses["replica2"] == Address("127.0.0.1", 7022)
+    assert settings.listen == Address("127.0.0.1", 7011)
+    assert settings.mqtt == Address("127.0.0.1", 7883)
+    assert settings.metrics_listen == Address("127.0.0.1", 7211)
+    assert settings.bootstrap
+    assert settings.log_level is LogLevel.DEBUG
+    assert settings.log_format is LogFormat.JSON
+    assert settings.cluster_secret.get_secret_value() == "a long enough secret"
+
+
+def test_what_need_not_be_told_has_a_default(environment):
+    environment(REPLICA)
+
+    settings = load(ReplicaSettings)
+
+    assert (settings.mqtt, settings.metrics_listen, settings.bootstrap) == (None, None, False)
+    assert settings.raft_election_timeout_min_seconds < settings.raft_election_timeout_max_seconds
+
+
+@pytest.mark.parametrize("kind", [AdminPortalSettings, ClientPortalSettings])
+def test_a_portal_has_the_defaults_of_the_contract(environment, kind):
+    environment(PORTAL)
+
+    settings = load(kind)
+
+    assert (settings.cache_entries, settings.staleness_seconds, settings.request_timeout_seconds) == (10_000, 1.0, 10.0)
+    assert settings.mqtt is None
+
+
+def test_an_empty_optional_address_is_none(environment):
+    environment(PORTAL, QUITANDA_MQTT="", QUITANDA_METRICS_LISTEN=" ")
+
+    settings = load(AdminPortalSettings)
+
+    assert (settings.mqtt, settings.metrics_listen) == (None, None)
+
+
+def test_a_client_portal_may_take_requests_over_mqtt(environment):
+    environment(PORTAL, QUITANDA_MQTT="127.0.0.1:7883", QUITANDA_MQTT_GATEWAY="shared")
+
+    assert load(ClientPortalSettings).mqtt_gateway is MqttGateway.SHARED
+
+
+def test_variables_of_other_processes_do_no_harm(environment):
+    environment(REPLICA, QUITANDA_CACHE_ENTRIES="5")
+
+    assert load(ReplicaSettings).name == "replica1"
+
+
+def test_a_program_may_give_a_field_itself(environment):
+    environment(PORTAL)
+
+    assert load(AdminPortalSettings, name="portal9").name == "portal9"
+
+
+def test_settings_do_not_change(environment):
+    environment(PORTAL)
+    settings = load(AdminPortalSettings)
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.name = "portal2"
+
+
+@pytest.mark.parametrize("variable", REPLICA)
+def test_a_variable_that_is_not_set_is_named(environment, variable):
+    environment(REPLICA, **{variable: None})
+
+    with pytest.raises(SettingsError, match=f"{variable} is not set"):
+        load(ReplicaSettings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variables", "changes", "named"),
+    [
+        (ReplicaSettings, REPLICA, {"QUITANDA_NAME": "replica9"}, ["QUITANDA_NAME", "'replica9'", "QUITANDA_REPLICAS"]),
+        (ReplicaSettings, REPLICA, {"QUITANDA_NAME": "-x"}, ["QUITANDA_NAME"]),
+        (ReplicaSettings, REPLICA, {"QUITANDA_LISTEN": "here"}, ["QUITANDA_LISTEN", "host:port"]),
+        (ReplicaSettings, REPLICA, {"QUITANDA_REPLICAS": "replica1"}, ["QUITANDA_REPLICAS", "name=host:port"]),
+        (
+            ReplicaSettings,
+            REPLICA,
+            {"QUITANDA_RAFT_ADDRESSES": "replica1=127.0.0.1:7021"},
+            ["QUITANDA_RAFT_ADDRESSES", "same names"],
+        ),
+        (ReplicaSettings, REPLICA, {"QUITANDA_CLUSTER_SECRET": "short"}, ["QUITANDA_CLUSTER_SECRET", "16 characters"]),
+        (ReplicaSettings, REPLICA, {"QUITANDA_BOOTSTRAP": "perhaps"}, ["QUITANDA_BOOTSTRAP"]),
+        (ReplicaSettings, REPLICA, {"QUITANDA_LOG_LEVEL": "loud"}, ["QUITANDA_LOG_LEVEL"]),
+        (
+            ReplicaSettings,
+            REPLICA,
+            {"QUITANDA_RAFT_ELECTION_TIMEOUT_MIN_SECONDS": "2"},
+            ["QUITANDA_RAFT_ELECTION_TIMEOUT_MIN_SECONDS", "QUITANDA_RAFT_ELECTION_TIMEOUT_MAX_SECONDS"],
+        ),
+        (
+            ReplicaSettings,
+            REPLICA,
+            {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "0.4"},
+            ["QUITANDA_RAFT_HEARTBEAT_SECONDS", "QUITANDA_RAFT_ELECTION_TIMEOUT_MIN_SECONDS"],
+        ),
+        (ReplicaSettings, REPLICA, {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "nan"}, ["QUITANDA_RAFT_HEARTBEAT_SECONDS"]),
+        (AdminPortalSettings, PORTAL, {"QUITANDA_STALENESS_SECONDS": "0"}, ["QUITANDA_STALENESS_SECONDS"]),
+        (AdminPortalSettings, PORTAL, {"QUITANDA_CACHE_ENTRIES": "-1"}, ["QUITANDA_CACHE_ENTRIES"]),
+        (
+            AdminPortalSettings,
+            PORTAL,
+            {"QUITANDA_REQUEST_TIMEOUT_SECONDS": "soon"},
+            ["QUITANDA_REQUEST_TIMEOUT_SECONDS"],
+        ),
+        (ClientPortalSettings, PORTAL, {"QUITANDA_MQTT_GATEWAY": "on"}, ["QUITANDA_MQTT_GATEWAY"]),
+        (ClientPortalSettings, PORTAL, {"QUITANDA_MQTT_GATEWAY": "shared"}, ["QUITANDA_MQTT_GATEWAY", "QUITANDA_MQTT"]),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named(environment, kind, variables, changes, named):
+    environment(variables, **changes)
+
+    with pytest.raises(SettingsError) as caught:
+        load(kind)
+
+    assert [part for part in named if part not in str(caught.value)] == []
+
+
+def test_the_secret_is_shown_nowhere(environment):
+    environment(REPLICA)
+    settings = load(ReplicaSettings)
+    environment(REPLICA, QUITANDA_CLUSTER_SECRET="tooshort", QUITANDA_LISTEN="?")
+
+    with pytest.raises(SettingsError) as caught:
+        load(ReplicaSettings)
+
+    assert "a long enough secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "tooshort" not in str(caught.value)
+
+
+def test_a_process_with_wrong_settings_ends_with_two_and_one_clear_message():
+    program = "from quitanda.runtime.settings import *; load_or_exit(AdminPortalSettings)"
+    variables = {"PATH": os.environ["PATH"], **PORTAL, "QUITANDA_LISTEN": "nowhere"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "The settings are not usable:",
+        "  QUITANDA_LISTEN 'nowhere' is not an address; write host:port, for example 127.0.0.1:7011",
+    ]

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_gateway import Broker, Gateway
 from fake_portals import FakePortal, FakeShop
+
 from quitanda_local.broker import find_mosquitto
 from quitanda_local.topology import BrokerKind
 
@@ -46,7 +47,7 @@ async def broker(broker_kind, tmp_path):
     started = Broker(kind, tmp_path)
     await started.start()
     yield started
-    started.kill()
+    await started.kill()
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 import json
-import subprocess
 from collections import deque
 
 import aiomqtt
-from quitanda_local import broker, ports
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import QuitandaError
@@ -17,6 +15,7 @@ from quitanda.wire.documents import present_document, present_summary
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import Consistency
 from quitanda_clients.shop_over_grpc import GrpcShopClient
+from quitanda_local import broker, ports
 
 START_SECONDS = 15.0
 
@@ -32,14 +31,14 @@ class Broker:
 
     async def start(self):
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self._process = await asyncio.create_subprocess_exec(*self._command, stdout=log, stderr=log)
         async with asyncio.timeout(START_SECONDS):
-            while not await self._accepts():
+            while not await self._accepts():  # noqa: ASYNC110 - another process does not set our events
                 await asyncio.sleep(0.02)
 
-    def kill(self):
+    async def kill(self):
         self._process.kill()
-        self._process.wait(START_SECONDS)
+        await self._process.wait()
 
     async def _accepts(self):
         try:
@@ -69,6 +68,7 @@ class Gateway:
         self.requests = []
         self.plans = deque()
         self.subscribed = asyncio.Event()
+        self.arrival = asyncio.Event()
         self._address = address
         self._portal = portal
         self._task = None
@@ -77,6 +77,11 @@ class Gateway:
         self._task = asyncio.create_task(self._stay())
         async with asyncio.timeout(START_SECONDS):
             await self.subscribed.wait()
+
+    async def asked(self):
+        """Wait until a request has arrived since the gateway was made."""
+        async with asyncio.timeout(START_SECONDS):
+            await self.arrival.wait()
 
     async def stop(self):
         self._task.cancel()
@@ -102,6 +107,7 @@ class Gateway:
     async def _answer(self, client, message):
         customer_id, operation = parse_request_topic(str(message.topic))
         fields = json.loads(message.payload)
+        self.arrival.set()
         self.requests.append((customer_id, operation, dict(fields)))
         request_id, reply_to = fields.pop("request_id"), fields.pop("reply_to")
         plan = self.plans.popleft() if self.plans else None

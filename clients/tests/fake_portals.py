@@ -60,7 +60,7 @@ class FakePortal:
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
     most_at_once: int = 0
     at_once: int = 0
-    address: Address = Address("127.0.0.1", 0)
+    address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     server: aio.Server | None = None
 
     async def start(self) -> None:

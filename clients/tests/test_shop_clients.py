@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from quitanda_local.topology import BrokerKind
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order, OrderItem, Product
@@ -12,6 +11,7 @@ from quitanda.errors import Rejected
 from quitanda.wire.documents import OrderSummary
 from quitanda_clients.answers import Answer, Consistency
 from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_local.topology import BrokerKind
 
 PLACED_MS = 1_700_000_000_000
 
@@ -105,10 +105,9 @@ async def test_a_repeated_request_id_takes_effect_once(open_shop, shop):
 
 
 async def test_one_client_serves_many_calls_at_the_same_time(open_shop, shop):
-    async with open_shop() as client:
-        async with asyncio.TaskGroup() as calls:
-            for _ in range(100):
-                calls.create_task(client.create_order())
+    async with open_shop() as client, asyncio.TaskGroup() as calls:
+        for _ in range(100):
+            calls.create_task(client.create_order())
 
     assert len(shop.orders) == 100
 

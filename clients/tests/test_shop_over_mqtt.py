@@ -52,10 +52,8 @@ async def test_the_loss_of_the_broker_is_outlived_and_the_request_is_carried_out
     gateway.plans.append(Silence())
     async with client_of(broker, timeout=20.0) as client:
         call = asyncio.create_task(client.create_order())
-        async with asyncio.timeout(10):
-            while not shop.orders:
-                await asyncio.sleep(0.01)
-        broker.kill()
+        await portal.called()
+        await broker.kill()
         await broker.start()
         order = (await call).document
     await gateway.stop()
@@ -86,9 +84,7 @@ async def test_calls_in_flight_end_unknown_when_the_client_is_closed(broker, gat
     gateway.plans.append(Loss())
     client = client_of(broker)
     call = asyncio.create_task(client.create_order())
-    async with asyncio.timeout(10):
-        while not gateway.requests:
-            await asyncio.sleep(0.01)
+    await gateway.asked()
     await client.close()
 
     with pytest.raises(OutcomeUnknown):
@@ -97,7 +93,8 @@ async def test_calls_in_flight_end_unknown_when_the_client_is_closed(broker, gat
         await client.list_orders()
 
 
-async def test_two_clients_of_one_customer_hear_only_their_own_replies(broker, gateway):
+@pytest.mark.usefixtures("gateway")
+async def test_two_clients_of_one_customer_hear_only_their_own_replies(broker):
     async with client_of(broker) as one, client_of(broker) as other:
         answers = await asyncio.gather(*(client.create_order() for client in (one, other) for _ in range(10)))
 

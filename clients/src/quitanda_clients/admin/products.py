@@ -133,4 +133,4 @@ async def list_products(
             return
         from quitanda_clients.admin.watch import watch_products  # noqa: PLC0415 - rich is loaded only when it is used
 
-        await watch_products(client, run.output, limit or LISTED_MAX, interval, as_json=run.as_json)
+        await watch_products(client, run.output, limit or LISTED_MAX, interval, live=not run.as_json)

@@ -1,7 +1,6 @@
 """What commands print on stdout: one JSON object, or tables for people."""
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
@@ -10,6 +9,8 @@ from quitanda.domain.model import Document
 from quitanda.wire.documents import OrderSummary, kind_of, present_document, present_summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus
     from quitanda_clients.answers import Answer, Deleted, Listing
 
@@ -38,6 +39,9 @@ class Output(Protocol):
     def changed(self, product: Document, revision: int) -> None:
         """Show, in one line, a product that changed."""
 
+    def gone(self, product_id: str, revision: int) -> None:
+        """Say, in one line, that a product was deleted."""
+
 
 class JsonOutput:
     """One JSON object in one line, in UTF-8; documents in the form of MQTT replies (exact prices)."""
@@ -49,6 +53,10 @@ class JsonOutput:
     def changed(self, product: Document, revision: int) -> None:
         """Print the same object as for one document."""
         _print_json(f'{{"revision":{revision},"{kind_of(product).value}":{present_document(product)}}}')
+
+    def gone(self, product_id: str, revision: int) -> None:
+        """Print `{"revision": …, "product_id": …, "deleted": true}`."""
+        _print_json(json.dumps({"revision": revision, "product_id": product_id, "deleted": True}))
 
     def listing(self, name: str, listing: "Listing[ShownT]") -> None:
         """Print `{"revision": …, "<name>": […], "truncated": true | false}`."""
@@ -94,6 +102,10 @@ class TextOutput:
         from quitanda_clients.cli import tables  # noqa: PLC0415
 
         tables.show_change(product, revision)
+
+    def gone(self, product_id: str, revision: int) -> None:
+        """Print one line."""
+        typer.echo(f"{revision}  {product_id}  deleted")
 
     def listing(self, name: str, listing: "Listing[ShownT]") -> None:
         """Print a table and, if there is more, how to see it."""

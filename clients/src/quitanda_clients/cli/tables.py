@@ -3,7 +3,8 @@
 Everything that comes from outside is put in as plain text, never as rich's markup.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -26,6 +27,14 @@ DIGEST_SHOWN: Final = 12
 """Characters of a state digest that people compare."""
 
 ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
+
+
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> Text:
+    """Show a text as it is, control characters by their numbers: a document must not command the terminal."""
+    return Text(_CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text))
 
 
 def stdout_console() -> Console:
@@ -54,7 +63,12 @@ def show_document(document: Document) -> None:
 
 def show_list(name: str, documents: Sequence[Document | OrderSummary]) -> None:
     """Print a table of customers, products or orders."""
-    table = {"customers": _customers, "products": product_table, "orders": _orders}[name](documents)
+    tables: dict[str, Callable[[Iterable[object]], Table]] = {
+        "customers": _customers,
+        "products": product_table,
+        "orders": _orders,
+    }
+    table = tables[name](documents)
     stdout_console().print(table)
 
 
@@ -62,7 +76,7 @@ def show_change(product: Document, revision: int) -> None:
     """Print one line about a product that changed."""
     if isinstance(product, Product):
         line = f"{revision}  {product.product_id}  {product.quantity} on hand  {format_price(product.price)}"
-        stdout_console().print(Text(f"{line}  {product.name}"))
+        stdout_console().print(plain(f"{line}  {product.name}"))
 
 
 def show_replicas(replicas: "Iterable[ReplicaStatus]") -> None:
@@ -74,7 +88,7 @@ def show_replicas(replicas: "Iterable[ReplicaStatus]") -> None:
         table.add_column(name, justify="right")
     table.add_column("state digest")
     for replica in replicas:
-        table.add_row(*map(Text, _replica_cells(replica)))
+        table.add_row(*map(plain, _replica_cells(replica)))
     stdout_console().print(table)
 
 
@@ -95,13 +109,14 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     ]
 
 
-def product_table(products: Iterable[object]) -> Table:
-    """Make a table of products; prices and quantities stand right-aligned."""
+def product_table(products: Iterable[object], highlighted: Container[str] = ()) -> Table:
+    """Make a table of products; prices and quantities stand right-aligned. `highlighted` are ids of bold rows."""
     table = _table("product", "name", ("price", "right"), ("on hand", "right"), ("version", "right"))
     for product in products:
         if isinstance(product, Product):
             numbers = (format_price(product.price), str(product.quantity), str(product.version))
-            table.add_row(*map(Text, (product.product_id, product.name, *numbers)))
+            style = "bold" if product.product_id in highlighted else None
+            table.add_row(*map(plain, (product.product_id, product.name, *numbers)), style=style)
     return table
 
 
@@ -110,7 +125,7 @@ def _customers(customers: Iterable[object]) -> Table:
     for customer in customers:
         if isinstance(customer, Customer):
             cells = (customer.customer_id, customer.name, _extra(customer.extra), str(customer.version))
-            table.add_row(*map(Text, cells))
+            table.add_row(*map(plain, cells))
     return table
 
 
@@ -119,7 +134,7 @@ def _orders(orders: Iterable[object]) -> Table:
     for order in orders:
         if isinstance(order, OrderSummary):
             numbers = (str(order.item_count), format_price(order.total), str(order.version))
-            table.add_row(*map(Text, (order.order_id, _moment(order.created_at_ms), *numbers)))
+            table.add_row(*map(plain, (order.order_id, _moment(order.created_at_ms), *numbers)))
     return table
 
 
@@ -127,7 +142,7 @@ def _items(order: Order) -> Table:
     table = _table("product", "name", ("unit price", "right"), ("quantity", "right"), ("total", "right"))
     for item in order.items:
         numbers = (format_price(item.unit_price), str(item.quantity), format_price(item.total))
-        table.add_row(*map(Text, (item.product_id, item.name, *numbers)))
+        table.add_row(*map(plain, (item.product_id, item.name, *numbers)))
     table.add_section()
     table.add_row(Text("total", style="bold"), "", "", "", Text(format_price(order.total), style="bold"))
     return table
@@ -159,7 +174,7 @@ def _fields(fields: Iterable[tuple[str, str]]) -> Table:
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
     for name, value in fields:
-        grid.add_row(Text(name), Text(value))
+        grid.add_row(plain(name), plain(value))
     return grid
 
 

@@ -71,6 +71,7 @@ class FeedPublisher:
     def close(self, timeout: float) -> None:
         """Publish no more."""
         self._closing.set()
+        self._queue.close()
         self._thread.join(timeout)
 
     def _run(self) -> None:

@@ -38,6 +38,7 @@ class FeedQueue:
         self._size = 0
         self._position = position
         self._dropped = 0
+        self._closed = False
 
     @property
     def dropped(self) -> int:
@@ -64,11 +65,17 @@ class FeedQueue:
     def take(self, timeout: float) -> tuple[list[EntryChanges], FeedPosition]:
         """Give everything that waits, after at most `timeout` seconds, and the position that it leads up to."""
         with self._condition:
-            self._condition.wait_for(lambda: bool(self._entries), max(0.0, timeout))
+            self._condition.wait_for(lambda: self._closed or bool(self._entries), max(0.0, timeout))
             taken = list(self._entries)
             self._entries.clear()
             self._size = 0
             return taken, self._position
+
+    def close(self) -> None:
+        """Let nobody wait in `take` any more."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
 
     def _append(self, entry: EntryChanges) -> None:
         if len(self._entries) >= self._bounds.entries or self._size + entry.size > self._bounds.size:

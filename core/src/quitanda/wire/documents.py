@@ -20,6 +20,8 @@ from quitanda.wire.money import format_price
 _CUSTOMER_FIELDS: Final = frozenset({"customer_id", "name", "version"})
 _PRODUCT_FIELDS: Final = frozenset({"product_id", "name", "description", "price", "quantity", "version"})
 
+_DECIMALS: Final = 2
+
 _quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
 """A text as a JSON string; non-ASCII characters stay themselves."""
 
@@ -229,8 +231,8 @@ def _integer(value: Any) -> int:
 
 def _money(value: Any) -> int:
     """Read a price or a total; unlike a price that comes from outside, a total has no upper bound."""
-    if isinstance(value, Decimal):
-        minor = value.scaleb(2)
-        if minor == minor.to_integral_value():
-            return int(minor)
+    if type(value) is Decimal:
+        units, point, places = str(value).partition(".")
+        if point and len(places) == _DECIMALS:
+            return int(units + places)
     raise TypeError("a decimal number with two places expected")

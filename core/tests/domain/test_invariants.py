@@ -34,6 +34,18 @@ def test_a_sound_state_violates_nothing(shop):
     assert invariants.check(MemoryState()) == []
 
 
+def test_a_state_at_its_bounds_is_sound():
+    others = [Product(f"p{number}", "P", "", 0, 0, (), 10 + number) for number in range(199)]
+    full = order(("rice", 0, 10**6), *((f"p{number}", 0, 1) for number in range(199)), version=300)
+    supplied = {"rice": 10**6} | {f"p{number}": 1 for number in range(199)}
+
+    assert invariants.check(holding(customer(), product(quantity=0, price=0), *others, full), supplied) == []
+
+
+def test_a_product_that_nobody_supplied_has_no_units():
+    assert invariants.check(holding(product(quantity=0)), {}) == []
+
+
 VIOLATIONS = [
     ([customer(0)], "customer ana has version 0, which is not positive"),
     ([product(version=1), customer(1)], "customer ana and product rice share version 1"),

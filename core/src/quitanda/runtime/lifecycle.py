@@ -12,6 +12,9 @@ import structlog
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 
+_LEEWAY_SECONDS: Final = 0.5
+"""What a part gets beyond its own bound, to come back from it."""
+
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger("quitanda.lifecycle")
 
@@ -53,7 +56,7 @@ async def run(
                 await started()
             return await _until(stop, failed)
         except Exception:  # noqa: BLE001 - the process ends in order, whatever went wrong
-            _log.exception("start failed", part=begun[-1].name if begun else "")
+            _log.exception("the process fails", last_started=begun[-1].name if begun else "")
             return EXIT_FAILED
         finally:
             await _stop(begun, hurry, stop_timeout)
@@ -110,10 +113,6 @@ async def _stop(begun: Sequence[Part], hurry: asyncio.Event, stop_timeout: float
             _log.error("a part did not stop in time", part=part.name)
         elif not stopping.cancelled() and (error := stopping.exception()) is not None:
             _log.error("a part failed while it stopped", part=part.name, exc_info=error)
-
-
-_LEEWAY_SECONDS: Final = 0.5
-"""What a part gets beyond its own bound, to come back from it."""
 
 
 async def _within(future: "asyncio.Future[None]", hurry: asyncio.Event, timeout: float) -> None:

@@ -1,0 +1,206 @@
+"""Strangers at the raft port: refused, and nobody else notices."""
+
+import pickle
+import socket
+import struct
+import time
+
+import pytest
+from raft_cluster import SECRET, RaftCluster, wait_for
+
+from quitanda.errors import Unavailable
+from quitanda_replica.raft import RaftOptions
+from quitanda_replica.raft.channel import MAGIC, SecureChannel, derive_master_key
+from quitanda_replica.raft.codec import encode
+from quitanda_replica.raft.tcp import STRANGERS_MAX, TcpNetwork
+
+
+def stranger(cluster, name="replica1"):
+    host, port = cluster.addresses[name].split(":")
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def closed_by_the_other_side(sock):
+    try:
+        while sock.recv(4096):
+            pass
+    except ConnectionResetError:
+        return True
+    return True
+
+
+class Payload:
+    def __reduce__(self):
+        return (pytest.fail, ("a stranger's pickle was loaded",))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00" * 100,
+        struct.pack("i", 20) + pickle.dumps(Payload()),
+        MAGIC + b"x" * 32 + struct.pack(">I", 0xFFFFFFFF) + b"x" * 100,
+        MAGIC + b"x" * 32 + struct.pack(">I", 100) + b"x" * 100,
+        MAGIC + b"x" * 32 + struct.pack(">I", 2) + b"x" * 2,
+    ],
+    ids=["http", "zeros", "pickle", "huge frame", "frame that does not open", "frame too short"],
+)
+def test_garbage_is_refused_and_the_replicas_go_on(cluster, sent):
+    cluster.start()
+    cluster.submit(b"before")
+
+    with stranger(cluster) as sock:
+        sock.sendall(sent)
+        assert closed_by_the_other_side(sock)
+
+    cluster.submit(b"after")
+    assert cluster.wait_equal() == [b"before", b"after"]
+
+
+def test_silent_strangers_are_bounded_and_closed_after_a_while(cluster):
+    cluster.start(connect_timeout_seconds=0.5)
+    cluster.submit(b"before")
+
+    crowd = [stranger(cluster) for _ in range(STRANGERS_MAX + 5)]
+    for sock in crowd:
+        assert closed_by_the_other_side(sock)
+        sock.close()
+
+    cluster.submit(b"after")
+
+
+def test_a_replica_with_another_secret_stays_outside(cluster):
+    cluster.start("replica1", "replica2")
+    cluster.start("replica3", secret="another secret of the tests")
+
+    cluster.submit(b"by two of three")
+
+    assert cluster["replica3"].node.status().peers == ()
+    with pytest.raises(Unavailable):
+        cluster["replica3"].node.read_point(0.2)
+    assert cluster["replica3"].state() == []
+
+
+def handshake(cluster, name, target, secret=SECRET):
+    """Connect like the replica `name` would; return the socket and the channel."""
+    channel = SecureChannel(derive_master_key(secret), name, connects_to=target)
+    sock = stranger(cluster, target)
+    while not channel.established:
+        for data in channel.take_outgoing():
+            sock.sendall(data)
+        data = sock.recv(4096)
+        if not data:
+            break
+        channel.receive(data)
+    return sock, channel
+
+
+@pytest.mark.parametrize("name", ["replica9", "replica1"], ids=["a name that is not a replica's", "its own name"])
+def test_who_knows_the_secret_but_is_no_replica_is_refused(cluster, name):
+    cluster.start()
+
+    sock, channel = handshake(cluster, name, "replica1")
+    with sock:
+        assert not channel.established
+
+    cluster.submit(b"after")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pickle.dumps({"type": "append_entries"}),
+        encode({"type": "apply_command", "command": b"\x00x"}),
+        encode({"type": "append_entries", "term": 1}),
+        encode({"type": "request_vote", "term": -1, "last_log_index": 1, "last_log_term": 1}),
+        encode(
+            {"type": "append_entries", "term": 0, "commit_index": 0, "prevLogIdx": 1, "prevLogTerm": 0, "entries": [1]}
+        ),
+    ],
+    ids=["pickle", "forwarded command", "missing fields", "negative term", "malformed entry"],
+)
+def test_a_malformed_message_of_a_replica_ends_its_connection_but_not_the_receiver(cluster, frame):
+    cluster.start("replica1", "replica2")
+    cluster.submit(b"before")
+
+    sock, channel = handshake(cluster, "replica3", "replica1")
+    with sock:
+        wait_for(lambda: "replica3" in cluster["replica1"].node.status().peers)
+        sock.sendall(channel.seal(frame))
+        assert closed_by_the_other_side(sock)
+
+    cluster.submit(b"after")
+
+
+def test_a_newer_connection_of_a_peer_closes_the_older_one(cluster):
+    cluster.start("replica1", "replica2")
+    cluster.submit(b"before")
+
+    older, _ = handshake(cluster, "replica3", "replica1")
+    newer, _ = handshake(cluster, "replica3", "replica1")
+
+    assert closed_by_the_other_side(older)
+    wait_for(lambda: "replica3" in cluster["replica1"].node.status().peers)
+    older.close()
+    newer.close()
+
+
+class Listener:
+    """A receiver that notes what it is told."""
+
+    def __init__(self):
+        self.peers = set()
+        self.messages = []
+
+    def connected(self, peer):
+        self.peers.add(peer)
+
+    def disconnected(self, peer):
+        self.peers.discard(peer)
+
+    def received(self, peer, message):
+        self.messages.append((peer, message["round"]))
+
+
+@pytest.fixture
+def pair(tmp_path):
+    addresses = RaftCluster(tmp_path, names=("replica1", "replica2")).addresses
+    timing = {"election_timeout_max_seconds": 0.6, "leader_fallback_seconds": 0.6, "connection_timeout_seconds": 0.6}
+    options = [RaftOptions(name=name, addresses=addresses, secret=SECRET, **timing) for name in addresses]
+    networks = [TcpNetwork(each, time.monotonic) for each in options]
+    yield networks
+    for network in networks:
+        network.close()
+
+
+def test_messages_keep_their_order_and_an_idle_connection_stays(pair):
+    listeners = [Listener(), Listener()]
+    for network, listener in zip(pair, listeners, strict=True):
+        network.open(listener)
+
+    def poll_both():
+        for network in pair:
+            network.poll(0.01)
+
+    wait_for(lambda: poll_both() or all(listener.peers for listener in listeners))
+    for number in range(1000):
+        pair[0].send("replica2", {"type": "rejoin_question", "round": number})
+    wait_for(lambda: poll_both() or len(listeners[1].messages) == 1000)
+    idle_until = time.monotonic() + 1.2
+    wait_for(lambda: poll_both() or time.monotonic() > idle_until)
+
+    assert listeners[1].messages == [("replica1", number) for number in range(1000)]
+    assert all(listener.peers for listener in listeners)
+
+
+def test_a_silent_peer_is_given_up_and_connected_again(pair):
+    listeners = [Listener(), Listener()]
+    for network, listener in zip(pair, listeners, strict=True):
+        network.open(listener)
+    wait_for(lambda: [network.poll(0.01) for network in pair] and all(listener.peers for listener in listeners))
+
+    # the other one is not polled: it neither reads nor says anything
+    wait_for(lambda: pair[1].poll(0.01) or not listeners[1].peers)
+
+    wait_for(lambda: [network.poll(0.01) for network in pair] and all(listener.peers for listener in listeners))

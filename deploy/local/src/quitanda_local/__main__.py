@@ -36,5 +36,13 @@ def run(
     raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console())))
 
 
+@app.command()
+def demo(broker: BrokerOption = None) -> None:
+    """Start everything afresh, play a whole story through the real clients, and check it."""
+    from quitanda_local.demo.play import play  # noqa: PLC0415 - --help needs no gRPC
+
+    raise typer.Exit(asyncio.run(play(broker, Console())))
+
+
 if __name__ == "__main__":
     app()

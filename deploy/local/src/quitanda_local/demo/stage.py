@@ -1,0 +1,85 @@
+"""What every act of the story works with."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.shop_client import ShopClient
+from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_local.cluster import Cluster
+from quitanda_local.demo.ledger import Ledger
+from quitanda_local.demo.narrator import Narrator
+from quitanda_local.demo.programs import Call, Ended, Programs
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One run of a program, what it tells, and the refusal that must come (none, if empty)."""
+
+    tells: str
+    call: Call
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class Stage:
+    """The cluster, the voice, the programs and the books."""
+
+    cluster: Cluster
+    narrator: Narrator
+    programs: Programs
+    ledger: Ledger = field(default_factory=Ledger)
+    customer_ids: set[str] = field(default_factory=set)
+    """Everybody who may have orders."""
+
+    def admin(self, portal: int, *arguments: str) -> Call:
+        """Make a call of quitanda-admin through admin portal 1 or 2."""
+        return Call(self.cluster.admin_portals[portal - 1], arguments)
+
+    def shop(self, door: int | str, customer: str, *arguments: str) -> Call:
+        """Make a call of quitanda-shop through client portal 1 or 2, or through "mqtt"."""
+        name = self.cluster.client_portals[door - 1] if isinstance(door, int) else self.cluster.broker
+        return Call(name, arguments, customer)
+
+    async def play(self, *steps: Step) -> list[Mapping[str, Any]]:
+        """Run steps that do not depend on each other, tell them in order, and return the documents of the answers."""
+        ends = await asyncio.gather(*(self.programs.run(step.call) for step in steps))
+        for step, ended in zip(steps, ends, strict=True):
+            self._tell(step, ended)
+        return [ended.document() for ended in ends]
+
+    async def play_one(self, tells: str, call: Call) -> Mapping[str, Any]:
+        """Run one step that must succeed and return the document of its answer."""
+        (document,) = await self.play(Step(tells, call))
+        return document
+
+    def check(self, as_it_should: bool, text: str, instead: object = "") -> None:
+        """Tell what is true, or end the story."""
+        self.narrator.check(as_it_should, text, instead=instead)
+
+    def admin_client(self) -> AdminClient:
+        """Make a client of both admin portals."""
+        return AdminClient([parse_address(self.cluster.address(name)) for name in self.cluster.admin_portals])
+
+    def shop_client(self, customer_id: str, transport: Transport, first_portal: int = 1) -> ShopClient:
+        """Make a customer's client; with gRPC it turns to the other portal when the first does not answer."""
+        names = self.cluster.client_portals
+        order = names[first_portal - 1 :] + names[: first_portal - 1]
+        return make_shop_client(
+            transport,
+            customer_id,
+            portals=[parse_address(self.cluster.address(name)) for name in order],
+            broker=parse_address(self.cluster.address(self.cluster.broker)),
+        )
+
+    def _tell(self, step: Step, ended: Ended) -> None:
+        instead = f"exit code {ended.code}, {ended.reason or dict(ended.error) or dict(ended.output)}"
+        if step.refused:
+            as_it_should = ended.code == 1 and ended.reason == step.refused
+            text = f"{step.tells}: {step.refused} - {ended.message}" if as_it_should else step.tells
+        else:
+            as_it_should, text = ended.code == 0, step.tells
+        self.narrator.check(as_it_should, f"{text} ({step.call.door})", step.call.shown, instead)

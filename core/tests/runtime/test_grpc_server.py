@@ -165,6 +165,13 @@ async def test_an_unexpected_exception_is_logged_and_never_leaks(stub, portal, l
     assert [line["reason"] for line in request_lines(log)] == ["INTERNAL"]
 
 
+async def test_a_defect_that_a_handler_noticed_itself_is_logged_with_its_traceback(stub, portal, log):
+    portal.failure = InternalError("an order came where a product was asked for")
+
+    assert type(await failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT))) is InternalError
+    assert "InternalError: an order came" in log.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "refusal"),
     [

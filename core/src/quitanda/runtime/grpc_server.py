@@ -95,6 +95,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         try:
             return None, await behaviour(request, context)
         except QuitandaError as error:
+            if isinstance(error, InternalError):
+                unexpected(method)
             return error, None
         except (asyncio.CancelledError, grpc.aio.AbortError):
             # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.

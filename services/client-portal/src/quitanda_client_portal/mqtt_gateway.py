@@ -123,14 +123,16 @@ class MqttGateway:
     # The connection
 
     async def _stay_connected(self) -> None:
-        delay = self._options.reconnect_delay_min
+        delay, told = self._options.reconnect_delay_min, False
         while not self._stopping:
             try:
                 await self._serve_connection()
             except aiomqtt.MqttError as error:
-                log.warning("mqtt_broker_lost" if self.connected else "mqtt_broker_unreachable", error=str(error))
+                if self.connected or not told:  # once for each absence, not at every try
+                    log.warning("mqtt_broker_lost" if self.connected else "mqtt_broker_unreachable", error=str(error))
             except Exception:  # without this task no request would ever arrive again
                 log.exception("mqtt_connection_failed_unexpectedly")
+            told = True
             delay = self._options.reconnect_delay_min if self.connected else 2 * delay
             delay = min(delay, self._options.reconnect_delay_max)
             self._client = None

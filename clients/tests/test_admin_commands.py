@@ -3,7 +3,6 @@ from command_line import admin, run
 from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Customer, Product
-from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
 from quitanda_clients.admin.__main__ import app as admin_app
 
@@ -20,7 +19,8 @@ def stocked(shop):
 
 
 async def test_a_product_is_created_with_the_documented_command(portal, shop):
-    done = await admin(portal, *"product create --pid caneta --name Caneta --price 2.50 --quantity 40 --json".split())
+    command = "product create --pid caneta --name Caneta --price 2.50 --quantity 40 --json"
+    done = await admin(portal, *command.split())
 
     assert done.exit_code == 0, done.stderr
     assert shop.products["caneta"] == Product("caneta", "Caneta", "", 250, 40, (), 1)
@@ -31,7 +31,7 @@ async def test_a_product_is_created_with_the_documented_command(portal, shop):
 
 
 async def test_a_customer_is_created_with_the_documented_command(portal, shop):
-    done = await admin(portal, *"customer create --cid ana --name Ana".split())
+    done = await admin(portal, *["customer", "create", "--cid", "ana", "--name", "Ana"])
 
     assert done.exit_code == 0, done.stderr
     assert shop.customers["ana"] == Customer("ana", "Ana", (), 1)
@@ -68,7 +68,8 @@ async def test_fields_of_ones_own_are_text_or_json(portal, shop):
         ("customer delete ana --cascade", {"revision": 3, "customer_id": "ana", "orders_affected": 2}),
     ],
 )
-async def test_each_command_prints_one_json_object(portal, stocked, command, shown):
+@pytest.mark.usefixtures("stocked")
+async def test_each_command_prints_one_json_object(portal, command, shown):
     done = await admin(portal, "--json", *command.split())
 
     assert done.exit_code == 0, done.stderr
@@ -82,7 +83,8 @@ async def test_each_command_prints_one_json_object(portal, stocked, command, sho
     assert result == shown
 
 
-async def test_lists_are_one_json_object(portal, stocked):
+@pytest.mark.usefixtures("stocked")
+async def test_lists_are_one_json_object(portal):
     products = await admin(portal, "product", "list", "--json")
     customers = await admin(portal, "customer", "list", "--json")
 
@@ -102,7 +104,8 @@ async def test_a_limited_list_says_that_there_is_more(portal, shop):
     assert "There are more" in for_people.stderr
 
 
-async def test_the_cluster_is_shown_for_people_and_for_programs(portal, stocked):
+@pytest.mark.usefixtures("stocked")
+async def test_the_cluster_is_shown_for_people_and_for_programs(portal):
     for_people = await admin(portal, "cluster", "status")
     as_json = await admin(portal, "cluster", "status", "--json")
 
@@ -207,7 +210,8 @@ async def test_wrong_use_names_the_option(portal, command, named):
     assert portal.calls == []
 
 
-async def test_a_refusal_says_what_is_wrong_and_for_programs_as_json(portal, stocked):
+@pytest.mark.usefixtures("stocked")
+async def test_a_refusal_says_what_is_wrong_and_for_programs_as_json(portal):
     for_people = await admin(portal, "customer", "get", "nobody")
     as_json = await admin(portal, "customer", "get", "nobody", "--json")
 
@@ -219,7 +223,7 @@ async def test_a_refusal_says_what_is_wrong_and_for_programs_as_json(portal, sto
 
 
 async def test_an_unknown_outcome_says_how_to_repeat_and_the_repetition_takes_effect_once(portal, shop):
-    command = "customer create --cid bia --name Bia".split()
+    command = ["customer", "create", "--cid", "bia", "--name", "Bia"]
     portal.plans.extend([Hang()] * 100)
     unknown = await admin(portal, *command, "--timeout", "0.3")
     portal.plans.clear()
@@ -240,7 +244,8 @@ async def test_an_unknown_outcome_carries_the_request_id_for_programs(portal):
     assert done.error["error"]["reason"] == "OUTCOME_UNKNOWN"
 
 
-async def test_portals_may_come_from_the_environment_or_in_one_option(portal, other_portal, stocked):
+@pytest.mark.usefixtures("stocked")
+async def test_portals_may_come_from_the_environment_or_in_one_option(portal, other_portal):
     both = f"{portal.address},{other_portal.address}"
     portal.plans.append(Unavailable())
     from_option = await run(admin_app, "customer", "get", "ana", "--portal", both)
@@ -250,7 +255,8 @@ async def test_portals_may_come_from_the_environment_or_in_one_option(portal, ot
     assert (len(portal.calls), len(other_portal.calls)) == (2, 1)
 
 
-async def test_options_may_stand_before_or_after_the_command_and_the_later_one_wins(portal, stocked):
+@pytest.mark.usefixtures("stocked")
+async def test_options_may_stand_before_or_after_the_command_and_the_later_one_wins(portal):
     done = await run(admin_app, "--portal", "127.0.0.1:1", "customer", "get", "ana", "--portal", portal.address)
 
     assert done.exit_code == 0

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from quitanda_clients.admin import import_options
 from quitanda_clients.admin.run import AdminRun, command
 from quitanda_clients.cli import options
 from quitanda_clients.cli.running import Effect
@@ -134,3 +135,29 @@ async def list_products(
         from quitanda_clients.admin.watch import watch_products  # noqa: PLC0415 - rich is loaded only when it is used
 
         await watch_products(client, run.output, limit or LISTED_MAX, interval, live=not run.as_json)
+
+
+@app.command("import")
+@command(Effect.WRITES)
+async def import_csv(
+    run: AdminRun,
+    file: import_options.FileArgument,
+    update: import_options.UpdateOption = False,
+    skip_invalid: import_options.SkipInvalidOption = False,
+    delimiter: import_options.DelimiterOption = ",",
+    in_flight: import_options.InFlightOption = 64,
+    run_label: import_options.RunLabelOption = "",
+) -> int:
+    """Create products from a CSV file in UTF-8 with a header line.
+
+    Columns: product_id, name, description (may be left out), price, quantity; other columns are kept as text fields.
+
+    The whole file is checked first. An import that was interrupted can be given again: rows that are done
+    are not done twice.
+    """
+    from quitanda_clients.admin.import_file import FileOptions, import_file  # noqa: PLC0415 - few commands need it
+    from quitanda_clients.bulk.importing import ImportOptions  # noqa: PLC0415
+    from quitanda_clients.bulk.row_commands import PRODUCTS  # noqa: PLC0415
+
+    sending = ImportOptions(update=update, label=run_label, in_flight=in_flight)
+    return await import_file(run, PRODUCTS, FileOptions(file, delimiter, skip_invalid, sending))

@@ -11,6 +11,7 @@ from quitanda.wire.documents import OrderSummary, kind_of, present_document, pre
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from quitanda.status import Failure
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus
     from quitanda_clients.answers import Answer, Deleted, Listing
 
@@ -33,7 +34,7 @@ class Output(Protocol):
     def replicas(self, replicas: "Sequence[ReplicaStatus]") -> None:
         """Show the state of the replicas."""
 
-    def summary(self, counts: dict[str, int]) -> None:
+    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
         """Show what an import came to."""
 
     def changed(self, product: Document, revision: int) -> None:
@@ -80,12 +81,21 @@ class JsonOutput:
         """Print `{"replicas": […]}`, fields as in the gRPC contract."""
         from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - only this command pays for it
 
-        shown = [_numbers(MessageToDict(replica, preserving_proto_field_name=True)) for replica in replicas]
+        shown = [
+            _numbers(
+                MessageToDict(replica, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+            )
+            for replica in replicas
+        ]
         _print_json(json.dumps({"replicas": shown}, ensure_ascii=False))
 
-    def summary(self, counts: dict[str, int]) -> None:
-        """Print `{"created": …, …}`."""
-        _print_json(json.dumps(counts))
+    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
+        """Print `{"created": …, …, "refused_rows": [{"line", "reason", "message", "field"}]}`."""
+        rows = [
+            {"line": line, "reason": failure.reason, "message": failure.message, "field": failure.field}
+            for line, failure in refused
+        ]
+        _print_json(json.dumps({**counts, "refused_rows": rows}, ensure_ascii=False))
 
 
 class TextOutput:
@@ -129,8 +139,8 @@ class TextOutput:
 
         tables.show_replicas(replicas)
 
-    def summary(self, counts: dict[str, int]) -> None:
-        """Print one line."""
+    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:  # noqa: ARG002
+        """Print one line; refused rows are told on stderr."""
         typer.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()))
 
 

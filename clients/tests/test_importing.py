@@ -1,0 +1,256 @@
+import json
+
+import pytest
+from command_line import admin
+from fake_portals import Busy, Hang
+
+from quitanda.domain.limits import NAME_LENGTH_MAX
+from quitanda.domain.model import Customer, Product
+from quitanda.domain.outcomes import Reason, refused
+from quitanda.errors import OutcomeUnknown
+from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX, ROWS_MAX, Problem, read_rows
+from quitanda_clients.bulk.row_commands import PRODUCTS, Planned, plan
+
+CUSTOMERS = "customer_id,name,city\nana,Ana,Rio\nbia,Bia,\ncaio,Caio,Recife\n"
+HEADER = "product_id,name,description,price,quantity"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(content):
+        file = tmp_path / "rows.csv"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    return write_file
+
+
+def found(content, delimiter=","):
+    """What is wrong with a file of products: (line, column, a part of the message)."""
+    data = content if isinstance(content, bytes) else content.encode()
+    read = read_rows(data, delimiter, PRODUCTS.needed)
+    planned = [row for row in plan(PRODUCTS, read.rows) if not isinstance(row, Planned)]
+    return [(problem.line, problem.column, problem.message) for problem in (*read.problems, *planned)]
+
+
+async def test_customers_are_created_with_their_own_fields_as_text(portal, shop, write):
+    done = await admin(portal, "customer", "import", write(CUSTOMERS))
+
+    assert done.exit_code == 0, done.stderr
+    assert {key: (value.name, value.extra) for key, value in shop.customers.items()} == {
+        "ana": ("Ana", (("city", '"Rio"'),)),
+        "bia": ("Bia", ()),
+        "caio": ("Caio", (("city", '"Recife"'),)),
+    }
+    assert done.stdout == "created: 3, updated: 0, refused: 0, invalid: 0, not imported: 0\n"
+
+
+async def test_products_are_created_from_all_their_columns(portal, shop, write):
+    text = f'{HEADER},cor\r\ncaneta,Caneta,"azul, ""fina""",2.5,40,azul\r\n\r\nlapis,Lápis,"duas\nlinhas",1,7,\r\n'
+    done = await admin(portal, "product", "import", write(text), "--json")
+
+    assert done.exit_code == 0, done.stderr
+    pen, pencil = shop.products["caneta"], shop.products["lapis"]
+    assert (pen.name, pen.description, pen.price, pen.quantity) == ("Caneta", 'azul, "fina"', 250, 40)
+    assert pen.extra == (("cor", '"azul"'),)
+    assert (pencil.name, pencil.description, pencil.extra) == ("Lápis", "duas\nlinhas", ())
+    assert done.result == {
+        "created": 2,
+        "updated": 0,
+        "refused": 0,
+        "invalid": 0,
+        "not_imported": 0,
+        "refused_rows": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (b"\xef\xbb\xbf" + CUSTOMERS.encode(), []),
+        (CUSTOMERS.replace(",", ";"), ["--delimiter", ";"]),
+        (CUSTOMERS.replace(",", "\t"), ["--delimiter", "tab"]),
+        (CUSTOMERS.rstrip("\n"), []),
+        (CUSTOMERS.replace("\n", "\r\n"), []),
+        (CUSTOMERS.replace("customer_id", " customer_id "), []),
+    ],
+    ids=["byte order mark", "semicolons", "tabs", "no last line end", "DOS line ends", "spaces in the header"],
+)
+async def test_files_of_other_programs_are_read(portal, shop, write, content, options):
+    done = await admin(portal, "customer", "import", write(content), *options)
+
+    assert done.exit_code == 0, done.stderr
+    assert sorted(shop.customers) == ["ana", "bia", "caio"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        ("", [(1, "", "lacks product_id, name, price, quantity")]),
+        ("product_id,name\n", [(1, "", "lacks price, quantity; it has product_id, name")]),
+        ("product_id;name;price;quantity\n", [(1, "", "lacks"), (1, "", "separated by ';'")]),
+        ("product_id,name,price,quantity,name\n", [(1, "name", "twice")]),
+        ("product_id,name,price,quantity,\n", [(1, "", "column 5 has no name")]),
+        (f"{HEADER}\na,A,,1,1\na,B,,1,1\n", [(3, "product_id", "'a' stands on line 2 already")]),
+        (f"{HEADER}\na,A,,abc,1\n", [(2, "price", "")]),
+        (f"{HEADER}\na,A,,,\n", [(2, "price", "missing"), (2, "quantity", "missing")]),
+        (f"{HEADER}\na,A,,1.005,1\n", [(2, "price", "")]),
+        (f"{HEADER}\na,A,,-1,1\n", [(2, "price", "")]),
+        (f"{HEADER}\na,A,,1,-1\n", [(2, "quantity", "")]),
+        (f"{HEADER}\na,A,,1,1.5\n", [(2, "quantity", "")]),
+        (f"{HEADER}\na,A,,1,99999999999\n", [(2, "quantity", "")]),
+        (f"{HEADER}\na,{'x' * (NAME_LENGTH_MAX + 1)},,1,1\n", [(2, "name", "too long")]),
+        (f"{HEADER}\n a,A,,1,1\n", [(2, "product_id", "not allowed")]),
+        (f"{HEADER}\n,A,,1,1\n", [(2, "product_id", "missing")]),
+        (f"{HEADER},version\na,A,,1,1,7\n", [(2, "version", "")]),
+        (f"{HEADER}\na,A,,1\nb,B,,1,1,1\n", [(2, "", "4 values"), (3, "", "6 values")]),
+        (f'{HEADER}\na,"A\n2",,1,1\nb,B,,x,1\n', [(4, "price", ""), (2, "name", "")]),
+        (f'{HEADER}\na,A,,1,1\nb,"B,,1,1\n', [(3, "", "not valid CSV")]),
+        (f'{HEADER}\na,"A"x,,1,1\n', [(2, "", "not valid CSV")]),
+        (f"{HEADER}\na,{'x' * 20_001},,1,1\n", [(2, "", "not valid CSV")]),
+        (f"{HEADER}\nmaçã,A,,1,1\n", [(2, "product_id", "not allowed")]),
+        (f"{HEADER}\na,Maçã,,1,1\nb,B,,1,1\nc,é,,1,1\n".encode("latin-1"), [(2, "", "byte 5"), (4, "", "byte 3")]),
+        (f"{HEADER}\n".encode("utf-16"), [(1, "", "not UTF-8"), (1, "", "zero"), (2, "", "zero")]),
+        (f"{HEADER}\na,A\0,,1,1\n", [(2, "", "byte 4 is zero")]),
+    ],
+)
+def test_each_problem_is_found_with_its_line_and_column(content, problems):
+    actual = found(content)
+
+    assert sorted((line, column) for line, column, _ in actual) == sorted(
+        (line, column) for line, column, _ in problems
+    )
+    for line, column, part in problems:
+        assert any(part in message for at, name, message in actual if (at, name) == (line, column)), actual
+
+
+async def test_a_file_with_problems_is_not_imported_and_each_problem_is_listed(portal, write):
+    file = write(f"{HEADER}\na,A,,abc,1\nb,B,,1,1\nc,C,,1,-5\n")
+    done = await admin(portal, "product", "import", file)
+
+    first, second, last = done.stderr.splitlines()
+    assert done.exit_code == 2
+    assert first.startswith(f"{file}:2: column price: ")
+    assert second.startswith(f"{file}:4: column quantity: ")
+    assert last.startswith("Nothing was imported: 2 problems")
+    assert portal.calls == []
+
+
+async def test_problems_are_one_json_object_for_programs(portal, write):
+    done = await admin(portal, "product", "import", write(f"{HEADER}\na,A,,abc,1\n"), "--json")
+
+    assert done.exit_code == 2
+    assert done.error["problem_count"] == 1
+    assert (done.error["problems"][0]["line"], done.error["problems"][0]["column"]) == (2, "price")
+
+
+async def test_the_valid_rows_are_imported_if_asked_for(portal, shop, write):
+    file = write(f"{HEADER}\na,A,,abc,1\nb,B,,1,1\n")
+    done = await admin(portal, "product", "import", file, "--skip-invalid")
+
+    assert done.exit_code == 1
+    assert list(shop.products) == ["b"]
+    assert "created: 1, updated: 0, refused: 0, invalid: 1" in done.stdout
+
+
+async def test_rows_that_exist_are_refused_and_reported_with_their_lines(portal, shop, write):
+    shop.customers["bia"] = Customer("bia", "Old", (), 1)
+    file = write(CUSTOMERS)
+    done = await admin(portal, "customer", "import", file)
+
+    assert done.exit_code == 1
+    assert f"{file}:3: Refused (CUSTOMER_EXISTS): " in done.stderr
+    assert shop.customers["bia"].name == "Old"
+    assert "created: 2, updated: 0, refused: 1" in done.stdout
+
+
+async def test_rows_that_exist_are_updated_if_asked_for(portal, shop, write):
+    shop.products["a"] = Product("a", "Old", "old", 1, 1, (), 1)
+    done = await admin(portal, "product", "import", write(f"{HEADER}\na,New,new,2.50,9\nb,B,,1,1\n"), "--update")
+
+    assert done.exit_code == 0, done.stderr
+    updated = shop.products["a"]
+    assert (updated.name, updated.description, updated.price, updated.quantity) == ("New", "new", 250, 9)
+    assert "created: 1, updated: 1, refused: 0" in done.stdout
+
+
+async def test_the_same_file_is_one_import_however_often_it_is_given(portal, shop, write):
+    file = write(CUSTOMERS)
+    first = await admin(portal, "customer", "import", file)
+    second = await admin(portal, "customer", "import", file)
+    anew = await admin(portal, "customer", "import", file, "--run-label", "2")
+
+    assert (first.exit_code, second.exit_code, anew.exit_code) == (0, 0, 1)
+    assert shop.revision == 3
+    ids = [request.request_id for request in portal.requests("CreateCustomer")]
+    assert sorted(ids[:3]) == sorted(ids[3:6])
+    assert len(set(ids)) == 6
+
+
+async def test_an_import_that_nobody_answers_stops_and_goes_on_when_it_is_given_again(portal, shop, write):
+    rows = "".join(f"c{number},Name,\n" for number in range(100))
+    file = write(f"customer_id,name,city\n{rows}")
+    portal.plans.extend([None] * 20 + [OutcomeUnknown(), Hang(), Busy()] * 100)
+    stopped = await admin(portal, "customer", "import", file, "--timeout", "0.5", "--in-flight", "5")
+    carried_out = shop.revision
+    portal.plans.clear()
+    again = await admin(portal, "customer", "import", file)
+
+    assert stopped.exit_code == 3
+    assert "Give the same command again" in stopped.stderr
+    assert 20 <= carried_out < 60
+    assert again.exit_code == 0, again.stderr
+    assert shop.revision == len(shop.customers) == 100
+
+
+async def test_no_more_rows_than_allowed_are_on_their_way(portal, shop, write):
+    rows = "".join(f"c{number},Name,\n" for number in range(300))
+    done = await admin(portal, "customer", "import", write(f"customer_id,name,city\n{rows}"), "--in-flight", "7")
+
+    assert done.exit_code == 0
+    assert len(shop.customers) == 300
+    assert 1 < portal.most_at_once <= 7
+
+
+async def test_refusals_of_the_portal_are_reported_for_programs(portal, write):
+    portal.plans.append(refused(Reason.INTERNAL))
+    done = await admin(portal, "customer", "import", write("customer_id,name\nana,Ana\n"), "--json")
+
+    assert done.exit_code == 1
+    assert [(row["line"], row["reason"]) for row in done.result["refused_rows"]] == [(2, "INTERNAL")]
+    assert json.dumps(done.result["not_imported"]) == "0"
+
+
+async def test_a_file_without_rows_is_an_import_of_nothing(portal, write):
+    done = await admin(portal, "customer", "import", write("customer_id,name\n"))
+
+    assert done.exit_code == 0
+    assert "created: 0" in done.stdout
+
+
+@pytest.mark.parametrize("options", [["--delimiter", ",,"], ["--delimiter", '"'], ["--in-flight", "0"]])
+async def test_wrong_options_are_wrong_use(portal, write, options):
+    done = await admin(portal, "customer", "import", write(CUSTOMERS), *options)
+
+    assert done.exit_code == 2
+    assert options[0] in done.message
+
+
+async def test_a_file_that_is_not_there_is_wrong_use(portal, tmp_path):
+    missing = await admin(portal, "customer", "import", tmp_path / "missing.csv")
+    directory = await admin(portal, "customer", "import", tmp_path)
+
+    assert (missing.exit_code, directory.exit_code) == (2, 2)
+
+
+def test_a_file_with_too_many_rows_is_to_be_cut():
+    read = read_rows(b"id\n" + b"x\n" * (ROWS_MAX + 5), ",", ["id"])
+
+    assert len(read.rows) == ROWS_MAX
+    assert read.problems == (Problem(ROWS_MAX + 2, "", "more than 100000 rows; cut the file into parts"),)
+
+
+def test_a_file_that_is_too_large_is_to_be_cut():
+    read = read_rows(bytes(FILE_BYTES_MAX + 1), ",", ["id"])
+
+    assert [problem.line for problem in read.problems] == [0]

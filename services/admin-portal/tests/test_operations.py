@@ -79,7 +79,8 @@ class TestCustomers:
         assert cluster.state.customer("ana") is None
         assert portal.reader.told == [((Kind.CUSTOMER, "ana"), response.revision)]
 
-    async def test_a_cascade_says_how_many_orders_it_cancelled(self, portal, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_a_cascade_says_how_many_orders_it_cancelled(self, portal, cluster):
         refused = await portal.call("DeleteCustomer", pb.DeleteCustomerRequest(customer_id="ana"))
         response = await portal.call("DeleteCustomer", pb.DeleteCustomerRequest(customer_id="ana", cascade=True))
 
@@ -153,13 +154,15 @@ class TestProducts:
         assert (created.price, created.quantity) == (120, 0)
         assert portal.reader.told == [(created, response.revision)]
 
+    @pytest.mark.usefixtures("cluster")
     async def test_a_product_is_shown(self, portal, cluster):
         response = await portal.call("GetProduct", pb.GetProductRequest(product_id="caneta"))
 
         assert product_from_proto(response.product) == cluster.state.product("caneta")
         assert response.revision == cluster.revision
 
-    async def test_an_update_leaves_the_stock_alone(self, portal, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_an_update_leaves_the_stock_alone(self, portal):
         response = await portal.call(
             "UpdateProduct", pb.UpdateProductRequest(product_id="caneta", price_minor_units=300)
         )
@@ -185,7 +188,8 @@ class TestProducts:
         assert response == pb.DeleteProductResponse(revision=cluster.revision, orders_changed=0)
         assert portal.reader.told == [((Kind.PRODUCT, "caneta"), response.revision)]
 
-    async def test_a_cascade_says_how_many_orders_it_changed(self, portal, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_a_cascade_says_how_many_orders_it_changed(self, portal, cluster):
         refused = await portal.call("DeleteProduct", pb.DeleteProductRequest(product_id="caneta"))
         response = await portal.call("DeleteProduct", pb.DeleteProductRequest(product_id="caneta", cascade=True))
 

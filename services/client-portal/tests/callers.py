@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import aiomqtt
 import grpc
@@ -24,7 +24,7 @@ from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary
 CALL_SECONDS = 10.0
 
 
-class CallFailed(Exception):
+class CallFailed(Exception):  # noqa: N818 - named like the exceptions of quitanda.errors
     """`failure` is a row of the error table; `request_id` what the reply echoed (MQTT)."""
 
     def __init__(self, failure: status.Failure, request_id: str | None = None) -> None:
@@ -39,7 +39,7 @@ class CallFailed(Exception):
 class GrpcCaller:
     """Calls over gRPC; the fields are those of the request's message."""
 
-    REQUESTS = {
+    REQUESTS: ClassVar = {
         "create_order": ("CreateOrder", pb.CreateOrderRequest),
         "set_order_item": ("SetOrderItem", pb.SetOrderItemRequest),
         "set_order_items": ("SetOrderItems", pb.SetOrderItemsRequest),
@@ -49,7 +49,10 @@ class GrpcCaller:
         "get_product": ("GetProduct", pb.GetProductForCustomerRequest),
         "list_products": ("ListProducts", pb.ListProductsForCustomerRequest),
     }
-    CONSISTENCY = {"linearizable": documents_pb2.CONSISTENCY_LINEARIZABLE, "cached": documents_pb2.CONSISTENCY_CACHED}
+    CONSISTENCY: ClassVar = {
+        "linearizable": documents_pb2.CONSISTENCY_LINEARIZABLE,
+        "cached": documents_pb2.CONSISTENCY_CACHED,
+    }
 
     def __init__(self, port: int) -> None:
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")

@@ -73,7 +73,7 @@ def portals(cluster):
     @asynccontextmanager
     async def running(broker: BrokerProcess | None = None, **given: Any):
         registry, reader = CollectorRegistry(), DirectReader(cluster)
-        doors, _ = compose(_settings(broker, **given), cluster, reader, registry)
+        doors, _ = compose(portal_settings(broker, **given), cluster, reader, registry)
         portal = Portal(doors, cluster, reader, registry)
         if broker is not None:
             await broker.accepting()
@@ -103,7 +103,7 @@ async def grpc_caller(portal):
 
 
 @pytest.fixture
-async def mqtt_caller(portal, broker):
+async def mqtt_caller(portal, broker):  # noqa: ARG001 - there must be a portal to call
     caller = MqttCaller(broker.port)
     await caller.open()
     yield caller
@@ -116,7 +116,7 @@ def caller(request):
     return request.getfixturevalue(f"{request.param}_caller")
 
 
-def _settings(broker: BrokerProcess | None, **given: Any) -> ClientPortalSettings:
+def portal_settings(broker: BrokerProcess | None, **given: Any) -> ClientPortalSettings:
     mqtt = {"mqtt": Address("127.0.0.1", broker.port), "mqtt_gateway": "exclusive"} if broker else {}
     return ClientPortalSettings(
         **{

@@ -137,20 +137,24 @@ class TestHealth:
         stub = health_pb2_grpc.HealthStub(channel)
         return (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status
 
+    async def becomes(self, channel, state: int) -> None:
+        """Wait until readiness is told so, as the server tells those who watch."""
+        stub = health_pb2_grpc.HealthStub(channel)
+        async with asyncio.timeout(5.0):
+            async for response in stub.Watch(health_pb2.HealthCheckRequest(service="readiness")):
+                if response.status == state:
+                    return
+
     async def test_readiness_follows_the_leader_and_liveness_does_not(self, portal, channel, cluster):
         cluster.leader_reached = False
         readiness = Readiness(cluster, portal.doors.server)
         await readiness.start()
         before = [await self.asked(channel, service) for service in ("", "readiness", "liveness")]
         cluster.leader_reached = True
-        async with asyncio.timeout(5.0):
-            while await self.asked(channel, "readiness") != SERVING:
-                await asyncio.sleep(0.02)
+        await self.becomes(channel, SERVING)
         after = [await self.asked(channel, service) for service in ("", "readiness", "liveness")]
         cluster.leader_reached = False
-        async with asyncio.timeout(5.0):
-            while await self.asked(channel, "readiness") != NOT_SERVING:
-                await asyncio.sleep(0.02)
+        await self.becomes(channel, NOT_SERVING)
         await readiness.stop(1.0)
 
         assert before == [NOT_SERVING, NOT_SERVING, SERVING]

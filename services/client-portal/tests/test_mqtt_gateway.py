@@ -246,7 +246,8 @@ class TestOverload:
         cluster.release()
         await gateway.stop(2.0)
 
-    async def test_requests_beyond_the_queue_are_refused_at_once(self, small_gateway, broker, cluster):
+    @pytest.mark.usefixtures("small_gateway")
+    async def test_requests_beyond_the_queue_are_refused_at_once(self, broker, cluster):
         caller = MqttCaller(broker.port)
         await caller.open()
         cluster.hold()
@@ -290,7 +291,7 @@ class TestOverload:
         assert caught.value.reason == "OVERLOADED"
         assert cluster.requests == []
 
-    async def test_many_requests_at_once_are_all_answered(self, mqtt_caller, cluster):
+    async def test_many_requests_at_once_are_all_answered(self, mqtt_caller):
         answers = await asyncio.gather(*(mqtt_caller.call("create_order", "ana") for _ in range(300)))
 
         order_ids = {order.order_id for _, order in answers}

@@ -196,8 +196,9 @@ class TestGetOrder:
             ("bia", "order-1", "ORDER_NOT_FOUND"),
         ],
     )
+    @pytest.mark.usefixtures("order")
     async def test_the_customer_is_asked_for_first_and_others_orders_are_not_found(
-        self, caller, order, customer_id, order_id, reason
+        self, caller, customer_id, order_id, reason
     ):
         error = await failing(caller.call("get_order", customer_id, order_id=order_id))
 
@@ -234,7 +235,8 @@ class TestListOrders:
         assert last == (revision, ([last[1][0][0]], ""))
         assert last[1][0][0].order_id == placed[2].order_id
 
-    async def test_all_pages_show_the_snapshot_of_the_first(self, caller, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_all_pages_show_the_snapshot_of_the_first(self, caller, cluster):
         cluster.does(CreateOrder("ana", "order-2", 1), scope="ana")
         revision, (_, token) = await caller.call("list_orders", "ana", page_size=1)
         cluster.does(CancelOrder("ana", "order-2"), scope="ana")
@@ -255,7 +257,8 @@ class TestListOrders:
     async def test_an_unknown_customer_is_refused(self, caller):
         assert (await failing(caller.call("list_orders", "eva"))).reason == "CUSTOMER_NOT_FOUND"
 
-    async def test_a_list_whose_snapshot_is_gone_must_be_started_again(self, caller, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_a_list_whose_snapshot_is_gone_must_be_started_again(self, caller, cluster):
         cluster.does(CreateOrder("ana", "order-2", 1), scope="ana")
         _, (_, token) = await caller.call("list_orders", "ana", page_size=1)
         cluster.forget_lists()
@@ -264,7 +267,8 @@ class TestListOrders:
 
         assert error.reason == "PAGE_TOKEN_EXPIRED"
 
-    async def test_the_token_of_another_customers_list_is_refused(self, caller, cluster, order):
+    @pytest.mark.usefixtures("order")
+    async def test_the_token_of_another_customers_list_is_refused(self, caller, cluster):
         cluster.does(CreateOrder("ana", "order-2", 1), scope="ana")
         _, (_, token) = await caller.call("list_orders", "ana", page_size=1)
 

@@ -3,10 +3,10 @@
 import threading
 
 import pytest
-from broker import Broker, FeedListener
-from fake_raft import FakeLeadership
+from replica_broker import Broker, FeedListener
+from replica_fake_raft import FakeLeadership
 from replica_state import customer, product
-from waiting import wait_until
+from replica_waiting import wait_until
 
 from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable

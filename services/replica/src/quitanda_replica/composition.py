@@ -48,7 +48,8 @@ class ReplicaProcess:
         self._stopping = False
         self._deadline = 0.0
         self._closing = ExitStack()
-        self._registry = new_registry()
+        self._raft: RaftNode | None = None
+        self.registry = new_registry()
 
     def start(self) -> None:
         """Start everything; on an exception, what had begun is ended again.
@@ -68,42 +69,50 @@ class ReplicaProcess:
         self._deadline = time.monotonic() + timeout
         self._closing.close()
 
+    def hand_over(self, timeout: float) -> bool:
+        """Let another replica lead; true once this one does not."""
+        return self._raft is None or self._raft.transfer_leadership(timeout)
+
     def _start(self) -> None:
         settings = self._settings
         if settings.metrics_listen is not None:
-            self._closing.callback(MetricsServer(self._registry, settings.metrics_listen).close)
+            self._closing.callback(MetricsServer(self.registry, settings.metrics_listen).close)
+        server = GrpcServer(settings.listen, CallInterceptor(RequestMetrics(self.registry), self._fatal))
+        self._closing.callback(lambda: server.stop(self._left() / 2))
+        address = server.bind()
         store = Store.open(settings.data_dir)
         self._closing.callback(store.close)
         kept = OpenSnapshots()
         self._closing.callback(kept.close)
         queue = FeedQueue(FeedPosition(0, 0))
-        check = StateCheck(store, self._fatal)
-        machine = Applier(store, queue, on_installed=check.run_aside)
-        raft = RaftNode(_raft_options(settings, self._fatal), store, machine)
-        # only now the state is whole: Raft has ended an installation that was cut short
-        check.run()
-        queue.restarted(_applied_index(store), read_counters(store).last_changed)
-        server, status = self._server(store, raft, kept)
-        address = server.bind()
-        raft.start()
-        self._closing.callback(lambda: raft.close(self._left()))
+        raft = self._start_raft(store, queue)
         self._start_feed(raft, queue)
-        server.start()
+        status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
+        server.start(self._servicer(store, raft, kept, status))
+        # at the end, first of all: calls in flight need everything else
         self._closing.callback(lambda: server.stop(self._left() / 2))
         self._closing.callback(lambda: self._step_down(raft))
         self._start_watching(server, status, kept)
         self._show(raft, store, kept)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
-    def _server(self, store: Store, raft: RaftNode, kept: OpenSnapshots) -> tuple[GrpcServer, StatusReport]:
+    def _start_raft(self, store: Store, queue: FeedQueue) -> RaftNode:
+        check = StateCheck(store, self._fatal)
+        machine = Applier(store, queue, on_installed=check.run_aside)
+        raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
+        # only now the state is whole: Raft has ended an installation that was cut short
+        check.run()
+        queue.restarted(_applied_index(store), read_counters(store).last_changed)
+        raft.start()
+        self._closing.callback(lambda: raft.close(self._left()))
+        self._raft = raft
+        return raft
+
+    def _servicer(self, store: Store, raft: RaftNode, kept: OpenSnapshots, status: StatusReport) -> Replica:
         settings = self._settings
-        names = list(settings.replicas)
         tokens = PageTokens(settings.cluster_secret.get_secret_value())
-        reads = Reads(settings.name, names, store, _applied_index, raft, kept, tokens)
-        status = StatusReport(settings.name, names, store, _applied_index, raft)
-        servicer = Replica(raft, reads, status, CommandMetrics(self._registry))
-        interceptor = CallInterceptor(RequestMetrics(self._registry), self._fatal)
-        return GrpcServer(settings.listen, servicer, interceptor), status
+        reads = Reads(settings.name, list(settings.replicas), store, _applied_index, raft, kept, tokens)
+        return Replica(raft, reads, status, CommandMetrics(self.registry))
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings
@@ -117,7 +126,7 @@ class ReplicaProcess:
         publisher.start()
         self._closing.callback(lambda: publisher.close(self._left()))
         Gauges(
-            self._registry,
+            self.registry,
             [
                 Gauge("quitanda_feed_connected", "Whether the broker is connected", lambda: float(link.connected)),
                 Gauge("quitanda_feed_published", "Feed messages published", lambda: publisher.published),
@@ -137,7 +146,7 @@ class ReplicaProcess:
 
     def _show(self, raft: RaftNode, store: Store, kept: OpenSnapshots) -> None:
         Gauges(
-            self._registry,
+            self.registry,
             [
                 Gauge("quitanda_raft_leader", "1 on the leader", lambda: float(raft.status().role is Role.LEADER)),
                 Gauge("quitanda_raft_term", "Raft's term", lambda: raft.status().term),
@@ -154,7 +163,8 @@ class ReplicaProcess:
         )
 
     def _step_down(self, raft: RaftNode) -> None:
-        if raft.status().role is Role.LEADER:
+        status = raft.status()
+        if status.role is Role.LEADER and status.peers:
             handed_over = raft.transfer_leadership(min(TRANSFER_SECONDS, self._left()))
             _log.info("leadership", handed_over=handed_over)
 

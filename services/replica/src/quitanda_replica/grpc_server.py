@@ -99,7 +99,7 @@ def _parsed(request: Any) -> Any:
 class GrpcServer:
     """The server: `bind`, `start`, `stop`. Until `set_ready(True)`, only "liveness" is SERVING."""
 
-    def __init__(self, listen: Address, servicer: ReplicaServicer, interceptor: CallInterceptor) -> None:
+    def __init__(self, listen: Address, interceptor: CallInterceptor) -> None:
         self._listen = listen
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="grpc")
         self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
@@ -111,7 +111,6 @@ class GrpcServer:
             options=server_options(REPLICA_RECEIVE_BYTES_MAX),
             maximum_concurrent_rpcs=CALLS_MAX,
         )
-        add_ReplicaServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         service = replica_pb2.DESCRIPTOR.services_by_name["Replica"].full_name
         reflection.enable_server_reflection((service, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
@@ -126,8 +125,9 @@ class GrpcServer:
             raise OSError(f"cannot listen on {self._listen}: {error}") from error
         return Address(self._listen.host, port)
 
-    def start(self) -> None:
+    def start(self, servicer: ReplicaServicer) -> None:
         """Begin to answer."""
+        add_ReplicaServicer_to_server(servicer, self._server)
         self._server.start()
 
     def set_ready(self, *, ready: bool) -> None:

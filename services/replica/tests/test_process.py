@@ -1,0 +1,125 @@
+"""Replicas as processes: how they end, what they say, and that killing them loses nothing."""
+
+import json
+import signal
+
+import pytest
+from replica_processes import Process, Topology
+from replica_state import customer
+from replica_waiting import wait_until
+
+from quitanda.domain.commands import Request
+from quitanda.v1 import admin_portal_pb2
+from quitanda_replica import keys
+from quitanda_replica.store import Store
+
+
+@pytest.fixture
+def topology(tmp_path):
+    return Topology(tmp_path, 1)
+
+
+@pytest.fixture
+def started():
+    """Start replicas that are ended with the test."""
+    processes = []
+
+    def start(topology, name="replica1", **changes):
+        processes.append(Process(topology, name, **changes))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.close()
+
+
+def events(process):
+    return [json.loads(line) for line in process.log().splitlines()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_replica_in_order_with_exit_code_0(topology, started, number):
+    replica = started(topology).ready()
+
+    assert replica.terminate(number) == 0
+    told = [event["event"] for event in events(replica)]
+    assert told.count("ready") == 1
+    assert told[-1] == "stopped"
+
+
+def test_a_signal_during_the_start_is_not_forgotten(topology, started):
+    replica = started(topology)
+    wait_until(lambda: '"event"' in replica.log(), "the first line of the log")
+
+    assert replica.terminate() == 0
+
+
+def test_wrong_settings_end_with_exit_code_2_and_name_the_variable(topology, started):
+    replica = started(topology, QUITANDA_CLUSTER_SECRET="short")
+
+    assert replica.exit_code() == 2
+    assert "QUITANDA_CLUSTER_SECRET" in replica.log()
+
+
+def test_raft_times_that_contradict_each_other_end_with_exit_code_1_and_the_reason(topology, started):
+    replica = started(topology, QUITANDA_RAFT_HEARTBEAT_SECONDS="0.24")
+
+    assert replica.exit_code() in {1, 2}
+    assert "heartbeat_seconds" in replica.log()
+
+
+def test_a_second_start_on_the_same_data_ends_with_exit_code_1_and_says_so(topology, started, tmp_path):
+    started(topology).ready()
+    elsewhere = Topology(tmp_path, 1)
+    second = started(elsewhere)
+
+    assert second.exit_code() == 1
+    assert "in use by another process" in events(second)[-1]["error"]
+
+
+def test_a_port_in_use_ends_with_exit_code_1_and_names_the_address(topology, started, tmp_path):
+    started(topology).ready()
+    topology.directory = tmp_path / "other"
+    topology.directory.mkdir()
+    second = started(topology)
+
+    assert second.exit_code() == 1
+    assert str(topology.grpc["replica1"]) in events(second)[-1]["error"]
+
+
+def test_a_damaged_state_ends_with_exit_code_3_and_serves_nothing(topology, started):
+    replica = started(topology).ready()
+    replica.client.execute(Request("", "c", customer()))
+    replica.terminate()
+    store = Store.open(topology.directory / "replica1")
+    ((key, value),) = store.scan(keys.DOCUMENTS["customer"], None, 1)
+    store.put(key, value.replace(b"Name", b"Mane"))
+    store.commit()
+    store.close()
+    again = started(topology)
+
+    assert again.exit_code() == 3
+    assert "does not match its digest" in events(again)[-1]["error"]
+
+
+def test_what_was_acknowledged_is_there_after_all_are_killed_at_once(tmp_path, started):
+    topology = Topology(tmp_path, 3)
+    replicas = {name: started(topology, name) for name in topology.names}
+    client = leading(replicas)
+    first = client.execute(Request("", "c", customer()))
+    for replica in replicas.values():
+        replica.terminate(signal.SIGKILL)
+    replicas = {name: started(topology, name, QUITANDA_BOOTSTRAP="false") for name in topology.names}
+
+    assert leading(replicas).execute(Request("", "c", customer())) == first
+
+
+def leading(replicas):
+    def leader():
+        for replica in replicas.values():
+            status = replica.client.status()
+            if status is not None and status.role == admin_portal_pb2.REPLICA_ROLE_LEADER:
+                return replica.client if hasattr(replica.client.read(timeout=1.0), "revision") else None
+        return None
+
+    return wait_until(leader, "a leader", 20)

@@ -10,6 +10,14 @@ from quitanda_replica.raft.tcp import TcpNetwork
 from quitanda_replica.store import Store
 
 SECRET = "a secret of the tests"
+QUICK = {
+    "election_timeout_min_seconds": 0.25,
+    "election_timeout_max_seconds": 0.5,
+    "heartbeat_seconds": 0.05,
+    "leader_fallback_seconds": 0.6,
+    "connect_retry_seconds": 0.05,
+}
+"""Half of the usual times, so that many elections fit into a test run."""
 NAMES = ("replica1", "replica2", "replica3")
 
 
@@ -94,7 +102,7 @@ class RaftCluster:
     def __init__(self, folder, names=NAMES, **settings):
         self._folder = folder
         self.addresses = dict(zip(names, free_addresses(len(names)), strict=True))
-        self._settings = {"secret": SECRET, "bootstrap": True, "on_fatal": self._note_fatal} | settings
+        self._settings = {"secret": SECRET, "bootstrap": True, "on_fatal": self._note_fatal} | QUICK | settings
         self.fatal = []
         self.running = {}
 

@@ -194,7 +194,7 @@ def test_replicas_with_blank_disks_do_not_make_a_leader_among_themselves(cluster
     cluster.start(bootstrap=False)
     wait_for(lambda: all(len(replica.node.status().peers) == 2 for replica in cluster.running.values()))
 
-    threading.Event().wait(1.5)  # longer than any election timeout: nothing may happen
+    threading.Event().wait(1.0)  # longer than any election timeout: nothing may happen
 
     assert all(replica.node.status().term == 0 for replica in cluster.running.values())
 

@@ -69,6 +69,8 @@ class Consensus:
         self._handing_over = False
         self._replicated: tuple[int, int] = (0, 0)
         self._connected: set[str] = set()
+        self._replied: set[str] = set()
+        """Peers that have answered `append_entries` in this conversation, so know whom they follow."""
         store.commit()
         self.status = self._current_status()
 
@@ -128,6 +130,7 @@ class Consensus:
     def disconnected(self, peer: str) -> None:
         """Lose a peer."""
         self._connected.discard(peer)
+        self._replied.discard(peer)
         self._sender.cancel(peer)
         self._transport.disconnected(self._engine.node_of(peer))
 
@@ -137,6 +140,8 @@ class Consensus:
             case "append_entries":
                 self._admit(peer, admit_append(self._journal, self._engine.term, self._engine.commit_index, message))
             case "next_node_idx":
+                if message["term"] == self._engine.term:
+                    self._replied.add(peer)
                 self._admit(peer, admit_reply(self._engine.term, self._journal.last_index, message))
             case "response_vote":
                 self._admit(peer, Admission(message))
@@ -198,7 +203,7 @@ class Consensus:
 
     def _divert_to_snapshots(self) -> None:
         for peer in self._engine.divert_behind_log():
-            if peer in self._connected:
+            if peer in self._replied:
                 self._sender.begin(peer, self._engine.term)
         for peer, message in self._sender.due(self._engine.term):
             self._network.send(peer, message)
@@ -211,6 +216,7 @@ class Consensus:
                 self._refuse_as_follower()
             return
         self._leading_term = leading_term
+        self._replied.clear()
         self._forget_in_flight()
         self._refuse_as_follower()
         if leading_term is not None:

@@ -23,7 +23,7 @@ CHUNK_PREFIX: Final = b"I"
 INSTALL_KEY: Final = b"Minstall"
 """[index, term, number of chunks] of a snapshot that has been received and not wholly installed yet."""
 CHUNKS_UNDER_WAY: Final = 4
-STALLED_SECONDS: Final = 10.0
+STALLED_SECONDS: Final = 5.0
 DELETE_BATCH: Final = 10_000
 
 _NUMBER = Struct(">Q")

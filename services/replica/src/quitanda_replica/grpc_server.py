@@ -22,7 +22,7 @@ from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to
 from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import StoreFailed
 
-THREADS: Final = 32
+THREADS: Final = 64
 """Calls worked on at a time; portals put many requests into one call, and have few calls in flight."""
 
 CALLS_MAX: Final = 256

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from quitanda.v1 import admin_portal_pb2
 from quitanda_replica import digest, keys
 from quitanda_replica.draft import read_counters
+from quitanda_replica.raft.snapshots import INSTALL_KEY
 from quitanda_replica.raft.state_machine import RaftStatus, Role
 from quitanda_replica.reads import Snapshots
 from quitanda_replica.state_access import StateReader
@@ -47,12 +48,16 @@ class StatusReport:
         return bool(status.leader) and status.voting and status.applied_index > 0
 
     def read(self) -> admin_portal_pb2.ReplicaStatus:
-        """Tell everything; revision, digest and counts belong together, they are of one snapshot."""
+        """Tell everything; revision, digest and counts belong together, they are of one snapshot.
+
+        There is no digest while the state is being replaced by one that came from another replica.
+        """
         status = self._raft.status()
         snapshot = self._snapshots.snapshot()
         try:
             counters = read_counters(snapshot)
-            state_digest = digest.decode_digest(snapshot.get(keys.DIGEST))
+            whole = snapshot.get(INSTALL_KEY) is None
+            state_digest = f"{digest.decode_digest(snapshot.get(keys.DIGEST)):064x}" if whole else ""
             revision = self._applied_index(snapshot)
         finally:
             snapshot.close()
@@ -66,7 +71,7 @@ class StatusReport:
             last_log_index=status.last_log_index,
             leader=status.leader,
             peers=[admin_portal_pb2.PeerStatus(name=peer, connected=peer in status.peers) for peer in self._peers],
-            state_digest=f"{state_digest:064x}",
+            state_digest=state_digest,
             customers=counters.customers,
             products=counters.products,
             orders=counters.orders,

@@ -9,6 +9,7 @@ import structlog
 from quitanda_replica import digest
 from quitanda_replica.reads import Snapshots
 from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreFailed
 
 _log = structlog.get_logger(__name__)
 
@@ -37,5 +38,5 @@ class StateCheck:
     def _run_or_stop(self) -> None:
         try:
             self.run()
-        except StateCorrupt as error:
+        except (StateCorrupt, StoreFailed) as error:
             self._on_fatal(error)

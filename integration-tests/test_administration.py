@@ -160,8 +160,8 @@ async def test_a_product_in_orders_goes_only_out_of_them(admins, shop, refused):
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("price_minor_units", {"price": -1}),
-        ("price_minor_units", {"price": PRICE_MAX + 1}),
+        ("price", {"price": -1}),
+        ("price", {"price": PRICE_MAX + 1}),
         ("quantity", {"quantity": -1}),
         ("quantity", {"quantity": QUANTITY_MAX + 1}),
     ],

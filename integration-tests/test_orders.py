@@ -225,16 +225,18 @@ async def test_a_customer_sees_the_products(ana, shop, refused):
         await ana.get_product("no-such-product")
 
 
-async def test_a_request_that_is_repeated_takes_effect_once(ana, shop, refused):
+async def test_a_request_that_is_repeated_takes_effect_once(ana, shop, transport, refused):
     product = await shop.product(10)
     items = [ItemQuantity(product.product_id, 3)]
-    answers = await asyncio.gather(*(ana.create_order(items, request_id="only-once") for _ in range(5)))
+    anas = [ana, *[await shop.client(ana.customer_id, transport) for _ in range(4)]]
+    answers = await asyncio.gather(*(one.create_order(items, request_id="only-once") for one in anas))
 
     assert len({answer.document.order_id for answer in answers}) == 1
     assert len({answer.revision for answer in answers}) == 1
     assert await shop.stock(product.product_id) == 7
-    with refused(Reason.REQUEST_ID_REUSED, "request_id"):
-        await ana.create_order([ItemQuantity(product.product_id, 4)], request_id="only-once")
+    for one in anas:
+        with refused(Reason.REQUEST_ID_REUSED, "request_id"):
+            await one.create_order([ItemQuantity(product.product_id, 4)], request_id="only-once")
 
 
 async def test_a_refusal_is_remembered_too(ana, shop, refused):

@@ -56,7 +56,7 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    console.print(examples(cluster), highlight=False)
+    console.print(examples(cluster), highlight=False, soft_wrap=True)
 
     def report(text: str) -> None:
         console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False)

@@ -1,5 +1,7 @@
 """Acts about administrators: customers, products, stock, the sample data, and what is refused."""
 
+import os
+
 from quitanda_local.demo.stage import Stage, Step
 from quitanda_local.foreground import DATA
 
@@ -97,8 +99,10 @@ async def import_sample_data(stage: Stage) -> None:
     """Import both files, each through another portal, and count them through the other one."""
     stage.narrator.act("The whole assortment and all customers come from two files")
     await stage.play(
-        Step("the products are imported", stage.admin(1, "product", "import", str(DATA / "products.csv"))),
-        Step("the customers are imported", stage.admin(2, "customer", "import", str(DATA / "customers.csv"))),
+        Step("the products are imported", stage.admin(1, "product", "import", os.path.relpath(DATA / "products.csv"))),
+        Step(
+            "the customers are imported", stage.admin(2, "customer", "import", os.path.relpath(DATA / "customers.csv"))
+        ),
     )
     async with stage.admin_client() as admin:
         products = (await admin.list_products()).documents

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 BUYERS: Final = 12
 """Customers who order at the same time: a third through each client portal over gRPC, a third over MQTT."""
-CALM_SECONDS: Final = 3.0
-AFTER_DEATH_SECONDS: Final = 4.0
-AFTER_RETURN_SECONDS: Final = 2.0
+CALM_SECONDS: Final = 2.0
+AFTER_DEATH_SECONDS: Final = 3.0
+AFTER_RETURN_SECONDS: Final = 1.0
 PAUSE_SECONDS_MAX: Final = 8.0
 """The longest that any customer may have waited for an answer; a second or two is what it takes."""
 GOODS: Final = 150

@@ -40,7 +40,7 @@ class Narrator:
         line = Text("  ").append(good if as_it_should else bad, style="green" if as_it_should else "bold red")
         line.append(f" {text}")
         if command:
-            line.append(f"  $ {command}", style="dim")
+            line.append(f"   [{command}]", style="dim")
         self._print(line)
         if not as_it_should:
             raise StoryBroken(f"{text}: instead, {instead}" if instead else text)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ PROGRAM_SECONDS: Final = 60.0
 """How long one run of a program may take in all."""
 AT_A_TIME: Final = 3
 """Programs that run at the same time: starting one costs half a second of a core."""
+
+ORDER_ID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class Call:
 
     @property
     def shown(self) -> str:
-        """The command as a person types it, without addresses."""
+        """The command as a person types it, without addresses, long ids cut short."""
         who = ("--customer", self.customer) if self.customer else ()
-        return f"{self.program} {shlex.join((*who, *self.arguments))}"
+        return ORDER_ID.sub(r"\1...", f"{self.program} {shlex.join((*who, *self.arguments))}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.cli import exit_codes
 from quitanda_clients.shop_client import ShopClient
 from quitanda_clients.transport import Transport, make_shop_client
 from quitanda_local.cluster import Cluster
@@ -76,10 +77,11 @@ class Stage:
         )
 
     def _tell(self, step: Step, ended: Ended) -> None:
+        command = f"{step.call.door} $ {step.call.shown}"
         instead = f"exit code {ended.code}, {ended.reason or dict(ended.error) or dict(ended.output)}"
         if step.refused:
-            as_it_should = ended.code == 1 and ended.reason == step.refused
-            text = f"{step.tells}: {step.refused} - {ended.message}" if as_it_should else step.tells
+            refused = ended.code == exit_codes.REFUSED and ended.reason == step.refused
+            said = f"{step.refused}: {ended.message.partition('. ')[0]}" if refused else ""
+            self.narrator.check(refused, f"{step.tells}: {said}" if said else step.tells, command, instead)
         else:
-            as_it_should, text = ended.code == 0, step.tells
-        self.narrator.check(as_it_should, f"{text} ({step.call.door})", step.call.shown, instead)
+            self.narrator.check(ended.code == exit_codes.DONE, step.tells, command, instead)

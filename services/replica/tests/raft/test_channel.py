@@ -1,0 +1,95 @@
+"""Two sides of a conversation: only holders of the secret, only this conversation, only in order."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda_replica.raft.channel import ChannelRefused, SecureChannel, derive_master_key
+
+KEY = b"k" * 32
+
+
+def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3")):
+    return SecureChannel(KEY, name, connects_to=meant), SecureChannel(key, "replica1", accepts=accepts)
+
+
+def shake_hands(initiator, responder):
+    for _ in range(3):
+        for sender, receiver in ((initiator, responder), (responder, initiator)):
+            for data in sender.take_outgoing():
+                assert receiver.receive(data) == []
+
+
+def test_after_the_handshake_each_side_knows_the_other():
+    initiator, responder = pair()
+
+    shake_hands(initiator, responder)
+
+    assert initiator.established
+    assert responder.established
+    assert (initiator.peer, responder.peer) == ("replica1", "replica2")
+
+
+@given(st.lists(st.binary(max_size=50), max_size=10), st.integers(1, 40))
+def test_messages_arrive_whole_and_in_order_however_the_bytes_are_cut(messages, size):
+    initiator, responder = pair()
+    shake_hands(initiator, responder)
+    stream = b"".join(initiator.seal(message) for message in messages)
+
+    received = [m for at in range(0, len(stream), size) for m in responder.receive(stream[at : at + size])]
+
+    assert received == messages
+
+
+def test_another_secret_is_refused():
+    initiator, responder = pair(key=derive_master_key("another secret"))
+
+    with pytest.raises(ChannelRefused, match="does not open"):
+        shake_hands(initiator, responder)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant", "accepts"),
+    [
+        ("replica9", "replica1", ("replica2",)),
+        ("replica2", "replica3", ("replica2",)),
+        ("replica1", "replica1", ("replica2",)),
+    ],
+    ids=["a stranger", "who means somebody else", "the own name"],
+)
+def test_a_hello_must_come_from_and_mean_the_right_one(name, meant, accepts):
+    initiator, responder = pair(name=name, meant=meant, accepts=accepts)
+
+    with pytest.raises(ChannelRefused, match="says that it is"):
+        shake_hands(initiator, responder)
+
+
+@pytest.mark.parametrize("change", ["damage", "repeat", "skip", "reflect"])
+def test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused(change):
+    initiator, responder = pair()
+    shake_hands(initiator, responder)
+    first, second = initiator.seal(b"first"), initiator.seal(b"second")
+    receiver, stream = {
+        "damage": (responder, first[:-1] + bytes([first[-1] ^ 1])),
+        "repeat": (responder, first + first),
+        "skip": (responder, second),
+        "reflect": (initiator, first),
+    }[change]
+
+    with pytest.raises(ChannelRefused):
+        receiver.receive(stream)
+
+
+def test_a_recorded_conversation_cannot_be_replayed_to_a_new_listener():
+    initiator, responder = pair()
+    recorded = initiator.take_outgoing()
+    for data in recorded:
+        responder.receive(data)
+    for data in responder.take_outgoing():
+        initiator.receive(data)
+    recorded += initiator.take_outgoing()
+    _, listener = pair()
+
+    listener.receive(recorded[0])
+    with pytest.raises(ChannelRefused):
+        listener.receive(recorded[1])

@@ -1,0 +1,204 @@
+"""Those who wait for the raft thread: submitters, readers, and a replica with a blank disk."""
+
+import pytest
+
+from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
+from quitanda_replica.raft import RaftOptions
+from quitanda_replica.raft.read_index import ReadIndex
+from quitanda_replica.raft.rejoin import QUESTION_PERIOD_SECONDS, RejoinGuard
+from quitanda_replica.raft.submission import SubmissionQueue
+
+ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
+
+
+def options(**settings):
+    return RaftOptions(**{"name": "replica1", "addresses": ADDRESSES, "secret": "a secret of the tests"} | settings)
+
+
+@pytest.fixture
+def submissions():
+    queue = SubmissionQueue(options(), lambda: None)
+    queue.open()
+    return queue
+
+
+@pytest.fixture
+def reads():
+    made = ReadIndex(options(), lambda: None)
+    made.open()
+    return made
+
+
+class TestSubmissions:
+    def test_one_that_was_not_begun_in_time_is_taken_back_and_never_happens(self, submissions):
+        submission = submissions.offer(b"x")
+
+        with pytest.raises(Unavailable):
+            submission.result(0)
+
+        assert submissions.take() is None
+
+    def test_one_that_was_begun_is_unknown_at_its_deadline(self, submissions):
+        submission = submissions.offer(b"x")
+        assert submissions.take() is submission
+
+        with pytest.raises(OutcomeUnknown):
+            submission.result(0)
+
+    def test_one_that_was_answered_gives_the_answer(self, submissions):
+        submission = submissions.offer(b"x")
+        submissions.take()
+        submission.answer(b"done")
+
+        assert submission.result(0) == b"done"
+
+    def test_a_refusal_reaches_the_queue_and_everybody_who_comes_later(self, submissions):
+        submission = submissions.offer(b"x")
+        submissions.refuse(NotLeader("replica2"))
+
+        for refused in (lambda: submission.result(0), lambda: submissions.offer(b"y")):
+            with pytest.raises(NotLeader) as refusal:
+                refused()
+            assert refusal.value.leader == "replica2"
+        assert submissions.empty
+
+
+class TestReads:
+    def test_a_majority_that_echoes_a_round_lets_its_readers_go_on_when_the_index_is_reached(self, reads):
+        waiter = reads.ask()
+        probe = reads.probe(term=3, commit_index=10, now=0.0)
+
+        reads.echoed("replica2", probe["round"])
+        reads.settle(9)
+        with pytest.raises(Unavailable):
+            waiter.result(0)
+        waiter = reads.ask()
+        reads.echoed("replica2", reads.probe(3, 11, 0.0)["round"])
+        reads.settle(11)
+
+        assert waiter.result(0) == 11
+
+    def test_who_asks_while_a_round_runs_waits_for_the_next_one(self, reads):
+        first = reads.ask()
+        probe = reads.probe(3, 10, 0.0)
+        second = reads.ask()
+        assert reads.probe(3, 11, 0.01) is None
+
+        reads.echoed("replica3", probe["round"])
+        reads.settle(20)
+
+        assert first.result(0) == 20
+        with pytest.raises(Unavailable):
+            second.result(0)
+
+    def test_an_echo_of_an_older_round_proves_nothing(self, reads):
+        waiter = reads.ask()
+        older = reads.probe(3, 10, 0.0)
+        newer = reads.probe(3, 10, 1.0)
+        assert newer["round"] != older["round"]
+
+        reads.echoed("replica2", older["round"])
+        reads.settle(20)
+
+        with pytest.raises(Unavailable):
+            waiter.result(0)
+
+    def test_a_round_for_readers_who_have_gone_is_not_repeated(self, reads):
+        waiter = reads.ask()
+        reads.probe(3, 10, 0.0)
+        with pytest.raises(Unavailable):
+            waiter.result(0)
+
+        assert reads.probe(3, 10, 1.0) is None
+
+    def test_the_end_of_the_leadership_sends_every_reader_away(self, reads):
+        confirming = reads.ask()
+        probe = reads.probe(3, 10, 0.0)
+        applying = confirming
+        reads.echoed("replica2", probe["round"])
+        confirming = reads.ask()
+        reads.probe(3, 10, 1.0)
+        asking = reads.ask()
+
+        reads.refuse(NotLeader("replica3"))
+
+        for waiter in (applying, confirming, asking):
+            with pytest.raises(NotLeader):
+                waiter.result(0)
+        with pytest.raises(NotLeader):
+            reads.ask()
+
+
+class TestRejoin:
+    def answer(self, guard, peer, term, last_index, question):
+        guard.answered(peer, {"round": question["round"], "term": term, "last_index": last_index}, 5)
+
+    def test_a_bootstrapped_blank_disk_votes_at_once_and_for_ever(self, store):
+        assert RejoinGuard(store, options(bootstrap=True), blank=True).voting
+        store.commit()
+        assert RejoinGuard(store, options(), blank=False).voting
+
+    def test_the_bootstrap_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
+        assert not RejoinGuard(store, options(bootstrap=True), blank=False).voting
+
+    def test_it_counts_when_all_others_agree_on_the_term_and_all_their_entries_are_here(self, store):
+        guard = RejoinGuard(store, options(), blank=True)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question)
+        assert not guard.reached(5, "replica2", 1000)
+
+        self.answer(guard, "replica3", 5, 100, question)
+
+        assert not guard.reached(5, "replica2", 99)
+        assert not guard.reached(5, "", 100)
+        assert guard.reached(5, "replica2", 100)
+
+    def test_another_ones_other_term_makes_it_ask_again(self, store):
+        guard = RejoinGuard(store, options(), blank=True)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question)
+        self.answer(guard, "replica3", 6, 90, question)
+
+        assert not guard.reached(5, "replica2", 1000)
+        assert guard.question(QUESTION_PERIOD_SECONDS / 2) is None
+        assert guard.question(QUESTION_PERIOD_SECONDS)["round"] != question["round"]
+
+    def test_answers_to_an_older_question_do_not_count(self, store):
+        guard = RejoinGuard(store, options(), blank=True)
+        older = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, older)
+        guard.question(1.0)
+        self.answer(guard, "replica3", 5, 90, older)
+
+        assert not guard.reached(5, "replica2", 1000)
+
+    def test_a_new_term_before_it_has_caught_up_starts_the_questions_again(self, store):
+        guard = RejoinGuard(store, options(), blank=True)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question)
+        self.answer(guard, "replica3", 5, 90, question)
+
+        assert not guard.reached(6, "replica3", 1000)
+        assert guard.question(1.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"name": "replica9"}, "name"),
+        ({"secret": "short"}, "secret"),
+        ({"heartbeat_seconds": 0.4}, "heartbeat_seconds"),
+        ({"leader_fallback_seconds": 0.1}, "leader_fallback_seconds"),
+        ({"connection_timeout_seconds": 0.1}, "connection_timeout_seconds"),
+        ({"pending_bytes_max": 1}, "pending_bytes_max"),
+        ({"entry_bytes_max": 1 << 30}, "entry_bytes_max|pending_bytes_max"),
+        ({"log_entries_max": 1}, "log_entries_max"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_by_name(settings, problem):
+    with pytest.raises(ValueError, match=problem):
+        options(**settings)
+
+
+def test_the_secret_does_not_show_in_logs():
+    assert "a secret" not in repr(options())

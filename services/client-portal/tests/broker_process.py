@@ -1,6 +1,6 @@
 """A real MQTT broker as a process of its own, on a free port, for one test module."""
 
-import asyncio
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -22,8 +22,14 @@ class BrokerProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start the broker, and return when it accepts connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._accepts():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no broker after {START_SECONDS} s: {self._log.read_text()}")
+            time.sleep(0.02)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -31,17 +37,9 @@ class BrokerProcess:
             self._process.wait(START_SECONDS)
             self._process = None
 
-    async def accepting(self) -> None:
-        """Wait until the broker accepts connections."""
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"no broker after {START_SECONDS} s: {self._log.read_text()}") from None
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS).close()
+        except OSError:
+            return False
+        return True

@@ -75,8 +75,6 @@ def portals(cluster):
         registry, reader = CollectorRegistry(), DirectReader(cluster)
         doors, _ = compose(portal_settings(broker, **given), cluster, reader, registry)
         portal = Portal(doors, cluster, reader, registry)
-        if broker is not None:
-            await broker.accepting()
         await doors.start()
         try:
             if doors.gateway is not None:

@@ -212,12 +212,10 @@ class TestBadRequests:
         await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"}, retain=True)
 
         async with portals(broker) as portal:
-            await caller.call("list_products", "ana")
-            dropped = portal.counted(DROPPED, why="retained")
+            await wait_for(lambda: portal.counted(DROPPED, why="retained"), "the retained request")
         await caller.send("create_order", "ana", b"", retain=True)  # forget it
         await caller.close()
 
-        assert dropped == 1
         assert cluster.requests == []
 
 
@@ -239,7 +237,6 @@ class TestOverload:
         )
         desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry))
-        await broker.accepting()
         await gateway.start()
         await wait_for(lambda: gateway.connected, "the gateway's connection")
         yield gateway
@@ -313,7 +310,6 @@ class TestTheBroker:
             assert portal.counted("quitanda_mqtt_gateway_connected") == 0
 
             own_broker.start()
-            await own_broker.accepting()
             await wait_for(lambda: portal.doors.gateway.connected, "the gateway's return")
             caller = MqttCaller(own_broker.port)
             await caller.open()

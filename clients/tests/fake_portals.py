@@ -76,10 +76,12 @@ class FakePortal:
             await self.server.stop(0)
             self.server = None
 
-    async def called(self) -> None:
-        """Wait until a call has arrived since the portal was made."""
-        async with asyncio.timeout(10):
-            await self.arrival.wait()
+    async def called(self, times: int = 1) -> None:
+        """Wait until so many calls have arrived since the portal was made."""
+        async with asyncio.timeout(15):
+            while len(self.calls) < times:
+                self.arrival.clear()
+                await self.arrival.wait()
 
     def requests(self, method: str) -> list:
         return [request for name, request in self.calls if name == method]

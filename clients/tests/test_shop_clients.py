@@ -11,20 +11,13 @@ from quitanda.errors import Rejected
 from quitanda.wire.documents import OrderSummary
 from quitanda_clients.answers import Answer, Consistency
 from quitanda_clients.transport import Transport, make_shop_client
-from quitanda_local.topology import BrokerKind
 
 PLACED_MS = 1_700_000_000_000
 
 
-@pytest.fixture(params=["grpc", *(kind.value for kind in BrokerKind)])
+@pytest.fixture(params=list(Transport))
 def way(request):
-    """gRPC, or MQTT through one of the brokers."""
     return request.param
-
-
-@pytest.fixture
-def broker_kind(way):
-    return way
 
 
 @pytest.fixture
@@ -33,13 +26,12 @@ def open_shop(request, way, portal, shop):
     shop.products["caneta"] = Product("caneta", "Caneta", "azul", 250, 40, (("cor", '"azul"'),), 1)
     shop.products["caderno"] = Product("caderno", "Caderno", "", 1_290, 7, (), 2)
     shop.revision = 2
-    transport = Transport.GRPC if way == "grpc" else Transport.MQTT
-    broker = portal.address if way == "grpc" else request.getfixturevalue("broker").address
-    if transport is Transport.MQTT:
+    broker = request.getfixturevalue("broker").address if way is Transport.MQTT else portal.address
+    if way is Transport.MQTT:
         request.getfixturevalue("gateway")
 
     def open_client(customer_id="ana", timeout=10.0):
-        return make_shop_client(transport, customer_id, portals=[portal.address], broker=broker, timeout=timeout)
+        return make_shop_client(way, customer_id, portals=[portal.address], broker=broker, timeout=timeout)
 
     return open_client
 

@@ -7,12 +7,14 @@ from fake_gateway import Gateway, Loss, Silence
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
 from quitanda_clients.shop_over_mqtt import MqttShopClient
+from quitanda_local.topology import BrokerKind
 
 
 def client_of(broker, customer_id="ana", timeout=10.0):
     return MqttShopClient(customer_id, broker.address, timeout=timeout)
 
 
+@pytest.mark.parametrize("broker_kind", list(BrokerKind))
 @pytest.mark.parametrize("plan", [Silence(), Loss(), OutcomeUnknown(), Overloaded()])
 async def test_a_request_without_an_answer_is_repeated_with_the_same_request_id(broker, gateway, plan, shop):
     gateway.plans.append(plan)
@@ -46,6 +48,7 @@ async def test_without_a_broker_a_write_is_unavailable_because_it_was_never_sent
             await client.create_order()
 
 
+@pytest.mark.parametrize("broker_kind", list(BrokerKind))
 async def test_the_loss_of_the_broker_is_outlived_and_the_request_is_carried_out_once(broker, portal, shop):
     gateway = Gateway(broker.address, portal)
     await gateway.start()

@@ -10,11 +10,10 @@ from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.documents_pb2 import Consistency as ProtoConsistency
 from quitanda.wire.protobuf import customer_from_proto, product_from_proto
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import Answer, Consistency, Deleted, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portals import Portals
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.retries import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:  # only the types know this class
     from quitanda.v1.admin_portal_pb2_grpc import AdminPortalAsyncStub

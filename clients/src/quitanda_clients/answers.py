@@ -1,10 +1,13 @@
-"""What clients answer with: documents of the domain and the revision of the data they come from."""
+"""What clients answer with, and when: documents of the domain, and the revision of the data they come from."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+TIMEOUT_DEFAULT: Final = 10.0
+"""Seconds that a call may take in all, however often it is tried."""
 
 
 class Consistency(StrEnum):

@@ -11,7 +11,8 @@ from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda.status import from_rpc_error
 from quitanda_clients.addresses import Address
-from quitanda_clients.retries import TIMEOUT_DEFAULT, ClientClosed, RetryPolicy, until_answered
+from quitanda_clients.answers import TIMEOUT_DEFAULT
+from quitanda_clients.retries import ClientClosed, RetryPolicy, until_answered
 
 StubT = TypeVar("StubT")
 RequestT = TypeVar("RequestT")

@@ -9,11 +9,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 from tenacity.wait import wait_base
 
 from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda_clients.answers import TIMEOUT_DEFAULT
 
 T = TypeVar("T")
-
-TIMEOUT_DEFAULT: Final = 10.0
-"""Seconds that a call may take in all."""
 
 PATIENCE_SHARE: Final = 0.4
 """Part of the whole time that one try may take, so that a portal that hangs leaves time for another."""
@@ -51,8 +49,8 @@ async def until_answered(attempt: Callable[[float], Awaitable[T]], policy: Retry
                     raise
     except (Unavailable, OutcomeUnknown) as error:
         if write and in_doubt:
-            raise OutcomeUnknown(f"no answer within {policy.timeout:g} s; last: {error}") from error
-        raise Unavailable(f"not available within {policy.timeout:g} s; last: {error}") from error
+            raise OutcomeUnknown(f"no answer within {policy.timeout:g} s ({error})") from error
+        raise Unavailable(f"tried for {policy.timeout:g} s ({error})") from error
     raise AssertionError("the trials end by an answer or an exception")
 
 

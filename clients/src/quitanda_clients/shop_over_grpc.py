@@ -12,11 +12,10 @@ from quitanda.wire.documents import OrderSummary
 from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
 from quitanda_clients.addresses import Address
 from quitanda_clients.admin_client import PROTO_CONSISTENCY
-from quitanda_clients.answers import Answer, Consistency, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portals import Portals
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.retries import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:  # only the types know this class
     from quitanda.v1.client_portal_pb2_grpc import ClientPortalAsyncStub

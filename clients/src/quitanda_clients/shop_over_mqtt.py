@@ -14,11 +14,11 @@ from quitanda.status import from_json_error
 from quitanda.topics import reply_topic, request_topic
 from quitanda.wire.documents import OrderSummary, read_document, read_summary
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import Answer, Consistency, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page
 from quitanda_clients.mqtt_session import Fields, MqttSession
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.retries import TIMEOUT_DEFAULT, RetryPolicy, until_answered
+from quitanda_clients.retries import RetryPolicy, until_answered
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from quitanda_clients.addresses import Address
-from quitanda_clients.retries import TIMEOUT_DEFAULT
+from quitanda_clients.answers import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:
     from quitanda_clients.shop_client import ShopClient

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.cli import options, running
 from quitanda_clients.cli.running import Effect, Run
 from quitanda_clients.cli.settings import Given, read_portals, read_timeout
-from quitanda_clients.retries import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:
     from quitanda_clients.admin_client import AdminClient

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import typer
 
+from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.cli import options, running
 from quitanda_clients.cli.running import Effect, Run
 from quitanda_clients.cli.settings import Given, read_broker, read_portals, read_timeout
-from quitanda_clients.retries import TIMEOUT_DEFAULT
 from quitanda_clients.transport import Transport, make_shop_client
 
 if TYPE_CHECKING:

@@ -1,0 +1,208 @@
+"""What only a process of its own shows: signals, streams, the installed programs."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from fake_portals import Hang
+
+from quitanda.domain.model import Product
+
+PROGRAMS = Path(sys.executable).parent
+PEN = Product("caneta", "Caneta", "", 250, 40, (), 1)
+
+
+@asynccontextmanager
+async def started(portal, *arguments, **options):
+    """A process of quitanda-admin; killed at the end where it still runs."""
+    program = (PROGRAMS / "quitanda-admin", "--portal", str(portal.address), *arguments)
+    streams = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | options
+    process = await asyncio.create_subprocess_exec(*program, **streams)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def line_of(stream):
+    async with asyncio.timeout(15):
+        return (await stream.readline()).decode()
+
+
+async def finished(process):
+    async with asyncio.timeout(15):
+        out, err = await process.communicate()
+    return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+async def test_ctrl_c_ends_a_call_without_a_traceback(portal):
+    portal.plans.append(Hang())
+    async with started(portal, "customer", "create", "--cid", "ana", "--name", "Ana") as process:
+        await portal.called()
+        process.send_signal(signal.SIGINT)
+        code, out, err = await finished(process)
+
+    assert (code, out) == (130, "")
+    assert "Traceback" not in err
+
+
+async def test_ctrl_c_ends_an_import_with_a_summary(portal, tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(10)))
+    portal.plans.extend([None, None, *[Hang()] * 100])
+    async with started(portal, "customer", "import", str(file), "--in-flight", "2") as process:
+        await portal.called(4)  # so the answers to the first two have come
+        process.send_signal(signal.SIGINT)
+        code, out, err = await finished(process)
+
+    assert code == 130
+    assert "created: 2" in out
+    assert "not imported: 8" in out
+    assert "Give the same command again" in err
+    assert "Traceback" not in err
+
+
+async def test_changes_of_stock_are_printed_as_they_come_and_restarts_are_outlived(portal, shop):
+    shop.products["caneta"] = PEN
+    watch = ["product", "list", "--watch", "--interval", "0.1", "--timeout", "0.5"]
+    async with started(portal, *watch) as process:
+        first = await line_of(process.stdout)
+        shop.products["caneta"] = Product("caneta", "Caneta", "", 250, 39, (), 2)
+        second = await line_of(process.stdout)
+        await portal.stop()
+        complaint = await line_of(process.stderr)
+        shop.products["caneta"] = Product("caneta", "Caneta", "", 300, 39, (), 3)
+        await portal.start()
+        third = await line_of(process.stdout)
+        relief = await line_of(process.stderr)
+        del shop.products["caneta"]
+        last = await line_of(process.stdout)
+        process.send_signal(signal.SIGINT)
+        code, _, err = await finished(process)
+
+    assert ["40 on hand" in first, "39 on hand" in second, "3.00" in third, "deleted" in last] == [True] * 4
+    assert complaint.startswith("Not available")
+    assert relief == "Available again.\n"
+    assert (code, err) == (130, "")
+
+
+async def test_changes_are_json_lines_for_programs(portal, shop):
+    shop.products["caneta"] = PEN
+    async with started(portal, "product", "list", "--watch", "--interval", "0.1", "--json") as process:
+        first = json.loads(await line_of(process.stdout))
+        del shop.products["caneta"]
+        second = json.loads(await line_of(process.stdout))
+
+    assert first["product"]["quantity"] == 40
+    assert second == {"revision": 0, "product_id": "caneta", "deleted": True}
+
+
+async def test_on_a_terminal_the_stock_is_a_live_table(portal, shop):
+    shop.products["caneta"] = PEN
+    master, terminal = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    async with started(
+        portal, "product", "list", "--watch", "--interval", "0.1", stdout=terminal, env=environment
+    ) as process:
+        os.close(terminal)
+        shown = await asyncio.to_thread(read_until, master, "Caneta")
+        shop.products["caneta"] = Product("caneta", "Caneta", "", 250, 4321, (), 2)
+        shown += await asyncio.to_thread(read_until, master, "4321")
+        process.send_signal(signal.SIGINT)
+        rest = asyncio.create_task(asyncio.to_thread(read_to_end, master))
+        code, _, err = await finished(process)
+        await rest
+    os.close(master)
+
+    assert "\x1b[" in shown
+    assert (code, err) == (130, "")
+
+
+async def test_on_a_terminal_an_import_has_a_progress_bar(portal, tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(50)))
+    master, terminal = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    async with started(portal, "customer", "import", str(file), stderr=terminal, env=environment) as process:
+        os.close(terminal)
+        shown = await asyncio.to_thread(read_until, master, "50/50")
+        rest = asyncio.create_task(asyncio.to_thread(read_to_end, master))
+        code, out, _ = await finished(process)
+        await rest
+    os.close(master)
+
+    assert "importing" in shown
+    assert (code, out) == (0, "created: 50, updated: 0, refused: 0, invalid: 0, not imported: 0\n")
+
+
+def read_until(descriptor, text):
+    shown = ""
+    while text not in shown:
+        shown += os.read(descriptor, 65_536).decode(errors="replace")
+    return shown
+
+
+def read_to_end(descriptor):
+    """Read until the other end of the terminal is closed, which Linux reports as an error."""
+    try:
+        while os.read(descriptor, 65_536):
+            pass
+    except OSError:
+        return
+
+
+async def test_output_to_a_closed_pipe_is_no_traceback(portal, shop):
+    shop.customers = {}
+    shop.products = {f"p{n:04}": Product(f"p{n:04}", "N" * 200, "", 1, 1, (), n) for n in range(2_000)}
+    reading, writing = os.pipe()
+    async with started(portal, "product", "list", stdout=writing) as process:
+        os.close(writing)
+        os.close(reading)
+        _, err = await process.communicate()
+
+    assert b"Traceback" not in err
+
+
+async def test_a_terminal_that_lacks_a_character_shows_its_number(portal, shop):
+    shop.products["caneta"] = Product("caneta", "Lápis 日本", "", 250, 40, (), 1)
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    async with started(portal, "product", "get", "caneta", env=environment) as process:
+        out, err = await process.communicate()
+
+    assert err == b""
+    assert "Lápis \\u65e5\\u672c".encode("latin-1") in out
+
+
+@pytest.mark.parametrize("program", ["quitanda-admin", "quitanda-shop"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_shells_get_completion(program, shell):
+    environment = os.environ | {f"_{program.upper().replace('-', '_')}_COMPLETE": f"source_{shell}"}
+    process = await asyncio.create_subprocess_exec(
+        PROGRAMS / program, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    code, out, err = await finished(process)
+
+    assert (code, err) == (0, "")
+    assert program in out
+
+
+async def test_completion_knows_the_commands():
+    environment = os.environ | {
+        "_QUITANDA_ADMIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": "quitanda-admin product ",
+        "COMP_CWORD": "2",
+    }
+    process = await asyncio.create_subprocess_exec(
+        PROGRAMS / "quitanda-admin", env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    _, out, _ = await finished(process)
+
+    assert {"create", "get", "update", "delete", "list", "adjust-stock", "import"} <= set(out.split())

@@ -1,0 +1,145 @@
+import pytest
+from command_line import run, shop_over_grpc
+from fake_gateway import Loss
+from fake_portals import Hang
+
+from quitanda.domain.model import Order, OrderItem, Product
+from quitanda_clients.shop.__main__ import app as shop_app
+
+PEN = OrderItem("caneta", "Caneta", 250, 3)
+
+
+@pytest.fixture(autouse=True)
+def stocked(shop):
+    shop.products["caneta"] = Product("caneta", "Caneta", "azul", 250, 40, (), 1)
+    shop.products["caderno"] = Product("caderno", "Caderno", "", 1_290, 7, (), 2)
+    shop.orders["o0"] = Order("o0", "ana", 1_700_000_000_000, (PEN,), 3)
+    shop.revision = 3
+    return shop
+
+
+async def shop_over_mqtt(broker, *arguments):
+    options = ("--transport", "mqtt", "--mqtt", broker.address, "--timeout", "5", "--customer", "ana")
+    return await run(shop_app, *options, *arguments)
+
+
+async def test_an_order_is_changed_with_the_documented_command(portal, shop):
+    done = await shop_over_grpc(portal, *["order", "set", "o0", "caneta", "5"])
+
+    assert done.exit_code == 0, done.stderr
+    assert [(item.product_id, item.quantity) for item in shop.orders["o0"].items] == [("caneta", 5)]
+
+
+async def test_an_order_is_shown_with_prices_and_totals(portal):
+    done = await shop_over_grpc(portal, "order", "show", "o0")
+    rows = [line.split() for line in done.stdout.splitlines()]
+
+    assert ["caneta", "Caneta", "2.50", "3", "7.50"] in rows
+    assert ["total", "7.50"] in rows
+    assert ["placed", "2023-11-14", "22:13:20", "UTC"] in rows
+
+
+async def test_one_order_for_programs_has_exact_prices_and_totals(portal):
+    done = await shop_over_grpc(portal, "order", "show", "o0", "--json", "--consistency", "cached")
+
+    assert done.stdout == (
+        '{"revision":3,"order":{"order_id":"o0","customer_id":"ana","created_at_ms":1700000000000,'
+        '"items":[{"product_id":"caneta","name":"Caneta","unit_price":2.50,"quantity":3,"total":7.50}],'
+        '"total":7.50,"version":3}}\n'
+    )
+
+
+async def test_orders_are_placed_with_items_listed_and_cancelled(portal, shop):
+    placed = await shop_over_grpc(portal, *["order", "create", "--item", "caneta=2", "--item", "caderno=1", "--json"])
+    order_id = placed.result["order"]["order_id"]
+    listed = await shop_over_grpc(portal, "order", "list", "--json")
+    for_people = await shop_over_grpc(portal, "order", "list")
+    cancelled = await shop_over_grpc(portal, "order", "cancel", order_id, "--json")
+
+    assert [item["quantity"] for item in placed.result["order"]["items"]] == [2, 1]
+    assert [order["order_id"] for order in listed.result["orders"]] == ["o0", order_id]
+    assert "17.90" in for_people.stdout
+    assert cancelled.result["order"]["order_id"] == order_id
+    assert list(shop.orders) == ["o0"]
+
+
+async def test_products_are_shown_and_listed(portal):
+    shown = await shop_over_grpc(portal, "product", "show", "caneta", "--json")
+    listed = await shop_over_grpc(portal, "product", "list", "--json", "--limit", "1")
+
+    assert shown.result["product"]["price"] == 2.5
+    assert [product["product_id"] for product in listed.result["products"]] == ["caderno"]
+    assert listed.result["truncated"] is True
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("order set o0 caneta -5", 1),
+        ("order set o9 caneta 1", 1),
+        ("order show o9", 1),
+        ("order set o0 caneta", 2),
+        ("order set o0 caneta many", 2),
+        ("order set o0 caneta 1.5", 2),
+        ("order create --item caneta", 2),
+        ("order create --item caneta=many", 2),
+        ("order show", 2),
+        ("order list --transport pigeon", 2),
+        ("order list --mqtt nowhere", 2),
+        ("order list --customer", 2),
+    ],
+)
+async def test_exit_codes(portal, command, exit_code):
+    done = await shop_over_grpc(portal, *command.split())
+
+    assert done.exit_code == exit_code, done
+    assert done.stderr
+
+
+async def test_nobody_orders_without_saying_who(portal):
+    nobody = await run(shop_app, "--portal", portal.address, "order", "list")
+    somebody = await run(shop_app, "--portal", portal.address, "order", "list", env={"QUITANDA_CUSTOMER": "ana"})
+
+    assert (nobody.exit_code, somebody.exit_code) == (2, 0)
+    assert "--customer" in nobody.message
+
+
+async def test_an_unknown_outcome_says_how_to_repeat(portal, shop):
+    portal.plans.extend([Hang()] * 100)
+    unknown = await shop_over_grpc(portal, *["order", "create", "--timeout", "0.3"])
+    portal.plans.clear()
+    request_id = unknown.stderr.split("--request-id ")[1].strip()
+    repeated = await shop_over_grpc(portal, "order", "create", "--request-id", request_id)
+
+    assert (unknown.exit_code, repeated.exit_code) == (3, 0)
+    assert len(shop.orders) == 2
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_the_commands_work_over_mqtt(broker):
+    placed = await shop_over_mqtt(broker, "order", "create", "--item", "caneta=2", "--json")
+    changed = await shop_over_mqtt(broker, "order", "set", placed.result["order"]["order_id"], "caneta", "0", "--json")
+    refused = await shop_over_mqtt(broker, "order", "show", "o9")
+    listed = await shop_over_mqtt(broker, "order", "list")
+    products = await shop_over_mqtt(broker, "product", "list", "--json")
+
+    assert placed.result["order"]["total"] == 5.0
+    assert changed.result["order"]["items"] == []
+    assert (refused.exit_code, listed.exit_code) == (1, 0)
+    assert [product["product_id"] for product in products.result["products"]] == ["caderno", "caneta"]
+
+
+async def test_over_mqtt_an_unknown_outcome_says_how_to_repeat(broker, gateway):
+    gateway.plans.extend([Loss()] * 100)
+    done = await shop_over_mqtt(broker, "order", "create", "--timeout", "0.5")
+
+    assert done.exit_code == 3
+    assert "--request-id" in done.stderr
+
+
+async def test_without_a_broker_the_command_is_not_available():
+    options = ["--transport", "mqtt", "--mqtt", "127.0.0.1:1", "--customer", "ana", "--timeout", "0.3"]
+    done = await run(shop_app, *options, "order", "create", "--json")
+
+    assert done.exit_code == 3
+    assert done.error["error"]["reason"] == "UNAVAILABLE"

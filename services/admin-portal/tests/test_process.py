@@ -26,6 +26,7 @@ def alone():
         "QUITANDA_NAME": "admin1",
         "QUITANDA_REPLICAS": f"replica1=127.0.0.1:{replica}",
         "QUITANDA_LISTEN": f"127.0.0.1:{port}",
+        "QUITANDA_CACHE_ENTRIES": "0",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "quitanda_admin_portal"],

@@ -98,22 +98,29 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
     )
 
 
+def cache_options(settings: ClientPortalSettings) -> ReaderOptions:
+    """Say how the cache is to be kept; without entries or a feed, every read is validated."""
+    broker = settings.mqtt if settings.cache_entries else None
+    return ReaderOptions(
+        max_entries=max(1, settings.cache_entries),
+        staleness=settings.staleness_seconds,
+        mqtt=None if broker is None else (broker.host, broker.port),
+        name=settings.name,
+    )
+
+
 async def run(settings: ClientPortalSettings) -> int:
     """Run the portal until a signal asks it to end; give the exit code.
 
     Raises OSError where the metrics' address cannot be bound.
     """
     registry = metrics.new_registry()
-    broker = None if settings.mqtt is None else (settings.mqtt.host, settings.mqtt.port)
     async with AsyncExitStack() as stack:
         if shown := metrics.serve(settings.metrics_listen, registry):
             stack.callback(shown.close)
         replicas = {name: str(address) for name, address in settings.replicas.items()}
         cluster = ClusterClient(replicas, registry=registry)
         stack.push_async_callback(cluster.close)
-        kept = ReaderOptions(
-            max_entries=settings.cache_entries, staleness=settings.staleness_seconds, mqtt=broker, name=settings.name
-        )
-        reader = await stack.enter_async_context(open_reader(cluster, kept, registry=registry))
+        reader = await stack.enter_async_context(open_reader(cluster, cache_options(settings), registry=registry))
         parts = compose(settings, cluster, reader, registry)
         return await lifecycle.run(parts, stop_timeout=min(settings.stop_timeout_seconds, STOP_SECONDS_MAX))

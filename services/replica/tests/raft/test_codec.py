@@ -1,6 +1,7 @@
 """Messages as bytes: data only, checked before anybody reads them."""
 
 import pickle
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -47,10 +48,8 @@ def test_entries_must_be_whole_and_contiguous(entries):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_are_refused(data):
-    try:
+    with suppress(MalformedMessage):
         assert decode(data)["type"] in FIELDS
-    except MalformedMessage:
-        pass
 
 
 def test_a_pickle_is_not_loaded():

@@ -23,7 +23,7 @@ def test_another_version_is_refused_even_with_all_names():
 
 
 def test_a_library_that_lacks_a_private_name_is_refused_by_that_name():
-    with pytest.raises(UnsupportedLibrary, match="lacks _SyncObj__raftLog$"):
+    with pytest.raises(UnsupportedLibrary, match=r"lacks _SyncObj__raftLog$"):
         check_library(SUPPORTED_VERSION, Library(name for name in REQUIRED_NAMES if name != "_SyncObj__raftLog"))
 
 

@@ -10,7 +10,7 @@ from quitanda_replica.raft.journal import COMMAND, LevelJournal
 from quitanda_replica.store import Store, StoreFailed
 
 
-class Crash(Exception):
+class CrashError(Exception):
     pass
 
 
@@ -23,7 +23,7 @@ class CrashingStore:
 
     def commit(self):
         if self._left == 0:
-            raise Crash
+            raise CrashError
         self._left -= 1
         self._store.commit()
 
@@ -115,7 +115,7 @@ def test_an_installation_that_was_cut_short_is_ended_at_the_next_start(tmp_path_
 
     try:
         done = snapshots.install(CrashingStore(follower, commits))
-    except Crash:
+    except CrashError:
         done = None
     follower.close()
     follower = Store.open(folder / "follower")

@@ -71,6 +71,19 @@ class Consensus:
         self._connected: set[str] = set()
         self._replied: set[str] = set()
         """Peers that have answered `append_entries` in this conversation, so know whom they follow."""
+        self._handlers: dict[str, Callable[[str, Message], None]] = {
+            "append_entries": self._on_append_entries,
+            "next_node_idx": self._on_next_node_idx,
+            "request_vote": self._on_call_to_vote,
+            "timeout_now": self._on_call_to_vote,
+            "response_vote": self._on_response_vote,
+            "read_probe": self._on_read_probe,
+            "read_echo": self._on_read_echo,
+            "snapshot_chunk": self._on_snapshot_chunk,
+            "snapshot_taken": self._on_snapshot_taken,
+            "rejoin_question": self._on_rejoin_question,
+            "rejoin_answer": self._on_rejoin_answer,
+        }
         store.commit()
         self.status = self._current_status()
 
@@ -136,41 +149,48 @@ class Consensus:
 
     def received(self, peer: str, message: Message) -> None:
         """Handle one message that the codec has checked."""
-        match message["type"]:
-            case "append_entries":
-                self._admit(peer, admit_append(self._journal, self._engine.term, self._engine.commit_index, message))
-            case "next_node_idx":
-                if message["term"] == self._engine.term:
-                    self._replied.add(peer)
-                self._admit(peer, admit_reply(self._engine.term, self._journal.last_index, message))
-            case "response_vote":
-                self._admit(peer, Admission(message))
-            case "request_vote" | "timeout_now":
-                if self._guard.voting:
-                    self._admit(peer, Admission(message))
-            case "read_probe":
-                if self._guard.voting and self._follows(peer, message):
-                    self._network.send(peer, message | {"type": "read_echo"})
-            case "read_echo":
-                if self._engine.leads and message["term"] == self._engine.term:
-                    self.reads.echoed(peer, message["round"])
-            case _:
-                self._received_beside_log(peer, message)
+        self._handlers[message["type"]](peer, message)
 
-    def _received_beside_log(self, peer: str, message: Message) -> None:
-        match message["type"]:
-            case "snapshot_chunk":
-                if self._follows(peer, message) and (reply := self._receiver.receive(message, self._applied)):
-                    self._transport.promise(peer, reply)
-            case "snapshot_taken":
-                if self._engine.leads and message["term"] == self._engine.term:
-                    self._sender.taken(peer, message)
-            case "rejoin_question":
-                if self._guard.voting:
-                    standing = {"term": self._engine.term, "last_index": self._journal.last_index}
-                    self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
-            case "rejoin_answer":
-                self._guard.answered(peer, message, self._engine.term)
+    # --- messages
+
+    def _on_append_entries(self, peer: str, message: Message) -> None:
+        self._admit(peer, admit_append(self._journal, self._engine.term, self._engine.commit_index, message))
+
+    def _on_next_node_idx(self, peer: str, message: Message) -> None:
+        if message["term"] == self._engine.term:
+            self._replied.add(peer)
+        self._admit(peer, admit_reply(self._engine.term, self._journal.last_index, message))
+
+    def _on_response_vote(self, peer: str, message: Message) -> None:
+        self._admit(peer, Admission(message))
+
+    def _on_call_to_vote(self, peer: str, message: Message) -> None:
+        if self._guard.voting:
+            self._admit(peer, Admission(message))
+
+    def _on_read_probe(self, peer: str, message: Message) -> None:
+        if self._guard.voting and self._follows(peer, message):
+            self._network.send(peer, message | {"type": "read_echo"})
+
+    def _on_read_echo(self, peer: str, message: Message) -> None:
+        if self._leads_in(message):
+            self.reads.echoed(peer, message["round"])
+
+    def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
+        if self._follows(peer, message) and (reply := self._receiver.receive(message, self._applied)):
+            self._transport.promise(peer, reply)
+
+    def _on_snapshot_taken(self, peer: str, message: Message) -> None:
+        if self._leads_in(message):
+            self._sender.taken(peer, message)
+
+    def _on_rejoin_question(self, peer: str, message: Message) -> None:
+        if self._guard.voting:
+            standing = {"term": self._engine.term, "last_index": self._journal.last_index}
+            self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
+
+    def _on_rejoin_answer(self, peer: str, message: Message) -> None:
+        self._guard.answered(peer, message, self._engine.term)
 
     def _admit(self, peer: str, admission: Admission) -> None:
         node = self._engine.node_of(peer)
@@ -181,6 +201,9 @@ class Consensus:
 
     def _follows(self, peer: str, message: Message) -> bool:
         return bool(message["term"] == self._engine.term and self._engine.leader == peer)
+
+    def _leads_in(self, message: Message) -> bool:
+        return bool(self._engine.leads and message["term"] == self._engine.term)
 
     # --- the parts of a round
 

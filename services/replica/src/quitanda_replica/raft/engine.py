@@ -49,21 +49,24 @@ class UnsupportedLibrary(Exception):  # noqa: N818 - a fact about the installati
     """The installed PySyncObj is not the one whose inner workings this package knows."""
 
 
+def check_library(version: str, engine: object) -> None:
+    """Raise UnsupportedLibrary unless `version` is the known one and `engine` has every private name relied on."""
+    if version != SUPPORTED_VERSION:
+        raise UnsupportedLibrary(f"pysyncobj {version} is installed; this replica needs exactly {SUPPORTED_VERSION}")
+    if missing := [name for name in REQUIRED_NAMES if not hasattr(engine, name)]:
+        raise UnsupportedLibrary(f"pysyncobj {version} lacks {', '.join(missing)}")
+
+
 class Engine(SyncObj):
     """One replica's Raft. The raft thread's alone."""
 
     def __init__(
         self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
     ) -> None:
-        if VERSION != SUPPORTED_VERSION:
-            raise UnsupportedLibrary(
-                f"pysyncobj {VERSION} is installed; this replica needs exactly {SUPPORTED_VERSION}"
-            )
         self._apply_committed = apply
         self._peer_nodes = {name: Node(name) for name in options.peers}
         super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
-        if missing := [name for name in REQUIRED_NAMES if not hasattr(self, name)]:
-            raise UnsupportedLibrary(f"pysyncobj {VERSION} lacks {', '.join(missing)}")
+        check_library(VERSION, self)
         self._adopt(journal)
 
     # --- what Raft knows

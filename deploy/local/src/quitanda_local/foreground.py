@@ -42,7 +42,8 @@ async def run(data_dir: Path | None, wanted_broker: BrokerKind | None, console: 
         try:
             return await _run(cluster, console, stop)
         except LocalError as error:
-            console.print(f"[bold red]Cannot run:[/] {error}", highlight=False)
+            console.print("[bold red]Cannot run:[/] ", end="")
+            console.print(str(error), highlight=False, markup=False, soft_wrap=True)
             return 1
         finally:
             cluster.close()
@@ -59,7 +60,7 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
     console.print(examples(cluster), highlight=False, soft_wrap=True)
 
     def report(text: str) -> None:
-        console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False)
+        console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True)
 
     keepers = [asyncio.create_task(keep_running(cluster, s.name, report)) for s in cluster.topology.services]
     await stop.wait()

@@ -19,6 +19,8 @@ GUARD: Final = Path(__file__).with_name("guard.py")
 STOP_SECONDS: Final = 10.0
 """How long a process may take to stop by itself before it is killed."""
 KILL_SECONDS: Final = 5.0
+ENDED_BY_OTHERS: Final = (-signal.SIGKILL, -signal.SIGTERM)
+"""Return codes of processes whose own last words say nothing about their end."""
 EXIT_POLL_SECONDS: Final = 0.01
 LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """A log that has grown beyond this is put aside (`.old`) when its process starts again."""
@@ -87,8 +89,10 @@ class Process:
             raise ProcessDied(self.describe_end())
 
     def describe_end(self) -> str:
-        """Say how the process ended, with the last lines of its log."""
+        """Say how the process ended, with the last lines of its log unless somebody else ended it."""
         code = self._started().poll()
+        if code in ENDED_BY_OTHERS:
+            return f"{self.name} {describe_exit(code)}; its log is {self.log}"
         tail = "".join(f"\n    {line}" for line in self.tail())
         return f"{self.name} {describe_exit(code)}; its log is {self.log}" + (
             f", which ends with:{tail}" if tail else ", which is empty"

@@ -1,5 +1,6 @@
 """A real MQTT broker as a process of its own, on a free port, for one test module."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -30,6 +31,11 @@ class BrokerProcess:
             if time.monotonic() > deadline:
                 raise AssertionError(f"no broker after {START_SECONDS} s: {self._log.read_text()}")
             time.sleep(0.02)
+
+    def freeze(self) -> None:
+        """Keep the broker's connections open and let it answer nothing."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         if self._process is not None:

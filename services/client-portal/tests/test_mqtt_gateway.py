@@ -363,6 +363,27 @@ class TestTheBroker:
 
         assert cluster.state.order(order.order_id) == order
 
+    async def test_stopping_waits_no_longer_than_its_bound(self, portals, broker, cluster):
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        async with portals(broker) as portal:
+            cluster.hold()
+            await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"})
+            await wait_for(lambda: cluster.waiting, "the request's execution")
+            async with asyncio.timeout(1.5):
+                await portal.doors.stop(0.5)
+        await caller.close()
+
+        assert not cluster.waiting
+
+    async def test_stopping_does_not_wait_for_a_frozen_broker(self, portals, own_broker):
+        async with portals(own_broker) as portal:
+            own_broker.freeze()
+            async with asyncio.timeout(1.5):
+                await portal.doors.stop(0.5)
+
+        assert portal.doors.gateway.unanswered == 0
+
     async def test_a_stopped_portal_takes_no_more_requests(self, portals, broker, cluster):
         caller = MqttCaller(broker.port)
         await caller.open()

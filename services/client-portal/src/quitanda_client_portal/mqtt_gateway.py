@@ -119,6 +119,7 @@ class MqttGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
+        self._client, self._unanswered = None, 0
 
     # The connection
 

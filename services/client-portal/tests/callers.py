@@ -24,7 +24,7 @@ from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary
 CALL_SECONDS = 10.0
 
 
-class CallFailed(Exception):  # noqa: N818 - named like the exceptions of quitanda.errors
+class CallFailed(Exception):
     """`failure` is a row of the error table; `request_id` what the reply echoed (MQTT)."""
 
     def __init__(self, failure: status.Failure, request_id: str | None = None) -> None:

@@ -23,7 +23,7 @@ from quitanda.wire.protobuf import outcome_to_proto, request_from_proto
 from quitanda_replica.draft import Draft, EntryState, read_counters
 from quitanda_replica.entry_changes import ChangeCollector, ChangeSink, EntryChanges
 from quitanda_replica.outcomes_window import WindowBounds, remember
-from quitanda_replica.state_access import GuardedStore, StateCorrupt, StateStore
+from quitanda_replica.state_access import EntryStore, StateCorrupt, StateStore
 from quitanda_replica.state_view import StoredState, draft_change
 from quitanda_replica.stored_documents import DocumentDecoder
 
@@ -47,7 +47,7 @@ class Applier:
         window: WindowBounds | None = None,
         on_installed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._store = GuardedStore(store)
+        self._store = store
         self._sink = sink
         self._rules = rules
         self._window = window or WindowBounds()
@@ -65,7 +65,7 @@ class Applier:
         except DecodeError:
             _log.error("log entry cannot be decoded", index=index, size=len(payload))
             return _response([outcome_to_proto(invalid("entry", Problem.MALFORMED), index)])
-        state = EntryState(self._store)
+        state = EntryState(EntryStore(self._store))
         collector = ChangeCollector(index, state.counters.last_changed)
         outcomes = [self._execute(state, collector, index, request) for request in requests]
         state.finish()
@@ -87,7 +87,7 @@ class Applier:
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> pb.Outcome:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
-        draft = Draft(self._store, state.counters)
+        draft = Draft(state.store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Refused):
@@ -116,7 +116,7 @@ class Applier:
     def _internal(self, state: EntryState, message: pb.Request, index: int) -> pb.Outcome:
         """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
         outcome = outcome_to_proto(refused(Reason.INTERNAL), index)
-        draft = Draft(self._store, state.counters)
+        draft = Draft(state.store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Request) and self._view(state).remembered(request.scope, request.request_id) is None:
@@ -130,7 +130,7 @@ class Applier:
         return outcome
 
     def _view(self, state: EntryState) -> StoredState:
-        return StoredState(self._store, state.counters, self._decoder)
+        return StoredState(state.store, state.counters, self._decoder)
 
 
 def _response(outcomes: list[pb.Outcome]) -> bytes:

@@ -12,6 +12,8 @@ class Draft:
         self._state = state
         self.counters = counters.copy()
         self.changes: dict[bytes, bytes | None] = {}
+        self.created: set[bytes] = set()
+        """Keys that certainly did not exist before; asked for, never walked through."""
 
     def get(self, key: bytes) -> bytes | None:
         """Give the key's value with this draft's changes, or None."""
@@ -19,6 +21,12 @@ class Draft:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set a value."""
+        self.changes[key] = value
+
+    def create(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key that does not exist yet, which saves looking it up."""
+        if key not in self.changes:
+            self.created.add(key)
         self.changes[key] = value
 
     def delete(self, key: bytes) -> None:
@@ -41,18 +49,18 @@ class EntryState:
     def stage(self, draft: Draft) -> None:
         """Make a draft part of the state that the next request sees."""
         for key, value in draft.changes.items():
-            self._replace(key, value)
+            self._replace(key, None if key in draft.created else self.store.get(key), value)
         self.counters = draft.counters
         self._changed = self._changed or bool(draft.changes)
 
     def finish(self) -> None:
         """Stage counters and digest, if anything changed."""
         if self._changed:
-            self._replace(keys.COUNTERS, encode_counters(self.counters))
+            self._replace(keys.COUNTERS, self.store.get(keys.COUNTERS), encode_counters(self.counters))
             self.store.put(keys.DIGEST, digest.encode_digest(self._digest))
 
-    def _replace(self, key: bytes, value: bytes | None) -> None:
-        self._digest = digest.replaced(self._digest, key, self.store.get(key), value)
+    def _replace(self, key: bytes, old: bytes | None, value: bytes | None) -> None:
+        self._digest = digest.replaced(self._digest, key, old, value)
         if value is None:
             self.store.delete(key)
         else:

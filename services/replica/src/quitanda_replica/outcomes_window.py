@@ -44,7 +44,7 @@ def remember(draft: Draft, request: Request, fingerprint: str, outcome: pb.Outco
     value = _encode(fingerprint, outcome)
     draft.put(keys.remembered(name), value)
     counters = draft.counters
-    draft.put(keys.sequence(counters.window_next), _SIZE.pack(len(value)) + name)
+    draft.create(keys.sequence(counters.window_next), _SIZE.pack(len(value)) + name)
     counters.window_next += 1
     counters.window_bytes += len(value)
     while _over(draft, bounds):

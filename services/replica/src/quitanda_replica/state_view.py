@@ -92,7 +92,7 @@ def _draft_indexes(draft: Draft, old: Order | None, new: Order | None) -> None:
             draft.delete(key)
     for key in after:
         if key not in before:
-            draft.put(key, b"")
+            draft.create(key, b"")
 
 
 def _index_keys(order: Order | None) -> dict[bytes, None]:

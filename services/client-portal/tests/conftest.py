@@ -1,9 +1,6 @@
 """A portal as its customers see it, before a cluster in memory and, for MQTT, a real broker."""
 
-import asyncio
-import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,40 +8,13 @@ from broker_process import BrokerProcess
 from callers import GrpcCaller, MqttCaller
 from fake_cluster import DirectReader, FakeCluster
 from prometheus_client import CollectorRegistry
+from running_portal import Portal, portal_settings, wait_for
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct
-from quitanda.runtime.addresses import Address
-from quitanda.runtime.settings import ClientPortalSettings
-from quitanda_client_portal.composition import Doors, compose
+from quitanda_client_portal.composition import compose
 from quitanda_local import broker as brokers
 
-WAIT_SECONDS = 10.0
 STOP_SECONDS = 2.0
-
-
-async def wait_for(condition, what: str, timeout: float = WAIT_SECONDS) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s for {what}")
-        await asyncio.sleep(0.005)
-
-
-@dataclass
-class Portal:
-    """A running portal and what stands behind it."""
-
-    doors: Doors
-    cluster: FakeCluster
-    reader: DirectReader
-    registry: CollectorRegistry
-
-    @property
-    def port(self) -> int:
-        return self.doors.server.address.port
-
-    def counted(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(name, labels) or 0.0
 
 
 @pytest.fixture(scope="session")
@@ -112,17 +82,3 @@ async def mqtt_caller(portal, broker):  # noqa: ARG001 - there must be a portal 
 def caller(request):
     """Speak to the portal over one transport after the other."""
     return request.getfixturevalue(f"{request.param}_caller")
-
-
-def portal_settings(broker: BrokerProcess | None, **given: Any) -> ClientPortalSettings:
-    mqtt = {"mqtt": Address("127.0.0.1", broker.port), "mqtt_gateway": "exclusive"} if broker else {}
-    return ClientPortalSettings(
-        **{
-            "name": "portal",
-            "replicas": {"replica1": Address("127.0.0.1", 1)},
-            "listen": Address("127.0.0.1", 0),
-            "request_timeout_seconds": 5.0,
-            **mqtt,
-            **given,
-        }
-    )

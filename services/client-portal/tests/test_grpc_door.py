@@ -5,9 +5,9 @@ import asyncio
 import grpc
 import pytest
 from callers import CallFailed
-from conftest import wait_for
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from running_portal import wait_for
 
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub

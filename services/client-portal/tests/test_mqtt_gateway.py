@@ -6,8 +6,8 @@ import json
 import pytest
 from broker_process import BrokerProcess
 from callers import CallFailed, MqttCaller
-from conftest import wait_for
 from prometheus_client import CollectorRegistry
+from running_portal import wait_for
 
 from quitanda import topics
 from quitanda.domain.commands import CreateProduct

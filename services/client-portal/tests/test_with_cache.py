@@ -2,8 +2,8 @@
 
 import pytest
 from callers import GrpcCaller
-from conftest import portal_settings
 from prometheus_client import CollectorRegistry
+from running_portal import portal_settings
 
 from quitanda.cache import ReaderOptions, open_reader
 from quitanda.cluster_client import Get

@@ -206,3 +206,13 @@ async def test_completion_knows_the_commands():
     _, out, _ = await finished(process)
 
     assert {"create", "get", "update", "delete", "list", "adjust-stock", "import"} <= set(out.split())
+
+
+@pytest.mark.parametrize("application", ["admin", "shop"])
+async def test_options_are_read_before_the_libraries_of_the_transports_are_loaded(application):
+    """Every call of a command pays for what it imports."""
+    program = f"import sys, quitanda_clients.{application}.__main__; print(*sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    _, out, _ = await finished(process)
+
+    assert {"grpc", "google.protobuf", "aiomqtt", "paho.mqtt", "tenacity", "rich.table"} & set(out.split()) == set()

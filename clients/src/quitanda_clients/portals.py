@@ -104,7 +104,7 @@ class Portals(Generic[StubT]):
             if isinstance(failure, Refused):
                 raise Rejected(failure) from None
             kind = Unavailable if failure.definite else OutcomeUnknown
-            raise kind(f"{address}: {failure}") from error
+            raise kind(f"{address}: {str(failure) or failure.reason}") from error
         except asyncio.CancelledError:
             # Closing a channel cancels its calls, which is not the same as cancelling who waits for them.
             task = asyncio.current_task()

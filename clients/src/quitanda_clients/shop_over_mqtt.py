@@ -145,7 +145,8 @@ def _outcome(reply: Fields) -> tuple[Any, int]:
         failure = from_json_error(reply["error"] if isinstance(reply["error"], Mapping) else {})
         if isinstance(failure, Refused):
             raise Rejected(failure)
-        raise failure if isinstance(failure, Unavailable | OutcomeUnknown) else OutcomeUnknown(str(failure))
+        kind = Unavailable if failure.definite else OutcomeUnknown
+        raise kind(f"a portal answered {str(failure) or failure.reason}")
     revision = reply.get("revision")
     if "result" not in reply or type(revision) is not int:
         raise OutcomeUnknown("a reply without a result and its revision")

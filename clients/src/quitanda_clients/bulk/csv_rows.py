@@ -71,7 +71,7 @@ def read_rows(data: bytes, delimiter: str, required: Sequence[str]) -> Rows:
         return _unreadable(Problem(broken.line, "", f"not valid CSV: {broken}"))
 
 
-class _BrokenQuoting(Exception):  # noqa: N818 - never leaves this module
+class _BrokenQuoting(Exception):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line

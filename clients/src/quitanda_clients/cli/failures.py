@@ -14,8 +14,12 @@ def report(failure: QuitandaError, *, as_json: bool, request_id: str | None, nex
     """Say what went wrong; `request_id` is the write's, None where there is not one. Returns the exit code."""
     cause: Refused | QuitandaError = failure.refused if isinstance(failure, Rejected) else failure
     if as_json:
-        error = {"error": to_json_error(cause)}
-        typer.echo(json.dumps(error if request_id is None else error | {"request_id": request_id}), err=True)
+        told: dict[str, object] = {"error": to_json_error(cause)}
+        if not isinstance(cause, Refused):
+            told["cause"] = str(cause)
+        if request_id is not None:
+            told["request_id"] = request_id
+        typer.echo(json.dumps(told), err=True)
     else:
         typer.echo(_text(cause, next_step or _next_step(cause, request_id)), err=True)
     return exit_codes.REFUSED if isinstance(failure, Rejected) else exit_codes.NO_ANSWER

@@ -79,7 +79,7 @@ def show_change(product: Document, revision: int) -> None:
         stdout_console().print(plain(f"{line}  {product.name}"))
 
 
-def show_replicas(replicas: "Iterable[ReplicaStatus]") -> None:
+def show_replicas(replicas: "Sequence[ReplicaStatus]") -> None:
     """Print how the replicas are."""
     table = _table("replica", "role", ("term", "right"), ("revision", "right"), ("commit", "right"))
     for name, justify in (("last entry", "right"), ("leader", "left"), ("connected to", "left")):
@@ -89,12 +89,16 @@ def show_replicas(replicas: "Iterable[ReplicaStatus]") -> None:
     table.add_column("state digest")
     for replica in replicas:
         table.add_row(*map(plain, _replica_cells(replica)))
-    stdout_console().print(table)
+    console = stdout_console()
+    console.print(table)
+    for replica in replicas:
+        if replica.error:
+            console.print(plain(f"{replica.name}: {replica.error}"))
 
 
 def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     if not replica.reachable:
-        return [replica.name, f"not reachable: {replica.error}" if replica.error else "not reachable"]
+        return [replica.name, "not reachable"]
     connected = ", ".join(peer.name for peer in replica.peers if peer.connected)
     numbers = (replica.term, replica.revision, replica.commit_index, replica.last_log_index)
     counts = (replica.customers, replica.products, replica.orders)
@@ -179,7 +183,7 @@ def _fields(fields: Iterable[tuple[str, str]]) -> Table:
 
 
 def _table(*columns: str | tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         name, justify = column if isinstance(column, tuple) else (column, "left")
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]

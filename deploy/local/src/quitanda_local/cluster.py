@@ -81,6 +81,14 @@ class Cluster(Protocol):
         """Let a frozen process go on."""
         ...
 
+    async def partition(self, *names: str) -> None:
+        """Cut these replicas off from the others: neither side hears the other, both still hear portals."""
+        ...
+
+    async def heal(self) -> None:
+        """Let all replicas hear each other again."""
+        ...
+
     def erase(self, name: str) -> None:
         """Empty the disk of a replica that does not run."""
         ...

@@ -17,6 +17,7 @@ from quitanda_local import broker, ports, readiness
 from quitanda_local.cluster import AGREE_SECONDS, LEADER_SECONDS, READY_SECONDS, Digest
 from quitanda_local.data_directory import DataDirectory
 from quitanda_local.errors import NotRunning, ReplicasDiverged
+from quitanda_local.partitions import Partitions
 from quitanda_local.process import Process, Spawner
 from quitanda_local.topology import (
     MODULES,
@@ -39,7 +40,8 @@ COMMANDS: Final = {role: (sys.executable, "-m", module) for role, module in MODU
 class LocalCluster:
     """Implements `quitanda_local.cluster.Cluster` with processes; a context manager that starts and stops it.
 
-    `settings` are QUITANDA_* variables added to every process's own; `commands` start the roles' processes.
+    `settings` are QUITANDA_* variables added to every process's own; `commands` start the roles' processes;
+    `partitions` puts a relay between the replicas, so that they can be cut off from each other.
     The methods may be called from any event loop, one after the other: nothing is kept that belongs to a loop.
     """
 
@@ -51,6 +53,8 @@ class LocalCluster:
         settings: Mapping[str, str] | None = None,
         log_level: str = "info",
         commands: Mapping[Role, Sequence[str]] = COMMANDS,
+        *,
+        partitions: bool = False,
     ) -> None:
         self.topology = topology
         self.broker_kind = broker.choose(wanted_broker)
@@ -64,13 +68,23 @@ class LocalCluster:
             service.name: Process(service.name, self._data.log(service.name), self._spawner)
             for service in topology.services
         }
+        self._partitions: Partitions | None = None
+        if partitions:
+            relay = Process("relay", self._data.log("relay"), self._spawner)
+            self._partitions = Partitions(topology.of(Role.REPLICA), relay, self._data.path / "relay.json")
 
     @classmethod
     def on_free_ports(
-        cls, data_dir: Path, wanted_broker: BrokerKind | None = None, settings: Mapping[str, str] | None = None
+        cls,
+        data_dir: Path,
+        wanted_broker: BrokerKind | None = None,
+        settings: Mapping[str, str] | None = None,
+        *,
+        partitions: bool = False,
     ) -> Self:
         """Lay out a cluster beside whatever else runs here."""
-        return cls(data_dir, on_ports(ports.free_ports(PORTS_NEEDED)), wanted_broker, settings)
+        topology = on_ports(ports.free_ports(PORTS_NEEDED))
+        return cls(data_dir, topology, wanted_broker, settings, partitions=partitions)
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -122,7 +136,10 @@ class LocalCluster:
                 self._data.secret(),
                 bootstrap=self._data.begin(),
                 log_level=self._log_level,
+                ways=self._partitions.ways if self._partitions else {},
             )
+            if self._partitions:
+                await self._partitions.start()
             for service in self.topology.services:
                 self._launch(service)
             await self.wait_until_ready(*self._processes)
@@ -138,6 +155,8 @@ class LocalCluster:
         for group in (self.admin_portals + self.client_portals, self.replicas, (self.broker,)):
             stopped = await asyncio.gather(*(self._processes[name].stop() for name in group))
             killed += [name for name, by_itself in zip(group, stopped, strict=True) if not by_itself]
+        if self._partitions and not await self._partitions.stop():
+            killed.append("relay")
         self._data.close()
         return tuple(killed)
 
@@ -171,6 +190,14 @@ class LocalCluster:
     def resume(self, name: str) -> None:
         """Let a frozen process go on (SIGCONT)."""
         self.process(name).resume()
+
+    async def partition(self, *names: str) -> None:
+        """Cut these replicas off from the others; for a cluster that was made with `partitions`."""
+        await self._require_partitions().separate(names)
+
+    async def heal(self) -> None:
+        """Let all replicas hear each other again."""
+        await self._require_partitions().heal()
 
     def erase(self, name: str) -> None:
         """Empty the disk of a replica that does not run."""
@@ -243,6 +270,11 @@ class LocalCluster:
             return agreement(seen, len(self.replicas))
 
         return await wait_until(agreed, "all replicas to agree", timeout, lambda: str(seen))
+
+    def _require_partitions(self) -> Partitions:
+        if self._partitions is None:
+            raise NotRunning("this cluster has no relay between its replicas: make it with partitions=True")
+        return self._partitions
 
     def _names(self, role: Role) -> tuple[str, ...]:
         return tuple(service.name for service in self.topology.of(role))

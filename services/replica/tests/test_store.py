@@ -89,10 +89,16 @@ def test_a_damaged_database_is_refused_with_what_to_do(tmp_path):
 
 def test_a_closed_store_fails_instead_of_answering(tmp_path):
     store = Store.open(tmp_path)
+    snapshot = store.snapshot()
     store.close()
 
     with pytest.raises(StoreFailed):
         store.get(b"Sa")
+    with pytest.raises(StoreFailed):
+        snapshot.get(b"Sa")
+    with pytest.raises(StoreFailed):
+        snapshot.scan(b"S")
+    snapshot.close()
     with pytest.raises(StoreFailed):
         store.snapshot()
     store.put(b"Sa", b"1")

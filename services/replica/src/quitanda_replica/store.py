@@ -27,11 +27,14 @@ BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 BLOOM_FILTER_BITS: Final = 10
 """Per key; most reads of absent documents then touch no disk block (1 % false positives)."""
 
+_FAILURES: Final = (plyvel.Error, OSError, RuntimeError)
+"""What LevelDB, the disk, and a database that is closed already raise."""
+
 _T = TypeVar("_T")
 Pair = tuple[bytes, bytes]
 
 
-class StoreFailed(Exception):  # noqa: N818 - named like the other facts that stop a replica
+class StoreFailed(Exception):
     """The disk or the database failed; what is durable is no longer known, so the replica must stop."""
 
 
@@ -47,21 +50,24 @@ class StoreSnapshot:
 
     def scan(self, prefix: bytes, after: bytes | None = None, limit: int | None = None) -> list[Pair]:
         """Return up to `limit` pairs under `prefix`, by key, behind the key `after`. Raises StoreFailed."""
-        return _guarded(lambda: _take(self.iterate(prefix, after), limit))
+        return _take(self.iterate(prefix, after), limit)
 
     def iterate(self, prefix: bytes, after: bytes | None = None) -> Iterator[Pair]:
         """Yield the pairs under `prefix` by key, without filling the block cache: for walks over everything.
 
-        Raises plyvel's own errors, which `scan` translates; a caller that walks by itself must let them stop it.
+        Raises StoreFailed.
         """
         start = prefix if after is None else max(after, prefix)
-        walk = self._snapshot.iterator(
-            start=start, include_start=after is None or after < prefix, verify_checksums=True, fill_cache=False
-        )
-        for key, value in walk:
-            if not key.startswith(prefix):
-                return
-            yield key, value
+        try:
+            walk = self._snapshot.iterator(
+                start=start, include_start=after is None or after < prefix, verify_checksums=True, fill_cache=False
+            )
+            for key, value in walk:
+                if not key.startswith(prefix):
+                    return
+                yield key, value
+        except _FAILURES as error:
+            raise StoreFailed(f"the database failed: {error}") from error
 
     def close(self) -> None:
         """Let LevelDB drop the versions that only this snapshot needs; closing twice is allowed."""
@@ -213,7 +219,7 @@ def _guarded(action: Callable[[], _T]) -> _T:
     """Run `action`; a failure of LevelDB, of the disk, or of a closed database becomes StoreFailed."""
     try:
         return action()
-    except (plyvel.Error, OSError, RuntimeError) as error:
+    except _FAILURES as error:
         raise StoreFailed(f"the database failed: {error}") from error
 
 

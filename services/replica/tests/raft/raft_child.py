@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import deque
 
-from raft_cluster import SECRET, ListMachine
+from raft_cluster import QUICK, SECRET, ListMachine
 
 from quitanda.errors import QuitandaError
 from quitanda_replica.raft import RaftNode, RaftOptions
@@ -26,6 +26,7 @@ def main():
         bootstrap=True,
         log_entries_max=500,
         snapshot_chunk_bytes=5000,
+        **QUICK,
     )
     store = Store.open(folder)
     node = RaftNode(options, store, ListMachine(store))

@@ -45,18 +45,24 @@ class ListMachine:
 
 
 class CuttableNetwork:
-    """The real network, whose links a test may cut: nothing goes out to, nor comes in from, the peers in `cut`."""
+    """The real network, whose links a test may cut: nothing goes out to, nor comes in from, the peers in `cut`.
+
+    While `awake` is not set, the replica stands still, like a process that is stopped.
+    """
 
     def __init__(self, options):
         self._real = TcpNetwork(options, time.monotonic)
         self._receiver = None
         self.cut = frozenset()
+        self.awake = threading.Event()
+        self.awake.set()
 
     def open(self, receiver):
         self._receiver = receiver
         self._real.open(self)
 
     def poll(self, timeout):
+        assert self.awake.wait(30)
         self._real.poll(timeout)
 
     def send(self, peer, message):

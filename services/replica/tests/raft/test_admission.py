@@ -68,7 +68,7 @@ def test_a_heartbeat_at_the_end_of_the_log_passes():
 
 
 def test_a_late_message_with_fewer_entries_than_the_log_removes_nothing():
-    # P1: the second of two streams of the same entries, split in another place
+    # the second of two streams of the same entries, split in another place
     admission = admit_append(Log(0, 1, 1, 1, 1), 1, 1, append(1, 0, 1, 1, commit_index=5))
 
     assert admission == Admission(heartbeat(3), success(4))
@@ -93,7 +93,7 @@ def test_a_conflict_with_a_committed_entry_is_no_message_but_a_disaster():
 
 
 def test_nothing_is_committed_beyond_the_entries_that_were_compared():
-    # P3: the entries 4 and 5 may be those of an older leadership
+    # the entries 4 and 5 may be those of an older leadership
     admission = admit_append(Log(0, 1, 1, 1, 1), 9, 1, append(3, 1, commit_index=5))
 
     assert admission == Admission(heartbeat(3), success(4))
@@ -106,7 +106,7 @@ def test_a_gap_asks_for_everything_behind_the_commit_index_and_commits_nothing()
 
 
 def test_a_previous_entry_of_another_term_asks_for_everything_behind_the_commit_index():
-    # L1: one entry earlier at a time never ends while messages are under way
+    # one entry earlier at a time never ends while messages are under way
     admission = admit_append(Log(0, 1, 1, 1, 1), 2, 2, append(5, 2, 2, commit_index=6))
 
     assert admission == Admission(heartbeat(0), reset(3))
@@ -179,7 +179,7 @@ def test_a_reply_of_this_very_term_passes():
 
 @pytest.mark.parametrize("term", [8, 10])
 def test_a_reply_of_another_term_is_dropped(term):
-    # P4: an acknowledgement of an older leadership's entries
+    # an acknowledgement of an older leadership's entries
     assert admit_reply(9, 4, reply(term=term)) == DROPPED
 
 

@@ -233,6 +233,25 @@ def test_a_leader_that_is_cut_off_gives_no_read_point(cluster):
         leader.node.read_point(0.3)
 
 
+def test_a_replica_that_stood_still_does_not_depose_the_leader_when_it_goes_on(tmp_path):
+    cluster = RaftCluster(tmp_path, connection_timeout_seconds=0.5).start()
+    cluster.submit(b"before")
+    leader, sleeper = cluster.leader(), cluster.followers()[0]
+    term = leader.node.status().term
+
+    for pause in (0.4, 1.2):  # shorter and longer than connections to it are kept
+        sleeper.network.awake.clear()
+        threading.Event().wait(pause)
+        sleeper.network.awake.set()
+        cluster.submit(b"while it sleeps")
+        cluster.wait_equal()
+
+    assert leader.node.status().role is Role.LEADER
+    assert leader.node.status().term == term
+    cluster.close()
+    assert cluster.fatal == []
+
+
 def test_leadership_is_handed_over_on_request(cluster):
     leader = cluster.start().leader()
     cluster.submit(b"before")

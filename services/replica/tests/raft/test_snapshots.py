@@ -136,7 +136,7 @@ def test_a_state_without_a_received_snapshot_stays_as_it_is(store):
 
 
 def test_a_snapshot_that_is_not_ahead_is_ignored(store, follower):
-    # P2: the log behind it must not be forgotten
+    # the log behind it must not be forgotten
     index = fill(store, 3)
     sender = snapshots.SnapshotSender(store, 1000, lambda: 0.0)
     sender.begin("replica2", 4)

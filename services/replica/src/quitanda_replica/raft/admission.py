@@ -1,6 +1,6 @@
 """What may reach PySyncObj of a message that came in: pure decisions over the log and the message.
 
-PySyncObj 0.3.17 deviates from Raft where it receives (the defects' numbers are those of docs/adr on Raft):
+PySyncObj 0.3.17 deviates from Raft where it receives:
 
 - It cuts its log behind the previous entry of every `append_entries`, conflict or not, so a message that arrives late
   removes entries that were acknowledged. Raft (figure 2, receiver rules 3 to 5; section 5.3 of Ongaro and Ousterhout)
@@ -16,7 +16,7 @@ from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import LogView
 
 
-class LogConflict(Exception):  # noqa: N818 - a fact that stops the replica
+class LogConflict(Exception):
     """A leader contradicts an entry that is committed here: the replicas have diverged, this one must stop."""
 
 

@@ -14,6 +14,7 @@ says who it is and whom it means. There is no forward secrecy: who learns the se
 import hashlib
 import os
 from collections.abc import Collection
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -36,10 +37,11 @@ _LENGTH = Struct(">I")
 _NUMBER = Struct(">4xQ")
 
 
-class ChannelRefused(Exception):  # noqa: N818 - a fact about the other side
+class ChannelRefused(Exception):
     """The other side is not a replica of this cluster, or damaged what it sent; close the connection."""
 
 
+@lru_cache(maxsize=1)
 def derive_master_key(secret: str) -> bytes:
     """Return the key that stands for the cluster's secret; slow on purpose (scrypt, RFC 7914), once per process."""
     return hashlib.scrypt(secret.encode(), salt=b"quitanda raft", n=1 << 14, r=8, p=1, dklen=KEY_BYTES)

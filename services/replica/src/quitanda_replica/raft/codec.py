@@ -12,7 +12,7 @@ Message = dict[str, Any]
 """`type` and the fields that FIELDS lists for it. An entry is [command, index, term]."""
 
 
-class MalformedMessage(Exception):  # noqa: N818 - a fact about the sender
+class MalformedMessage(Exception):
     """The bytes are not a message that a replica of this version sends."""
 
 

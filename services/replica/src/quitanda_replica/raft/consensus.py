@@ -138,6 +138,8 @@ class Consensus:
         self._connected.add(peer)
         if self._engine.leads:
             self._engine.forget_match(peer)
+        else:
+            self._engine.postpone_overdue_election(self._clock())
         self._transport.connected(self._engine.node_of(peer))
 
     def disconnected(self, peer: str) -> None:

@@ -45,7 +45,7 @@ _ROLES: Final = (Role.FOLLOWER, Role.CANDIDATE, Role.LEADER)
 """By PySyncObj's number of the state."""
 
 
-class UnsupportedLibrary(Exception):  # noqa: N818 - a fact about the installation
+class UnsupportedLibrary(Exception):
     """The installed PySyncObj is not the one whose inner workings this package knows."""
 
 
@@ -132,6 +132,11 @@ class Engine(SyncObj):
     def postpone_election(self, now: float) -> None:
         """Wait at least one more election timeout before standing."""
         self._SyncObj__raftElectionDeadline = now + self._SyncObj__generateRaftTimeout()
+
+    def postpone_overdue_election(self, now: float) -> None:
+        """Give a leader that has just been reached (again) the time for a heartbeat before standing against it."""
+        if self._SyncObj__raftElectionDeadline < now:
+            self.postpone_election(now)
 
     def vote_spent(self) -> None:
         """Count as having voted for the current leader in the current term."""

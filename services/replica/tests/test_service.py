@@ -75,7 +75,7 @@ def test_an_empty_call_is_answered_without_an_entry(single):
 
 def test_a_call_with_too_many_commands_is_refused_whole(single):
     client = single.leading()
-    refusal = client.execute(*(request(f"m{n}", customer(f"m{n}")) for n in range(1_025)))
+    refusal = client.execute(*(request(f"m{n}", customer(f"m{n}")) for n in range(513)))
 
     assert (refusal.field, dict(refusal.details)["problem"]) == ("requests", Problem.TOO_MANY)
     assert client.read(get_customer("m0")).results[0].HasField("absent")

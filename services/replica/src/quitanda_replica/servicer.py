@@ -16,7 +16,7 @@ from quitanda_replica.metrics import CommandMetrics
 from quitanda_replica.reads import Reads
 from quitanda_replica.replica_status import StatusReport
 
-COMMANDS_PER_CALL_MAX: Final = 1_024
+COMMANDS_PER_CALL_MAX: Final = 512
 COMMAND_BYTES_PER_CALL_MAX: Final = 2 * 1024 * 1024
 """Bounds of one log entry: it is applied in one go, and every replica holds it in memory."""
 

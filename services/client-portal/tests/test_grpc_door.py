@@ -9,9 +9,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from running_portal import wait_for
 
+from quitanda.portal.readiness import Readiness
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda_client_portal.readiness import Readiness
 
 ITEM = {"product_id": "caneta", "quantity": 1}
 SERVING = health_pb2.HealthCheckResponse.SERVING

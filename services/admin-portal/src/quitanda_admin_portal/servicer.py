@@ -15,12 +15,12 @@ import structlog
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.errors import InternalError, Rejected
+from quitanda.portal.deadlines import time_allowed
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer as Contract
 from quitanda.wire import portal_requests as read
 from quitanda.wire.protobuf import customer_to_proto, product_to_proto
 from quitanda.wire.reads import GetDocument, ListDocuments
-from quitanda_admin_portal.deadlines import time_allowed
 from quitanda_admin_portal.operations import Command, Operations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

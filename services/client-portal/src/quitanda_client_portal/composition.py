@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -10,26 +9,22 @@ import grpc
 from prometheus_client import CollectorRegistry
 
 from quitanda import topics
-from quitanda.cache import ReaderOptions, open_reader
-from quitanda.cluster_client import ClusterClient
-from quitanda.runtime import lifecycle, metrics
+from quitanda.portal import readiness
+from quitanda.portal.readiness import Readiness
+from quitanda.runtime import metrics
 from quitanda.runtime.grpc_server import GrpcServer
 from quitanda.runtime.requests_log import RequestLog
 from quitanda.runtime.settings import ClientPortalSettings
 from quitanda.runtime.settings import MqttGateway as GatewayMode
 from quitanda.v1 import client_portal_pb2
 from quitanda.v1.client_portal_pb2_grpc import add_ClientPortalServicer_to_server
-from quitanda_client_portal import operations, readiness
+from quitanda_client_portal import operations
 from quitanda_client_portal.metrics import GatewayMetrics
 from quitanda_client_portal.minting import Mint
 from quitanda_client_portal.mqtt_desk import Desk
 from quitanda_client_portal.mqtt_gateway import GatewayOptions, MqttGateway
 from quitanda_client_portal.operations import Operations
-from quitanda_client_portal.readiness import Readiness
 from quitanda_client_portal.servicer import ClientPortalServicer
-
-STOP_SECONDS_MAX: Final = 4.0
-"""What calls in flight get at the end, so that the process is gone within five seconds."""
 
 _SERVICE: Final = client_portal_pb2.DESCRIPTOR.services_by_name["ClientPortal"].full_name
 
@@ -96,31 +91,3 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
         client_id=f"{settings.name}-{secrets.token_hex(4)}",
         request_timeout=settings.request_timeout_seconds,
     )
-
-
-def cache_options(settings: ClientPortalSettings) -> ReaderOptions:
-    """Say how the cache is to be kept; without entries or a feed, every read is validated."""
-    broker = settings.mqtt if settings.cache_entries else None
-    return ReaderOptions(
-        max_entries=max(1, settings.cache_entries),
-        staleness=settings.staleness_seconds,
-        mqtt=None if broker is None else (broker.host, broker.port),
-        name=settings.name,
-    )
-
-
-async def run(settings: ClientPortalSettings) -> int:
-    """Run the portal until a signal asks it to end; give the exit code.
-
-    Raises OSError where the metrics' address cannot be bound.
-    """
-    registry = metrics.new_registry()
-    async with AsyncExitStack() as stack:
-        if shown := metrics.serve(settings.metrics_listen, registry):
-            stack.callback(shown.close)
-        replicas = {name: str(address) for name, address in settings.replicas.items()}
-        cluster = ClusterClient(replicas, registry=registry)
-        stack.push_async_callback(cluster.close)
-        reader = await stack.enter_async_context(open_reader(cluster, cache_options(settings), registry=registry))
-        parts = compose(settings, cluster, reader, registry)
-        return await lifecycle.run(parts, stop_timeout=min(settings.stop_timeout_seconds, STOP_SECONDS_MAX))

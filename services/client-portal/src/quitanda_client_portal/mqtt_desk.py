@@ -22,12 +22,12 @@ from quitanda.domain.model import Document, Order
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.validation import check_id
 from quitanda.errors import InternalError, Overloaded, QuitandaError
+from quitanda.portal.deadlines import time_allowed
 from quitanda.runtime.requests_log import OK, RequestLog, request_context, unexpected
 from quitanda.status import FailureSource, describe, to_json_error
 from quitanda.wire import json_requests
 from quitanda.wire.documents import present_document, present_summary, summarize
 from quitanda.wire.json_fields import parse_object
-from quitanda_client_portal.deadlines import time_allowed
 from quitanda_client_portal.minting import Mint
 from quitanda_client_portal.operations import Answered, Asked, Call, Operations
 

@@ -14,12 +14,12 @@ from quitanda.cluster_client import Page
 from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected
+from quitanda.portal.deadlines import time_allowed
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer as Contract
 from quitanda.wire import portal_requests as read
 from quitanda.wire.documents import summarize
 from quitanda.wire.protobuf import order_to_proto, product_to_proto, summary_to_proto
-from quitanda_client_portal.deadlines import time_allowed
 from quitanda_client_portal.minting import Mint
 from quitanda_client_portal.operations import Asked, Call, Operations
 

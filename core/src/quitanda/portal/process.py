@@ -1,0 +1,60 @@
+"""A portal's process: the parts that every portal has, put around those that are its own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, TypeAlias, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from quitanda.cache import CachedReader, ReaderOptions, open_reader
+from quitanda.cluster_client import ClusterClient
+from quitanda.runtime import lifecycle, logging, metrics, settings
+from quitanda.runtime.settings import PortalSettings
+
+STOP_SECONDS_MAX: Final = 4.0
+"""What calls in flight get at the end, so that the process is gone within five seconds."""
+
+Settings = TypeVar("Settings", bound=PortalSettings)
+
+Compose: TypeAlias = Callable[[Settings, ClusterClient, CachedReader, CollectorRegistry], Sequence[lifecycle.Part]]
+"""Makes a portal's own parts, in the order in which they start; nothing runs yet."""
+
+
+def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
+    """Read the settings, and serve until SIGTERM; give the exit code. `service` is what the logs call it."""
+    read = settings.load_or_exit(kind)
+    logging.configure(read.log_level, read.log_format, service, read.name)
+    try:
+        return asyncio.run(run(read, compose))
+    except OSError as error:
+        structlog.get_logger(__name__).error("cannot_start", error=str(error))
+        return lifecycle.EXIT_FAILED
+
+
+async def run(read: Settings, compose: Compose[Settings]) -> int:
+    """Run the portal until a signal asks it to end; give the exit code.
+
+    Raises OSError where the metrics' address cannot be bound.
+    """
+    registry = metrics.new_registry()
+    async with AsyncExitStack() as stack:
+        if shown := metrics.serve(read.metrics_listen, registry):
+            stack.callback(shown.close)
+        cluster = ClusterClient({name: str(address) for name, address in read.replicas.items()}, registry=registry)
+        stack.push_async_callback(cluster.close)
+        reader = await stack.enter_async_context(open_reader(cluster, cache_options(read), registry=registry))
+        parts = compose(read, cluster, reader, registry)
+        return await lifecycle.run(parts, stop_timeout=min(read.stop_timeout_seconds, STOP_SECONDS_MAX))
+
+
+def cache_options(read: PortalSettings) -> ReaderOptions:
+    """Say how the cache is to be kept; without entries or a feed, every read is validated."""
+    broker = read.mqtt if read.cache_entries else None
+    return ReaderOptions(
+        max_entries=max(1, read.cache_entries),
+        staleness=read.staleness_seconds,
+        mqtt=None if broker is None else (broker.host, broker.port),
+        name=read.name,
+    )

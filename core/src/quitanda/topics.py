@@ -7,7 +7,8 @@
 The feed's messages are numbered by the log: `revision` is the index of the entry that made the changes,
 `previous_revision` that of the last entry with changes before it. A subscriber that has seen everything
 up to p is contiguous with a message iff p >= previous_revision; a message of a lower term, or with a
-revision <= p, is old. A heartbeat has no changes and carries the revision of the last entry that had.
+revision <= p, is old. A heartbeat has no changes: its revision is that of the last applied entry, and its
+previous revision that of the last entry that had changes.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,312 @@
+"""One replica's rounds over a network that the test plays: the order of disk and messages, and who may speak."""
+
+import time
+
+import pytest
+from raft_cluster import SECRET, ListMachine, wait_for
+
+from quitanda.errors import NotLeader, OutcomeUnknown
+from quitanda_replica.raft import RaftOptions, Role
+from quitanda_replica.raft.consensus import Consensus
+from quitanda_replica.raft.journal import RAFT_STATE_KEY
+
+ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
+FOLLOWING = {"term": 1, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
+
+
+class PlayedNetwork:
+    """Notes what is sent, and hands over what the test says has come in."""
+
+    def __init__(self, events):
+        self.events = events
+        self._incoming = []
+        self._receiver = None
+
+    def open(self, receiver):
+        self._receiver = receiver
+
+    def poll(self, timeout):
+        if not self._incoming:
+            time.sleep(min(timeout, 0.005))
+        incoming, self._incoming = self._incoming, []
+        for happen in incoming:
+            happen(self._receiver)
+
+    def send(self, peer, message):
+        self.events.append((peer, message))
+
+    def wake(self):
+        pass
+
+    def close(self):
+        pass
+
+    def connect(self, *peers):
+        self._incoming += [lambda receiver, peer=peer: receiver.connected(peer) for peer in peers]
+
+    def disconnect(self, *peers):
+        self._incoming += [lambda receiver, peer=peer: receiver.disconnected(peer) for peer in peers]
+
+    def bring(self, peer, kind, **fields):
+        self._incoming.append(lambda receiver: receiver.received(peer, {"type": kind} | fields))
+
+
+class NotedStore:
+    """A store that notes its commits among the messages."""
+
+    def __init__(self, store, events):
+        self._store = store
+        self._events = events
+
+    def commit(self):
+        if self._store.staged:
+            self._store.commit()
+            self._events.append("commit")
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+class Played:
+    def __init__(self, store, **settings):
+        self.events = []
+        self.network = PlayedNetwork(self.events)
+        self.store = NotedStore(store, self.events)
+        self.machine = ListMachine(self.store)
+        timing = {
+            "election_timeout_min_seconds": 0.1,
+            "election_timeout_max_seconds": 0.15,
+            "heartbeat_seconds": 0.03,
+            "leader_fallback_seconds": 0.4,
+        }
+        options = RaftOptions(
+            **{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET, "bootstrap": True} | timing | settings
+        )
+        self.consensus = Consensus(options, self.store, self.machine, self.network, time.monotonic)
+        self.consensus.open()
+        self.events.clear()
+
+    @property
+    def status(self):
+        return self.consensus.status
+
+    def sent(self, kind):
+        return [
+            (peer, message) for peer, message in filter(None, map(_as_message, self.events)) if message["type"] == kind
+        ]
+
+    def order(self):
+        """Kinds of messages and commits, in the order in which they left."""
+        return [event if event == "commit" else event[1]["type"] for event in self.events]
+
+    def round(self):
+        self.consensus.round()
+
+    def round_until(self, condition):
+        return wait_for(lambda: self.round() or condition())
+
+    def lead(self):
+        """Win an election with the vote of replica2, and commit the no-op."""
+        self.network.connect("replica2", "replica3")
+        self.round_until(lambda: self.sent("request_vote"))
+        self.network.bring("replica2", "response_vote", term=self.status.term)
+        self.round_until(lambda: self.status.role is Role.LEADER)
+        self.acknowledge("replica2")
+        self.round_until(lambda: self.status.commit_index == self.status.last_log_index)
+        self.events.clear()
+
+    def acknowledge(self, peer, **fields):
+        standing = {"term": self.status.term, "next_node_idx": self.status.last_log_index + 1}
+        self.network.bring(
+            peer, "next_node_idx", **({"reset": False, "success": True, "voting": True} | standing | fields)
+        )
+
+
+def _as_message(event):
+    return None if event == "commit" else event
+
+
+@pytest.fixture
+def replica(store):
+    return Played(store)
+
+
+def test_an_acknowledgement_leaves_only_when_the_entries_are_durable(replica):
+    replica.network.connect("replica2")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1]])
+
+    replica.round()
+
+    assert replica.order() == ["commit", "next_node_idx"]
+    assert replica.sent("next_node_idx")[0][1]["term"] == 1
+
+
+def test_a_vote_leaves_only_when_it_is_durable(replica):
+    replica.network.connect("replica2")
+    replica.network.bring("replica2", "request_vote", term=1, last_log_index=1, last_log_term=0)
+
+    replica.round()
+
+    assert replica.order() == ["commit", "response_vote"]
+    assert b"replica2" in replica.store.get(RAFT_STATE_KEY)
+
+
+def test_a_candidate_asks_for_votes_only_when_its_own_vote_is_durable(replica):
+    replica.network.connect("replica2", "replica3")
+
+    replica.round_until(lambda: replica.sent("request_vote"))
+
+    assert replica.order() == ["commit", "request_vote", "request_vote"]
+
+
+def test_the_leaders_entries_leave_while_its_own_disk_still_works_but_the_answer_waits_for_the_majority(replica):
+    replica.lead()
+    submission = replica.consensus.submissions.offer(b"x")
+
+    replica.round()
+
+    assert replica.order()[:3] == ["append_entries", "append_entries", "commit"]
+    assert not submission.settled
+    replica.acknowledge("replica3")
+    replica.round_until(lambda: submission.settled)
+    assert submission.result(0) == b"%d" % replica.status.last_log_index
+
+
+def test_an_acknowledgement_of_another_term_makes_nothing_committed(replica):
+    replica.lead()
+    submission = replica.consensus.submissions.offer(b"x")
+    replica.round()
+
+    replica.acknowledge("replica2", term=replica.status.term - 1)
+    replica.round()
+    replica.round()
+
+    assert not submission.settled
+    assert replica.status.commit_index < replica.status.last_log_index
+
+
+def test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more(replica):
+    replica.lead()
+    submission = replica.consensus.submissions.offer(b"x")
+    replica.round()
+
+    replica.acknowledge("replica2")
+    replica.network.disconnect("replica2")
+    replica.network.connect("replica2")
+    replica.round()
+
+    assert not submission.settled
+    replica.acknowledge("replica2")
+    replica.round_until(lambda: submission.settled)
+
+
+def test_a_peer_with_a_blank_disk_does_not_make_an_entry_committed(replica):
+    replica.lead()
+    submission = replica.consensus.submissions.offer(b"x")
+    replica.round()
+
+    replica.acknowledge("replica2", voting=False)
+    replica.round()
+    replica.round()
+
+    assert not submission.settled
+
+
+def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(replica):
+    replica.lead()
+    begun = replica.consensus.submissions.offer(b"x")
+    replica.round()
+    reader = replica.consensus.reads.ask()
+
+    higher = replica.status.term + 1
+    append = {"prevLogIdx": 2, "prevLogTerm": 1, "entries": [[b"\x01", 3, higher]], "commit_index": 2}
+    replica.network.bring("replica3", "append_entries", term=higher, **append)
+    replica.round()
+
+    with pytest.raises(OutcomeUnknown):
+        begun.result(0)
+    for refused in (lambda: reader.result(0), lambda: replica.consensus.submissions.offer(b"y")):
+        with pytest.raises(NotLeader) as refusal:
+            refused()
+        assert refusal.value.leader == "replica3"
+
+
+def test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone(replica):
+    replica.network.connect("replica2", "replica3")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.network.bring("replica2", "read_probe", term=1, round=5)
+    replica.network.bring("replica3", "read_probe", term=1, round=6)
+    replica.network.bring("replica2", "read_probe", term=0, round=7)
+
+    replica.round()
+
+    assert replica.sent("read_echo") == [("replica2", {"type": "read_echo", "term": 1, "round": 5})]
+
+
+def test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committed(replica):
+    replica.network.connect("replica2", "replica3")
+    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.network.bring("replica2", "response_vote", term=replica.status.term)
+    replica.round_until(lambda: replica.status.role is Role.LEADER)
+    reader = replica.consensus.reads.ask()
+    replica.round()
+    assert replica.sent("read_probe") == []
+
+    replica.acknowledge("replica2")
+    replica.round_until(lambda: replica.sent("read_probe"))
+    (_, probe), *_ = replica.sent("read_probe")
+    replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
+    replica.round()
+
+    assert reader.result(0) == replica.status.last_log_index
+
+
+def test_a_replica_that_was_alone_hears_whom_it_reaches_before_it_stands(replica):
+    alone_until = time.monotonic() + 0.3
+    replica.round_until(lambda: time.monotonic() > alone_until)
+
+    replica.network.connect("replica2", "replica3")
+    replica.round()
+
+    assert replica.status.role is Role.FOLLOWER
+    assert replica.status.term == 0
+    replica.round_until(lambda: replica.status.role is Role.CANDIDATE)
+
+
+def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
+    replica = Played(store, bootstrap=False)
+    replica.network.connect("replica2", "replica3")
+    replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.network.bring("replica2", "timeout_now", term=1)
+    replica.network.bring("replica2", "read_probe", term=1, round=5)
+    quiet_until = time.monotonic() + 0.3
+    replica.round_until(lambda: time.monotonic() > quiet_until)
+
+    assert replica.sent("response_vote") == replica.sent("request_vote") == replica.sent("read_echo") == []
+    assert not replica.sent("next_node_idx")[0][1]["voting"]
+    assert {peer for peer, _ in replica.sent("rejoin_question")} == {"replica2", "replica3"}
+
+
+def test_a_leader_that_hears_nobody_steps_down(replica):
+    replica.lead()
+
+    replica.round_until(lambda: replica.status.role is not Role.LEADER)
+
+    with pytest.raises(NotLeader):
+        replica.consensus.submissions.offer(b"x")
+
+
+def test_a_large_burst_is_appended_in_bounded_steps(store):
+    replica = Played(store, pipeline_entries_max=10)
+    replica.lead()
+    for _ in range(25):
+        replica.consensus.submissions.offer(b"x")
+    before = replica.status.last_log_index
+
+    replica.round()
+    assert replica.status.last_log_index == before + 10
+    replica.acknowledge("replica2")
+    replica.round()
+
+    assert replica.status.last_log_index == before + 20

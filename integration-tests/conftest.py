@@ -26,7 +26,9 @@ BROKER = os.environ.get("QUITANDA_TEST_BROKER")
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
     """A cluster that runs as long as the tests; at the end its replicas must agree and stop by themselves."""
-    cluster = LocalCluster.on_free_ports(tmp_path_factory.mktemp("cluster"), BrokerKind(BROKER) if BROKER else None)
+    cluster = LocalCluster.on_free_ports(
+        tmp_path_factory.mktemp("cluster"), BrokerKind(BROKER) if BROKER else None, partitions=True
+    )
     await cluster.start()
     try:
         yield cluster
@@ -35,6 +37,14 @@ async def cluster(tmp_path_factory):
         killed = await cluster.stop()
         cluster.close()
     assert killed == ()
+
+
+@pytest.fixture
+async def mended(cluster):
+    """The cluster, for a scenario that breaks it: mended afterwards, with its replicas in agreement."""
+    yield cluster
+    await cluster.mend()
+    await cluster.wait_until_replicas_agree()
 
 
 @pytest.fixture(params=list(Transport))

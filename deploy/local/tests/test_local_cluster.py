@@ -52,6 +52,22 @@ async def test_the_verbs_of_a_failure(cluster, world, tmp_path):
     assert starts("replica1", tmp_path) == ["bootstrap=true", "bootstrap=false"]
 
 
+async def test_a_mended_cluster_is_whole_again(cluster):
+    await cluster.start()
+    cluster.kill("replica1")
+    cluster.kill("broker")
+    cluster.pause("client-portal-1")
+    await cluster.mend()
+
+    assert all(cluster.running(service.name) for service in cluster.topology.services)
+    await cluster.wait_until_ready("replica1", "broker", "client-portal-1", timeout=1)
+
+
+async def test_a_cluster_without_a_relay_cannot_be_partitioned(cluster):
+    with pytest.raises(NotRunning, match="partitions=True"):
+        await cluster.partition("replica1")
+
+
 async def test_a_replica_whose_disk_was_erased_may_not_found_a_cluster(cluster, tmp_path):
     await cluster.start()
     with pytest.raises(NotRunning, match="kill it or shut it down"):

@@ -89,6 +89,10 @@ class Cluster(Protocol):
         """Let all replicas hear each other again."""
         ...
 
+    async def mend(self) -> None:
+        """Undo every fault: join, resume and start what is not as it was; return when everything is ready."""
+        ...
+
     def erase(self, name: str) -> None:
         """Empty the disk of a replica that does not run."""
         ...

@@ -199,6 +199,17 @@ class LocalCluster:
         """Let all replicas hear each other again."""
         await self._require_partitions().heal()
 
+    async def mend(self) -> None:
+        """Undo every fault; return when everything is ready."""
+        if self._partitions:
+            await self._partitions.heal()
+        for name, process in self._processes.items():
+            if process.paused:
+                process.resume()
+            if not process.running:
+                await self.restart(name, wait=False)
+        await self.wait_until_ready(*self._processes)
+
     def erase(self, name: str) -> None:
         """Empty the disk of a replica that does not run."""
         if self.running(name):

@@ -16,8 +16,8 @@ import psutil
 from quitanda_local.errors import NotRunning, ProcessDied
 
 GUARD: Final = Path(__file__).with_name("guard.py")
-STOP_SECONDS: Final = 10.0
-"""How long a process may take to stop by itself before it is killed."""
+STOP_SECONDS: Final = 15.0
+"""How long a process may take to stop by itself before it is killed; more than the ten that it gives itself."""
 KILL_SECONDS: Final = 5.0
 ENDED_BY_OTHERS: Final = (-signal.SIGKILL, -signal.SIGTERM)
 """Return codes of processes whose own last words say nothing about their end."""

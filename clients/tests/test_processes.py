@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from fake_portals import Hang
+from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Product
 
@@ -43,15 +43,26 @@ async def finished(process):
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
-async def test_ctrl_c_ends_a_call_without_a_traceback(portal):
+async def test_ctrl_c_ends_a_write_and_says_how_to_find_out_what_became_of_it(portal):
     portal.plans.append(Hang())
     async with started(portal, "customer", "create", "--cid", "ana", "--name", "Ana") as process:
         await portal.called()
         process.send_signal(signal.SIGINT)
         code, out, err = await finished(process)
 
+    ((_, request),) = portal.calls
     assert (code, out) == (130, "")
+    assert f"--request-id {request.request_id}" in err
     assert "Traceback" not in err
+
+
+async def test_ctrl_c_ends_a_read_without_a_word(portal):
+    portal.plans.append(Busy())
+    async with started(portal, "customer", "get", "ana") as process:
+        await portal.called()
+        process.send_signal(signal.SIGINT)
+
+        assert await finished(process) == (130, "", "")
 
 
 async def test_ctrl_c_ends_an_import_with_a_summary(portal, tmp_path):
@@ -79,6 +90,7 @@ async def test_changes_of_stock_are_printed_as_they_come_and_restarts_are_outliv
         second = await line_of(process.stdout)
         await portal.stop()
         complaint = await line_of(process.stderr)
+        assert complaint.startswith("Not available"), complaint
         shop.products["caneta"] = Product("caneta", "Caneta", "", 300, 39, (), 3)
         await portal.start()
         third = await line_of(process.stdout)
@@ -89,7 +101,6 @@ async def test_changes_of_stock_are_printed_as_they_come_and_restarts_are_outliv
         code, _, err = await finished(process)
 
     assert ["40 on hand" in first, "39 on hand" in second, "3.00" in third, "deleted" in last] == [True] * 4
-    assert complaint.startswith("Not available")
     assert relief == "Available again.\n"
     assert (code, err) == (130, "")
 

@@ -16,9 +16,6 @@ ROWS_MAX: Final = 100_000
 """Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most
 two: a file of this size can be imported again safely, even while others write."""
 
-VALUE_LENGTH_MAX: Final = 20_000
-"""Characters of one value: more than any field may have, so that the rules can say what is too long."""
-
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -96,7 +93,6 @@ def _encoding_problems(data: bytes) -> Iterator[Problem]:
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Split into records, each with the line on which it begins; empty lines are passed over."""
-    csv.field_size_limit(VALUE_LENGTH_MAX)
     # Only \n, \r\n and \r end a line: the characters at which Python's own splitlines also splits stay in values.
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     begin = 1

@@ -106,4 +106,6 @@ def _extra(row: Row, known: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _problem(line: int, refused: Refused) -> Problem:
-    return Problem(line, refused.field.removeprefix("extra."), describe(refused).message)
+    # Where all fields of one's own together are at fault, no single column is.
+    column = "" if refused.field == "extra" else refused.field.removeprefix("extra.")
+    return Problem(line, column, describe(refused).message)

@@ -15,6 +15,7 @@ from quitanda_clients.cli.settings import Given
 from quitanda_clients.request_ids import new_request_id
 
 if TYPE_CHECKING:
+    from quitanda.errors import QuitandaError
     from quitanda_clients.cli.output import Output
 
 P = ParamSpec("P")
@@ -82,14 +83,22 @@ def command(
 
 
 def _finish(run: Run, coroutine: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
-    from quitanda.errors import QuitandaError  # noqa: PLC0415 - `--help` does not need it
+    from quitanda.errors import OutcomeUnknown, QuitandaError  # noqa: PLC0415 - `--help` does not need it
 
     try:
         return asyncio.run(coroutine()) or exit_codes.DONE
     except QuitandaError as failure:
-        from quitanda_clients.cli.failures import report  # noqa: PLC0415
+        return _report(run, failure)
+    except KeyboardInterrupt:
+        if run.request_id is not None:  # without it, the write could not be repeated safely
+            _report(run, OutcomeUnknown("interrupted"))
+        return exit_codes.INTERRUPTED
 
-        return report(failure, as_json=run.as_json, request_id=run.request_id)
+
+def _report(run: Run, failure: "QuitandaError") -> int:
+    from quitanda_clients.cli.failures import report  # noqa: PLC0415 - most runs end well
+
+    return report(failure, as_json=run.as_json, request_id=run.request_id)
 
 
 def _context() -> list[inspect.Parameter]:

@@ -1,0 +1,68 @@
+"""What bad input must not do: end a process, leave a trace of an exception in a log, change a document."""
+
+import re
+from contextlib import asynccontextmanager
+
+import pytest
+
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+
+TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
+
+
+@pytest.fixture
+async def unharmed(cluster):
+    """Every process goes on as it was, and none of them logs an exception or an error."""
+    services = cluster.topology.services
+    pids = {service.name: cluster.process(service.name).pid for service in services}
+    written = {service.name: _size(cluster.process(service.name).log) for service in services}
+    yield
+    assert {service.name: cluster.process(service.name).pid for service in services} == pids
+    assert [service.name for service in services if not cluster.running(service.name)] == []
+    await cluster.wait_until_ready(*pids)
+    traces = [(name, line) for name in pids for line in _new_lines(cluster.process(name).log, written[name])]
+    assert [(name, line) for name, line in traces if TRACES.search(line)] == []
+
+
+@pytest.fixture
+def state_unchanged(cluster):
+    """Whoever enters `async with state_unchanged():` leaves every replica with the digest that it had."""
+
+    @asynccontextmanager
+    async def unchanged():
+        before = await cluster.wait_until_replicas_agree()
+        yield
+        assert (await cluster.wait_until_replicas_agree()).value == before.value
+
+    return unchanged
+
+
+@pytest.fixture
+def documents_unchanged(cluster):
+    """The same for refusals that are decided in the log, which is remembered: only documents are compared."""
+
+    @asynccontextmanager
+    async def unchanged(*clients):
+        before = await _documents(cluster, clients)
+        yield
+        assert await _documents(cluster, clients) == before
+
+    return unchanged
+
+
+async def _documents(cluster, clients):
+    async with AdminClient([parse_address(cluster.address(name)) for name in cluster.admin_portals]) as admin:
+        customers, products = await admin.list_customers(), await admin.list_products()
+    orders = [(await client.list_orders()).documents for client in clients]
+    return customers.documents, products.documents, orders
+
+
+def _size(log):
+    return log.stat().st_size if log.exists() else 0
+
+
+def _new_lines(log, start):
+    with log.open("rb") as opened:
+        opened.seek(start)
+        return opened.read().decode("utf-8", "replace").splitlines()

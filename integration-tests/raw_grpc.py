@@ -1,0 +1,69 @@
+"""Calls to a portal over gRPC by clients that do as they like: any bytes to any method."""
+
+import dataclasses
+from contextlib import asynccontextmanager
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+CALL_SECONDS = 10.0
+STATUS_KEY = "grpc-status-details-bin"
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What a caller was told: OK and the answer's bytes, or a status with what its ErrorInfo says."""
+
+    code: str
+    reason: str = ""
+    field: str = ""
+    problem: str = ""
+    message: str = ""
+    details: dict = dataclasses.field(default_factory=dict)
+    answer: bytes = b""
+
+    @property
+    def verdict(self):
+        """What a row of the matrix expects: reason, field and, for INVALID_ARGUMENT, the problem."""
+        return self.reason or self.code, self.field, self.problem
+
+
+class RawPortal:
+    """One service of one portal; `method` is its name in the contract."""
+
+    def __init__(self, channel, service):
+        self._channel = channel
+        self._service = service
+
+    async def call(self, method, payload):
+        """Send a message, or bytes as they are; tell what came back."""
+        data = payload if isinstance(payload, bytes) else payload.SerializeToString()
+        send = self._channel.unary_unary(f"/{self._service}/{method}")
+        try:
+            return Told("OK", answer=await send(data, timeout=CALL_SECONDS))
+        except grpc.aio.AioRpcError as error:
+            return _told(error)
+
+
+@asynccontextmanager
+async def raw_portal(address, service):
+    """Connect to a portal."""
+    options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        yield RawPortal(channel, service)
+
+
+def _told(error):
+    told = Told(error.code().name, message=error.details() or "")
+    for key, value in error.trailing_metadata() or ():
+        if key != STATUS_KEY:
+            continue
+        status = status_pb2.Status.FromString(value)
+        info = error_details_pb2.ErrorInfo()
+        for detail in status.details:
+            if detail.Unpack(info):
+                facts = dict(info.metadata)
+                return Told(
+                    told.code, info.reason, facts.get("field", ""), facts.get("problem", ""), told.message, facts
+                )
+    return told

@@ -1,0 +1,121 @@
+"""Bad values over gRPC: every operation of both contracts, every field, each refused by its reason and its name."""
+
+import bad_values as bad
+import pytest
+from raw_grpc import raw_portal
+
+from quitanda.v1 import admin_portal_pb2 as admin
+from quitanda.v1 import client_portal_pb2 as client
+
+pytest_plugins = ("bad_input_fixtures",)
+pytestmark = pytest.mark.usefixtures("unharmed")
+
+ADMIN, CLIENT = "quitanda.v1.AdminPortal", "quitanda.v1.ClientPortal"
+INVALID = "INVALID_ARGUMENT"
+
+
+def rows(field, values, name=None):
+    """Rows of one field: (what is changed in a good request, the field that is named, the problem)."""
+    return [({field: value}, name or field, problem) for value, problem in values]
+
+
+REQUEST_ID = rows("request_id", bad.GIVEN_IDS)
+VERSION = rows("expected_version", bad.VERSIONS)
+EXTRA = [({"extra": extra}, field, problem) for extra, field, problem in bad.EXTRAS]
+CUSTOMER_ID, PRODUCT_ID, ORDER_ID = (rows(f"{kind}_id", bad.IDS) for kind in ("customer", "product", "order"))
+NAME, DESCRIPTION = rows("name", bad.NAMES), rows("description", bad.DESCRIPTIONS)
+PRICE = rows("price_minor_units", bad.PRICES, "price")
+QUANTITY = rows("quantity", bad.QUANTITIES)
+CONSISTENCY = rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")])
+PAGE = rows("page_size", bad.PAGE_SIZES) + rows("page_token", bad.PAGE_TOKENS)
+
+
+def item_rows():
+    """Rows of the second of two items, and of the list as a whole."""
+    good = client.ItemQuantity(product_id="good", quantity=1)
+    faults = [
+        *(({"product_id": value, "quantity": 1}, "product_id", problem) for value, problem in bad.IDS),
+        *(({"product_id": "a", "quantity": value}, "quantity", problem) for value, problem in bad.ITEM_QUANTITIES),
+        ({"product_id": "a"}, "quantity", "missing"),
+    ]
+    yield from (
+        ({"items": [good, client.ItemQuantity(**fields)]}, f"items[1].{name}", problem)
+        for fields, name, problem in faults
+    )
+    yield {"items": [good] * bad.TOO_MANY_ITEMS}, "items", "too_many"
+    half = client.ItemQuantity(product_id="a", quantity=600_000)
+    yield {"items": [half, half]}, "items[1].quantity", "too_large"
+
+
+ITEMS = list(item_rows())
+
+MATRIX = [
+    (ADMIN, "CreateCustomer", admin.CreateCustomerRequest, {"customer_id": "a", "name": "Ana"},
+     [*CUSTOMER_ID, *NAME, *EXTRA, *REQUEST_ID]),
+    (ADMIN, "GetCustomer", admin.GetCustomerRequest, {"customer_id": "a"}, [*CUSTOMER_ID, *CONSISTENCY]),
+    (ADMIN, "UpdateCustomer", admin.UpdateCustomerRequest, {"customer_id": "a", "name": "Ana"},
+     [*CUSTOMER_ID, *NAME, *EXTRA, *REQUEST_ID, *VERSION, ({"name": None}, "", "nothing_to_change")]),
+    (ADMIN, "DeleteCustomer", admin.DeleteCustomerRequest, {"customer_id": "a"},
+     [*CUSTOMER_ID, *REQUEST_ID, *VERSION]),
+    (ADMIN, "ListCustomers", admin.ListCustomersRequest, {}, PAGE),
+    (ADMIN, "CreateProduct", admin.CreateProductRequest,
+     {"product_id": "a", "name": "Pão", "price_minor_units": 1, "quantity": 1},
+     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID,
+      ({"price_minor_units": None}, "price", "missing"), ({"quantity": None}, "quantity", "missing")]),
+    (ADMIN, "GetProduct", admin.GetProductRequest, {"product_id": "a"}, [*PRODUCT_ID, *CONSISTENCY]),
+    (ADMIN, "UpdateProduct", admin.UpdateProductRequest, {"product_id": "a", "name": "Pão"},
+     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID, *VERSION,
+      ({"name": None}, "", "nothing_to_change")]),
+    (ADMIN, "DeleteProduct", admin.DeleteProductRequest, {"product_id": "a"}, [*PRODUCT_ID, *REQUEST_ID, *VERSION]),
+    (ADMIN, "ListProducts", admin.ListProductsRequest, {}, PAGE),
+    (ADMIN, "AdjustStock", admin.AdjustStockRequest, {"product_id": "a", "delta": 1},
+     [*PRODUCT_ID, *rows("delta", bad.DELTAS), ({"delta": None}, "delta", "missing"), *REQUEST_ID, *VERSION]),
+    (CLIENT, "CreateOrder", client.CreateOrderRequest, {"customer_id": "a"}, [*CUSTOMER_ID, *ITEMS, *REQUEST_ID]),
+    (CLIENT, "SetOrderItem", client.SetOrderItemRequest,
+     {"customer_id": "a", "order_id": "o", "product_id": "p", "quantity": 1},
+     [*CUSTOMER_ID, *ORDER_ID, *PRODUCT_ID, *rows("quantity", bad.ITEM_QUANTITIES), *REQUEST_ID, *VERSION,
+      ({"quantity": None}, "quantity", "missing")]),
+    (CLIENT, "SetOrderItems", client.SetOrderItemsRequest,
+     {"customer_id": "a", "order_id": "o", "items": [client.ItemQuantity(product_id="p", quantity=1)]},
+     [*CUSTOMER_ID, *ORDER_ID, *ITEMS, *REQUEST_ID, *VERSION, ({"items": []}, "items", "missing")]),
+    (CLIENT, "GetOrder", client.GetOrderRequest, {"customer_id": "a", "order_id": "o"},
+     [*CUSTOMER_ID, *ORDER_ID, *CONSISTENCY]),
+    (CLIENT, "ListOrders", client.ListOrdersRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),
+    (CLIENT, "CancelOrder", client.CancelOrderRequest, {"customer_id": "a", "order_id": "o"},
+     [*CUSTOMER_ID, *ORDER_ID, *REQUEST_ID, *VERSION]),
+    (CLIENT, "GetProduct", client.GetProductForCustomerRequest, {"customer_id": "a", "product_id": "p"},
+     [*CUSTOMER_ID, *PRODUCT_ID, *CONSISTENCY]),
+    (CLIENT, "ListProducts", client.ListProductsForCustomerRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),
+]  # fmt: skip
+
+
+def with_changes(kind, good, changes):
+    """Make a good request bad; None takes a field away."""
+    return kind(**{name: value for name, value in {**good, **changes}.items() if value is not None})
+
+
+def address_of(cluster, service, turn=0):
+    """Address of one of the portals that offer the service."""
+    names = cluster.admin_portals if service == ADMIN else cluster.client_portals
+    return cluster.address(names[turn % len(names)])
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "kind", "good", "faults"), MATRIX, ids=[f"{row[0][12:]}-{row[1]}" for row in MATRIX]
+)
+async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(
+    cluster, shop, state_unchanged, service, method, kind, good, faults
+):
+    customer = (await shop.customer()).customer_id
+    good = {name: customer if value == "CUSTOMER" else value for name, value in good.items()}
+    async with state_unchanged(), raw_portal(address_of(cluster, service), service) as portal:
+        told = [(row, await portal.call(method, with_changes(kind, good, row[0]))) for row in faults]
+        wrong = [
+            (str(changes)[:80], answer.verdict, (INVALID, field, problem))
+            for (changes, field, problem), answer in told
+            if answer.verdict != (INVALID, field, problem)
+        ]
+        assert wrong == []
+    assert all(answer.code == INVALID and answer.message for _, answer in told)
+    unnamed = [answer.message for _, answer in told if answer.field and answer.field not in answer.message]
+    assert unnamed == []

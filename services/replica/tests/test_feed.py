@@ -1,5 +1,7 @@
 """The change feed: complete while all is well, and gaps that can be seen while it is not."""
 
+import contextlib
+import socket
 import threading
 
 import pytest
@@ -200,7 +202,7 @@ def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
         wait_until(lambda: listener.heartbeats and listener.heartbeats[-1].revision == 2, "a heartbeat")
     finally:
         publisher.close(5)
-        link.close()
+        link.close(5)
         listener.close()
 
     documents = {change.document_id: change.document for message in listener.changes for change in message.changes}
@@ -224,7 +226,7 @@ def test_a_broker_that_goes_and_comes_costs_messages_but_nothing_else(tmp_path):
                 broker.stop()
                 wait_until(lambda: not link.connected, "the link has noticed", 15)
         finally:
-            link.close()
+            link.close(5)
             broker.stop()
 
 
@@ -234,4 +236,30 @@ def test_a_broker_that_does_not_read_makes_nobody_wait():
     try:
         assert [link.publish(b"x") for _ in range(100)] == [False] * 100
     finally:
-        link.close()
+        link.close(5)
+
+
+def test_a_broker_that_talks_nonsense_is_tried_again():
+    accepted = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk_nonsense():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    accepted.append(connection)
+                    # an acknowledgement of the connection without its body, then a packet of no kind
+                    connection.sendall(b"\x20\x00" + b"\xff" * 100)
+                    connection.close()
+
+        talker = threading.Thread(target=talk_nonsense)
+        talker.start()
+        link = FeedLink(Address("127.0.0.1", server.getsockname()[1]), "replica1", FEED_TOPIC)
+        link.start()
+        try:
+            wait_until(lambda: len(accepted) >= 3, "the link tries again", 15)
+            assert not link.connected
+        finally:
+            link.close(5)
+            server.shutdown(socket.SHUT_RDWR)
+            talker.join()

@@ -125,7 +125,7 @@ class ReplicaProcess:
         link = FeedLink(settings.mqtt, settings.name, FEED_TOPIC)
         publisher = FeedPublisher(queue, raft, link, settings.feed_heartbeat_seconds)
         link.start()
-        self._closing.callback(link.close)
+        self._closing.callback(lambda: link.close(self._left()))
         publisher.start()
         self._closing.callback(lambda: publisher.close(self._left()))
         Gauges(

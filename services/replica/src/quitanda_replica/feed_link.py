@@ -1,8 +1,11 @@
 """The replica's line to the MQTT broker: comes and goes as it likes, and never makes anybody wait."""
 
 import secrets
+import select
 import socket
+import threading
 from collections import deque
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import structlog
@@ -19,36 +22,90 @@ UNSENT_BYTES_MAX: Final = 8 * 1024 * 1024
 
 _KEEPALIVE_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 2.0
-_RECONNECT_SECONDS_MIN: Final = 1
-_RECONNECT_SECONDS_MAX: Final = 2
+_TEND_SECONDS: Final = 1.0
+"""How long to wait for sockets; what is to be sent rings the bell."""
+_RECONNECT_SECONDS_MIN: Final = 0.1
+_RECONNECT_SECONDS_MAX: Final = 2.0
 _QOS: Final = 0
 """At most once: a lost message is a gap that subscribers see; a repeated one would only be late."""
 
 _log = structlog.get_logger(__name__)
 
 
+class Bell:
+    """Wakes a thread that waits for sockets."""
+
+    def __init__(self) -> None:
+        self._rung, self._button = socket.socketpair()
+        self._rung.setblocking(False)
+        self._button.setblocking(False)
+
+    def fileno(self) -> int:
+        """Give what `select` waits for."""
+        return self._rung.fileno()
+
+    def ring(self) -> None:
+        """Wake; no harm where it has been rung already, or nobody is there any more."""
+        with suppress(OSError):
+            self._button.send(b"!")
+
+    def hush(self) -> None:
+        """Forget that it was rung."""
+        with suppress(BlockingIOError):
+            self._rung.recv(4096)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._rung.close()
+        self._button.close()
+
+
+class _Connection:
+    """One connection of a client, driven by the library's interface for foreign event loops."""
+
+    def __init__(self, client: Client, bell: Bell) -> None:
+        self._client = client
+        self._bell = bell
+
+    def tend(self) -> bool:
+        """Wait for something to do, and do it; False where the connection has ended."""
+        opened = self._client.socket()
+        if opened is None:
+            return False
+        reading: list[Any] = [opened, self._bell]
+        writing = [opened] if self._client.want_write() else []
+        readable, writable, _ = select.select(reading, writing, [], _TEND_SECONDS)
+        if self._bell in readable:
+            self._bell.hush()
+        if opened in readable:
+            self._client.loop_read()
+        if opened in writable or self._client.want_write():
+            self._client.loop_write()
+        self._client.loop_misc()
+        return self._client.socket() is not None
+
+    def close(self) -> None:
+        """Give the socket back, whatever state it is in."""
+        opened = self._client.socket()
+        if opened is not None:
+            opened.close()
+
+
 class FeedLink:
-    """Publishes to one topic of a broker. Connecting and sending happen in a thread of the MQTT library."""
+    """Publishes to one topic of a broker. Connecting and sending happen in a thread of its own."""
 
     def __init__(self, broker: Address, name: str, topic: str) -> None:
         self._broker = broker
+        self._name = name
         self._topic = topic
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()
         self._unsent_bytes = 0
         self._sessions = 0
         self._seen_sessions = 0
-        self._client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"quitanda-feed-{name}-{secrets.token_hex(4)}",
-            clean_session=True,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=True,
-        )
-        self._client.connect_timeout = _CONNECT_SECONDS
-        self._client.reconnect_delay_set(_RECONNECT_SECONDS_MIN, _RECONNECT_SECONDS_MAX)
-        self._client.on_socket_open = _send_at_once
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
+        self._bell = Bell()
+        self._client = self._new_client()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed-link", daemon=True)
 
     @property
     def connected(self) -> bool:
@@ -57,8 +114,7 @@ class FeedLink:
 
     def start(self) -> None:
         """Begin to connect, and go on trying for ever."""
-        self._client.connect_async(self._broker.host, self._broker.port, keepalive=_KEEPALIVE_SECONDS)
-        self._client.loop_start()
+        self._thread.start()
 
     def publish(self, payload: bytes) -> bool:
         """Hand a message over for sending; False where there is no broker or too much waits. For one thread only."""
@@ -73,10 +129,51 @@ class FeedLink:
         self._unsent_bytes += len(payload)
         return True
 
-    def close(self) -> None:
-        """Say goodbye to the broker and end the thread."""
-        self._client.disconnect()
-        self._client.loop_stop()
+    def close(self, timeout: float) -> None:
+        """Say goodbye to the broker and end the thread, within `timeout` seconds."""
+        self._closing.set()
+        self._bell.ring()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = _RECONNECT_SECONDS_MIN
+        while not self._closing.is_set():
+            sessions = self._sessions
+            self._client = self._new_client()
+            try:
+                self._serve(self._client)
+            except OSError as error:
+                _log.info("the feed has no broker", broker=str(self._broker), error=str(error))
+            except Exception:  # noqa: BLE001 - a broker that talks nonsense must not end the feed
+                _log.exception("the line to the broker failed; it is made anew", broker=str(self._broker))
+            pause = _RECONNECT_SECONDS_MIN if self._sessions > sessions else min(2 * pause, _RECONNECT_SECONDS_MAX)
+            self._closing.wait(pause)
+        self._bell.close()
+
+    def _serve(self, client: Client) -> None:
+        """Connect, and do what the connection needs until it ends or we do. OSError where there is no broker."""
+        with closing(_Connection(client, self._bell)) as connection:
+            client.connect(self._broker.host, self._broker.port, keepalive=_KEEPALIVE_SECONDS)
+            while connection.tend() and not self._closing.is_set():
+                pass
+            client.disconnect()
+            connection.tend()
+
+    def _new_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"quitanda-feed-{self._name}-{secrets.token_hex(4)}",
+            clean_session=True,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = _CONNECT_SECONDS
+        client.on_socket_open = _send_at_once
+        # keeps `publish` from sending by itself: our thread does that, once the bell rings
+        client.on_socket_register_write = lambda *_: self._bell.ring()
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        return client
 
     def _forget_sent(self) -> None:
         if self._seen_sessions != self._sessions:

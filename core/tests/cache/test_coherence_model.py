@@ -1,125 +1,113 @@
 """The cache against a true history: whatever the feed, the reads and time do to it, it never answers wrongly."""
 
-from hypothesis import settings
+from itertools import combinations
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from quitanda.cache.coherence import Answer, CoherentCache
-from quitanda.cache.position import Step
 from quitanda.domain.model import Customer, Kind
 from quitanda.topics import FeedChange, FeedMessage
 
 BOUND = 1.0
-KEYS = [(Kind.CUSTOMER, name) for name in ("ana", "bia", "caio", "davi")]
-keys = st.sampled_from(KEYS)
+KEYS = [(Kind.CUSTOMER, name) for name in ("ana", "bia", "caio")]
+QUESTIONS = [list(keys) for size in (1, 2) for keys in combinations(KEYS, size)]
 
 
-class CacheUnderAnyWeather(RuleBasedStateMachine):
-    """Entries are committed and acknowledged at once; the feed and the reads come when they like, or never."""
-
-    messages = Bundle("messages")
-    reads = Bundle("reads")
+class World:
+    """A cluster, a broker, a clock and one portal's cache. Entries are acknowledged when they are committed."""
 
     def __init__(self):
-        super().__init__()
         self.now = 100.0
-        self.cache = CoherentCache(max_entries=3, staleness=BOUND)
+        self.cache = CoherentCache(max_entries=2, staleness=BOUND)
         self.states = [dict.fromkeys(KEYS)]
         self.committed_at = [0.0]
         self.last_version = 0
         self.last_changed = 0
         self.term = 1
         self.session = 0
+        self.sent = []
+        self.reads = []
+        self.hits = 0
 
     @property
     def revision(self):
         return len(self.states) - 1
 
-    def commit(self, state):
-        self.states.append(state)
-        self.committed_at.append(self.now)
-
     # The cluster
 
-    @rule(
-        target=messages,
-        commands=st.lists(st.tuples(keys, st.booleans()), min_size=1, max_size=4),
-        tells=st.integers(0, 5),
-    )
-    def an_entry_is_committed(self, commands, tells):
-        state = dict(self.states[-1])
-        left = []
+    def commit(self, commands, told, prompt, announced):
+        """One entry; the outcome of the command number `told` comes to this portal."""
+        state, left = dict(self.states[-1]), []
         for key, deletes in commands:
             self.last_version += 1
             state[key] = None if deletes else Customer(key[1], "x", (), self.last_version)
             left.append((key, state[key]))
-        self.commit(state)
+        self.append(state)
         previous, self.last_changed = self.last_changed, self.revision
-        if tells < len(left):
-            # The outcome of any one of the commands may come to this portal.
-            self.cache.learn(*left[tells], self.revision)
-        changes = tuple(self.change(key, document) for key, document in left)
-        return FeedMessage(self.term, self.revision, previous, changes)
+        if told < len(left):
+            self.cache.learn(*left[told], self.revision)
+        changes = tuple(change(key, document) for key, document in left) if announced else None
+        self.send(FeedMessage(self.term, self.revision, previous, changes), prompt)
 
-    @rule(target=messages)
-    def an_entry_too_large_to_announce_is_committed(self):
-        self.last_version += 1
-        state = dict(self.states[-1])
-        state[KEYS[0]] = Customer("ana", "large", (), self.last_version)
-        self.commit(state)
-        previous, self.last_changed = self.last_changed, self.revision
-        return FeedMessage(self.term, self.revision, previous, None)
+    def commit_nothing(self):
+        self.append(self.states[-1])
 
-    @rule()
-    def an_entry_that_changes_nothing_is_committed(self):
-        self.commit(self.states[-1])
+    def append(self, state):
+        self.states.append(state)
+        self.committed_at.append(self.now)
 
-    @rule(target=messages)
-    def the_leader_makes_a_heartbeat(self):
-        return FeedMessage(self.term, self.revision, self.last_changed, ())
+    def heartbeat(self, prompt):
+        self.send(FeedMessage(self.term, self.revision, self.last_changed, ()), prompt)
 
-    @rule()
-    def another_leader_is_elected(self):
+    def elect(self):
         self.term += 1
 
-    @rule(back=st.integers(0, 3), key=keys)
-    def a_repeated_request_gets_its_old_outcome(self, back, key):
-        revision = max(0, self.revision - back)
-        if revision and self.states[revision][key] != self.states[revision - 1][key]:
+    def repeat(self, back, key):
+        """A repeated request gets its old outcome."""
+        revision = max(1, self.revision - back)
+        if revision <= self.revision and self.states[revision][key] != self.states[revision - 1][key]:
             self.cache.learn(key, self.states[revision][key], revision)
 
-    @staticmethod
-    def change(key, document):
-        return FeedChange.delete(*key) if document is None else FeedChange.put(key[0], document)
+    # The broker: at once, late, twice, out of order, or never
 
-    # The broker: late, never (by not being chosen), twice (`messages` keeps it), out of order
+    def send(self, message, prompt):
+        self.sent.append(message)
+        if prompt:
+            self.cache.receive(message, self.now)
 
-    @rule(message=messages)
-    def a_message_arrives(self, message):
-        self.cache.receive(message, self.now)
+    def deliver(self, back):
+        if self.sent:
+            self.cache.receive(self.sent[-1 - back % len(self.sent)], self.now)
 
-    @rule(message=consumes(messages))
-    def a_message_arrives_for_the_last_time(self, message):
-        self.cache.receive(message, self.now)
+    def echo(self):
+        """The broker gives out once more what it had at this position, as if the leader were heard."""
+        position = self.cache.position
+        if position is not None:
+            self.cache.receive(FeedMessage(self.term, position, position, ()), self.now)
 
-    @rule()
-    def something_unreadable_arrives(self):
+    def garble(self):
         self.cache.lose_position()
 
     # Time and reads
 
-    @rule(seconds=st.sampled_from([0.01, 0.1, 0.4, 0.7, 1.1]))
-    def time_passes(self, seconds):
+    def wait(self, seconds):
         self.now += seconds
 
-    @rule(target=reads, wanted=st.lists(keys, max_size=3, unique=True))
-    def a_linearizable_read_starts(self, wanted):
-        return self.cache.begin(wanted, self.now), self.revision
+    def begin(self, keys):
+        self.reads.append((self.cache.begin(keys, self.now), self.revision))
 
-    @rule(read=consumes(reads), share=st.floats(0, 1))
-    def its_answer_comes_from_some_snapshot_since_then(self, read, share):
-        fill, started = read
-        revision = started + round(share * (self.revision - started))
+    def end(self, back, share):
+        """A read is answered from some snapshot since it began."""
+        if self.reads:
+            fill, started = self.reads.pop(-1 - back % len(self.reads))
+            self.answer(fill, started + round(share * (self.revision - started)))
+
+    def read(self, keys):
+        self.now += 0.001
+        self.answer(self.cache.begin(keys, self.now), self.revision)
+
+    def answer(self, fill, revision):
         truth = self.states[revision]
         assert not self.cache.contradicts(fill, revision)
         documents = []
@@ -127,71 +115,88 @@ class CacheUnderAnyWeather(RuleBasedStateMachine):
             current = 0 if truth[key] is None else truth[key].version
             unchanged = entry is not None and entry.version == current
             documents.append(entry.document if unchanged else truth[key])
-        assert documents == [truth[key] for key in fill.keys]
+        assert documents == [truth[key] for key in fill.keys], "a linearizable answer is what its snapshot shows"
         self.cache.complete(fill, documents, revision)
 
-    @rule(wanted=st.lists(keys, min_size=1, max_size=3, unique=True), ahead=st.integers(0, 2))
-    def a_cached_read_tells_the_truth_of_a_recent_snapshot(self, wanted, ahead):
-        least = self.session + ahead
-        answer = self.cache.serve(wanted, least, self.now)
-        if not isinstance(answer, Answer):
-            return
-        self.session = answer.revision
+    # What must hold at any time
+
+    def check(self):
+        assert len(self.cache) <= 2
+        for keys in QUESTIONS:
+            for least in {0, self.session}:
+                answer = self.cache.serve(keys, least, self.now)
+                if isinstance(answer, Answer):
+                    self.hits += 1
+                    self.check_answer(keys, least, answer)
+
+    def check_answer(self, keys, least, answer):
         assert least <= answer.revision <= self.revision
-        assert answer.documents == tuple(self.states[answer.revision][key] for key in wanted)
-        old_enough = [r for r, at in enumerate(self.committed_at) if at < self.now - BOUND]
-        assert answer.revision >= max(old_enough, default=0)
-
-    @invariant()
-    def it_is_bounded(self):
-        assert len(self.cache) <= 3
+        assert answer.documents == tuple(self.states[answer.revision][key] for key in keys)
+        old_enough = [revision for revision, at in enumerate(self.committed_at) if at < self.now - BOUND]
+        assert answer.revision >= max(old_enough, default=0), "older than the bound allows"
+        if least == self.session:
+            self.session = answer.revision
 
 
-CacheUnderAnyWeather.TestCase.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
-TestCacheUnderAnyWeather = CacheUnderAnyWeather.TestCase
+def change(key, document):
+    return FeedChange.delete(*key) if document is None else FeedChange.put(key[0], document)
 
 
-class CacheInFairWeather(RuleBasedStateMachine):
-    """With a feed that is prompt and a proof that is recent, what is held is always served."""
-
-    def __init__(self):
-        super().__init__()
-        self.cache = CoherentCache(max_entries=10, staleness=BOUND)
-        self.now = 100.0
-        self.revision = 0
-        self.state = dict.fromkeys(KEYS)
-        self.held = set()
-        assert self.cache.receive(FeedMessage(1, 0, 0, ()), self.now) is Step.GAP
-
-    @rule(key=keys)
-    def a_change_is_announced(self, key):
-        previous, self.revision = self.revision, self.revision + 1
-        self.state[key] = Customer(key[1], "x", (), self.revision)
-        change = FeedChange.put(key[0], self.state[key])
-        step = self.cache.receive(FeedMessage(1, self.revision, previous, (change,)), self.now)
-
-        assert step is Step.NEXT
-
-    @rule(key=keys)
-    def a_document_is_read(self, key):
-        self.now += 0.001
-        fill = self.cache.begin([key], self.now)
-        self.cache.complete(fill, [self.state[key]], self.revision)
-        self.held.add(key)
-
-    @rule(seconds=st.floats(0.001, 5))
-    def time_passes_with_heartbeats_and_probes(self, seconds):
-        self.now += seconds
-        self.cache.receive(FeedMessage(1, self.revision, self.revision, ()), self.now)
-        self.cache.complete(self.cache.begin((), self.now), (), self.revision)
-
-    @rule(wanted=st.lists(keys, max_size=4, unique=True))
-    def what_is_held_is_served(self, wanted):
-        if self.held and self.held.issuperset(wanted):
-            answer = self.cache.serve(wanted, self.revision, self.now)
-
-            assert answer == Answer(self.revision, tuple(self.state[key] for key in wanted))
+def step(name, *arguments, often=1):
+    return [st.tuples(st.just(name), *arguments)] * often
 
 
-CacheInFairWeather.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestCacheInFairWeather = CacheInFairWeather.TestCase
+one_key = st.sampled_from(KEYS)
+some_keys = st.sampled_from([[], *QUESTIONS])
+mostly = st.sampled_from([True, True, True, False])
+commands = st.lists(st.tuples(one_key, st.booleans()), min_size=1, max_size=3)
+steps = st.one_of(
+    *step("commit", commands, st.integers(0, 5), mostly, mostly, often=5),
+    *step("commit_nothing"),
+    *step("heartbeat", mostly, often=3),
+    *step("elect"),
+    *step("repeat", st.integers(0, 3), one_key),
+    *step("deliver", st.integers(0, 4), often=4),
+    *step("garble"),
+    *step("echo", often=3),
+    *step("wait", st.sampled_from([0.01, 0.3, 0.9, 1.1]), often=4),
+    *step("begin", some_keys, often=2),
+    *step("end", st.integers(0, 2), st.sampled_from([0.0, 0.5, 1.0]), often=3),
+    *step("read", some_keys, often=5),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, min_size=30, max_size=60))
+def test_in_any_weather_memory_tells_the_truth_of_a_recent_snapshot(weather):
+    world = World()
+    world.heartbeat(prompt=True)
+    world.read([])
+    for name, *arguments in weather:
+        getattr(world, name)(*arguments)
+        world.check()
+
+
+fair_steps = st.one_of(
+    *step("commit", commands, st.just(9), st.just(True), st.just(True)),
+    *step("wait", st.floats(0.001, 5)),
+    *step("read", st.sampled_from([[key] for key in KEYS[:2]])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(fair_steps, max_size=40))
+def test_in_fair_weather_what_is_held_is_served(weather):
+    world = World()
+    world.heartbeat(prompt=True)
+    held = set()
+    for name, *arguments in weather:
+        getattr(world, name)(*arguments)
+        world.heartbeat(prompt=True)
+        world.read([])
+        if name == "read":
+            held.update(arguments[0])
+        for key in held:
+            assert world.cache.serve([key], world.revision, world.now) == Answer(
+                world.revision, (world.states[-1][key],)
+            )

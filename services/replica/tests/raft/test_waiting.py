@@ -92,8 +92,11 @@ class TestReads:
             second.result(0)
 
     def test_an_echo_of_an_older_round_proves_nothing(self, reads):
-        waiter = reads.ask()
+        gone = reads.ask()
         older = reads.probe(3, 10, 0.0)
+        with pytest.raises(Unavailable):
+            gone.result(0)
+        waiter = reads.ask()
         newer = reads.probe(3, 10, 1.0)
         assert newer["round"] != older["round"]
 
@@ -102,6 +105,16 @@ class TestReads:
 
         with pytest.raises(Unavailable):
             waiter.result(0)
+
+    def test_a_round_that_stays_unanswered_is_sent_again_and_late_echoes_still_count(self, reads):
+        waiter = reads.ask()
+        first = reads.probe(3, 10, 0.0)
+        assert reads.probe(3, 11, 1.0) == first
+
+        reads.echoed("replica2", first["round"])
+        reads.settle(10)
+
+        assert waiter.result(0) == 10
 
     def test_a_round_for_readers_who_have_gone_is_not_repeated(self, reads):
         waiter = reads.ask()
@@ -130,8 +143,8 @@ class TestReads:
 
 
 class TestRejoin:
-    def answer(self, guard, peer, term, last_index, question):
-        guard.answered(peer, {"round": question["round"], "term": term, "last_index": last_index}, 5)
+    def answer(self, guard, peer, term, last_index, question, leader="replica2"):
+        guard.answered(peer, {"round": question["round"], "term": term, "last_index": last_index}, 5, leader)
 
     def test_a_bootstrapped_blank_disk_votes_at_once_and_for_ever(self, store):
         assert RejoinGuard(store, options(bootstrap=True), blank=True).voting
@@ -141,7 +154,7 @@ class TestRejoin:
     def test_the_bootstrap_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
         assert not RejoinGuard(store, options(bootstrap=True), blank=False).voting
 
-    def test_it_counts_when_all_others_agree_on_the_term_and_all_their_entries_are_here(self, store):
+    def test_it_counts_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here(self, store):
         guard = RejoinGuard(store, options(), blank=True)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, question)
@@ -149,9 +162,17 @@ class TestRejoin:
 
         self.answer(guard, "replica3", 5, 100, question)
 
-        assert not guard.reached(5, "replica2", 99)
-        assert not guard.reached(5, "", 100)
-        assert guard.reached(5, "replica2", 100)
+        assert not guard.reached(5, "replica2", 89)
+        assert not guard.reached(5, "", 90)
+        assert guard.reached(5, "replica2", 90)
+
+    def test_it_does_not_count_while_it_knows_no_leader(self, store):
+        guard = RejoinGuard(store, options(), blank=True)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question, leader="")
+        self.answer(guard, "replica3", 5, 90, question, leader="")
+
+        assert not guard.reached(5, "replica2", 1000)
 
     def test_another_ones_other_term_makes_it_ask_again(self, store):
         guard = RejoinGuard(store, options(), blank=True)

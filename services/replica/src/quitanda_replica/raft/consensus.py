@@ -192,7 +192,7 @@ class Consensus:
             self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
 
     def _on_rejoin_answer(self, peer: str, message: Message) -> None:
-        self._guard.answered(peer, message, self._engine.term)
+        self._guard.answered(peer, message, self._engine.term, self._engine.leader)
 
     def _admit(self, peer: str, admission: Admission) -> None:
         node = self._engine.node_of(peer)

@@ -61,7 +61,7 @@ class ReadIndex:
         self._applying: list[tuple[int, list[ReadWaiter]]] = []
         """Confirmed; wait for the state to reach the index."""
         self._round = 0
-        self._round_ends = 0.0
+        self._send_again_at = 0.0
         self._round_index = 0
         self._echoes: set[str] = set()
 
@@ -96,19 +96,14 @@ class ReadIndex:
         """Return the message that begins a round, or None where none is needed or one runs.
 
         To be called by a leader whose commit index is of its own term. A round that stays unanswered for a heartbeat
-        is begun again: its messages may have been lost with a connection.
+        is sent again, because its messages may have been lost with a connection.
         """
-        if self._confirming and now < self._round_ends:
+        if self._confirming and now < self._send_again_at:
             return None
-        with self._lock:
-            asking, self._asking = self._asking, []
-        self._confirming = [waiter for waiter in self._confirming + asking if not waiter.abandoned]
-        if not self._confirming:
+        self._confirming = [waiter for waiter in self._confirming if not waiter.abandoned]
+        if not self._confirming and not self._begin_round(commit_index):
             return None
-        self._round += 1
-        self._round_ends = now + self._options.heartbeat_seconds
-        self._round_index = commit_index
-        self._echoes = {self._options.name}
+        self._send_again_at = now + self._options.heartbeat_seconds
         self._check_majority()
         return {"type": "read_probe", "term": term, "round": self._round}
 
@@ -124,6 +119,17 @@ class ReadIndex:
             _, waiters = self._applying.pop(0)
             for waiter in waiters:
                 waiter.settle(durable_index)
+
+    def _begin_round(self, commit_index: int) -> bool:
+        with self._lock:
+            asking, self._asking = self._asking, []
+        self._confirming = [waiter for waiter in asking if not waiter.abandoned]
+        if not self._confirming:
+            return False
+        self._round += 1
+        self._round_index = commit_index
+        self._echoes = {self._options.name}
+        return True
 
     def _check_majority(self) -> None:
         if len(self._echoes) >= self._options.majority:

@@ -6,8 +6,8 @@ acknowledgements do not make entries committed (admission), and it echoes no rea
 
 1. EVERY other replica has answered, after this one started, that it is in the same term as this one: then no vote
    that was given before can still make a leader of a later term; and
-2. everything that was in any of their logs at that time is applied and durable here: among it is every entry
-   that was acknowledged before.
+2. everything that was in the leader's log when it answered is applied and durable here. Among it is every entry that
+   became committed with an acknowledgement given before: a leader's log holds whatever was committed in earlier terms.
 
 It then counts as having voted in that term. A new cluster has no past: `bootstrap` switches the guard off once.
 """
@@ -19,7 +19,7 @@ from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.store import Store
 
 JOINED_KEY: Final = b"Mjoined"
-QUESTION_PERIOD_SECONDS: Final = 0.25
+QUESTION_PERIOD_SECONDS: Final = 0.5
 
 
 class RejoinGuard:
@@ -50,14 +50,14 @@ class RejoinGuard:
         self._answers = {}
         return {"type": "rejoin_question", "round": self._round}
 
-    def answered(self, peer: str, message: Message, term: int) -> None:
+    def answered(self, peer: str, message: Message, term: int, leader: str) -> None:
         """Note an answer; once all agree with the own `term`, what must be reached is known."""
         if message["round"] != self._round or self._target is not None:
             return
         self._answers[peer] = message["term"], message["last_index"]
         terms = {answered_term for answered_term, _ in self._answers.values()}
-        if self._answers.keys() == self._peers and terms == {term}:
-            self._target = term, max(last_index for _, last_index in self._answers.values())
+        if self._answers.keys() == self._peers and terms == {term} and leader in self._peers:
+            self._target = term, self._answers[leader][1]
 
     def reached(self, term: int, leader: str, durable_index: int) -> bool:
         """Return whether both conditions hold; a new term starts the questions again."""

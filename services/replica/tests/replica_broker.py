@@ -14,9 +14,9 @@ from quitanda_local import broker, ports
 
 
 class Broker:
-    def __init__(self, directory):
+    def __init__(self, directory, kind=None):
         self.address = Address("127.0.0.1", ports.free_ports(1)[0])
-        self._command = broker.prepare(broker.choose(None), self.address.port, directory)
+        self._command = broker.prepare(broker.choose(kind), self.address.port, directory)
         self._log = directory / "broker.log"
         self._process = None
 

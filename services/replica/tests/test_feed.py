@@ -14,6 +14,8 @@ from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable
 from quitanda.runtime.addresses import Address
 from quitanda.topics import FEED_TOPIC, FeedChange, decode_feed
+from quitanda_local.broker import choose
+from quitanda_local.topology import BrokerKind
 from quitanda_replica.entry_changes import EntryChanges
 from quitanda_replica.feed import PAYLOAD_BYTES_MAX, FeedPublisher
 from quitanda_replica.feed_link import FeedLink
@@ -178,9 +180,9 @@ def test_closing_does_not_wait_for_the_next_heartbeat():
     assert not any(thread.name == "feed" for thread in threading.enumerate())
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    running = Broker(tmp_path_factory.mktemp("broker"))
+@pytest.fixture(scope="module", params=sorted({BrokerKind.AMQTT, choose(None)}))
+def broker(tmp_path_factory, request):
+    running = Broker(tmp_path_factory.mktemp("broker"), request.param)
     running.start()
     yield running
     running.stop()

@@ -17,6 +17,7 @@ from quitanda.runtime import logging
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.fatal import stop_process
+from quitanda_replica.raft.engine import UnsupportedLibrary
 from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import StoreFailed
 
@@ -42,7 +43,7 @@ def main() -> int:
         process.start()
     except StateCorrupt as error:
         stop_process(error)
-    except (StoreFailed, OSError, ValueError) as error:
+    except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
         _log.error("the replica cannot start", error=str(error))
         return EXIT_NOT_STARTED
     _log.info("signal", signal=signals.get().name)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import statistics
 import time
 from pathlib import Path
 
@@ -70,13 +71,15 @@ async def test_a_round_trip_takes_milliseconds_where_clients_send_without_delay(
     _, port, _ = running
     async with client(port, "asker") as asker:
         await asker.subscribe("echo", qos=1)
-        began = time.monotonic()
-        for _ in range(20):
+        seconds = []
+        for _ in range(21):
+            began = time.monotonic()
             await asker.publish("echo", b"x", qos=1)
             async with asyncio.timeout(5):
                 await anext(asker.messages)
+            seconds.append(time.monotonic() - began)
 
-    assert (time.monotonic() - began) / 20 < 0.035  # 0.04 and more where an acknowledgement is waited for
+    assert statistics.median(seconds) < 0.035  # 0.04 and more where an acknowledgement is waited for
 
 
 async def test_a_shared_subscription_is_served_by_mosquitto_only(running):

@@ -17,7 +17,7 @@ REASONS: Final[Mapping[str, str]] = {
         "A customer [{customer_id} ]exists already. Choose another id, or update the customer that there is."
     ),
     Reason.CUSTOMER_NOT_FOUND: (
-        "There is no customer [{customer_id}]. Check the id; an administrator registers customers."
+        "There is no customer[ {customer_id}]. Check the id; an administrator registers customers."
     ),
     Reason.CUSTOMER_HAS_ORDERS: (
         "The customer [{customer_id} ]has orders[: {orders}]. Cancel them first, or delete with cascade, "
@@ -26,13 +26,13 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.PRODUCT_EXISTS: (
         "A product [{product_id} ]exists already. Choose another id, or update the product that there is."
     ),
-    Reason.PRODUCT_NOT_FOUND: "There is no product [{product_id}]. Check the id; list the products to see all ids.",
+    Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id; list the products to see all ids.",
     Reason.PRODUCT_IN_USE: (
         "The product [{product_id} ]is in orders[: {orders}]. Delete it with cascade, "
         "which removes it from them[ if they are at most {limit}]."
     ),
     Reason.ORDER_EXISTS: "An order [{order_id} ]exists already. Choose another id, or change the order that there is.",
-    Reason.ORDER_NOT_FOUND: ("The customer has no order [{order_id}]. Check the id; list the orders to see all ids."),
+    Reason.ORDER_NOT_FOUND: ("The customer has no order[ {order_id}]. Check the id; list the orders to see all ids."),
     Reason.OUT_OF_STOCK: (
         "There are not enough units[ of the product {product_id}][: {requested} are asked for][, of which the order "
         "holds {held}][; {available} are on hand]. Ask for fewer, or wait until there are more."
@@ -121,5 +121,4 @@ def _fill(template: str, facts: Mapping[str, str]) -> str:
         text = match.group(1)
         return text if all(name in facts for name in _FACT.findall(text)) else ""
 
-    kept = re.sub(r" +([.;,:])", r"\1", _OPTIONAL.sub(part, template))
-    return _FACT.sub(lambda match: facts.get(match.group(1), "?"), kept)
+    return _FACT.sub(lambda match: facts.get(match.group(1), "?"), _OPTIONAL.sub(part, template))

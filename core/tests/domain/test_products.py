@@ -61,8 +61,8 @@ TABLE = [
     # adjust stock
     (AdjustStock("rice", 1), changed("product rice v10 'Rice' 96 at 250")),
     (AdjustStock("rice", -95), changed("product rice v10 'Rice' 0 at 250")),
-    (AdjustStock("rice", -96), ["OUT_OF_STOCK delta available=95 held=0 product_id=rice requested=96"]),
-    (AdjustStock("salt", -1), ["OUT_OF_STOCK delta available=0 held=0 product_id=salt requested=1"]),
+    (AdjustStock("rice", -96), ["OUT_OF_STOCK delta available=95 product_id=rice requested=96"]),
+    (AdjustStock("salt", -1), ["OUT_OF_STOCK delta available=0 product_id=salt requested=1"]),
     (AdjustStock("salt", QUANTITY_MAX), changed("product salt v10 'Salt' 1000000000 at 0")),
     (AdjustStock("rice", QUANTITY_MAX - 95), changed("product rice v10 'Rice' 1000000000 at 250")),
     (AdjustStock("rice", QUANTITY_MAX - 94), ["STOCK_BOUND delta available=95 limit=1000000000 product_id=rice"]),

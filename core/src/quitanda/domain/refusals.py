@@ -52,15 +52,16 @@ def order_not_found(order_id: str) -> Refused:
     return refused(Reason.ORDER_NOT_FOUND, "order_id", order_id=order_id)
 
 
-def out_of_stock(product: Product, field: str, requested: int, held: int = 0) -> Refused:
-    """Refuse: there are fewer units on hand than `requested - held`."""
+def out_of_stock(product: Product, field: str, requested: int, held: int | None = None) -> Refused:
+    """Refuse: there are fewer units on hand than `requested`, less what the order (if it is one) holds already."""
+    in_order = {} if held is None else {"held": held}
     return refused(
         Reason.OUT_OF_STOCK,
         field,
         product_id=product.product_id,
         requested=requested,
-        held=held,
         available=product.quantity,
+        **in_order,
     )
 
 

@@ -22,8 +22,8 @@ def test_a_process_that_ends_again_and_again_is_started_later_and_later(previous
     assert next_delay(previous, ran) == delay
 
 
-async def test_a_process_that_was_killed_is_reported_and_runs_again(cluster):
-    await cluster.start()
+async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
+    cluster = running.cluster
     reports = []
     keeper = asyncio.create_task(keep_running(cluster, "replica2", reports.append))
     first = cluster.process("replica2").pid
@@ -39,8 +39,8 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(cluster):
     assert cluster.process("replica2").pid != first
 
 
-async def test_the_overview_names_every_process_and_examples_use_this_python(cluster):
-    await cluster.start()
+async def test_the_overview_names_every_process_and_examples_use_this_python(running):
+    cluster = running.cluster
 
     assert describe(cluster).row_count == 8
     assert f"kill -9 {cluster.process('replica1').pid} " in examples(cluster)

@@ -11,8 +11,8 @@ from quitanda_local.local_cluster import LocalCluster, agreement
 from quitanda_local.process import Spawner
 
 
-def starts(replica, tmp_path):
-    return (tmp_path / "data" / replica / "starts").read_text(encoding="ascii").split()
+def starts(replica, directory):
+    return (directory / "data" / replica / "starts").read_text(encoding="ascii").split()
 
 
 async def test_a_started_cluster_runs_every_process_and_a_stopped_one_none(cluster):
@@ -28,77 +28,73 @@ async def test_a_started_cluster_runs_every_process_and_a_stopped_one_none(clust
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-async def test_the_verbs_of_a_failure(cluster, world, tmp_path):
-    await cluster.start()
+async def test_the_verbs_of_a_failure(running):
 
-    assert await cluster.wait_for_leader() == "replica1"
+    assert await running.cluster.wait_for_leader() == "replica1"
 
-    cluster.kill("replica1")
+    running.cluster.kill("replica1")
 
-    assert await cluster.leader() is None
+    assert await running.cluster.leader() is None
 
-    world(leader="replica2", term=2)
+    running.world(leader="replica2", term=2)
 
-    assert await cluster.wait_for_leader(excluding={"replica1"}) == "replica2"
+    assert await running.cluster.wait_for_leader(excluding={"replica1"}) == "replica2"
 
-    cluster.pause("replica3")
+    running.cluster.pause("replica3")
 
-    assert set(await cluster.digests()) == {"replica2"}
+    assert set(await running.cluster.digests()) == {"replica2"}
 
-    cluster.resume("replica3")
-    await cluster.restart("replica1")
+    running.cluster.resume("replica3")
+    await running.cluster.restart("replica1")
 
-    assert await cluster.wait_until_replicas_agree(5) == Digest(7, "d7")
-    assert starts("replica1", tmp_path) == ["bootstrap=true", "bootstrap=false"]
-
-
-async def test_a_mended_cluster_is_whole_again(cluster):
-    await cluster.start()
-    cluster.kill("replica1")
-    cluster.kill("broker")
-    cluster.pause("client-portal-1")
-    await cluster.mend()
-
-    assert all(cluster.running(service.name) for service in cluster.topology.services)
-    await cluster.wait_until_ready("replica1", "broker", "client-portal-1", timeout=1)
+    assert await running.cluster.wait_until_replicas_agree(5) == Digest(7, "d7")
+    assert starts("replica1", running.directory)[:1] == ["bootstrap=true"]
+    assert starts("replica1", running.directory)[-1] == "bootstrap=false"
 
 
-async def test_a_cluster_without_a_relay_cannot_be_partitioned(cluster):
+async def test_a_mended_cluster_is_whole_again(running):
+    running.cluster.kill("replica1")
+    running.cluster.kill("broker")
+    running.cluster.pause("client-portal-1")
+    await running.cluster.mend()
+
+    assert all(running.cluster.running(service.name) for service in running.cluster.topology.services)
+    await running.cluster.wait_until_ready("replica1", "broker", "client-portal-1", timeout=1)
+
+
+async def test_a_cluster_without_a_relay_cannot_be_partitioned(running):
     with pytest.raises(NotRunning, match="partitions=True"):
-        await cluster.partition("replica1")
+        await running.cluster.partition("replica1")
 
 
-async def test_a_replica_whose_disk_was_erased_may_not_found_a_cluster(cluster, tmp_path):
-    await cluster.start()
+async def test_a_replica_whose_disk_was_erased_may_not_found_a_cluster(running):
     with pytest.raises(NotRunning, match="kill it or shut it down"):
-        cluster.erase("replica2")
-    assert await cluster.shut_down("replica2")
-    cluster.erase("replica2")
-    await cluster.restart("replica2")
+        running.cluster.erase("replica2")
+    assert await running.cluster.shut_down("replica2")
+    running.cluster.erase("replica2")
+    await running.cluster.restart("replica2")
 
-    assert starts("replica2", tmp_path) == ["bootstrap=false"]
+    assert starts("replica2", running.directory) == ["bootstrap=false"]
 
 
-async def test_waits_say_what_they_waited_for(cluster, world):
-    await cluster.start()
-    world(leader="", revisions={"replica1": 9, "replica2": 8, "replica3": 9})
+async def test_waits_say_what_they_waited_for(running):
+    running.world(leader="", revisions={"replica1": 9, "replica2": 8, "replica3": 9})
 
     with pytest.raises(DeadlineExceeded, match="a leader other than replica1"):
-        await cluster.wait_for_leader(excluding=["replica1"], timeout=0.1)
+        await running.cluster.wait_for_leader(excluding=["replica1"], timeout=0.1)
     with pytest.raises(DeadlineExceeded, match=r"revision 9 on .*last seen: .*'replica2': 8"):
-        await cluster.wait_for_revision(9, timeout=0.1)
+        await running.cluster.wait_for_revision(9, timeout=0.1)
     with pytest.raises(DeadlineExceeded, match="all replicas to agree"):
-        await cluster.wait_until_replicas_agree(0.1)
-    await cluster.wait_for_revision(9, ["replica1", "replica3"], timeout=1)
+        await running.cluster.wait_until_replicas_agree(0.1)
+    await running.cluster.wait_for_revision(9, ["replica1", "replica3"], timeout=1)
 
 
-async def test_replicas_that_differ_are_reported_at_once(cluster, world):
-    await cluster.start()
-    world(digests={"replica3": "other"})
+async def test_replicas_that_differ_are_reported_at_once(running):
+    running.world(digests={"replica3": "other"})
     began = time.monotonic()
 
     with pytest.raises(ReplicasDiverged, match="replica1 and replica3 differ at revision 7"):
-        await cluster.wait_until_replicas_agree(30)
+        await running.cluster.wait_until_replicas_agree(30)
     assert time.monotonic() - began < 5
 
 
@@ -110,9 +106,8 @@ async def test_a_process_that_dies_at_the_start_is_named_at_once_and_nothing_is_
     assert not any(cluster.running(service.name) for service in cluster.topology.services)
 
 
-async def test_a_port_in_use_stops_the_start_before_anything_runs(cluster, tmp_path):
-    await cluster.start()
-    second = LocalCluster(tmp_path / "other", cluster.topology)
+async def test_a_port_in_use_stops_the_start_before_anything_runs(running):
+    second = LocalCluster(running.directory / "other", running.cluster.topology)
     try:
         with pytest.raises(PortInUse, match="in use by process"):
             await second.start()
@@ -120,14 +115,13 @@ async def test_a_port_in_use_stops_the_start_before_anything_runs(cluster, tmp_p
         second.close()
 
 
-async def test_a_process_that_is_not_ready_in_time_is_named_with_its_log(cluster, world):
-    await cluster.start()
-    world(leader="replica1", unready=["admin-portal-1"])
+async def test_a_process_that_is_not_ready_in_time_is_named_with_its_log(running):
+    running.world(leader="replica1", unready=["admin-portal-1"])
 
     with pytest.raises(
         DeadlineExceeded, match=r"admin-portal-1 at .* to be ready; last seen: NOT_SERVING(.|\n)*serving"
     ):
-        await cluster.wait_until_ready("admin-portal-1", "replica1", timeout=0.3)
+        await running.cluster.wait_until_ready("admin-portal-1", "replica1", timeout=0.3)
 
 
 def test_replicas_agree_only_when_all_stand_at_one_revision_with_one_digest():

@@ -118,6 +118,25 @@ class World:
         assert documents == [truth[key] for key in fill.keys], "a linearizable answer is what its snapshot shows"
         self.cache.complete(fill, documents, revision)
 
+    # Sequences that chance alone brings about too seldom
+
+    def overtake(self, key):
+        """An event overtakes the answer of a read."""
+        self.begin([key])
+        self.commit([(key, False)], told=9, prompt=True, announced=True)
+        self.end(0, 0.0)
+
+    def run_ahead(self, key, other):
+        """A read is ahead of the feed, which still has to tell of another document."""
+        self.commit([(other, False)], told=9, prompt=False, announced=True)
+        self.read([key])
+
+    def stall(self, key):
+        """The broker holds back what is new and gives out what is old."""
+        self.commit([(key, False)], told=9, prompt=False, announced=True)
+        self.wait(BOUND + 0.1)
+        self.echo()
+
     # What must hold at any time
 
     def check(self):
@@ -163,10 +182,13 @@ steps = st.one_of(
     *step("begin", some_keys, often=2),
     *step("end", st.integers(0, 2), st.sampled_from([0.0, 0.5, 1.0]), often=3),
     *step("read", some_keys, often=5),
+    *step("overtake", one_key),
+    *step("run_ahead", one_key, one_key),
+    *step("stall", one_key),
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(steps, min_size=30, max_size=60))
 def test_in_any_weather_memory_tells_the_truth_of_a_recent_snapshot(weather):
     world = World()

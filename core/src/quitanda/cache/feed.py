@@ -25,8 +25,8 @@ RECONNECT_MAX: Final = 2.0
 KEEPALIVE: Final = 10
 """Seconds after which a silent connection to the broker is checked, and given up."""
 
-OPERATION_TIMEOUT: Final = 5.0
-"""Seconds that connecting and subscribing may take."""
+OPERATION_TIMEOUT: Final = 2.0
+"""Seconds that connecting and subscribing may take; a broker that dies in between is noticed no sooner."""
 
 QUEUED_MAX: Final = 256
 """Messages that wait here to be taken in; more are dropped."""

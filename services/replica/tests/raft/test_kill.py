@@ -90,7 +90,7 @@ def killed(tmp_path):
 
 def test_what_was_acknowledged_survives_killing_all_replicas_at_once_again_and_again(killed):
     chance = random.Random(7)
-    for _ in range(4):
+    for _ in range(3):
         killed.start()
         killed.wait_for_progress(chance.randrange(50, 800))
         killed.kill()
@@ -100,7 +100,7 @@ def test_what_was_acknowledged_survives_killing_all_replicas_at_once_again_and_a
 
 def test_what_was_acknowledged_survives_killing_leaders_one_after_the_other(killed):
     killed.start()
-    for _ in range(4):
+    for _ in range(3):
         killed.wait_for_progress(200)
         leader = killed.leader()
         killed.kill(leader)

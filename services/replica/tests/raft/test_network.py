@@ -204,3 +204,21 @@ def test_a_silent_peer_is_given_up_and_connected_again(pair):
     wait_for(lambda: pair[1].poll(0.01) or not listeners[1].peers)
 
     wait_for(lambda: [network.poll(0.01) for network in pair] and all(listener.peers for listener in listeners))
+
+
+def test_what_a_send_finds_broken_is_told_by_the_next_poll_and_not_in_the_middle_of_the_sender(pair):
+    listeners = [Listener(), Listener()]
+    for network, listener in zip(pair, listeners, strict=True):
+        network.open(listener)
+    wait_for(lambda: [network.poll(0.01) for network in pair] and all(listener.peers for listener in listeners))
+    pair[1].close()
+
+    def refused_by_the_system():
+        pair[0].send("replica2", {"type": "rejoin_question", "round": 0})
+        return pair[0]._broken
+
+    wait_for(refused_by_the_system)
+
+    assert listeners[0].peers == {"replica2"}
+    pair[0].poll(0)
+    assert listeners[0].peers == set()

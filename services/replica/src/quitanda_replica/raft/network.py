@@ -28,7 +28,7 @@ class Network(Protocol):
         """Wait up to `timeout` seconds for something to happen, and tell the receiver everything that has."""
 
     def send(self, peer: str, message: Message) -> None:
-        """Send `message` if a conversation with `peer` stands, otherwise forget it."""
+        """Send `message` if a conversation with `peer` stands, otherwise forget it; the receiver hears of nothing."""
 
     def wake(self) -> None:
         """Make a waiting or the next `poll` return at once; any thread."""

@@ -85,6 +85,8 @@ class TcpNetwork:
         self._attempts: dict[str, Connection] = {}
         """On the way to be established, by the peer that is meant."""
         self._strangers: set[Connection] = set()
+        self._broken: dict[Connection, str] = {}
+        """Found broken by a `send`, with the reason; dropped in `poll`, the only place where the receiver is told."""
         self._attempt_at: dict[str, float] = dict.fromkeys(self._peers_to_connect(options), 0.0)
 
     def open(self, receiver: Receiver) -> None:
@@ -99,6 +101,7 @@ class TcpNetwork:
 
     def poll(self, timeout: float) -> None:
         """Read and write what can be, then do what time has made due."""
+        self._drop_broken()
         for key, events in self._selector.select(timeout):
             key.data(events)
         now = self._clock()
@@ -111,8 +114,12 @@ class TcpNetwork:
     def send(self, peer: str, message: Message) -> None:
         """Send to an established peer, or forget the message."""
         connection = self._connections.get(peer)
-        if connection is not None:
+        if connection is None or connection in self._broken:
+            return
+        try:
             self._send(connection, encode(message))
+        except OSError as error:
+            self._broken[connection] = str(error)
 
     def wake(self) -> None:
         """End the wait in `poll`; any thread."""
@@ -226,12 +233,20 @@ class TcpNetwork:
             if now > connection.deadline:
                 self._drop(connection, "nothing was heard for too long")
 
+    def _drop_broken(self) -> None:
+        broken, self._broken = self._broken, {}
+        for connection, reason in broken.items():
+            self._drop(connection, reason)
+
     def _ping(self, now: float) -> None:
         """Say something on connections that may be idle: followers have nothing to tell each other."""
         for connection in list(self._connections.values()):
             if now >= connection.ping_at:
                 connection.ping_at = now + self._options.connection_timeout_seconds / PINGS_PER_TIMEOUT
-                self._send(connection, b"")
+                try:
+                    self._send(connection, b"")
+                except OSError as error:
+                    self._drop(connection, str(error))
 
     # --- bytes
 
@@ -283,10 +298,12 @@ class TcpNetwork:
                 self._receiver.received(connection.channel.peer, decode(message))
 
     def _send(self, connection: Connection, data: bytes) -> None:
+        """Send, or keep what the socket does not take yet. Raises OSError."""
         connection.queue(connection.channel.seal(data))
         if connection.unsent_bytes > UNSENT_BYTES_MAX:
-            self._drop(connection, "too much waits to be sent to it")
-        self._flush(connection)
+            raise OSError("too much waits to be sent to it")
+        connection.flush()
+        self._watch(connection)
 
     def _flush(self, connection: Connection) -> None:
         if connection.socket.fileno() < 0 or connection.connecting:
@@ -296,6 +313,10 @@ class TcpNetwork:
         except OSError as error:
             self._drop(connection, str(error))
             return
+        self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Have the selector report what is waited for."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
         if self._selector.get_key(connection.socket).events != events:
             self._selector.modify(connection.socket, events, partial(self._handle, connection))

@@ -69,6 +69,7 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
         self.hint: str | None = None
         self.before = None
         self.after = None
+        self.instead = None
         self.lists: set[str] = set()
         self.address = "127.0.0.1:0"
         self._server = None
@@ -97,6 +98,8 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
         self.reads.append(request)
         revision = self.history.revision
         await self._run(self.before, context)
+        if self.instead is not None and request.reads:
+            return await self.instead(request)
         token = next((item.list.page_token for item in request.reads if item.list.page_token), "")
         if token:
             if token.split("/")[0] != self.name:

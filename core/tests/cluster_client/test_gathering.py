@@ -4,7 +4,10 @@ import pytest
 
 from quitanda.cluster_client import Absent, Get
 from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, invalid
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
+from quitanda.v1 import replica_pb2
+from quitanda.wire.protobuf import refused_to_proto
 
 
 class Gate:
@@ -179,3 +182,17 @@ async def test_closing_tells_every_caller_what_is_known(replicas):
         with pytest.raises(Unavailable):
             await client.execute(replicas.create(3), 5)
     assert [type(result) for result in results] == [OutcomeUnknown, Unavailable, Unavailable]
+
+
+async def test_who_asks_for_the_revision_alone_is_not_answered_by_a_call_that_proved_nothing(replicas):
+    async def refuse_without_proof(request):
+        refusal = refused_to_proto(invalid("kind", Problem.MALFORMED))
+        return replica_pb2.ReadResponse(results=[replica_pb2.ReadResult(refused=refusal) for _ in request.reads])
+
+    async with replicas.client() as client:
+        await settled(client, replicas)
+        replicas[1].instead = refuse_without_proof
+        answers = await asyncio.gather(client.read([Get(Kind.CUSTOMER, "?")], 5), client.read((), 5))
+
+    assert answers[0].results == (invalid("kind", Problem.MALFORMED),)
+    assert answers[1].revision == 1

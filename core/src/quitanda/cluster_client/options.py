@@ -58,6 +58,6 @@ class ClusterOptions:
             )
             < 1
         ):
-            raise ValueError("numbers of calls, reads queued and overload_tries must be above zero")
+            raise ValueError("execute_calls, read_calls, page_calls, reads_queued, ... must be above zero")
         if self.command_bytes_per_call >= REPLICA_RECEIVE_BYTES_MAX:
             raise ValueError(f"command_bytes_per_call must be below {REPLICA_RECEIVE_BYTES_MAX}, a message's limit")

@@ -64,7 +64,14 @@ async def test_the_loss_of_the_broker_is_outlived_and_the_request_is_carried_out
     assert list(shop.orders) == [order.order_id]
 
 
-@pytest.mark.parametrize("reply", [b"{", b"\xff", b"[]", b'{"request_id": []}', b'{"request_id": "another"}'])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(b"{", b"\xff", b"[]", b"", b'{"request_id": []}', b'{"request_id": "another"}'),
+        *(b"[" * 500_000, b'{"request_id": 1e99999999999999999999}', b'{"request_id": ' + b"9" * 5_000 + b"}"),
+    ],
+    ids=lambda reply: reply[:40].decode(errors="replace"),
+)
 async def test_a_reply_that_cannot_be_read_is_passed_over(broker, gateway, reply, caplog):
     caplog.set_level(logging.ERROR)
     gateway.plans.append(reply)

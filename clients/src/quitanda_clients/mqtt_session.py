@@ -17,9 +17,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import aiomqtt
-import simplejson
 
+from quitanda.domain.limits import JSON_DEPTH_MAX
+from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
+from quitanda.wire.json_text import parse_json
 from quitanda_clients.addresses import Address
 from quitanda_clients.retries import ClientClosed
 
@@ -36,6 +38,9 @@ IN_FLIGHT_MAX: Final = 256
 
 INBOX_MAX: Final = 4 * IN_FLIGHT_MAX
 """Replies that wait to be read; one that is lost comes again when its request is repeated."""
+
+REPLY_DEPTH_MAX: Final = JSON_DEPTH_MAX + 4
+"""Nesting of a reply: the documents stand in a list, in the result, in the reply."""
 
 Fields = Mapping[str, Any]
 
@@ -159,7 +164,7 @@ class MqttSession:
 
     def _hand_out(self, payload: Any) -> None:
         try:
-            reply = simplejson.loads(payload.decode(), use_decimal=True)
+            reply = _read_reply(payload)
             waiting = self._waiting.get(reply["request_id"], ())
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("a reply that cannot be read: %r", error)
@@ -191,6 +196,14 @@ def _fail_unsent(publishing: asyncio.Task[None], reply: asyncio.Future[Fields]) 
     error = publishing.exception()
     if error is not None and not reply.done():
         reply.set_exception(OutcomeUnknown(f"the request could not be published: {error}"))
+
+
+def _read_reply(payload: Any) -> Any:
+    """Read a reply within bounds, since anybody may publish it; ValueError where it is not JSON."""
+    parsed = parse_json(payload.decode(), "reply", depth_max=REPLY_DEPTH_MAX)
+    if isinstance(parsed, Refused):
+        raise ValueError(f"not JSON: {dict(parsed.details)}")  # noqa: TRY004 - the text is wrong, not a type
+    return parsed.value
 
 
 def _code(granted: object) -> int:

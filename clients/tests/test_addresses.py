@@ -18,7 +18,10 @@ def test_addresses_are_read_and_written(text, address):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "host", ":7001", "host:", "host:0", "host:65536", "host:x", "host:-1", "::1:7001", "a b:1", "http://a:1"],
+    [
+        *("", "host", ":7001", "host:", "host:0", "host:65536", "host:x", "host:-1", "::1:7001", "a b:1", "http://a:1"),
+        *("a..b:1", f"{'x' * 64}:1", "\udcff:1", f"host:1{'9' * 5_000}"),
+    ],
 )
 def test_what_is_no_address_is_refused_with_a_reason(text):
     with pytest.raises(ValueError, match=r"address|port"):

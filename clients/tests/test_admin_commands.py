@@ -263,11 +263,48 @@ async def test_options_may_stand_before_or_after_the_command_and_the_later_one_w
     assert done.exit_code == 0
 
 
-async def test_arguments_that_are_not_utf8_are_wrong_use(portal):
-    done = await admin(portal, "customer", "create", "--cid", "ana", "--name", b"\xff".decode(errors="surrogateescape"))
+@pytest.mark.parametrize(
+    ("named", "arguments"),
+    [
+        ("--name", ["customer", "create", "--cid", "ana", "--name", "\udcff"]),
+        ("--cid", ["customer", "create", "--cid", "\udcff", "--name", "Ana"]),
+        ("CID", ["customer", "get", "\udcff"]),
+        ("--field", ["customer", "update", "ana", "--field", "a=1", "--field", "\udcff=1"]),
+        ("--request-id", ["customer", "delete", "ana", "--request-id", "\udcff"]),
+        ("--request-id", ["--request-id", "\udcff", "customer", "delete", "ana"]),
+        ("--portal", ["--portal", "\udcff:1", "customer", "get", "ana"]),
+    ],
+)
+async def test_arguments_that_are_not_utf8_are_wrong_use_and_the_option_is_named(portal, named, arguments):
+    done = await admin(portal, *arguments)
 
     assert done.exit_code == 2
+    assert f"Invalid value for '{named}'" in done.message
     assert "UTF-8" in done.message
+    assert portal.calls == []
+
+
+@pytest.mark.parametrize(
+    ("named", "arguments"),
+    [
+        ("--price", ["product", "create", "--pid", "a", "--name", "A", "--price", "NaN", "--quantity", "1"]),
+        ("--quantity", ["product", "create", "--pid", "a", "--name", "A", "--price", "1"]),
+        ("--nonsense", ["product", "list", "--nonsense"]),
+        ("--limit", ["product", "list", "--limit", "x"]),
+        ("--portal", ["--portal", "nowhere", "product", "list"]),
+        ("--portal", ["--portal", "\udcff:1", "product", "list"]),
+        ("FILE.csv", ["product", "import"]),
+        ("", ["prodct", "list"]),
+        ("", []),
+    ],
+)
+async def test_wrong_use_is_json_too_where_json_is_asked_for(portal, named, arguments):
+    for given in (["--json", *arguments], [*arguments, "--json"]):
+        done = await admin(portal, *given)
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert (done.error["error"]["reason"], done.error["error"]["field"]) == ("WRONG_USE", named)
+        assert done.error["error"]["message"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["customer"], ["product"], ["cluster"]])

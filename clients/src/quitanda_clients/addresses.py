@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 PORT_MAX = 65_535
+PORT_DIGITS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ def parse_address(text: str) -> Address:
         host = host[1:-1]
     if not colon or not host or (":" in host and not bracketed) or any(c.isspace() or c in "/@," for c in host):
         raise ValueError(f"'{text}' is not an address; write host:port, for example 127.0.0.1:7001")
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= PORT_MAX):
+    if not (bracketed or _is_host_name(host)):
+        raise ValueError(f"'{text}' has no valid host name; write host:port, for example 127.0.0.1:7001")
+    if not (port.isascii() and port.isdigit() and len(port) <= PORT_DIGITS_MAX and 1 <= int(port) <= PORT_MAX):
         raise ValueError(f"'{text}' has no valid port; it must be a number from 1 to {PORT_MAX}")
     return Address(host, int(port))
 
@@ -35,3 +38,12 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
     if not addresses:
         raise ValueError("no address is given; write host:port, several separated by commas")
     return addresses
+
+
+def _is_host_name(host: str) -> bool:
+    """Tell whether the host can be looked up at all: no empty or too long part between its points."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True

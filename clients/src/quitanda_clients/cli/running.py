@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -71,8 +71,8 @@ def command(
 
         def run_command(**values: Any) -> None:
             context: typer.Context = values.pop(CONTEXT)
+            _check_encoding(context)
             given = Given(**{name: values.pop(name) for name in names})
-            _check_encoding(values)
             run = open_run(given.over(context.obj), effect)
             raise typer.Exit(_finish(run, functools.partial(function, run, **values)))
 
@@ -116,13 +116,28 @@ def _describe(
     run_command.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
 
 
-def _check_encoding(values: Mapping[str, Any]) -> None:
-    """Refuse arguments that are not UTF-8: Python hands their bytes on as lone surrogates."""
-    for name, value in values.items():
-        texts = value if isinstance(value, list) else [value]
-        for text in texts:
-            if isinstance(text, str) and not text.isascii():
-                try:
-                    text.encode()
-                except UnicodeEncodeError:
-                    raise typer.BadParameter("the value is not valid UTF-8", param_hint=name) from None
+def _check_encoding(context: typer.Context) -> None:
+    """Refuse values that are not UTF-8: Python hands their bytes on as lone surrogates.
+
+    Options before the command count, too. The name of a file may be any bytes.
+    """
+    for at in _with_parents(context):
+        for parameter in at.command.params:
+            value = at.params.get(str(parameter.name))
+            if any(not _is_utf8(text) for text in (value if isinstance(value, list | tuple) else [value])):
+                raise typer.BadParameter("the value is not valid UTF-8", param=parameter)
+
+
+def _with_parents(context: Any) -> Iterator[Any]:
+    while context is not None:
+        yield context
+        context = context.parent
+
+
+def _is_utf8(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return False
+    return True

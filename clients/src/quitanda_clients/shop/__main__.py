@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from quitanda_clients.cli import options
+from quitanda_clients.cli.application import Application
 from quitanda_clients.cli.entry import run_application
 from quitanda_clients.cli.settings import Given
 from quitanda_clients.shop import orders, products
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Application, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(orders.app, name="order", help="Place, change, show, list and cancel orders.")
 app.add_typer(products.app, name="product", help="Look at the products.")
 

@@ -2,7 +2,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pysyncobj.journal import Journal
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 

@@ -18,6 +18,8 @@ LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=
+# `make run BROKER=amqtt`: which MQTT broker (default: mosquitto where it is installed, otherwise amqtt).
+BROKER ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 
@@ -40,10 +42,10 @@ $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
 	@touch $@
 
 run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data)
-	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)")
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
-	@$(BIN)/python -m quitanda_local demo
+	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)")
 
 test: test-unit test-scenarios ## Run every test that needs no Docker
 
@@ -89,7 +91,7 @@ lock: $(VENV)/.ready ## Resolve the dependencies again and write the hash-locked
 	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --custom-compile-command "make lock" requirements/build.in -o requirements/build.lock
 	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core \
+		--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients \
 		requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
 
 clean: ## Remove the virtual environment and every cache

@@ -25,7 +25,7 @@ class QuitandaError(Exception):
     definite: ClassVar[bool] = True
 
 
-class Unavailable(QuitandaError):  # noqa: N818 - named as the contract names it
+class Unavailable(QuitandaError):
     """Nobody could take the request in time; nothing happened."""
 
 
@@ -45,7 +45,7 @@ class Overloaded(Unavailable):
     reason = "OVERLOADED"
 
 
-class OutcomeUnknown(QuitandaError):  # noqa: N818 - named as the contract names it
+class OutcomeUnknown(QuitandaError):
     """The answer did not come: the write may have taken effect. Safe to repeat with the same request id."""
 
     reason = "OUTCOME_UNKNOWN"
@@ -58,7 +58,7 @@ class InternalError(OutcomeUnknown):
     reason = "INTERNAL"
 
 
-class Rejected(QuitandaError):  # noqa: N818 - named as the contract names it
+class Rejected(QuitandaError):
     """A refusal, for callers that prefer exceptions; `refused` says why, `revision` when it was decided."""
 
     def __init__(self, refused: Refused, revision: int = 0) -> None:

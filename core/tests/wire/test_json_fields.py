@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
-from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.outcomes import Problem, Refused
 from quitanda.wire.json_fields import FieldReader, parse_object
 
 LIMIT = 1_000
@@ -34,9 +34,6 @@ def test_any_bytes_are_an_object_or_a_refusal(data):
         (b"[]", Problem.WRONG_TYPE),
         (b"3", Problem.WRONG_TYPE),
         (b"null", Problem.WRONG_TYPE),
-        (b'{"a": 1, "a": 2}', Problem.DUPLICATE),
-        (b'{"a": NaN}', Problem.NOT_JSON),
-        (b'{"a": "\\ud800"}', Problem.NOT_UTF8),
         (b'{"a":' * 100 + b"1" + b"}" * 100, Problem.TOO_DEEP),
         (b" " * LIMIT + b"{}", Problem.TOO_LARGE),
     ],
@@ -45,10 +42,24 @@ def test_bytes_that_are_no_acceptable_object_are_refused_as_a_whole(data, proble
     assert fault(parse_object(data, LIMIT)) == ("request", problem)
 
 
-def test_a_duplicate_name_is_told():
-    refused = parse_object(b'{"order_id": 1, "order_id": 2}', LIMIT)
-
-    assert refused == invalid("request", Problem.DUPLICATE, name="order_id")
+@pytest.mark.parametrize(
+    ("data", "field", "problem"),
+    [
+        (b'{"order_id": 1, "order_id": 2}', "order_id", Problem.DUPLICATE),
+        (b'{"items": [{"quantity": 1}, {"quantity": 1, "quantity": 2}]}', "items[1].quantity", Problem.DUPLICATE),
+        (b'{"quantity": NaN}', "quantity", Problem.NOT_A_NUMBER),
+        (b'{"items": [{"quantity": -Infinity}]}', "items[0].quantity", Problem.NOT_A_NUMBER),
+        (b'{"quantity": ' + b"9" * 1_001 + b', "b": NaN}', "quantity", Problem.TOO_LARGE),
+        (b'{"a": 1, "price": 1e9999}', "price", Problem.TOO_LARGE),
+        (b'{"order_id": "\\ud800"}', "order_id", Problem.NOT_UTF8),
+        (b'{"\\ud800": 1}', "?", Problem.NOT_UTF8),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "?", Problem.DUPLICATE),
+        (b"[NaN]", "request[0]", Problem.NOT_A_NUMBER),
+        (b'{"%s": NaN}' % (b"x" * 100), "x" * 64, Problem.NOT_A_NUMBER),
+    ],
+)
+def test_what_cannot_stand_in_json_is_named_by_its_place(data, field, problem):
+    assert fault(parse_object(data, 2_000)) == (field, problem)
 
 
 def test_numbers_of_an_object_are_exact():

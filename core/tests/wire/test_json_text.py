@@ -16,7 +16,7 @@ def problem_of(text):
     parsed = parse_json(text, "extra.x")
 
     assert isinstance(parsed, Refused), parsed
-    assert parsed.field == "extra.x"
+    assert parsed.field.startswith("extra.x")
     return dict(parsed.details)["problem"]
 
 
@@ -64,9 +64,9 @@ def test_the_canonical_form_keeps_every_digit_and_the_order_of_members(text, can
         ("1 2", Problem.NOT_JSON),
         ('"\t"', Problem.NOT_JSON),
         ('"unterminated', Problem.NOT_JSON),
-        ("NaN", Problem.NOT_JSON),
-        ("-Infinity", Problem.NOT_JSON),
-        ("[Infinity]", Problem.NOT_JSON),
+        ("NaN", Problem.NOT_A_NUMBER),
+        ("-Infinity", Problem.NOT_A_NUMBER),
+        ("[Infinity]", Problem.NOT_A_NUMBER),
         ('{"a": 1, "a": 1}', Problem.DUPLICATE),
         ('[{"a": {"b": 1, "b": 2}}]', Problem.DUPLICATE),
         ('"\\ud800"', Problem.NOT_UTF8),

@@ -149,7 +149,7 @@ def test_a_request_becomes_its_read(function, message, asked):
             read.create_product,
             admin.CreateProductRequest(price_minor_units=1, quantity=1, extra={"a": "NaN"}),
             "extra.a",
-            Problem.NOT_JSON,
+            Problem.NOT_A_NUMBER,
         ),
         (read.update_product, admin.UpdateProductRequest(extra={"a": "1,"}), "extra.a", Problem.NOT_JSON),
         (read.adjust_stock, admin.AdjustStockRequest(product_id="tea"), "delta", Problem.MISSING),

@@ -347,7 +347,7 @@ class TestBadRequests:
                 "CreateCustomer",
                 pb.CreateCustomerRequest(customer_id="b", name="B", extra={"x": "NaN"}),
                 "extra.x",
-                "not_json",
+                "not_a_number",
             ),
             (
                 "CreateCustomer",

@@ -149,25 +149,33 @@ class TestBadRequests:
         assert cluster.requests == []
 
     @pytest.mark.parametrize(
-        ("payload", "problem"),
+        ("payload", "field", "problem"),
         [
-            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": NaN}', "not_json"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": ', "not_json"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\xff"}', "not_utf8"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\\ud800"}', "not_utf8"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "x": 1, "x": 2}', "duplicate"),
-            (b'[{"reply_to": "s-7", "request_id": "r1"}]', "wrong_type"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "x": ' + b"[" * 9_999 + b"]" * 9_999 + b"}", "too_deep"),
-            (b'{"reply_to": "s-7", "request_id": "r1", "x": "' + b"x" * REQUEST_BYTES_MAX + b'"}', "too_large"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": NaN}', "product_id", "not_a_number"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": ', "request", "not_json"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\xff"}', "request", "not_utf8"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "product_id": "\\ud800"}', "product_id", "not_utf8"),
+            (b'{"reply_to": "s-7", "request_id": "r1", "x": 1, "x": 2}', "x", "duplicate"),
+            (b'[{"reply_to": "s-7", "request_id": "r1"}]', "request", "wrong_type"),
+            (
+                b'{"reply_to": "s-7", "request_id": "r1", "x": ' + b"[" * 9_999 + b"]" * 9_999 + b"}",
+                "request",
+                "too_deep",
+            ),
+            (
+                b'{"reply_to": "s-7", "request_id": "r1", "x": "' + b"x" * REQUEST_BYTES_MAX + b'"}',
+                "request",
+                "too_large",
+            ),
         ],
     )
     async def test_a_payload_that_cannot_be_read_is_answered_where_it_names_a_reply_address(
-        self, mqtt_caller, payload, problem
+        self, mqtt_caller, payload, field, problem
     ):
         await mqtt_caller.send("get_product", "ana", payload)
         reply = await mqtt_caller.reply("r1")
 
-        assert (reply["error"]["field"], reply["error"]["details"]["problem"]) == ("request", problem)
+        assert (reply["error"]["field"], reply["error"]["details"]["problem"]) == (field, problem)
 
     @pytest.mark.parametrize(
         "payload",

@@ -1,5 +1,6 @@
 """Reading a JSON object field by field, with types; every refusal names its field."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -39,7 +40,7 @@ def parse_object(data: bytes, max_bytes: int) -> dict[str, Any] | Refused:
         return invalid(WHOLE, Problem.NOT_UTF8, position=error.start)
     parsed = parse_json(text, WHOLE)
     if isinstance(parsed, Refused):
-        return parsed
+        return replace(parsed, field=parsed.field.removeprefix(f"{WHOLE}."))
     if not isinstance(parsed.value, dict):
         return _wrong_type(WHOLE, "object", parsed.value)
     return parsed.value

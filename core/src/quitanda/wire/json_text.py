@@ -1,16 +1,16 @@
 """JSON text read strictly and within bounds, and written in one canonical form.
 
 Strict: no duplicate names, no NaN or Infinity, no lone surrogates. Bounded: nesting and the length of
-numbers are checked before anything is built from them. Numbers are exact: integers as int, all others as
-Decimal. Canonical: no spaces, members in the order given, non-ASCII characters as themselves; writing
-what was read and reading what was written change nothing.
+numbers are checked before anything is built from them. What breaks a rule is named by its place.
+Numbers are exact: integers as int, all others as Decimal. Canonical: no spaces, members in the order
+given, non-ASCII characters as themselves; writing what was read and reading what was written change nothing.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Never
+from typing import Any, Final
 
 import simplejson
 
@@ -35,33 +35,74 @@ class Json:
     value: Any
 
 
-class _BrokenRuleError(ValueError):
-    """Raised inside the parser's hooks; never leaves this module."""
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """Stands in a parsed value where the text breaks a rule, so that the place can be named; never leaves here."""
 
-    def __init__(self, problem: Problem, **details: object) -> None:
-        super().__init__(problem.value)
-        self.problem = problem
-        self.details = details
+    problem: Problem
+    details: dict[str, object]
+    member: str = ""
+    """Which member of an object it is, where the object itself cannot be built."""
+
+
+class _Marker:
+    """The parser's hooks; `used` tells whether any rule was broken."""
+
+    def __init__(self) -> None:
+        self.used = False
+
+    def integer(self, text: str) -> int | _Broken:
+        if len(text) > NUMBER_LENGTH_MAX:
+            return self._broken(Problem.TOO_LARGE, limit=f"{NUMBER_LENGTH_MAX} digits")
+        return int(text)
+
+    def decimal(self, text: str) -> Decimal | _Broken:
+        number = _decimal(text)
+        if number is None:
+            limit = f"{NUMBER_LENGTH_MAX} digits, exponent {EXPONENT_MAX}"
+            return self._broken(Problem.TOO_LARGE, limit=limit)
+        return number
+
+    def constant(self, text: str) -> _Broken:  # noqa: ARG002 - the parser's interface
+        """Refuse NaN, Infinity and -Infinity, which the parser would know."""
+        return self._broken(Problem.NOT_A_NUMBER)
+
+    def members(self, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any] | _Broken:
+        members: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in members:
+                return self._broken(Problem.DUPLICATE, _printable(name))
+            members[name] = value
+        return members
+
+    def _broken(self, problem: Problem, member: str = "", **details: object) -> _Broken:
+        self.used = True
+        return _Broken(problem, details, member)
 
 
 def parse_json(text: str, field: str, *, depth_max: int = JSON_DEPTH_MAX) -> Json | Refused:
-    """Read a JSON text; a refusal names `field`."""
+    """Read a JSON text that stands in `field`; a refusal names the place in it, such as `field.items[0].quantity`."""
     if _depth_exceeds(text, depth_max):
         return invalid(field, Problem.TOO_DEEP, limit=depth_max)
+    marker = _Marker()
     try:
         value = simplejson.loads(
             text,
-            parse_int=_integer,
-            parse_float=_decimal,
-            object_pairs_hook=_object,
-            allow_nan=False,
+            parse_int=marker.integer,
+            parse_float=marker.decimal,
+            parse_constant=marker.constant,
+            object_pairs_hook=marker.members,
+            allow_nan=True,  # so that the hook sees them
         )
-    except _BrokenRuleError as error:
-        return invalid(field, error.problem, **error.details)
     except simplejson.JSONDecodeError as error:
         return invalid(field, Problem.NOT_JSON, position=error.pos)
-    if _SURROGATE_ESCAPE.search(text) and not _is_unicode(value):
-        return invalid(field, Problem.NOT_UTF8)
+    if marker.used:
+        place, broken = next((place, leaf) for place, leaf in _leaves(value, field) if isinstance(leaf, _Broken))
+        return invalid(_member(place, broken.member), broken.problem, **broken.details)
+    if _SURROGATE_ESCAPE.search(text):
+        for place, leaf in _leaves(value, field):
+            if isinstance(leaf, str) and not _is_unicode(leaf):
+                return invalid(place, Problem.NOT_UTF8)
     return Json(value)
 
 
@@ -84,43 +125,45 @@ def _depth_exceeds(text: str, depth_max: int) -> bool:
     return False
 
 
-def _integer(text: str) -> int:
+def _decimal(text: str) -> Decimal | None:
+    """Read a number exactly; None where it is too long or too far from one."""
     if len(text) > NUMBER_LENGTH_MAX:
-        raise _BrokenRuleError(Problem.TOO_LARGE, limit=f"{NUMBER_LENGTH_MAX} digits")
-    return int(text)
-
-
-def _decimal(text: str) -> Decimal:
-    too_large = _BrokenRuleError(Problem.TOO_LARGE, limit=f"{NUMBER_LENGTH_MAX} digits, exponent {EXPONENT_MAX}")
-    if len(text) > NUMBER_LENGTH_MAX:
-        raise too_large
+        return None
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise too_large from None
-    if abs(number.adjusted()) > EXPONENT_MAX:
-        raise too_large
-    return number
+        return None
+    return number if abs(number.adjusted()) <= EXPONENT_MAX else None
 
 
-def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            _refuse_duplicate(name)
-        members[name] = value
-    return members
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Give what stands in a value, each with its place, in the order of the text; an object's names count, too."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                at = _member(place, name)
+                yield at, name
+                yield from _leaves(inner, at)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _leaves(inner, f"{place}[{index}]")
+        case _:
+            yield place, value
 
 
-def _refuse_duplicate(name: str) -> Never:
-    printable = name[:_QUOTED_NAME_LENGTH].encode("utf-8", "replace").decode()
-    raise _BrokenRuleError(Problem.DUPLICATE, name=printable)
+def _member(place: str, name: str) -> str:
+    return f"{place}.{_printable(name)}" if name else place
 
 
-def _is_unicode(value: Any) -> bool:
-    """Tell whether every string inside can be encoded, that is, holds no half of a surrogate pair."""
+def _printable(name: str) -> str:
+    """Bound a name that a stranger chose, and replace what cannot be encoded."""
+    return name[:_QUOTED_NAME_LENGTH].encode("utf-8", "replace").decode()
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a string can be encoded, that is, holds no half of a surrogate pair."""
     try:
-        dump_json(value).encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -19,6 +19,10 @@ from quitanda.errors import OutcomeUnknown, Overloaded, QuitandaError, Unavailab
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
+LAST_TRY: Final = 0.05
+"""Seconds before its deadline after which a question that certainly did not take effect is not sent again:
+its answer would hardly come in time, and a definite "no" would become an unknown."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -39,7 +43,7 @@ class Waiter(Generic[Question, Answer]):
     failure says otherwise, the question may have taken effect.
     """
 
-    __slots__ = ("_future", "_lost", "deadline", "on_its_way", "question", "weight")
+    __slots__ = ("_future", "_lost", "_sent", "deadline", "on_its_way", "question", "weight")
 
     def __init__(self, question: Question, weight: int, deadline: float, future: asyncio.Future[Answer]) -> None:
         self.question: Final = question
@@ -47,6 +51,7 @@ class Waiter(Generic[Question, Answer]):
         self.deadline: Final = deadline
         self.on_its_way = False
         self._lost = False
+        self._sent = False
         self._future = future
 
     @property
@@ -54,9 +59,14 @@ class Waiter(Generic[Question, Answer]):
         """Whether somebody still waits for the answer."""
         return not self._future.done()
 
+    @property
+    def send_by(self) -> float:
+        """Until when sending the question is worth while."""
+        return self.deadline - LAST_TRY if self._sent and not self.on_its_way else self.deadline
+
     def sent(self) -> None:
         """Take note that a call with the question starts."""
-        self.on_its_way = True
+        self.on_its_way = self._sent = True
 
     def came_back(self, error: QuitandaError) -> None:
         """Take note that the call failed."""
@@ -166,5 +176,5 @@ def waiting(batch: Sequence[Waiter[Question, Answer]]) -> list[Waiter[Question, 
 
 
 def last_deadline(batch: Sequence[Waiter[Question, Answer]]) -> float:
-    """Tell until when somebody of the batch waits (event loop's seconds); long ago where nobody does."""
-    return max((waiter.deadline for waiter in batch if waiter.waits), default=0.0)
+    """Tell until when sending is worth while for some (event loop's seconds); long ago where nobody waits."""
+    return max((waiter.send_by for waiter in batch if waiter.waits), default=0.0)

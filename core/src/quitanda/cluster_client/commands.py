@@ -4,6 +4,7 @@ A command whose call was lost stays with its request id until somebody answers: 
 the outcome, so the same id again is never a second effect.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -14,7 +15,7 @@ from quitanda.cluster_client.counters import ClusterCounters
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replicas import ReplicaChannel
 from quitanda.domain.commands import Request
-from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected
+from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
 from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
 
@@ -26,6 +27,7 @@ class Commands:
 
     def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
         self._calls = calls
+        self._options = options
         self._counters = counters
         bounds = Bounds(
             calls=options.execute_calls,
@@ -46,8 +48,14 @@ class Commands:
         await self._coalescer.close()
 
     async def _send(self, batch: Sequence[CommandWaiter]) -> None:
-        async def attempt(replica: ReplicaChannel, timeout: float) -> None:
-            await _execute(replica, waiting(batch), timeout)
+        async def attempt(replica: ReplicaChannel, _: float) -> None:
+            # What is sent in time to be worth while may be answered until the deadline itself.
+            now = asyncio.get_running_loop().time()
+            asked = [waiter for waiter in waiting(batch) if waiter.send_by > now]
+            left = max((waiter.deadline for waiter in asked), default=now) - now
+            if left <= 0:
+                raise Unavailable("nobody waits any more")
+            await _execute(replica, asked, min(left, self._options.try_timeout))
 
         try:
             await self._calls.to_leader(attempt, lambda: last_deadline(batch))

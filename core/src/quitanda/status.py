@@ -12,7 +12,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from quitanda.domain.outcomes import Reason, Refused
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
 from quitanda.errors import (
     InternalError,
     NotLeader,
@@ -75,6 +75,9 @@ _NEVER_SENT: Final = ("failed to connect to all addresses", "DNS resolution fail
 
 _TURNED_AWAY: Final = "Concurrent RPC limit exceeded"
 """How the library's RESOURCE_EXHAUSTED says that the server never began with the call."""
+
+_TOO_LARGE_TO_TAKE: Final = "SERVER: Received message larger than max"
+"""How it says that the server did not even read the request; without `SERVER` it speaks of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,8 @@ def from_rpc_error(error: grpc.RpcError) -> FailureSource:
         return Unavailable("no connection")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TURNED_AWAY in text:
         return Overloaded("the server works on too many calls")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE_TO_TAKE in text:
+        return invalid("request", Problem.TOO_LARGE)
     return OutcomeUnknown(f"the call ended with {code.name}")
 
 

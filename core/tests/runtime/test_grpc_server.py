@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, channel_options
+from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR, channel_options
 from quitanda.runtime.grpc_server import GrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
 from quitanda.runtime.requests_log import RequestLog
@@ -185,10 +185,11 @@ async def test_bytes_that_do_not_parse_are_refused_by_their_field(channel, log, 
 
 
 async def test_a_message_that_is_too_large_does_not_reach_the_handler(channel, portal):
-    with pytest.raises(grpc.RpcError) as caught:
-        await channel.unary_unary(GET_ORDER)(b"\x0a" * (PORTAL_RECEIVE_BYTES_MAX + 1), timeout=TIMEOUT)
+    for factor in (1, REFUSED_BYTES_FACTOR):
+        call = channel.unary_unary(GET_ORDER)(b"\x0a" * (factor * PORTAL_RECEIVE_BYTES_MAX + 1), timeout=TIMEOUT)
+        refusal = await failure_of(call)
 
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (refusal.field, dict(refusal.details)["problem"]) == ("request", Problem.TOO_LARGE)
     assert not portal.asked.is_set()
 
 

@@ -16,6 +16,9 @@ HEALTH_SERVICES: Final = (OWN_SERVICE, READINESS, LIVENESS)
 PORTAL_RECEIVE_BYTES_MAX: Final = 1024 * 1024
 """One request of a client; far above what the rules allow in one."""
 
+REFUSED_BYTES_FACTOR: Final = 4
+"""A request of up to so many times its bound is received, to be refused by name; the library cuts off larger ones."""
+
 REPLICA_RECEIVE_BYTES_MAX: Final = 64 * 1024 * 1024
 """One batch between a portal and a replica, and one page of large documents on the way back."""
 

@@ -20,6 +20,7 @@ from quitanda.runtime.grpc_options import (
     HEALTH_SERVICES,
     LIVENESS,
     PORTAL_RECEIVE_BYTES_MAX,
+    REFUSED_BYTES_FACTOR,
     server_options,
 )
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
@@ -44,8 +45,9 @@ async def abort(context: _Context, failure: FailureSource) -> NoReturn:
 class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Stands around every call that has one request and one answer; health and reflection pass by."""
 
-    def __init__(self, log: RequestLog) -> None:
+    def __init__(self, log: RequestLog, receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> None:
         self._log = log
+        self._receive_bytes_max = receive_bytes_max
         self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -77,7 +79,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
-            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
+            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max),
             response_serializer=handler.response_serializer,
         )
 
@@ -137,8 +139,8 @@ class GrpcServer:
     async def start(self) -> None:
         """Listen; `address` then has the port that was bound. OSError where the address is taken."""
         server = grpc.aio.server(
-            interceptors=[RequestInterceptor(self._log)],
-            options=server_options(self._receive_bytes_max),
+            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max)],
+            options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
         self._register(server)

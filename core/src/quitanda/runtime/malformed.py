@@ -25,11 +25,16 @@ class Malformed:
     refused: Refused
 
 
-def guarded_deserializer(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Wrap a request's deserializer: where it fails, it gives a `Malformed` instead of an exception."""
+def guarded_deserializer(deserialize: Callable[[bytes], Any], bytes_max: int | None = None) -> Callable[[bytes], Any]:
+    """Wrap a request's deserializer: where it fails, it gives a `Malformed` instead of an exception.
+
+    So it does where there are more than `bytes_max` bytes, if there is such a bound.
+    """
     descriptor = _descriptor_of(deserialize)
 
     def deserialize_or_explain(data: bytes) -> Any:
+        if bytes_max is not None and len(data) > bytes_max:
+            return Malformed(invalid(WHOLE, Problem.TOO_LARGE, limit=f"{bytes_max} bytes", length=len(data)))
         try:
             return deserialize(data)
         except DecodeError:

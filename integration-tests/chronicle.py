@@ -1,0 +1,139 @@
+"""What was known when, about one product whose stock only grows: the judge of stale reads.
+
+All times are of one monotonic clock, all events of one event loop, so "before" is never in doubt.
+"""
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda_clients.answers import Consistency
+from quitanda_local.waiting import wait_until
+
+CACHED_AGE_MAX = 1.0
+"""Seconds that a CACHED answer may lag behind what was acknowledged."""
+
+WRITE_PAUSE_SECONDS = 0.01
+READ_PAUSE_SECONDS = 0.003
+"""Between two requests of one client: the machine must have time for elections, too."""
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """Stock 0, 1, 2, …: when each was acknowledged, and the highest that anybody has seen."""
+
+    acknowledged_at: list[float] = field(default_factory=list)
+    """Moments of the acknowledgements of 1, 2, …"""
+
+    highest: int = 0
+    """The highest value that an acknowledgement or a linearizable read has shown."""
+
+    def acknowledge(self, value: int) -> None:
+        assert value == len(self.acknowledged_at) + 1, f"{value} units after {len(self.acknowledged_at)} deliveries"
+        self.acknowledged_at.append(time.monotonic())
+        self.saw(value)
+
+    def saw(self, value: int) -> None:
+        self.highest = max(self.highest, value)
+
+    def acknowledged_before(self, moment: float) -> int:
+        """Give the value that a read at least as fresh as `moment` must show at least."""
+        return bisect_left(self.acknowledged_at, moment)
+
+    async def grows(self, by: int = 10, timeout: float = 30.0) -> None:
+        """Wait until so many more writes are acknowledged."""
+        goal = len(self.acknowledged_at) + by
+
+        async def reached() -> bool:
+            return len(self.acknowledged_at) >= goal
+
+        await wait_until(reached, f"{by} more acknowledged writes", timeout)
+
+    async def passes(self, seconds: float) -> None:
+        """Wait until the oldest write from now on is that many seconds old: until it should be seen."""
+        since = time.monotonic()
+
+        async def reached() -> bool:
+            newer = self.acknowledged_before(since)
+            return newer < len(self.acknowledged_at) and time.monotonic() - self.acknowledged_at[newer] > seconds
+
+        await wait_until(reached, f"{seconds} s of writes", 30.0 + seconds)
+
+
+class Writer:
+    """Delivers one unit after the other, each until it is acknowledged."""
+
+    def __init__(self, admin, product_id: str, chronicle: Chronicle) -> None:
+        self._admin = admin
+        self._product_id = product_id
+        self._chronicle = chronicle
+
+    async def work_until(self, stop: asyncio.Event) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            request_id = f"{self._product_id}-{number}"
+            answer = await insist(
+                lambda: self._admin.adjust_stock(self._product_id, 1, request_id=request_id)  # noqa: B023 - called at once
+            )
+            self._chronicle.acknowledge(answer.document.quantity)
+            await asyncio.sleep(WRITE_PAUSE_SECONDS)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads through one portal, one read after the other, and notes each that is too old.
+
+    A session passes on its highest revision, as the clients' library does; without one, each read stands alone.
+    """
+
+    client: object
+    product_id: str
+    chronicle: Chronicle
+    consistency: Consistency
+    session: bool = True
+    reads: int = 0
+    highest: int = 0
+    stale: list[str] = field(default_factory=list)
+
+    async def work_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self.read()
+            await asyncio.sleep(READ_PAUSE_SECONDS)
+
+    async def read(self) -> None:
+        """Read once."""
+        if not self.session:
+            self.client.revision = 0
+        started, floor = time.monotonic(), self._floor()
+        try:
+            answer = await self.client.get_product(self.product_id, consistency=self.consistency)
+        except (Unavailable, OutcomeUnknown):
+            return
+        value = answer.document.quantity
+        self.reads += 1
+        if value < floor:
+            age = time.monotonic() - started
+            self.stale.append(f"read {self.reads}: {value} where {floor} was due, after {age:.3f} s")
+        self.highest = max(self.highest, value)
+        if self.consistency is Consistency.LINEARIZABLE:
+            self.chronicle.saw(value)
+
+    def _floor(self) -> int:
+        """Give the least that a read which starts now may show."""
+        if self.consistency is Consistency.LINEARIZABLE:
+            return self.chronicle.highest
+        fresh_enough = self.chronicle.acknowledged_before(time.monotonic() - CACHED_AGE_MAX)
+        return max(fresh_enough, self.highest) if self.session else fresh_enough
+
+
+async def insist(call: Callable[[], Awaitable]):
+    """Repeat the call, which carries its own request id, until it is answered."""
+    while True:
+        try:
+            return await call()
+        except (Unavailable, OutcomeUnknown):
+            await asyncio.sleep(WRITE_PAUSE_SECONDS)

@@ -1,0 +1,58 @@
+"""Processes are killed at random for a while, and started again at random; at the end the books must balance."""
+
+import os
+import random
+import time
+
+from fault_traffic import BALANCED, traffic
+from wholeness import everything, start_again
+
+from quitanda_local.errors import DeadlineExceeded
+
+SEED = int(os.environ.get("QUITANDA_TEST_SEED", "20261123"))
+"""Which campaign; a failure is played again with the same seed, though never quite the same."""
+
+CAMPAIGN_SECONDS = 18.0
+TIMEOUT = 2.0
+LATE_SECONDS = 1.0
+ANSWERS_BETWEEN = (5, 60)
+PAUSE_SECONDS_MAX = 1.5
+DEAD_MAX = 4
+
+
+async def some_answers(busy, dice):
+    """Wait until some more requests were answered, whoever asked; but not long: nobody may be able to answer."""
+    try:
+        await busy.answers_in_all(dice.randint(*ANSWERS_BETWEEN), timeout=PAUSE_SECONDS_MAX)
+    except DeadlineExceeded:
+        return
+
+
+async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(mended, shop):
+    dice = random.Random(SEED)
+    told = []
+    async with traffic(shop, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
+        end = time.monotonic() + CAMPAIGN_SECONDS
+        while time.monotonic() < end:
+            alive = [name for name in everything(mended) if mended.running(name)]
+            dead = [name for name in everything(mended) if not mended.running(name)]
+            if not dead or (len(dead) < DEAD_MAX and dice.random() < 0.5):
+                # Half of the time a replica: they hold what may not be lost.
+                replicas = [name for name in alive if name in mended.replicas]
+                victim = dice.choice(replicas if replicas and dice.random() < 0.5 else alive)
+                mended.kill(victim)
+                told.append(f"kill {victim}")
+            else:
+                lucky = dice.choice(dead)
+                await mended.restart(lucky, wait=False)
+                told.append(f"start {lucky}")
+            await some_answers(busy, dice)
+        await start_again(mended, *(name for name in everything(mended) if not mended.running(name)))
+        await busy.goes_on()
+        books = await busy.books()
+
+        assert books == BALANCED, f"seed {SEED}: {', '.join(told)}"
+        assert busy.overtime < LATE_SECONDS
+        assert len(told) > 10
+        assert all(shopper.orders for shopper in busy.shoppers)
+    await mended.wait_until_replicas_agree()

@@ -1,0 +1,64 @@
+"""Strangers at every port: no process stops, and no client notices."""
+
+import asyncio
+import random
+import time
+
+import aiomqtt
+import pytest
+from fault_traffic import BALANCED, traffic
+from garbage import openings, say, silent_strangers
+from wholeness import everything, process_ids
+
+from quitanda.topics import FEED_TOPIC, request_topic
+from quitanda_clients.addresses import parse_address
+from quitanda_local.topology import HOST
+
+SILENT_AT_EACH_PORT = 20
+"""More than the Raft port holds of those who have not said who they are."""
+
+UNDISTURBED_SECONDS = 3.0
+
+
+def every_port(cluster):
+    return [port for name in everything(cluster) for port, _ in cluster.topology.named(name).ports()]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(mended, shop, seed):
+    dice = random.Random(seed)
+    before = process_ids(mended)
+    addresses = [(HOST, port) for port in every_port(mended)]
+    async with traffic(shop, seed=seed) as busy:
+        since = time.monotonic()
+        async with silent_strangers(addresses, SILENT_AT_EACH_PORT):
+            for opening in openings(dice):
+                await asyncio.gather(
+                    *(say(host, port, opening, abruptly=dice.random() < 0.5) for host, port in addresses)
+                )
+            await busy.goes_on()
+        await busy.goes_on()
+
+        assert busy.unanswered == []
+        assert busy.longest_pause(since) < UNDISTURBED_SECONDS
+        assert await busy.books() == BALANCED
+    assert process_ids(mended) == before
+
+
+async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(mended, shop):
+    dice = random.Random(3)
+    before = process_ids(mended)
+    broker = parse_address(mended.address(mended.broker))
+    topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
+    async with traffic(shop) as busy, aiomqtt.Client(broker.host, broker.port) as stranger:
+        since = time.monotonic()
+        for _ in range(50):
+            for topic in topics:
+                await stranger.publish(topic, dice.randbytes(dice.randint(0, 2_000)), qos=dice.randint(0, 1))
+        await stranger.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
+        await busy.goes_on()
+
+        assert busy.unanswered == []
+        assert busy.longest_pause(since) < UNDISTURBED_SECONDS
+        assert await busy.books() == BALANCED
+    assert process_ids(mended) == before

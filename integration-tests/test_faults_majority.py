@@ -1,0 +1,162 @@
+"""Two replicas of three are missing, or the leader stands still: nothing is lost, nothing old is shown."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import grpc.aio
+import pytest
+from chronicle import insist
+
+from quitanda.domain.commands import AdjustStock, Request
+from quitanda.domain.model import Kind, Product
+from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda.status import from_rpc_error
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
+from quitanda.wire.documents import decode_document
+from quitanda.wire.protobuf import request_to_proto
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.answers import Consistency
+
+PATIENCE = 1.5
+"""Seconds for each call while nobody can answer."""
+
+LATE_SECONDS = 1.0
+EARLY = 40
+"""Calls that are under way while the replicas die, one begun right after the other."""
+
+BETWEEN_SECONDS = 0.001
+CALLS = EARLY + 6
+
+
+@pytest.fixture
+async def impatient(shop):
+    """An administrator at each portal, who waits for PATIENCE only."""
+    async with AsyncExitStack() as stack:
+        addresses = [parse_address(shop.cluster.address(name)) for name in shop.cluster.admin_portals]
+        yield [await stack.enter_async_context(AdminClient([address], timeout=PATIENCE)) for address in addresses]
+
+
+async def ending(call):
+    """Give how a call ended (its error, or None) and after how many seconds."""
+    begun = time.monotonic()
+    try:
+        await call
+    except (Unavailable, OutcomeUnknown) as error:
+        return error, time.monotonic() - begun
+    return None, time.monotonic() - begun
+
+
+@pytest.mark.parametrize("survivor", ["leader", "follower"])
+async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_it(mended, shop, impatient, survivor):
+    product = await shop.product(0)
+    leader = await mended.wait_for_leader()
+    alive = leader if survivor == "leader" else next(name for name in mended.replicas if name != leader)
+    dead = [name for name in mended.replicas if name != alive]
+    writers = [impatient[number % 2] for number in range(CALLS)]
+    ids = [shop.new_id("request") for _ in writers]
+
+    def write(number):
+        return writers[number].adjust_stock(product.product_id, 1, request_id=ids[number])
+
+    early = []
+    for number in range(EARLY):
+        early.append(asyncio.create_task(ending(write(number))))
+        await asyncio.sleep(BETWEEN_SECONDS)
+    for name in dead:
+        mended.kill(name)
+    writes = await asyncio.gather(*early, *(ending(write(number)) for number in range(EARLY, CALLS)))
+    reads = await asyncio.gather(
+        *(
+            ending(admin.get_product(product.product_id, consistency=consistency))
+            for admin in impatient
+            for consistency in Consistency
+        )
+    )
+    late_writes = [error for error, _ in writes[EARLY:]]
+
+    assert all(isinstance(error, Unavailable | OutcomeUnknown) for error in late_writes)
+    assert all(isinstance(error, Unavailable) for error, _ in reads)
+    assert max(seconds for _, seconds in (*writes, *reads)) < PATIENCE + LATE_SECONDS
+
+    await mended.restart(dead[0], wait=False)
+    await insist(lambda: impatient[0].get_product(product.product_id))
+    for number, (error, _) in enumerate(writes):
+        if isinstance(error, OutcomeUnknown):
+            await insist(lambda number=number: write(number))
+    acknowledged = sum(not isinstance(error, Unavailable) for error, _ in writes)
+
+    assert await shop.stock(product.product_id) == acknowledged
+
+
+async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_that_wait(mended, shop):
+    """Nobody calls again: the portals repeat what they hold, with the same id."""
+    product = await shop.product(0)
+    leader = await mended.wait_for_leader()
+    followers = [name for name in mended.replicas if name != leader]
+    admins = [await shop.admin(portal) for portal in mended.admin_portals]
+    for name in followers:
+        mended.kill(name)
+    calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins * 3]
+    await mended.restart(followers[1], wait=False)
+    answers = await asyncio.gather(*calls)
+
+    assert sorted(answer.document.quantity for answer in answers) == [1, 2, 3, 4, 5, 6]
+    assert await shop.stock(product.product_id) == 6
+
+
+async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_makes_its_own_history(mended, shop):
+    product = await shop.product(0)
+    admin = await shop.admin()
+    leader = await mended.wait_for_leader()
+    async with grpc.aio.insecure_channel(mended.address(leader), options=[("grpc.enable_http_proxy", 0)]) as channel:
+        replica = ReplicaStub(channel)
+        assert (await read(replica, product.product_id)).quantity == 0
+
+        mended.pause(leader)
+        # These wait at its door, so that it finds them before it can hear of any other leader.
+        reads = [asyncio.create_task(read(replica, product.product_id)) for _ in range(10)]
+        ids = [shop.new_id("request") for _ in range(5)]
+        writes = [asyncio.create_task(write(replica, product.product_id, request_id)) for request_id in ids]
+        await mended.wait_for_leader(excluding=[leader])
+        for _ in range(20):
+            await admin.adjust_stock(product.product_id, 1)
+        mended.resume(leader)
+        seen = await asyncio.gather(*reads)
+        errors = await asyncio.gather(*writes)
+
+    assert [document for document in seen if document is not None and document.quantity < 20] == []
+
+    unknown = [request_id for request_id, error in zip(ids, errors, strict=True) if isinstance(error, OutcomeUnknown)]
+    for request_id in unknown:
+        await admin.adjust_stock(product.product_id, 100, request_id=request_id)
+    done = sum(not isinstance(error, Unavailable) for error in errors)
+
+    assert await shop.stock(product.product_id) == 20 + 100 * done
+
+    await mended.wait_until_replicas_agree()
+
+
+async def read(replica, product_id):
+    """Ask one replica for the product; None where it refuses to answer."""
+    item = pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_PRODUCT, id=product_id))
+    try:
+        response = await replica.Read(pb.ReadRequest(reads=[item]), timeout=10)
+    except grpc.aio.AioRpcError as error:
+        assert isinstance(from_rpc_error(error), Unavailable)  # noqa: PT017 - refused to answer, which is right
+        return None
+    product = decode_document(Kind.PRODUCT, response.results[0].document)
+    assert isinstance(product, Product)
+    return product
+
+
+async def write(replica, product_id, request_id):
+    """Ask one replica to deliver 100 units; gives the error, or None where it says that it did."""
+    request = request_to_proto(Request("", request_id, AdjustStock(product_id, 100)))
+    try:
+        await replica.Execute(pb.ExecuteRequest(requests=[request]), timeout=10)
+    except grpc.aio.AioRpcError as error:
+        return from_rpc_error(error)
+    return None

@@ -1,0 +1,64 @@
+"""Portals die in the middle of requests, or stand still: their clients go on at the others."""
+
+import time
+
+import pytest
+from fault_traffic import BALANCED, traffic
+
+from quitanda_clients.retries import PATIENCE_SHARE
+from quitanda_clients.transport import Transport
+
+TIMEOUT = 5.0
+"""Seconds for a call in all; a client leaves a silent portal, or repeats over MQTT, after a part of it."""
+
+MOVED_ON_SECONDS = TIMEOUT * PATIENCE_SHARE + 2.0
+
+
+@pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
+async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_the_other_one(mended, shop, kind):
+    async with traffic(shop, timeout=TIMEOUT) as busy:
+        since = time.monotonic()
+        for portal in getattr(mended, kind):
+            mended.kill(portal)
+            await busy.goes_on()
+            await mended.restart(portal)
+            await busy.goes_on()
+
+        assert busy.longest_pause(since) < MOVED_ON_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+@pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
+async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_client(mended, shop, kind):
+    async with traffic(shop, timeout=TIMEOUT) as busy:
+        since = time.monotonic()
+        portal, _ = getattr(mended, kind)
+        ended_by_itself = await mended.shut_down(portal)
+        await busy.goes_on()
+        pause = busy.longest_pause(since)
+
+        assert ended_by_itself
+        assert pause < MOVED_ON_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_counts_once_when_it_goes_on(mended, shop):
+    async with traffic(shop, timeout=TIMEOUT) as busy:
+        grpc_clients = busy.over(Transport.GRPC)
+        since = time.monotonic()
+        portals = (mended.client_portals[0], mended.admin_portals[0])
+        for portal in portals:
+            mended.pause(portal)
+        # The broker goes on to give the silent portal its share of the requests over MQTT: those take another try.
+        await busy.goes_on()
+        pause = busy.longest_pause(since, grpc_clients)
+        for portal in portals:
+            mended.resume(portal)
+        await mended.wait_until_ready(*portals)
+        await busy.goes_on()
+
+        assert pause < MOVED_ON_SECONDS
+        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert await busy.books() == BALANCED

@@ -1,0 +1,118 @@
+"""Replicas end, in order or not, one or all; what was acknowledged is there once, and the others go on."""
+
+import time
+
+import pytest
+from fault_traffic import BALANCED, traffic
+from wholeness import everything, start_again
+
+HANDED_OVER_SECONDS = 2.0
+"""The longest that anybody may wait for an answer while a replica ends in order."""
+
+ELECTED_SECONDS = 8.0
+"""The longest that anybody may wait while a new leader is elected."""
+
+IMPATIENT = 1.0
+"""Seconds for a call of clients that are to notice that nobody answers."""
+
+LATE_SECONDS = 1.0
+"""By how much a call may miss its deadline on a busy machine."""
+
+
+async def member(cluster, role):
+    """Name the leader, or one of the followers."""
+    leader = await cluster.wait_for_leader()
+    return leader if role == "leader" else next(name for name in cluster.replicas if name != leader)
+
+
+@pytest.mark.parametrize("role", ["follower", "leader"])
+async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(mended, shop, role):
+    async with traffic(shop) as busy:
+        replica = await member(mended, role)
+        since = time.monotonic()
+        ended_by_itself = await mended.shut_down(replica)
+        successor = await mended.wait_for_leader(excluding=[replica])
+        await busy.goes_on()
+        pause = busy.longest_pause(since)
+        await mended.restart(replica)
+        await mended.wait_for_revision((await mended.status(successor)).revision, [replica])
+
+        assert ended_by_itself
+        assert pause < HANDED_OVER_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+@pytest.mark.parametrize("role", ["follower", "leader"])
+async def test_no_call_fails_while_a_replica_is_killed_and_started_again(mended, shop, role):
+    async with traffic(shop) as busy:
+        replica = await member(mended, role)
+        since = time.monotonic()
+        mended.kill(replica)
+        successor = await mended.wait_for_leader(excluding=[replica])
+        await busy.goes_on()
+        pause = busy.longest_pause(since)
+        await mended.restart(replica)
+        await mended.wait_for_revision((await mended.status(successor)).revision, [replica])
+
+        assert pause < ELECTED_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+@pytest.mark.parametrize("order", ["the old leader first", "the old leader last"])
+async def test_acknowledged_writes_survive_the_kill_of_all_replicas_at_once_and_unknown_ones_count_once(
+    mended, shop, order
+):
+    async with traffic(shop, timeout=IMPATIENT) as busy:
+        leader = await mended.wait_for_leader()
+        followers = [name for name in mended.replicas if name != leader]
+        for name in (leader, *followers):
+            mended.kill(name)
+        await busy.everybody_waits()
+        first, second, third = [leader, *followers] if order == "the old leader first" else [*followers, leader]
+        await mended.restart(first, wait=False)
+        await mended.restart(second, wait=False)
+        await busy.goes_on()
+        await mended.restart(third)
+        await mended.wait_until_ready(*mended.replicas)
+
+        assert await busy.books() == BALANCED
+        assert busy.overtime < LATE_SECONDS
+
+
+async def test_acknowledged_writes_survive_the_kill_of_every_process_at_once(mended, shop):
+    async with traffic(shop, timeout=IMPATIENT) as busy:
+        for name in reversed(everything(mended)):
+            mended.kill(name)
+        await busy.everybody_waits()
+        await start_again(mended, *everything(mended))
+        await busy.goes_on()
+
+        assert await busy.books() == BALANCED
+        assert busy.overtime < LATE_SECONDS
+
+
+async def test_a_follower_whose_disk_was_erased_catches_up_and_is_as_good_as_any(mended, shop):
+    async with traffic(shop) as busy:
+        replica = await member(mended, "follower")
+        mended.kill(replica)
+        mended.erase(replica)
+        await mended.restart(replica)
+        revision = (await mended.status(await mended.wait_for_leader())).revision
+        await mended.wait_for_revision(revision, [replica])
+
+        assert busy.unanswered == []
+
+        # Where another one is missing, nothing is acknowledged without the one that was erased.
+        leader = await mended.wait_for_leader()
+        other = next(name for name in mended.replicas if name not in {replica, leader})
+        mended.kill(other)
+        await busy.goes_on()
+
+        assert await busy.books() == BALANCED
+        assert busy.unanswered == []
+    await mended.restart(other)
+    agreed = await mended.wait_until_replicas_agree()
+
+    assert (await mended.digests())[replica] == agreed

@@ -59,6 +59,11 @@ class TestCustomers:
 
         assert portal.reader.asked == [(Consistency.CACHED, 5)]
 
+    async def test_a_revision_that_there_is_not_yet_is_refused_instead_of_answered_with_older_data(self, portal):
+        refused = await portal.call("GetCustomer", pb.GetCustomerRequest(customer_id="ana", min_revision=2**64 - 1))
+
+        assert (refused.reason, refused.field) == ("INVALID_ARGUMENT", "min_revision")
+
     async def test_an_update_changes_what_is_given(self, portal, cluster):
         version = cluster.state.customer("ana").version
         response = await portal.call(

@@ -182,10 +182,19 @@ class TestGetOrder:
         assert portal.reader.asked == [(Consistency.LINEARIZABLE, 0)]
 
     async def test_the_caller_chooses_consistency_and_the_oldest_revision(self, caller, order, portal):
-        await caller.call("get_order", "ana", order_id=order.order_id, consistency="cached", min_revision=7)
+        await caller.call("get_order", "ana", order_id=order.order_id, consistency="cached", min_revision=1)
         await caller.call("get_order", "ana", order_id=order.order_id, consistency="linearizable")
 
-        assert portal.reader.asked == [(Consistency.CACHED, 7), (Consistency.LINEARIZABLE, 0)]
+        assert portal.reader.asked == [(Consistency.CACHED, 1), (Consistency.LINEARIZABLE, 0)]
+
+    @pytest.mark.parametrize("consistency", ["cached", "linearizable"])
+    async def test_a_revision_that_there_is_not_yet_is_refused_instead_of_answered_with_older_data(
+        self, caller, order, consistency
+    ):
+        with pytest.raises(CallFailed) as caught:
+            await caller.call("get_order", "ana", order_id=order.order_id, consistency=consistency, min_revision=10**9)
+
+        assert (caught.value.reason, caught.value.field) == ("INVALID_ARGUMENT", "min_revision")
 
     @pytest.mark.parametrize(
         ("customer_id", "order_id", "reason"),

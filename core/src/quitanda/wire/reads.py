@@ -32,6 +32,17 @@ class ListDocuments:
     page_token: str = ""
 
 
+def check_min_revision(read: GetDocument, revision: int) -> Refused | None:
+    """Refuse an answer (as of `revision`) that is older than asked for.
+
+    It holds every write acknowledged before it was asked for, so nobody has seen what is asked for here:
+    it is not a revision of this shop, or of the shop before its data were replaced.
+    """
+    if read.min_revision <= revision:
+        return None
+    return invalid("min_revision", Problem.TOO_LARGE, limit=revision, value=read.min_revision)
+
+
 def page_size_or_refused(page_size: int) -> int | Refused:
     """Check a page's size; 0 stands for the default."""
     if page_size < 0:

@@ -26,7 +26,7 @@ from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.validation import check_id, check_request
 from quitanda.errors import InternalError
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
-from quitanda.wire.reads import GetDocument, ListDocuments
+from quitanda.wire.reads import GetDocument, ListDocuments, check_min_revision
 
 SCOPE: Final = ""
 """Whose request ids these are: all administrators'."""
@@ -98,6 +98,8 @@ class Operations:
             return wrong
         consistency = Consistency.CACHED if read.cached else Consistency.LINEARIZABLE
         answer = await self._reader.get(((read.kind, read.document_id),), consistency, read.min_revision, timeout)
+        if wrong := check_min_revision(read, answer.revision):
+            return wrong
         (document,) = answer.documents
         if document is None:
             return _not_found(read)

@@ -18,7 +18,7 @@ from quitanda.domain.model import Document, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id, check_request
 from quitanda.errors import InternalError
-from quitanda.wire.reads import GetDocument, ListDocuments
+from quitanda.wire.reads import GetDocument, ListDocuments, check_min_revision
 
 _ONLY_ITEM: Final = "items[0]."
 
@@ -118,6 +118,8 @@ class Operations:
         keys = ((Kind.CUSTOMER, read.customer_id), (read.kind, read.document_id))
         consistency = Consistency.CACHED if read.cached else Consistency.LINEARIZABLE
         answer = await self._reader.get(keys, consistency, read.min_revision, timeout)
+        if wrong := check_min_revision(read, answer.revision):
+            return wrong
         customer, document = answer.documents
         if customer is None:
             return refusals.customer_not_found(read.customer_id)

@@ -35,6 +35,11 @@ class ReadWaiter:
             raise self._error
         return self._index
 
+    @property
+    def settled(self) -> bool:
+        """True once `result` returns or raises at once."""
+        return self._settled.is_set()
+
     def settle(self, index: int) -> None:
         """Let the reader go on."""
         self._index = index

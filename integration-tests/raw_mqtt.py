@@ -1,9 +1,10 @@
 """Requests over MQTT by clients that do as they like: any bytes to any topic."""
 
 import asyncio
+import itertools
 import json
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiomqtt
 
@@ -14,41 +15,68 @@ REPLY_SECONDS = 10.0
 
 
 class RawCustomer:
-    """A connection that gets the replies to one session of one customer, and asks for one thing at a time."""
+    """A connection that gets the replies to every session of one customer; each request is a session of its own."""
 
-    def __init__(self, client, customer_id, session):
+    def __init__(self, client, customer_id):
         self._client = client
-        self._replies = aiter(client.messages)
+        self._prefix = f"raw-{secrets.token_hex(4)}"
+        self._numbers = itertools.count(1)
+        self._replies = {}
         self.customer_id = customer_id
-        self.session = session
 
-    def envelope(self, **fields):
-        """The JSON text of a request whose reply comes here."""
-        return json.dumps({"reply_to": self.session, **fields})
+    async def ask(self, operation, write):
+        """Publish what `write` makes of a reply address, and give the reply, a dictionary."""
+        reply_to = f"{self._prefix}-{next(self._numbers)}"
+        reply = self._replies[reply_topic(self.customer_id, reply_to)] = asyncio.get_running_loop().create_future()
+        await self.publish(request_topic(self.customer_id, operation), write(reply_to))
+        async with asyncio.timeout(REPLY_SECONDS):
+            return json.loads(await reply)
 
-    async def ask(self, operation, payload):
-        """Publish a request and give its reply, a dictionary."""
-        await self.publish(request_topic(self.customer_id, operation), payload)
-        return await self.reply()
+    async def ask_all(self, requests):
+        """Ask for many things (operation, write) at once; give the replies in the same order."""
+        return await asyncio.gather(*(self.ask(operation, write) for operation, write in requests))
+
+    async def orders(self):
+        """List the customer's orders."""
+        return (await self.ask("list_orders", envelope()))["result"]["orders"]
 
     async def publish(self, topic, payload, *, retain=False):
         """Publish anything anywhere."""
         await self._client.publish(topic, payload, qos=1, retain=retain)
 
-    async def reply(self):
-        """Give the next reply."""
-        async with asyncio.timeout(REPLY_SECONDS):
-            return json.loads((await anext(self._replies)).payload)
+    async def take_replies(self):
+        """Hand the replies out, for as long as there is a connection."""
+        async for message in self._client.messages:
+            reply = self._replies.pop(message.topic.value, None)
+            if reply is not None:
+                reply.set_result(message.payload)
 
 
 @asynccontextmanager
 async def raw_customer(broker, customer_id):
-    """Connect to the broker at `host:port`, in a session of one's own."""
-    address, session = parse_address(broker), f"raw-{secrets.token_hex(6)}"
-    client = aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311)
-    async with client:
-        await client.subscribe(reply_topic(customer_id, session), qos=1)
-        yield RawCustomer(client, customer_id, session)
+    """Connect to the broker at `host:port`."""
+    async with raw_client(broker) as client:
+        client.pending_calls_threshold = 1_000
+        await client.subscribe(reply_topic(customer_id, "+"), qos=1)
+        customer = RawCustomer(client, customer_id)
+        replies = asyncio.create_task(customer.take_replies())
+        try:
+            yield customer
+        finally:
+            replies.cancel()
+            with suppress(asyncio.CancelledError, aiomqtt.MqttError):
+                await replies
+
+
+def raw_client(broker):
+    """Make a connection that publishes anything anywhere."""
+    address = parse_address(broker)
+    return aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311)
+
+
+def envelope(**fields):
+    """Write a request of these fields."""
+    return lambda reply_to: json.dumps({"reply_to": reply_to, **fields})
 
 
 def verdict(reply):

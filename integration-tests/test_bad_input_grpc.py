@@ -26,7 +26,7 @@ CUSTOMER_ID, PRODUCT_ID, ORDER_ID = (rows(f"{kind}_id", bad.IDS) for kind in ("c
 NAME, DESCRIPTION = rows("name", bad.NAMES), rows("description", bad.DESCRIPTIONS)
 PRICE = rows("price_minor_units", bad.PRICES, "price")
 QUANTITY = rows("quantity", bad.QUANTITIES)
-CONSISTENCY = rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")])
+CONSISTENCY = rows("min_revision", [(bad.UINT64_MAX, "too_large"), (10**15, "too_large")]) + rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")])
 PAGE = rows("page_size", bad.PAGE_SIZES) + rows("page_token", bad.PAGE_TOKENS)
 
 
@@ -109,7 +109,8 @@ async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(
     customer = (await shop.customer()).customer_id
     good = {name: customer if value == "CUSTOMER" else value for name, value in good.items()}
     async with state_unchanged(), raw_portal(address_of(cluster, service), service) as portal:
-        told = [(row, await portal.call(method, with_changes(kind, good, row[0]))) for row in faults]
+        answers = await asyncio.gather(*(portal.call(method, with_changes(kind, good, row[0])) for row in faults))
+        told = list(zip(faults, answers, strict=True))
         wrong = [
             (str(changes)[:80], answer.verdict, (INVALID, field, problem))
             for (changes, field, problem), answer in told

@@ -1,0 +1,317 @@
+"""Bad requests over MQTT: every operation, every field, and payloads that are no requests at all."""
+
+import asyncio
+import itertools
+import json
+from contextlib import suppress
+
+import aiomqtt
+import bad_values as bad
+import pytest
+from raw_mqtt import envelope, raw_client, raw_customer, verdict
+
+from quitanda.domain.limits import ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
+from quitanda.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
+from quitanda_clients.transport import Transport
+
+pytest_plugins = ("bad_input_fixtures",)
+pytestmark = pytest.mark.usefixtures("unharmed")
+
+INVALID = "INVALID_ARGUMENT"
+NESTED = "[" * JSON_DEPTH_MAX + "]" * JSON_DEPTH_MAX
+MISTYPED = {
+    "string": ("7", "1.5", "true", "[]", '["a"]', "{}"),
+    "integer": ('"7"', '""', "true", "[]", "[7]", "{}"),
+    "list": ("7", '"7"', "true", "{}", '{"product_id":"a"}'),
+}
+"""JSON texts of other types than each."""
+
+NUMBERS = (
+    ("1.5", "not_an_integer"),
+    ("1e-3", "not_an_integer"),
+    ("0.1e0", "not_an_integer"),
+    ("NaN", "not_a_number"),
+    ("Infinity", "not_a_number"),
+    ("-Infinity", "not_a_number"),
+    ("1e999", "too_large"),
+    ("-1e999", "too_large"),
+    ("1e9999", "too_large"),
+    ("9" * 900, "too_large"),
+    ("-" + "9" * 5_000, "too_large"),
+    (str(2**63), "too_large"),
+)
+"""JSON texts that are no integers that anybody takes."""
+
+
+def texts(values):
+    """Write Python values as JSON texts."""
+    return [(json.dumps(value), problem) for value, problem in values]
+
+
+def string_rows(field, values, name=None):
+    rows = [*texts(values), *((text, "wrong_type") for text in MISTYPED["string"])]
+    rows += [("NaN", "not_a_number"), ('"\\ud800"', "not_utf8"), ("9" * 5_000, "too_large"), ('"a","x":1', None)]
+    return [(field, text, name or field, problem) for text, problem in rows if problem]
+
+
+def integer_rows(field, values, name=None):
+    rows = [*texts(values), *NUMBERS, *((text, "wrong_type") for text in MISTYPED["integer"])]
+    return [(field, text, name or field, problem) for text, problem in rows]
+
+
+ORDER_ID, PRODUCT_ID = (string_rows(f"{kind}_id", bad.IDS) for kind in ("order", "product"))
+REQUEST_ID = [("request_id", text, "request_id", problem) for text, problem in texts(bad.IDS)] + [
+    ("request_id", text, "request_id", "wrong_type") for text in MISTYPED["string"]
+]
+QUANTITY = [*integer_rows("quantity", bad.ITEM_QUANTITIES[::2]), ("quantity", "-1e2", "quantity", "negative")]
+VERSION = integer_rows("expected_version", [(0, "zero"), (-1, "negative")])
+READ = [
+    *string_rows("consistency", [("", "unknown_value"), ("CACHED", "unknown_value"), ("x" * 1_000, "unknown_value")]),
+    *integer_rows("min_revision", [(-1, "negative"), (2**63 - 1, "too_large")]),
+]
+PAGE = [
+    *integer_rows("page_size", bad.PAGE_SIZES),
+    *((field, text, field, problem) for field, text, _, problem in string_rows("page_token", bad.PAGE_TOKENS)),
+]
+
+
+def item_rows():
+    good = '{"product_id":"good","quantity":1}'
+    for _, text, _, problem in PRODUCT_ID:
+        yield "items", f'[{good},{{"product_id":{text},"quantity":1}}]', "items[1].product_id", problem
+    for _, text, _, problem in QUANTITY:
+        yield "items", f'[{good},{{"product_id":"a","quantity":{text}}}]', "items[1].quantity", problem
+    yield "items", f'[{good},{{"product_id":"a"}}]', "items[1].quantity", "missing"
+    yield "items", f'[{good},{{"quantity":1}}]', "items[1].product_id", "missing"
+    yield "items", f'[{good},{{"product_id":"a","quantity":1,"price":0}}]', "items[1].price", "unknown_field"
+    yield "items", f'[{good},{{"product_id":"a","quantity":1,"quantity":1}}]', "items[1].quantity", "duplicate"
+    yield from (("items", f"[{good},{text}]", "items[1]", "wrong_type") for text in ("7", '"a"', "null", "[]"))
+    yield from (("items", text, "items", "wrong_type") for text in MISTYPED["list"])
+    yield "items", f"[{','.join([good] * (ITEMS_PER_ORDER_MAX + 1))}]", "items", "too_many"
+    half = '{"product_id":"a","quantity":600000}'
+    yield "items", f"[{half},{half}]", "items[1].quantity", "too_large"
+
+
+ITEMS = list(item_rows())
+SET_ITEM = {"order_id": '"o"', "product_id": '"p"', "quantity": "1"}
+SET_ITEMS = {"order_id": '"o"', "items": '[{"product_id":"p","quantity":1}]'}
+MATRIX = {
+    "create_order": ({}, [*ITEMS, *REQUEST_ID]),
+    "set_order_item": (SET_ITEM, [*ORDER_ID, *PRODUCT_ID, *QUANTITY, *VERSION, *REQUEST_ID]),
+    "set_order_items": (SET_ITEMS, [*ORDER_ID, *ITEMS, *VERSION, *REQUEST_ID, ("items", "[]", "items", "missing")]),
+    "cancel_order": ({"order_id": '"o"'}, [*ORDER_ID, *VERSION, *REQUEST_ID]),
+    "get_order": ({"order_id": '"o"'}, [*ORDER_ID, *READ, *REQUEST_ID]),
+    "list_orders": ({}, [*PAGE, *REQUEST_ID]),
+    "get_product": ({"product_id": '"p"'}, [*PRODUCT_ID, *READ, *REQUEST_ID]),
+    "list_products": ({}, [*PAGE, *REQUEST_ID]),
+}
+"""For each operation the fields of a good request, as JSON texts, and rows (field, JSON text, field named, problem)."""
+
+WRONG_FOR_ALL = (
+    ("unheard_of", "1", "unheard_of", "unknown_field"),
+    ("quantitiy", "1", "quantitiy", "unknown_field"),
+    ("x" * 1_000, "1", "x" * 64, "unknown_field"),
+    ("customer_id", '"somebody-else"', "customer_id", "unknown_value"),
+    ("customer_id", "7", "customer_id", "unknown_value"),
+    ("unheard_of", NESTED, "request", "too_deep"),
+    ("unheard_of", '{"a":1,"a":2}', "unheard_of.a", "duplicate"),
+)
+
+
+def request(fields):
+    """Write a request of fields that are JSON texts."""
+
+    def write(reply_to):
+        members = {"reply_to": json.dumps(reply_to), **fields}
+        return f"{{{','.join(f'{json.dumps(name)}:{text}' for name, text in members.items())}}}"
+
+    return write
+
+
+def rows_of(operation):
+    """Give all rows of an operation as (fields, field named, problem)."""
+    good, rows = MATRIX[operation]
+    for field, text, named, problem in (*rows, *WRONG_FOR_ALL):
+        yield {**good, field: text}, named, problem
+    for field in good:
+        yield {name: text for name, text in good.items() if name != field}, field, "missing"
+        yield {**good, field: "null"}, field, "missing"
+
+
+@pytest.mark.parametrize("operation", MATRIX)
+async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(cluster, shop, state_unchanged, operation):
+    customer_id = (await shop.customer()).customer_id
+    rows = list(rows_of(operation))
+    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
+        replies = await client.ask_all((operation, request(fields)) for fields, _, _ in rows)
+
+    assert [
+        (str(fields)[:200], verdict(reply), (named, problem))
+        for (fields, named, problem), reply in zip(rows, replies, strict=True)
+        if verdict(reply) != (INVALID, named, problem)
+    ] == []
+    assert [reply["error"] for reply in replies if reply["error"]["field"] not in reply["error"]["message"]] == []
+
+
+UNREADABLE = [
+    (lambda start: start, "request", "not_json"),
+    (lambda start: start + b"}", "request", "not_json"),
+    (lambda start: start + b'"\xff\xfe"}', "request", "not_utf8"),
+    (lambda start: start + b'"\0"}', "request", "not_json"),
+    (lambda start: start + b"1}}", "request", "not_json"),
+    (lambda start: b"[" + start + b"1}]", "request", "wrong_type"),
+    (lambda start: start + b"[" * 60_000, "request", "too_deep"),
+    (lambda start: start + b'{"a":' * 10_000, "request", "too_deep"),
+    (lambda start: start + b"1," + start[1:] + b"2}", "reply_to", "duplicate"),
+    (lambda start: start + b'"' + b"x" * 65_536 + b'"}', "request", "too_large"),
+    (lambda start: start + b"9" * 60_000 + b"}", "x", "too_large"),
+]
+"""What follows the reply address in payloads that are no acceptable JSON objects; the field named; the problem."""
+
+
+@pytest.mark.parametrize("operation", ["create_order", "list_products"])
+async def test_a_payload_that_cannot_be_read_is_answered_where_it_names_a_reply_address(
+    cluster, shop, state_unchanged, operation
+):
+    def writing(complete):
+        return lambda reply_to: complete(f'{{"reply_to":"{reply_to}","request_id":"r-1","x":'.encode())
+
+    customer_id = (await shop.customer()).customer_id
+    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
+        replies = await client.ask_all((operation, writing(complete)) for complete, _, _ in UNREADABLE)
+
+    assert [verdict(reply) for reply in replies] == [(INVALID, field, problem) for _, field, problem in UNREADABLE]
+    assert {reply["request_id"] for reply in replies} == {"r-1"}
+
+
+@pytest.mark.parametrize("operation", ["CREATE_ORDER", "create order", "x" * 5_000, "_reader", "__class__", "🍎"])
+async def test_an_operation_that_does_not_exist_is_said_so(cluster, shop, state_unchanged, operation):
+    customer_id = (await shop.customer()).customer_id
+    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
+        assert verdict(await client.ask(operation, envelope())) == (INVALID, "operation", "unknown_value")
+
+
+@pytest.mark.parametrize("customer_id", ["a b", "Conceição", "-a", "x" * 65, "x" * 5_000, "$SYS", "🍎", "."])
+async def test_a_customer_who_cannot_be_is_refused(cluster, customer_id):
+    async with raw_customer(cluster.address(cluster.broker), customer_id) as client:
+        replies = await client.ask_all((operation, request(good)) for operation, (good, _) in MATRIX.items())
+
+    assert {(reply["error"]["reason"], reply["error"]["field"]) for reply in replies} == {(INVALID, "customer_id")}
+
+
+UNANSWERABLE = [
+    b"",
+    b"\0",
+    b"null",
+    b"[]",
+    b"7",
+    b"{}",
+    b'"reply_to"',
+    b"\xff\xfe\xfd",
+    b"[" * 100_000,
+    b"9" * 100_000,
+    bytes(range(256)) * 100,
+    *(
+        f'{{"reply_to":{text}}}'.encode()
+        for text in ("null", "7", '""', '["a"]', '"a/b"', '"../replies/x"', '"#"', '"+"', '"a b"', '"\\u0000"', NESTED)
+    ),
+    b'{"reply_to":"%s"}' % (b"x" * 65),
+]
+"""Payloads that say nowhere where an answer should go."""
+
+
+async def test_a_request_without_a_reply_address_has_no_effect_and_others_are_served(cluster, shop, state_unchanged):
+    customer_id = (await shop.customer()).customer_id
+    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
+        for operation in MATRIX:
+            topic = request_topic(customer_id, operation)
+            await asyncio.gather(*(client.publish(topic, data) for data in UNANSWERABLE))
+            assert await client.orders() == []
+
+
+async def test_a_payload_larger_than_the_broker_carries_ends_only_its_sender(cluster, shop):
+    bystander = await shop.customer(Transport.MQTT)
+    with suppress(aiomqtt.MqttError):  # the broker may throw the sender out
+        async with raw_client(cluster.address(cluster.broker)) as client:
+            await client.publish(
+                request_topic(bystander.customer_id, "create_order"), b"x" * 4_000_000, qos=1, timeout=2
+            )
+
+    assert (await bystander.list_orders()).documents == ()
+
+
+OTHER_TOPICS = (
+    f"{PREFIX}/customers/requests/create_order",
+    f"{PREFIX}/customers//requests/create_order",
+    f"{PREFIX}/customers/ana/requests/",
+    f"{PREFIX}/customers/ana/requests/create_order/more",
+    f"{PREFIX}/customers/ana/replies/create_order",
+    f"{PREFIX}/requests",
+    f"/{PREFIX}/customers/ana/requests/create_order",
+    "quitanda/v2/customers/ana/requests/create_order",
+    "$share/client-portals/quitanda/v1/customers/ana/requests/create_order",
+    "a" * 60_000,
+)
+
+
+async def test_a_request_on_another_topic_has_no_effect(cluster, shop, state_unchanged):
+    customer = await shop.customer()
+    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
+        for topic, data in itertools.product(OTHER_TOPICS, (b"", b"\xff", b'{"reply_to":"a"}')):
+            await client.publish(topic, data)
+        assert await client.orders() == []
+
+
+@pytest.mark.parametrize("topic", ["+", "#", f"{PREFIX}/customers/+/requests/create_order", f"{PREFIX}/customers/#"])
+async def test_wildcards_are_no_topics_to_publish_to(cluster, shop, topic):
+    """The client's library refuses, so a broker sees them only from one that is written to do harm."""
+    bystander = await shop.customer(Transport.MQTT)
+    async with raw_customer(cluster.address(cluster.broker), bystander.customer_id) as client:
+        with pytest.raises(ValueError, match=r"(?i)topic"):
+            await client.publish(topic, b"{}")
+
+    assert (await bystander.list_orders()).documents == ()
+
+
+async def test_a_retained_request_takes_effect_once(cluster, shop):
+    customer = await shop.customer()
+    topic = request_topic(customer.customer_id, "create_order")
+    async with raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
+        for _ in range(3):
+            await client.publish(topic, envelope(request_id="kept")("nobody"), retain=True)
+        await client.publish(topic, b"", retain=True)  # takes it away
+
+        assert len(await client.orders()) <= 1
+    await customer.create_order(request_id="afterwards")
+
+
+async def test_hostile_replies_do_not_end_a_clients_session(cluster, shop):
+    victim = await shop.customer(Transport.MQTT)
+    async with raw_client(cluster.address(cluster.broker)) as hostile:
+        await hostile.subscribe(reply_topic(victim.customer_id, "+"))
+        await victim.list_orders()
+        its_topic = (await anext(aiter(hostile.messages))).topic.value
+        for data in (b"", b"\xff", b"[" * 500_000, b"null", b'{"request_id":[]}', b'{"request_id":1e9999999999999}'):
+            await hostile.publish(its_topic, data, qos=1)
+
+    assert (await victim.create_order()).document.customer_id == victim.customer_id
+
+
+async def test_garbage_on_the_feed_never_makes_a_read_wrong(cluster, shop):
+    product = await shop.product(7)
+    customer = await shop.customer()
+    message = {"term": 1, "revision": 1, "previous_revision": 0, "changes": []}
+    async with raw_client(cluster.address(cluster.broker)) as hostile:
+        for data in (
+            *(b"", b"\xff", b"{}", b"[]", b"7", b"null", b"[" * 100_000, b"9" * 10_000),
+            *(json.dumps({**message, name: value}) for name in message for value in (None, -1, 1.5, "x", [], {}, [7])),
+            *(json.dumps({**message, "changes": [change]}) for change in ({}, {"kind": "x"}, {"kind": [], "id": {}})),
+        ):
+            await hostile.publish(FEED_TOPIC, data, qos=1)
+            await hostile.publish(FEED_TOPIC, data, qos=1, retain=True)
+        await hostile.publish(FEED_TOPIC, b"", qos=1, retain=True)
+    await (await shop.admin()).adjust_stock(product.product_id, 5)
+
+    for consistency in ("linearizable", "cached"):
+        answer = await customer.get_product(product.product_id, consistency=consistency, min_revision=customer.revision)
+        assert answer.document.quantity in ({12} if consistency == "linearizable" else {7, 12})

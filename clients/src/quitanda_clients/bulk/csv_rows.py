@@ -5,6 +5,7 @@ customers or products.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,15 @@ ROWS_MAX: Final = 100_000
 two: a file of this size can be imported again safely, even while others write."""
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+
+_READER_ERRORS: Final = {
+    "unexpected end of data": "a quote that opens here is never closed",
+    "expected after": "a quoted value goes on after its closing quote; write a quote inside a value twice",
+    "field larger than field limit": "a value is far too long, or a quote that opens here is never closed",
+}
+"""What the standard library's reader says, and how we say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +112,24 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise _BrokenQuoting(begin, str(error)) from None
+            raise _BrokenQuoting(begin, _in_our_words(str(error))) from None
         if record:
             yield begin, record
         begin = reader.line_num + 1
 
 
+def _in_our_words(error: str) -> str:
+    """Say for people what the standard library's reader says."""
+    return next((told for sign, told in _READER_ERRORS.items() if sign in error), error)
+
+
 def _lines(text: str) -> Iterator[str]:
     start = 0
-    for end in _line_ends(text):
-        yield text[start:end]
-        start = end
+    for line_end in _LINE_END.finditer(text):
+        yield text[start : line_end.end()]
+        start = line_end.end()
     if start < len(text):
         yield text[start:]
-
-
-def _line_ends(text: str) -> Iterator[int]:
-    position = 0
-    while (position := text.find("\n", position) + 1) > 0:
-        yield position
 
 
 def _header_problems(columns: Sequence[str], line: int, delimiter: str, required: Sequence[str]) -> Iterator[Problem]:

@@ -190,6 +190,30 @@ def test_a_blank_disk_without_the_bootstrap_flag_catches_up_before_it_votes(clus
     assert len(cluster.wait_equal()) == 21
 
 
+def test_a_lost_disk_does_not_vote_though_the_bootstrap_flag_was_left_on(cluster, tmp_path):
+    cluster.start()
+    for number in range(20):
+        cluster.submit(b"%d" % number)
+    cluster.wait_equal()
+    lost, other = (replica.name for replica in cluster.followers())
+    leader = cluster.leader().name
+    cluster.stop(lost)
+    (tmp_path / lost).rename(tmp_path / "old disk")
+    cluster.stop(leader)
+
+    cluster.start(lost, bootstrap=True)  # with the vote of `other` alone it could begin anew and forget everything
+    wait_for(lambda: cluster[lost].node.status().peers == (other,))
+    wait_for(lambda: cluster[other].node.status().role is Role.CANDIDATE)
+    terms_before = cluster[other].node.status().term
+    wait_for(lambda: cluster[other].node.status().term > terms_before + 1)  # it asked for the vote and did not get it
+
+    assert not cluster[lost].node.status().voting
+    assert cluster[lost].state() == []
+    cluster.start(leader)
+    wait_for(lambda: cluster[lost].node.status().voting)
+    assert len(cluster.wait_equal()) == 20
+
+
 def test_replicas_with_blank_disks_do_not_make_a_leader_among_themselves(cluster):
     cluster.start(bootstrap=False)
     wait_for(lambda: all(len(replica.node.status().peers) == 2 for replica in cluster.running.values()))

@@ -9,6 +9,7 @@ from quitanda.errors import NotLeader, OutcomeUnknown
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
+from quitanda_replica.raft.rejoin import JOINED_KEY, NEW_CLUSTER
 
 ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
 FOLLOWING = {"term": 1, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
@@ -68,7 +69,11 @@ class NotedStore:
 
 
 class Played:
-    def __init__(self, store, **settings):
+    """A replica that counts already, unless `voting` is false: then it is as blank as its store."""
+
+    def __init__(self, store, *, voting=True, **settings):
+        if voting:
+            store.put(JOINED_KEY, b"1")
         self.events = []
         self.network = PlayedNetwork(self.events)
         self.store = NotedStore(store, self.events)
@@ -79,9 +84,7 @@ class Played:
             "heartbeat_seconds": 0.03,
             "leader_fallback_seconds": 0.4,
         }
-        options = RaftOptions(
-            **{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET, "bootstrap": True} | timing | settings
-        )
+        options = RaftOptions(**{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET} | timing | settings)
         self.consensus = Consensus(options, self.store, self.machine, self.network, time.monotonic)
         self.consensus.open()
         self.events.clear()
@@ -274,7 +277,7 @@ def test_a_replica_that_was_alone_hears_whom_it_reaches_before_it_stands(replica
 
 
 def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
-    replica = Played(store, bootstrap=False)
+    replica = Played(store, voting=False)
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
@@ -286,6 +289,57 @@ def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
     assert replica.sent("response_vote") == replica.sent("request_vote") == replica.sent("read_echo") == []
     assert not replica.sent("next_node_idx")[0][1]["voting"]
     assert {peer for peer, _ in replica.sent("rejoin_question")} == {"replica2", "replica3"}
+
+
+def founding(replica, peer, **fields):
+    (_, question) = replica.sent("rejoin_question")[-1]
+    answer = {"round": question["round"], "term": 0, "last_index": 1, "voting": False, "origin": NEW_CLUSTER}
+    replica.network.bring(peer, "rejoin_answer", **(answer | fields))
+
+
+def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(store):
+    replica = Played(store, voting=False, bootstrap=True)
+    replica.network.connect("replica2", "replica3")
+    replica.round_until(lambda: replica.sent("rejoin_question"))
+    founding(replica, "replica2", term=7)
+    replica.round()
+    assert not replica.status.voting
+
+    founding(replica, "replica3")
+    replica.round()
+
+    assert replica.status.voting
+    assert replica.status.term == 7
+    replica.network.bring("replica2", "request_vote", term=7, last_log_index=1, last_log_term=0)
+    replica.round()
+    assert replica.sent("response_vote") == []  # whatever was asked for in that term may have been given before
+    replica.network.bring("replica2", "request_vote", term=8, last_log_index=1, last_log_term=0)
+    replica.round_until(lambda: replica.sent("response_vote"))
+
+
+def test_a_blank_disk_with_the_bootstrap_flag_does_not_vote_while_anybody_has_a_past_or_is_silent(store):
+    replica = Played(store, voting=False, bootstrap=True)
+    replica.network.connect("replica2", "replica3")
+    replica.round_until(lambda: replica.sent("rejoin_question"))
+    founding(replica, "replica2")
+    replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
+    replica.round()
+    founding(replica, "replica3", term=4, last_index=9, voting=True, origin="")
+    quiet_until = time.monotonic() + 0.3
+    replica.round_until(lambda: time.monotonic() > quiet_until)
+
+    assert not replica.status.voting
+    assert replica.sent("response_vote") == replica.sent("request_vote") == []
+
+
+def test_every_replica_answers_what_a_blank_one_asks(replica):
+    replica.network.connect("replica2")
+    replica.network.bring("replica2", "rejoin_question", round=3)
+
+    replica.round()
+
+    standing = {"round": 3, "term": 0, "last_index": 1, "voting": True, "origin": ""}
+    assert replica.sent("rejoin_answer") == [("replica2", {"type": "rejoin_answer"} | standing)]
 
 
 def test_a_leader_that_hears_nobody_steps_down(replica):

@@ -5,8 +5,9 @@ import pytest
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.rejoin import QUESTION_PERIOD_SECONDS, RejoinGuard
+from quitanda_replica.raft.rejoin import NEW_CLUSTER, ORIGIN_KEY, QUESTION_PERIOD_SECONDS, RejoinGuard, encode_origin
 from quitanda_replica.raft.submission import SubmissionQueue
+from quitanda_replica.store import StoreFailed
 
 ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
 
@@ -143,19 +144,101 @@ class TestReads:
 
 
 class TestRejoin:
-    def answer(self, guard, peer, term, last_index, question, leader="replica2"):
-        guard.answered(peer, {"round": question["round"], "term": term, "last_index": last_index}, 5, leader)
+    def answer(self, guard, peer, term, last_index, question, leader="replica2", *, voting=True, origin=""):
+        answer = {"round": question["round"], "term": term, "last_index": last_index, "voting": voting}
+        guard.answered(peer, answer | {"origin": origin}, 5, leader)
 
-    def test_a_bootstrapped_blank_disk_votes_at_once_and_for_ever(self, store):
-        assert RejoinGuard(store, options(bootstrap=True), blank=True).voting
+    def founding(self, guard, question, *, term=0, origin=NEW_CLUSTER):
+        for peer in ("replica2", "replica3"):
+            self.answer(guard, peer, term, 1, question, leader="", voting=False, origin=origin)
+
+    def test_who_was_admitted_votes_for_ever(self, store):
+        RejoinGuard(store, options(), last_index=1).admit()
         store.commit()
-        assert RejoinGuard(store, options(), blank=False).voting
 
-    def test_the_bootstrap_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
-        assert not RejoinGuard(store, options(bootstrap=True), blank=False).voting
+        assert RejoinGuard(store, options(), last_index=1).voting
+
+    def test_the_bootstrap_flag_alone_does_not_make_a_blank_disk_vote(self, store):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
+
+        assert not guard.voting
+        assert guard.founding_term(1) is None
+
+    def test_a_cluster_begins_when_all_others_are_blank_and_flagged_too(self, store):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 2, 1, question, voting=True, origin=NEW_CLUSTER)
+        assert guard.founding_term(1) is None
+
+        self.answer(guard, "replica3", 0, 1, question, voting=False, origin=NEW_CLUSTER)
+
+        assert guard.founding_term(1) == 2
+
+    @pytest.mark.parametrize("voting", [True, False])
+    def test_no_cluster_begins_where_one_of_the_others_has_a_past(self, store, voting):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 0, 1, question, voting=False, origin=NEW_CLUSTER)
+        self.answer(guard, "replica3", 3, 90, question, voting=voting)
+
+        assert guard.founding_term(1) is None
+        assert not guard.reached(5, "replica2", 1000)
+
+    def test_no_cluster_begins_from_two_different_backups(self, store):
+        store.put(ORIGIN_KEY, encode_origin(50, "backup a"))
+        guard = RejoinGuard(store, options(), last_index=50)
+        self.founding(guard, guard.question(0.0), origin="backup b")
+        assert guard.founding_term(50) is None
+
+        self.founding(guard, guard.question(1.0), origin="backup a")
+        assert guard.founding_term(50) == 0
+
+    def test_without_the_flag_a_blank_disk_begins_nothing(self, store):
+        guard = RejoinGuard(store, options(), last_index=1)
+        self.founding(guard, guard.question(0.0))
+
+        assert guard.founding_term(1) is None
+
+    def test_the_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=7)
+        self.founding(guard, guard.question(0.0))
+
+        assert guard.founding_term(7) is None
+
+    def test_a_replica_with_entries_does_not_call_itself_new(self, store):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
+
+        assert guard.origin(1) == NEW_CLUSTER
+        assert guard.origin(2) == ""
+
+    def test_an_origin_that_cannot_be_read_stops_the_start(self, store):
+        store.put(ORIGIN_KEY, b"\x01")
+
+        with pytest.raises(StoreFailed, match="origin"):
+            RejoinGuard(store, options(), last_index=1)
+
+    def test_a_single_replica_needs_nobody(self, store):
+        assert RejoinGuard(store, options(addresses={"replica1": "127.0.0.1:1"}), last_index=1).voting
+
+    def test_answers_of_replicas_that_do_not_vote_do_not_end_the_waiting(self, store):
+        guard = RejoinGuard(store, options(), last_index=1)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question)
+        self.answer(guard, "replica3", 5, 90, question, voting=False)
+
+        assert not guard.reached(5, "replica2", 1000)
+
+    def test_somebody_new_is_asked_at_once(self, store):
+        guard = RejoinGuard(store, options(), last_index=1)
+        guard.question(100.0)
+        assert guard.question(100.1) is None
+
+        guard.ask_at_once()
+
+        assert guard.question(100.1) is not None
 
     def test_it_counts_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here(self, store):
-        guard = RejoinGuard(store, options(), blank=True)
+        guard = RejoinGuard(store, options(), last_index=1)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, question)
         assert not guard.reached(5, "replica2", 1000)
@@ -167,7 +250,7 @@ class TestRejoin:
         assert guard.reached(5, "replica2", 90)
 
     def test_it_does_not_count_while_it_knows_no_leader(self, store):
-        guard = RejoinGuard(store, options(), blank=True)
+        guard = RejoinGuard(store, options(), last_index=1)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, question, leader="")
         self.answer(guard, "replica3", 5, 90, question, leader="")
@@ -175,7 +258,7 @@ class TestRejoin:
         assert not guard.reached(5, "replica2", 1000)
 
     def test_another_ones_other_term_makes_it_ask_again(self, store):
-        guard = RejoinGuard(store, options(), blank=True)
+        guard = RejoinGuard(store, options(), last_index=1)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, question)
         self.answer(guard, "replica3", 6, 90, question)
@@ -185,7 +268,7 @@ class TestRejoin:
         assert guard.question(QUESTION_PERIOD_SECONDS)["round"] != question["round"]
 
     def test_answers_to_an_older_question_do_not_count(self, store):
-        guard = RejoinGuard(store, options(), blank=True)
+        guard = RejoinGuard(store, options(), last_index=1)
         older = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, older)
         guard.question(1.0)
@@ -194,7 +277,7 @@ class TestRejoin:
         assert not guard.reached(5, "replica2", 1000)
 
     def test_a_new_term_before_it_has_caught_up_starts_the_questions_again(self, store):
-        guard = RejoinGuard(store, options(), blank=True)
+        guard = RejoinGuard(store, options(), last_index=1)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 5, 90, question)
         self.answer(guard, "replica3", 5, 90, question)

@@ -37,7 +37,7 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
     },
     "snapshot_taken": {"term": int, "transfer": int, "number": int},
     "rejoin_question": {"round": int},
-    "rejoin_answer": {"round": int, "term": int, "last_index": int},
+    "rejoin_answer": {"round": int, "term": int, "last_index": int, "voting": bool, "origin": str},
 }
 
 

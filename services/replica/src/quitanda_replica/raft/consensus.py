@@ -35,7 +35,18 @@ _log = logging.getLogger(__name__)
 
 
 class Consensus:
-    """The composition that a round drives; also the network's receiver. One thread's alone, but for the two queues."""
+    """The composition that a round drives; also the network's receiver. One thread's alone, but for the two queues.
+
+    The class attributes are its parts. A simulation puts others in their places, to show what each is needed for.
+    """
+
+    journal_type = LevelJournal
+    engine_type = Engine
+    receiver_type = snapshots.SnapshotReceiver
+    reads_type = ReadIndex
+    filter_append = staticmethod(admit_append)
+    filter_reply = staticmethod(admit_reply)
+    install = staticmethod(snapshots.install)
 
     def __init__(
         self,
@@ -50,18 +61,21 @@ class Consensus:
         self._machine = machine
         self._network = network
         self._clock = clock
-        snapshots.install(store)
-        self._journal = LevelJournal(store)
-        self._guard = RejoinGuard(store, options, blank=self._journal.was_blank)
+        self.install(store)
+        self._journal = self.journal_type(store)
+        self._guard = RejoinGuard(store, options, last_index=self._journal.last_index)
         if not self._guard.voting:
-            _log.warning("the disk has no past: this replica does not vote until it has caught up with all others")
+            _log.warning(
+                "the disk has no past: this replica votes when it has caught up with all others, "
+                "or when all others are without a past like it"
+            )
         self._applied = self._durable = self._journal.applied_index
         self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
-        self._engine = Engine(options, self._journal, self._transport, self._apply)
+        self._engine = self.engine_type(options, self._journal, self._transport, self._apply)
         self._sender = snapshots.SnapshotSender(store, options.snapshot_chunk_bytes, clock)
-        self._receiver = snapshots.SnapshotReceiver(store)
+        self._receiver = self.receiver_type(store)
         self.submissions = SubmissionQueue(options, network.wake)
-        self.reads = ReadIndex(options, network.wake)
+        self.reads = self.reads_type(options, network.wake)
         self._in_flight: dict[int, Submission] = {}
         self._in_flight_bytes = 0
         self._answers: list[tuple[Submission, bytes]] = []
@@ -136,6 +150,7 @@ class Consensus:
     def connected(self, peer: str) -> None:
         """Reach a peer (again): what it acknowledged in another conversation is not counted any more."""
         self._connected.add(peer)
+        self._guard.ask_at_once()
         if self._engine.leads:
             self._engine.forget_match(peer)
         else:
@@ -156,12 +171,12 @@ class Consensus:
     # --- messages
 
     def _on_append_entries(self, peer: str, message: Message) -> None:
-        self._admit(peer, admit_append(self._journal, self._engine.term, self._engine.commit_index, message))
+        self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
         if message["term"] == self._engine.term:
             self._replied.add(peer)
-        self._admit(peer, admit_reply(self._engine.term, self._journal.last_index, message))
+        self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
 
     def _on_response_vote(self, peer: str, message: Message) -> None:
         self._admit(peer, Admission(message))
@@ -187,9 +202,14 @@ class Consensus:
             self._sender.taken(peer, message)
 
     def _on_rejoin_question(self, peer: str, message: Message) -> None:
-        if self._guard.voting:
-            standing = {"term": self._engine.term, "last_index": self._journal.last_index}
-            self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
+        last_index = self._journal.last_index
+        standing = {
+            "term": self._engine.term,
+            "last_index": last_index,
+            "voting": self._guard.voting,
+            "origin": self._guard.origin(last_index),
+        }
+        self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
 
     def _on_rejoin_answer(self, peer: str, message: Message) -> None:
         self._guard.answered(peer, message, self._engine.term, self._engine.leader)
@@ -225,6 +245,10 @@ class Consensus:
             self._engine.vote_spent()
             self._guard.admit()
             _log.info("the blank disk has caught up at entry %d; this replica votes from now on", self._durable)
+        elif (term := self._guard.founding_term(self._journal.last_index)) is not None:
+            self._engine.votes_spent(max(term, self._engine.term))
+            self._guard.admit()
+            _log.info("no replica has a past; this one votes from now on")
 
     def _divert_to_snapshots(self) -> None:
         for peer in self._engine.divert_behind_log():
@@ -321,7 +345,7 @@ class Consensus:
     def _install_snapshot(self) -> None:
         if not self._receiver.complete:
             return
-        if (installed := snapshots.install(self._store)) is not None:
+        if (installed := self.install(self._store)) is not None:
             index, term = installed
             self._journal.restart_at(index, term)
             self._engine.restart_at(index)

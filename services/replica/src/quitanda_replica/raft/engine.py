@@ -64,6 +64,7 @@ class Engine(SyncObj):
         self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
     ) -> None:
         self._apply_committed = apply
+        self._name = options.name
         self._peer_nodes = {name: Node(name) for name in options.peers}
         super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
         check_library(VERSION, self)
@@ -141,6 +142,10 @@ class Engine(SyncObj):
     def vote_spent(self) -> None:
         """Count as having voted for the current leader in the current term."""
         self._SyncObj__setCurrentTerm(self.term, self.leader)
+
+    def votes_spent(self, term: int) -> None:
+        """Count as having voted in every term up to `term`, which is not below the current one."""
+        self._SyncObj__setCurrentTerm(term, self._name)
 
     def restart_at(self, index: int) -> None:
         """Go on behind the entry `index`: a snapshot has replaced log and state up to there."""

@@ -33,7 +33,7 @@ class RaftOptions:
     secret: str = field(repr=False)
     """Shared by all replicas; proves who may join their conversation, and encrypts it."""
     bootstrap: bool = False
-    """A blank disk may vote at once: only for the very first start of a new cluster."""
+    """A blank disk belongs to a new cluster if all others are blank too; without effect once one has a past."""
     listen: str = ""
     """"host:port" to listen on; by default the own address, with all interfaces where its host is a name."""
 

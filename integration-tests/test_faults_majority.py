@@ -6,24 +6,31 @@ from contextlib import AsyncExitStack
 
 import grpc.aio
 import pytest
-from chronicle import insist
+from chronicle import Chronicle, Writer, insist
 
 from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda.status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda.wire.documents import decode_document
 from quitanda.wire.protobuf import request_to_proto
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.answers import Consistency
+from quitanda_local.waiting import wait_until
 
 PATIENCE = 1.5
 """Seconds for each call while nobody can answer."""
 
+PATIENT = 30.0
+"""Seconds for a call that waits until somebody can answer."""
+
 LATE_SECONDS = 1.0
+GLANCE_SECONDS = 0.2
+DIRECT = [("grpc.enable_http_proxy", 0)]
 EARLY = 40
 """Calls that are under way while the replicas die, one begun right after the other."""
 
@@ -92,16 +99,17 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
 
 
 async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_that_wait(mended, shop):
-    """Nobody calls again: the portals repeat what they hold, with the same id."""
     product = await shop.product(0)
     leader = await mended.wait_for_leader()
     followers = [name for name in mended.replicas if name != leader]
-    admins = [await shop.admin(portal) for portal in mended.admin_portals]
-    for name in followers:
-        mended.kill(name)
-    calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins * 3]
-    await mended.restart(followers[1], wait=False)
-    answers = await asyncio.gather(*calls)
+    addresses = [parse_address(mended.address(name)) for name in mended.admin_portals]
+    async with AsyncExitStack() as stack:
+        admins = [await stack.enter_async_context(AdminClient(addresses, timeout=PATIENT)) for _ in range(6)]
+        for name in followers:
+            mended.kill(name)
+        calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins]
+        await mended.restart(followers[1], wait=False)
+        answers = await asyncio.gather(*calls)
 
     assert sorted(answer.document.quantity for answer in answers) == [1, 2, 3, 4, 5, 6]
     assert await shop.stock(product.product_id) == 6
@@ -111,7 +119,7 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
     product = await shop.product(0)
     admin = await shop.admin()
     leader = await mended.wait_for_leader()
-    async with grpc.aio.insecure_channel(mended.address(leader), options=[("grpc.enable_http_proxy", 0)]) as channel:
+    async with grpc.aio.insecure_channel(mended.address(leader), options=DIRECT) as channel:
         replica = ReplicaStub(channel)
         assert (await read(replica, product.product_id)).quantity == 0
 
@@ -139,13 +147,41 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
     await mended.wait_until_replicas_agree()
 
 
-async def read(replica, product_id):
-    """Ask one replica for the product; None where it refuses to answer."""
+async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes_to_lead(mended, shop):
+    product = await shop.product(0)
+    chronicle = Chronicle()
+    leader = await mended.wait_for_leader()
+    stale = []
+    async with (
+        grpc.aio.insecure_channel(mended.address(leader), options=DIRECT) as channel,
+        asyncio.TaskGroup() as group,
+    ):
+        replica, stop = ReplicaStub(channel), asyncio.Event()
+        group.create_task(Writer(await shop.admin(), product.product_id, chronicle).work_until(stop))
+        await chronicle.grows()
+        await mended.partition(leader)
+
+        async def gives_up():
+            floor = chronicle.highest
+            document = await read(replica, product.product_id, timeout=GLANCE_SECONDS)
+            if document is not None and document.quantity < floor:
+                stale.append((document.quantity, floor))
+            return (await mended.status(leader)).role != REPLICA_ROLE_LEADER
+
+        await wait_until(gives_up, "the leader that is cut off to give up", 15)
+        await chronicle.grows()
+        stop.set()
+
+    assert stale == []
+
+
+async def read(replica, product_id, timeout=10):
+    """Ask one replica for the product; None where it does not answer."""
     item = pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_PRODUCT, id=product_id))
     try:
-        response = await replica.Read(pb.ReadRequest(reads=[item]), timeout=10)
+        response = await replica.Read(pb.ReadRequest(reads=[item]), timeout=timeout)
     except grpc.aio.AioRpcError as error:
-        assert isinstance(from_rpc_error(error), Unavailable)  # noqa: PT017 - refused to answer, which is right
+        assert isinstance(from_rpc_error(error), Unavailable | OutcomeUnknown)  # noqa: PT017 - it is right not to answer
         return None
     product = decode_document(Kind.PRODUCT, response.results[0].document)
     assert isinstance(product, Product)

@@ -23,7 +23,7 @@ BROKER ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 
-.PHONY: help setup run demo test test-unit test-scenarios check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo test test-unit test-scenarios power-loss check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
 	@$(BIN)/python -m pytest integration-tests $(ARGS)
+
+power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and again (ROUNDS=50 SEED=)
+	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m power_loss --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed "$(SEED)")
 
 check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 

@@ -22,6 +22,8 @@ from typing import Final, Self, TypeVar
 import plyvel
 from plyvel._plyvel import Snapshot
 
+from quitanda_replica.durable_names import DurableNames
+
 WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
 BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 BLOOM_FILTER_BITS: Final = 10
@@ -85,14 +87,17 @@ class StoreSnapshot:
 class Store:
     """Staged changes over LevelDB; see the module's text for who may call what."""
 
-    def __init__(self, database: plyvel.DB) -> None:
+    def __init__(self, database: plyvel.DB, names: DurableNames) -> None:
         self._database = database
+        self._names = names
         self._staged: dict[bytes, bytes | None] = {}
         self._staged_keys: list[bytes] = []
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str, *, write_buffer_bytes: int = WRITE_BUFFER_BYTES) -> Self:
         """Open the database in the folder `path`, made if missing. Raises StoreFailed.
+
+        `write_buffer_bytes`: so much is kept in memory and in one write-ahead file before a table is written.
 
         Paranoid checks are on: without them LevelDB drops a damaged record of its write-ahead file and goes
         on with the next one, which would be an acknowledged write lost in silence. With them such a
@@ -104,13 +109,13 @@ class Store:
                 str(path),
                 create_if_missing=True,
                 paranoid_checks=True,
-                write_buffer_size=WRITE_BUFFER_BYTES,
+                write_buffer_size=write_buffer_bytes,
                 lru_cache_size=BLOCK_CACHE_BYTES,
                 bloom_filter_bits=BLOOM_FILTER_BITS,
             )
+            return cls(database, DurableNames.of(Path(path)))
         except (plyvel.Error, OSError) as error:
             raise StoreFailed(_explain_open(path, error)) from error
-        return cls(database)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the staged or stored value of `key`, or None. Raises StoreFailed."""
@@ -154,6 +159,7 @@ class Store:
         """Close the database; what is staged and not committed is forgotten."""
         with suppress(plyvel.Error):
             self._database.close()
+        self._names.close()
 
     def _stage(self, key: bytes, value: bytes | None) -> None:
         if key not in self._staged:
@@ -168,6 +174,7 @@ class Store:
             else:
                 batch.put(key, value)
         batch.write()
+        self._names.settle()
 
     def _merged(self, prefix: bytes, after: bytes | None) -> Iterator[Pair]:
         """Yield staged and stored pairs in key order; a staged value hides the stored one."""

@@ -1,0 +1,121 @@
+"""The power of all replicas fails: what was acknowledged is there, once; and the test would see it if it were not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from power_loss import committing_store, recorder
+from power_loss.campaign import Campaign, Lost
+
+from quitanda_replica.store import Store, StoreFailed
+
+pytestmark = pytest.mark.skipif(recorder.compiler() is None, reason="the recording layer needs a C compiler (set CC)")
+
+ROUNDS = 5
+COMMITS = 150
+
+
+def test_acknowledged_writes_survive_when_everything_not_fsynced_is_gone_on_all_replicas(tmp_path):
+    figures = Campaign(tmp_path, seed=5).run(ROUNDS)
+
+    assert figures.rounds == ROUNDS
+    assert figures.acknowledged > 1000
+    assert figures.late_starts > 0
+
+
+@pytest.mark.parametrize("ignored", ["files", "directories"])
+def test_the_campaign_sees_the_loss_where_a_disk_lies_about_its_syncs(tmp_path, ignored):
+    with pytest.raises(Lost):
+        Campaign(tmp_path, seed=5, ignore=ignored).run(ROUNDS)
+
+
+class Commits:
+    """One store in a process of its own, whose power fails while it commits."""
+
+    def __init__(self, folder, ignore=""):
+        self.disk = recorder.Disk(folder / "disk")
+        self._environment = self.disk.environment(recorder.build(folder), ignore)
+        self._chance = Random(5)
+        self.committed = -1
+
+    def until_the_power_fails(self):
+        command = [sys.executable, committing_store.__file__, self.disk.live, str(self.committed + 1)]
+        commits = self._chance.randint(1, COMMITS)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | self._environment) as process:
+            for line, _ in zip(process.stdout, range(commits), strict=False):
+                self.committed = int(line)
+            process.kill()
+            self.committed = max([self.committed, *(int(line) for line in process.stdout if line.endswith(b"\n"))])
+        self.disk.power_failure(self._chance)
+
+    def held(self):
+        store = Store.open(self.disk.live)
+        try:
+            return {int(key[1:]) for key, _ in store.scan(b"S")}
+        finally:
+            store.close()
+            self.disk.power_up()
+
+
+def test_every_commit_of_a_store_survives_also_while_leveldb_changes_its_files(tmp_path):
+    commits = Commits(tmp_path)
+    for _ in range(ROUNDS):
+        commits.until_the_power_fails()
+
+        assert commits.held() >= set(range(commits.committed + 1))
+
+
+def test_a_store_whose_folder_is_never_synced_loses_commits(tmp_path):
+    commits = Commits(tmp_path, ignore="directories")
+
+    with pytest.raises((AssertionError, StoreFailed)):  # noqa: PT012 - which round it is, is chance
+        for _ in range(ROUNDS):
+            commits.until_the_power_fails()
+            assert commits.held() >= set(range(commits.committed + 1))
+
+
+def test_the_recording_layer_keeps_what_was_synced_and_nothing_else(tmp_path):
+    disk = recorder.Disk(tmp_path / "disk")
+    script = Path(tmp_path / "script.py")
+    script.write_text(SCRIPT)
+    environment = os.environ | disk.environment(recorder.build(tmp_path))
+    subprocess.run([sys.executable, script, disk.live], env=environment, check=True)
+
+    disk.power_failure(Always(strict=True))
+
+    assert {path.name: path.read_text() for path in disk.live.iterdir()} == {"renamed": "one", "removed-too-late": ""}
+
+
+SCRIPT = """
+import os, sys
+os.chdir(sys.argv[1])
+def write(name, text, sync):
+    with open(os.path.abspath(name), "w") as file:
+        file.write(text)
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+        file.write(" and more")
+write("first", "one", True)
+write("removed-too-late", "two", False)
+os.rename(os.path.abspath("first"), os.path.abspath("renamed"))
+folder = os.open(os.getcwd(), os.O_RDONLY)
+os.fsync(folder)
+write("not-in-the-folder", "three", True)
+os.unlink(os.path.abspath("removed-too-late"))
+os.rename(os.path.abspath("renamed"), os.path.abspath("renamed-again"))
+"""
+
+
+class Always(Random):
+    """Chance that takes one side: everything that was not synced is gone, or all of it is there."""
+
+    def __init__(self, *, strict):
+        super().__init__()
+        self._strict = strict
+
+    def random(self):
+        return 0.0 if self._strict else 1.0

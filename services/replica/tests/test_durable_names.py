@@ -1,4 +1,4 @@
-"""Which changes of LevelDB's folder are synced. What a power failure takes is tested in integration-tests/power_loss."""
+"""Which changes of LevelDB's folder are synced; for what a power failure takes, see integration-tests/power_loss."""
 
 import os
 
@@ -43,7 +43,7 @@ def test_a_folder_is_looked_at_again_until_its_time_of_change_stands_for_one_cha
     names.settle()
     assert not names.settled
 
-    long_ago = os.stat(tmp_path).st_mtime_ns - 2 * CLOCK_STEP_NS
+    long_ago = tmp_path.stat().st_mtime_ns - 2 * CLOCK_STEP_NS
     os.utime(tmp_path, ns=(long_ago, long_ago))
     names.settle()
     assert names.settled

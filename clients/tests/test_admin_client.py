@@ -146,7 +146,7 @@ async def test_the_portal_that_answered_last_is_asked_first(portal, other_portal
 
 
 async def test_a_restarted_portal_is_found_again_by_the_same_client(portal):
-    async with client_of(portal, timeout=1.0) as client:
+    async with client_of(portal, timeout=3.0) as client:
         await client.create_customer("ana", "Ana")
         await portal.stop()
         with pytest.raises(Unavailable):

@@ -1,5 +1,7 @@
 """What is relied on of PySyncObj, and of names that stand for addresses."""
 
+import socket
+
 import pytest
 from raft_cluster import wait_for
 
@@ -49,3 +51,9 @@ def test_an_address_is_a_host_and_a_port(address, expected):
 def test_what_is_not_host_and_port_is_refused(address):
     with pytest.raises(ValueError, match="host:port"):
         split_address(address)
+
+
+def test_importing_the_library_leaves_the_sockets_of_the_process_alone():
+    packed = socket.inet_pton(socket.AF_INET, "127.0.0.1")
+
+    assert socket.inet_ntop(socket.AF_INET, packed) == "127.0.0.1"

@@ -10,8 +10,10 @@ the face down (imports go one way):
     read_index   linearizable reads without a log entry                 submission callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
     journal      the log in the store                                   tcp, channel, resolver, codec   the network
+    library      imports PySyncObj before anybody else, and mends what that breaks
 """
 
+from quitanda_replica.raft import library  # noqa: F401 - must come before whatever else imports PySyncObj
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine

@@ -1,5 +1,7 @@
 """Bad values over gRPC: every operation of both contracts, every field, each refused by its reason and its name."""
 
+import asyncio
+
 import bad_values as bad
 import pytest
 from raw_grpc import raw_portal
@@ -26,7 +28,10 @@ CUSTOMER_ID, PRODUCT_ID, ORDER_ID = (rows(f"{kind}_id", bad.IDS) for kind in ("c
 NAME, DESCRIPTION = rows("name", bad.NAMES), rows("description", bad.DESCRIPTIONS)
 PRICE = rows("price_minor_units", bad.PRICES, "price")
 QUANTITY = rows("quantity", bad.QUANTITIES)
-CONSISTENCY = rows("min_revision", [(bad.UINT64_MAX, "too_large"), (10**15, "too_large")]) + rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")])
+CONSISTENCY = [
+    *rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")]),
+    *rows("min_revision", [(10**15, "too_large"), (bad.UINT64_MAX, "too_large")]),
+]
 PAGE = rows("page_size", bad.PAGE_SIZES) + rows("page_token", bad.PAGE_TOKENS)
 
 

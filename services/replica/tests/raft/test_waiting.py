@@ -228,6 +228,19 @@ class TestRejoin:
 
         assert not guard.reached(5, "replica2", 1000)
 
+    def test_of_five_two_that_do_not_count_do_not_keep_each_other_waiting(self, store):
+        guard = RejoinGuard(
+            store, options(addresses={f"replica{n}": f"127.0.0.1:{n}" for n in range(1, 6)}), last_index=1
+        )
+        question = guard.question(0.0)
+        for peer in ("replica2", "replica3", "replica4"):
+            self.answer(guard, peer, 5, 90, question)
+        assert not guard.reached(5, "replica2", 90)
+
+        self.answer(guard, "replica5", 5, 40, question, voting=False)
+
+        assert guard.reached(5, "replica2", 90)
+
     def test_somebody_new_is_asked_at_once(self, store):
         guard = RejoinGuard(store, options(), last_index=1)
         guard.question(100.0)

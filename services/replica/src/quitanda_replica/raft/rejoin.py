@@ -7,8 +7,10 @@ others, again and again, and counts from the moment when their answers to one qu
 
 **The cluster goes on without it** (a replaced disk):
 
-1. EVERY other replica has answered, after this one started, that it is in the same term as this one: then no vote
-   that was given before can still make a leader of a later term; and
+1. EVERY other replica has answered, after this one started, that it is in the same term as this one, and at least a
+   majority of all are others that count: then no vote that was given before can still make a leader of a later term,
+   for every majority that could have followed one has a member that would know (those that do not count themselves
+   may have forgotten, but can have become a leader only with it); and
 2. everything that was in the leader's log when it answered is applied and durable here. Among it is every entry that
    became committed with an acknowledgement given before: a leader's log holds whatever was committed in earlier terms.
 
@@ -44,6 +46,7 @@ class RejoinGuard:
     def __init__(self, store: Store, options: RaftOptions, *, last_index: int) -> None:
         self._store = store
         self._peers = frozenset(options.peers)
+        self._majority = options.majority
         self._round = 0
         self._next_question = 0.0
         self._answers: dict[str, Message] = {}
@@ -83,7 +86,7 @@ class RejoinGuard:
         if message["round"] != self._round or self._target is not None:
             return
         self._answers[peer] = message
-        if not self._all_answered or not all(answer["voting"] for answer in self._answers.values()):
+        if not self._all_answered or sum(answer["voting"] for answer in self._answers.values()) < self._majority:
             return
         if {answer["term"] for answer in self._answers.values()} == {term} and leader in self._peers:
             self._target = term, self._answers[leader]["last_index"]

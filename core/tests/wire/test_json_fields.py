@@ -153,5 +153,10 @@ def test_a_field_that_nobody_asked_for_is_refused():
     assert fault(reader.finish(reader.integer("quantity"))) == ("quantiy", Problem.UNKNOWN_FIELD)
 
 
+def test_an_unknown_field_without_a_name_is_named_by_what_it_stands_in():
+    assert fault(FieldReader({"": 1}).finish(None)) == ("request", Problem.UNKNOWN_FIELD)
+    assert fault(FieldReader({"": 1}, "items[0].").finish(None)) == ("items[0]", Problem.UNKNOWN_FIELD)
+
+
 def test_the_name_of_an_unknown_field_is_cut():
     assert fault(FieldReader({"n" * 5_000: 1}).finish(None)) == ("n" * 64, Problem.UNKNOWN_FIELD)

@@ -170,7 +170,8 @@ class FieldReader:
             self.refusal = refusal
 
     def _name(self, name: str) -> str:
-        return f"{self._path}{name[:_NAME_LENGTH_SHOWN]}"
+        shown = f"{self._path}{name[:_NAME_LENGTH_SHOWN]}"
+        return shown if name else self._path.removesuffix(".") or WHOLE  # a name may be empty
 
 
 def _integer_or_refused(value: Any, field: str) -> int | Refused:

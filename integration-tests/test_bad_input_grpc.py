@@ -125,3 +125,14 @@ async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(
     assert all(answer.code == INVALID and answer.message for _, answer in told)
     unnamed = [answer.message for _, answer in told if answer.field and answer.field not in answer.message]
     assert unnamed == []
+
+
+def test_the_matrix_has_every_operation_of_the_shop():
+    operations = {
+        method.name
+        for file in (admin.DESCRIPTOR, client.DESCRIPTOR)
+        for service in file.services_by_name.values()
+        for method in service.methods
+        if method.name.endswith(("Customer", "Customers", "Product", "Products", "Order", "Orders", "Item", "Items"))
+    }
+    assert {row[1] for row in MATRIX} == operations | {"AdjustStock"}

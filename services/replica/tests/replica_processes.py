@@ -183,6 +183,10 @@ class Process:
             )
         self.client = Client(topology.grpc[name])
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def log(self):
         return self._log.read_text()
 

@@ -9,7 +9,7 @@ the face down (imports go one way):
     snapshots    state transfer for a replica that is behind the log    rejoin     a blank disk does not vote
     read_index   linearizable reads without a log entry                 submission callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
-    journal      the log in the store                                   tcp, channel, resolver, codec   the network
+    journal      the log in the store                                   tcp, channel, resolver, codec, refusals  the network
     library      imports PySyncObj before anybody else, and mends what that breaks
 """
 

@@ -25,6 +25,12 @@ def split_address(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def format_address(address: tuple[object, ...]) -> str:
+    """Return "host:port" or "[host]:port" of an address as the socket gives it."""
+    host, port = str(address[0]), address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Resolver:
     """Keeps the last known address of each host; never blocks who asks."""
 

@@ -17,10 +17,16 @@ from quitanda_replica.raft.channel import ChannelRefused, SecureChannel, derive_
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
-from quitanda_replica.raft.resolver import Resolver, SocketAddress, split_address
+from quitanda_replica.raft.refusals import Refusals
+from quitanda_replica.raft.resolver import Resolver, SocketAddress, format_address, split_address
 
-STRANGERS_MAX: Final = 16
-"""Accepted connections that have not proved yet who they are; more are closed at once."""
+STRANGERS_MAX: Final = 32
+"""Accepted connections that have not proved yet who they are. One more closes the oldest: a replica proves itself at
+once, so a crowd that only holds connections open cannot keep it outside."""
+ACCEPTS_PER_POLL: Final = 4
+"""So few that whoever proves himself at once is not the oldest before he is through."""
+CALLERS_MAX: Final = 128
+"""Connections that the system keeps until they are accepted; beyond them callers wait a second to try again."""
 UNSENT_BYTES_MAX: Final = 128 * MIB
 """A peer that lets more than this pile up is cut off; it will be sent what it lacks when it is back."""
 RECEIVE_BYTES: Final = 256 * 1024
@@ -37,8 +43,10 @@ _log = logging.getLogger(__name__)
 class Connection:
     """A socket with its channel and what could not be sent yet."""
 
-    def __init__(self, sock: socket.socket, channel: SecureChannel, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, channel: SecureChannel, deadline: float, caller: str = "") -> None:
         self.socket = sock
+        self.caller = caller
+        """Address of the other side, where it connected."""
         self.channel = channel
         self.connecting = False
         self.deadline = deadline
@@ -84,7 +92,9 @@ class TcpNetwork:
         """Established, by peer."""
         self._attempts: dict[str, Connection] = {}
         """On the way to be established, by the peer that is meant."""
-        self._strangers: set[Connection] = set()
+        self._strangers: dict[Connection, None] = {}
+        """Accepted and not established yet, the oldest first."""
+        self._refusals = Refusals(clock)
         self._broken: dict[Connection, str] = {}
         """Found broken by a `send`, with the reason; dropped in `poll`, the only place where the receiver is told."""
         self._attempt_at: dict[str, float] = dict.fromkeys(self._peers_to_connect(options), 0.0)
@@ -108,6 +118,7 @@ class TcpNetwork:
         if self._accept_at is not None and now >= self._accept_at:
             self._accept_again()
         self._close_silent(now)
+        self._refusals.sweep()
         self._ping(now)
         self._connect_missing(now)
 
@@ -149,21 +160,23 @@ class TcpNetwork:
         if self._listener is None:
             return
         try:
-            sock, _ = self._listener.accept()
+            for _ in range(ACCEPTS_PER_POLL):
+                self._admit_stranger(*self._listener.accept())
         except OSError as error:
             # Out of descriptors, or the caller has gone already: neither may close the door for others.
             if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
                 _log.warning("a connection could not be accepted: %s", error)
                 self._selector.unregister(self._listener)
                 self._accept_at = self._clock() + ACCEPT_PAUSE_SECONDS
-            return
+
+    def _admit_stranger(self, sock: socket.socket, caller: tuple[object, ...]) -> None:
         if len(self._strangers) >= STRANGERS_MAX:
-            sock.close()
-            return
+            self._refuse(next(iter(self._strangers)), "too many have not said who they are, it was the oldest")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
         channel = SecureChannel(self._master_key, self._options.name, accepts=accepts)
-        connection = Connection(sock, channel, self._clock() + self._options.connect_timeout_seconds)
-        self._strangers.add(connection)
+        deadline = self._clock() + self._options.connect_timeout_seconds
+        connection = Connection(sock, channel, deadline, format_address(caller))
+        self._strangers[connection] = None
         self._register(connection)
         self._flush(connection)
 
@@ -204,7 +217,7 @@ class TcpNetwork:
 
     def _establish(self, connection: Connection) -> None:
         peer = connection.channel.peer
-        self._strangers.discard(connection)
+        self._strangers.pop(connection, None)
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
         if (superseded := self._connections.get(peer)) is not None:
@@ -218,7 +231,7 @@ class TcpNetwork:
             return
         self._selector.unregister(connection.socket)
         connection.socket.close()
-        self._strangers.discard(connection)
+        self._strangers.pop(connection, None)
         peer = connection.channel.peer
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
@@ -228,10 +241,18 @@ class TcpNetwork:
             if self._receiver is not None:
                 self._receiver.disconnected(peer)
 
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        """Close a connection that is not a replica's, or that a replica must not go on with."""
+        self._refusals.note(connection.caller or connection.channel.peer, reason)
+        self._drop(connection, reason)
+
     def _close_silent(self, now: float) -> None:
-        for connection in [*self._connections.values(), *self._attempts.values(), *self._strangers]:
+        for connection in [*self._connections.values(), *self._attempts.values()]:
             if now > connection.deadline:
                 self._drop(connection, "nothing was heard for too long")
+        for stranger in list(self._strangers):
+            if now > stranger.deadline:
+                self._refuse(stranger, "it did not say in time who it is")
 
     def _drop_broken(self) -> None:
         broken, self._broken = self._broken, {}
@@ -262,8 +283,7 @@ class TcpNetwork:
             if events & selectors.EVENT_READ:
                 self._read(connection)
         except (ChannelRefused, MalformedMessage) as refusal:
-            _log.warning("a connection to the raft port is refused: %s", refusal)
-            self._drop(connection, str(refusal))
+            self._refuse(connection, str(refusal))
             if (peer := connection.channel.peer) in self._attempt_at:
                 self._attempt_at[peer] = self._clock() + REFUSED_RETRY_SECONDS
         except OSError as error:
@@ -343,7 +363,7 @@ def _listen(options: RaftOptions) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setblocking(False)
         listener.bind((host, port))
-        listener.listen(STRANGERS_MAX)
+        listener.listen(CALLERS_MAX)
     except OSError:
         listener.close()
         raise

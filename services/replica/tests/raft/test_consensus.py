@@ -234,6 +234,21 @@ def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(repli
         assert refusal.value.leader == "replica3"
 
 
+def test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one(replica):
+    replica.lead()
+    begun = replica.consensus.submissions.offer(b"x")
+    replica.round()
+    index, higher = replica.status.last_log_index, replica.status.term + 1
+
+    append = {"prevLogIdx": index - 1, "prevLogTerm": higher - 1, "entries": [[b"\x00other", index, higher]]}
+    replica.network.bring("replica3", "append_entries", term=higher, commit_index=index, **append)
+    replica.round()
+
+    assert replica.status.applied_index == index
+    with pytest.raises(OutcomeUnknown):
+        begun.result(0)
+
+
 def test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone(replica):
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])

@@ -76,7 +76,8 @@ class Consensus:
         self._receiver = self.receiver_type(store)
         self.submissions = SubmissionQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
-        self._in_flight: dict[int, Submission] = {}
+        self._in_flight: dict[int, tuple[int, Submission]] = {}
+        """By index: the term in which it was appended, and the submission."""
         self._in_flight_bytes = 0
         self._answers: list[tuple[Submission, bytes]] = []
         self._leading_term: int | None = None
@@ -286,7 +287,7 @@ class Consensus:
         while self._may_append() and (submission := self.submissions.take()) is not None:
             index = self._journal.last_index + 1
             self._journal.add(COMMAND + submission.payload, index, self._engine.term)
-            self._in_flight[index] = submission
+            self._in_flight[index] = self._engine.term, submission
             self._in_flight_bytes += len(submission.payload)
         if self._handing_over and not self._in_flight:
             self._engine.transferLeadership()
@@ -362,17 +363,24 @@ class Consensus:
         answer = self._machine.apply(index, command[len(COMMAND) :]) if command[:1] == COMMAND else b""
         self._journal.set_applied(index)
         self._applied = index
-        submission = self._in_flight.pop(index, None)
-        if submission is not None:
-            self._in_flight_bytes -= len(submission.payload)
+        term, submission = self._in_flight.pop(index, (0, None))
+        if submission is None:
+            return
+        self._in_flight_bytes -= len(submission.payload)
+        if self._journal.term_at(index) == term:
             self._answers.append((submission, answer))
+        else:
+            self._lose(submission)
 
     def _forget_in_flight(self) -> None:
         """Tell those whose entries the own leadership has not seen through: a later leader may still commit them."""
         in_flight, self._in_flight, self._in_flight_bytes = self._in_flight, {}, 0
-        for submission in in_flight.values():
-            submission.fail(OutcomeUnknown("the leadership ended before the command was confirmed"))
-            self.submissions.release(submission)
+        for _, submission in in_flight.values():
+            self._lose(submission)
+
+    def _lose(self, submission: Submission) -> None:
+        submission.fail(OutcomeUnknown("the leadership ended before the command was confirmed"))
+        self.submissions.release(submission)
 
     def _current_status(self) -> RaftStatus:
         return RaftStatus(

@@ -1,0 +1,84 @@
+"""What a run is like: sizes, delays and faults, drawn from the seed or set by a directed schedule."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+SECRET = "a secret of the simulation"
+LAN, REGION, ERRATIC = "lan", "region", "erratic"
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Seconds that things take; each is drawn anew every time."""
+
+    network_min: float
+    network_mean: float
+    spike_chance: float
+    spike_max: float
+    disk_mean: float
+    stall_chance: float
+    stall_max: float
+
+    def network(self, chance: Random) -> float:
+        """How long a message travels."""
+        if chance.random() < self.spike_chance:
+            return self.network_min + chance.random() * self.spike_max
+        return self.network_min + self.network_mean * chance.random() * 2
+
+    def disk(self, chance: Random) -> float:
+        """How long a synced write takes."""
+        if chance.random() < self.stall_chance:
+            return chance.random() * self.stall_max
+        return self.disk_mean * chance.random() * 2
+
+
+CALM = Delays(0.0002, 0.0005, 0.0, 0.0, 0.0004, 0.0, 0.0)
+KINDS = {
+    LAN: Delays(0.0002, 0.0005, 0.002, 0.05, 0.0004, 0.002, 0.4),
+    REGION: Delays(0.004, 0.012, 0.01, 0.3, 0.004, 0.004, 0.8),
+    ERRATIC: Delays(0.001, 0.03, 0.08, 1.2, 0.004, 0.03, 1.5),
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """One run's."""
+
+    replicas: int = 3
+    delays: Delays = CALM
+    fault_seconds: float = 0.0
+    """How long faults go on; then everything is mended."""
+    fault_mean_seconds: float = 0.5
+    """Between two faults, on average."""
+    fault_weights: dict[str, float] = field(default_factory=dict)
+    operations_per_second: float = 30.0
+    reads_share: float = 0.3
+    clients_max: int = 24
+    """Operations under way at the same time."""
+    repeat_chance: float = 0.0
+    """That messages of the last conversation arrive once more in the next one."""
+    options: dict[str, int] = field(default_factory=dict)
+    """For RaftOptions."""
+
+
+def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
+    """Draw a run's circumstances: small bounds, so that what is rare in practice happens all the time."""
+    entries = chance.choice((6, 12, 30, 80))
+    return Circumstances(
+        replicas=chance.choice((3, 3, 3, 5)),
+        delays=KINDS[chance.choice((LAN, LAN, REGION, ERRATIC))],
+        fault_seconds=chance.uniform(4.0, 9.0),
+        fault_mean_seconds=chance.choice((0.15, 0.4, 0.9)),
+        # Some runs are about a few faults alone, so that these meet each other often.
+        fault_weights={name: chance.choice((0.0, 1.0, 1.0, 4.0)) for name in fault_names},
+        operations_per_second=chance.choice((8.0, 20.0, 40.0)),
+        reads_share=chance.choice((0.2, 0.5)),
+        clients_max=chance.choice((4, 12, 24)),
+        repeat_chance=chance.choice((0.0, 0.5)),
+        options={
+            "log_entries_max": entries,
+            "snapshot_chunk_bytes": chance.choice((200, 1000, 10_000)),
+            "pipeline_entries_max": chance.choice((1, 4, 32)),
+            "entry_bytes_max": chance.choice((40, 100, 1000)),
+        },
+    )

@@ -1,0 +1,121 @@
+"""Simulated disks: what is committed survives every crash, what is only staged survives none."""
+
+from collections import deque
+from random import Random
+
+from quitanda_replica.raft.rejoin import JOINED_KEY
+
+UNSYNCED_BATCHES_MAX = 40
+
+
+class Crash(BaseException):
+    """The replica dies here and now. Not an Exception: nothing in the replica may survive it."""
+
+
+class Disk:
+    """One replica's disk, as it is found after a crash."""
+
+    def __init__(self, name: str, *, synced: bool = True):
+        self.name = name
+        self.content: dict[bytes, bytes] = {}
+        self._synced = synced
+        self._undo: deque[dict[bytes, bytes | None]] = deque(maxlen=UNSYNCED_BATCHES_MAX)
+        """How to undo the batches that the disk has not been made to write yet, the oldest first."""
+
+    def write(self, batch: dict[bytes, bytes | None]) -> None:
+        """Take one batch, wholly."""
+        if not self._synced:
+            self._undo.append({key: self.content.get(key) for key in batch})
+        self._apply(batch)
+
+    def lose_power(self, chance: Random) -> None:
+        """Forget what was not synced: some of the last batches, the newest of them first."""
+        for _ in range(chance.randint(0, len(self._undo))):
+            self._apply(self._undo.pop())
+        self._undo.clear()
+
+    def wipe(self) -> None:
+        """Be replaced by a blank one."""
+        self.content.clear()
+        self._undo.clear()
+
+    @property
+    def counts(self) -> bool:
+        """False while a replica that begins with this disk knows that it may have forgotten something."""
+        return JOINED_KEY in self.content
+
+    def _apply(self, batch: dict[bytes, bytes | None]) -> None:
+        for key, value in batch.items():
+            if value is None:
+                self.content.pop(key, None)
+            else:
+                self.content[key] = value
+
+
+class SimulatedSnapshot:
+    """`store.StoreSnapshot` over a disk."""
+
+    def __init__(self, content: dict[bytes, bytes]):
+        self._content = dict(content)
+
+    def get(self, key):
+        return self._content.get(key)
+
+    def scan(self, prefix, after=None, limit=None):
+        return _under(self._content, prefix, after)[:limit]
+
+    def iterate(self, prefix, after=None):
+        return iter(_under(self._content, prefix, after))
+
+    def close(self):
+        self._content = {}
+
+
+class SimulatedStore:
+    """`store.Store` over a disk. Its commits and what happens around them are told to the host."""
+
+    def __init__(self, disk: Disk, host):
+        self._disk = disk
+        self._host = host
+        self._staged: dict[bytes, bytes | None] = {}
+
+    def get(self, key):
+        if key in self._staged:
+            return self._staged[key]
+        return self._disk.content.get(key)
+
+    def put(self, key, value):
+        self._staged[key] = bytes(value)
+
+    def delete(self, key):
+        self._staged[key] = None
+
+    def scan(self, prefix, after=None, limit=None):
+        merged = {key: value for key, value in self._disk.content.items() if key.startswith(prefix)}
+        merged |= {key: value for key, value in self._staged.items() if key.startswith(prefix)}
+        return _under({key: value for key, value in merged.items() if value is not None}, prefix, after)[:limit]
+
+    @property
+    def staged(self):
+        return len(self._staged)
+
+    def commit(self):
+        self._host.before_commit()
+        if not self._staged:
+            return
+        batch, self._staged = self._staged, {}
+        self._host.step("write")
+        self._disk.write(batch)
+        self._host.wrote(batch)
+        self._host.step("written")
+
+    def snapshot(self):
+        return SimulatedSnapshot(self._disk.content)
+
+    def close(self):
+        self._staged = {}
+
+
+def _under(content, prefix, after):
+    keys = sorted(key for key in content if key.startswith(prefix) and (after is None or key > after))
+    return [(key, content[key]) for key in keys]

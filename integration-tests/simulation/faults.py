@@ -1,0 +1,198 @@
+"""What goes wrong: crashes, power losses, cut paths, lost disks and the like, at random moments, and mended again."""
+
+from random import Random
+
+STEPS_AHEAD_MAX = 14
+BLANK_DISK_EARLIEST_SECONDS = 1.0
+
+
+class Faults:
+    """Lets faults happen for a while; `NAMES` are their kinds."""
+
+    def __init__(self, world, chance: Random):
+        self._world = world
+        self._chance = chance
+        self._active = True
+        self._replaced: set[str] = set()
+        """Replicas whose first disk is lost; whether the flag for a new cluster is still set must not matter."""
+        self._kinds = {
+            "crash": self._crash,
+            "crash inside": self._crash_inside,
+            "crash of the leader": self._crash_leader,
+            "crash of all": self._crash_all,
+            "disk failure": self._fail_disk,
+            "cut one way": self._cut_one_way,
+            "isolation": self._isolate,
+            "split": self._split,
+            "reset": self._reset,
+            "pause": self._pause,
+            "slow disk": self._slow_disk,
+            "handing over": self._hand_over,
+            "lost disk": self._lose_disk,
+        }
+
+    def begin(self) -> None:
+        """Begin; each kind comes as often as the circumstances say."""
+        self._world.schedule.after(self._pause_length(), self._next)
+
+    def end(self) -> None:
+        """Mend everything, for good."""
+        self._active = False
+        self._world.fabric.delays = self._world.calm
+        for path in self._world.fabric.paths.values():
+            path.mend(self._world.schedule.now)
+        for replica in self._world.replicas.values():
+            replica.delays = self._world.calm
+            replica.crash_in(1 << 60)
+            replica.resume()
+            replica.hand_over(wanted=False)
+            self._start(replica)
+
+    def _next(self):
+        if not self._active:
+            return
+        weights = self._world.circumstances.fault_weights
+        kinds = [kind for kind in self._kinds if weights.get(kind)]
+        if kinds:
+            (kind,) = self._chance.choices(kinds, [weights[kind] for kind in kinds])
+            self._world.count(f"fault {kind}")
+            self._kinds[kind]()
+        self._world.schedule.after(self._pause_length(), self._next)
+
+    def _pause_length(self):
+        return self._chance.expovariate(1 / self._world.circumstances.fault_mean_seconds)
+
+    def _later(self, mean_seconds, action):
+        """Do `action` after a while, unless everything has been mended by then."""
+        self._world.schedule.after(
+            0.01 + self._chance.expovariate(1 / mean_seconds), lambda: action() if self._active else None
+        )
+
+    def _any(self):
+        return self._chance.choice(list(self._world.replicas.values()))
+
+    def _leader(self):
+        return max(
+            (each for each in self._up() if each.view() and each.leads), key=lambda each: each.term, default=None
+        )
+
+    def _up(self):
+        return [each for each in self._world.replicas.values() if each.up]
+
+    # --- crashes
+
+    def _crash(self):
+        self._kill(self._any())
+
+    def _crash_leader(self):
+        if (leader := self._leader()) is not None:
+            self._kill(leader)
+
+    def _crash_all(self):
+        power = self._chance.random() < 0.5
+        for replica in self._up():
+            self._kill(replica, power=power)
+
+    def _crash_inside(self):
+        replica = self._leader() if self._chance.random() < 0.5 else self._any()
+        if replica is not None and replica.up:
+            replica.crash_in(self._chance.randint(0, STEPS_AHEAD_MAX))
+            self._later(0.6, lambda: self._start(replica))
+
+    def _fail_disk(self):
+        replica = self._any()
+        if replica.up:
+            replica.crash_in(self._chance.randint(0, STEPS_AHEAD_MAX), disk_fails=True)
+            self._later(0.8, lambda: self._start(replica))
+
+    def _kill(self, replica, *, power=None):
+        replica.crash(power=self._chance.random() < 0.5 if power is None else power)
+        self._later(self._chance.choice((0.05, 0.5, 2.0)), lambda: self._start(replica))
+
+    def _start(self, replica):
+        if not replica.up:
+            replica.start(bootstrap=replica.name not in self._replaced or self._chance.random() < 0.5)
+
+    def _lose_disk(self):
+        """Replace a disk, but leave a majority that counts."""
+        replica = self._any()
+        counting = sum(disk.counts for disk in self._world.disks if disk is not replica.disk)
+        if self._world.schedule.now < BLANK_DISK_EARLIEST_SECONDS or counting * 2 <= len(self._world.disks):
+            return
+        replica.crash(power=True)
+        replica.disk.wipe()
+        self._replaced.add(replica.name)
+        self._world.trace.note(replica.name, "loses its disk")
+        self._later(0.5, lambda: self._start(replica))
+
+    # --- the network
+
+    def _cut(self, cut):
+        now = self._world.schedule.now
+        paths = [path for path in self._world.fabric.paths.values() if cut(path.source, path.target)]
+        for path in paths:
+            path.cut(now)
+        self._world.trace.note("network", "cuts " + " ".join(f"{path.source}>{path.target}" for path in paths))
+        mean = self._chance.choice((0.3, 1.0, 3.0))
+        self._later(mean, lambda: self._mend(paths))
+
+    def _mend(self, paths):
+        self._world.trace.note("network", "mends " + " ".join(f"{path.source}>{path.target}" for path in paths))
+        for path in paths:
+            path.mend(self._world.schedule.now)
+
+    def _cut_one_way(self):
+        one, other = self._chance.sample(list(self._world.replicas), 2)
+        self._cut(lambda source, target: (source, target) == (one, other))
+
+    def _isolate(self):
+        leader = self._leader()
+        alone = leader.name if leader is not None and self._chance.random() < 0.6 else self._any().name
+        deaf, mute = self._chance.choice(((True, True), (True, True), (True, False), (False, True)))
+        self._cut(lambda source, target: (mute and source == alone) or (deaf and target == alone))
+
+    def _split(self):
+        names = list(self._world.replicas)
+        side = set(self._chance.sample(names, self._chance.randint(1, len(names) - 1)))
+        self._cut(lambda source, target: (source in side) != (target in side))
+
+    def _reset(self):
+        for _ in range(self._chance.randint(1, 3)):
+            one, other = self._chance.sample(list(self._world.replicas), 2)
+            self._world.trace.note("network", f"resets {one}-{other}")
+            self._world.fabric.reset(one, other)
+
+    # --- the rest
+
+    def _pause(self):
+        replica = self._any()
+        replica.pause()
+        self._later(self._chance.choice((0.2, 1.0)), replica.resume)
+
+    def _slow_disk(self):
+        replica = self._any()
+        replica.delays = self._world.slow
+        self._later(1.5, lambda: setattr(replica, "delays", self._world.circumstances.delays))
+
+    def _hand_over(self):
+        if (leader := self._leader()) is not None:
+            leader.hand_over(wanted=True)
+            incarnation = leader.incarnation
+            self._later(0.8, lambda: leader.hand_over(wanted=False) if leader.incarnation == incarnation else None)
+
+
+NAMES = (
+    "crash",
+    "crash inside",
+    "crash of the leader",
+    "crash of all",
+    "disk failure",
+    "cut one way",
+    "isolation",
+    "split",
+    "reset",
+    "pause",
+    "slow disk",
+    "handing over",
+    "lost disk",
+)

@@ -1,0 +1,189 @@
+"""Whoever sees everything, and says after every step whether a guarantee is broken.
+
+The judge keeps the one true log: whatever any replica was the first to count as committed. From then on nobody
+may have another entry there, no later leader may lack it, and every state must be the one that it leads to.
+"""
+
+from dataclasses import dataclass
+from struct import Struct
+
+from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
+
+from simulation.machine import START, digest_behind
+
+_NUMBER = Struct(">Q")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A guarantee that was broken."""
+
+    kind: str
+    text: str
+    time: float
+
+    def __str__(self):
+        return f"{self.kind}: {self.text} (at {self.time:.6f} s)"
+
+
+@dataclass(frozen=True)
+class Committed:
+    """One entry of the true log."""
+
+    command: bytes
+    term: int
+    committed_in: int
+    """Term in which somebody first counted it as committed, or a later one."""
+    state: tuple[int, bytes]
+    """Index of the last command up to here, and the digest of all."""
+
+
+class Judge:
+    """Keeps the true log and compares everything with it."""
+
+    def __init__(self, world):
+        self._world = world
+        self.violations: list[Violation] = []
+        self.floor = 0
+        """Every operation that begins now must see at least the entries up to here."""
+        self.effects: dict[int, int] = {}
+        """The entry at which a request has taken effect, by request."""
+        self._log = [Committed(NO_OP, 0, 0, (0, START))]
+        self._leaders: dict[int, tuple[str, int]] = {}
+        self._appended: dict[tuple[int, int], tuple[bytes, int | None]] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        """Incarnation and commit index that were looked at last, by replica."""
+
+    @property
+    def last_index(self) -> int:
+        """Index of the last entry of the true log."""
+        return len(self._log)
+
+    def accuse(self, kind: str, text: str) -> None:
+        """Record a violation; the run ends behind this step."""
+        violation = Violation(kind, text, self._world.schedule.now)
+        self._world.trace.note("judge", str(violation))
+        self.violations.append(violation)
+
+    # --- replicas
+
+    def wrote(self, disk, batch) -> None:
+        """Check what a durable batch does to a log: an index and a term mean one entry with one predecessor."""
+        for key, value in batch.items():
+            if value is None or not key.startswith(LOG_PREFIX):
+                continue
+            index = _NUMBER.unpack(key[1:])[0]
+            before = disk.content.get(log_key(index - 1))
+            if before is None:
+                continue  # the place of a snapshot's last entry, or an entry whose predecessor is compacted by now
+            entry = value[8:], _NUMBER.unpack_from(before)[0]
+            if self._appended.setdefault((index, _NUMBER.unpack_from(value)[0]), entry) != entry:
+                self.accuse("log matching", f"{disk.name} holds another entry {index} of the same term")
+
+    def observe(self, name: str, incarnation: int, view) -> None:
+        """Compare a replica with the true log."""
+        if view.leads:
+            self._check_leader(name, incarnation, view)
+        seen = self._seen.get(name)
+        commit_index = view.commit_index
+        if seen != (incarnation, commit_index):
+            start = seen[1] if seen is not None and seen[0] == incarnation else 1
+            self._seen[name] = incarnation, commit_index
+            if commit_index < start:
+                self.accuse("commit index", f"{name} goes back from {start} to {commit_index}")
+            self._check_committed(name, view, start, commit_index)
+        if view.wrote_state and view.state_is_whole:
+            view.wrote_state = False
+            self._check_state(name, view.durable_applied, view.durable_state)
+
+    def _check_leader(self, name, incarnation, view) -> None:
+        term = view.term
+        known = self._leaders.get(term)
+        if known == (name, incarnation):
+            return
+        if known is not None:
+            self.accuse("one leader", f"{name} leads term {term}, which {known[0]} led")
+            return
+        self._leaders[term] = name, incarnation
+        self._world.trace.note(name, f"leads term {term}")
+        self._world.count("elections")
+        log = view.journal
+        first, last = log[0][1], log[-1][1]
+        for index in range(first, len(self._log) + 1):
+            entry = self._log[index - 1]
+            if entry.committed_in < term and (index > last or log[index - first][2] != entry.term):
+                self.accuse("leader completeness", f"{name} leads term {term} without entry {index} of {entry.term}")
+                return
+
+    def _check_committed(self, name, view, start, commit_index) -> None:
+        log = view.journal
+        first, last = log[0][1], log[-1][1]
+        if commit_index > last:
+            self.accuse("commit index", f"{name} counts entry {commit_index} as committed and holds {last}")
+            return
+        for index in range(max(start, first), commit_index + 1):
+            command, _, term = log[index - first]
+            if index > len(self._log):
+                if index != len(self._log) + 1:
+                    self.accuse("commit index", f"{name} alone knows entry {index}")
+                    return
+                self._extend(name, view, command, term)
+                continue
+            known = self._log[index - 1]
+            if known.term != term or (known.command != command and index > first):
+                self.accuse("one command per index", f"{name} counts another entry {index} as committed, of {term}")
+                return
+
+    def _extend(self, name, view, command, term) -> None:
+        index = len(self._log) + 1
+        last_command, digest = self._log[-1].state
+        if (payload := view.payload_of(command)) is not None:
+            last_command, digest = index, digest_behind(digest, payload)
+            self.effects.setdefault(_NUMBER.unpack_from(payload)[0], index)
+        self._log.append(Committed(bytes(command), term, view.term, (last_command, digest)))
+        self._world.trace.note(name, f"commits {index} of term {term}")
+        if self._world.variant.durable:
+            self._check_majority(name, index, term)
+
+    def _check_majority(self, name, index, term) -> None:
+        """A disk that knows that it may have forgotten something counts for what it once held."""
+        disks = self._world.disks
+        holding = sum(not disk.counts or _holds(disk.content, index, term) for disk in disks)
+        if holding * 2 <= len(disks):
+            self.accuse("durable on a majority", f"{name} counts entry {index} as committed, {holding} disks hold it")
+
+    def _check_state(self, name, applied, state) -> None:
+        if applied > len(self._log):
+            self.accuse("equal digests", f"{name} has applied entry {applied}, which is not committed")
+        elif applied and self._log[applied - 1].state != state:
+            self.accuse("equal digests", f"{name} has another state at entry {applied}")
+
+    # --- clients
+
+    def acknowledged(self, request: int, index: int | None, floor: int) -> None:
+        """Check a write that is answered: it is in the true log where the answer says, behind what was known."""
+        if index is None:
+            self.accuse("acknowledged", f"write {request} gets the answer of another command")
+            return
+        if self.effects.get(request) != index:
+            self.accuse("acknowledged", f"write {request} is not at entry {index} but at {self.effects.get(request)}")
+        elif index <= floor:
+            self.accuse("linearizable", f"write {request} took effect at {index}, before {floor} which it followed")
+        self.floor = max(self.floor, index)
+
+    def answered(self, point: int, applied: int, state: tuple[int, bytes], floor: int) -> None:
+        """Check a read that is answered: a state of the true log, and none older than what was known."""
+        if applied < point:
+            self.accuse("linearizable", f"a read of entry {point} is answered with the state at {applied}")
+        elif not 0 < applied <= len(self._log) or self._log[applied - 1].state != state:
+            self.accuse("linearizable", f"a read is answered with a state at {applied} that never was")
+        elif state[0] < floor:
+            self.accuse("linearizable", f"a read that follows entry {floor} sees entry {state[0]} as the last one")
+        self.floor = max(self.floor, state[0])
+
+
+def _holds(content, index, term) -> bool:
+    value = content.get(log_key(index))
+    if value is not None:
+        return _NUMBER.unpack_from(value)[0] == term
+    return read_applied(content.get(APPLIED_KEY)) > index

@@ -1,0 +1,130 @@
+"""One run: replicas, network, disks, clients and faults, all from one seed."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+
+from simulation import faults
+from simulation.circumstances import CALM, Circumstances, draw
+from simulation.clients import Clients
+from simulation.disk import Disk
+from simulation.faults import Faults
+from simulation.judge import Judge, Violation
+from simulation.library import simulated_library
+from simulation.network import Fabric
+from simulation.schedule import Schedule, Trace
+from simulation.variants import HARDENED, Variant
+
+PROGRESS_SECONDS = 25.0
+"""After the last fault, everything must be well again within this time."""
+SLOW = replace(CALM, disk_mean=0.05, stall_chance=0.1, stall_max=1.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a run."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    counts: Counter
+    seconds: float
+    """Simulated."""
+    digest: str
+    """Of everything that happened."""
+
+
+class World:
+    """What the parts of a run share."""
+
+    calm = CALM
+    slow = SLOW
+
+    def __init__(
+        self,
+        seed: int,
+        variant: Variant = HARDENED,
+        circumstances: Circumstances | None = None,
+        write: Callable[[str], None] | None = None,
+    ):
+        chance = Random(seed)
+        self.seed = seed
+        self.variant = variant
+        self.circumstances = circumstances or draw(Random(chance.getrandbits(64)), faults.NAMES)
+        self.schedule = Schedule()
+        self.trace = Trace(self.schedule, write)
+        self.counts: Counter = Counter()
+        self.judge = Judge(self)
+        self.fabric = Fabric(self.schedule, Random(chance.getrandbits(64)), self.trace, self.circumstances)
+        names = [f"replica{number}" for number in range(1, self.circumstances.replicas + 1)]
+        self.addresses = {name: f"{name}:1" for name in names}
+        self.disks = [Disk(name, synced=variant.synced) for name in names]
+        self.replicas = {
+            disk.name: variant.replica(disk.name, self, disk, Random(chance.getrandbits(64))) for disk in self.disks
+        }
+        for replica in self.replicas.values():
+            self.fabric.join(replica)
+        self.running = next(iter(self.replicas.values()))
+        self.clients = Clients(self, Random(chance.getrandbits(64)))
+        self.faults = Faults(self, Random(chance.getrandbits(64)))
+        self.library_chance = Random(chance.getrandbits(64))
+
+    def count(self, what: str) -> None:
+        """Count for the report."""
+        self.counts[what] += 1
+
+    def simulated(self):
+        """Give PySyncObj this world's time and chance."""
+        return simulated_library(lambda: self.running.clock(), self.library_chance)
+
+    def start(self) -> None:
+        """Start all replicas, with blank disks of a new cluster."""
+        for replica in self.replicas.values():
+            replica.start()
+
+    def run(self, seconds: float, done: Callable[[], bool] = lambda: False) -> bool:
+        """Let time pass, until a violation, or until `done`; True in the latter case."""
+        self.schedule.run(self.schedule.now + seconds, lambda: bool(self.judge.violations) or done())
+        return not self.judge.violations and done()
+
+    def well(self) -> bool:
+        """Is everybody answered, and is every replica where the true log ends?"""
+        return not self.clients.waiting and all(
+            replica.up and replica.voting and replica.durable_applied == self.judge.last_index
+            for replica in self.replicas.values()
+        )
+
+    def recover(self) -> None:
+        """Mend everything, and see that everything becomes well."""
+        self.faults.end()
+        self.clients.stop()
+        self.clients.write()
+        if not self.run(PROGRESS_SECONDS, self.well) and not self.judge.violations:
+            standing = ", ".join(
+                f"{name} at {replica.durable_applied if replica.view() else 'nothing'}"
+                for name, replica in self.replicas.items()
+            )
+            self.judge.accuse(
+                "progress",
+                f"{PROGRESS_SECONDS:g} s after the last fault {self.clients.waiting} operations wait; the log ends at "
+                f"{self.judge.last_index}, {standing}",
+            )
+
+    def report(self) -> Report:
+        """Return what came of the run so far."""
+        return Report(self.seed, tuple(self.judge.violations), self.counts, self.schedule.now, self.trace.digest)
+
+
+def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None] | None = None) -> Report:
+    """Play the run of `seed`: faults for a while, then everything is mended and must become well."""
+    world = World(seed, variant, write=write)
+    with world.simulated():
+        world.start()
+        world.clients.begin()
+        world.faults.begin()
+        world.run(world.circumstances.fault_seconds)
+        if not world.judge.violations:
+            world.recover()
+        for replica in world.replicas.values():
+            replica.close()
+    return world.report()

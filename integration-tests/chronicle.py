@@ -6,7 +6,7 @@ All times are of one monotonic clock, all events of one event loop, so "before" 
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from quitanda.errors import OutcomeUnknown, Unavailable
@@ -85,18 +85,19 @@ class Writer:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads through one portal, one read after the other, and notes each that is too old.
+    """Reads through one portal after the other, one read after the other, and notes each that is too old.
 
     A session passes on its highest revision, as the clients' library does; without one, each read stands alone.
     """
 
-    client: object
+    clients: Sequence
     product_id: str
     chronicle: Chronicle
     consistency: Consistency
     session: bool = True
     reads: int = 0
     highest: int = 0
+    revision: int = 0
     stale: list[str] = field(default_factory=list)
 
     async def work_until(self, stop: asyncio.Event) -> None:
@@ -106,11 +107,11 @@ class Reader:
 
     async def read(self) -> None:
         """Read once."""
-        if not self.session:
-            self.client.revision = 0
+        client = self.clients[self.reads % len(self.clients)]
+        client.revision = self.revision if self.session else 0
         started, floor = time.monotonic(), self._floor()
         try:
-            answer = await self.client.get_product(self.product_id, consistency=self.consistency)
+            answer = await client.get_product(self.product_id, consistency=self.consistency)
         except (Unavailable, OutcomeUnknown):
             return
         value = answer.document.quantity
@@ -118,7 +119,7 @@ class Reader:
         if value < floor:
             age = time.monotonic() - started
             self.stale.append(f"read {self.reads}: {value} where {floor} was due, after {age:.3f} s")
-        self.highest = max(self.highest, value)
+        self.highest, self.revision = max(self.highest, value), max(self.revision, answer.revision)
         if self.consistency is Consistency.LINEARIZABLE:
             self.chronicle.saw(value)
 

@@ -5,10 +5,13 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from quitanda_clients.answers import Consistency
 from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.topology import HOST
+from quitanda_local.waiting import wait_until
 
 SCRAPE_SECONDS = 5.0
+HITS = "quitanda_cache_hits_total"
 
 
 async def figure(cluster: LocalCluster, name: str, sample: str) -> float:
@@ -20,6 +23,17 @@ async def figure(cluster: LocalCluster, name: str, sample: str) -> float:
             if found.name == sample:
                 return found.value
     raise KeyError(f"{name} shows no {sample}")
+
+
+async def cache_serves(cluster: LocalCluster, portal: str, reader, product_id: str) -> None:
+    """Wait until CACHED reads through the portal are answered from its memory."""
+    before = await figure(cluster, portal, HITS)
+
+    async def risen() -> bool:
+        await reader.get_product(product_id, consistency=Consistency.CACHED)
+        return await figure(cluster, portal, HITS) > before
+
+    await wait_until(risen, f"the cache of {portal} to be used", 10)
 
 
 def _fetch(url: str) -> str:

@@ -5,17 +5,15 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from scraping import figure
+from scraping import HITS, cache_serves, figure
 
 from quitanda_clients.answers import Consistency
 from quitanda_clients.transport import Transport
-from quitanda_local.waiting import wait_until
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a gRPC client may wait for an answer while the broker comes and goes, on a busy machine."""
 
 AGE_MAX = 1.0
-HITS = "quitanda_cache_hits_total"
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ async def test_without_the_broker_no_read_is_stale_and_no_cache_is_used_until_it
     product = await shop.product(0)
     admin = await shop.admin()
     for portal, reader in readers.items():
-        await hits_rise(mended, portal, reader, product.product_id)
+        await cache_serves(mended, portal, reader, product.product_id)
     mended.kill(mended.broker)
     quantity = 0
     killed_at = time.monotonic()
@@ -67,7 +65,7 @@ async def test_without_the_broker_no_read_is_stale_and_no_cache_is_used_until_it
 
     await mended.restart(mended.broker)
     for portal, reader in readers.items():
-        await hits_rise(mended, portal, reader, product.product_id)
+        await cache_serves(mended, portal, reader, product.product_id)
     await admin.adjust_stock(product.product_id, 1)
     assert await everywhere(readers, product.product_id, Consistency.LINEARIZABLE, 0) == {quantity + 1}
 
@@ -81,14 +79,3 @@ async def everywhere(readers, product_id, consistency, min_revision):
         )
     )
     return {answer.document.quantity for answer in answers}
-
-
-async def hits_rise(cluster, portal, reader, product_id):
-    """Wait until CACHED reads through the portal are answered from its memory."""
-    before = await figure(cluster, portal, HITS)
-
-    async def risen():
-        await reader.get_product(product_id, consistency=Consistency.CACHED)
-        return await figure(cluster, portal, HITS) > before
-
-    await wait_until(risen, f"hits in the cache of {portal}", 10)

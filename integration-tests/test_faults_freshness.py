@@ -15,20 +15,24 @@ BURST = 30
 async def one_writer(shop, *, readers_through, consistency, session=True):
     """Let one writer deliver units through an admin portal, and readers read them; gives chronicle and readers.
 
+    `readers_through` names, for each reader, the portals that it asks in turn.
+
     Afterwards no reader may have seen anything stale, and each must have read something.
     """
     product = await shop.product(0)
     chronicle = Chronicle()
     writer = Writer(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
     customer = await shop.customer()
-    readers = []
-    for portal in readers_through:
-        client = await (
-            shop.admin(portal)
-            if portal in shop.cluster.admin_portals
-            else shop.client(customer.customer_id, portal=portal)
-        )
-        readers.append(Reader(client, product.product_id, chronicle, consistency, session))
+
+    async def client(portal):
+        if portal in shop.cluster.admin_portals:
+            return await shop.admin(portal)
+        return await shop.client(customer.customer_id, portal=portal)
+
+    readers = [
+        Reader([await client(portal) for portal in portals], product.product_id, chronicle, consistency, session)
+        for portals in readers_through
+    ]
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         group = await stack.enter_async_context(asyncio.TaskGroup())
@@ -45,7 +49,9 @@ async def one_writer(shop, *, readers_through, consistency, session=True):
 
 async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(mended, shop):
     _, *others = (*mended.admin_portals, *mended.client_portals)
-    async with one_writer(shop, readers_through=others * 2, consistency=Consistency.LINEARIZABLE, session=False) as (
+    async with one_writer(
+        shop, readers_through=[[portal] for portal in others * 2], consistency=Consistency.LINEARIZABLE, session=False
+    ) as (
         chronicle,
         _,
     ):
@@ -60,7 +66,7 @@ async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_kil
 
 async def test_cached_reads_of_a_session_never_go_back_while_leader_and_broker_come_and_go(mended, shop):
     portals = (*mended.admin_portals, *mended.client_portals)
-    async with one_writer(shop, readers_through=portals, consistency=Consistency.CACHED) as (chronicle, _):
+    async with one_writer(shop, readers_through=[portals] * 4, consistency=Consistency.CACHED) as (chronicle, _):
         mended.kill(mended.broker)
         await chronicle.grows()
         await mended.restart(mended.broker)
@@ -74,7 +80,7 @@ async def test_cached_reads_of_a_session_never_go_back_while_leader_and_broker_c
 
 async def test_a_portal_that_stood_still_shows_nothing_older_than_a_second_when_it_goes_on(mended, shop):
     portal = mended.client_portals[0]
-    async with one_writer(shop, readers_through=[portal] * 3, consistency=Consistency.CACHED, session=False) as (
+    async with one_writer(shop, readers_through=[[portal]] * 3, consistency=Consistency.CACHED, session=False) as (
         chronicle,
         readers,
     ):

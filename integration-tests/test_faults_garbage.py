@@ -7,6 +7,7 @@ import time
 import aiomqtt
 from fault_traffic import BALANCED, traffic
 from garbage import openings, say, silent_strangers
+from scraping import cache_serves
 from wholeness import everything, process_ids
 
 from quitanda.topics import FEED_TOPIC, request_topic
@@ -55,6 +56,9 @@ async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_
                 await stranger.publish(topic, dice.randbytes(dice.randint(0, 2_000)), qos=dice.randint(0, 1))
         await stranger.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
         await busy.goes_on()
+        product = await shop.product()
+        for portal in mended.admin_portals:
+            await cache_serves(mended, portal, await shop.admin(portal), product.product_id)
 
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS

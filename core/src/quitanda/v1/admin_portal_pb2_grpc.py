@@ -94,6 +94,21 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusResponse.FromString,
                 _registered_method=True)
+        self.TransferLeadership = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/TransferLeadership',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.FromString,
+                _registered_method=True)
+        self.BackupCluster = channel.unary_stream(
+                '/quitanda.v1.AdminPortal/BackupCluster',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupClusterRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.FromString,
+                _registered_method=True)
+        self.VerifyCluster = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/VerifyCluster',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.FromString,
+                _registered_method=True)
 
 
 class AdminPortalServicer:
@@ -173,6 +188,29 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TransferLeadership(self, request, context):
+        """Lets another replica lead; answers when it does. Clients notice a pause of a fraction of a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BackupCluster(self, request, context):
+        """The whole replicated state as of one moment, which lies after every write acknowledged before the
+        call: one header, chunks, one trailer. A stream without a trailer is not a backup.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyCluster(self, request, context):
+        """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
+        compares the digests of all replicas at one revision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -235,6 +273,21 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.GetClusterStatus,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusResponse.SerializeToString,
+            ),
+            'TransferLeadership': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferLeadership,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.SerializeToString,
+            ),
+            'BackupCluster': grpc.unary_stream_rpc_method_handler(
+                    servicer.BackupCluster,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupClusterRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.SerializeToString,
+            ),
+            'VerifyCluster': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyCluster,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -561,6 +614,87 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/GetClusterStatus',
             quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferLeadership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/TransferLeadership',
+            quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BackupCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/BackupCluster',
+            quitanda_dot_v1_dot_admin__portal__pb2.BackupClusterRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyCluster(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/VerifyCluster',
+            quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.FromString,
             options,
             channel_credentials,
             insecure,

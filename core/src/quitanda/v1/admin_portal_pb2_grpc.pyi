@@ -54,6 +54,16 @@ class AdminPortalStub:
     """Adds `delta` (which may be negative) to the units on hand."""
     GetClusterStatus: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]
     """The three replicas as this portal sees them."""
+    TransferLeadership: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]
+    """Lets another replica lead; answers when it does. Clients notice a pause of a fraction of a second."""
+    BackupCluster: _grpc.UnaryStreamMultiCallable[_admin_portal_pb2.BackupClusterRequest, _admin_portal_pb2.BackupPart]
+    """The whole replicated state as of one moment, which lies after every write acknowledged before the
+    call: one header, chunks, one trailer. A stream without a trailer is not a backup.
+    """
+    VerifyCluster: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.VerifyClusterRequest, _admin_portal_pb2.VerifyClusterResponse]
+    """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
+    compares the digests of all replicas at one revision.
+    """
 
 @_typing.type_check_only
 class AdminPortalAsyncStub(AdminPortalStub):
@@ -72,6 +82,16 @@ class AdminPortalAsyncStub(AdminPortalStub):
     """Adds `delta` (which may be negative) to the units on hand."""
     GetClusterStatus: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]  # type: ignore[assignment]
     """The three replicas as this portal sees them."""
+    TransferLeadership: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]  # type: ignore[assignment]
+    """Lets another replica lead; answers when it does. Clients notice a pause of a fraction of a second."""
+    BackupCluster: _aio.UnaryStreamMultiCallable[_admin_portal_pb2.BackupClusterRequest, _admin_portal_pb2.BackupPart]  # type: ignore[assignment]
+    """The whole replicated state as of one moment, which lies after every write acknowledged before the
+    call: one header, chunks, one trailer. A stream without a trailer is not a backup.
+    """
+    VerifyCluster: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.VerifyClusterRequest, _admin_portal_pb2.VerifyClusterResponse]  # type: ignore[assignment]
+    """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
+    compares the digests of all replicas at one revision.
+    """
 
 class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -159,5 +179,33 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.GetClusterStatusResponse, _abc.Awaitable[_admin_portal_pb2.GetClusterStatusResponse]]:
         """The three replicas as this portal sees them."""
+
+    @_abc_1.abstractmethod
+    def TransferLeadership(
+        self,
+        request: _admin_portal_pb2.TransferLeadershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.TransferLeadershipResponse, _abc.Awaitable[_admin_portal_pb2.TransferLeadershipResponse]]:
+        """Lets another replica lead; answers when it does. Clients notice a pause of a fraction of a second."""
+
+    @_abc_1.abstractmethod
+    def BackupCluster(
+        self,
+        request: _admin_portal_pb2.BackupClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_portal_pb2.BackupPart], _abc.AsyncIterator[_admin_portal_pb2.BackupPart]]:
+        """The whole replicated state as of one moment, which lies after every write acknowledged before the
+        call: one header, chunks, one trailer. A stream without a trailer is not a backup.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyCluster(
+        self,
+        request: _admin_portal_pb2.VerifyClusterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.VerifyClusterResponse, _abc.Awaitable[_admin_portal_pb2.VerifyClusterResponse]]:
+        """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
+        compares the digests of all replicas at one revision.
+        """
 
 def add_AdminPortalServicer_to_server(servicer: AdminPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from quitanda.v1 import admin_portal_pb2 as quitanda_dot_v1_dot_admin__portal__pb2
 from quitanda.v1 import replica_pb2 as quitanda_dot_v1_dot_replica__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -49,6 +50,21 @@ class ReplicaStub:
                 request_serializer=quitanda_dot_v1_dot_replica__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_replica__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.TransferLeadership = channel.unary_unary(
+                '/quitanda.v1.Replica/TransferLeadership',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.FromString,
+                _registered_method=True)
+        self.Backup = channel.unary_stream(
+                '/quitanda.v1.Replica/Backup',
+                request_serializer=quitanda_dot_v1_dot_replica__pb2.BackupRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.FromString,
+                _registered_method=True)
+        self.Verify = channel.unary_unary(
+                '/quitanda.v1.Replica/Verify',
+                request_serializer=quitanda_dot_v1_dot_replica__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_replica__pb2.VerifyResponse.FromString,
+                _registered_method=True)
 
 
 class ReplicaServicer:
@@ -77,6 +93,28 @@ class ReplicaServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TransferLeadership(self, request, context):
+        """Leader only: lets another replica lead, and answers when it does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Backup(self, request, context):
+        """Leader only: the whole replicated state at one snapshot, which holds every write acknowledged before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Verify(self, request, context):
+        """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
+        whose state does not match answers so, and then stops.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplicaServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +132,21 @@ def add_ReplicaServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=quitanda_dot_v1_dot_replica__pb2.GetStatusRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_replica__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'TransferLeadership': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferLeadership,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_stream_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=quitanda_dot_v1_dot_replica__pb2.BackupRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.SerializeToString,
+            ),
+            'Verify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=quitanda_dot_v1_dot_replica__pb2.VerifyRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_replica__pb2.VerifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -177,6 +230,87 @@ class Replica:
             '/quitanda.v1.Replica/GetStatus',
             quitanda_dot_v1_dot_replica__pb2.GetStatusRequest.SerializeToString,
             quitanda_dot_v1_dot_replica__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferLeadership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.Replica/TransferLeadership',
+            quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.TransferLeadershipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quitanda.v1.Replica/Backup',
+            quitanda_dot_v1_dot_replica__pb2.BackupRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.BackupPart.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.Replica/Verify',
+            quitanda_dot_v1_dot_replica__pb2.VerifyRequest.SerializeToString,
+            quitanda_dot_v1_dot_replica__pb2.VerifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ that has been in use keeps its number and meaning for ever.
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from quitanda.v1 import admin_portal_pb2 as _admin_portal_pb2
 from quitanda.v1 import replica_pb2 as _replica_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -45,6 +46,14 @@ class ReplicaStub:
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_replica_pb2.GetStatusRequest, _replica_pb2.GetStatusResponse]
     """What this replica knows, without asking anybody."""
+    TransferLeadership: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]
+    """Leader only: lets another replica lead, and answers when it does."""
+    Backup: _grpc.UnaryStreamMultiCallable[_replica_pb2.BackupRequest, _admin_portal_pb2.BackupPart]
+    """Leader only: the whole replicated state at one snapshot, which holds every write acknowledged before."""
+    Verify: _grpc.UnaryUnaryMultiCallable[_replica_pb2.VerifyRequest, _replica_pb2.VerifyResponse]
+    """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
+    whose state does not match answers so, and then stops.
+    """
 
 @_typing.type_check_only
 class ReplicaAsyncStub(ReplicaStub):
@@ -59,6 +68,14 @@ class ReplicaAsyncStub(ReplicaStub):
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_replica_pb2.GetStatusRequest, _replica_pb2.GetStatusResponse]  # type: ignore[assignment]
     """What this replica knows, without asking anybody."""
+    TransferLeadership: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]  # type: ignore[assignment]
+    """Leader only: lets another replica lead, and answers when it does."""
+    Backup: _aio.UnaryStreamMultiCallable[_replica_pb2.BackupRequest, _admin_portal_pb2.BackupPart]  # type: ignore[assignment]
+    """Leader only: the whole replicated state at one snapshot, which holds every write acknowledged before."""
+    Verify: _aio.UnaryUnaryMultiCallable[_replica_pb2.VerifyRequest, _replica_pb2.VerifyResponse]  # type: ignore[assignment]
+    """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
+    whose state does not match answers so, and then stops.
+    """
 
 class ReplicaServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -88,5 +105,31 @@ class ReplicaServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_replica_pb2.GetStatusResponse, _abc.Awaitable[_replica_pb2.GetStatusResponse]]:
         """What this replica knows, without asking anybody."""
+
+    @_abc_1.abstractmethod
+    def TransferLeadership(
+        self,
+        request: _admin_portal_pb2.TransferLeadershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.TransferLeadershipResponse, _abc.Awaitable[_admin_portal_pb2.TransferLeadershipResponse]]:
+        """Leader only: lets another replica lead, and answers when it does."""
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _replica_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_portal_pb2.BackupPart], _abc.AsyncIterator[_admin_portal_pb2.BackupPart]]:
+        """Leader only: the whole replicated state at one snapshot, which holds every write acknowledged before."""
+
+    @_abc_1.abstractmethod
+    def Verify(
+        self,
+        request: _replica_pb2.VerifyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replica_pb2.VerifyResponse, _abc.Awaitable[_replica_pb2.VerifyResponse]]:
+        """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
+        whose state does not match answers so, and then stops.
+        """
 
 def add_ReplicaServicer_to_server(servicer: ReplicaServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -20,6 +20,9 @@ from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Execution, StateView
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.wire.protobuf import outcome_to_proto, request_from_proto
+from quitanda_replica import keys
+from quitanda_replica.digest import decode_digest
+from quitanda_replica.digest_history import DigestHistory
 from quitanda_replica.draft import Draft, EntryState, read_counters
 from quitanda_replica.entry_changes import ChangeCollector, ChangeSink, EntryChanges
 from quitanda_replica.outcomes_window import WindowBounds, remember
@@ -46,12 +49,14 @@ class Applier:
         rules: Execute = execute,
         window: WindowBounds | None = None,
         on_installed: Callable[[], None] = lambda: None,
+        history: DigestHistory | None = None,
     ) -> None:
         self._store = store
         self._sink = sink
         self._rules = rules
         self._window = window or WindowBounds()
         self._on_installed = on_installed
+        self._history = history or DigestHistory()
         self._decoder = DocumentDecoder()
         self._uncommitted: list[EntryChanges] = []
 
@@ -69,6 +74,7 @@ class Applier:
         collector = ChangeCollector(index, state.counters.last_changed)
         outcomes = [self._execute(state, collector, index, request) for request in requests]
         state.finish()
+        self._history.applied(index, state.digest)
         if (changes := collector.result()) is not None:
             self._uncommitted.append(changes)
         return _response(outcomes)
@@ -77,13 +83,19 @@ class Applier:
         """Everything up to the index is durable: hand the changes over to the feed."""
         ready = [changes for changes in self._uncommitted if changes.revision <= index]
         self._uncommitted = self._uncommitted[len(ready) :]
+        self._history.committed(index)
         self._sink.applied(index, ready)
 
     def installed(self, index: int) -> None:
         """Forget what was collected: a snapshot replaced the state, and holds it if it happened."""
-        self._uncommitted = []
-        self._sink.restarted(index, read_counters(self._store).last_changed)
+        self.started(index)
         self._on_installed()
+
+    def started(self, index: int) -> None:
+        """Take up at the state of an entry, which is wholly durable."""
+        self._uncommitted = []
+        self._history.restarted(index, decode_digest(self._store.get(keys.DIGEST)))
+        self._sink.restarted(index, read_counters(self._store).last_changed)
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> pb.Outcome:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""

@@ -12,6 +12,9 @@ from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda.topics import FEED_TOPIC
 from quitanda_replica.applier import Applier
+from quitanda_replica.backup_source import BackupSource
+from quitanda_replica.digest_history import DigestHistory
+from quitanda_replica.divergence import DivergenceJudge
 from quitanda_replica.draft import read_counters
 from quitanda_replica.feed import FeedPublisher
 from quitanda_replica.feed_link import FeedLink
@@ -19,7 +22,9 @@ from quitanda_replica.feed_queue import FeedPosition, FeedQueue
 from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
 from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
 from quitanda_replica.open_snapshots import OpenSnapshots
+from quitanda_replica.operations import Operations
 from quitanda_replica.page_tokens import PageTokens
+from quitanda_replica.peer_digests import ASK_SECONDS, PeerDigests
 from quitanda_replica.periodic import Periodic
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
@@ -30,6 +35,7 @@ from quitanda_replica.servicer import Replica
 from quitanda_replica.state_access import StateReader
 from quitanda_replica.state_check import StateCheck
 from quitanda_replica.store import Store
+from quitanda_replica.verification import Verification
 
 READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
@@ -88,10 +94,12 @@ class ReplicaProcess:
         kept = OpenSnapshots()
         self._closing.callback(kept.close)
         queue = FeedQueue(FeedPosition(0, 0))
-        raft = self._start_raft(store, queue)
+        history = DigestHistory()
+        raft = self._start_raft(store, queue, history)
         self._start_feed(raft, queue)
+        self._start_comparing(history)
         status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
-        server.start(self._servicer(store, raft, kept, status))
+        server.start(self._servicer(store, raft, kept, status, history))
         # at the end, first of all: calls in flight need everything else
         self._closing.callback(lambda: server.stop(self._left() / 2))
         self._closing.callback(lambda: self._step_down(raft))
@@ -99,23 +107,28 @@ class ReplicaProcess:
         self._show(raft, store, kept)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
-    def _start_raft(self, store: Store, queue: FeedQueue) -> RaftNode:
+    def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory) -> RaftNode:
         check = StateCheck(store, self._fatal)
-        machine = Applier(store, queue, on_installed=check.run_aside)
+        machine = Applier(store, queue, on_installed=check.run_aside, history=history)
         raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
         # only now the state is whole: Raft has ended an installation that was cut short
         check.run()
-        queue.restarted(_applied_index(store), read_counters(store).last_changed)
+        machine.started(_applied_index(store))
         raft.start()
         self._closing.callback(lambda: raft.close(self._left()))
         self._raft = raft
         return raft
 
-    def _servicer(self, store: Store, raft: RaftNode, kept: OpenSnapshots, status: StatusReport) -> Replica:
+    def _servicer(
+        self, store: Store, raft: RaftNode, kept: OpenSnapshots, status: StatusReport, history: DigestHistory
+    ) -> Replica:
         settings = self._settings
         tokens = PageTokens(settings.cluster_secret.get_secret_value())
         reads = Reads(settings.name, list(settings.replicas), store, _applied_index, raft, kept, tokens)
-        return Replica(raft, reads, status, CommandMetrics(self.registry))
+        backups = BackupSource(settings.name, store, _applied_index, raft)
+        verification = Verification(settings.name, store, _applied_index, history)
+        operations = Operations(settings.name, list(settings.replicas), raft, backups, verification, self._fatal)
+        return Replica(raft, reads, status, operations, CommandMetrics(self.registry))
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings
@@ -146,6 +159,17 @@ class ReplicaProcess:
             part.start()
             self._closing.callback(part.close, 1.0)
         self._closing.callback(readiness.switch_off)
+
+    def _start_comparing(self, history: DigestHistory) -> None:
+        peers = {name: address for name, address in self._settings.replicas.items() if name != self._settings.name}
+        if not peers:
+            return
+        judge = DivergenceJudge(tuple(peers), history, time.monotonic)
+        peer_digests = PeerDigests(peers, judge, self._fatal)
+        comparing = Periodic("digest-comparison", ASK_SECONDS, peer_digests.ask)
+        comparing.start()
+        self._closing.callback(comparing.close, ASK_SECONDS)
+        self._closing.callback(peer_digests.close)  # ends a question under way
 
     def _show(self, raft: RaftNode, store: Store, kept: OpenSnapshots) -> None:
         Gauges(

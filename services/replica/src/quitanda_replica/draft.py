@@ -43,7 +43,8 @@ class EntryState:
     def __init__(self, store: StateStore) -> None:
         self.store = store
         self.counters = read_counters(store)
-        self._digest = digest.decode_digest(store.get(keys.DIGEST))
+        self.digest = digest.decode_digest(store.get(keys.DIGEST))
+        """Of the state with everything staged so far; final after `finish`."""
         self._changed = False
 
     def stage(self, draft: Draft) -> None:
@@ -57,10 +58,10 @@ class EntryState:
         """Stage counters and digest, if anything changed."""
         if self._changed:
             self._replace(keys.COUNTERS, self.store.get(keys.COUNTERS), encode_counters(self.counters))
-            self.store.put(keys.DIGEST, digest.encode_digest(self._digest))
+            self.store.put(keys.DIGEST, digest.encode_digest(self.digest))
 
     def _replace(self, key: bytes, old: bytes | None, value: bytes | None) -> None:
-        self._digest = digest.replaced(self._digest, key, old, value)
+        self.digest = digest.replaced(self.digest, key, old, value)
         if value is None:
             self.store.delete(key)
         else:

@@ -7,15 +7,34 @@ from typing import Final, NoReturn
 
 import structlog
 
+from quitanda_replica.divergence import StateDiverged
+from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreFailed
+
 EXIT_FATAL: Final = 3
-"""A replica that met trouble of its own: a disk that fails, a state that contradicts itself."""
+"""A replica that met trouble of its own: a disk that fails, a state that contradicts itself or the others."""
+
+REBUILD: Final = (
+    "do not start it again on this data. If the disk is sound: move the data folder away and start the replica with "
+    "an empty one while the others run; it is rebuilt from them "
+    '(docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
+REPORT: Final = (
+    "start it again; if that ends alike, this is a defect: keep the log and the data folder "
+    '(docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
 
 _log = structlog.get_logger(__name__)
 
 
 def stop_process(error: BaseException) -> NoReturn:
-    """Say why, and end at once: what is in memory can no longer be trusted, what is acknowledged is on the disk."""
-    _log.critical("the replica cannot go on and stops", error=str(error), exc_info=error)
+    """Say why and what to do, and end at once: memory is not trusted any more, what is acknowledged is on the disk."""
+    _log.critical("the replica cannot go on and stops", error=str(error), next_step=next_step(error), exc_info=error)
     logging.shutdown()
     sys.stdout.flush()
     os._exit(EXIT_FATAL)
+
+
+def next_step(error: BaseException) -> str:
+    """Tell the administrator what to do about the replica that stopped."""
+    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | StoreFailed) else REPORT

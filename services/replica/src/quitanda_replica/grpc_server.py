@@ -1,7 +1,7 @@
 """The replica's gRPC server: a bounded pool of threads, health, reflection, and one interceptor around every call."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -46,28 +46,47 @@ class CallInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], _HandlerOrNone],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _HandlerOrNone:
-        """Wrap the handler of a call that has one request and one answer; health and reflection pass by."""
+        """Wrap the handler of a call that has one request; health and reflection pass by."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or handler.unary_unary is None or method.startswith("/grpc."):
+        if handler is None or method.startswith("/grpc."):
             return handler
-        behaviour = handler.unary_unary
         short = method.rpartition("/")[2]
+        deserializer = guarded_deserializer(handler.request_deserializer or bytes)
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._answering(short, handler.unary_unary), deserializer, handler.response_serializer
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(short, handler.unary_stream), deserializer, handler.response_serializer
+            )
+        return handler
 
+    def _answering(self, method: str, behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             begun = time.perf_counter()
             try:
                 response = behaviour(_parsed(request), context)
             except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
-                self._abort(context, short, self._failure(error, short), begun)
-            self._told(short, OK, begun)
+                self._abort(context, method, self._failure(error, method), begun)
+            self._told(method, OK, begun)
             return response
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
-            response_serializer=handler.response_serializer,
-        )
+        return answer
+
+    def _streaming(
+        self, method: str, behaviour: Callable[[Any, Any], Iterator[Any]]
+    ) -> Callable[[Any, Any], Iterator[Any]]:
+        def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            begun = time.perf_counter()
+            try:
+                yield from behaviour(_parsed(request), context)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._abort(context, method, self._failure(error, method), begun)
+            self._told(method, OK, begun)
+
+        return stream
 
     def _failure(self, error: Exception, method: str) -> QuitandaError:
         if isinstance(error, QuitandaError):

@@ -18,13 +18,14 @@ of keys is the order of ids. The log and Raft's own state have other first lette
 import struct
 from typing import Final
 
+from quitanda.backup.state_digest import DIGEST_KEY
 from quitanda.domain.model import Kind
 
 STATE: Final = b"S"
 """The first byte of every key of the replicated state."""
 
 COUNTERS: Final = b"Sm"
-DIGEST: Final = b"Sd"
+DIGEST: Final = DIGEST_KEY
 
 DOCUMENTS: Final = {Kind.CUSTOMER: b"Sc", Kind.PRODUCT: b"Sp", Kind.ORDER: b"So"}
 """Prefix of the documents of a kind."""

@@ -1,6 +1,7 @@
 """The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import structlog
@@ -11,8 +12,10 @@ from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime.requests_log import OK
 from quitanda.status import describe
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest, TransferLeadershipResponse
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
 from quitanda_replica.metrics import CommandMetrics
+from quitanda_replica.operations import Operations
 from quitanda_replica.reads import Reads
 from quitanda_replica.replica_status import StatusReport
 
@@ -26,6 +29,9 @@ READS_PER_CALL_MAX: Final = 4_096
 SECONDS_DEFAULT: Final = 10.0
 SECONDS_MAX: Final = 30.0
 """How long a call waits that brings no deadline of its own, and the longest that any may wait."""
+
+VERIFY_SECONDS_MAX: Final = 3_600.0
+"""The longest that reading the whole state may take."""
 
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
@@ -50,10 +56,13 @@ class Log(Protocol):
 class Replica(ReplicaServicer):
     """Answers the portals; what is raised here is turned into a status by the server's interceptor."""
 
-    def __init__(self, log: Log, reads: Reads, status: StatusReport, metrics: CommandMetrics) -> None:
+    def __init__(
+        self, log: Log, reads: Reads, status: StatusReport, operations: Operations, metrics: CommandMetrics
+    ) -> None:
         self._proposals = log
         self._reads = reads
         self._status = status
+        self._operations = operations
         self._metrics = metrics
 
     def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
@@ -79,6 +88,23 @@ class Replica(ReplicaServicer):
     def GetStatus(self, request: pb.GetStatusRequest, context: ServicerContext) -> pb.GetStatusResponse:  # noqa: ARG002, N802
         """Tell what this replica knows of itself."""
         return pb.GetStatusResponse(status=self._status.read())
+
+    def TransferLeadership(  # noqa: N802
+        self, request: TransferLeadershipRequest, context: ServicerContext
+    ) -> TransferLeadershipResponse:
+        """Let another replica lead."""
+        return self._operations.transfer_leadership(request.to, _timeout(context))
+
+    def Backup(self, request: pb.BackupRequest, context: ServicerContext) -> Iterator[BackupPart]:  # noqa: ARG002, N802
+        """Send the whole state; how long that may take is the caller's deadline, which gRPC watches."""
+        return self._operations.backup(_timeout(context))
+
+    def Verify(self, request: pb.VerifyRequest, context: ServicerContext) -> pb.VerifyResponse:  # noqa: N802
+        """Compare the state with its digest; where it does not match, answer so, and stop."""
+        verification = self._operations.verify(request.compared_revision, _timeout(context, VERIFY_SECONDS_MAX))
+        if (corrupt := self._operations.corrupt(verification)) is not None:
+            context.add_callback(corrupt)
+        return pb.VerifyResponse(verification=verification)
 
     def _execute(self, request: pb.ExecuteRequest, timeout: float) -> pb.ExecuteResponse:
         if len(request.requests) > COMMANDS_PER_CALL_MAX:
@@ -108,9 +134,9 @@ def _reason(outcome: pb.Outcome) -> str:
     return outcome.refused.reason if outcome.HasField("refused") else OK
 
 
-def _timeout(context: Any) -> float:
+def _timeout(context: Any, longest: float = SECONDS_MAX) -> float:
     """Give the seconds that this call may wait."""
     remaining = context.time_remaining()
     if remaining is None:
         return SECONDS_DEFAULT
-    return max(0.0, min(float(remaining) - _ANSWER_MARGIN, SECONDS_MAX))
+    return max(0.0, min(float(remaining) - _ANSWER_MARGIN, longest))

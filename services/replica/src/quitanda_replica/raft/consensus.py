@@ -82,6 +82,7 @@ class Consensus:
         self._answers: list[tuple[Submission, bytes]] = []
         self._leading_term: int | None = None
         self._handing_over = False
+        self._hand_over_to = ""
         self._replicated: tuple[int, int] = (0, 0)
         self._connected: set[str] = set()
         self._replied: set[str] = set()
@@ -123,9 +124,13 @@ class Consensus:
         self._install_snapshot()
         self.status = self._current_status()
 
-    def hand_over(self, wanted: bool) -> None:
-        """Stop (or, after a failed attempt, resume) taking submissions and try to make another replica lead."""
+    def hand_over(self, wanted: bool, to: str = "") -> None:
+        """Stop (or, after a failed attempt, resume) taking submissions and try to make another replica lead.
+
+        `to` names the one; '' leaves it to whichever is furthest.
+        """
         self._handing_over = wanted
+        self._hand_over_to = to
         if wanted and self._engine.leads:
             self.submissions.refuse(
                 Unavailable("this replica hands its leadership over; the next leader comes at once")
@@ -290,7 +295,7 @@ class Consensus:
             self._in_flight[index] = self._engine.term, submission
             self._in_flight_bytes += len(submission.payload)
         if self._handing_over and not self._in_flight:
-            self._engine.transferLeadership()
+            self._engine.transferLeadership(self._engine.node_of(self._hand_over_to) if self._hand_over_to else None)
 
     def _may_append(self) -> bool:
         if self._handing_over:

@@ -53,6 +53,7 @@ class RaftNode:
         self._thread = threading.Thread(target=self._run, name=f"raft {options.name}", daemon=True)
         self._stop = threading.Event()
         self._hand_over = False
+        self._hand_over_to = ""
         self._moved = threading.Condition()
 
     def start(self) -> None:
@@ -84,12 +85,14 @@ class RaftNode:
         """Return what this replica knew after its last round."""
         return self._consensus.status
 
-    def transfer_leadership(self, timeout: float) -> bool:
+    def transfer_leadership(self, timeout: float, to: str = "") -> bool:
         """Let another replica lead, within `timeout` seconds; True once this one does not lead.
 
-        Submissions are refused meanwhile. Where it fails this replica leads on and takes submissions again.
+        `to` names one of the peers; '' leaves it to whichever is furthest. Submissions are refused meanwhile. Where it
+        fails this replica leads on and takes submissions again. One caller at a time.
         """
         deadline = self._clock() + timeout
+        self._hand_over_to = to
         self._hand_over = True
         self._network.wake()
         with self._moved:
@@ -127,7 +130,7 @@ class RaftNode:
             while not self._stop.is_set():
                 if handing_over != self._hand_over:
                     handing_over = self._hand_over
-                    self._consensus.hand_over(handing_over)
+                    self._consensus.hand_over(handing_over, self._hand_over_to)
                 before = self._consensus.status
                 self._consensus.round()
                 if (before.role, before.leader) != (self._consensus.status.role, self._consensus.status.leader):

@@ -1,0 +1,95 @@
+"""What administrators ask of one replica: hand over, hand out, check."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from quitanda.domain.outcomes import Problem, invalid
+from quitanda.errors import NotLeader, Overloaded, Rejected, Unavailable
+from quitanda.v1.admin_portal_pb2 import BackupPart, ReplicaVerification, TransferLeadershipResponse
+from quitanda_replica import digest
+from quitanda_replica.backup_source import BackupSource
+from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.verification import Verification, matches
+
+TRANSFER_SECONDS_MAX: Final = 3.0
+"""Writes are refused meanwhile; a follower that is not ready by then is not going to be soon."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Leadership(Protocol):
+    """What is asked of Raft."""
+
+    def status(self) -> RaftStatus:
+        """Tell what this replica knows of itself."""
+
+    def transfer_leadership(self, timeout: float, to: str = "") -> bool:
+        """Let another replica lead; True once this one does not."""
+
+
+class Operations:
+    """Any thread may call it. `on_fatal` hears of a state that does not match its digest."""
+
+    def __init__(
+        self,
+        name: str,
+        replicas: Sequence[str],
+        leadership: Leadership,
+        backups: BackupSource,
+        verification: Verification,
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._name = name
+        self._replicas = replicas
+        self._leadership = leadership
+        self._backups = backups
+        self._verification = verification
+        self._on_fatal = on_fatal
+        self._transferring = threading.Lock()
+
+    def transfer_leadership(self, to: str, timeout: float) -> TransferLeadershipResponse:
+        """Let the replica `to` lead, or any other one; nothing happens where it leads already.
+
+        Rejected: no replica has that name. NotLeader. Unavailable: nobody, or somebody else, took over within
+        `timeout` seconds. Overloaded: a transfer is under way.
+        """
+        if to and to not in self._replicas:
+            raise Rejected(invalid("to", Problem.UNKNOWN_VALUE))
+        before = self._leadership.status()
+        if before.role is not Role.LEADER:
+            raise NotLeader(before.leader)
+        if to == self._name:
+            return TransferLeadershipResponse(leader=self._name, term=before.term)
+        if not self._transferring.acquire(blocking=False):
+            raise Overloaded("the leadership is being handed over already")
+        try:
+            moved = self._leadership.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
+        finally:
+            self._transferring.release()
+        after = self._leadership.status()
+        _log.info("leadership", handed_over=moved, leader=after.leader, asked_for=to)
+        if not moved:
+            raise Unavailable(
+                f"{to or 'no other replica'} was {'not ' if to else ''}ready to lead; {self._name} leads on"
+            )
+        if to and after.leader != to:
+            raise Unavailable(f"{after.leader} leads now, not {to}")
+        return TransferLeadershipResponse(leader=after.leader, term=after.term)
+
+    def backup(self, timeout: float) -> Iterator[BackupPart]:
+        """Yield the parts of a backup (`BackupSource.parts`)."""
+        return self._backups.parts(timeout)
+
+    def verify(self, compared_revision: int, timeout: float) -> ReplicaVerification:
+        """Read the whole state and tell what it is (`Verification.run`)."""
+        return self._verification.run(compared_revision, timeout)
+
+    def corrupt(self, verified: ReplicaVerification) -> Callable[[], None] | None:
+        """Give what must be done once the answer has left, where a state does not match; else None."""
+        if matches(verified):
+            return None
+        error = digest.mismatch(verified.kept_digest, verified.computed_digest)
+        return lambda: self._on_fatal(error)

@@ -1,7 +1,6 @@
 """Bad requests over MQTT: every operation, every field, and payloads that are no requests at all."""
 
 import asyncio
-import itertools
 import json
 from contextlib import suppress
 
@@ -256,10 +255,14 @@ OTHER_TOPICS = (
 
 async def test_a_request_on_another_topic_has_no_effect(cluster, shop, state_unchanged):
     customer = await shop.customer()
-    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
-        for topic, data in itertools.product(OTHER_TOPICS, (b"", b"\xff", b'{"reply_to":"a"}')):
-            await client.publish(topic, data)
-        assert await client.orders() == []
+    broker = cluster.address(cluster.broker)
+    async with state_unchanged(), raw_customer(broker, customer.customer_id) as bystander:
+        for topic in OTHER_TOPICS:
+            with suppress(aiomqtt.MqttError):  # a broker may throw the sender out
+                async with raw_client(broker) as client:
+                    for data in (b"", b"\xff", b'{"reply_to":"a"}'):
+                        await client.publish(topic, data, qos=1, timeout=1)
+        assert await bystander.orders() == []
 
 
 @pytest.mark.parametrize("topic", ["+", "#", f"{PREFIX}/customers/+/requests/create_order", f"{PREFIX}/customers/#"])

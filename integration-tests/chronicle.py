@@ -17,7 +17,7 @@ CACHED_AGE_MAX = 1.0
 """Seconds that a CACHED answer may lag behind what was acknowledged."""
 
 WRITE_PAUSE_SECONDS = 0.01
-READ_PAUSE_SECONDS = 0.003
+READ_PAUSE_SECONDS = 0.01
 """Between two requests of one client: the machine must have time for elections, too."""
 
 

@@ -99,6 +99,8 @@ class SimulatedStore:
     def staged(self):
         return len(self._staged)
 
+    congested = False
+
     def commit(self):
         self._host.before_commit()
         if not self._staged:

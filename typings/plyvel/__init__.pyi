@@ -20,7 +20,10 @@ class DB:
         write_buffer_size: int | None = None,
         lru_cache_size: int | None = None,
         bloom_filter_bits: int = 0,
+        max_open_files: int | None = None,
+        max_file_size: int | None = None,
     ) -> None: ...
+    def get_property(self, name: bytes) -> bytes | None: ...
     def get(self, key: bytes, default: None = None, *, verify_checksums: bool = False) -> bytes | None: ...
     @overload
     def iterator(

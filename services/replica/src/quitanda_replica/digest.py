@@ -7,7 +7,8 @@ from quitanda.backup.state_digest import BYTES, MODULUS, StateDigest, entry_hash
 from quitanda_replica import keys
 from quitanda_replica.state_access import StateCorrupt, StateReader
 
-_SCAN_KEYS: Final = 2_000
+_SCAN_KEYS: Final = 200
+"""Looked at in one go; with the largest documents that are three megabytes."""
 _EMPTY: Final = bytes(BYTES)
 
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from quitanda.v1 import admin_portal_pb2
 from quitanda_replica import digest, keys
 from quitanda_replica.draft import read_counters
-from quitanda_replica.raft.snapshots import INSTALL_KEY
+from quitanda_replica.raft.installation import INSTALL_KEY
 from quitanda_replica.raft.state_machine import RaftStatus, Role
 from quitanda_replica.reads import Snapshots
 from quitanda_replica.state_access import StateReader

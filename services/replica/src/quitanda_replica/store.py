@@ -24,8 +24,16 @@ from plyvel._plyvel import Snapshot
 
 from quitanda_replica.durable_names import DurableNames
 
-WRITE_BUFFER_BYTES: Final = 16 * 1024 * 1024
-BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
+MIB: Final = 1024 * 1024
+WRITE_BUFFER_BYTES: Final = 4 * MIB
+"""In memory twice, while one is written to a table; young tables have this size, and are read all at once."""
+BLOCK_CACHE_BYTES: Final = 32 * MIB
+TABLE_BYTES: Final = 2 * MIB
+OPEN_FILES_MAX: Final = 50
+"""LevelDB maps the tables that it keeps open, ten fewer than this, into memory: 80 MiB with TABLE_BYTES each."""
+YOUNG_TABLES_MAX: Final = 6
+"""LevelDB slows writers down at 8 tables of level 0, and stops them at 12."""
+_YOUNG_TABLES: Final = b"leveldb.num-files-at-level0"
 BLOOM_FILTER_BITS: Final = 10
 """Per key; most reads of absent documents then touch no disk block (1 % false positives)."""
 
@@ -111,6 +119,8 @@ class Store:
                 paranoid_checks=True,
                 write_buffer_size=write_buffer_bytes,
                 lru_cache_size=BLOCK_CACHE_BYTES,
+                max_open_files=OPEN_FILES_MAX,
+                max_file_size=TABLE_BYTES,
                 bloom_filter_bits=BLOOM_FILTER_BITS,
             )
             return cls(database, DurableNames.of(Path(path)))
@@ -142,6 +152,11 @@ class Store:
     def staged(self) -> int:
         """How many keys wait for the next commit."""
         return len(self._staged)
+
+    @property
+    def congested(self) -> bool:
+        """LevelDB does not keep up with sorting what was written; much more, and it would make writers wait."""
+        return int(self._database.get_property(_YOUNG_TABLES) or 0) >= YOUNG_TABLES_MAX
 
     def commit(self) -> None:
         """Make everything staged durable, all or nothing, in one synced batch. Raises StoreFailed."""

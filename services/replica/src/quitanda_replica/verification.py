@@ -8,7 +8,7 @@ from quitanda.errors import Overloaded, Unavailable
 from quitanda.v1.admin_portal_pb2 import ReplicaVerification
 from quitanda_replica import digest, keys
 from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.raft.snapshots import INSTALL_KEY
+from quitanda_replica.raft.installation import INSTALL_KEY
 from quitanda_replica.reads import Snapshots
 from quitanda_replica.state_access import StateReader
 

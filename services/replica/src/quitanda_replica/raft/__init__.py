@@ -6,11 +6,12 @@ the face down (imports go one way):
     node         the raft thread, the face for other threads
     consensus    one round: hear, tick, take submissions, replicate, commit, answer
     engine       the only user of PySyncObj's private names; checks them at start
-    snapshots    state transfer for a replica that is behind the log    rejoin     a blank disk does not vote
+    snapshots, installation  state for a replica behind the log         rejoin     a blank disk does not vote
     read_index   linearizable reads without a log entry                 submission callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
-    journal      the log in the store                                   tcp, channel, resolver, codec, refusals  the network
+    journal      the log in the store                                   tcp, channel, resolver, codec   the network
     library      imports PySyncObj before anybody else, and mends what that breaks
+    refusals     strangers, in the log
 """
 
 from quitanda_replica.raft import library  # noqa: F401 - must come before whatever else imports PySyncObj

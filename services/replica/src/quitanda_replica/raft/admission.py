@@ -58,6 +58,17 @@ def admit_append(log: LogView, term: int, commit_index: int, message: Message) -
     )
 
 
+def admit_heartbeat(term: int, commit_index: int, message: Message) -> Admission:
+    """Decide on an `append_entries` while a snapshot is being installed: hear the leader, and take nothing.
+
+    The state is between two entries, so nothing may be applied; the answer says only that this replica lives.
+    """
+    if message["term"] < term:
+        return DROPPED
+    reply = _reply(message["term"], commit_index + 1, success=False) | {"reset": False}
+    return Admission(_bare(message, 0), reply)
+
+
 def admit_reply(term: int, last_index: int, message: Message) -> Admission:
     """Decide on a follower's `next_node_idx`: only those of this very term count, and only votes' owners' successes.
 

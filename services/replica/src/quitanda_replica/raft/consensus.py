@@ -14,15 +14,16 @@ import logging
 from collections.abc import Callable
 
 from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
-from quitanda_replica.raft import snapshots
-from quitanda_replica.raft.admission import Admission, admit_append, admit_reply
+from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.engine import Engine
+from quitanda_replica.raft.installation import Installation, SnapshotIntake, SnapshotReceiver, install
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.rejoin import RejoinGuard
+from quitanda_replica.raft.snapshots import SnapshotSender
 from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
 from quitanda_replica.raft.submission import Submission, SubmissionQueue
 from quitanda_replica.raft.transport import DurableTransport
@@ -42,11 +43,11 @@ class Consensus:
 
     journal_type = LevelJournal
     engine_type = Engine
-    receiver_type = snapshots.SnapshotReceiver
+    receiver_type = SnapshotReceiver
     reads_type = ReadIndex
     filter_append = staticmethod(admit_append)
     filter_reply = staticmethod(admit_reply)
-    install = staticmethod(snapshots.install)
+    installation_type = Installation
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Consensus:
         self._machine = machine
         self._network = network
         self._clock = clock
-        self.install(store)
+        install(store, self.installation_type)
         self._journal = self.journal_type(store)
         self._guard = RejoinGuard(store, options, last_index=self._journal.last_index)
         if not self._guard.voting:
@@ -72,8 +73,8 @@ class Consensus:
         self._applied = self._durable = self._journal.applied_index
         self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
         self._engine = self.engine_type(options, self._journal, self._transport, self._apply)
-        self._sender = snapshots.SnapshotSender(store, options.snapshot_chunk_bytes, clock)
-        self._receiver = self.receiver_type(store)
+        self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
+        self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
         self.submissions = SubmissionQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
         self._in_flight: dict[int, tuple[int, Submission]] = {}
@@ -92,7 +93,7 @@ class Consensus:
             "next_node_idx": self._on_next_node_idx,
             "request_vote": self._on_call_to_vote,
             "timeout_now": self._on_call_to_vote,
-            "response_vote": self._on_response_vote,
+            "response_vote": lambda peer, message: self._admit(peer, Admission(message)),
             "read_probe": self._on_read_probe,
             "read_echo": self._on_read_echo,
             "snapshot_chunk": self._on_snapshot_chunk,
@@ -120,8 +121,12 @@ class Consensus:
             self._probe_for_readers()
             self._replicate()
         self._compact()
+        if self._intake.installing:
+            self._engine.postpone_election(self._clock())
+        installed = self._intake.stage(self._clock())
         self._commit()
-        self._install_snapshot()
+        if installed is not None:
+            self._go_on_behind(installed)
         self.status = self._current_status()
 
     def hand_over(self, wanted: bool, to: str = "") -> None:
@@ -177,6 +182,9 @@ class Consensus:
     # --- messages
 
     def _on_append_entries(self, peer: str, message: Message) -> None:
+        if self._intake.installing:
+            self._admit(peer, admit_heartbeat(self._engine.term, self._engine.commit_index, message))
+            return
         self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
@@ -184,11 +192,9 @@ class Consensus:
             self._replied.add(peer)
         self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
 
-    def _on_response_vote(self, peer: str, message: Message) -> None:
-        self._admit(peer, Admission(message))
-
     def _on_call_to_vote(self, peer: str, message: Message) -> None:
-        if self._guard.voting:
+        stands = message["type"] == "timeout_now"
+        if self._guard.voting and not (stands and self._intake.installing):
             self._admit(peer, Admission(message))
 
     def _on_read_probe(self, peer: str, message: Message) -> None:
@@ -200,8 +206,8 @@ class Consensus:
             self.reads.echoed(peer, message["round"])
 
     def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
-        if self._follows(peer, message) and (reply := self._receiver.receive(message, self._applied)):
-            self._transport.promise(peer, reply)
+        if self._follows(peer, message):
+            self._intake.take(peer, message, self._applied)
 
     def _on_snapshot_taken(self, peer: str, message: Message) -> None:
         if self._leads_in(message):
@@ -237,7 +243,8 @@ class Consensus:
 
     def _has_work(self) -> bool:
         """Is there something that no message will announce? A single replica is its own majority."""
-        return not self._options.peers and self._engine.leads and self._engine.commit_index < self._journal.last_index
+        lonely = not self._options.peers and self._engine.leads
+        return self._intake.has_work or (lonely and self._engine.commit_index < self._journal.last_index)
 
     def _watch_over_blank_disk(self) -> None:
         if self._guard.voting:
@@ -321,13 +328,10 @@ class Consensus:
 
     def _compact(self) -> None:
         """Cut the log, but never what is not applied and durable, nor what follows on a snapshot under way."""
-        options, journal = self._options, self._journal
-        point = min(journal.compaction_point(options.log_entries_max, options.log_bytes_max), self._durable)
-        floor = self._sender.floor
-        if floor is not None and len(journal) < 4 * options.log_entries_max:
-            point = min(point, floor)
-        if point > journal.first_index:
-            journal.compact(point)
+        bounds = self._options.log_entries_max, self._options.log_bytes_max
+        point = self._journal.safe_compaction_point(*bounds, self._durable, self._sender.floor)
+        if point > self._journal.first_index:
+            self._journal.compact(point)
 
     def _commit(self) -> None:
         for peer, message in self._transport.take_early():
@@ -337,27 +341,22 @@ class Consensus:
         applied_before, self._durable = self._durable, self._applied
         for peer, message in self._transport.take_late():
             self._network.send(peer, message)
-        self._answer_submitters()
-        if self._durable > applied_before:
-            self._machine.committed(self._durable)
-        self.reads.settle(self._durable)
-
-    def _answer_submitters(self) -> None:
         answers, self._answers = self._answers, []
         for submission, answer in answers:
             submission.answer(answer)
             self.submissions.release(submission)
+        if self._durable > applied_before:
+            self._machine.committed(self._durable)
+        self.reads.settle(self._durable)
 
-    def _install_snapshot(self) -> None:
-        if not self._receiver.complete:
-            return
-        if (installed := self.install(self._store)) is not None:
-            index, term = installed
-            self._journal.restart_at(index, term)
-            self._engine.restart_at(index)
-            self._applied = self._durable = index
-            self._machine.installed(index)
-        self._receiver.installed()
+    def _go_on_behind(self, installation: Installation) -> None:
+        """Take the installed state for one's own."""
+        if not installation.obsolete:
+            self._journal.restart_at(installation.index, installation.term)
+            self._engine.restart_at(installation.index)
+            self._applied = self._durable = installation.index
+            self._machine.installed(installation.index)
+        self._intake.finished()
 
     # --- applying
 

@@ -26,6 +26,10 @@ COMMAND: Final = b"\x00"
 FIRST_INDEX: Final = 1
 """Every replica starts with the same entry: a no-op of term 0 at this index."""
 
+PATIENT_ENTRIES: Final = 4
+PATIENT_BYTES: Final = 2
+"""By these factors the log may outgrow its bounds while a peer receives a snapshot."""
+
 _INDEX = Struct(">Q")
 
 Entry = tuple[bytes, int, int]
@@ -176,6 +180,15 @@ class LevelJournal(Journal):
             keep += 1
             size += len(self._entries[-keep][0])
         return self.last_index - keep + 1
+
+    def safe_compaction_point(self, entries_max: int, bytes_max: int, durable: int, floor: int | None) -> int:
+        """Return the index before which the log may be cut, which is never above what is `durable` in the state.
+
+        `floor`: what follows on a snapshot under way, kept for its receiver until several times the bounds are reached.
+        """
+        point = min(self.compaction_point(entries_max, bytes_max), durable)
+        waits = len(self._entries) < PATIENT_ENTRIES * entries_max and self._bytes < PATIENT_BYTES * bytes_max
+        return min(point, floor) if floor is not None and waits else point
 
     def stage_raft_state(self) -> None:
         """Stage term, vote and commit index where they must or may as well be written now."""

@@ -57,7 +57,7 @@ class RaftOptions:
     """The leader appends no further entry while more than this is not applied yet, so that a round of applying
     stays shorter than an election timeout."""
     log_entries_max: int = 20_000
-    log_bytes_max: int = 64 * MIB
+    log_bytes_max: int = 32 * MIB
     """Over either bound the log is cut to half of it; a follower further behind gets a snapshot."""
     snapshot_chunk_bytes: int = MIB // 4
 

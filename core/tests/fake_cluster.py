@@ -6,7 +6,7 @@ gives each decided request the next revision. It can be told to fail, to answer 
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
@@ -30,6 +30,7 @@ class FakeCluster:
         self.timeouts: list[float] = []
         self.leader_reached = True
         self.closed = False
+        self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
         self._lists: dict[str, tuple[List, list[Document], int]] = {}
         self._list_numbers = itertools.count(1)
@@ -67,22 +68,13 @@ class FakeCluster:
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         self.requests.append(request)
-        await self._turn(timeout)
+        await self.turn(timeout)
         return self._execute(request)
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
         self.reads.append(tuple(reads))
-        await self._turn(timeout)
+        await self.turn(timeout)
         return ReadAnswer(self.revision, tuple(self._read(item) for item in reads))
-
-    async def statuses(self, timeout: float) -> list[admin_portal_pb2.ReplicaStatus]:
-        self.timeouts.append(timeout)
-        return [
-            admin_portal_pb2.ReplicaStatus(
-                name="replica1", reachable=True, role=admin_portal_pb2.REPLICA_ROLE_LEADER, revision=self.revision
-            ),
-            admin_portal_pb2.ReplicaStatus(name="replica2", reachable=False, error="connection refused"),
-        ]
 
     async def ready(self) -> bool:
         return self.leader_reached
@@ -90,7 +82,8 @@ class FakeCluster:
     async def close(self) -> None:
         self.closed = True
 
-    async def _turn(self, timeout: float) -> None:
+    async def turn(self, timeout: float) -> None:
+        """Wait until the test lets it go on, and fail if the test says so."""
         self.timeouts.append(timeout)
         self.waiting += 1
         try:
@@ -160,3 +153,51 @@ class DirectReader:
 
     def learned(self, changed: Document | Key, revision: int) -> None:
         self.told.append((changed, revision))
+
+
+class FakeAdministration:
+    """What stands behind `FakeCluster.administration`; `told` is what replicas tell of themselves when they verify."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+        self.transfers: list[str] = []
+        self.backup_parts: list[admin_portal_pb2.BackupPart] = []
+        self.backup_closed = False
+        self.breaks_off: Exception | None = None
+        self.compared: list[int] = []
+        self.told: list[admin_portal_pb2.ReplicaVerification] = []
+
+    async def statuses(self, timeout: float) -> list[admin_portal_pb2.ReplicaStatus]:
+        self._cluster.timeouts.append(timeout)
+        return [
+            admin_portal_pb2.ReplicaStatus(
+                name="replica1",
+                reachable=True,
+                role=admin_portal_pb2.REPLICA_ROLE_LEADER,
+                revision=self._cluster.revision,
+            ),
+            admin_portal_pb2.ReplicaStatus(name="replica2", reachable=False, error="connection refused"),
+        ]
+
+    async def transfer_leadership(self, to: str, timeout: float) -> admin_portal_pb2.TransferLeadershipResponse:
+        self.transfers.append(to)
+        await self._cluster.turn(timeout)
+        return admin_portal_pb2.TransferLeadershipResponse(leader=to or "replica2", term=7)
+
+    async def backup(self, timeout: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+        await self._cluster.turn(timeout)
+        return self._parts()
+
+    async def verify(self, compared_revision: int, timeout: float) -> list[admin_portal_pb2.ReplicaVerification]:
+        self.compared.append(compared_revision)
+        self._cluster.timeouts.append(timeout)
+        return self.told
+
+    async def _parts(self) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+        try:
+            for part in self.backup_parts:
+                yield part
+            if self.breaks_off is not None:
+                raise self.breaks_off
+        finally:
+            self.backup_closed = True

@@ -205,7 +205,7 @@ async def test_statuses_come_from_all_replicas_and_name_those_that_do_not_answer
     await replicas[3].die()
 
     async with replicas.client() as client:
-        statuses = await client.statuses(0.3)
+        statuses = await client.administration.statuses(0.3)
 
     assert [(one.name, one.reachable, bool(one.error)) for one in statuses] == [
         ("replica1", False, True),

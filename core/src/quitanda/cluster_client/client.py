@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
+from quitanda.cluster_client.administration import Administration
 from quitanda.cluster_client.answers import Executed, ReadAnswer, ReadItem
 from quitanda.cluster_client.calls import ReplicaCalls
 from quitanda.cluster_client.commands import Commands
@@ -14,7 +15,6 @@ from quitanda.cluster_client.reads import Reads
 from quitanda.cluster_client.replicas import ReplicaChannel
 from quitanda.domain.commands import Request
 from quitanda.errors import QuitandaError
-from quitanda.v1 import admin_portal_pb2
 
 
 class ClusterClient:
@@ -36,6 +36,8 @@ class ClusterClient:
         self._calls = ReplicaCalls(self._replicas, self._options, counters, asyncio.get_running_loop().time)
         self._commands = Commands(self._calls, self._options, counters)
         self._reads = Reads(self._calls, self._options, counters)
+        self.administration = Administration(self._replicas, self._calls)
+        """Operations on the cluster as such."""
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         """Have the request executed once, within `timeout` seconds; a refusal is an outcome.
@@ -56,10 +58,6 @@ class ClusterClient:
         """
         return await self._reads.read(tuple(reads), timeout)
 
-    async def statuses(self, timeout: float) -> list[admin_portal_pb2.ReplicaStatus]:
-        """Ask all replicas at once what they know of themselves, in the order of their names; never raises."""
-        return list(await asyncio.gather(*(_status(replica, timeout) for replica in self._replicas.values())))
-
     async def ready(self) -> bool:
         """Whether a leader answered lately, or answers now."""
         if self._calls.led_within(self._options.answered_within):
@@ -74,12 +72,3 @@ class ClusterClient:
         """End all calls: their callers get Unavailable, or OutcomeUnknown where a write was on its way."""
         await asyncio.gather(self._commands.close(), self._reads.close())
         await asyncio.gather(*(replica.close() for replica in self._replicas.values()))
-
-
-async def _status(replica: ReplicaChannel, timeout: float) -> admin_portal_pb2.ReplicaStatus:
-    try:
-        status = await replica.status(timeout)
-    except QuitandaError as error:
-        return admin_portal_pb2.ReplicaStatus(name=replica.name, reachable=False, error=str(error) or error.reason)
-    status.reachable = True
-    return status

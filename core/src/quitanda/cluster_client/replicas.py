@@ -1,8 +1,9 @@
 """One gRPC channel to one replica; failures leave here as the errors of `quitanda.errors`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeAlias, TypeVar
 
 import grpc
 from grpc import aio
@@ -15,6 +16,7 @@ from quitanda.status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
 
 Answer = TypeVar("Answer")
+_BackupCall: TypeAlias = "aio.UnaryStreamCall[replica_pb2.BackupRequest, admin_portal_pb2.BackupPart]"
 
 _DEAD = frozenset({grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN})
 
@@ -53,6 +55,43 @@ class ReplicaChannel:
         response = await self._call(lambda left: self._stub.GetStatus(request, timeout=left), timeout)
         return response.status
 
+    async def transfer_leadership(
+        self, request: admin_portal_pb2.TransferLeadershipRequest, timeout: float
+    ) -> admin_portal_pb2.TransferLeadershipResponse:
+        """Call TransferLeadership. Raises QuitandaError."""
+        return await self._call(lambda left: self._stub.TransferLeadership(request, timeout=left), timeout)
+
+    async def verify(self, request: replica_pb2.VerifyRequest, timeout: float) -> admin_portal_pb2.ReplicaVerification:
+        """Call Verify. Raises QuitandaError."""
+        response = await self._call(lambda left: self._stub.Verify(request, timeout=left), timeout)
+        return response.verification
+
+    async def backup(self, timeout: float, whole: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+        """Call Backup; return the parts once the first has come, within `timeout` seconds; all, within `whole`.
+
+        Raises QuitandaError, later from the parts, too. Close the parts where they are not read to the end.
+        """
+        await self._connected(min(timeout, self._connect_timeout))
+        call = self._stub.Backup(replica_pb2.BackupRequest(), timeout=whole)
+        parts = self._parts(call)
+        try:
+            async with asyncio.timeout(timeout):
+                first = await anext(parts)
+        except TimeoutError:
+            raise Unavailable(f"{self.name} did not begin a backup within {timeout:.3g} s") from None
+        except StopAsyncIteration:
+            raise Unavailable(f"{self.name} sent an empty backup") from None
+        return _with_first(first, parts)
+
+    async def _parts(self, call: _BackupCall) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+        try:
+            async for part in call:
+                yield part
+        except grpc.RpcError as error:
+            raise _failure(error, self.name) from error
+        finally:
+            call.cancel()
+
     async def close(self) -> None:
         """Close the channel and end its calls."""
         await self._channel.close()
@@ -78,6 +117,15 @@ class ReplicaChannel:
                     state = self._channel.get_state(try_to_connect=True)
         except TimeoutError:
             raise Unavailable(f"no connection to {self.name} within {timeout:.3g} s") from None
+
+
+async def _with_first(
+    first: admin_portal_pb2.BackupPart, others: AsyncGenerator[admin_portal_pb2.BackupPart, None]
+) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+    async with aclosing(others):
+        yield first
+        async for part in others:
+            yield part
 
 
 def _failure(error: grpc.RpcError, name: str) -> QuitandaError:

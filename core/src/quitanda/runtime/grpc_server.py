@@ -6,7 +6,8 @@ that into the status of the one table, writes the call's one log line and counts
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
@@ -61,10 +62,14 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         if known is not None:
             return known
         handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None or method.startswith("/grpc."):
+        if handler is None or method.startswith("/grpc."):
             return handler
-        self._wrapped[method] = self._wrap(method, handler, handler.unary_unary)
-        return self._wrapped[method]
+        if handler.unary_unary is not None:
+            handler = self._wrap(method, handler, handler.unary_unary)
+        elif handler.unary_stream is not None:
+            handler = self._wrap_stream(method, handler, handler.unary_stream)
+        self._wrapped[method] = handler
+        return handler
 
     def _wrap(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
         async def answer(request: Any, context: _Context) -> Any:
@@ -83,6 +88,32 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
+    def _wrap_stream(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
+        async def stream(request: Any, context: _Context) -> AsyncGenerator[Any, None]:
+            begun = time.perf_counter()
+            failure: FailureSource | None = None
+            with request_context(request):
+                try:
+                    _check_parsed(request)
+                    async with aclosing(behaviour(request, context)) as responses:
+                        async for response in responses:
+                            yield response
+                except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+                    self._log.answered(method, ENDED, None, time.perf_counter() - begun)
+                    raise
+                except Exception as error:  # noqa: BLE001 - as below
+                    failure = _failure(method, error)
+                reason = OK if failure is None else describe(failure).reason
+                self._log.answered(method, reason, None, time.perf_counter() - begun)
+            if failure is not None:
+                await abort(context, failure)
+
+        return grpc.unary_stream_rpc_method_handler(
+            stream,
+            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
+            response_serializer=handler.response_serializer,
+        )
+
     async def _ask(
         self,
         method: str,
@@ -92,21 +123,29 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         begun: float,
     ) -> tuple[FailureSource | None, Any]:
         """Call the handler; give what it failed with, or what it answered."""
-        if isinstance(request, Malformed):
-            return Rejected(request.refused), None
         try:
+            _check_parsed(request)
             return None, await behaviour(request, context)
-        except QuitandaError as error:
-            if isinstance(error, InternalError):
-                unexpected(method)
-            return error, None
         except (asyncio.CancelledError, grpc.aio.AbortError):
             # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
             self._log.answered(method, ENDED, None, time.perf_counter() - begun)
             raise
-        except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
-            unexpected(method)
-            return InternalError(), None
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
+            return _failure(method, error), None
+
+
+def _check_parsed(request: Any) -> None:
+    """Let a request pass that was a message; Rejected otherwise."""
+    if isinstance(request, Malformed):
+        raise Rejected(request.refused)
+
+
+def _failure(method: str, error: Exception) -> FailureSource:
+    """Give what is told to the caller; called while the exception is handled, so that the log can show it."""
+    if isinstance(error, QuitandaError) and not isinstance(error, InternalError):
+        return error
+    unexpected(method)
+    return error if isinstance(error, QuitandaError) else InternalError()
 
 
 class GrpcServer:

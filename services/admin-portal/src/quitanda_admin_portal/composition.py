@@ -13,7 +13,8 @@ from quitanda.runtime.requests_log import RequestLog
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1.admin_portal_pb2_grpc import add_AdminPortalServicer_to_server
-from quitanda_admin_portal import operations
+from quitanda_admin_portal import care, operations
+from quitanda_admin_portal.care import Care
 from quitanda_admin_portal.operations import Operations
 from quitanda_admin_portal.servicer import AdminPortalServicer
 
@@ -23,12 +24,17 @@ _SERVICE: Final = admin_portal_pb2.DESCRIPTOR.services_by_name["AdminPortal"].fu
 class Cluster(operations.Cluster, readiness.Cluster, Protocol):
     """What the portal needs of a `quitanda.cluster_client.ClusterClient`."""
 
+    @property
+    def administration(self) -> care.Administration:
+        """Operations on the cluster as such."""
+
 
 def compose(
     settings: AdminPortalSettings, cluster: Cluster, reader: operations.Reader, registry: CollectorRegistry
 ) -> tuple[GrpcServer, Readiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
-    servicer = AdminPortalServicer(Operations(cluster, reader), settings.request_timeout_seconds)
+    caring = Care(cluster, cluster.administration)
+    servicer = AdminPortalServicer(Operations(cluster, reader), caring, settings.request_timeout_seconds)
 
     def register(server: grpc.aio.Server) -> None:
         add_AdminPortalServicer_to_server(servicer, server)

@@ -25,7 +25,6 @@ from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.validation import check_id, check_request
 from quitanda.errors import InternalError
-from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 from quitanda.wire.reads import GetDocument, ListDocuments, check_min_revision
 
 SCOPE: Final = ""
@@ -45,9 +44,6 @@ class Cluster(Protocol):
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
         """Read everything at one snapshot."""
-
-    async def statuses(self, timeout: float) -> list[ReplicaStatus]:
-        """Say what each replica knows of itself."""
 
 
 class Reader(Protocol):
@@ -115,10 +111,6 @@ class Operations:
                 return refusal
             case _:
                 raise InternalError("a list was answered without a page")
-
-    async def statuses(self, timeout: float) -> list[ReplicaStatus]:
-        """Say what each replica knows of itself; one that is silent is said to be unreachable."""
-        return await self._cluster.statuses(timeout)
 
 
 def _deleted(command: Command) -> Key | None:

@@ -6,8 +6,9 @@ way to the replicas, and writes the call's log line.
 """
 
 import uuid
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 import structlog
@@ -21,7 +22,11 @@ from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer as Contract
 from quitanda.wire import portal_requests as read
 from quitanda.wire.protobuf import customer_to_proto, product_to_proto
 from quitanda.wire.reads import GetDocument, ListDocuments
+from quitanda_admin_portal.care import Care
 from quitanda_admin_portal.operations import Command, Operations
+
+VERIFY_SECONDS_MAX: Final = 3_600.0
+"""The longest that replicas may take to read their whole state, where the caller gives so much."""
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Shown = TypeVar("Shown", Customer, Product)
@@ -37,9 +42,14 @@ class AdminPortalServicer(Contract):
     """Serves `quitanda.v1.AdminPortal`; `request_timeout` (seconds) bounds each call."""
 
     def __init__(
-        self, operations: Operations, request_timeout: float, mint_request_id: Callable[[], str] = new_request_id
+        self,
+        operations: Operations,
+        care: Care,
+        request_timeout: float,
+        mint_request_id: Callable[[], str] = new_request_id,
     ) -> None:
         self._operations = operations
+        self._care = care
         self._request_timeout = request_timeout
         self._mint_request_id = mint_request_id
 
@@ -106,8 +116,32 @@ class AdminPortalServicer(Contract):
         context: Context,
     ) -> pb.GetClusterStatusResponse:
         """See the contract."""
-        statuses = await self._operations.statuses(self._time_allowed(context))
+        statuses = await self._care.statuses(self._time_allowed(context))
         return pb.GetClusterStatusResponse(replicas=statuses)
+
+    async def TransferLeadership(
+        self, request: pb.TransferLeadershipRequest, context: Context
+    ) -> pb.TransferLeadershipResponse:
+        """See the contract."""
+        return await self._care.transfer_leadership(request.to, self._time_allowed(context))
+
+    async def BackupCluster(
+        self,
+        request: pb.BackupClusterRequest,  # noqa: ARG002 - it has no fields
+        context: Context,
+    ) -> AsyncGenerator[pb.BackupPart, None]:
+        """See the contract; how long the whole stream may take is the caller's deadline, which gRPC watches."""
+        async with aclosing(await self._care.backup(self._time_allowed(context))) as parts:
+            async for part in parts:
+                yield part
+
+    async def VerifyCluster(
+        self,
+        request: pb.VerifyClusterRequest,  # noqa: ARG002 - it has no fields
+        context: Context,
+    ) -> pb.VerifyClusterResponse:
+        """See the contract."""
+        return await self._care.verify(time_allowed(VERIFY_SECONDS_MAX, context.time_remaining()))
 
     async def _write(
         self, context: Context, request_id: str, command: Command | Refused, kind: type[Shown]

@@ -1,5 +1,7 @@
 """Run a replica: `python -m quitanda_replica`, with its settings in the environment (QUITANDA_...).
 
+With `restore`, make a data folder from a backup instead (restore).
+
 Ends with 0 after SIGTERM or SIGINT, 1 where it could not start, 2 where the settings are wrong, 3 where it met
 trouble that forbids going on (fatal).
 """
@@ -15,6 +17,7 @@ import structlog
 
 from quitanda.runtime import logging
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
+from quitanda_replica import restore
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.fatal import stop_process
 from quitanda_replica.raft.engine import UnsupportedLibrary
@@ -65,4 +68,4 @@ def _signals() -> "SimpleQueue[signal.Signals]":
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(restore.main(sys.argv[1:]) if sys.argv[1:] else main())

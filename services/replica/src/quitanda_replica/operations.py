@@ -14,7 +14,7 @@ from quitanda_replica.backup_source import BackupSource
 from quitanda_replica.raft.state_machine import RaftStatus, Role
 from quitanda_replica.verification import Verification, matches
 
-TRANSFER_SECONDS_MAX: Final = 3.0
+TRANSFER_SECONDS_MAX: Final = 1.5
 """Writes are refused meanwhile; a follower that is not ready by then is not going to be soon."""
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +63,8 @@ class Operations:
             raise NotLeader(before.leader)
         if to == self._name:
             return TransferLeadershipResponse(leader=self._name, term=before.term)
+        if not (to in before.peers if to else before.peers):  # known at once, without a pause for those who write
+            raise Unavailable(f"{to or 'no other replica'} is not connected to {self._name}, which leads on")
         if not self._transferring.acquire(blocking=False):
             raise Overloaded("the leadership is being handed over already")
         try:

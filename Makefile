@@ -20,6 +20,8 @@ LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 DATA ?=
 # `make run BROKER=amqtt`: which MQTT broker (default: mosquitto where it is installed, otherwise amqtt).
 BROKER ?=
+# `make run DATA=dir RESTORE=file`: begin a new cluster in dir with a backup.
+RESTORE ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 
@@ -41,8 +43,9 @@ $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
 		$(addprefix -e ./,$(MEMBERS))
 	@touch $@
 
-run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data)
-	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)")
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, RESTORE=file begins with a backup)
+	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") \
+		$(if $(RESTORE),--restore "$(RESTORE)")
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
 	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)")

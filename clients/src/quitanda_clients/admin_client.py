@@ -1,6 +1,6 @@
 """What administrators do: customers, products, stock; over gRPC."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -242,6 +242,26 @@ class AdminClient:
             lambda stub: stub.GetClusterStatus, request, write=False, timeout=self._timeout
         )
         return tuple(response.replicas)
+
+    async def transfer_leadership(self, to: str = "") -> pb.TransferLeadershipResponse:
+        """Let the replica `to` lead, or whichever other one is ready to; return who leads. Repeating it is harmless."""
+        request = pb.TransferLeadershipRequest(to=to)
+        return await self._portals.call(
+            lambda stub: stub.TransferLeadership, request, write=False, timeout=self._timeout
+        )
+
+    def backup(self, whole: float) -> AsyncGenerator[pb.BackupPart, None]:
+        """Yield the parts of a backup, which may take `whole` seconds in all; it must begin within the timeout.
+
+        Raises errors.Unavailable, also half-way. Close it where it is not read to the end.
+        """
+        request = pb.BackupClusterRequest()
+        return self._portals.stream(lambda stub: stub.BackupCluster, request, timeout=self._timeout, whole=whole)
+
+    async def verify_cluster(self) -> pb.VerifyClusterResponse:
+        """Let every replica compare its state on disk with its digest; takes long where there is much data."""
+        request = pb.VerifyClusterRequest()
+        return await self._portals.call(lambda stub: stub.VerifyCluster, request, write=False, timeout=self._timeout)
 
     def _seen(self, revision: int) -> int:
         self.revision = max(self.revision, revision)

@@ -1,7 +1,8 @@
 """Calls to several portals of one kind over gRPC: one after the other, until one answers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
 import grpc
@@ -77,6 +78,33 @@ class Portals(Generic[StubT]):
 
         return await until_answered(attempt, RetryPolicy(timeout, len(self._addresses)), write=write)
 
+    async def stream(
+        self,
+        method: Callable[[StubT], aio.UnaryStreamMultiCallable[RequestT, ResponseT]],
+        request: RequestT,
+        *,
+        timeout: float,
+        whole: float,
+    ) -> AsyncGenerator[ResponseT, None]:
+        """Ask until a portal begins to answer, for at most `timeout` seconds; yield its answers, for at most `whole`.
+
+        Raises Rejected and Unavailable, the latter also where the portal is lost on the way.
+        """
+
+        async def attempt(seconds: float) -> tuple[ResponseT, AsyncGenerator[ResponseT, None]]:
+            position = self._preferred
+            try:
+                return await self._begin(self._addresses[position], method, request, seconds, whole)
+            except Unavailable:
+                self._preferred = (position + 1) % len(self._addresses)
+                raise
+
+        first, others = await until_answered(attempt, RetryPolicy(timeout, len(self._addresses)), write=False)
+        async with aclosing(others):
+            yield first
+            async for response in others:
+                yield response
+
     async def close(self) -> None:
         """Close all connections; calls in flight end with an error."""
         self._closed = True
@@ -112,11 +140,43 @@ class Portals(Generic[StubT]):
                 raise OutcomeUnknown("the client was closed before the answer came") from None
             raise
 
+    async def _begin(
+        self,
+        address: Address,
+        method: Callable[[StubT], aio.UnaryStreamMultiCallable[RequestT, ResponseT]],
+        request: RequestT,
+        seconds: float,
+        whole: float,
+    ) -> tuple[ResponseT, AsyncGenerator[ResponseT, None]]:
+        channel, stub = self._channel(address)
+        await _connected(channel, address, min(seconds, CONNECT_SECONDS_MAX))
+        answers = _answers(method(stub)(request, timeout=whole), address)
+        try:
+            async with asyncio.timeout(seconds):
+                return await anext(answers), answers
+        except TimeoutError:
+            raise Unavailable(f"{address}: no answer within {seconds:.3g} s") from None
+        except StopAsyncIteration:
+            raise Unavailable(f"{address}: an empty answer") from None
+
     def _channel(self, address: Address) -> tuple[aio.Channel, StubT]:
         if address not in self._channels:
             channel = aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
             self._channels[address] = channel, self._make_stub(channel)
         return self._channels[address]
+
+
+async def _answers(call: aio.UnaryStreamCall[RequestT, ResponseT], address: Address) -> AsyncGenerator[ResponseT, None]:
+    try:
+        async for answer in call:
+            yield answer
+    except grpc.RpcError as error:
+        failure = from_rpc_error(error)
+        if isinstance(failure, Refused):
+            raise Rejected(failure) from None
+        raise Unavailable(f"{address}: {str(failure) or failure.reason}") from error
+    finally:
+        call.cancel()
 
 
 async def _connected(channel: aio.Channel, address: Address, seconds: float) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from quitanda_clients.admin import cluster, customers, products
+from quitanda_clients.admin import backup, cluster, customers, products
 from quitanda_clients.cli import options
 from quitanda_clients.cli.application import Application
 from quitanda_clients.cli.entry import run_application
@@ -13,7 +13,8 @@ from quitanda_clients.cli.settings import Given
 app = typer.Typer(cls=Application, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(customers.app, name="customer", help="Create, show, change, delete, list and import customers.")
 app.add_typer(products.app, name="product", help="Create, show, change, delete, list and import products; stock.")
-app.add_typer(cluster.app, name="cluster", help="Look at the replicas.")
+app.add_typer(cluster.app, name="cluster", help="Show, back up and verify the replicas; choose who leads.")
+app.add_typer(backup.app, name="backup", help="Look at a backup's file.")
 
 
 @app.callback()

@@ -1,16 +1,29 @@
 """quitanda-admin cluster."""
 
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
 import typer
 
 from quitanda_clients.admin.run import AdminRun, command
+from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.running import Effect
+
+if TYPE_CHECKING:
+    from quitanda.v1.admin_portal_pb2 import VerifyClusterResponse
+    from quitanda_clients.admin.backup_file import BackupFile
+
+BACKUP_SECONDS: Final = 3_600.0
+"""How long a backup may take once it has begun; --timeout is for the beginning."""
+VERIFY_SECONDS: Final = 300.0
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def cluster() -> None:
-    """Look at the replicas."""
+    """Look after the replicas."""
 
 
 @app.command("status")
@@ -19,3 +32,83 @@ async def status(run: AdminRun) -> None:
     """Show the replicas as a portal sees them."""
     async with run.client() as client:
         run.output.replicas(await client.cluster_status())
+
+
+@app.command("transfer-leader")
+@command(Effect.READ)
+async def transfer_leader(
+    run: AdminRun,
+    to: Annotated[
+        str, typer.Option("--to", metavar="REPLICA", help="Who shall lead. (Default: another one that is ready.)")
+    ] = "",
+) -> None:
+    """Let another replica lead; clients notice a pause of a fraction of a second."""
+    async with run.client() as client:
+        now = await client.transfer_leadership(to)
+        run.output.leadership(now.leader, now.term)
+
+
+@app.command("backup")
+@command(Effect.READ)
+async def backup(
+    run: AdminRun,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.", dir_okay=False)],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+) -> int:
+    """Write everything that the shop holds, as of one moment, into a file; the shop goes on meanwhile."""
+    from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
+    from quitanda_clients.admin.backup_file import BackupFile  # noqa: PLC0415
+
+    _check_target(path, force=force)
+    try:
+        with BackupFile(path) as file:
+            await _receive(run, file)
+            size = file.keep(force=force)
+            if file.header is not None and file.contents is not None:
+                run.output.backup(path, file.header, file.contents, size)
+    except (OSError, BackupDamaged) as error:
+        run.output.failed("NO_BACKUP", f"{path} was not written: {error}")
+        return exit_codes.NO_ANSWER
+    return exit_codes.DONE
+
+
+@app.command("verify")
+@command(Effect.READ)
+async def verify(run: AdminRun) -> int:
+    """Let every replica read its whole state from disk, and compare all of them.
+
+    Exit codes: 0 all is well, 1 something differs, 3 not all could be compared.
+    """
+    async with run.client(VERIFY_SECONDS) as client:
+        answer = await client.verify_cluster()
+    run.output.verification(answer)
+    return _verdict(answer)
+
+
+async def _receive(run: AdminRun, file: "BackupFile") -> None:
+    from quitanda_clients.bulk.progress import shown_progress  # noqa: PLC0415
+
+    async with run.client() as client, aclosing(client.backup(BACKUP_SECONDS)) as parts:
+        file.take(await anext(parts))
+        expected = 0 if file.header is None else file.header.keys_expected
+        with shown_progress(expected, quiet=run.as_json, doing="backing up", unit="keys") as settled:
+            async for part in parts:
+                file.take(part)
+                settled(min(file.keys, expected))
+
+
+def _check_target(path: Path, *, force: bool) -> None:
+    if path.exists() and not force:
+        raise typer.BadParameter(f"{path} exists; give another name, or --force", param_hint="FILE")
+    if not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.absolute().parent}", param_hint="FILE")
+
+
+def _verdict(answer: "VerifyClusterResponse") -> int:
+    replicas = answer.replicas
+    compared = {replica.compared_digest for replica in replicas if replica.compared_digest}
+    damaged = any(replica.reachable and replica.computed_digest != replica.kept_digest for replica in replicas)
+    if damaged or len(compared) > 1:
+        return exit_codes.REFUSED
+    whole = all(replica.reachable and replica.compared_digest for replica in replicas)
+    return exit_codes.DONE if whole else exit_codes.NO_ANSWER

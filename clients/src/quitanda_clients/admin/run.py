@@ -20,13 +20,17 @@ class AdminRun(Run):
     def __init__(self, given: Given, effect: Effect) -> None:
         super().__init__(given, effect)
         self._portals = read_portals(given.portal, options.ADMIN_PORTALS_DEFAULT)
-        self._timeout = read_timeout(TIMEOUT_DEFAULT if given.timeout is None else given.timeout)
+        self._timeout_given = None if given.timeout is None else read_timeout(given.timeout)
 
-    def client(self) -> "AdminClient":
+    def timeout(self, default: float = TIMEOUT_DEFAULT) -> float:
+        """Give the seconds that were asked for, or the default."""
+        return default if self._timeout_given is None else self._timeout_given
+
+    def client(self, timeout_default: float = TIMEOUT_DEFAULT) -> "AdminClient":
         """Make the client; to be used as an asynchronous context manager."""
         from quitanda_clients.admin_client import AdminClient  # noqa: PLC0415 - gRPC is loaded only when it is used
 
-        return AdminClient(self._portals, timeout=self._timeout)
+        return AdminClient(self._portals, timeout=self.timeout(timeout_default))
 
 
 def command(

@@ -1,6 +1,7 @@
 """What commands print on stdout: one JSON object, or tables for people."""
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
@@ -10,9 +11,13 @@ from quitanda.wire.documents import OrderSummary, kind_of, present_document, pre
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from google.protobuf.message import Message
+
+    from quitanda.backup import Contents, Header
     from quitanda.status import Failure
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.answers import Answer, Deleted, Listing
 
 DocumentT = TypeVar("DocumentT", bound=Document)
@@ -33,6 +38,18 @@ class Output(Protocol):
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]") -> None:
         """Show the state of the replicas."""
+
+    def leadership(self, leader: str, term: int) -> None:
+        """Say who leads now."""
+
+    def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+        """Show what a backup of `size` bytes holds."""
+
+    def verification(self, answer: "VerifyClusterResponse") -> None:
+        """Show how the replicas' states compare."""
+
+    def failed(self, reason: str, message: str) -> None:
+        """Say on stderr that something failed on this side."""
 
     def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
         """Show what an import came to."""
@@ -79,15 +96,26 @@ class JsonOutput:
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]") -> None:
         """Print `{"replicas": […]}`, fields as in the gRPC contract."""
-        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - only this command pays for it
+        _print_json(json.dumps({"replicas": _dicts(replicas)}, ensure_ascii=False))
 
-        shown = [
-            _numbers(
-                MessageToDict(replica, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-            )
-            for replica in replicas
-        ]
-        _print_json(json.dumps({"replicas": shown}, ensure_ascii=False))
+    def leadership(self, leader: str, term: int) -> None:
+        """Print `{"leader": …, "term": …}`."""
+        _print_json(json.dumps({"leader": leader, "term": term}))
+
+    def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+        """Print the header's fields with `file`, `keys`, `chunks` and `bytes`."""
+        counted = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
+        told = {name: value for name, value in asdict(header).items() if name != "keys_expected"}
+        _print_json(json.dumps({"file": str(path)} | told | counted, ensure_ascii=False))
+
+    def verification(self, answer: "VerifyClusterResponse") -> None:
+        """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""
+        _print_json(json.dumps({"revision": answer.revision, "replicas": _dicts(answer.replicas)}, ensure_ascii=False))
+
+    def failed(self, reason: str, message: str) -> None:
+        """Print an error like every other one."""
+        error = {"reason": reason, "message": message, "retryable": False, "definite": True, "field": "", "details": {}}
+        typer.echo(json.dumps({"error": error}), err=True)
 
     def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
         """Print `{"created": …, …, "refused_rows": [{"line", "reason", "message", "field"}]}`."""
@@ -139,6 +167,26 @@ class TextOutput:
 
         tables.show_replicas(replicas)
 
+    def leadership(self, leader: str, term: int) -> None:
+        """Print one sentence."""
+        typer.echo(f"{leader} leads now (term {term}).")
+
+    def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+        """Print what there is, one fact in a line."""
+        from quitanda_clients.cli import tables  # noqa: PLC0415
+
+        tables.show_backup(path, header, contents, size)
+
+    def verification(self, answer: "VerifyClusterResponse") -> None:
+        """Print a table, and below it what is wrong or not known."""
+        from quitanda_clients.cli import tables  # noqa: PLC0415
+
+        tables.show_verification(answer)
+
+    def failed(self, reason: str, message: str) -> None:
+        """Print one line."""
+        typer.echo(f"Failed ({reason}): {message}", err=True)
+
     def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:  # noqa: ARG002
         """Print one line; refused rows are told on stderr."""
         typer.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()))
@@ -152,7 +200,16 @@ def _print_json(text: str) -> None:
     typer.echo(text.encode())  # bytes: JSON is UTF-8 whatever the terminal's encoding is
 
 
+def _dicts(messages: "Sequence[Message]") -> list[dict[str, Any]]:
+    """Turn protobuf messages into JSON's values; 64-bit integers, which ProtoJSON writes as strings, are numbers."""
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - only these commands pay for it
+
+    return [
+        _numbers(MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        for message in messages
+    ]
+
+
 def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
-    """Turn 64-bit integers, which ProtoJSON writes as strings, back into numbers."""
-    counted = ("term", "revision", "commit_index", "last_log_index", "customers", "products", "orders")
+    counted = ("term", "revision", "commit_index", "last_log_index", "customers", "products", "orders", "keys")
     return {name: int(value) if name in counted else value for name, value in fields.items()}

@@ -18,7 +18,10 @@ from quitanda.wire.documents import OrderSummary
 from quitanda.wire.money import format_price
 
 if TYPE_CHECKING:
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+    from pathlib import Path
+
+    from quitanda.backup import Contents, Header
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
 
 UNLIMITED_WIDTH: Final = 10_000
 """Columns where the output is not a terminal: nothing is cut or wrapped for a program that reads it."""
@@ -94,6 +97,56 @@ def show_replicas(replicas: "Sequence[ReplicaStatus]") -> None:
     for replica in replicas:
         if replica.error:
             console.print(plain(f"{replica.name}: {replica.error}"))
+
+
+def show_verification(answer: "VerifyClusterResponse") -> None:
+    """Print how the replicas' states compare with their digests and with each other."""
+    at = f"digest at {answer.revision}" if answer.revision else "digest"
+    table = _table("replica", ("revision", "right"), ("keys", "right"), "state on disk", at)
+    for replica in answer.replicas:
+        table.add_row(*map(plain, _verification_cells(replica)))
+    console = stdout_console()
+    console.print(table)
+    for replica in answer.replicas:
+        if replica.error:
+            console.print(plain(f"{replica.name}: {replica.error}"))
+    console.print(plain(_comparison(answer)))
+
+
+def _verification_cells(replica: "ReplicaVerification") -> list[str]:
+    if not replica.reachable:
+        return [replica.name, "", "", "not verified", ""]
+    matches = replica.computed_digest == replica.kept_digest
+    return [
+        replica.name,
+        str(replica.revision),
+        str(replica.keys),
+        "matches its digest" if matches else "DOES NOT MATCH its digest",
+        replica.compared_digest[:DIGEST_SHOWN] or "not known",
+    ]
+
+
+def _comparison(answer: "VerifyClusterResponse") -> str:
+    known = [replica.compared_digest for replica in answer.replicas if replica.compared_digest]
+    if len(set(known)) > 1:
+        return f"THE REPLICAS DIFFER at revision {answer.revision}."
+    if len(known) < len(answer.replicas):
+        return "Not all replicas could be compared with each other."
+    return f"All replicas agree at revision {answer.revision}."
+
+
+def show_backup(path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+    """Print what a backup holds."""
+    documents = f"{header.customers} customers, {header.products} products, {header.orders} orders"
+    facts = [
+        ("backup", str(path)),
+        ("taken", f"{header.taken_at} from {header.replica}"),
+        ("revision", f"{header.revision} (term {header.term})"),
+        ("documents", documents),
+        ("size", f"{contents.keys} keys in {contents.chunks} chunks, {size} bytes"),
+        ("state digest", contents.state_digest),
+    ]
+    stdout_console().print(_fields(facts))
 
 
 def _replica_cells(replica: "ReplicaStatus") -> list[str]:

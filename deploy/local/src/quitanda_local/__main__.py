@@ -29,11 +29,17 @@ def run(
         typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)", file_okay=False),
     ] = None,
     broker: BrokerOption = None,
+    restore: Annotated[
+        Path | None,
+        typer.Option(
+            "--restore", metavar="FILE", help="Begin a new cluster with a backup.", exists=True, dir_okay=False
+        ),
+    ] = None,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops it."""
     from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
 
-    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console())))
+    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console(), restore)))
 
 
 @app.command()

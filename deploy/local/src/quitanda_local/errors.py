@@ -4,6 +4,7 @@ LocalError
 ├─ PortInUse           another process listens on a port that is needed
 ├─ DataDirectoryInUse  another run keeps its data in the directory
 ├─ BrokerNotFound      the broker that was asked for is not installed
+├─ RestoreFailed       a backup could not be restored
 ├─ ProcessDied         a process ended by itself
 ├─ NotRunning          a verb was used on a process that does not run, or runs already
 ├─ DeadlineExceeded    a condition did not come true in time
@@ -31,6 +32,10 @@ class DataDirectoryInUse(LocalError):
 
 class BrokerNotFound(LocalError):
     """The broker that was asked for is not installed."""
+
+
+class RestoreFailed(LocalError):
+    """A backup could not be restored; the text says why."""
 
 
 class ProcessDied(LocalError):

@@ -27,10 +27,13 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Report = Callable[[str], None]
 
 
-async def run(data_dir: Path | None, wanted_broker: BrokerKind | None, console: Console) -> int:
+async def run(
+    data_dir: Path | None, wanted_broker: BrokerKind | None, console: Console, backup: Path | None = None
+) -> int:
     """Run a cluster on the fixed ports until a signal; return the exit code.
 
-    Without a data directory, a temporary one is used and removed at the end.
+    Without a data directory, a temporary one is used and removed at the end. With a backup, the new cluster begins
+    with what that holds.
     """
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
@@ -40,6 +43,8 @@ async def run(data_dir: Path | None, wanted_broker: BrokerKind | None, console: 
     with place as directory:
         cluster = LocalCluster(Path(directory), fixed(), wanted_broker)
         try:
+            if backup is not None:
+                await cluster.restore(backup)
             return await _run(cluster, console, stop)
         except LocalError as error:
             console.print("[bold red]Cannot run:[/] ", end="")

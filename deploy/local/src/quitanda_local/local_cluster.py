@@ -16,7 +16,7 @@ from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_local import broker, ports, readiness
 from quitanda_local.cluster import AGREE_SECONDS, LEADER_SECONDS, READY_SECONDS, Digest
 from quitanda_local.data_directory import DataDirectory
-from quitanda_local.errors import NotRunning, ReplicasDiverged
+from quitanda_local.errors import NotRunning, ReplicasDiverged, RestoreFailed
 from quitanda_local.partitions import Partitions
 from quitanda_local.process import Process, Spawner
 from quitanda_local.topology import (
@@ -123,6 +123,15 @@ class LocalCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    async def restore(self, backup: Path) -> None:
+        """Make every replica's data from a backup, before the first start; RestoreFailed if there is any already."""
+        self._data.open()
+        try:
+            for name in self.replicas:
+                await self._restore(name, backup)
+        finally:
+            self._data.close()
 
     async def start(self) -> None:
         """Start everything; return when every process is ready. After a failure nothing runs."""
@@ -281,6 +290,15 @@ class LocalCluster:
             return agreement(seen, len(self.replicas))
 
         return await wait_until(agreed, "all replicas to agree", timeout, lambda: str(seen))
+
+    async def _restore(self, name: str, backup: Path) -> None:
+        command = (*COMMANDS[Role.REPLICA], "restore", "--from", str(backup), "--into", str(self._data.path / name))
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise RestoreFailed(f"{name}: {output.decode(errors='replace').strip()}")
 
     def _require_partitions(self) -> Partitions:
         if self._partitions is None:

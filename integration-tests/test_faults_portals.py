@@ -58,7 +58,7 @@ async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_co
         for portal in portals:
             mended.pause(portal)
         # The broker goes on to give the silent portal its share of the requests over MQTT: those take another try.
-        await busy.goes_on()
+        await busy.goes_on(2)
         pause = busy.longest_pause(since, grpc_clients)
         for portal in portals:
             mended.resume(portal)

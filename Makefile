@@ -24,6 +24,10 @@ BROKER ?=
 RESTORE ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
+# `make simulate SEEDS=0:2000`: which runs; `SEEDS=17 TRACE=1` shows one; `WITHOUT=name` leaves a repair out.
+SEEDS ?= 0:500
+WITHOUT ?=
+TRACE ?=
 
 .PHONY: help setup run demo test test-unit test-scenarios power-loss check fix lint types imports house-rules proto generate proto-check lock clean
 
@@ -60,6 +64,10 @@ test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local proces
 
 power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and again (ROUNDS=50 SEED=)
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m power_loss --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed "$(SEED)")
+
+simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 TRACE=1 shows one, WITHOUT=name leaves a repair out)
+	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
+		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
 
 check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 

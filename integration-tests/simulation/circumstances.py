@@ -18,6 +18,8 @@ class Delays:
     disk_mean: float
     stall_chance: float
     stall_max: float
+    lag_chance: float = 0.0
+    """That the disk does not keep up, each time it is asked."""
 
     def network(self, chance: Random) -> float:
         """How long a message travels."""
@@ -35,8 +37,8 @@ class Delays:
 CALM = Delays(0.0002, 0.0005, 0.0, 0.0, 0.0004, 0.0, 0.0)
 KINDS = {
     LAN: Delays(0.0002, 0.0005, 0.002, 0.05, 0.0004, 0.002, 0.4),
-    REGION: Delays(0.004, 0.012, 0.01, 0.3, 0.004, 0.004, 0.8),
-    ERRATIC: Delays(0.001, 0.03, 0.08, 1.2, 0.004, 0.03, 1.5),
+    REGION: Delays(0.004, 0.012, 0.01, 0.3, 0.004, 0.004, 0.8, 0.1),
+    ERRATIC: Delays(0.001, 0.03, 0.08, 1.2, 0.004, 0.03, 1.5, 0.5),
 }
 
 
@@ -46,6 +48,8 @@ class Circumstances:
 
     replicas: int = 3
     delays: Delays = CALM
+    quiet_seconds: float = 0.0
+    """Before the first fault."""
     fault_seconds: float = 0.0
     """How long faults go on; then everything is mended."""
     fault_mean_seconds: float = 0.5
@@ -67,11 +71,12 @@ def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
     return Circumstances(
         replicas=chance.choice((3, 3, 3, 5)),
         delays=KINDS[chance.choice((LAN, LAN, REGION, ERRATIC))],
-        fault_seconds=chance.uniform(4.0, 9.0),
-        fault_mean_seconds=chance.choice((0.15, 0.4, 0.9)),
+        quiet_seconds=chance.choice((0.0, 1.0, 2.0)),
+        fault_seconds=chance.uniform(3.0, 7.0),
+        fault_mean_seconds=chance.choice((0.2, 0.4, 0.8)),
         # Some runs are about a few faults alone, so that these meet each other often.
-        fault_weights={name: chance.choice((0.0, 1.0, 1.0, 4.0)) for name in fault_names},
-        operations_per_second=chance.choice((8.0, 20.0, 40.0)),
+        fault_weights={name: chance.choice((0.0, 0.0, 1.0, 4.0)) for name in fault_names},
+        operations_per_second=chance.choice((20.0, 40.0, 100.0)),
         reads_share=chance.choice((0.2, 0.5)),
         clients_max=chance.choice((4, 12, 24)),
         repeat_chance=chance.choice((0.0, 0.5)),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from quitanda.errors import NotLeader, QuitandaError
-
 from simulation import machine
 
 PATIENCE_SECONDS = 1.5

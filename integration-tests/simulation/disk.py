@@ -99,7 +99,9 @@ class SimulatedStore:
     def staged(self):
         return len(self._staged)
 
-    congested = False
+    @property
+    def congested(self):
+        return self._host.disk_lags()
 
     def commit(self):
         self._host.before_commit()

@@ -121,6 +121,7 @@ class Faults:
             return
         replica.crash(power=True)
         replica.disk.wipe()
+        self._world.count("lost disks")
         self._replaced.add(replica.name)
         self._world.trace.note(replica.name, "loses its disk")
         self._later(0.5, lambda: self._start(replica))
@@ -132,8 +133,9 @@ class Faults:
         paths = [path for path in self._world.fabric.paths.values() if cut(path.source, path.target)]
         for path in paths:
             path.cut(now)
+        self._world.count("cuts")
         self._world.trace.note("network", "cuts " + " ".join(f"{path.source}>{path.target}" for path in paths))
-        mean = self._chance.choice((0.3, 1.0, 3.0))
+        mean = self._chance.choice((0.2, 0.6, 2.0))
         self._later(mean, lambda: self._mend(paths))
 
     def _mend(self, paths):
@@ -160,6 +162,7 @@ class Faults:
         for _ in range(self._chance.randint(1, 3)):
             one, other = self._chance.sample(list(self._world.replicas), 2)
             self._world.trace.note("network", f"resets {one}-{other}")
+            self._world.count("resets")
             self._world.fabric.reset(one, other)
 
     # --- the rest

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from struct import Struct
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
-
 from simulation.machine import START, digest_behind
 
 _NUMBER = Struct(">Q")
@@ -142,7 +141,7 @@ class Judge:
             self.effects.setdefault(_NUMBER.unpack_from(payload)[0], index)
         self._log.append(Committed(bytes(command), term, view.term, (last_command, digest)))
         self._world.trace.note(name, f"commits {index} of term {term}")
-        if self._world.variant.durable:
+        if self._world.variant.on_disks:
             self._check_majority(name, index, term)
 
     def _check_majority(self, name, index, term) -> None:

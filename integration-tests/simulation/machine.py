@@ -37,8 +37,9 @@ def read_answer(command: bytes, answer: bytes) -> int | None:
 class LedgerMachine:
     """`raft.StateMachine`: each request takes effect once; its answer says where."""
 
-    def __init__(self, store):
+    def __init__(self, store, on_installed):
         self._store = store
+        self._on_installed = on_installed
 
     def apply(self, index, command):
         _, digest = read_state(self._store.get(DIGEST_KEY))
@@ -49,8 +50,8 @@ class LedgerMachine:
         self._store.put(key, _INDEX.pack(index))
         return command[:_REQUEST_BYTES] + _INDEX.pack(index)
 
-    def committed(self, index):
+    def committed(self, _index):
         pass
 
-    def installed(self, index):
-        pass
+    def installed(self, _index):
+        self._on_installed()

@@ -86,13 +86,13 @@ class Path:
 class Fabric:
     """All paths, and the faults that happen to them."""
 
-    def __init__(self, schedule, chance: Random, trace, circumstances):
+    def __init__(self, schedule, chance: Random, circumstances, count):
         self.hosts = {}
         """By name; each is a `replica.Host`."""
         self.paths: dict[tuple[str, str], Path] = {}
         self.delays = circumstances.delays
         self.repeat_chance = circumstances.repeat_chance
-        self.trace = trace
+        self._count = count
         self._schedule = schedule
         self._chance = chance
         self._conversations = itertools.count(1)
@@ -126,6 +126,7 @@ class Fabric:
             repeated = self._repeated(path)
             path.recent.clear()
             for data in repeated:
+                self._count("repeated messages")
                 path.put((MESSAGE, conversation, data), stands_at)
         return True
 
@@ -218,7 +219,7 @@ class SimulatedNetwork:
         self._receiver = receiver
         self._attempt_at = {peer: 0.0 for peer in self._fabric.hosts if peer < self._host.name}
 
-    def poll(self, timeout):
+    def poll(self, _timeout):
         for _, peer, item in self._fabric.arrived(self._host.name, self._host.now):
             self._take(peer, *item)
         now = self._host.now

@@ -10,10 +10,9 @@ from random import Random
 from quitanda.errors import QuitandaError
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.codec import decode, encode
+from quitanda_replica.raft.installation import INSTALL_KEY
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
-from quitanda_replica.raft.snapshots import INSTALL_KEY
 from quitanda_replica.store import StoreFailed
-
 from simulation.circumstances import SECRET
 from simulation.disk import Crash, Disk, SimulatedStore
 from simulation.machine import DIGEST_KEY, LedgerMachine, read_state
@@ -137,10 +136,16 @@ class Host(ABC):
             self._steps_left -= 1
             if self._steps_left < 0:
                 if self._disk_fails and kind in {"write", "written"}:
+                    self.world.count("disk failures")
                     raise StoreFailed("the disk fails, as planned")
                 if not self._disk_fails:
                     self.world.trace.note(self.name, f"dies at {kind}")
+                    self.world.count("crashes inside")
                     raise Crash
+
+    def disk_lags(self) -> bool:
+        """Say whether the disk does not keep up with what it was given."""
+        return self._chance.random() < self.delays.lag_chance
 
     def before_commit(self) -> None:
         """Let what was sent leave before the disk is asked."""
@@ -340,11 +345,14 @@ class Replica(Host):
             name=self.name,
             addresses=self.world.addresses,
             secret=SECRET,
-            **(self.world.circumstances.options | {"bootstrap": True} | variant.options | settings),
+            **(self.world.circumstances.options | {"bootstrap": True} | settings),
         )
         self.world.running = self
-        self.consensus = variant.consensus(options, self._store, LedgerMachine(self._store), self.network, self.clock)
+        self.consensus = variant.consensus(options, self._store, self._machine(), self.network, self.clock)
         self.consensus.open()
+
+    def _machine(self):
+        return LedgerMachine(self._store, lambda: self.world.count("snapshots"))
 
     def _turn(self):
         self.consensus.round()

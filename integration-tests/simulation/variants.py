@@ -1,10 +1,21 @@
-"""The project's Raft with single repairs left out."""
+"""The project's Raft with single repairs left out, to show that each is needed and that the simulation would notice.
 
-from dataclasses import dataclass, field
+Each variant puts another part in one of the places that `Consensus` has for its parts, or overrides one step of its
+rounds. Where something is left to PySyncObj, what it then does is described in the admission module.
+"""
 
+from dataclasses import dataclass
+
+from quitanda_replica.raft import admission
+from quitanda_replica.raft.admission import Admission
 from quitanda_replica.raft.consensus import Consensus
-
+from quitanda_replica.raft.engine import Engine
+from quitanda_replica.raft.installation import INSTALL_KEY, Installation, SnapshotReceiver
+from quitanda_replica.raft.journal import LevelJournal
+from quitanda_replica.raft.read_index import ReadIndex
+from quitanda_replica.raft.rejoin import JOINED_KEY
 from simulation.replica import Host, Replica
+from simulation.stock import StockReplica
 
 
 @dataclass(frozen=True)
@@ -16,10 +27,247 @@ class Variant:
     """What is left out."""
     consensus: type[Consensus] = Consensus
     replica: type[Host] = Replica
-    options: dict = field(default_factory=dict)
     synced: bool = True
-    durable: bool = True
-    """The judge may look for entries on the disks."""
+    on_disks: bool = True
+    """The judge finds the log on the disks."""
+    reads: bool = True
+    """Linearizable reads are offered."""
+
+
+# --- what comes in
+
+
+def admit_everything(_log, _term, _commit_index, message):
+    """PySyncObj cuts its log behind the previous entry of every message, conflict or not."""
+    return Admission(message)
+
+
+def admit_uncapped(log, term, commit_index, message):
+    """Entries behind what the message has compared count as committed."""
+    admitted = admission.admit_append(log, term, commit_index, message)
+    if admitted.deliver is None:
+        return admitted
+    return Admission(admitted.deliver | {"commit_index": message["commit_index"]}, admitted.reply)
+
+
+def admit_with_slow_back_off(log, term, commit_index, message):
+    """After a conflict one entry earlier is asked for, as PySyncObj does; messages behind the gap undo it."""
+    admitted = admission.admit_append(log, term, commit_index, message)
+    if admitted.reply is None or admitted.reply["success"]:
+        return admitted
+    known = log.first_index <= message["prevLogIdx"] <= log.last_index
+    wanted = message["prevLogIdx"] if known else log.last_index + 1
+    return Admission(admitted.deliver, admitted.reply | {"next_node_idx": wanted})
+
+
+def admit_any_term(term, _last_index, message):
+    """A reply counts in whatever term it arrives."""
+    return admission.admit_reply(term, message["next_node_idx"], message | {"term": term})
+
+
+def admit_blank(term, last_index, message):
+    """What a replica without a past says counts."""
+    return admission.admit_reply(term, last_index, message | {"voting": True})
+
+
+class VotesCountedTwice(Consensus):
+    """A vote that arrives twice counts twice."""
+
+    def _on_response_vote(self, peer, message):
+        self._admit(peer, Admission(message))
+
+
+class RememberingEngine(Engine):
+    """What a peer acknowledged before it was lost and found again still counts."""
+
+    def forget_match(self, peer):
+        pass
+
+
+# --- what goes out
+
+
+class SendsBeforeCommit(Consensus):
+    """Votes and acknowledgements leave before they are durable."""
+
+    def _commit(self):
+        for peer, message in self._transport.take_late():
+            self._network.send(peer, message)
+        super()._commit()
+
+
+# --- the disk
+
+
+class LateJournal(LevelJournal):
+    """Keeps the applied index back until it is asked for."""
+
+    def __init__(self, store):
+        self._late_applied = None
+        super().__init__(store)
+
+    def set_applied(self, index):
+        self._late_applied = index
+
+    @property
+    def applied_index(self):
+        if self._late_applied is not None:
+            return self._late_applied
+        return super().applied_index
+
+    def stage_applied(self):
+        if self._late_applied is not None:
+            super().set_applied(self._late_applied)
+            self._late_applied = None
+
+
+class CommitsTwice(Consensus):
+    """The applied index becomes durable one batch later than the effects."""
+
+    journal_type = LateJournal
+
+    def _commit(self):
+        super()._commit()
+        self._journal.stage_applied()
+        self._store.commit()
+
+
+class CutsTooMuch(Consensus):
+    """The log is cut whether or not what is cut off is applied."""
+
+    def _compact(self):
+        options, journal = self._options, self._journal
+        point = journal.compaction_point(options.log_entries_max, options.log_bytes_max)
+        if point > journal.first_index:
+            journal.compact(point)
+
+
+class BlankDiskCounts(Consensus):
+    """A replica with a blank disk votes at once."""
+
+    def __init__(self, options, store, machine, network, clock):
+        store.put(JOINED_KEY, b"1")
+        super().__init__(options, store, machine, network, clock)
+
+
+# --- snapshots
+
+
+class AnySnapshotReceiver(SnapshotReceiver):
+    """A snapshot is taken even where the own state is newer."""
+
+    def receive(self, message, _applied_index):
+        return super().receive(message, 0)
+
+
+class AnyInstallation(Installation):
+    """What was received is installed even where the own state is newer."""
+
+    def _is_ahead(self):
+        return True
+
+
+class ForgetsInstallation(Consensus):
+    """An installation that a crash has interrupted is not taken up again."""
+
+    def __init__(self, options, store, machine, network, clock):
+        store.delete(INSTALL_KEY)
+        super().__init__(options, store, machine, network, clock)
+
+
+# --- clients
+
+
+class AnswersByIndex(Consensus):
+    """Whatever is committed at its index answers a submission."""
+
+    def _apply(self, index, command):
+        if index in self._in_flight:
+            self._in_flight[index] = self._journal.term_at(index), self._in_flight[index][1]
+        super()._apply(index, command)
+
+
+class UnconfirmedReads(ReadIndex):
+    """The leader answers readers without asking whether it still leads."""
+
+    def _check_majority(self):
+        self._applying.append((self._round_index, self._confirming))
+        self._confirming = []
+
+
+class HastyReads(Consensus):
+    """A new leader answers readers before it has committed an entry of its own term."""
+
+    def _probe_for_readers(self):
+        probe = self.reads.probe(self._engine.term, self._engine.commit_index, self._clock())
+        if probe is not None:
+            for peer in self._connected:
+                self._network.send(peer, probe)
+
+
+def _with(**parts):
+    """Return a Consensus with other parts."""
+    return type("Variant", (Consensus,), parts)
 
 
 HARDENED = Variant("", "nothing")
+STOCK = Variant("everything", "the published library alone", replica=StockReplica, on_disks=False, reads=False)
+BY_NAME = {
+    variant.name: variant
+    for variant in (
+        STOCK,
+        Variant(
+            "append_filter",
+            "entries that are there already stay, and only a conflict cuts the log",
+            _with(filter_append=staticmethod(admit_everything)),
+        ),
+        Variant(
+            "commit_cap",
+            "nothing counts as committed that was not compared with the leader's log",
+            _with(filter_append=staticmethod(admit_uncapped)),
+        ),
+        Variant(
+            "back_off",
+            "after a conflict everything behind the commit index is asked for",
+            _with(filter_append=staticmethod(admit_with_slow_back_off)),
+        ),
+        Variant(
+            "term_in_replies",
+            "a reply counts only in the term that it belongs to",
+            _with(filter_reply=staticmethod(admit_any_term)),
+        ),
+        Variant(
+            "blank_replies",
+            "what a replica without a past acknowledges does not count",
+            _with(filter_reply=staticmethod(admit_blank)),
+        ),
+        Variant(
+            "forgotten_match",
+            "what a peer acknowledged in an earlier conversation does not count",
+            _with(engine_type=RememberingEngine),
+        ),
+        Variant("single_votes", "each peer's vote counts once in a term", VotesCountedTwice),
+        Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),
+        Variant("synced_writes", "each batch is on the disk before the next step", synced=False),
+        Variant(
+            "applied_with_effects",
+            "the applied index is in the same batch as the effects",
+            CommitsTwice,
+        ),
+        Variant("careful_compaction", "only what is applied and durable is cut off the log", CutsTooMuch),
+        Variant("rejoin_guard", "a replica with a blank disk does not vote", BlankDiskCounts),
+        Variant(
+            "newer_snapshots_only",
+            "a snapshot that is not ahead of the own state is ignored",
+            _with(receiver_type=AnySnapshotReceiver, installation_type=AnyInstallation),
+        ),
+        Variant("resumed_installation", "an interrupted installation is taken up again", ForgetsInstallation),
+        Variant("own_entry_answers", "a submission is answered by its own entry alone", AnswersByIndex),
+        Variant(
+            "confirmed_reads",
+            "a majority confirms the leader before it answers readers",
+            _with(reads_type=UnconfirmedReads),
+        ),
+        Variant("own_term_reads", "a new leader commits an entry of its own before it answers readers", HastyReads),
+    )
+}

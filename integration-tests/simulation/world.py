@@ -51,11 +51,13 @@ class World:
         self.seed = seed
         self.variant = variant
         self.circumstances = circumstances or draw(Random(chance.getrandbits(64)), faults.NAMES)
+        if not variant.reads:
+            self.circumstances = replace(self.circumstances, reads_share=0.0)
         self.schedule = Schedule()
         self.trace = Trace(self.schedule, write)
         self.counts: Counter = Counter()
         self.judge = Judge(self)
-        self.fabric = Fabric(self.schedule, Random(chance.getrandbits(64)), self.trace, self.circumstances)
+        self.fabric = Fabric(self.schedule, Random(chance.getrandbits(64)), self.circumstances, self.count)
         names = [f"replica{number}" for number in range(1, self.circumstances.replicas + 1)]
         self.addresses = {name: f"{name}:1" for name in names}
         self.disks = [Disk(name, synced=variant.synced) for name in names]
@@ -75,7 +77,11 @@ class World:
 
     def simulated(self):
         """Give PySyncObj this world's time and chance."""
-        return simulated_library(lambda: self.running.clock(), self.library_chance)
+        return simulated_library(self._clock, self.library_chance)
+
+    def _clock(self) -> float:
+        """What the clock of the replica shows whose round it is."""
+        return self.running.clock()
 
     def start(self) -> None:
         """Start all replicas, with blank disks of a new cluster."""
@@ -121,6 +127,7 @@ def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None
     with world.simulated():
         world.start()
         world.clients.begin()
+        world.run(world.circumstances.quiet_seconds)
         world.faults.begin()
         world.run(world.circumstances.fault_seconds)
         if not world.judge.violations:

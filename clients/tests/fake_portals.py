@@ -43,6 +43,9 @@ class FakeShop:
     products: dict[str, Product] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     answers: dict[str, object] = field(default_factory=dict)
+    backup_parts: list[admin_pb.BackupPart] = field(default_factory=list)
+    backup_breaks_off: QuitandaError | None = None
+    verified: list[admin_pb.ReplicaVerification] = field(default_factory=list)
     revision: int = 0
 
     def next_revision(self) -> int:
@@ -288,6 +291,27 @@ class FakeAdminPortal(AdminPortalServicer):
             return admin_pb.GetClusterStatusResponse(replicas=[leader, lost])
 
         return await self.portal.carry_out("GetClusterStatus", request, context, work)
+
+    async def TransferLeadership(self, request, context):
+        def work():
+            if request.to == "replica9":
+                return refused(Reason.INVALID_ARGUMENT, "to", problem="unknown_value")
+            return admin_pb.TransferLeadershipResponse(leader=request.to or "replica2", term=4)
+
+        return await self.portal.carry_out("TransferLeadership", request, context, work)
+
+    async def BackupCluster(self, request, context):
+        self.portal.calls.append(("BackupCluster", request))
+        for part in self.shop.backup_parts:
+            yield part
+        if self.shop.backup_breaks_off is not None:
+            await abort(context, self.shop.backup_breaks_off)
+
+    async def VerifyCluster(self, request, context):
+        def work():
+            return admin_pb.VerifyClusterResponse(revision=70, replicas=self.shop.verified)
+
+        return await self.portal.carry_out("VerifyCluster", request, context, work)
 
 
 class FakeClientPortal(ClientPortalServicer):

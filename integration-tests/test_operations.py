@@ -1,0 +1,203 @@
+"""What administrators do to a cluster that works: hand over, back up, restore, verify, replace a disk."""
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from fault_traffic import BALANCED, traffic
+
+from quitanda.domain.commands import ItemQuantity
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_local.errors import RestoreFailed
+from quitanda_local.local_cluster import LocalCluster
+
+HANDED_OVER_SECONDS = 0.3
+"""By how much a write may take longer because the leadership is handed over meanwhile."""
+
+
+@asynccontextmanager
+async def new_cluster(directory, **settings):
+    """Another cluster beside the one that all scenarios share."""
+    cluster = LocalCluster.on_free_ports(directory, settings=settings)
+    try:
+        yield cluster
+    finally:
+        await cluster.stop()
+        cluster.close()
+
+
+async def admin(cluster, *arguments):
+    """Run quitanda-admin; give exit code, stdout, stderr."""
+    portals = ",".join(cluster.address(name) for name in cluster.admin_portals)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "quitanda_clients.admin", "--portal", portals, *map(str, arguments)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    stdout, stderr = await process.communicate()
+    return process.returncode, stdout.decode(), stderr.decode()
+
+
+def admin_client(cluster):
+    return AdminClient([parse_address(cluster.address(name)) for name in cluster.admin_portals])
+
+
+def shop_client(cluster, customer_id):
+    portals = [parse_address(cluster.address(name)) for name in cluster.client_portals]
+    broker = parse_address(cluster.address(cluster.broker))
+    return make_shop_client(Transport.GRPC, customer_id, portals=portals, broker=broker)
+
+
+async def test_the_leadership_goes_to_the_replica_that_is_named_while_nobody_is_refused(mended, shop):
+    async with traffic(shop) as busy:
+        for name in mended.replicas:
+            code, stdout, stderr = await admin(mended, "cluster", "transfer-leader", "--to", name, "--json")
+
+            assert (code, stderr) == (0, "")
+            assert json.loads(stdout)["leader"] == name
+            assert await mended.leader() == name
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+async def test_the_leadership_does_not_go_to_who_does_not_exist_or_is_not_there(mended):
+    code, _, stderr = await admin(mended, "cluster", "transfer-leader", "--to", "replica9")
+    assert code == 1
+    assert "INVALID_ARGUMENT" in stderr
+
+    leader = await mended.wait_for_leader()
+    gone = next(name for name in mended.replicas if name != leader)
+    mended.kill(gone)
+    code, _, stderr = await admin(mended, "--timeout", "1", "cluster", "transfer-leader", "--to", gone)
+    assert code == 3
+    assert "Not available" in stderr
+    assert await mended.leader() == leader
+
+
+async def test_a_write_takes_hardly_longer_while_the_leader_is_shut_down(mended, shop):
+    product = await shop.product()
+    client = await shop.admin()
+    stop, taken = asyncio.Event(), []
+
+    async def write():
+        while not stop.is_set():
+            begun = time.monotonic()
+            await client.adjust_stock(product.product_id, 1)
+            taken.append(time.monotonic() - begun)
+
+    leader = await mended.wait_for_leader()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        await mended.wait_for_revision((await mended.status(leader)).revision + 50)
+        before = list(taken)
+        assert await mended.shut_down(leader)
+        successor = await mended.wait_for_leader(excluding=[leader])
+        await mended.wait_for_revision((await mended.status(successor)).revision + 50, [successor])
+        stop.set()
+
+    assert max(taken) < statistics.quantiles(before, n=10)[-1] + HANDED_OVER_SECONDS
+
+
+async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and_goes_on(
+    mended, shop, tmp_path, tmp_path_factory
+):
+    file = tmp_path / "shop.backup"
+    product = await shop.product(quantity=50)
+    async with traffic(shop) as busy:
+        customer = await shop.customer()
+        items = [ItemQuantity(product.product_id, 2)]
+        placed = await customer.create_order(items, request_id="placed-before")
+        code, stdout, stderr = await admin(mended, "cluster", "backup", file, "--json")
+        assert (code, stderr) == (0, "")
+        taken = json.loads(stdout)
+        assert taken["revision"] >= placed.revision
+        assert await busy.books() == BALANCED
+    customer_id = placed.document.customer_id
+
+    code, stdout, _ = await admin(mended, "backup", "inspect", file, "--json")
+    assert code == 0
+    assert json.loads(stdout)["state_digest"] == taken["state_digest"]
+    code, _, stderr = await admin(mended, "cluster", "backup", file)
+    assert code == 2
+    assert "--force" in stderr
+    assert (await admin(mended, "cluster", "backup", file.with_name("another"), "--force"))[0] == 0
+
+    async with new_cluster(tmp_path_factory.mktemp("restored")) as restored, AsyncExitStack() as clients:
+        await restored.restore(file)
+        await restored.start()
+
+        agreed = await restored.wait_until_replicas_agree()
+        assert agreed.value == taken["state_digest"]
+        shopper = await clients.enter_async_context(shop_client(restored, customer_id))
+        assert (await shopper.get_order(placed.document.order_id)).document == placed.document
+        again = await shopper.create_order(items, request_id="placed-before")
+        assert (again.document, again.revision) == (placed.document, placed.revision)
+        later = await shopper.create_order(items)
+        assert later.revision > taken["revision"]
+        keeper = await clients.enter_async_context(admin_client(restored))
+        assert (await keeper.get_product(product.product_id)).document.quantity == 46
+        await restored.wait_until_replicas_agree()
+
+        leader = await restored.wait_for_leader()
+        lost = next(name for name in restored.replicas if name != leader)
+        restored.kill(lost)
+        restored.erase(lost)
+        await restored.restart(lost)
+        await restored.wait_until_replicas_agree()
+
+
+async def test_a_backup_is_not_restored_over_data(mended, tmp_path, tmp_path_factory):
+    file = tmp_path / "shop.backup"
+    assert (await admin(mended, "cluster", "backup", file))[0] == 0
+    directory = tmp_path_factory.mktemp("again")
+    async with new_cluster(directory) as cluster:
+        await cluster.restore(file)
+        before = sorted(path.name for path in (directory / "replica1").iterdir())
+
+        with pytest.raises(RestoreFailed, match="not empty"):
+            await cluster.restore(file)
+
+        assert sorted(path.name for path in (directory / "replica1").iterdir()) == before
+
+
+async def test_verify_compares_all_replicas_and_says_who_is_missing(mended, shop):
+    await shop.product()
+    code, stdout, _ = await admin(mended, "cluster", "verify")
+    assert code == 0
+    assert stdout.count("matches its digest") == 3
+    assert "All replicas agree at revision" in stdout
+
+    mended.kill(mended.replicas[0])
+    await mended.wait_for_leader(excluding=[mended.replicas[0]])
+    code, stdout, _ = await admin(mended, "cluster", "verify", "--json")
+
+    assert code == 3
+    told = {replica["name"]: replica for replica in json.loads(stdout)["replicas"]}
+    assert not told[mended.replicas[0]]["reachable"]
+    assert len({told[name]["compared_digest"] for name in mended.replicas[1:]}) == 1
+
+
+async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(tmp_path):
+    async with new_cluster(tmp_path, QUITANDA_BOOTSTRAP="true") as cluster, AsyncExitStack() as clients:
+        await cluster.start()
+        keeper = await clients.enter_async_context(admin_client(cluster))
+        await keeper.create_product("pen", "Pen", 250, 10)
+        leader = await cluster.wait_for_leader()
+        lost, other = (name for name in cluster.replicas if name != leader)
+        cluster.kill(lost)
+        cluster.erase(lost)
+        cluster.kill(other)
+        await cluster.restart(lost, wait=False)
+        await cluster.restart(other)
+        await cluster.wait_until_ready(lost)
+
+        await cluster.wait_until_replicas_agree()
+        cluster.kill(leader)  # from now on nothing happens without the new disk
+        await cluster.wait_for_leader(excluding=[leader])
+        assert (await keeper.adjust_stock("pen", 1)).document.quantity == 11

@@ -29,7 +29,7 @@ SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
 
-.PHONY: help setup run demo test test-unit test-scenarios power-loss check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo test test-unit test-scenarios power-loss large-state check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and agai
 simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 TRACE=1 shows one, WITHOUT=name leaves a repair out)
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
+
+large-state: $(VENV)/.ready ## Replace a replica's disk while the state is large (MEGABYTES=1000)
+	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000)
 
 check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 

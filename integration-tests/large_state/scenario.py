@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from large_state.filling import PRODUCT_ID, customer_id, fill, measure
 from large_state.footprint import Footprint, watch
+from scraping import figure
 
 from quitanda.errors import QuitandaError
 from quitanda_clients.addresses import parse_address
@@ -63,7 +64,8 @@ class Figures:
         yield f"blank replica caught up and ready after {self.catch_up_seconds:.1f} s"
         yield f"leader unchanged: {self.same_leader}; digests equal: {self.digests_equal}"
         for name, each in self.footprints.items():
-            yield f"{name}: {each.anonymous / 1e6:.0f} MB of its own at most, {each.peak / 1e6:.0f} MB with mapped files"
+            own, peak = each.anonymous / 1e6, each.peak / 1e6
+            yield f"{name}: {own:.0f} MB of its own at most, {peak:.0f} MB with mapped files"
         for name, seconds in self.longest_rounds.items():
             yield f"{name}: longest round of Raft {1e3 * seconds:.0f} ms"
         for kind in self.busy:
@@ -118,6 +120,8 @@ async def _replace(cluster, customers, figures, report):
         figures.same_leader = (after.leader, after.term) == (before.leader, before.term)
         await cluster.wait_until_replicas_agree()
         figures.digests_equal = True
+        for name in cluster.replicas:
+            figures.longest_rounds[name] = await figure(cluster, name, "quitanda_raft_longest_round_seconds")
     watching.cancel()
 
 

@@ -16,6 +16,7 @@ from quitanda.errors import Unavailable
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.round_times import TimedNetwork
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
 from quitanda_replica.raft.submission import Submission
 from quitanda_replica.raft.tcp import TcpNetwork
@@ -44,7 +45,7 @@ class RaftNode:
         """
         self._options = options
         self._clock = clock
-        self._network = network or TcpNetwork(options, clock)
+        self._network = TimedNetwork(network or TcpNetwork(options, clock), clock)
         try:
             self._consensus = Consensus(options, store, machine, self._network, clock)
         except BaseException:
@@ -80,6 +81,11 @@ class RaftNode:
         Unavailable where no majority confirmed this leader within `timeout` seconds, Overloaded.
         """
         return self._consensus.reads.ask().result(timeout)
+
+    @property
+    def longest_round(self) -> float:
+        """Seconds that the raft thread worked without listening, at most, since the start; any thread."""
+        return self._network.longest_round
 
     def status(self) -> RaftStatus:
         """Return what this replica knew after its last round."""

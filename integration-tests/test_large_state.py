@@ -1,0 +1,19 @@
+"""A replica's disk is replaced while the state is large; `make large-state` does the same with a gigabyte."""
+
+from large_state.scenario import replace_a_disk
+
+STATE_MEGABYTES = 64
+PEAK_MEGABYTES_MAX = 300
+ELECTION_SECONDS = 0.5
+"""The shortest election timeout: a round of Raft that takes longer could cost a leader its term."""
+
+
+async def test_a_blank_replica_gets_a_large_state_in_bounded_memory_while_service_goes_on(tmp_path):
+    figures = await replace_a_disk(tmp_path, STATE_MEGABYTES * 1_000_000)
+
+    assert figures.state_bytes >= STATE_MEGABYTES * 1_000_000
+    assert {kind: calls.failed for kind, calls in figures.busy.items()} == {"writes": [], "reads": []}
+    assert figures.same_leader
+    assert figures.digests_equal
+    assert max(each.peak for each in figures.footprints.values()) < PEAK_MEGABYTES_MAX * 1_000_000
+    assert max(figures.longest_rounds.values()) < ELECTION_SECONDS

@@ -14,8 +14,9 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.transport import Transport, make_shop_client
-from quitanda_local.errors import RestoreFailed
+from quitanda_local.errors import ProcessDied, RestoreFailed
 from quitanda_local.local_cluster import LocalCluster
+from quitanda_replica.store import Store
 
 HANDED_OVER_SECONDS = 0.3
 """By how much a write may take longer because the leadership is handed over meanwhile."""
@@ -201,3 +202,38 @@ async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(tmp_
         cluster.kill(leader)  # from now on nothing happens without the new disk
         await cluster.wait_for_leader(excluding=[leader])
         assert (await keeper.adjust_stock("pen", 1)).document.quantity == 11
+
+
+@pytest.mark.parametrize("damage", ["a record of the log", "a document"])
+async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuilt_from_the_others(
+    mended, shop, tmp_path, damage
+):
+    await shop.products(5)
+    leader = await mended.wait_for_leader()
+    damaged = next(name for name in mended.replicas if name != leader)
+    await mended.shut_down(damaged)
+    folder = mended.data_folder(damaged)
+    if damage == "a document":
+        change_a_document(folder)
+    else:
+        (newest, *_) = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+        data = bytearray(newest.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        newest.write_bytes(data)
+
+    with pytest.raises(ProcessDied, match=r"move the (data )?folder away"):
+        await mended.restart(damaged)
+
+    await shop.product()  # the others go on
+    folder.rename(tmp_path / "damaged")
+    await mended.restart(damaged)
+    await mended.wait_until_replicas_agree()
+
+
+def change_a_document(folder):
+    """Change one letter, as a disk may, and nothing that belongs to it."""
+    store = Store.open(folder)
+    ((key, value),) = store.scan(b"Sp", limit=1)
+    store.put(key, value[:-10] + bytes([value[-10] ^ 1]) + value[-9:])
+    store.commit()
+    store.close()

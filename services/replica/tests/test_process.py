@@ -101,6 +101,7 @@ def test_a_damaged_state_ends_with_exit_code_3_and_serves_nothing(topology, star
 
     assert again.exit_code() == 3
     assert "does not match its digest" in events(again)[-1]["error"]
+    assert "rebuilt from them (docs/OPERATIONS.md" in events(again)[-1]["next_step"]
 
 
 def test_what_was_acknowledged_is_there_after_all_are_killed_at_once(tmp_path, started):

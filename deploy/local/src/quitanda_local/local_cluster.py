@@ -115,6 +115,10 @@ class LocalCluster:
         self.topology.named(name)
         return self._processes[name]
 
+    def data_folder(self, replica: str) -> Path:
+        """Name the folder with everything that the replica keeps."""
+        return self._data.folder(replica)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -292,7 +296,7 @@ class LocalCluster:
         return await wait_until(agreed, "all replicas to agree", timeout, lambda: str(seen))
 
     async def _restore(self, name: str, backup: Path) -> None:
-        command = (*COMMANDS[Role.REPLICA], "restore", "--from", str(backup), "--into", str(self._data.path / name))
+        command = (*COMMANDS[Role.REPLICA], "restore", "--from", str(backup), "--into", str(self._data.folder(name)))
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

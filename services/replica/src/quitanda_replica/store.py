@@ -252,6 +252,6 @@ def _explain_open(path: Path | str, error: Exception) -> str:
     if isinstance(error, plyvel.CorruptionError) or "corrupt" in text.lower():
         return (
             f"the data in {path} is damaged ({text}); this replica must not go on with it: move the folder away and "
-            "start the replica empty, without the bootstrap flag, while the other replicas run"
+            "start the replica with an empty one while the other replicas run; it is rebuilt from them"
         )
     return f"cannot open the data folder {path}: {text}"

@@ -162,6 +162,23 @@ def test_a_candidate_asks_for_votes_only_when_its_own_vote_is_durable(replica):
     assert replica.order() == ["commit", "request_vote", "request_vote"]
 
 
+def test_a_vote_that_arrives_twice_counts_once(store):
+    addresses = {f"replica{number}": f"127.0.0.1:{number}" for number in range(1, 6)}
+    replica = Played(store, addresses=addresses)
+    replica.network.connect("replica2", "replica3")
+    replica.round_until(lambda: replica.sent("request_vote"))
+    vote = {"term": replica.status.term}
+
+    for _ in range(2):
+        replica.network.bring("replica2", "response_vote", **vote)
+    replica.round()
+    assert replica.status.role is Role.CANDIDATE
+    replica.network.bring("replica3", "response_vote", **vote)
+    replica.round()
+
+    assert (replica.status.role, replica.status.term) == (Role.LEADER, vote["term"])
+
+
 def test_the_leaders_entries_leave_while_its_own_disk_still_works_but_the_answer_waits_for_the_majority(replica):
     replica.lead()
     submission = replica.consensus.submissions.offer(b"x")

@@ -93,7 +93,7 @@ class Consensus:
             "next_node_idx": self._on_next_node_idx,
             "request_vote": self._on_call_to_vote,
             "timeout_now": self._on_call_to_vote,
-            "response_vote": lambda peer, message: self._admit(peer, Admission(message)),
+            "response_vote": lambda peer, message: self._admit(peer, self._engine.admit_vote(peer, message)),
             "read_probe": self._on_read_probe,
             "read_echo": self._on_read_echo,
             "snapshot_chunk": self._on_snapshot_chunk,

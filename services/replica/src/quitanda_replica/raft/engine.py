@@ -13,6 +13,8 @@ from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 from pysyncobj.version import VERSION
 
+from quitanda_replica.raft.admission import DROPPED, Admission
+from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import COMMAND, NO_OP, LevelJournal
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.state_machine import Role
@@ -66,6 +68,8 @@ class Engine(SyncObj):
         self._apply_committed = apply
         self._name = options.name
         self._peer_nodes = {name: Node(name) for name in options.peers}
+        self._voters: tuple[int, set[str]] = 0, set()
+        """The last term that somebody voted in for this replica, and who has."""
         super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
         check_library(VERSION, self)
         self._adopt(journal)
@@ -111,6 +115,16 @@ class Engine(SyncObj):
     def replicate(self) -> None:
         """Send new entries and the commit index to everybody now; the leader's."""
         self._SyncObj__sendAppendEntries()
+
+    def admit_vote(self, peer: str, message: Message) -> Admission:
+        """Decide on a `response_vote`: a peer has one in each term. PySyncObj counts votes and not voters."""
+        term, voters = self._voters
+        if term != message["term"]:
+            term, voters = self._voters = message["term"], set()
+        if peer in voters:
+            return DROPPED
+        voters.add(peer)
+        return Admission(message)
 
     def forget_match(self, peer: str) -> None:
         """Count nothing that `peer` acknowledged before it connected; it may have lost its disk since. The leader's."""

@@ -29,7 +29,7 @@ SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
 
-.PHONY: help setup run demo test test-unit test-scenarios power-loss large-state check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo test test-unit test-scenarios power-loss large-state simulate check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -251,8 +251,8 @@ class Host(ABC):
         """Return what a client sees of an answer."""
 
     @abstractmethod
-    def hand_over(self, *, wanted: bool) -> None:
-        """Begin or cease to hand the leadership over."""
+    def hand_over(self, *, wanted: bool, to: str = "") -> None:
+        """Begin or cease to hand the leadership over, to anyone or to `to`."""
 
     @abstractmethod
     def _boot(self, settings) -> None: ...
@@ -286,9 +286,9 @@ class Replica(Host):
             return answer
         return answer, self.durable_applied, self.durable_state
 
-    def hand_over(self, *, wanted):
+    def hand_over(self, *, wanted, to=""):
         if self.consensus is not None:
-            self.consensus.hand_over(wanted)
+            self.consensus.hand_over(wanted, to)
 
     # --- for the judge
 

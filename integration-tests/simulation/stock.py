@@ -146,9 +146,9 @@ class StockReplica(Host):
     def outcome(self, answer):
         return answer
 
-    def hand_over(self, *, wanted):
+    def hand_over(self, *, wanted, to=""):
         if wanted and self._object is not None:
-            self._object.transferLeadership()
+            self._object.transferLeadership(self._nodes[to] if to else None)
 
     # --- the network's receiver
 

@@ -70,18 +70,11 @@ def admit_blank(term, last_index, message):
     return admission.admit_reply(term, last_index, message | {"voting": True})
 
 
-class VotesCountedTwice(Consensus):
+class CountingEngine(Engine):
     """A vote that arrives twice counts twice."""
 
-    def _on_response_vote(self, peer, message):
-        self._admit(peer, Admission(message))
-
-
-class RememberingEngine(Engine):
-    """What a peer acknowledged before it was lost and found again still counts."""
-
-    def forget_match(self, peer):
-        pass
+    def admit_vote(self, _peer, message):
+        return Admission(message)
 
 
 # --- what goes out
@@ -241,12 +234,7 @@ BY_NAME = {
             "what a replica without a past acknowledges does not count",
             _with(filter_reply=staticmethod(admit_blank)),
         ),
-        Variant(
-            "forgotten_match",
-            "what a peer acknowledged in an earlier conversation does not count",
-            _with(engine_type=RememberingEngine),
-        ),
-        Variant("single_votes", "each peer's vote counts once in a term", VotesCountedTwice),
+        Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),
         Variant("synced_writes", "each batch is on the disk before the next step", synced=False),
         Variant(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -11,10 +11,11 @@ import structlog
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda.topics import FEED_TOPIC
+from quitanda_replica import condemned
 from quitanda_replica.applier import Applier
 from quitanda_replica.backup_source import BackupSource
 from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.divergence import DivergenceJudge
+from quitanda_replica.divergence import DivergenceJudge, StateDiverged
 from quitanda_replica.draft import read_counters
 from quitanda_replica.feed import FeedPublisher
 from quitanda_replica.feed_link import FeedLink
@@ -36,6 +37,7 @@ from quitanda_replica.state_access import StateReader
 from quitanda_replica.state_check import StateCheck
 from quitanda_replica.store import Store
 from quitanda_replica.verification import Verification
+from quitanda_replica.whole_snapshots import WholeSnapshots
 
 READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
@@ -63,8 +65,8 @@ class ReplicaProcess:
     def start(self) -> None:
         """Start everything; on an exception, what had begun is ended again.
 
-        StoreFailed: the data folder cannot be used. StateCorrupt: what is in it is damaged. OSError: an
-        address is taken. ValueError: settings contradict each other.
+        StoreFailed: the data folder cannot be used. StateCorrupt, Condemned: what is in it is damaged or wrong.
+        OSError: an address is taken. ValueError: settings contradict each other.
         """
         try:
             self._start()
@@ -89,6 +91,7 @@ class ReplicaProcess:
         server = GrpcServer(settings.listen, CallInterceptor(RequestMetrics(self.registry), self._fatal))
         self._closing.callback(lambda: server.stop(self._left() / 2))
         address = server.bind()
+        condemned.check(settings.data_dir)
         store = Store.open(settings.data_dir)
         self._closing.callback(store.close)
         kept = OpenSnapshots()
@@ -108,7 +111,7 @@ class ReplicaProcess:
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
     def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory) -> RaftNode:
-        check = StateCheck(store, self._fatal)
+        check = StateCheck(WholeSnapshots(store), self._fatal)
         machine = Applier(store, queue, on_installed=check.run_aside, history=history)
         raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
         # only now the state is whole: Raft has ended an installation that was cut short
@@ -124,8 +127,9 @@ class ReplicaProcess:
     ) -> Replica:
         settings = self._settings
         tokens = PageTokens(settings.cluster_secret.get_secret_value())
-        reads = Reads(settings.name, list(settings.replicas), store, _applied_index, raft, kept, tokens)
-        backups = BackupSource(settings.name, store, _applied_index, raft)
+        whole = WholeSnapshots(store)
+        reads = Reads(settings.name, list(settings.replicas), whole, _applied_index, raft, kept, tokens)
+        backups = BackupSource(settings.name, whole, _applied_index, raft)
         verification = Verification(settings.name, store, _applied_index, history)
         operations = Operations(settings.name, list(settings.replicas), raft, backups, verification, self._fatal)
         return Replica(raft, reads, status, operations, CommandMetrics(self.registry))
@@ -200,6 +204,9 @@ class ReplicaProcess:
         return max(0.0, self._deadline - time.monotonic())
 
     def _fatal(self, error: BaseException) -> None:
+        if isinstance(error, StateDiverged) and error.certain:
+            with suppress(OSError):  # it stops all the same
+                condemned.condemn(self._settings.data_dir, str(error))
         if not self._stopping:  # calls that are cut off at the end find the disk closed; that is no trouble
             self._on_fatal(error)
 

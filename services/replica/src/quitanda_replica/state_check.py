@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
+from quitanda.errors import Unavailable
 from quitanda_replica import digest
 from quitanda_replica.reads import Snapshots
 from quitanda_replica.state_access import StateCorrupt
@@ -22,7 +23,7 @@ class StateCheck:
         self._on_fatal = on_fatal
 
     def run(self) -> None:
-        """Compare now. Raises StateCorrupt."""
+        """Compare now. Raises StateCorrupt, and Unavailable while the state is being replaced."""
         begun = time.perf_counter()
         snapshot = self._snapshots.snapshot()
         try:
@@ -38,5 +39,7 @@ class StateCheck:
     def _run_or_stop(self) -> None:
         try:
             self.run()
+        except Unavailable:
+            _log.info("the state is replaced once more; it is compared when it is whole")
         except (StateCorrupt, StoreFailed) as error:
             self._on_fatal(error)

@@ -21,6 +21,14 @@ class Delays:
     lag_chance: float = 0.0
     """That the disk does not keep up, each time it is asked."""
 
+    reader_chance: float = 0.0
+    """That the thread of a reader that may go on is not run at once."""
+    reader_max: float = 2.0
+
+    def reader(self, chance: Random) -> float:
+        """How long a reader waits for the processor before it looks at the state."""
+        return chance.random() * self.reader_max if chance.random() < self.reader_chance else 0.0
+
     def network(self, chance: Random) -> float:
         """How long a message travels."""
         if chance.random() < self.spike_chance:
@@ -36,9 +44,9 @@ class Delays:
 
 CALM = Delays(0.0002, 0.0005, 0.0, 0.0, 0.0004, 0.0, 0.0)
 KINDS = {
-    LAN: Delays(0.0002, 0.0005, 0.002, 0.05, 0.0004, 0.002, 0.4),
-    REGION: Delays(0.004, 0.012, 0.01, 0.3, 0.004, 0.004, 0.8, 0.1),
-    ERRATIC: Delays(0.001, 0.03, 0.08, 1.2, 0.004, 0.03, 1.5, 0.5),
+    LAN: Delays(0.0002, 0.0005, 0.002, 0.05, 0.0004, 0.002, 0.4, reader_chance=0.02),
+    REGION: Delays(0.004, 0.012, 0.01, 0.3, 0.004, 0.004, 0.8, 0.1, 0.05),
+    ERRATIC: Delays(0.001, 0.03, 0.08, 1.2, 0.004, 0.03, 1.5, 0.5, 0.1),
 }
 
 

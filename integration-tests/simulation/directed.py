@@ -5,6 +5,7 @@ replica plays is found out as it goes; only times of elections depend on the see
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from simulation.circumstances import Circumstances
 from simulation.clients import Operation
@@ -224,6 +225,25 @@ def early_read(story: Story) -> None:
     story.pass_time(0.5)
 
 
+def slow_reader(story: Story) -> None:
+    """A reader that may go on looks at the state only when its replica, which led, is getting another one."""
+    story.found()
+    old = story.leader()
+    story.write_done(old, 40)
+    story[old].delays = replace(story[old].delays, reader_chance=1.0, reader_max=6.0, disk_mean=0.02)
+    for _ in range(30):
+        story.read(old)
+    story.pass_time(0.1)
+    story.isolate(old)
+    new = story.leader(story.others(old))
+    for _ in range(8):
+        story.write_done(new, 24)
+    for other in story.others(old):
+        story.world.fabric.reset(old, other)
+    story.join(old, story.others(old))
+    story.pass_time(5.0)
+
+
 def replaced_entry(story: Story) -> None:
     """An entry that nobody else has is replaced by a later leader's, which is committed at once."""
     story.found()
@@ -319,6 +339,7 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "long conflict": (long_conflict, 3),
     "stale read": (stale_read, 3),
     "early read": (early_read, 3),
+    "slow reader": (slow_reader, 3),
     "replaced entry": (replaced_entry, 3),
 }
 """By name: the schedule and how many replicas it needs."""
@@ -336,7 +357,7 @@ SWEEP_OPTIONS = {"log_entries_max": 8, "entry_bytes_max": 100}
 def play(name: str, seed: int, variant: Variant = HARDENED) -> Report:
     """Play one of SCHEDULES. Raises Unplayable."""
     schedule, replicas = SCHEDULES[name]
-    options = {"entry_bytes_max": 40} if schedule is long_conflict else {}
+    options = {long_conflict: {"entry_bytes_max": 40}, slow_reader: {"log_entries_max": 8}}.get(schedule, {})
     return _play(Story(seed, variant, replicas, **options), schedule)
 
 

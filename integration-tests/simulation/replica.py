@@ -7,7 +7,7 @@ leaves before it. A crash comes between two rounds or, planned with `crash_in`, 
 from abc import ABC, abstractmethod
 from random import Random
 
-from quitanda.errors import QuitandaError
+from quitanda.errors import QuitandaError, Unavailable
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.installation import INSTALL_KEY
@@ -220,7 +220,22 @@ class Host(ABC):
         except QuitandaError as error:
             self.world.schedule.at(self.now, lambda error=error: finish(None, error))
             return
-        outcome = self.outcome(answer)
+        pause = 0.0 if isinstance(answer, bytes) else self.delays.reader(self._chance)
+        incarnation = self.incarnation
+        if not pause:
+            self._answer(answer, finish)
+            return
+        self.world.schedule.at(
+            self.now + pause,
+            lambda: self._answer(answer, finish) if self.up and self.incarnation == incarnation else None,
+        )
+
+    def _answer(self, answer, finish) -> None:
+        try:
+            outcome = self.outcome(answer)
+        except QuitandaError as error:
+            self.world.schedule.at(self.now, lambda error=error: finish(None, error))
+            return
         self.world.schedule.at(self.now, lambda: finish(outcome, None))
 
     def _abandon_pending(self) -> None:
@@ -248,7 +263,7 @@ class Host(ABC):
 
     @abstractmethod
     def outcome(self, answer):
-        """Return what a client sees of an answer."""
+        """Return what a client sees of an answer, as of now. Raises QuitandaError."""
 
     @abstractmethod
     def hand_over(self, *, wanted: bool, to: str = "") -> None:
@@ -284,6 +299,8 @@ class Replica(Host):
     def outcome(self, answer):
         if isinstance(answer, bytes):
             return answer
+        if self.world.variant.whole_reads and not self.state_is_whole:
+            raise Unavailable("a snapshot replaces the state")
         return answer, self.durable_applied, self.durable_state
 
     def hand_over(self, *, wanted, to=""):

@@ -32,6 +32,8 @@ class Variant:
     """The judge finds the log on the disks."""
     reads: bool = True
     """Linearizable reads are offered."""
+    whole_reads: bool = True
+    """Readers look whether a snapshot is just being installed."""
 
 
 # --- what comes in
@@ -256,6 +258,7 @@ BY_NAME = {
             "a majority confirms the leader before it answers readers",
             _with(reads_type=UnconfirmedReads),
         ),
+        Variant("whole_reads", "a state that is just being replaced is not read", whole_reads=False),
         Variant("own_term_reads", "a new leader commits an entry of its own before it answers readers", HastyReads),
     )
 }

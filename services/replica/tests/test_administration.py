@@ -11,12 +11,12 @@ from replica_state import customer, order, product
 from replica_waiting import wait_until
 
 from quitanda.backup import StateDigest, decode_pairs
-from quitanda.domain.commands import Request
+from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import NotLeader, Overloaded, Unavailable
 from quitanda.status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.v1.admin_portal_pb2 import TransferLeadershipRequest
+from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica import keys
 from quitanda_replica.backup_source import BackupSource
@@ -49,6 +49,17 @@ def backup(client):
         return list(ReplicaStub(client.channel).Backup(pb.BackupRequest(), timeout=SECONDS))
     except grpc.RpcError as error:
         return from_rpc_error(error)
+
+
+def began_and_left(client):
+    """The first part, or the failure."""
+    call = ReplicaStub(client.channel).Backup(pb.BackupRequest(), timeout=SECONDS)
+    try:
+        return next(call)
+    except grpc.RpcError as error:
+        return from_rpc_error(error)
+    finally:
+        call.cancel()
 
 
 def verify(cluster, name, revision=0):
@@ -148,6 +159,16 @@ class TestBackup:
         assert dict(read) == before
         assert len(rest) > 5
         assert header.header.products == 0
+
+    def test_readers_that_go_away_half_way_leave_room_for_others(self, cluster):
+        client = cluster.leading()
+        large = (("note", f'"{"x" * 15_000}"'),)
+        for number in range(100):
+            client.execute(Request("", f"c{number}", CreateCustomer(f"c{number}", "Ana", large)))
+        for _ in range(5):
+            wait_until(lambda: isinstance(began_and_left(client), BackupPart), "there is room")
+
+        assert wait_until(lambda: isinstance(parts := backup(client), list) and parts, "there is room")
 
     def test_more_readers_than_two_are_refused_until_one_ends(self, state):
         state.store.put(log_key(0), bytes(8))

@@ -11,6 +11,7 @@ from quitanda.v1 import admin_portal_pb2
 from quitanda_replica import digest, keys
 from quitanda_replica.digest_history import DigestHistory
 from quitanda_replica.divergence import GRACE_SECONDS, DivergenceJudge, StateDiverged
+from quitanda_replica.fatal import next_step
 from quitanda_replica.store import Store
 
 PEERS = ("replica2", "replica3")
@@ -159,6 +160,10 @@ def test_exactly_the_replica_whose_state_differs_stops_with_exit_code_3_and_says
         assert running[wrong].exit_code() == 3
         assert "every other replica contradicts this one" in running[wrong].log()
         assert "docs/OPERATIONS.md" in running[wrong].log()
+        again = Process(topology, wrong)
+        assert again.exit_code() == 3  # not even for a second
+        assert "not to be started from" in again.log()
+        again.close()
         others = {name: process for name, process in running.items() if name != wrong}
         wait_until(
             lambda: isinstance(running[leading(others)].client.execute(Request("", "p", product())), list),
@@ -167,6 +172,10 @@ def test_exactly_the_replica_whose_state_differs_stops_with_exit_code_3_and_says
         )
         for process in others.values():
             process.ready()
+
+        (tmp_path / wrong).rename(tmp_path / "wrong")
+        rebuilt = running[wrong] = Process(topology, wrong).ready()
+        wait_until(lambda: rebuilt.client.status().customers == 1, "it is rebuilt")
     finally:
         for process in running.values():
             process.close()
@@ -186,6 +195,10 @@ def test_two_that_differ_both_stop_while_the_third_is_missing(tmp_path):
 
             wait_until(lambda: len(cluster.fatal) >= 2, "both have stopped", 20)
         assert {type(error) for error in cluster.fatal} == {StateDiverged}
+        assert not any(error.certain for error in cluster.fatal)
+        assert "start the replica that is missing" in next_step(cluster.fatal[0])
+        cluster.stop(wrong)
+        cluster.start(wrong)  # nobody knows that it is the wrong one, so it is not kept from starting
     finally:
         cluster.close()
 

@@ -112,8 +112,10 @@ def test_one_that_is_restored_alone_beside_a_cluster_with_a_past_does_not_vote_u
         wait_until(lambda: cluster.clients[again].status().revision > INDEX, "it is fed")
 
         assert not cluster.clients[again].health("readiness")
+        assert cluster.clients[again].status().catching_up
         cluster.start(other)
         wait_until(lambda: cluster.clients[again].health("readiness"), "it takes part")
+        assert not cluster.clients[again].status().catching_up
         assert len({status.state_digest for status in cluster.agreed()}) == 1
     finally:
         cluster.close()

@@ -157,7 +157,7 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     counts = (replica.customers, replica.products, replica.orders)
     return [
         replica.name,
-        ROLES.get(replica.role, "unknown"),
+        "catching up" if replica.catching_up else ROLES.get(replica.role, "unknown"),
         *map(str, numbers),
         replica.leader or "none known",
         connected or "nobody",

@@ -813,6 +813,7 @@ class ReplicaStatus(_message.Message):
     PRODUCTS_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    CATCHING_UP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     reachable: _builtins.bool
     """False where the replica did not answer in time; then only name and error are set."""
@@ -830,6 +831,8 @@ class ReplicaStatus(_message.Message):
     products: _builtins.int
     orders: _builtins.int
     error: _builtins.str
+    catching_up: _builtins.bool
+    """True while a replica that began with an empty disk does not vote, and its acknowledgements do not count."""
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerStatus]: ...
     def __init__(
@@ -849,10 +852,11 @@ class ReplicaStatus(_message.Message):
         products: _builtins.int = ...,
         orders: _builtins.int = ...,
         error: _builtins.str = ...,
+        catching_up: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ from quitanda.runtime import logging
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica import restore
 from quitanda_replica.composition import ReplicaProcess
+from quitanda_replica.condemned import Condemned
 from quitanda_replica.fatal import stop_process
 from quitanda_replica.raft.engine import UnsupportedLibrary
 from quitanda_replica.state_access import StateCorrupt
@@ -44,7 +45,7 @@ def main() -> int:
     process = ReplicaProcess(settings, stop_process)
     try:
         process.start()
-    except StateCorrupt as error:
+    except (StateCorrupt, Condemned) as error:
         stop_process(error)
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
         _log.error("the replica cannot start", error=str(error))

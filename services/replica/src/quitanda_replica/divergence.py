@@ -24,7 +24,14 @@ _log = structlog.get_logger(__name__)
 
 
 class StateDiverged(Exception):
-    """The state is not what other replicas have made of the same entries. The replica must stop."""
+    """The state is not what other replicas have made of the same entries. The replica must stop.
+
+    `certain` where all others contradict it: then it is this one that is wrong.
+    """
+
+    def __init__(self, text: str, *, certain: bool) -> None:
+        super().__init__(text)
+        self.certain = certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +95,14 @@ class DivergenceJudge:
         could_agree = len(self._peers) - len(self._differences)
         since = min(difference.since for difference in self._differences.values())
         if could_agree < self._others_needed or self._clock() - since >= self._grace:
-            raise StateDiverged(self._explain(first))
+            raise self._diverged(first)
 
-    def _explain(self, first: int) -> str:
+    def _diverged(self, first: int) -> StateDiverged:
         names = ", ".join(sorted(self._differences))
         difference = min(self._differences.values(), key=lambda each: each.revision)
         here, there = shown(difference.own)[:12], shown(difference.theirs)[:12]
         text = f"the state differs from that of {names} at entry {first} (digest {here} here, {there} there)"
         if len(self._differences) == len(self._peers):
-            return f"{text}: every other replica contradicts this one"
-        return f"{text}, and no majority agrees with this replica, so nobody can tell which one is right"
+            return StateDiverged(f"{text}: every other replica contradicts this one", certain=len(self._peers) > 1)
+        text += ", and no majority agrees with this replica, so nobody can tell which one is right"
+        return StateDiverged(text, certain=False)

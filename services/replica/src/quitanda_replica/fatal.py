@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 import structlog
 
+from quitanda_replica.condemned import Condemned
 from quitanda_replica.divergence import StateDiverged
 from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import StoreFailed
@@ -17,6 +18,10 @@ EXIT_FATAL: Final = 3
 REBUILD: Final = (
     "do not start it again on this data. If the disk is sound: move the data folder away and start the replica with "
     "an empty one while the others run; it is rebuilt from them "
+    '(docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
+FIND_OUT: Final = (
+    "start the replica that is missing, and this one again: the one that is wrong then stops by itself "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
 REPORT: Final = (
@@ -37,4 +42,6 @@ def stop_process(error: BaseException) -> NoReturn:
 
 def next_step(error: BaseException) -> str:
     """Tell the administrator what to do about the replica that stopped."""
-    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | StoreFailed) else REPORT
+    if isinstance(error, StateDiverged) and not error.certain:
+        return FIND_OUT
+    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | StoreFailed | Condemned) else REPORT

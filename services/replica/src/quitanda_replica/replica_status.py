@@ -75,4 +75,5 @@ class StatusReport:
             customers=counters.customers,
             products=counters.products,
             orders=counters.orders,
+            catching_up=not status.voting,
         )

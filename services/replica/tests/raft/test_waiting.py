@@ -241,6 +241,19 @@ class TestRejoin:
 
         assert guard.reached(5, "replica2", 90)
 
+    def test_it_says_what_it_waits_for(self, store):
+        guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 0, 50, question, voting=False, origin="backup a")
+        assert guard.waits_for(1) == "waits until replica3 can be asked"
+
+        self.answer(guard, "replica3", 0, 1, question, voting=False)
+        told = "itself: a new cluster, replica2: backup a, replica3: nothing"
+        assert guard.waits_for(1) == f"waits, as the replicas do not begin with the same ({told})"
+
+        self.answer(guard, "replica3", 4, 90, question)
+        assert guard.waits_for(1) == "catches up with the others"
+
     def test_somebody_new_is_asked_at_once(self, store):
         guard = RejoinGuard(store, options(), last_index=1)
         guard.question(100.0)

@@ -7,7 +7,7 @@ the face down (imports go one way):
     consensus    one round: hear, tick, take submissions, replicate, commit, answer
     engine       the only user of PySyncObj's private names; checks them at start
     snapshots, installation  state for a replica behind the log         rejoin     a blank disk does not vote
-    read_index   linearizable reads without a log entry                 submission callers that cannot hang
+    read_index   linearizable reads without a log entry                 submission, in_flight  callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
     journal      the log in the store                                   tcp, channel, resolver, codec   the network
     library      imports PySyncObj before anybody else, and mends what that breaks

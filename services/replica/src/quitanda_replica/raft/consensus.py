@@ -13,10 +13,11 @@ The order within a round is what the guarantees rest on:
 import logging
 from collections.abc import Callable
 
-from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
+from quitanda.errors import NotLeader, QuitandaError, Unavailable
 from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.engine import Engine
+from quitanda_replica.raft.in_flight import InFlight
 from quitanda_replica.raft.installation import Installation, SnapshotIntake, SnapshotReceiver, install
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
 from quitanda_replica.raft.network import Network
@@ -25,7 +26,7 @@ from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.rejoin import RejoinGuard
 from quitanda_replica.raft.snapshots import SnapshotSender
 from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
-from quitanda_replica.raft.submission import Submission, SubmissionQueue
+from quitanda_replica.raft.submission import SubmissionQueue
 from quitanda_replica.raft.transport import DurableTransport
 from quitanda_replica.store import Store
 
@@ -77,13 +78,11 @@ class Consensus:
         self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
         self.submissions = SubmissionQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
-        self._in_flight: dict[int, tuple[int, Submission]] = {}
-        """By index: the term in which it was appended, and the submission."""
-        self._in_flight_bytes = 0
-        self._answers: list[tuple[Submission, bytes]] = []
+        self._in_flight = InFlight(self.submissions, options)
         self._leading_term: int | None = None
         self._handing_over = False
         self._hand_over_to = ""
+        self._waits_for = ""
         self._replicated: tuple[int, int] = (0, 0)
         self._connected: set[str] = set()
         self._replied: set[str] = set()
@@ -154,7 +153,7 @@ class Consensus:
         """Send everybody away: `refusal` for what was not begun, "unknown" for what was."""
         self.submissions.refuse(refusal)
         self.reads.refuse(refusal)
-        self._forget_in_flight()
+        self._in_flight.forget()
 
     # --- the network's receiver
 
@@ -243,17 +242,23 @@ class Consensus:
 
     def _has_work(self) -> bool:
         """Is there something that no message will announce? A single replica is its own majority."""
-        lonely = not self._options.peers and self._engine.leads
-        return self._intake.has_work or (lonely and self._engine.commit_index < self._journal.last_index)
+        commits = (
+            not self._options.peers and self._engine.leads and self._engine.commit_index < self._journal.last_index
+        )
+        return commits or self._engine.commit_index > self._applied or self._intake.has_work
 
     def _watch_over_blank_disk(self) -> None:
         if self._guard.voting:
             return
         now = self._clock()
         self._engine.postpone_election(now)
+        waits_for = self._guard.waits_for(self._journal.last_index)
         if (question := self._guard.question(now)) is not None:
             for peer in self._connected:
                 self._network.send(peer, question)
+            if waits_for != self._waits_for:
+                self._waits_for = waits_for
+                _log.info("without a past, this replica %s", waits_for)
         if self._guard.reached(self._engine.term, self._engine.leader, self._durable):
             self._engine.vote_spent()
             self._guard.admit()
@@ -279,7 +284,7 @@ class Consensus:
             return
         self._leading_term = leading_term
         self._replied.clear()
-        self._forget_in_flight()
+        self._in_flight.forget()
         self._refuse_as_follower()
         if leading_term is not None:
             _log.info("%s leads term %d", self._options.name, leading_term)
@@ -299,16 +304,12 @@ class Consensus:
         while self._may_append() and (submission := self.submissions.take()) is not None:
             index = self._journal.last_index + 1
             self._journal.add(COMMAND + submission.payload, index, self._engine.term)
-            self._in_flight[index] = self._engine.term, submission
-            self._in_flight_bytes += len(submission.payload)
-        if self._handing_over and not self._in_flight:
+            self._in_flight.appended(index, self._engine.term, submission)
+        if self._handing_over and not self._in_flight.pending:
             self._engine.transferLeadership(self._engine.node_of(self._hand_over_to) if self._hand_over_to else None)
 
     def _may_append(self) -> bool:
-        if self._handing_over:
-            return False
-        room = self._options.pipeline_bytes_max - self._in_flight_bytes
-        return not self._in_flight or (room > 0 and len(self._in_flight) < self._options.pipeline_entries_max)
+        return not self._handing_over and self._in_flight.has_room
 
     def _probe_for_readers(self) -> None:
         commit_index = self._engine.commit_index
@@ -341,10 +342,7 @@ class Consensus:
         applied_before, self._durable = self._durable, self._applied
         for peer, message in self._transport.take_late():
             self._network.send(peer, message)
-        answers, self._answers = self._answers, []
-        for submission, answer in answers:
-            submission.answer(answer)
-            self.submissions.release(submission)
+        self._in_flight.answer()
         if self._durable > applied_before:
             self._machine.committed(self._durable)
         self.reads.settle(self._durable)
@@ -367,24 +365,7 @@ class Consensus:
         answer = self._machine.apply(index, command[len(COMMAND) :]) if command[:1] == COMMAND else b""
         self._journal.set_applied(index)
         self._applied = index
-        term, submission = self._in_flight.pop(index, (0, None))
-        if submission is None:
-            return
-        self._in_flight_bytes -= len(submission.payload)
-        if self._journal.term_at(index) == term:
-            self._answers.append((submission, answer))
-        else:
-            self._lose(submission)
-
-    def _forget_in_flight(self) -> None:
-        """Tell those whose entries the own leadership has not seen through: a later leader may still commit them."""
-        in_flight, self._in_flight, self._in_flight_bytes = self._in_flight, {}, 0
-        for _, submission in in_flight.values():
-            self._lose(submission)
-
-    def _lose(self, submission: Submission) -> None:
-        submission.fail(OutcomeUnknown("the leadership ended before the command was confirmed"))
-        self.submissions.release(submission)
+        self._in_flight.applied(index, self._journal.term_at(index), answer)
 
     def _current_status(self) -> RaftStatus:
         return RaftStatus(

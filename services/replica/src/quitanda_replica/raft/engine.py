@@ -15,7 +15,7 @@ from pysyncobj.version import VERSION
 
 from quitanda_replica.raft.admission import DROPPED, Admission
 from quitanda_replica.raft.codec import Message
-from quitanda_replica.raft.journal import COMMAND, NO_OP, LevelJournal
+from quitanda_replica.raft.journal import COMMAND, NO_OP, Entry, LevelJournal
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.state_machine import Role
 
@@ -26,6 +26,7 @@ REQUIRED_NAMES: Final = tuple(
         "connectedNodes",
         "doApplyCommand",
         "generateRaftTimeout",
+        "getEntries",
         "needLoadDumpFile",
         "onMessageReceived",
         "raftCommitIndex",
@@ -66,6 +67,7 @@ class Engine(SyncObj):
         self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
     ) -> None:
         self._apply_committed = apply
+        self._apply_bytes_max = options.pipeline_bytes_max
         self._name = options.name
         self._peer_nodes = {name: Node(name) for name in options.peers}
         self._voters: tuple[int, set[str]] = 0, set()
@@ -175,12 +177,36 @@ class Engine(SyncObj):
         self._SyncObj__raftLastApplied = journal.applied_index
         self._SyncObj__needLoadDumpFile = False
 
+    def _SyncObj__getEntries(  # noqa: N802 - the private method that is replaced
+        self,
+        fromIDx: int,  # noqa: N803 - PySyncObj's name
+        count: int | None = None,
+        maxSizeBytes: int | None = None,  # noqa: N803 - PySyncObj's name
+    ) -> list[Entry]:
+        """Return entries to send, or to apply; of the latter no more than one round should take.
+
+        PySyncObj applies whatever is committed in one tick. For a replica that catches up that can be the whole log,
+        and while it is at it, it hears nobody. The following rounds apply the rest.
+        """
+        entries: list[Entry] = super()._SyncObj__getEntries(fromIDx, count, maxSizeBytes)
+        return entries if count is None else _head(entries, self._apply_bytes_max)
+
     def _SyncObj__doApplyCommand(self, command: bytes) -> None:  # noqa: N802 - the private method that is replaced
         """Apply the entry behind the last applied one; an exception ends the raft thread, see node."""
         index = self._SyncObj__raftLastApplied + 1
         if command[:1] not in {COMMAND, NO_OP}:
             raise AssertionError(f"entry {index} is of the unknown kind {command[:1]!r}")
         self._apply_committed(index, command)
+
+
+def _head(entries: list[Entry], bytes_max: int) -> list[Entry]:
+    """Return the first entries up to the one with which they reach `bytes_max`."""
+    size = 0
+    for count, (command, _, _) in enumerate(entries, start=1):
+        size += len(command)
+        if size >= bytes_max:
+            return entries[:count]
+    return entries
 
 
 def _configuration(options: RaftOptions) -> SyncObjConf:

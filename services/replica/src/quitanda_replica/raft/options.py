@@ -54,8 +54,8 @@ class RaftOptions:
     entry_bytes_max: int = 4 * MIB
     pipeline_entries_max: int = 512
     pipeline_bytes_max: int = 1 * MIB
-    """The leader appends no further entry while more than this is not applied yet, so that a round of applying
-    stays shorter than an election timeout."""
+    """The leader appends no further entry while more than this is not applied yet, and no replica applies more of them
+    in one round, so that a round stays shorter than an election timeout."""
     log_entries_max: int = 20_000
     log_bytes_max: int = 32 * MIB
     """Over either bound the log is cut to half of it; a follower further behind gets a snapshot."""

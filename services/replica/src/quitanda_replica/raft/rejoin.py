@@ -108,6 +108,19 @@ class RejoinGuard:
             return False
         return bool(leader) and durable_index >= target_index
 
+    def waits_for(self, last_index: int) -> str:
+        """Say, for people, what the latest question has shown to be lacking."""
+        silent = sorted(self._peers - self._answers.keys())
+        if silent:
+            return f"waits until {', '.join(silent)} can be asked"
+        if any(answer["voting"] for answer in self._answers.values()):
+            return "catches up with the others"
+        origins = {peer: answer["origin"] for peer, answer in self._answers.items()} | {
+            "itself": self.origin(last_index)
+        }
+        told = ", ".join(f"{peer}: {origin or 'nothing'}" for peer, origin in sorted(origins.items()))
+        return f"waits, as the replicas do not begin with the same ({told})"
+
     @property
     def _all_answered(self) -> bool:
         return self._answers.keys() == self._peers

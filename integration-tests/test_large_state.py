@@ -1,6 +1,7 @@
-"""A replica's disk is replaced while the state is large; `make large-state` does the same with a gigabyte."""
+"""A replica is replaced, or comes back late, while the state is large; `make large-state` does it with a gigabyte."""
 
-from large_state.scenario import replace_a_disk
+import pytest
+from large_state.scenario import Outage, survive
 
 STATE_MEGABYTES = 64
 PEAK_MEGABYTES_MAX = 300
@@ -8,8 +9,9 @@ ELECTION_SECONDS = 0.5
 """The shortest election timeout: a round of Raft that takes longer could cost a leader its term."""
 
 
-async def test_a_blank_replica_gets_a_large_state_in_bounded_memory_while_service_goes_on(tmp_path):
-    figures = await replace_a_disk(tmp_path, STATE_MEGABYTES * 1_000_000)
+@pytest.mark.parametrize("outage", list(Outage))
+async def test_a_replica_gets_a_large_state_in_bounded_memory_while_service_goes_on(tmp_path, outage):
+    figures = await survive(tmp_path, STATE_MEGABYTES * 1_000_000, outage)
 
     assert figures.state_bytes >= STATE_MEGABYTES * 1_000_000
     assert {kind: calls.failed for kind, calls in figures.busy.items()} == {"writes": [], "reads": []}

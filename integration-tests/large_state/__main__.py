@@ -1,4 +1,4 @@
-"""`python -m large_state --megabytes 1000`: the figures; exit code 1 where a promise was not held."""
+"""`python -m large_state --megabytes 1000 --outage "lost disk"`: figures; exit code 1 where a promise was not held."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from large_state.scenario import replace_a_disk
+from large_state.scenario import Outage, survive
 
 PEAK_BYTES_MAX = 300e6
 
@@ -14,9 +14,10 @@ PEAK_BYTES_MAX = 300e6
 def main():
     parser = argparse.ArgumentParser(prog="large_state")
     parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--outage", type=Outage, choices=list(Outage), default=Outage.LOST_DISK)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="quitanda-large-state-") as folder:
-        figures = asyncio.run(replace_a_disk(Path(folder), arguments.megabytes * 1_000_000, say))
+        figures = asyncio.run(survive(Path(folder), arguments.megabytes * 1_000_000, arguments.outage, say))
     for line in figures.lines():
         say(line)
     failed = [failure for calls in figures.busy.values() for failure in calls.failed]

@@ -1,14 +1,17 @@
-"""Three replicas with a large state; one loses its disk and gets everything again, while clients write and read."""
+"""Three replicas with a large state; one loses its disk, or is away for long, while clients write and read."""
 
 import asyncio
+import base64
+import json
 import random
 import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from large_state.filling import PRODUCT_ID, customer_id, fill, measure
+from large_state.filling import BYTES_PER_CUSTOMER, NOTE_BYTES, PRODUCT_ID, customer_id, fill, measure
 from large_state.footprint import Footprint, watch
 from scraping import figure
 
@@ -23,7 +26,16 @@ READERS = 2
 THINK_SECONDS = 0.02
 BASELINE_SECONDS = 3.0
 CATCH_UP_SECONDS = 900.0
-START_SECONDS = 300.0
+LARGE_WRITERS = 16
+AWAY_BYTES = 48_000_000
+"""Written while a replica is away: more than the log keeps (`RaftOptions.log_bytes_max`)."""
+
+
+class Outage(StrEnum):
+    """What happens to one of the replicas."""
+
+    LOST_DISK = "lost disk"
+    LONG_ABSENCE = "long absence"
 
 
 @dataclass
@@ -49,6 +61,7 @@ class Figures:
     state_bytes: int = 0
     fill_seconds: float = 0.0
     start_seconds: float = 0.0
+    lost: str = ""
     catch_up_seconds: float = 0.0
     same_leader: bool = False
     digests_equal: bool = False
@@ -61,7 +74,7 @@ class Figures:
     def lines(self):
         yield f"state: {self.state_bytes / 1e6:.0f} MB in {self.keys} keys, filled in {self.fill_seconds:.0f} s"
         yield f"start of all processes, with the check of the whole state: {self.start_seconds:.1f} s"
-        yield f"blank replica caught up and ready after {self.catch_up_seconds:.1f} s"
+        yield f"{self.lost}, which was lost, had caught up and was ready after {self.catch_up_seconds:.1f} s"
         yield f"leader unchanged: {self.same_leader}; digests equal: {self.digests_equal}"
         for name, each in self.footprints.items():
             own, peak = each.anonymous / 1e6, each.peak / 1e6
@@ -73,10 +86,10 @@ class Figures:
             yield f"{kind} meanwhile: {self.busy[kind]}"
 
 
-async def replace_a_disk(folder, state_bytes, report=lambda _: None):
+async def survive(folder, state_bytes, outage, report=lambda _: None):
     """Run the scenario in the folder; return its figures."""
     figures = Figures()
-    replicas = prepare(folder, state_bytes, figures)
+    customers = prepare(folder, state_bytes, figures)
     report("filled")
     cluster = LocalCluster.on_free_ports(folder / "cluster")
     begun = time.monotonic()
@@ -84,7 +97,7 @@ async def replace_a_disk(folder, state_bytes, report=lambda _: None):
         await cluster.start()
         figures.start_seconds = time.monotonic() - begun
         report("started")
-        await _replace(cluster, replicas, figures, report)
+        await _suffer(cluster, customers, outage, figures, report)
     finally:
         await cluster.stop()
         cluster.close()
@@ -103,15 +116,20 @@ def prepare(folder, state_bytes, figures):
     return customers
 
 
-async def _replace(cluster, customers, figures, report):
+async def _suffer(cluster, customers, outage, figures, report):
     figures.footprints = {name: Footprint() for name in cluster.replicas}
     running = lambda: {name: cluster.process(name).pid for name in cluster.replicas if cluster.running(name)}  # noqa: E731
     watching = asyncio.create_task(watch(running, figures.footprints))
     async with clients(cluster) as admins:
         before = await standing(cluster)
         figures.calm = await calls_during(admins, customers, asyncio.sleep(BASELINE_SECONDS))
-        report("a follower loses its disk")
-        lost = next(name for name in cluster.replicas if name != before.leader)
+        report(f"a follower: {outage}")
+        figures.lost = lost = next(name for name in cluster.replicas if name != before.leader)
+        cluster.kill(lost)
+        if outage is Outage.LOST_DISK:
+            cluster.erase(lost)
+        else:
+            await write_large(admins, customers)
         begun = time.monotonic()
         figures.busy = await calls_during(admins, customers, restore(cluster, lost))
         figures.catch_up_seconds = time.monotonic() - begun
@@ -126,9 +144,7 @@ async def _replace(cluster, customers, figures, report):
 
 
 async def restore(cluster, name):
-    """Erase the replica, start it, and wait until it takes part and is where the leader was when it was ready."""
-    cluster.kill(name)
-    cluster.erase(name)
+    """Start the replica, and wait until it takes part and is where the leader was when it was ready."""
     await cluster.restart(name, wait=False)
     await cluster.wait_until_ready(name, timeout=CATCH_UP_SECONDS)
     leader = await cluster.wait_for_leader()
@@ -169,6 +185,19 @@ async def calls_during(admins, customers, event: Awaitable[None]):
         over.set()
         await asyncio.gather(*tasks)
     return calls
+
+
+async def write_large(admins, customers):
+    """Write so much that the log does not keep all of it."""
+    numbers = iter(range(AWAY_BYTES // BYTES_PER_CUSTOMER))
+    note = base64.b64encode(random.Random(3).randbytes(NOTE_BYTES)).decode()
+
+    async def write(admin):
+        for number in numbers:
+            extra = (("note", json.dumps(f"{number} {note}"[: len(note)])),)
+            await admin.update_customer(customer_id(number % customers), extra=extra)
+
+    await asyncio.gather(*(write(admins[number % len(admins)]) for number in range(LARGE_WRITERS)))
 
 
 def writing(admin, customers, chance):

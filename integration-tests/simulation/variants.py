@@ -177,8 +177,9 @@ class AnswersByIndex(Consensus):
     """Whatever is committed at its index answers a submission."""
 
     def _apply(self, index, command):
-        if index in self._in_flight:
-            self._in_flight[index] = self._journal.term_at(index), self._in_flight[index][1]
+        pending = self._in_flight.pending
+        if index in pending:
+            pending[index] = self._journal.term_at(index), pending[index][1]
         super()._apply(index, command)
 
 

@@ -10,6 +10,7 @@ class SyncObjConf:
 
 class SyncObj:
     _SyncObj__raftState: int
+    def _SyncObj__getEntries(self, fromIDx: int, count: int | None, maxSizeBytes: int | None) -> list[Any]: ...
     _SyncObj__raftCurrentTerm: int
     _SyncObj__votedForNodeId: str | None
     _SyncObj__raftCommitIndex: int

@@ -30,7 +30,8 @@ CALLERS_MAX: Final = 128
 UNSENT_BYTES_MAX: Final = 128 * MIB
 """A peer that lets more than this pile up is cut off; it will be sent what it lacks when it is back."""
 RECEIVE_BYTES: Final = 256 * 1024
-READS_PER_POLL: Final = 64
+READS_PER_POLL: Final = 4
+"""Of each connection: what a round takes in it must also apply and make durable before it hears anybody again."""
 PINGS_PER_TIMEOUT: Final = 4
 REFUSED_RETRY_SECONDS: Final = 2.0
 """Between attempts where the other side does not prove itself; a wrong secret must not flood the logs."""

@@ -28,6 +28,7 @@ class ListMachine:
         self.store = store
         self.applied = []
         self.committed_index = 0
+        self.commits = []
         self.installed_index = 0
 
     def apply(self, index, payload):
@@ -39,6 +40,7 @@ class ListMachine:
 
     def committed(self, index):
         self.committed_index = index
+        self.commits.append(index)
 
     def installed(self, index):
         self.installed_index = index

@@ -1,6 +1,7 @@
 """What is relied on of PySyncObj, and of names that stand for addresses."""
 
 import socket
+from itertools import pairwise
 
 import pytest
 from raft_cluster import wait_for
@@ -57,3 +58,19 @@ def test_importing_the_library_leaves_the_sockets_of_the_process_alone():
     packed = socket.inet_pton(socket.AF_INET, "127.0.0.1")
 
     assert socket.inet_ntop(socket.AF_INET, packed) == "127.0.0.1"
+
+
+def test_a_replica_that_catches_up_applies_no_more_in_one_round_than_its_bound(cluster):
+    # while it applies it hears nobody, and the whole log may be waiting
+    cluster.start(pipeline_bytes_max=1000)
+    away = cluster.followers()[0].name
+    cluster.stop(away)
+    for number in range(200):
+        cluster.submit(b"%0100d" % number)
+
+    cluster.start(away, pipeline_bytes_max=1000)
+    cluster.wait_equal()
+
+    commits = cluster[away].machine.commits
+    assert len(commits) >= 20
+    assert max(later - earlier for earlier, later in pairwise(commits)) <= 10

@@ -32,7 +32,7 @@ class PeerDigests:
         self._stubs = {name: ReplicaStub(channel) for name, channel in self._channels.items()}
 
     def ask(self) -> None:
-        """Ask once. Replicas that do not answer are left out; so are those that take over a snapshot."""
+        """Ask once. Replicas that do not answer are left out; so are those that still catch up."""
         if self._closed:
             return
         try:
@@ -58,6 +58,6 @@ class PeerDigests:
                 status = call.result().status
             except (grpc.RpcError, grpc.FutureCancelledError):
                 continue
-            if status.state_digest:
+            if status.state_digest and not status.catching_up:  # that one would repeat what another one says
                 told[name] = status.revision, int(status.state_digest, 16)
         return told

@@ -43,7 +43,8 @@ class Story:
     def found(self) -> None:
         """Start all replicas and wait until each may vote."""
         self.world.start()
-        self.until(lambda: all(disk.counts for disk in self.world.disks))
+        if self.world.variant.on_disks:
+            self.until(lambda: all(disk.counts for disk in self.world.disks))
 
     def leader(self, among=None) -> str:
         """Wait for a leader that has committed an entry of its own; return its name."""
@@ -225,6 +226,39 @@ def early_read(story: Story) -> None:
     story.pass_time(0.5)
 
 
+def power_cut(story: Story) -> None:
+    """All replicas lose their power at once, right behind an answer, and come back one by one."""
+    story.found()
+    for _ in range(3):
+        story.write_done(story.leader(), 6)
+        for name in story.names:
+            story[name].crash(power=True)
+        for name in story.names:
+            story.pass_time(0.2)
+            story[name].start()
+        story.pass_time(0.5)
+
+
+def late_snapshot(story: Story) -> None:
+    """A snapshot arrives once more when its receiver is further already."""
+    story.found()
+    leader = story.leader()
+    behind = story.others(leader)[0]
+    story.isolate(behind)
+    story.write_done(leader, 24)
+    for other in story.others(behind):
+        story.world.fabric.reset(behind, other)
+    story.pass_time(0.3)
+    story.world.fabric.repeat_chance = 1.0
+    story.join(behind, story.others(behind))
+    story.until(lambda: story.world.counts["snapshots"] > 0)
+    for _ in range(4):
+        story.write(leader, 1)
+        story.pass_time(0.01)
+        story.world.fabric.reset(leader, behind)
+        story.pass_time(0.3)
+
+
 def slow_reader(story: Story) -> None:
     """A reader that may go on looks at the state only when its replica, which led, is getting another one."""
     story.found()
@@ -270,6 +304,32 @@ def interrupted_installation(story: Story, steps: int) -> None:
     story[behind].crash_in(steps)
     story.pass_time(2.0)
     _start_again(story, behind)
+
+
+def doubled_stream(story: Story, steps: int) -> None:
+    """A follower gets the same entries in several streams, which end in the middle; then the leader is gone."""
+    story.found()
+    leader = story.leader()
+    follower, bystander = story.others(leader)
+    story.isolate(bystander)
+    story.isolate(follower)
+    story.write(leader, 24)
+    story.pass_time(0.1)
+    story.world.fabric.reset(leader, follower)
+    story.pass_time(0.3)
+    story.world.fabric.delays = replace(story.world.fabric.delays, network_mean=0.004)
+    story.join(leader, follower)
+    story.until(lambda: follower in story[leader].network.conversations)
+    for _ in range(4):
+        story.write(leader)
+        story.pass_time(0.002)
+    story.pass_time(0.0005 * steps)
+    story.cut(leader, follower)
+    story.pass_time(0.05)
+    story[leader].crash(power=False)
+    story.join(follower, bystander)
+    story.pass_time(2.5)
+    _start_again(story, leader)
 
 
 def dying_leader(story: Story, steps: int) -> None:
@@ -339,12 +399,15 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "long conflict": (long_conflict, 3),
     "stale read": (stale_read, 3),
     "early read": (early_read, 3),
+    "power cut": (power_cut, 3),
+    "late snapshot": (late_snapshot, 3),
     "slow reader": (slow_reader, 3),
     "replaced entry": (replaced_entry, 3),
 }
 """By name: the schedule and how many replicas it needs."""
 SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "interrupted installation": interrupted_installation,
+    "doubled stream": doubled_stream,
     "dying leader": dying_leader,
     "dying follower": dying_follower,
     "dying founder": dying_founder,
@@ -352,18 +415,25 @@ SWEEPS: dict[str, Callable[[Story, int], None]] = {
 }
 """By name: schedules with a crash at a step (a write or a message) that is chosen, for three replicas."""
 SWEEP_OPTIONS = {"log_entries_max": 8, "entry_bytes_max": 100}
+STREAM_OPTIONS = {"log_entries_max": 500, "entry_bytes_max": 40}
+
+
+LATE = {"log_entries_max": 8, "snapshot_chunk_bytes": 100_000}
 
 
 def play(name: str, seed: int, variant: Variant = HARDENED) -> Report:
     """Play one of SCHEDULES. Raises Unplayable."""
     schedule, replicas = SCHEDULES[name]
-    options = {long_conflict: {"entry_bytes_max": 40}, slow_reader: {"log_entries_max": 8}}.get(schedule, {})
+    options = {long_conflict: {"entry_bytes_max": 40}, slow_reader: {"log_entries_max": 8}, late_snapshot: LATE}.get(
+        schedule, {}
+    )
     return _play(Story(seed, variant, replicas, **options), schedule)
 
 
 def sweep(name: str, steps: int, seed: int = 0, variant: Variant = HARDENED) -> Report:
     """Play one of SWEEPS, with a crash `steps` ahead. Raises Unplayable."""
-    return _play(Story(seed, variant, **SWEEP_OPTIONS), lambda story: SWEEPS[name](story, steps))
+    options = STREAM_OPTIONS if name == "doubled stream" else SWEEP_OPTIONS
+    return _play(Story(seed, variant, **options), lambda story: SWEEPS[name](story, steps))
 
 
 def _play(story: Story, schedule: Callable[[Story], None]) -> Report:

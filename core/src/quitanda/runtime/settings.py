@@ -114,7 +114,7 @@ class ReplicaSettings(ProcessSettings):
     """Shared by the replicas; encrypts and authenticates what they tell each other."""
 
     bootstrap: bool = False
-    """True for the first start of a new cluster: a replica with an empty disk may vote at once."""
+    """An empty disk may mean a new cluster, if all other replicas are empty too; without effect otherwise."""
 
     raft_election_timeout_min_seconds: Seconds = 0.5
     raft_election_timeout_max_seconds: Seconds = 1.0

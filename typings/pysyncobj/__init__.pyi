@@ -10,6 +10,8 @@ class SyncObjConf:
 
 class SyncObj:
     _SyncObj__raftState: int
+    _SyncObj__newAppendEntriesTime: float
+    _SyncObj__connectedNodes: set[Node]
     def _SyncObj__getEntries(self, fromIDx: int, count: int | None, maxSizeBytes: int | None) -> list[Any]: ...
     _SyncObj__raftCurrentTerm: int
     _SyncObj__votedForNodeId: str | None

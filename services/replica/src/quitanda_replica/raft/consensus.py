@@ -189,6 +189,7 @@ class Consensus:
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
         if message["term"] == self._engine.term:
             self._replied.add(peer)
+            self._engine.arrived(peer, message["next_node_idx"], reset=message["reset"])
         self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
 
     def _on_call_to_vote(self, peer: str, message: Message) -> None:
@@ -326,6 +327,7 @@ class Consensus:
         if position != self._replicated:
             self._replicated = position
             self._engine.replicate()
+        self._engine.catch_up()
 
     def _compact(self) -> None:
         """Cut the log, but never what is not applied and durable, nor what follows on a snapshot under way."""

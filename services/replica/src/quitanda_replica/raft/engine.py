@@ -8,7 +8,7 @@ and callbacks (they lose callers and report wrong outcomes), its dump files, its
 from collections.abc import Callable
 from typing import Final
 
-from pysyncobj import SyncObj, SyncObjConf
+from pysyncobj import SyncObj, SyncObjConf, syncobj
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 from pysyncobj.version import VERSION
@@ -17,6 +17,7 @@ from quitanda_replica.raft.admission import DROPPED, Admission
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import COMMAND, NO_OP, Entry, LevelJournal
 from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.send_window import MESSAGE_BYTES, SendWindow
 from quitanda_replica.raft.state_machine import Role
 
 SUPPORTED_VERSION: Final = "0.3.17"
@@ -28,6 +29,7 @@ REQUIRED_NAMES: Final = tuple(
         "generateRaftTimeout",
         "getEntries",
         "needLoadDumpFile",
+        "newAppendEntriesTime",
         "onMessageReceived",
         "raftCommitIndex",
         "raftCurrentTerm",
@@ -72,6 +74,9 @@ class Engine(SyncObj):
         self._peer_nodes = {name: Node(name) for name in options.peers}
         self._voters: tuple[int, set[str]] = 0, set()
         """The last term that somebody voted in for this replica, and who has."""
+        self._windows = {name: SendWindow() for name in options.peers}
+        self._outbox = transport
+        self._heartbeat_seconds = options.heartbeat_seconds
         super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
         check_library(VERSION, self)
         self._adopt(journal)
@@ -118,6 +123,19 @@ class Engine(SyncObj):
         """Send new entries and the commit index to everybody now; the leader's."""
         self._SyncObj__sendAppendEntries()
 
+    def catch_up(self) -> None:
+        """Send more to whoever lacks entries, as far as their windows allow; the leader's."""
+        for peer, node in self._peer_nodes.items():
+            while self._may_send(peer) and node in self._SyncObj__connectedNodes:
+                self._send_entries(peer)
+
+    def arrived(self, peer: str, next_index: int, *, reset: bool) -> None:
+        """Note how far `peer` says it is, in the current term; `reset`: it wants everything from there on again."""
+        if reset:
+            self._windows[peer].reset()
+        else:
+            self._windows[peer].acknowledged(next_index - 1)
+
     def admit_vote(self, peer: str, message: Message) -> Admission:
         """Decide on a `response_vote`: a peer has one in each term. PySyncObj counts votes and not voters."""
         term, voters = self._voters
@@ -131,6 +149,7 @@ class Engine(SyncObj):
     def forget_match(self, peer: str) -> None:
         """Count nothing that `peer` acknowledged before it connected; it may have lost its disk since. The leader's."""
         self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0
+        self._windows[peer].reset()
 
     def divert_behind_log(self) -> list[str]:
         """Return the peers that need entries which the log no longer holds, and keep PySyncObj from serving them.
@@ -177,6 +196,38 @@ class Engine(SyncObj):
         self._SyncObj__raftLastApplied = journal.applied_index
         self._SyncObj__needLoadDumpFile = False
 
+    def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802 - the private method that is replaced
+        """Send everybody a heartbeat, with entries where they lack some and their window has room."""
+        self._SyncObj__newAppendEntriesTime = syncobj.monotonicTime() + self._heartbeat_seconds
+        for peer, node in self._peer_nodes.items():
+            if node in self._SyncObj__connectedNodes:
+                self._send_entries(peer)
+
+    def _may_send(self, peer: str) -> bool:
+        journal = self._SyncObj__raftLog
+        lacks = journal.first_index < self._SyncObj__raftNextIndex[self._peer_nodes[peer]] <= journal.last_index
+        return lacks and self._windows[peer].has_room(self.term)
+
+    def _send_entries(self, peer: str) -> None:
+        node, journal = self._peer_nodes[peer], self._SyncObj__raftLog
+        following = self._SyncObj__raftNextIndex[node]
+        entries = []
+        if self._may_send(peer):
+            entries = self._SyncObj__getEntries(following, None, MESSAGE_BYTES)
+            self._SyncObj__raftNextIndex[node] = entries[-1][1] + 1
+            self._windows[peer].sent(entries[-1][1])
+        # a peer that lacks what is cut off is about to get a snapshot; until then it hears where the log ends
+        previous = following - 1 if following > journal.first_index else journal.last_index
+        message = {
+            "type": "append_entries",
+            "term": self.term,
+            "commit_index": self.commit_index,
+            "prevLogIdx": previous,
+            "prevLogTerm": journal.term_at(previous),
+            "entries": entries,
+        }
+        self._outbox.send(node, message)
+
     def _SyncObj__getEntries(  # noqa: N802 - the private method that is replaced
         self,
         fromIDx: int,  # noqa: N803 - PySyncObj's name
@@ -219,8 +270,6 @@ def _configuration(options: RaftOptions) -> SyncObjConf:
         connectionTimeout=options.connection_timeout_seconds,
         # The rounds send by themselves; without batching PySyncObj would send one message for each entry.
         appendEntriesUseBatch=True,
-        # Larger than any entry: splitting entries over messages is what it gets wrong (its label `finish`).
-        appendEntriesBatchSizeBytes=options.entry_bytes_max + 2,
         commandsWaitLeader=False,
         dynamicMembershipChange=False,
         # The rounds cut the log; PySyncObj must never find that it is due.

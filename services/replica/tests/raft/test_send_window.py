@@ -1,0 +1,49 @@
+"""How much is under way to a peer."""
+
+from raft_cluster import wait_for
+
+from quitanda_replica.raft.send_window import MESSAGES_UNDER_WAY, SendWindow
+
+
+def full_window():
+    window = SendWindow()
+    for number in range(MESSAGES_UNDER_WAY):
+        assert window.has_room(7)
+        window.sent(10 * (number + 1))
+    assert not window.has_room(7)
+    return window
+
+
+def test_an_acknowledgement_makes_room_for_the_messages_that_it_covers():
+    window = full_window()
+
+    window.acknowledged(9)
+    assert not window.has_room(7)
+    window.acknowledged(25)
+    assert window.has_room(7)
+    window.sent(50)
+    window.sent(60)
+    assert not window.has_room(7)
+
+
+def test_a_lost_connection_a_gap_and_a_new_term_begin_with_an_empty_window():
+    window = full_window()
+    window.reset()
+    assert window.has_room(7)
+
+    assert full_window().has_room(8)
+
+
+def test_a_follower_that_lacks_many_messages_gets_them_all(cluster):
+    entries, size = 40, 500_000
+    cluster.start()
+    away = cluster.followers()[0].name
+    cluster.stop(away)
+    for number in range(entries):
+        cluster.submit(b"%0*d" % (size, number))
+
+    cluster.start(away)
+
+    state = cluster.wait_equal(20)
+    assert len(state) == entries
+    assert wait_for(lambda: cluster[away].machine.installed_index == 0)

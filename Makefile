@@ -69,8 +69,8 @@ simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
 
-large-state: $(VENV)/.ready ## Replace a replica's disk while the state is large (MEGABYTES=1000)
-	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000)
+large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
+	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")
 
 check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 

@@ -148,7 +148,7 @@ async def restore(cluster, name):
     await cluster.restart(name, wait=False)
     await cluster.wait_until_ready(name, timeout=CATCH_UP_SECONDS)
     leader = await cluster.wait_for_leader()
-    await cluster.wait_for_revision((await cluster.status(leader)).revision, [name])
+    await cluster.wait_for_revision((await cluster.status(leader)).revision, [name], CATCH_UP_SECONDS)
 
 
 async def standing(cluster):

@@ -6,6 +6,7 @@ Ends with 0 after SIGTERM or SIGINT, 1 where it could not start, 2 where the set
 trouble that forbids going on (fatal).
 """
 
+import gc
 import signal
 import sys
 import threading
@@ -40,6 +41,8 @@ def main() -> int:
     settings = load_or_exit(ReplicaSettings)
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
     sys.setswitchinterval(SWITCH_SECONDS)
+    # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
+    gc.freeze()
     threading.excepthook = lambda failed: stop_process(failed.exc_value or RuntimeError("a thread failed"))
     signals = _signals()
     process = ReplicaProcess(settings, stop_process)

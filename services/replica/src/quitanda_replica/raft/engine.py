@@ -17,7 +17,7 @@ from quitanda_replica.raft.admission import DROPPED, Admission
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import COMMAND, NO_OP, Entry, LevelJournal
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.send_window import MESSAGE_BYTES, SendWindow
+from quitanda_replica.raft.send_window import SendWindow
 from quitanda_replica.raft.state_machine import Role
 
 SUPPORTED_VERSION: Final = "0.3.17"
@@ -75,6 +75,7 @@ class Engine(SyncObj):
         self._voters: tuple[int, set[str]] = 0, set()
         """The last term that somebody voted in for this replica, and who has."""
         self._windows = {name: SendWindow() for name in options.peers}
+        self._message_bytes = options.message_bytes
         self._outbox = transport
         self._heartbeat_seconds = options.heartbeat_seconds
         super().__init__(Node(options.name), self._peer_nodes.values(), _configuration(options), transport=transport)
@@ -213,7 +214,7 @@ class Engine(SyncObj):
         following = self._SyncObj__raftNextIndex[node]
         entries = []
         if self._may_send(peer):
-            entries = self._SyncObj__getEntries(following, None, MESSAGE_BYTES)
+            entries = self._SyncObj__getEntries(following, None, self._message_bytes)
             self._SyncObj__raftNextIndex[node] = entries[-1][1] + 1
             self._windows[peer].sent(entries[-1][1])
         # a peer that lacks what is cut off is about to get a snapshot; until then it hears where the log ends

@@ -59,6 +59,8 @@ class RaftOptions:
     log_entries_max: int = 20_000
     log_bytes_max: int = 32 * MIB
     """Over either bound the log is cut to half of it; a follower further behind gets a snapshot."""
+    message_bytes: int = MIB
+    """A message carries entries up to about this, and always at least one."""
     snapshot_chunk_bytes: int = MIB // 4
 
     on_fatal: Callable[[BaseException], None] = stop_process

@@ -8,8 +8,6 @@ from collections import deque
 from typing import Final
 
 MESSAGES_UNDER_WAY: Final = 4
-MESSAGE_BYTES: Final = 1024 * 1024
-"""A message carries entries up to about this, and always at least one."""
 
 
 class SendWindow:

@@ -26,10 +26,9 @@ def test_acknowledged_writes_survive_when_everything_not_fsynced_is_gone_on_all_
     assert figures.late_starts > 0
 
 
-@pytest.mark.parametrize("ignored", ["files", "directories"])
-def test_the_campaign_sees_the_loss_where_a_disk_lies_about_its_syncs(tmp_path, ignored):
+def test_the_campaign_sees_the_loss_where_disks_lie_about_their_syncs(tmp_path):
     with pytest.raises(Lost):
-        Campaign(tmp_path, seed=5, ignore=ignored).run(ROUNDS)
+        Campaign(tmp_path, seed=5, ignore="files").run(ROUNDS)
 
 
 class Commits:

@@ -21,6 +21,7 @@ TABLE = (
     ("messages", "messages"),
     ("elections", "elections won"),
     ("snapshots", "snapshots installed"),
+    ("stops", "processes stopped in order"),
     ("kills", "processes killed"),
     ("power losses", "power losses"),
     ("crashes inside", "crashes at a write or a message"),

@@ -92,6 +92,7 @@ def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
             "log_entries_max": entries,
             "snapshot_chunk_bytes": chance.choice((200, 1000, 10_000)),
             "pipeline_entries_max": chance.choice((1, 4, 32)),
-            "entry_bytes_max": chance.choice((40, 100, 1000)),
+            "pipeline_bytes_max": chance.choice((60, 300, 100_000)),
+            "message_bytes": chance.choice((40, 100, 1000)),
         },
     )

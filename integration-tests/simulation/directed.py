@@ -13,7 +13,9 @@ from simulation.variants import HARDENED, Variant
 from simulation.world import Report, World
 
 WAIT_SECONDS = 8.0
-OPTIONS = {"log_entries_max": 500, "snapshot_chunk_bytes": 200, "pipeline_entries_max": 32, "entry_bytes_max": 1000}
+PROGRESS_SECONDS = 6.0
+"""Less than after random faults: nothing is slow here."""
+OPTIONS = {"log_entries_max": 500, "snapshot_chunk_bytes": 200, "pipeline_entries_max": 32, "message_bytes": 1000}
 
 
 class Unplayable(Exception):
@@ -414,8 +416,8 @@ SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "returning blank": returning_blank,
 }
 """By name: schedules with a crash at a step (a write or a message) that is chosen, for three replicas."""
-SWEEP_OPTIONS = {"log_entries_max": 8, "entry_bytes_max": 100}
-STREAM_OPTIONS = {"log_entries_max": 500, "entry_bytes_max": 40}
+SWEEP_OPTIONS = {"log_entries_max": 8, "message_bytes": 100}
+STREAM_OPTIONS = {"log_entries_max": 500, "message_bytes": 40}
 
 
 LATE = {"log_entries_max": 8, "snapshot_chunk_bytes": 100_000}
@@ -424,7 +426,7 @@ LATE = {"log_entries_max": 8, "snapshot_chunk_bytes": 100_000}
 def play(name: str, seed: int, variant: Variant = HARDENED) -> Report:
     """Play one of SCHEDULES. Raises Unplayable."""
     schedule, replicas = SCHEDULES[name]
-    options = {long_conflict: {"entry_bytes_max": 40}, slow_reader: {"log_entries_max": 8}, late_snapshot: LATE}.get(
+    options = {long_conflict: {"message_bytes": 40}, slow_reader: {"log_entries_max": 8}, late_snapshot: LATE}.get(
         schedule, {}
     )
     return _play(Story(seed, variant, replicas, **options), schedule)
@@ -442,7 +444,7 @@ def _play(story: Story, schedule: Callable[[Story], None]) -> Report:
         try:
             schedule(story)
             if not world.judge.violations:
-                world.recover()
+                world.recover(PROGRESS_SECONDS)
         finally:
             for replica in world.replicas.values():
                 replica.close()

@@ -17,6 +17,7 @@ class Faults:
         """Replicas whose first disk is lost; whether the flag for a new cluster is still set must not matter."""
         self._kinds = {
             "crash": self._crash,
+            "stop": self._stop,
             "crash inside": self._crash_inside,
             "crash of the leader": self._crash_leader,
             "crash of all": self._crash_all,
@@ -83,6 +84,12 @@ class Faults:
 
     def _crash(self):
         self._kill(self._any())
+
+    def _stop(self):
+        replica = self._any()
+        if replica.up and replica.paused_since is None:
+            replica.stop()
+            self._later(0.3, lambda: self._start(replica))
 
     def _crash_leader(self):
         if (leader := self._leader()) is not None:
@@ -186,6 +193,7 @@ class Faults:
 
 NAMES = (
     "crash",
+    "stop",
     "crash inside",
     "crash of the leader",
     "crash of all",

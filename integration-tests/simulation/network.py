@@ -248,6 +248,7 @@ class SimulatedNetwork:
         self._host.wake(self._host.now)
 
     def close(self):
+        self.flush()
         self.conversations.clear()
 
     def _take(self, peer, kind, conversation, data):

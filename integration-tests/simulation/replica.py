@@ -85,10 +85,24 @@ class Host(ABC):
 
     def crash(self, *, power: bool) -> None:
         """Die: the process alone, or (`power`) the machine with all that was not synced."""
+        if self.up:
+            self.world.trace.note(self.name, "loses power" if power else "is killed")
+            self.world.count("power losses" if power else "kills")
+            self._end(silently=power)
+            if power:
+                self.disk.lose_power(self._chance)
+
+    def stop(self) -> None:
+        """End in order."""
+        if self.up:
+            self.world.trace.note(self.name, "stops")
+            self.world.count("stops")
+            self._guarded(self._finish)
+            self._end(silently=False)
+
+    def _end(self, *, silently: bool) -> None:
         if not self.up:
             return
-        self.world.trace.note(self.name, "loses power" if power else "is killed")
-        self.world.count("power losses" if power else "kills")
         self.up = False
         self.paused_since = None
         self.died_at = self.world.schedule.now
@@ -96,11 +110,9 @@ class Host(ABC):
         self._steps_left = None
         self._disk_fails = False
         self._abandon_pending()
-        self.world.fabric.vanish(self.name, silently=power)
+        self.world.fabric.vanish(self.name, silently=silently)
         self.network = None
         self._halt()
-        if power:
-            self.disk.lose_power(self._chance)
 
     def crash_in(self, steps: int, *, disk_fails: bool = False) -> None:
         """Die at the step (write or message) that is `steps` ahead; by a disk that fails, if so wished."""
@@ -276,6 +288,9 @@ class Host(ABC):
     def _turn(self) -> None: ...
 
     @abstractmethod
+    def _finish(self) -> None: ...
+
+    @abstractmethod
     def _halt(self) -> None: ...
 
 
@@ -373,6 +388,10 @@ class Replica(Host):
 
     def _turn(self):
         self.consensus.round()
+
+    def _finish(self):
+        if self.consensus is not None:
+            self.consensus.close()
 
     def _halt(self):
         self.consensus = self._store = None

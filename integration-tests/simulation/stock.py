@@ -183,7 +183,7 @@ class StockReplica(Host):
             raftMaxTimeout=1.0,
             appendEntriesPeriod=0.1,
             leaderFallbackTimeout=2.0,
-            appendEntriesBatchSizeBytes=max(100, options.get("entry_bytes_max", 1000)),
+            appendEntriesBatchSizeBytes=max(100, options.get("message_bytes", 1000)),
             logCompactionMinEntries=options.get("log_entries_max", 80),
             logCompactionMinTime=1_000_000,
             logCompactionBatchSize=options.get("snapshot_chunk_bytes", 10_000),
@@ -201,6 +201,9 @@ class StockReplica(Host):
         self._object.doTick(0.0)
         self.network.poll(TICK_SECONDS)
         self.wrote_state = True
+
+    def _finish(self):
+        """End: it is the same as being killed, but for what `_halt` does anyway."""
 
     def _halt(self):
         if self._object is not None:

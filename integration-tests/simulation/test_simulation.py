@@ -27,7 +27,7 @@ CAUGHT_BY_SCHEDULES = {
     "term_in_replies": ("stale reply", range(3)),
     "single_votes": ("doubled vote", range(3)),
     "blank_replies": ("blank reply", range(3)),
-    "back_off": ("long conflict", range(3)),
+    "back_off": ("long conflict", range(1)),
     "confirmed_reads": ("stale read", range(3)),
     "own_term_reads": ("early read", range(6)),
     "whole_reads": ("slow reader", range(6)),
@@ -56,6 +56,7 @@ def violations(schedule, seeds, variant=HARDENED):
     return found
 
 
+@pytest.mark.timeout(400)  # some ten seconds on a machine that has nothing else to do
 def test_random_runs_keep_every_guarantee():
     results = campaign.run(RANDOM_SEEDS)
 

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 from random import Random
 
-from quitanda.errors import NotLeader, QuitandaError
+from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError
 from simulation import machine
 
 PATIENCE_SECONDS = 1.5
@@ -20,11 +20,15 @@ class Operation:
     request: int
     write: bool
     floor: int
-    payload: bytes
+    padding: int
     target: str | None = None
     attempt: int = 0
     pending: object = field(default=None, repr=False)
     done: bool = False
+
+    def command(self, attempt: int) -> bytes:
+        """Return what is submitted."""
+        return machine.payload(self.request, attempt, self.padding)
 
 
 class Clients:
@@ -70,8 +74,7 @@ class Clients:
 
     def _invoke(self, *, write, target):
         request = next(self._requests)
-        command = machine.payload(request, self._chance.randint(0, 24)) if write else b""
-        operation = Operation(request, write, self._world.judge.floor, command, target)
+        operation = Operation(request, write, self._world.judge.floor, self._chance.randint(0, 24), target)
         self._open.add(request)
         self._send(operation)
         return operation
@@ -92,7 +95,7 @@ class Clients:
         if attempt != operation.attempt or not replica.up or replica.paused_since is not None:
             return
         try:
-            operation.pending = replica.submit(operation.payload) if operation.write else replica.ask()
+            operation.pending = replica.submit(operation.command(attempt)) if operation.write else replica.ask()
         except QuitandaError as error:
             self._refused(operation, attempt, error)
             return
@@ -107,6 +110,7 @@ class Clients:
             self._world.schedule.after(delay, lambda: self._answered(operation, outcome))
 
     def _refused(self, operation, attempt, error):
+        self._note_certainty(operation, attempt, error)
         if attempt != operation.attempt or operation.done:
             return
         self._world.count(f"answer {type(error).__name__}")
@@ -125,8 +129,13 @@ class Clients:
                 operation.pending.result(0)
             except QuitandaError as error:
                 self._world.count(f"answer {type(error).__name__}")
+                self._note_certainty(operation, attempt, error)
         operation.pending = None
         self._send(operation)
+
+    def _note_certainty(self, operation, attempt, error):
+        if operation.write and not isinstance(error, OutcomeUnknown):
+            self._world.judge.refused(operation.request, attempt)
 
     def _answered(self, operation, outcome):
         if operation.done:
@@ -135,7 +144,7 @@ class Clients:
         self._open.discard(operation.request)
         judge = self._world.judge
         if operation.write:
-            index = machine.read_answer(operation.payload, outcome)
+            index = machine.read_answer(operation.command(0), outcome)
             self._world.trace.note("client", f"write {operation.request} is acknowledged at entry {index}")
             self._world.count("acknowledged writes")
             judge.acknowledged(operation.request, index, operation.floor)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
-from simulation.machine import START, digest_behind
+from simulation.machine import START, digest_behind, read_attempt
 
 _NUMBER = Struct(">Q")
 
@@ -47,6 +47,8 @@ class Judge:
         """Every operation that begins now must see at least the entries up to here."""
         self.effects: dict[int, int] = {}
         """The entry at which a request has taken effect, by request."""
+        self._refused: set[tuple[int, int]] = set()
+        self._committed_attempts: set[tuple[int, int]] = set()
         self._log = [Committed(NO_OP, 0, 0, (0, START))]
         self._leaders: dict[int, tuple[str, int]] = {}
         self._appended: dict[tuple[int, int], tuple[bytes, int | None]] = {}
@@ -138,7 +140,13 @@ class Judge:
         last_command, digest = self._log[-1].state
         if (payload := view.payload_of(command)) is not None:
             last_command, digest = index, digest_behind(digest, payload)
-            self.effects.setdefault(_NUMBER.unpack_from(payload)[0], index)
+            attempt = read_attempt(payload)
+            self.effects.setdefault(attempt[0], index)
+            self._committed_attempts.add(attempt)
+            if attempt in self._refused:
+                self.accuse(
+                    "refused", f"write {attempt[0]} is committed at {index}, though attempt {attempt[1]} was refused"
+                )
         self._log.append(Committed(bytes(command), term, view.term, (last_command, digest)))
         self._world.trace.note(name, f"commits {index} of term {term}")
         if self._world.variant.on_disks:
@@ -158,6 +166,12 @@ class Judge:
             self.accuse("equal digests", f"{name} has another state at entry {applied}")
 
     # --- clients
+
+    def refused(self, request: int, attempt: int) -> None:
+        """Note that an attempt was refused with certainty: it did not and will not happen."""
+        self._refused.add((request, attempt))
+        if (request, attempt) in self._committed_attempts:
+            self.accuse("refused", f"write {request} is committed, though attempt {attempt} was refused")
 
     def acknowledged(self, request: int, index: int | None, floor: int) -> None:
         """Check a write that is answered: it is in the true log where the answer says, behind what was known."""

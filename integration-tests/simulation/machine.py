@@ -9,12 +9,18 @@ REQUEST_PREFIX = b"Srequest"
 START = bytes(16)
 
 _INDEX = Struct(">Q")
+_ATTEMPT = Struct(">QH")
 _REQUEST_BYTES = 8
 
 
-def payload(request: int, padding: int) -> bytes:
-    """Return the command of the write `request`, with some weight."""
-    return _INDEX.pack(request) + bytes(padding)
+def payload(request: int, attempt: int, padding: int) -> bytes:
+    """Return the command of the write `request`, with some weight; attempts can be told apart."""
+    return _ATTEMPT.pack(request, attempt) + bytes(padding)
+
+
+def read_attempt(command: bytes) -> tuple[int, int]:
+    """Return request and attempt of a command."""
+    return _ATTEMPT.unpack_from(command)
 
 
 def digest_behind(digest: bytes, command: bytes) -> bytes:

@@ -49,7 +49,7 @@ class LoadedReplica:
             leader_fallback_seconds=0.6,
             connect_retry_seconds=0.05,
             log_entries_max=LOG_ENTRIES_MAX,
-            snapshot_chunk_bytes=20_000,
+            snapshot_chunk_bytes=100_000,
         )
         self.store = Store.open(folder, write_buffer_bytes=WRITE_BUFFER_BYTES)
         self.machine = Applier(self.store, FeedQueue(FeedPosition(0, 0)))

@@ -187,10 +187,13 @@ class Consensus:
         self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
+        sent_upto = self._engine.next_index(peer)
         if message["term"] == self._engine.term:
             self._replied.add(peer)
             self._engine.arrived(peer, message["next_node_idx"], reset=message["reset"])
         self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
+        if not message["reset"]:
+            self._engine.resume_at(peer, sent_upto)
 
     def _on_call_to_vote(self, peer: str, message: Message) -> None:
         stands = message["type"] == "timeout_now"

@@ -130,6 +130,16 @@ class Engine(SyncObj):
             while self._may_send(peer) and node in self._SyncObj__connectedNodes:
                 self._send_entries(peer)
 
+    def next_index(self, peer: str) -> int:
+        """Index of the entry that is to be sent to `peer` next; 0 where this replica has never led."""
+        return int(self._SyncObj__raftNextIndex.get(self._peer_nodes[peer], 0))
+
+    def resume_at(self, peer: str, next_index: int) -> None:
+        """Go on sending behind what is under way; PySyncObj would send it again with every acknowledgement."""
+        node = self._peer_nodes[peer]
+        if self.leads and node in self._SyncObj__raftNextIndex:
+            self._SyncObj__raftNextIndex[node] = max(next_index, self._SyncObj__raftNextIndex[node])
+
     def arrived(self, peer: str, next_index: int, *, reset: bool) -> None:
         """Note how far `peer` says it is, in the current term; `reset`: it wants everything from there on again."""
         if reset:

@@ -22,7 +22,7 @@ CHUNK_PREFIX: Final = b"I"
 INSTALL_KEY: Final = b"Minstall"
 """[index, term, number of chunks, chunks installed] of a snapshot that was received and is not wholly installed yet."""
 ALIVE_SECONDS: Final = 1.0
-"""How often a receiver that installs says that it is still at it."""
+"""How often a receiver that installs, or waits for its disk, says that it is still at it."""
 DELETE_BATCH: Final = 200
 """Keys removed in one step; so few because finding them reads their values, which may be large."""
 
@@ -223,9 +223,9 @@ class SnapshotIntake:
         congested = self._store.congested if self._taken or self.installing else False
         if self._taken and not congested:
             self._ask_for_more()
+        self._say_alive(now)
         if not self.installing:
             return None
-        self._say_alive(now)
         if self._installation is None:
             self._installation = self._begin()
         if congested or self._installation.stage_next():
@@ -251,10 +251,11 @@ class SnapshotIntake:
         self._taken = []
 
     def _say_alive(self, now: float) -> None:
-        """Repeat what was said of the chunk before the last one, so that the leader does not give up."""
-        if self._last is None or now < self._alive_at:
+        """Repeat what was said of the chunk before, so that the leader does not give up."""
+        held = self._last or next(iter(self._taken), None)
+        if held is None or now < self._alive_at:
             return
         self._alive_at = now + ALIVE_SECONDS
-        peer, reply = self._last
+        peer, reply = held
         if reply["number"] > 0:
             self._promise(peer, reply | {"number": reply["number"] - 1})

@@ -15,8 +15,8 @@ from quitanda_replica.store import Pair, Store, StoreSnapshot
 
 STATE_PREFIX: Final = b"S"
 CHUNKS_UNDER_WAY: Final = 4
-STALLED_SECONDS: Final = 30.0
-"""A receiver that says nothing for so long is given up; one that is gone is noticed earlier, by its connection."""
+STALLED_SECONDS: Final = 5.0
+"""A receiver that says nothing for so long takes no chunks, for example as it still installs another snapshot."""
 
 _log = logging.getLogger(__name__)
 

@@ -113,6 +113,7 @@ class Consensus:
         self._watch_over_blank_disk()
         if self._engine.leads:
             self._divert_to_snapshots()
+        self._engine.applies = not self._intake.installing
         self._engine.tick()
         self._follow_leadership()
         if self._engine.leads:
@@ -209,7 +210,8 @@ class Consensus:
             self.reads.echoed(peer, message["round"])
 
     def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
-        if self._follows(peer, message):
+        # a log that reaches the snapshot's entry stays (Raft, figure 13, rule 6): what is behind may be acknowledged
+        if self._follows(peer, message) and not self._journal.holds(message["index"], message["index_term"]):
             self._intake.take(peer, message, self._applied)
 
     def _on_snapshot_taken(self, peer: str, message: Message) -> None:

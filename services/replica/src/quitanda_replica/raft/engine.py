@@ -24,6 +24,7 @@ SUPPORTED_VERSION: Final = "0.3.17"
 REQUIRED_NAMES: Final = tuple(
     f"_SyncObj__{name}"
     for name in (
+        "applyLogEntries",
         "connectedNodes",
         "doApplyCommand",
         "generateRaftTimeout",
@@ -69,6 +70,8 @@ class Engine(SyncObj):
         self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
     ) -> None:
         self._apply_committed = apply
+        self.applies = True
+        """False while a snapshot replaces the state: then nothing is applied."""
         self._apply_bytes_max = options.pipeline_bytes_max
         self._name = options.name
         self._peer_nodes = {name: Node(name) for name in options.peers}
@@ -252,6 +255,10 @@ class Engine(SyncObj):
         """
         entries: list[Entry] = super()._SyncObj__getEntries(fromIDx, count, maxSizeBytes)
         return entries if count is None else _head(entries, self._apply_bytes_max)
+
+    def _SyncObj__applyLogEntries(self) -> bool:  # noqa: N802 - the private method that is replaced
+        """Apply what is committed, but nothing while a snapshot replaces the state that it would change."""
+        return bool(self.applies and super()._SyncObj__applyLogEntries())
 
     def _SyncObj__doApplyCommand(self, command: bytes) -> None:  # noqa: N802 - the private method that is replaced
         """Apply the entry behind the last applied one; an exception ends the raft thread, see node."""

@@ -152,6 +152,10 @@ class LevelJournal(Journal):
             raise IndexError(f"entry {index} is not in the log any more")
         return self._entries[position][2]
 
+    def holds(self, index: int, term: int) -> bool:
+        """Return whether the entry `index` of `term` is in the log; then everything before it is the same as well."""
+        return self.first_index <= index <= self.last_index and self.term_at(index) == term
+
     @property
     def applied_index(self) -> int:
         """Index of the last applied entry, staged or durable."""

@@ -7,6 +7,7 @@ from raft_cluster import SECRET, ListMachine, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown
 from quitanda_replica.raft import RaftOptions, Role
+from quitanda_replica.raft.codec import encode_pairs
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
 from quitanda_replica.raft.rejoin import JOINED_KEY, NEW_CLUSTER
@@ -396,3 +397,40 @@ def test_a_large_burst_is_appended_in_bounded_steps(store):
     replica.round()
 
     assert replica.status.last_log_index == before + 20
+
+
+SNAPSHOT = {
+    "term": 1,
+    "transfer": 1,
+    "number": 0,
+    "last": True,
+    "index_term": 1,
+    "pairs": encode_pairs([(b"Snew", b"1")]),
+}
+
+
+def test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledged_behind_it(replica):
+    replica.network.connect("replica2")
+    entries = [[b"\x00x", index, 1] for index in range(2, 6)]
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
+    replica.round()
+
+    replica.network.bring("replica2", "snapshot_chunk", index=3, **SNAPSHOT)
+    for _ in range(5):
+        replica.round()
+
+    assert (replica.status.first_log_index, replica.status.last_log_index) == (1, 5)
+    assert replica.sent("snapshot_taken") == []
+
+
+def test_nothing_is_applied_while_a_snapshot_replaces_the_state(store):
+    replica = Played(store, pipeline_bytes_max=1)
+    replica.network.connect("replica2")
+    entries = [[b"\x00x", index, 1] for index in range(2, 6)]
+    replica.network.bring("replica2", "append_entries", **(FOLLOWING | {"commit_index": 5}), entries=entries)
+    replica.network.bring("replica2", "snapshot_chunk", index=9, **SNAPSHOT)
+
+    replica.round_until(lambda: replica.status.applied_index == 9)
+
+    assert replica.machine.applied == []
+    assert replica.store.scan(b"S") == [(b"Snew", b"1")]

@@ -88,7 +88,7 @@ class Fabric:
 
     def __init__(self, schedule, chance: Random, circumstances, count):
         self.hosts = {}
-        """By name; each is a `replica.Host`."""
+        """By name; each is a `host.Host`."""
         self.paths: dict[tuple[str, str], Path] = {}
         self.delays = circumstances.delays
         self.repeat_chance = circumstances.repeat_chance

@@ -15,9 +15,9 @@ from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
 from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
+from simulation.host import Host
 from simulation.machine import START, digest_behind
 from simulation.network import SimulatedNetwork
-from simulation.replica import Host
 
 TICK_SECONDS = 0.05
 REGULAR = b"\x00"

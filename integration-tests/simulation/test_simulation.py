@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pysyncobj import syncobj
 
-from simulation import campaign, directed
+from simulation import campaign, directed, sweeps
+from simulation.story import Unplayable
 from simulation.variants import BY_NAME, HARDENED
 from simulation.world import World, simulate
 
@@ -49,7 +50,7 @@ def violations(schedule, seeds, variant=HARDENED):
     found = []
     played = 0
     for seed in seeds:
-        with suppress(directed.Unplayable):
+        with suppress(Unplayable):
             found += directed.play(schedule, seed, variant).violations
             played += 1
     assert played, "the schedule cannot be arranged any more"
@@ -71,11 +72,11 @@ def test_schedules_made_by_hand_keep_every_guarantee(name):
     assert violations(name, STORIES_SEEDS) == []
 
 
-@pytest.mark.parametrize("name", directed.SWEEPS)
+@pytest.mark.parametrize("name", sweeps.SWEEPS)
 def test_a_crash_at_any_step_of_a_story_keeps_every_guarantee(name):
     crashes = 0
     for steps in range(SWEPT_STEPS):
-        report = directed.sweep(name, steps)
+        report = sweeps.sweep(name, steps)
         assert report.violations == (), f"crash at step {steps}"
         crashes += report.counts["crashes inside"] + report.counts["kills"]
     assert crashes >= SWEPT_STEPS / 2, "the story has too few steps"
@@ -102,7 +103,7 @@ def test_the_schedule_made_for_it_fails_without_the_repair(name):
 
 @pytest.mark.parametrize("name", CAUGHT_BY_SWEEPS)
 def test_a_crash_at_some_step_fails_without_the_repair(name):
-    reports = (directed.sweep(CAUGHT_BY_SWEEPS[name], steps, 0, BY_NAME[name]) for steps in range(SWEPT_STEPS))
+    reports = (sweeps.sweep(CAUGHT_BY_SWEEPS[name], steps, 0, BY_NAME[name]) for steps in range(SWEPT_STEPS))
 
     assert any(report.violations for report in reports)
 

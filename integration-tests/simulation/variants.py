@@ -14,7 +14,8 @@ from quitanda_replica.raft.installation import INSTALL_KEY, Installation, Snapsh
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.rejoin import JOINED_KEY
-from simulation.replica import Host, Replica
+from simulation.host import Host
+from simulation.replica import Replica
 from simulation.stock import StockReplica
 
 

@@ -1,0 +1,294 @@
+"""A replica's process on a simulated machine: it starts, works in rounds, stands still, dies, and starts again.
+
+Within a round time passes (for the processor, and for the disk), so what leaves behind a commit leaves later than what
+leaves before it. A crash comes between two rounds or, planned with `crash_in`, at a write or at a message.
+"""
+
+from abc import ABC, abstractmethod
+from random import Random
+
+from quitanda.errors import QuitandaError
+from quitanda_replica.store import StoreFailed
+from simulation.disk import Crash, Disk
+
+POLL_SECONDS = 0.05
+ROUND_SECONDS = 0.00005
+UNTRACED = frozenset({"type", "transfer"})
+"""A transfer's identity is the true time; everything else of a message depends on the seed alone."""
+
+
+class Host(ABC):
+    """The machine and the process on it; what runs there is the subclass's."""
+
+    def __init__(self, name: str, world, disk: Disk, chance: Random):
+        self.name = name
+        self.disk = disk
+        self.world = world
+        self.up = False
+        self.paused_since: float | None = None
+        self.died_at: float | None = None
+        self.incarnation = 0
+        self.delays = world.circumstances.delays
+        self.network = None
+        """The SimulatedNetwork of the running process."""
+        self._chance = chance
+        self._clock_rate = chance.uniform(0.95, 1.05)
+        self._clock_offset = chance.uniform(0, 1000)
+        self._elapsed = 0.0
+        self._idle_at = 0.0
+        self._next_round = float("inf")
+        self._steps_left: int | None = None
+        self._disk_fails = False
+        self._pending: list = []
+        self.wrote_state = True
+
+    # --- time
+
+    @property
+    def now(self) -> float:
+        """True time, as far as this replica has come in its round."""
+        return self.world.schedule.now + self._elapsed
+
+    def clock(self) -> float:
+        """What this machine's clock shows; no two of them agree."""
+        return self._clock_offset + self.now * self._clock_rate
+
+    def wake(self, time: float) -> None:
+        """Let a round begin at `time`, unless one does before."""
+        time = max(time, self._idle_at)
+        if time < self._next_round and self.up:
+            self._next_round = time
+            self.world.schedule.at(time, lambda: self._round_if_due(time))
+
+    # --- life
+
+    def start(self, **settings) -> None:
+        """Start the process, which finds its disk as the last crash has left it."""
+        self.up = True
+        self.paused_since = None
+        self.incarnation += 1
+        self._elapsed = 0.0
+        self._idle_at = self.world.schedule.now
+        self._next_round = float("inf")
+        self._clock_offset += self._chance.uniform(0, 1000)
+        self.world.trace.note(self.name, f"starts, number {self.incarnation}")
+        self._guarded(lambda: self._boot(settings))
+        if self.up:
+            self.world.fabric.refuse_half_open(self.name)
+            self.wake(self.now)
+
+    def crash(self, *, power: bool) -> None:
+        """Die: the process alone, or (`power`) the machine with all that was not synced."""
+        if self.up:
+            self.world.trace.note(self.name, "loses power" if power else "is killed")
+            self.world.count("power losses" if power else "kills")
+            self._end(silently=power)
+            if power:
+                self.disk.lose_power(self._chance)
+
+    def stop(self) -> None:
+        """End in order."""
+        if self.up:
+            self.world.trace.note(self.name, "stops")
+            self.world.count("stops")
+            self._guarded(self._finish)
+            self._end(silently=False)
+
+    def _end(self, *, silently: bool) -> None:
+        if not self.up:
+            return
+        self.up = False
+        self.paused_since = None
+        self.died_at = self.world.schedule.now
+        self._next_round = float("inf")
+        self._steps_left = None
+        self._disk_fails = False
+        self._abandon_pending()
+        self.world.fabric.vanish(self.name, silently=silently)
+        self.network = None
+        self._halt()
+
+    def crash_in(self, steps: int, *, disk_fails: bool = False) -> None:
+        """Die at the step (write or message) that is `steps` ahead; by a disk that fails, if so wished."""
+        self._steps_left, self._disk_fails = steps, disk_fails
+
+    def pause(self) -> None:
+        """Stand still, like a process that is stopped."""
+        if self.up and self.paused_since is None:
+            self.world.trace.note(self.name, "stands still")
+            self.world.count("pauses")
+            self.paused_since = self.world.schedule.now
+
+    def resume(self) -> None:
+        """Go on."""
+        if self.paused_since is not None:
+            self.world.trace.note(self.name, "goes on")
+            self.paused_since = None
+            self._next_round = float("inf")
+            self.wake(self.world.schedule.now)
+
+    def close(self) -> None:
+        """End the process at the end of a run."""
+        self.up = False
+        self._halt()
+
+    # --- what its parts tell
+
+    def step(self, kind: str) -> None:
+        """Pass a point at which a crash may be planned."""
+        if kind == "write":
+            self._elapsed += self.delays.disk(self._chance)
+        if self._steps_left is not None:
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                if self._disk_fails and kind in {"write", "written"}:
+                    self.world.count("disk failures")
+                    raise StoreFailed("the disk fails, as planned")
+                if not self._disk_fails:
+                    self.world.trace.note(self.name, f"dies at {kind}")
+                    self.world.count("crashes inside")
+                    raise Crash
+
+    def disk_lags(self) -> bool:
+        """Say whether the disk does not keep up with what it was given."""
+        return self._chance.random() < self.delays.lag_chance
+
+    def before_commit(self) -> None:
+        """Let what was sent leave before the disk is asked."""
+        if self.network is not None:
+            self.network.flush()
+
+    def wrote(self, batch: dict[bytes, bytes | None]) -> None:
+        """Take note of a durable batch."""
+        self.wrote_state = True
+        self.world.judge.wrote(self.disk, batch)
+
+    def note_message(self, peer: str, message: dict) -> None:
+        """Take note of a message that is received."""
+        trace = self.world.trace
+        fields = (
+            [f"{key}={_brief(value)}" for key, value in message.items() if key not in UNTRACED] if trace.read else ()
+        )
+        trace.note(self.name, f"< {peer} {message['type']}", " ".join(fields))
+        self.world.count("messages")
+
+    # --- rounds
+
+    def _round_if_due(self, time: float) -> None:
+        if time != self._next_round or not self.up or self.paused_since is not None:
+            return
+        self._next_round = float("inf")
+        self._elapsed = ROUND_SECONDS * (0.5 + self._chance.random())
+        self.world.running = self
+        self._guarded(self._turn)
+        self._idle_at = self.now
+        self._elapsed = 0.0
+        if self.up:
+            self.wake(min(self._idle_at + POLL_SECONDS, self.world.fabric.next_arrival(self.name)))
+
+    def _guarded(self, action) -> None:
+        """Do a part of the process's life; it may end in it."""
+        try:
+            action()
+            if self.network is not None:
+                self.network.flush()
+        except Crash:
+            self._observe()
+            self.crash(power=self._chance.random() < 0.5)
+        except StoreFailed as failure:
+            self._observe()
+            if not self._disk_fails:
+                self.world.judge.accuse("stopped", f"{self.name} stopped: {failure}")
+            self.crash(power=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            self.world.judge.accuse("stopped", f"{self.name} stopped: {type(error).__name__}: {error}")
+            self.crash(power=False)
+        else:
+            self._observe()
+        self._tell_settled()
+
+    def _observe(self) -> None:
+        if (view := self.view()) is not None:
+            self.world.judge.observe(self.name, self.incarnation, view)
+
+    # --- what clients ask
+
+    def _tell_settled(self) -> None:
+        settled = [each for each in self._pending if each[0].settled]
+        if settled:
+            self._pending = [each for each in self._pending if not each[0].settled]
+            for request, finish in settled:
+                self._tell(request, finish)
+
+    def _tell(self, request, finish) -> None:
+        try:
+            answer = request.result(0)
+        except QuitandaError as error:
+            self.world.schedule.at(self.now, lambda error=error: finish(None, error))
+            return
+        pause = 0.0 if isinstance(answer, bytes) else self.delays.reader(self._chance)
+        incarnation = self.incarnation
+        if not pause:
+            self._answer(answer, finish)
+            return
+        self.world.schedule.at(
+            self.now + pause,
+            lambda: self._answer(answer, finish) if self.up and self.incarnation == incarnation else None,
+        )
+
+    def _answer(self, answer, finish) -> None:
+        try:
+            outcome = self.outcome(answer)
+        except QuitandaError as error:
+            self.world.schedule.at(self.now, lambda error=error: finish(None, error))
+            return
+        self.world.schedule.at(self.now, lambda: finish(outcome, None))
+
+    def _abandon_pending(self) -> None:
+        self._tell_settled()
+        self._pending = []
+
+    def follow(self, request, finish) -> None:
+        """Call `finish(outcome, error)` once `request` is settled, unless the replica dies before."""
+        self._pending.append((request, finish))
+        self._tell_settled()
+
+    # --- the subclass's
+
+    @abstractmethod
+    def view(self):
+        """Return what the judge looks at; None where there is nothing (yet)."""
+
+    @abstractmethod
+    def submit(self, payload: bytes):
+        """Put a command on its way; return what can be followed. Raises QuitandaError."""
+
+    @abstractmethod
+    def ask(self):
+        """Begin a linearizable read; return what can be followed. Raises QuitandaError."""
+
+    @abstractmethod
+    def outcome(self, answer):
+        """Return what a client sees of an answer, as of now. Raises QuitandaError."""
+
+    @abstractmethod
+    def hand_over(self, *, wanted: bool, to: str = "") -> None:
+        """Begin or cease to hand the leadership over, to anyone or to `to`."""
+
+    @abstractmethod
+    def _boot(self, settings) -> None: ...
+
+    @abstractmethod
+    def _turn(self) -> None: ...
+
+    @abstractmethod
+    def _finish(self) -> None: ...
+
+    @abstractmethod
+    def _halt(self) -> None: ...
+
+
+def _brief(value):
+    if isinstance(value, list):
+        return f"[{value[0][1]}..{value[-1][1]}]" if value else "[]"
+    return f"{len(value)}B" if isinstance(value, bytes) else value

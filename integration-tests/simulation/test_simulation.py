@@ -19,7 +19,7 @@ RANDOM_SEEDS = range(150)
 SWEPT_STEPS = 60
 STORIES_SEEDS = range(4)
 
-CAUGHT_BY_SEEDS = {"everything": range(60), "rejoin_guard": range(100)}
+CAUGHT_BY_SEEDS = {"everything": range(60), "rejoin_guard": range(100), "append_filter": range(150)}
 """Seeds of which some fail without the repair."""
 CAUGHT_BY_SCHEDULES = {
     "commit_cap": ("long conflict", range(3)),
@@ -36,7 +36,6 @@ CAUGHT_BY_SCHEDULES = {
 }
 """The schedule that is about the repair, and seeds of which some fail without it."""
 CAUGHT_BY_SWEEPS = {
-    "append_filter": "doubled stream",
     "careful_compaction": "interrupted installation",
     "durable_first": "dying follower",
     "resumed_installation": "interrupted installation",

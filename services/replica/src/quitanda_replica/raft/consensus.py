@@ -83,6 +83,7 @@ class Consensus:
         self._handing_over = False
         self._hand_over_to = ""
         self._waits_for = ""
+        self._heard_at = clock()
         self._replicated: tuple[int, int] = (0, 0)
         self._connected: set[str] = set()
         self._replied: set[str] = set()
@@ -109,7 +110,11 @@ class Consensus:
 
     def round(self) -> None:
         """Wait a moment for something to do, and do it. Any exception means that the replica must stop."""
+        stood_still = self._clock() - self._heard_at > self._options.election_timeout_min_seconds
         self._network.poll(0.0 if self._has_work() else POLL_SECONDS_MAX)
+        self._heard_at = self._clock()
+        if stood_still:  # it may be the own fault that nothing was heard, and that connections are gone
+            self._engine.postpone_overdue_election(self._heard_at)
         self._watch_over_blank_disk()
         if self._engine.leads:
             self._divert_to_snapshots()

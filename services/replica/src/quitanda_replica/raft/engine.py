@@ -46,6 +46,8 @@ REQUIRED_NAMES: Final = tuple(
         "votedForNodeId",
     )
 )
+APPLIED_PER_ROUND: Final = 64
+"""Entries, however small: a command takes a millisecond where the machine is busy."""
 NEVER_SECONDS: Final = 10**9
 _ROLES: Final = (Role.FOLLOWER, Role.CANDIDATE, Role.LEADER)
 """By PySyncObj's number of the state."""
@@ -254,7 +256,7 @@ class Engine(SyncObj):
         and while it is at it, it hears nobody. The following rounds apply the rest.
         """
         entries: list[Entry] = super()._SyncObj__getEntries(fromIDx, count, maxSizeBytes)
-        return entries if count is None else _head(entries, self._apply_bytes_max)
+        return entries if count is None else _head(entries[:APPLIED_PER_ROUND], self._apply_bytes_max)
 
     def _SyncObj__applyLogEntries(self) -> bool:  # noqa: N802 - the private method that is replaced
         """Apply what is committed, but nothing while a snapshot replaces the state that it would change."""

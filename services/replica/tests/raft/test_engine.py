@@ -6,7 +6,13 @@ from itertools import pairwise
 import pytest
 from raft_cluster import wait_for
 
-from quitanda_replica.raft.engine import REQUIRED_NAMES, SUPPORTED_VERSION, UnsupportedLibrary, check_library
+from quitanda_replica.raft.engine import (
+    APPLIED_PER_ROUND,
+    REQUIRED_NAMES,
+    SUPPORTED_VERSION,
+    UnsupportedLibrary,
+    check_library,
+)
 from quitanda_replica.raft.resolver import Resolver, split_address
 
 
@@ -60,17 +66,18 @@ def test_importing_the_library_leaves_the_sockets_of_the_process_alone():
     assert socket.inet_ntop(socket.AF_INET, packed) == "127.0.0.1"
 
 
-def test_a_replica_that_catches_up_applies_no_more_in_one_round_than_its_bound(cluster):
+@pytest.mark.parametrize(("size", "most"), [(100, 10), (1, APPLIED_PER_ROUND)], ids=["by bytes", "by number"])
+def test_a_replica_that_catches_up_applies_no_more_in_one_round_than_its_bound(cluster, size, most):
     # while it applies it hears nobody, and the whole log may be waiting
     cluster.start(pipeline_bytes_max=1000)
     away = cluster.followers()[0].name
     cluster.stop(away)
     for number in range(200):
-        cluster.submit(b"%0100d" % number)
+        cluster.submit(b"%0*d" % (size, number))
 
     cluster.start(away, pipeline_bytes_max=1000)
     cluster.wait_equal()
 
     commits = cluster[away].machine.commits
-    assert len(commits) >= 20
-    assert max(later - earlier for earlier, later in pairwise(commits)) <= 10
+    assert len(commits) >= 200 // most
+    assert max(later - earlier for earlier, later in pairwise(commits)) <= most

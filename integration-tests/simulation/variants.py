@@ -156,6 +156,13 @@ class AnySnapshotReceiver(SnapshotReceiver):
         return super().receive(message, 0)
 
 
+class UnreachingJournal(LevelJournal):
+    """A snapshot replaces the log also where that reaches its entry."""
+
+    def holds(self, _index, _term):
+        return False
+
+
 class AnyInstallation(Installation):
     """What was received is installed even where the own state is newer."""
 
@@ -251,7 +258,7 @@ BY_NAME = {
         Variant(
             "newer_snapshots_only",
             "a snapshot that is not ahead of the own state is ignored",
-            _with(receiver_type=AnySnapshotReceiver, installation_type=AnyInstallation),
+            _with(journal_type=UnreachingJournal, receiver_type=AnySnapshotReceiver, installation_type=AnyInstallation),
         ),
         Variant("resumed_installation", "an interrupted installation is taken up again", ForgetsInstallation),
         Variant("own_entry_answers", "a submission is answered by its own entry alone", AnswersByIndex),

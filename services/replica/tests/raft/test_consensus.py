@@ -420,6 +420,7 @@ def test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledge
         replica.round()
 
     assert (replica.status.first_log_index, replica.status.last_log_index) == (1, 5)
+    assert replica.machine.applied == [2, 3]
     assert replica.sent("snapshot_taken") == []
 
 

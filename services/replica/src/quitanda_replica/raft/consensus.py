@@ -215,8 +215,12 @@ class Consensus:
             self.reads.echoed(peer, message["round"])
 
     def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
-        # a log that reaches the snapshot's entry stays (Raft, figure 13, rule 6): what is behind may be acknowledged
-        if self._follows(peer, message) and not self._journal.holds(message["index"], message["index_term"]):
+        if not self._follows(peer, message):
+            return
+        if self._journal.holds(message["index"], message["index_term"]):
+            # the log stays (Raft, figure 13, rule 6), as what is behind may be acknowledged; it leads to the same state
+            self._engine.commit_upto(message["index"])
+        else:
             self._intake.take(peer, message, self._applied)
 
     def _on_snapshot_taken(self, peer: str, message: Message) -> None:

@@ -198,6 +198,10 @@ class Engine(SyncObj):
         """Count as having voted in every term up to `term`, which is not below the current one."""
         self._SyncObj__setCurrentTerm(term, self._name)
 
+    def commit_upto(self, index: int) -> None:
+        """Count the entries up to `index`, which the log holds, as committed: the leader has applied them."""
+        self._SyncObj__raftCommitIndex = max(index, self._SyncObj__raftCommitIndex)
+
     def restart_at(self, index: int) -> None:
         """Go on behind the entry `index`: a snapshot has replaced log and state up to there."""
         self._SyncObj__raftLastApplied = index

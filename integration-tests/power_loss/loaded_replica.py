@@ -26,7 +26,7 @@ from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.store import Store
 from quitanda_replica.stored_documents import json_of
 
-WRITE_BUFFER_BYTES = 128 * 1024
+WRITE_BUFFER_BYTES = 256 * 1024
 """Small, so that LevelDB changes its files many times in each round."""
 LOG_ENTRIES_MAX = 500
 WINDOW = 40

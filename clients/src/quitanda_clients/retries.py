@@ -17,6 +17,12 @@ PATIENCE_SHARE: Final = 0.4
 """Part of the whole time that one try may take, so that a portal that hangs leaves time for another."""
 
 
+LAST_TRY_SHARE: Final = 0.2
+LAST_TRY_SECONDS_MAX: Final = 0.1
+"""A write that was turned away for certain is not sent again with less than this left of the whole time: the answer
+would hardly come any more, and "not available" would become "unknown"."""
+
+
 class ClientClosed(Unavailable):
     """The client was closed: there is no use in trying again."""
 
@@ -37,15 +43,22 @@ async def until_answered(attempt: Callable[[float], Awaitable[T]], policy: Retry
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.timeout
+    last_try = min(LAST_TRY_SECONDS_MAX, LAST_TRY_SHARE * policy.timeout)
     in_doubt = False
+    turned_away: Unavailable | None = None
     try:
         async for trial in _trials(policy):
             with trial:
                 left = max(0.0, deadline - loop.time())
+                if write and turned_away is not None and not in_doubt and left < last_try:
+                    raise turned_away
                 try:
                     return await attempt(min(left, policy.timeout * PATIENCE_SHARE))
                 except OutcomeUnknown:
                     in_doubt = True
+                    raise
+                except Unavailable as error:
+                    turned_away = error
                     raise
     except (Unavailable, OutcomeUnknown) as error:
         if write and in_doubt:

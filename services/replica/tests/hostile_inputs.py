@@ -112,9 +112,10 @@ class Stranger:
             self._crowd,
         )
 
-    def throw(self, count):
+    def throw(self, count, until=lambda: True):
+        """Throw at least `count` inputs, and go on until the condition holds as well."""
         try:
-            while self.thrown < count:
+            while self.thrown < count or not until():
                 self._chance.choice(self.kinds)()
         finally:
             self.close()

@@ -110,7 +110,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.unary_stream_rpc_method_handler(
             stream,
-            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes),
+            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max),
             response_serializer=handler.response_serializer,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol
 
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
@@ -17,6 +18,37 @@ class Digest:
 
     revision: int
     value: str
+
+
+class Door(StrEnum):
+    """A port of a process, by what it is for."""
+
+    SERVICE = "service"
+    """gRPC; MQTT for the broker."""
+
+    RAFT = "raft"
+    METRICS = "metrics"
+    COURSE = "course"
+    """The course's contract, gRPC."""
+
+
+class Fault(StrEnum):
+    """A fault that not every kind of cluster can have."""
+
+    ONE_WAY_CUT = "one-way cut"
+    """`cut`: one replica hears another no more, though it is still heard."""
+
+    DISCONNECTION = "disconnection"
+    """`disconnect`: a process without a network."""
+
+    BAD_NETWORK = "bad network"
+    """`worsen_network`: slow and lossy links."""
+
+    BAD_DISK = "bad disk"
+    """`fill_disk` and `make_disk_read_only`."""
+
+    ANOTHER_ADDRESS = "another address"
+    """`move`: a process that comes back elsewhere."""
 
 
 class Cluster(Protocol):
@@ -45,8 +77,38 @@ class Cluster(Protocol):
         """Name of the MQTT broker."""
         ...
 
-    def address(self, name: str) -> str:
-        """`host:port` at which tests on this machine reach the process (gRPC; MQTT for the broker)."""
+    @property
+    def everything(self) -> tuple[str, ...]:
+        """Names of all processes, in an order in which they may be started."""
+        ...
+
+    @property
+    def faults(self) -> frozenset[Fault]:
+        """Which of the faults that not every cluster can have this one can."""
+        ...
+
+    @property
+    def shares_mqtt(self) -> bool:
+        """Say whether the broker shares the customers' MQTT requests among the portals."""
+        ...
+
+    def address(self, name: str, door: Door = Door.SERVICE) -> str:
+        """`host:port` at which tests on this machine reach a door of the process, the same over restarts.
+
+        KeyError where the process has no such door.
+        """
+        ...
+
+    def doors(self, name: str) -> tuple[Door, ...]:
+        """Name every door that the process has."""
+        ...
+
+    def incarnation(self, name: str) -> str:
+        """Tell the life of a process that runs from its next one: equal before and after means that it never ended."""
+        ...
+
+    def log(self, name: str) -> tuple[str, ...]:
+        """Give every line that the process has logged in all its lives, oldest first."""
         ...
 
     async def start(self) -> None:
@@ -89,12 +151,44 @@ class Cluster(Protocol):
         """Let all replicas hear each other again."""
         ...
 
+    async def cut(self, replica: str, *speakers: str) -> None:
+        """Let a replica hear nothing from these replicas any more; they still hear it (ONE_WAY_CUT)."""
+        ...
+
+    async def disconnect(self, name: str) -> None:
+        """Take the process off the network; on its own machine it runs on (DISCONNECTION)."""
+        ...
+
+    async def reconnect(self, name: str) -> None:
+        """Put the process back on the network, at the address that it had."""
+        ...
+
+    async def worsen_network(self, name: str, *, loss: float = 0.0, kilobits_per_second: int | None = None) -> None:
+        """Lose this share of the packets that reach the process, and let it send no faster (BAD_NETWORK)."""
+        ...
+
+    async def fill_disk(self, replica: str) -> None:
+        """Leave no room on the disk of a replica (BAD_DISK)."""
+        ...
+
+    async def make_disk_read_only(self, replica: str) -> None:
+        """Let every write to the disk of a replica fail (BAD_DISK)."""
+        ...
+
+    async def repair_disk(self, replica: str) -> None:
+        """Make the disk as it was, with room, writable, and with everything that was on it."""
+        ...
+
+    async def move(self, name: str) -> None:
+        """End the process at once and start it with another network address under the same name (ANOTHER_ADDRESS)."""
+        ...
+
     async def mend(self) -> None:
         """Undo every fault: join, resume and start what is not as it was; return when everything is ready."""
         ...
 
     def erase(self, name: str) -> None:
-        """Empty the disk of a replica that does not run."""
+        """Empty the disk of a replica, or of the broker, that does not run."""
         ...
 
     async def wait_until_ready(self, *names: str, timeout: float = READY_SECONDS) -> None:

@@ -12,8 +12,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := core services/replica services/admin-portal services/client-portal clients deploy/local
-PROTOS := $(wildcard proto/quitanda/v1/*.proto)
-GENERATED := core/src/quitanda/v1
+PROTOS := $(wildcard proto/quitanda/*/*.proto)
+STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
 LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
@@ -92,7 +92,7 @@ fix: $(VENV)/.ready ## Mend what can be mended by a machine: format, imports, si
 	@$(BIN)/ruff format .
 
 proto: $(VENV)/.ready ## Generate the typed stubs from proto/ into core
-	@rm -f $(GENERATED)/*_pb2*.py $(GENERATED)/*_pb2*.pyi
+	@cd core/src && $(STUBS) | xargs rm -f
 	@$(MAKE) generate OUT=core/src
 
 generate:
@@ -101,7 +101,7 @@ generate:
 
 proto-check: $(VENV)/.ready
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT && $(MAKE) generate OUT="$$out" && \
-		diff -r -q -x __pycache__ -x __init__.py -x py.typed "$$out/quitanda/v1" $(GENERATED) || \
+		diff <(cd "$$out" && $(STUBS) | sort | xargs cksum) <(cd core/src && $(STUBS) | sort | xargs cksum) || \
 		{ echo "The committed stubs differ from proto/: run 'make proto' and commit the result."; exit 1; }
 
 lock: $(VENV)/.ready ## Resolve the dependencies again and write the hash-locked requirements

@@ -37,8 +37,31 @@ def test_metrics_are_served_two_hundred_ports_above_grpc():
 
 
 def test_no_port_is_used_twice():
-    assert len(all_ports(fixed())) == PORTS_NEEDED
-    assert len(set(all_ports(fixed()))) == PORTS_NEEDED
+    assert len(all_ports(fixed(course=True))) == PORTS_NEEDED
+    assert len(set(all_ports(fixed(course=True)))) == PORTS_NEEDED
+
+
+def test_the_courses_contract_is_served_on_ports_of_its_own_where_it_is_asked_for():
+    ports = {service.name: service.course_port for service in fixed(course=True).services if service.course_port}
+
+    assert ports == {"admin-portal-1": 7101, "admin-portal-2": 7102, "client-portal-1": 7103, "client-portal-2": 7104}
+    assert [service.course_port for service in fixed().services] == [None] * 8
+
+
+def test_only_portals_that_serve_the_courses_contract_are_told_where():
+    with_course = replace(DEPLOYMENT, topology=fixed(course=True))
+
+    assert {
+        name: told
+        for name in (service.name for service in fixed().services)
+        if (told := environment(with_course, name).get("QUITANDA_COURSE_LISTEN"))
+    } == {
+        "admin-portal-1": "127.0.0.1:7101",
+        "admin-portal-2": "127.0.0.1:7102",
+        "client-portal-1": "127.0.0.1:7103",
+        "client-portal-2": "127.0.0.1:7104",
+    }
+    assert not any("QUITANDA_COURSE_LISTEN" in environment(DEPLOYMENT, s.name) for s in fixed().services)
 
 
 def test_a_topology_on_given_ports_uses_each_of_them_once():

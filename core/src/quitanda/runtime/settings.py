@@ -148,6 +148,9 @@ class ReplicaSettings(ProcessSettings):
 class PortalSettings(ProcessSettings):
     """What every portal needs to know."""
 
+    course_listen: OptionalAddress = None
+    """Where this portal serves the course's contract; nowhere if not given."""
+
     cache_entries: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
     """Documents that the cache holds at most; 0 turns it off."""
 

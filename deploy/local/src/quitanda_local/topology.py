@@ -36,13 +36,17 @@ class BrokerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process: `port` is where it serves (gRPC, or MQTT for the broker); None where it has no such port."""
+    """One process: `port` is where it serves (gRPC, or MQTT for the broker); None where it has no such port.
+
+    At `course_port` a portal serves the course's contract.
+    """
 
     name: str
     role: Role
     port: int
     raft_port: int | None = None
     metrics_port: int | None = None
+    course_port: int | None = None
 
     @property
     def address(self) -> str:
@@ -56,6 +60,8 @@ class Service:
             yield self.raft_port, "Raft"
         if self.metrics_port is not None:
             yield self.metrics_port, "metrics"
+        if self.course_port is not None:
+            yield self.course_port, "course"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +87,41 @@ class Topology:
         return self.of(Role.BROKER)[0]
 
 
-PORTS_NEEDED: Final = 1 + 3 * 3 + 4 * 2
+PORTS_NEEDED: Final = 1 + 3 * 3 + 4 * 3
 """How many ports `on_ports` takes."""
 
 
-def fixed() -> Topology:
-    """Lay the processes on the ports that documentation and other programs rely on."""
+def fixed(*, course: bool = False) -> Topology:
+    """Lay the processes on the ports that documentation and other programs rely on; with the course's, if asked for."""
+
+    def portal(name: str, role: Role, port: int) -> Service:
+        return Service(name, role, port, metrics_port=port + 200, course_port=port + 100 if course else None)
+
     return Topology(
         (
             Service("broker", Role.BROKER, 7883),
             *(Service(f"replica{n}", Role.REPLICA, 7010 + n, 7020 + n, 7210 + n) for n in (1, 2, 3)),
-            *(Service(f"admin-portal-{n}", Role.ADMIN_PORTAL, 7000 + n, None, 7200 + n) for n in (1, 2)),
-            *(Service(f"client-portal-{n}", Role.CLIENT_PORTAL, 7002 + n, None, 7202 + n) for n in (1, 2)),
+            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL, 7000 + n) for n in (1, 2)),
+            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL, 7002 + n) for n in (1, 2)),
         )
     )
 
 
 def on_ports(ports: Sequence[int]) -> Topology:
-    """Lay the same processes on these ports, of which there must be PORTS_NEEDED."""
+    """Lay the same processes, with the course's contract, on these ports, of which there must be PORTS_NEEDED."""
     if len(ports) != PORTS_NEEDED:
         raise ValueError(f"{PORTS_NEEDED} ports are needed, not {len(ports)}")
-    port = iter(ports)
+    left = iter(ports)
+
+    def portal(name: str, role: Role) -> Service:
+        return Service(name, role, next(left), metrics_port=next(left), course_port=next(left))
+
     return Topology(
         (
-            Service("broker", Role.BROKER, next(port)),
-            *(Service(f"replica{n}", Role.REPLICA, next(port), next(port), next(port)) for n in (1, 2, 3)),
-            *(Service(f"admin-portal-{n}", Role.ADMIN_PORTAL, next(port), None, next(port)) for n in (1, 2)),
-            *(Service(f"client-portal-{n}", Role.CLIENT_PORTAL, next(port), None, next(port)) for n in (1, 2)),
+            Service("broker", Role.BROKER, next(left)),
+            *(Service(f"replica{n}", Role.REPLICA, next(left), next(left), next(left)) for n in (1, 2, 3)),
+            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL) for n in (1, 2)),
+            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL) for n in (1, 2)),
         )
     )
 
@@ -150,6 +164,8 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
             "QUITANDA_CLUSTER_SECRET": deployment.secret,
             "QUITANDA_BOOTSTRAP": "true" if deployment.bootstrap else "false",
         }
+    if service.course_port is not None:
+        variables["QUITANDA_COURSE_LISTEN"] = f"{HOST}:{service.course_port}"
     if service.role is Role.CLIENT_PORTAL:
         variables["QUITANDA_MQTT_GATEWAY"] = mqtt_gateway(deployment, service)
     return variables

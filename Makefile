@@ -29,7 +29,7 @@ SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
 
-.PHONY: help setup run demo test test-unit test-scenarios power-loss large-state simulate check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DAT
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
 	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)")
+
+record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
+	@PYTHON="$(PYTHON)" deploy/local/record-demo.sh
 
 test: test-unit test-scenarios ## Run every test that needs no Docker
 

@@ -304,7 +304,6 @@ EXTRAS = [
     ((("a", None),), "extra.a", "wrong_type expected=string got=null"),
     ((("a", "1"), ("a", "2")), "extra.a", "duplicate"),
     ((("b", "1"), ("a", "2")), "extra.a", "malformed"),
-    ((("name", "1"),), "extra.name", "reserved"),
     ((("version", "1"),), "extra.version", "reserved"),
     ((("a", "1", "2"),), "extra", "wrong_type expected=name and JSON text got=list"),
     (("ab",), "extra", "wrong_type expected=name and JSON text got=string"),
@@ -324,10 +323,10 @@ def test_unknown_fields_are_judged_so(command, extra, field, expected):
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        (COMMANDS[0], ["customer_id"]),
-        (COMMANDS[1], ["customer_id"]),
-        (COMMANDS[3], ["description", "price", "product_id", "quantity"]),
-        (COMMANDS[4], ["description", "price", "product_id", "quantity"]),
+        (COMMANDS[0], ["customer_id", "name"]),
+        (COMMANDS[1], ["customer_id", "name"]),
+        (COMMANDS[3], ["description", "name", "price", "product_id", "quantity"]),
+        (COMMANDS[4], ["description", "name", "price", "product_id", "quantity"]),
     ],
     ids=name_of,
 )

@@ -87,30 +87,40 @@ class AdjustStock:
 
 @dataclass(frozen=True, slots=True)
 class ItemQuantity:
-    """A product and the number of units that an order shall hold of it."""
+    """A product and the number of units that an order shall hold of it; `extra` is about the order's item."""
 
     product_id: str
     quantity: int
+    extra: Extra = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CreateOrder:
-    """Place an order, empty or with first items (all or nothing; a product named twice counts with the sum)."""
+    """Place an order, empty or with first items, all or nothing.
+
+    A product named twice counts with the sum; of an extra field named twice the later value counts.
+    """
 
     customer_id: str
     order_id: str = field(metadata=MINTED)
     created_at_ms: int = field(metadata=MINTED)
     items: tuple[ItemQuantity, ...] = ()
+    extra: Extra = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SetOrderItems:
-    """Set the quantities of some products; zero removes; all or nothing; duplicates are summed first."""
+    """Set the quantities of some products, or only extra fields; all or nothing.
+
+    Zero removes an item, with its extra fields; duplicates are put together first, as in CreateOrder. Extra
+    fields of the order and of the items named change as in UpdateCustomer.
+    """
 
     customer_id: str
     order_id: str
     items: tuple[ItemQuantity, ...]
     expected_version: int | None = None
+    extra: Extra = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Changes to the fields of a document that Quitanda does not know."""
+"""Changes to the fields of a document, or of an order's item, that Quitanda does not know."""
 
 from quitanda.domain.model import Extra
 
@@ -16,3 +16,8 @@ def merged(extra: Extra, changes: Extra) -> Extra:
         else:
             fields[name] = text
     return tuple(sorted(fields.items()))
+
+
+def overlaid(extra: Extra, later: Extra) -> Extra:
+    """Take both; where both name a field, the later value counts, JSON `null` like any other."""
+    return tuple(sorted({**dict(extra), **dict(later)}.items())) if later else extra

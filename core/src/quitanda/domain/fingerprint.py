@@ -41,7 +41,8 @@ def _canonical(value: object) -> bytes:
         case int():
             return b"i%d;" % value
         case ItemQuantity():
-            return _text(value.product_id) + _canonical(value.quantity)
+            extra = _canonical(value.extra) if value.extra else b""  # as a command's field at its default
+            return _text(value.product_id) + _canonical(value.quantity) + extra
         case tuple():
             return b"t%d;" % len(value) + b"".join(map(_canonical, value))
         case _:

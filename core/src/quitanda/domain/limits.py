@@ -19,13 +19,13 @@ DESCRIPTION_LENGTH_MAX: Final = 2_000
 """Characters in a product's description."""
 
 EXTRA_FIELDS_MAX: Final = 50
-"""Unknown fields kept with one document."""
+"""Unknown fields kept with one document, or with one item of an order."""
 
 EXTRA_NAME_LENGTH_MAX: Final = 64
 """Characters in the name of an unknown field."""
 
 EXTRA_BYTES_MAX: Final = 16_384
-"""UTF-8 bytes of all unknown fields of one document, names and JSON texts together."""
+"""UTF-8 bytes of all unknown fields of one document, an order's items included: names and JSON texts together."""
 
 JSON_DEPTH_MAX: Final = 16
 """Nesting of arrays and objects in a JSON document."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 Extra: TypeAlias = tuple[tuple[str, str], ...]
-"""Fields of a document that Quitanda does not know: (name, JSON text of the value), sorted by name."""
+"""Fields of a document, or of an order's item, that Quitanda does not know: (name, JSON text), sorted by name."""
 
 
 class Kind(StrEnum):
@@ -58,6 +58,7 @@ class OrderItem:
     name: str
     unit_price: int
     quantity: int
+    extra: Extra = ()
 
     @property
     def total(self) -> int:
@@ -77,6 +78,7 @@ class Order:
     created_at_ms: int
     items: tuple[OrderItem, ...]
     version: int
+    extra: Extra = ()
 
     @property
     def total(self) -> int:

@@ -3,15 +3,19 @@
 Each function decides one command, whose fields are valid.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from quitanda.domain import refusals, stock, versions
+from quitanda.domain import extras, refusals, stock, validation, versions
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
-from quitanda.domain.model import Kind, Order, OrderItem, Product
+from quitanda.domain.model import Extra, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Change, Decision, Delete, StateView
+
+_Combined: TypeAlias = Callable[[Extra, Extra], Extra]
+"""What an item's extra fields come to: those that it has, and those that the command gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class _Line:
     index: int
     product_id: str
     quantity: int
+    extra: Extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +42,21 @@ def create(view: StateView, command: CreateOrder) -> Decision:
         return Decision(refusals.customer_not_found(command.customer_id))
     if view.order(command.order_id) is not None:
         return Decision(refusals.order_exists(command.order_id))
-    empty = Order(command.order_id, command.customer_id, command.created_at_ms, items=(), version=0)
-    filled = _fill(view, empty, command.items)
+    empty = Order(command.order_id, command.customer_id, command.created_at_ms, (), version=0, extra=command.extra)
+    filled = _fill(view, empty, command.items, extras.overlaid)
     return Decision(filled) if isinstance(filled, Refused) else _put(view, filled)
 
 
 def set_items(view: StateView, command: SetOrderItems) -> Decision:
-    """Set quantities; where all are as they were, nothing changes, not even the version."""
+    """Set quantities and extra fields; where all are as they were, nothing changes, not even the version."""
     order = _find(view, command.customer_id, command.order_id, command.expected_version)
     if isinstance(order, Refused):
         return Decision(order)
-    filled = _fill(view, order, command.items)
+    described = replace(order, extra=extras.merged(order.extra, command.extra))
+    filled = _fill(view, described, command.items, extras.merged)
     if isinstance(filled, Refused):
         return Decision(filled)
-    return _put(view, filled) if filled.products else Decision(Done(order))
+    return Decision(Done(order)) if filled.order == order else _put(view, filled)
 
 
 def cancel(view: StateView, command: CancelOrder) -> Decision:
@@ -79,10 +85,11 @@ def _put(view: StateView, filled: _Filled) -> Decision:
     return Decision(Done(changes[0].document), changes)
 
 
-def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity]) -> _Filled | Refused:
+def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity], combined: _Combined) -> _Filled | Refused:
     items = {item.product_id: item for item in order.items}
+    lines = _put_together(wanted)
     moved: list[Product] = []
-    for line in _summed(wanted):
+    for line in lines:
         product = view.product(line.product_id)
         if product is None:
             return refusals.product_not_found(line.product_id, f"items[{line.index}].product_id")
@@ -90,28 +97,41 @@ def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity]) -> _Fil
         taken = line.quantity - held
         if taken > product.quantity:
             return refusals.out_of_stock(product, f"items[{line.index}].quantity", line.quantity, held)
+        _set(items, product, line, combined)
         if taken:
-            _set(items, product, held, line.quantity)
             moved.append(replace(product, quantity=product.quantity - taken))
     if len(items) > ITEMS_PER_ORDER_MAX:
         return refusals.too_many_items(len(items))
+    if too_large := _check_extra_sizes(order.extra, items, lines):
+        return too_large
     return _Filled(replace(order, items=tuple(items.values())), tuple(moved))
 
 
-def _set(items: dict[str, OrderItem], product: Product, held: int, quantity: int) -> None:
+def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _Combined) -> None:
     """Set one item, in its place or at the end. Raising its quantity agrees to today's name and price."""
-    if quantity == 0:
-        del items[product.product_id]
-    elif quantity > held:
-        items[product.product_id] = OrderItem(product.product_id, product.name, product.price, quantity)
-    else:
-        items[product.product_id] = replace(items[product.product_id], quantity=quantity)
+    if line.quantity == 0:
+        items.pop(product.product_id, None)
+        return
+    item = items.get(product.product_id) or OrderItem(product.product_id, product.name, product.price, quantity=0)
+    if line.quantity > item.quantity:
+        item = replace(item, name=product.name, unit_price=product.price)
+    items[product.product_id] = replace(item, quantity=line.quantity, extra=combined(item.extra, line.extra))
 
 
-def _summed(wanted: Iterable[ItemQuantity]) -> list[_Line]:
-    """Sum the items that name the same product, in the order in which each product is first named."""
+def _check_extra_sizes(extra: Extra, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
+    for line in lines:
+        if line.product_id in items:
+            field = f"items[{line.index}].extra"
+            if too_large := validation.check_extra_size(items[line.product_id].extra, field):
+                return too_large
+    return validation.check_order_extra_size(extra, (item.extra for item in items.values()))
+
+
+def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
+    """Make one line of the items that name the same product, in the order in which each product is first named."""
     lines: dict[str, _Line] = {}
     for index, item in enumerate(wanted):
-        line = lines.get(item.product_id) or _Line(index, item.product_id, 0)
-        lines[item.product_id] = replace(line, quantity=line.quantity + item.quantity)
+        line = lines.get(item.product_id) or _Line(index, item.product_id, 0, ())
+        quantity, extra = line.quantity + item.quantity, extras.overlaid(line.extra, item.extra)
+        lines[item.product_id] = replace(line, quantity=quantity, extra=extra)
     return list(lines.values())

@@ -13,6 +13,7 @@ first character at fault), `expected` and `got` (types, by their names in JSON).
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from quitanda.domain.commands import (
@@ -51,8 +52,12 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 KNOWN_FIELDS: Final = {
     Kind.CUSTOMER: ("customer_id", "name", "version"),
     Kind.PRODUCT: ("product_id", "name", "description", "price", "quantity", "version"),
+    Kind.ORDER: ("order_id", "customer_id", "created_at_ms", "items", "total", "version"),
 }
-"""Names that a document's JSON form uses itself; an extra field may not take them (RESERVED)."""
+"""Names that a document's JSON forms use themselves; an extra field may not take them (RESERVED)."""
+
+KNOWN_ITEM_FIELDS: Final = ("product_id", "name", "unit_price", "quantity", "total")
+"""The same for an item of an order."""
 
 _ID: Final = re.compile(ID_PATTERN)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -90,13 +95,13 @@ def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case
             return (
                 check_id("customer_id", command.customer_id)
                 or _name("name", command.name)
-                or _extra(Kind.CUSTOMER, command.extra)
+                or _extra(KNOWN_FIELDS[Kind.CUSTOMER], command.extra)
             )
         case UpdateCustomer():
             return (
                 check_id("customer_id", command.customer_id)
                 or (None if command.name is None else _name("name", command.name))
-                or _extra(Kind.CUSTOMER, command.extra)
+                or _extra(KNOWN_FIELDS[Kind.CUSTOMER], command.extra)
                 or _expected_version(command.expected_version)
                 or _something(command.name, command.extra or None)
             )
@@ -107,7 +112,7 @@ def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case
                 or _integer("price", command.price, PRICE_MAX)
                 or _integer("quantity", command.quantity, QUANTITY_MAX)
                 or _description(command.description)
-                or _extra(Kind.PRODUCT, command.extra)
+                or _extra(KNOWN_FIELDS[Kind.PRODUCT], command.extra)
             )
         case UpdateProduct():
             return _update_product(command)
@@ -135,14 +140,16 @@ def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case
                 or check_id("order_id", command.order_id)
                 or _integer("created_at_ms", command.created_at_ms, TIMESTAMP_MS_MAX)
                 or _items(command.items)
+                or _order_extra(command.extra, command.items)
             )
         case SetOrderItems():
             return (
                 check_id("customer_id", command.customer_id)
                 or check_id("order_id", command.order_id)
                 or _items(command.items)
-                or (None if command.items else invalid("items", Problem.MISSING))
+                or (None if command.items or command.extra else invalid("items", Problem.MISSING))
                 or _expected_version(command.expected_version)
+                or _order_extra(command.extra, command.items)
             )
         case CancelOrder():
             return (
@@ -167,14 +174,24 @@ def check_id(field: str, value: object) -> Refused | None:
     return None if position == len(value) else invalid(field, Problem.ALPHABET, position=position)
 
 
-def check_extra_size(extra: Extra) -> Refused | None:
-    """Say whether unknown fields are too many or too large for one document; their types are right."""
+def check_extra_size(extra: Extra, field: str = "extra") -> Refused | None:
+    """Say whether unknown fields are too many or too large for one document or item; their types are right."""
     if len(extra) > EXTRA_FIELDS_MAX:
-        return invalid("extra", Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
-    size = sum(len(name.encode()) + len(text.encode()) for name, text in extra)
-    if size > EXTRA_BYTES_MAX:
-        return invalid("extra", Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size)
-    return None
+        return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
+    size = _extra_bytes(extra)
+    return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
+
+
+def check_order_extra_size(extra: Extra, item_extras: Iterable[Extra]) -> Refused | None:
+    """Say whether an order's unknown fields are too many, or together with its items' too large."""
+    if wrong := check_extra_size(extra):
+        return wrong
+    size = _extra_bytes(extra) + sum(map(_extra_bytes, item_extras))
+    return invalid("extra", Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
+
+
+def _extra_bytes(extra: Extra) -> int:
+    return sum(len(name.encode()) + len(text.encode()) for name, text in extra)
 
 
 def _update_product(command: UpdateProduct) -> Refused | None:
@@ -184,7 +201,7 @@ def _update_product(command: UpdateProduct) -> Refused | None:
         or (None if command.description is None else _description(command.description))
         or (None if command.price is None else _integer("price", command.price, PRICE_MAX))
         or (None if command.quantity is None else _integer("quantity", command.quantity, QUANTITY_MAX))
-        or _extra(Kind.PRODUCT, command.extra)
+        or _extra(KNOWN_FIELDS[Kind.PRODUCT], command.extra)
         or _expected_version(command.expected_version)
         or _something(command.name, command.description, command.price, command.quantity, command.extra or None)
     )
@@ -270,33 +287,40 @@ def _items(items: object) -> Refused | None:
 def _item(field: str, item: object) -> Refused | None:
     if type(item) is not ItemQuantity:
         return _wrong_type(field, item, "item")
-    return check_id(f"{field}.product_id", item.product_id) or _integer(
-        f"{field}.quantity", item.quantity, ITEM_QUANTITY_MAX
+    return (
+        check_id(f"{field}.product_id", item.product_id)
+        or _integer(f"{field}.quantity", item.quantity, ITEM_QUANTITY_MAX)
+        or _extra(KNOWN_ITEM_FIELDS, item.extra, f"{field}.extra")
     )
 
 
-def _extra(kind: Kind, extra: object) -> Refused | None:
+def _order_extra(extra: Extra, items: Iterable[ItemQuantity]) -> Refused | None:
+    """Check what a command says of an order; its items have been found right."""
+    return _extra(KNOWN_FIELDS[Kind.ORDER], extra) or check_order_extra_size(extra, (item.extra for item in items))
+
+
+def _extra(known: tuple[str, ...], extra: object, field: str = "extra") -> Refused | None:
     if type(extra) is not tuple:
-        return _wrong_type("extra", extra, "list")
+        return _wrong_type(field, extra, "list")
     if len(extra) > EXTRA_FIELDS_MAX:
-        return invalid("extra", Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
+        return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
     previous = ""
     for entry in extra:
-        if wrong := _extra_entry(kind, entry, previous):
+        if wrong := _extra_entry(known, entry, previous, field):
             return wrong
         previous = entry[0]
-    return check_extra_size(extra)
+    return check_extra_size(extra, field)
 
 
-def _extra_entry(kind: Kind, entry: object, previous: str) -> Refused | None:
+def _extra_entry(known: tuple[str, ...], entry: object, previous: str, extra_field: str) -> Refused | None:
     if type(entry) is not tuple or len(entry) != 2:
-        return _wrong_type("extra", entry, "name and JSON text")
+        return _wrong_type(extra_field, entry, "name and JSON text")
     name, text = entry
     # Only a name known to be short and clean may stand in the name of a field.
-    if wrong := _name("extra", name, EXTRA_NAME_LENGTH_MAX):
+    if wrong := _name(extra_field, name, EXTRA_NAME_LENGTH_MAX):
         return wrong
-    field = f"extra.{name}"
-    if name in KNOWN_FIELDS[kind]:
+    field = f"{extra_field}.{name}"
+    if name in known:
         return invalid(field, Problem.RESERVED)
     if name <= previous:
         return invalid(field, Problem.DUPLICATE if name == previous else Problem.MALFORMED)

@@ -11,7 +11,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MEMBERS := core services/replica services/admin-portal services/client-portal clients deploy/local
+IMAGE_MEMBERS := services/replica services/admin-portal services/client-portal clients
+MEMBERS := core $(IMAGE_MEMBERS) deploy/local
 PROTOS := $(wildcard proto/quitanda/*/*.proto)
 STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
 LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
@@ -28,8 +29,10 @@ ARGS ?=
 SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
+# `make down VOLUMES=1`: remove the data, too.
+VOLUMES ?=
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +78,19 @@ simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")
 
+images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients)
+	@docker compose --profile clients build --quiet
+
+up: ## Start everything in containers and wait until it is ready
+	@docker compose up --wait
+	@echo; echo "Ready. For example:"; echo
+	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-admin cluster status"
+	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-shop --help"
+	@echo; echo "make down stops it; the data stay."
+
+down: ## Stop and remove the containers; the data stay (VOLUMES=1 removes them, too)
+	@docker compose --profile '*' down $(if $(VOLUMES),--volumes)
+
 check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
 
 lint: $(VENV)/.ready
@@ -107,12 +123,17 @@ proto-check: $(VENV)/.ready
 		diff <(cd "$$out" && $(STUBS) | sort | xargs cksum) <(cd core/src && $(STUBS) | sort | xargs cksum) || \
 		{ echo "The committed stubs differ from proto/: run 'make proto' and commit the result."; exit 1; }
 
+LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients
+
+# An image's versions are those that the tests run with; it only lacks what it does not need.
 lock: $(VENV)/.ready ## Resolve the dependencies again and write the hash-locked requirements
-	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --custom-compile-command "make lock" requirements/build.in -o requirements/build.lock
-	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients \
-		requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
+	@$(LOCK) requirements/build.in -o requirements/build.lock
+	@$(LOCK) requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
+	@for member in $(IMAGE_MEMBERS); do \
+		$(LOCK) --constraints requirements/dev.lock core/pyproject.toml $$member/pyproject.toml \
+			-o requirements/$${member##*/}.lock; \
+	done
 
 clean: ## Remove the virtual environment and every cache
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build

@@ -1,0 +1,63 @@
+"""Ask a server's health service one question, for the health check of a container.
+
+`python -m quitanda.runtime.health_probe HOST:PORT [SERVICE]` ends with 0 where the service ("readiness" if none is
+named) is SERVING, with 1 where it is not or nobody answers, and with 2 where it was called wrongly. It imports as
+little as it can: every container starts it again and again.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from quitanda.runtime.addresses import Address, parse_address
+from quitanda.runtime.grpc_options import READINESS, channel_options
+
+EXIT_SERVING: Final = 0
+EXIT_NOT_SERVING: Final = 1
+EXIT_USAGE: Final = 2
+
+SERVING: Final = "serving"
+
+TIMEOUT_SECONDS: Final = 3.0
+"""For the connection and the answer; whoever runs the probe should give it a little longer."""
+
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
+"""Where a server that listens at every address is reached on its own machine."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Ask, say what was answered, and give the exit code."""
+    try:
+        listen, service = _parse(arguments)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\nusage: python -m quitanda.runtime.health_probe HOST:PORT [SERVICE]\n")
+        return EXIT_USAGE
+    answer = ask(Address(_LOOPBACK.get(listen.host, listen.host), listen.port), service)
+    sys.stdout.write(f"{service or 'the server'}: {answer}\n")
+    return EXIT_SERVING if answer == SERVING else EXIT_NOT_SERVING
+
+
+def ask(address: Address, service: str, timeout: float = TIMEOUT_SECONDS) -> str:
+    """Give SERVING, or say what else was answered or went wrong; waits at most `timeout` seconds."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    with grpc.insecure_channel(str(address), options=channel_options()) as channel:
+        try:
+            # a server that is still starting is waited for: its container is not broken yet
+            response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
+        except grpc.RpcError as error:
+            return f"{error.code().name}: {error.details()}"
+    return SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else "not serving"
+
+
+def _parse(arguments: Sequence[str]) -> tuple[Address, str]:
+    """Read the command line; ValueError says what is wrong with it."""
+    if not 1 <= len(arguments) <= 2:
+        raise ValueError("one address is needed, and at most one service")
+    return parse_address(arguments[0]), arguments[1] if len(arguments) > 1 else READINESS
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

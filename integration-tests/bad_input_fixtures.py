@@ -4,6 +4,7 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
+from wholeness import incarnations
 
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
@@ -14,15 +15,14 @@ TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\
 @pytest.fixture
 async def unharmed(cluster):
     """Every process goes on as it was, and none of them logs an exception or an error."""
-    services = cluster.topology.services
-    pids = {service.name: cluster.process(service.name).pid for service in services}
-    written = {service.name: _size(cluster.process(service.name).log) for service in services}
+    before = incarnations(cluster)
+    written = {name: len(cluster.log(name)) for name in cluster.everything}
     yield
-    assert {service.name: cluster.process(service.name).pid for service in services} == pids
-    assert [service.name for service in services if not cluster.running(service.name)] == []
-    await cluster.wait_until_ready(*pids)
-    traces = [(name, line) for name in pids for line in _new_lines(cluster.process(name).log, written[name])]
-    assert [(name, line) for name, line in traces if TRACES.search(line)] == []
+    assert [name for name in cluster.everything if not cluster.running(name)] == []
+    assert incarnations(cluster) == before
+    await cluster.wait_until_ready(*cluster.everything)
+    new_lines = [(name, line) for name in cluster.everything for line in cluster.log(name)[written[name] :]]
+    assert [(name, line) for name, line in new_lines if TRACES.search(line)] == []
 
 
 @pytest.fixture
@@ -56,13 +56,3 @@ async def _documents(cluster, clients):
         customers, products = await admin.list_customers(), await admin.list_products()
     orders = [(await client.list_orders()).documents for client in clients]
     return customers.documents, products.documents, orders
-
-
-def _size(log):
-    return log.stat().st_size if log.exists() else 0
-
-
-def _new_lines(log, start):
-    with log.open("rb") as opened:
-        opened.seek(start)
-        return opened.read().decode("utf-8", "replace").splitlines()

@@ -1,42 +1,66 @@
 """A running cluster for all scenarios, and a shop in it for each.
 
 Scenarios use the verbs of `quitanda_local.cluster.Cluster` and the clients' library only, so that they say
-nothing about what the cluster is made of.
+nothing about what the cluster is made of: QUITANDA_TEST_CLUSTER does, processes (the default) or containers.
 """
 
 import asyncio
 import itertools
-import os
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 import pytest_asyncio
+from cluster_kinds import Kind, chosen, make
 
 from quitanda.errors import Rejected
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.transport import Transport, make_shop_client
-from quitanda_local.local_cluster import LocalCluster
-from quitanda_local.topology import BrokerKind
-
-BROKER = os.environ.get("QUITANDA_TEST_BROKER")
-"""Which broker to run: mosquitto or amqtt; the best that is installed, if not given."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
     """A cluster that runs as long as the tests; at the end its replicas must agree and stop by themselves."""
-    cluster = LocalCluster.on_free_ports(
-        tmp_path_factory.mktemp("cluster"), BrokerKind(BROKER) if BROKER else None, partitions=True
-    )
-    await cluster.start()
+    cluster = make(tmp_path_factory.mktemp("cluster"))
     try:
+        await cluster.start()
         yield cluster
         await cluster.wait_until_replicas_agree()
     finally:
         killed = await cluster.stop()
         cluster.close()
     assert killed == ()
+
+
+@pytest.fixture
+def new_cluster(tmp_path_factory):
+    """Make another cluster beside the one that all share: `async with new_cluster(NAME=setting) as cluster: …`."""
+
+    @asynccontextmanager
+    async def another(**settings):
+        cluster = make(tmp_path_factory.mktemp("another"), settings)
+        try:
+            yield cluster
+        finally:
+            await cluster.stop()
+            cluster.close()
+
+    return another
+
+
+def pytest_runtest_setup(item):
+    """Leave out what is about processes where the cluster is containers."""
+    if (marker := item.get_closest_marker("processes_only")) and chosen() is not Kind.PROCESSES:
+        pytest.skip(f"not for containers: {marker.kwargs['reason']}")
+
+
+@pytest.fixture(autouse=True)
+def _the_faults_that_it_needs(request):
+    """Leave out a scenario that needs a fault which the cluster cannot have: `@pytest.mark.needs(Fault.BAD_DISK)`."""
+    if marker := request.node.get_closest_marker("needs"):
+        missing = set(marker.args) - request.getfixturevalue("cluster").faults
+        if missing:
+            pytest.skip(f"{chosen()} cannot have {', '.join(sorted(missing))}")
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 
 from quitanda_clients.answers import Consistency
-from quitanda_local.local_cluster import LocalCluster
-from quitanda_local.topology import HOST
+from quitanda_local.cluster import Cluster, Door
 from quitanda_local.waiting import wait_until
 
 SCRAPE_SECONDS = 5.0
 HITS = "quitanda_cache_hits_total"
 
 
-async def figure(cluster: LocalCluster, name: str, sample: str) -> float:
+async def figure(cluster: Cluster, name: str, sample: str) -> float:
     """Give the value of one sample that has no labels, such as `quitanda_cache_hits_total`."""
-    url = f"http://{HOST}:{cluster.topology.named(name).metrics_port}/metrics"
+    url = f"http://{cluster.address(name, Door.METRICS)}/metrics"
     text = await asyncio.to_thread(_fetch, url)
     for family in text_string_to_metric_families(text):
         for found in family.samples:
@@ -25,7 +24,7 @@ async def figure(cluster: LocalCluster, name: str, sample: str) -> float:
     raise KeyError(f"{name} shows no {sample}")
 
 
-async def cache_serves(cluster: LocalCluster, portal: str, reader, product_id: str) -> None:
+async def cache_serves(cluster: Cluster, portal: str, reader, product_id: str) -> None:
     """Wait until CACHED reads through the portal are answered from its memory."""
     before = await figure(cluster, portal, HITS)
 

@@ -5,7 +5,7 @@ import random
 import time
 
 from fault_traffic import BALANCED, traffic
-from wholeness import everything, start_again
+from wholeness import start_again
 
 from quitanda_local.errors import DeadlineExceeded
 
@@ -34,8 +34,8 @@ async def test_the_books_balance_after_processes_were_killed_at_random_for_a_whi
     async with traffic(shop, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
         end = time.monotonic() + CAMPAIGN_SECONDS
         while time.monotonic() < end:
-            alive = [name for name in everything(mended) if mended.running(name)]
-            dead = [name for name in everything(mended) if not mended.running(name)]
+            alive = [name for name in mended.everything if mended.running(name)]
+            dead = [name for name in mended.everything if not mended.running(name)]
             if not dead or (len(dead) < DEAD_MAX and dice.random() < 0.5):
                 # Half of the time a replica: they hold what may not be lost.
                 replicas = [name for name in alive if name in mended.replicas]
@@ -47,7 +47,7 @@ async def test_the_books_balance_after_processes_were_killed_at_random_for_a_whi
                 await mended.restart(lucky, wait=False)
                 told.append(f"start {lucky}")
             await some_answers(busy, dice)
-        await start_again(mended, *(name for name in everything(mended) if not mended.running(name)))
+        await start_again(mended, *(name for name in mended.everything if not mended.running(name)))
         await busy.goes_on()
         books = await busy.books()
 

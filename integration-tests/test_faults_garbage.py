@@ -8,11 +8,10 @@ import aiomqtt
 from fault_traffic import BALANCED, traffic
 from garbage import openings, say, silent_strangers
 from scraping import cache_serves
-from wholeness import everything, process_ids
+from wholeness import incarnations
 
 from quitanda.topics import FEED_TOPIC, request_topic
 from quitanda_clients.addresses import parse_address
-from quitanda_local.topology import HOST
 
 SILENT_AT_EACH_PORT = 20
 """More than the Raft port holds of those who have not said who they are."""
@@ -20,14 +19,17 @@ SILENT_AT_EACH_PORT = 20
 UNDISTURBED_SECONDS = 3.0
 
 
-def every_port(cluster):
-    return [port for name in everything(cluster) for port, _ in cluster.topology.named(name).ports()]
+def every_door(cluster):
+    addresses = (
+        parse_address(cluster.address(name, door)) for name in cluster.everything for door in cluster.doors(name)
+    )
+    return [(address.host, address.port) for address in addresses]
 
 
 async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(mended, shop):
     dice = random.Random(1)
-    before = process_ids(mended)
-    addresses = [(HOST, port) for port in every_port(mended)]
+    before = incarnations(mended)
+    addresses = every_door(mended)
     async with traffic(shop) as busy:
         since = time.monotonic()
         async with silent_strangers(addresses, SILENT_AT_EACH_PORT):
@@ -41,12 +43,12 @@ async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_clie
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert process_ids(mended) == before
+    assert incarnations(mended) == before
 
 
 async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(mended, shop):
     dice = random.Random(3)
-    before = process_ids(mended)
+    before = incarnations(mended)
     broker = parse_address(mended.address(mended.broker))
     topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
     async with traffic(shop) as busy, aiomqtt.Client(broker.host, broker.port) as stranger:
@@ -63,4 +65,4 @@ async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert process_ids(mended) == before
+    assert incarnations(mended) == before

@@ -7,7 +7,6 @@ from fault_traffic import BALANCED, traffic
 
 from quitanda_clients.retries import PATIENCE_SHARE
 from quitanda_clients.transport import Transport
-from quitanda_local.topology import BrokerKind
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal, or repeats over MQTT, after a part of it."""
@@ -17,7 +16,7 @@ MOVED_ON_SECONDS = TIMEOUT * PATIENCE_SHARE + 2.0
 
 def customers_over_mqtt(cluster):
     """None where the broker cannot share requests among the portals: then one portal takes them all."""
-    return 2 if cluster.broker_kind is BrokerKind.MOSQUITTO else 0
+    return 2 if cluster.shares_mqtt else 0
 
 
 @pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])

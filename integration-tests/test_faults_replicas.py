@@ -4,7 +4,7 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from wholeness import everything, start_again
+from wholeness import start_again
 
 HANDED_OVER_SECONDS = 2.0
 """The longest that anybody may wait for an answer while a replica ends in order."""
@@ -12,6 +12,7 @@ HANDED_OVER_SECONDS = 2.0
 ELECTED_SECONDS = 8.0
 """The longest that anybody may wait while a new leader is elected."""
 
+LAST_LINES = 15
 IMPATIENT = 1.0
 """Seconds for a call of clients that are to notice that nobody answers."""
 
@@ -31,7 +32,7 @@ async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(mend
         replica = await member(mended, role)
         since = time.monotonic()
         ended_by_itself = await mended.shut_down(replica)
-        last_words = "".join(mended.process(replica).tail())
+        last_words = "".join(mended.log(replica)[-LAST_LINES:])
         await busy.goes_on()
         pause = busy.longest_pause(since)
         await mended.restart(replica)
@@ -85,10 +86,10 @@ async def test_acknowledged_writes_survive_the_kill_of_all_replicas_at_once_and_
 
 async def test_acknowledged_writes_survive_the_kill_of_every_process_at_once(mended, shop):
     async with traffic(shop, timeout=IMPATIENT) as busy:
-        for name in reversed(everything(mended)):
+        for name in reversed(mended.everything):
             mended.kill(name)
         await busy.everybody_waits()
-        await start_again(mended, *everything(mended))
+        await start_again(mended, *mended.everything)
         await busy.goes_on()
 
         assert await busy.books() == BALANCED

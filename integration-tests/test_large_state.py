@@ -3,6 +3,8 @@
 import pytest
 from large_state.scenario import Outage, survive
 
+pytestmark = pytest.mark.processes_only(reason="it measures the memory of processes")
+
 STATE_MEGABYTES = 64
 PEAK_MEGABYTES_MAX = 300
 ELECTION_SECONDS = 0.5

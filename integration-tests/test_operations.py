@@ -5,7 +5,7 @@ import json
 import statistics
 import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 from fault_traffic import BALANCED, traffic
@@ -15,22 +15,10 @@ from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.transport import Transport, make_shop_client
 from quitanda_local.errors import ProcessDied, RestoreFailed
-from quitanda_local.local_cluster import LocalCluster
 from quitanda_replica.store import Store
 
 HANDED_OVER_SECONDS = 0.3
 """By how much a write may take longer because the leadership is handed over meanwhile."""
-
-
-@asynccontextmanager
-async def new_cluster(directory, **settings):
-    """Another cluster beside the one that all scenarios share."""
-    cluster = LocalCluster.on_free_ports(directory, settings=settings)
-    try:
-        yield cluster
-    finally:
-        await cluster.stop()
-        cluster.close()
 
 
 async def admin(cluster, *arguments):
@@ -106,7 +94,7 @@ async def test_a_write_takes_hardly_longer_while_the_leader_is_shut_down(mended,
 
 
 async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and_goes_on(
-    mended, shop, tmp_path, tmp_path_factory
+    mended, shop, tmp_path, new_cluster
 ):
     file = tmp_path / "shop.backup"
     product = await shop.product(quantity=50)
@@ -129,7 +117,7 @@ async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and
     assert "--force" in stderr
     assert (await admin(mended, "cluster", "backup", file.with_name("another"), "--force"))[0] == 0
 
-    async with new_cluster(tmp_path_factory.mktemp("restored")) as restored, AsyncExitStack() as clients:
+    async with new_cluster() as restored, AsyncExitStack() as clients:
         await restored.restore(file)
         await restored.start()
 
@@ -153,18 +141,21 @@ async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and
         await restored.wait_until_replicas_agree()
 
 
-async def test_a_backup_is_not_restored_over_data(mended, tmp_path, tmp_path_factory):
+async def test_a_backup_is_not_restored_over_data(mended, tmp_path, new_cluster):
     file = tmp_path / "shop.backup"
     assert (await admin(mended, "cluster", "backup", file))[0] == 0
-    directory = tmp_path_factory.mktemp("again")
-    async with new_cluster(directory) as cluster:
+    async with new_cluster() as cluster:
         await cluster.restore(file)
-        before = sorted(path.name for path in (directory / "replica1").iterdir())
+        before = cluster.with_disk("replica1", names_in)
 
         with pytest.raises(RestoreFailed, match="not empty"):
             await cluster.restore(file)
 
-        assert sorted(path.name for path in (directory / "replica1").iterdir()) == before
+        assert cluster.with_disk("replica1", names_in) == before
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 async def test_verify_compares_all_replicas_and_says_who_is_missing(mended, shop):
@@ -184,8 +175,8 @@ async def test_verify_compares_all_replicas_and_says_who_is_missing(mended, shop
     assert len({told[name]["compared_digest"] for name in mended.replicas[1:]}) == 1
 
 
-async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(tmp_path):
-    async with new_cluster(tmp_path, QUITANDA_BOOTSTRAP="true") as cluster, AsyncExitStack() as clients:
+async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(new_cluster):
+    async with new_cluster(QUITANDA_BOOTSTRAP="true") as cluster, AsyncExitStack() as clients:
         await cluster.start()
         keeper = await clients.enter_async_context(admin_client(cluster))
         await keeper.create_product("pen", "Pen", 250, 10)
@@ -205,29 +196,28 @@ async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(tmp_
 
 
 @pytest.mark.parametrize("damage", ["a record of the log", "a document"])
-async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuilt_from_the_others(
-    mended, shop, tmp_path, damage
-):
+async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuilt_from_the_others(mended, shop, damage):
     await shop.products(5)
     leader = await mended.wait_for_leader()
     damaged = next(name for name in mended.replicas if name != leader)
     await mended.shut_down(damaged)
-    folder = mended.data_folder(damaged)
-    if damage == "a document":
-        change_a_document(folder)
-    else:
-        (newest, *_) = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
-        data = bytearray(newest.read_bytes())
-        data[len(data) // 2] ^= 0xFF
-        newest.write_bytes(data)
+    mended.with_disk(damaged, change_a_document if damage == "a document" else change_the_log)
 
     with pytest.raises(ProcessDied, match=r"move the (data )?folder away"):
         await mended.restart(damaged)
 
     await shop.product()  # the others go on
-    folder.rename(tmp_path / "damaged")
+    mended.erase(damaged)
     await mended.restart(damaged)
     await mended.wait_until_replicas_agree()
+
+
+def change_the_log(folder):
+    """Change one byte in the middle of the newest write-ahead file."""
+    (newest, *_) = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    newest.write_bytes(data)
 
 
 def change_a_document(folder):

@@ -12,7 +12,10 @@ from power_loss.campaign import Campaign, Lost
 
 from quitanda_replica.store import Store, StoreFailed
 
-pytestmark = pytest.mark.skipif(recorder.compiler() is None, reason="the recording layer needs a C compiler (set CC)")
+pytestmark = [
+    pytest.mark.skipif(recorder.compiler() is None, reason="the recording layer needs a C compiler (set CC)"),
+    pytest.mark.processes_only(reason="the recording layer is preloaded into processes of its own"),
+]
 
 ROUNDS = 5
 COMMITS = 150

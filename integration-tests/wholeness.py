@@ -1,21 +1,16 @@
-"""The processes of a cluster, all together: what they are, whether one ended, and starting them again."""
+"""The processes of a cluster, all together: whether one ended, and starting them again."""
 
-from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.cluster import Cluster
 
 START_SECONDS = 60.0
 
 
-def everything(cluster: LocalCluster) -> tuple[str, ...]:
-    """Name all processes, in an order in which they may be started."""
-    return (cluster.broker, *cluster.replicas, *cluster.admin_portals, *cluster.client_portals)
+def incarnations(cluster: Cluster) -> dict[str, str]:
+    """Give the lives of those that run: equal before and after means that none ended in between."""
+    return {name: cluster.incarnation(name) for name in cluster.everything if cluster.running(name)}
 
 
-def process_ids(cluster: LocalCluster) -> dict[str, int]:
-    """Give the process ids of those that run: equal before and after means that none ended in between."""
-    return {name: cluster.process(name).pid for name in everything(cluster) if cluster.running(name)}
-
-
-async def start_again(cluster: LocalCluster, *names: str) -> None:
+async def start_again(cluster: Cluster, *names: str) -> None:
     """Start these processes, one right after the other, and wait until all are ready."""
     for name in names:
         await cluster.restart(name, wait=False)

@@ -14,6 +14,8 @@ from simulation.story import Unplayable
 from simulation.variants import BY_NAME, HARDENED
 from simulation.world import World, simulate
 
+pytestmark = pytest.mark.processes_only(reason="nothing in it is a cluster")
+
 RANDOM_SEEDS = range(150)
 """What each run of the tests plays; `make simulate` plays as many as one likes."""
 SWEPT_STEPS = 60

@@ -5,10 +5,19 @@ import time
 import psutil
 import pytest
 
-from quitanda_local.cluster import Digest
-from quitanda_local.errors import DeadlineExceeded, NotRunning, PortInUse, ProcessDied, ReplicasDiverged
-from quitanda_local.local_cluster import LocalCluster, agreement
+from quitanda_local.cluster import Digest, Door, Fault
+from quitanda_local.errors import (
+    DeadlineExceeded,
+    FaultNotPossible,
+    NotRunning,
+    PortInUse,
+    ProcessDied,
+    ReplicasDiverged,
+)
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.observed_cluster import agreement
 from quitanda_local.process import Spawner
+from quitanda_local.topology import fixed
 
 
 def starts(replica, directory):
@@ -17,9 +26,10 @@ def starts(replica, directory):
 
 async def test_a_started_cluster_runs_every_process_and_a_stopped_one_none(cluster):
     await cluster.start()
-    names = (cluster.broker, *cluster.replicas, *cluster.admin_portals, *cluster.client_portals)
+    names = cluster.everything
     pids = [cluster.process(name).pid for name in names]
 
+    assert names == (cluster.broker, *cluster.replicas, *cluster.admin_portals, *cluster.client_portals)
     assert len(names) == 8
     assert all(cluster.running(name) for name in names)
 
@@ -65,6 +75,78 @@ async def test_a_mended_cluster_is_whole_again(running):
 async def test_a_cluster_without_a_relay_cannot_be_partitioned(running):
     with pytest.raises(NotRunning, match="partitions=True"):
         await running.cluster.partition("replica1")
+
+
+def test_each_process_is_reached_at_the_doors_that_it_has_and_at_no_other(tmp_path):
+    cluster = LocalCluster(tmp_path, fixed())
+
+    assert {name: cluster.doors(name) for name in ("broker", "replica2", "admin-portal-1")} == {
+        "broker": (Door.SERVICE,),
+        "replica2": (Door.SERVICE, Door.RAFT, Door.METRICS),
+        "admin-portal-1": (Door.SERVICE, Door.METRICS),
+    }
+    assert cluster.address("replica2") == "127.0.0.1:7012"
+    assert cluster.address("replica2", Door.RAFT) == "127.0.0.1:7022"
+    assert cluster.address("admin-portal-1", Door.METRICS) == "127.0.0.1:7201"
+    assert LocalCluster(tmp_path, fixed(course=True)).address("client-portal-2", Door.COURSE) == "127.0.0.1:7104"
+    with pytest.raises(KeyError, match="broker has no raft port"):
+        cluster.address("broker", Door.RAFT)
+
+
+async def test_a_process_has_another_incarnation_after_each_start_and_one_log_for_all(running):
+    cluster = running.cluster
+    logged, first = len(cluster.log("replica2")), cluster.incarnation("replica2")
+    cluster.pause("replica2")
+    cluster.resume("replica2")
+
+    assert cluster.incarnation("replica2") == first
+
+    cluster.kill("replica2")
+    with pytest.raises(NotRunning, match="replica2"):
+        cluster.incarnation("replica2")
+    await cluster.restart("replica2")
+
+    assert cluster.incarnation("replica2") != first
+    assert cluster.log("replica2")[logged:] == ("serving",)
+
+
+async def test_a_fault_that_processes_cannot_have_is_refused_by_its_name(running):
+    cluster = running.cluster
+
+    assert cluster.faults == frozenset()
+    for fault, attempt in (
+        (Fault.DISCONNECTION, cluster.disconnect("broker")),
+        (Fault.DISCONNECTION, cluster.reconnect("broker")),
+        (Fault.BAD_NETWORK, cluster.worsen_network("replica1", loss=0.1)),
+        (Fault.BAD_DISK, cluster.fill_disk("replica1")),
+        (Fault.BAD_DISK, cluster.make_disk_read_only("replica1")),
+        (Fault.BAD_DISK, cluster.repair_disk("replica1")),
+        (Fault.ANOTHER_ADDRESS, cluster.move("replica1")),
+    ):
+        with pytest.raises(FaultNotPossible, match=f"LocalCluster cannot have {fault}"):
+            await attempt
+
+
+def test_a_cluster_with_a_relay_can_cut_one_way(tmp_path):
+    assert LocalCluster(tmp_path, fixed(), partitions=True).faults == {Fault.ONE_WAY_CUT}
+
+
+async def test_disks_of_processes_that_do_not_run_can_be_changed_and_erased(running):
+    cluster = running.cluster
+    with pytest.raises(NotRunning, match="replica2 runs"):
+        cluster.with_disk("replica2", lambda folder: folder)
+    cluster.kill("replica2")
+    cluster.kill(cluster.broker)
+
+    assert cluster.with_disk("replica2", lambda folder: [path.name for path in folder.iterdir()]) == ["starts"]
+    await cluster.shut_down("admin-portal-1")
+    with pytest.raises(KeyError, match="admin-portal-1 keeps nothing"):
+        cluster.erase("admin-portal-1")
+    cluster.erase("replica2")
+    cluster.erase(cluster.broker)
+
+    assert not cluster.with_disk("replica2", lambda folder: folder.exists())
+    await cluster.mend()
 
 
 async def test_a_replica_whose_disk_was_erased_may_not_found_a_cluster(running):

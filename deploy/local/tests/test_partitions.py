@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from quitanda_local.partitions import Partitions, links_between
+from quitanda_local.partitions import Partitions, ways_between, ways_to
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.topology import Role, Service
+from quitanda_local.waiting import wait_until
 
 NAMES = ("replica1", "replica2", "replica3")
 
@@ -18,10 +19,12 @@ async def relayed(tmp_path):
     """Three servers that answer each line with their name, and the relay between them."""
     ports = free_ports(3)
     servers = []
+    heard = {name: [] for name in NAMES}
 
     def answering(name):
         async def answer(reader, writer):
             while line := await reader.readline():
+                heard[name].append(line.decode().strip())
                 writer.write(f"{name} heard {line.decode()}".encode())
             writer.close()
 
@@ -40,7 +43,13 @@ async def relayed(tmp_path):
         lines.append(writer)
         return SimpleNamespace(reader=reader, writer=writer)
 
-    yield SimpleNamespace(partitions=partitions, line=line)
+    async def wait_until_heard(name, text):
+        async def arrived():
+            return text in heard[name]
+
+        await wait_until(arrived, f"{name} to hear {text}", 5)
+
+    yield SimpleNamespace(partitions=partitions, line=line, heard=heard, wait_until_heard=wait_until_heard)
     for writer in lines:
         writer.close()
     assert await partitions.stop()
@@ -80,9 +89,41 @@ async def test_those_on_the_same_side_still_hear_each_other(relayed):
     assert await answer(line, "hello", 5) == "replica3 heard hello"
 
 
-def test_a_partition_cuts_the_links_between_the_two_sides_only():
-    assert links_between(NAMES, ["replica1"]) == {"replica1+replica2", "replica1+replica3"}
-    assert links_between(NAMES, ["replica1", "replica2"]) == {"replica1+replica3", "replica2+replica3"}
-    assert links_between(NAMES, []) == set()
+async def test_who_is_deaf_one_way_is_still_heard_and_hears_everything_once_joined(relayed):
+    line = await relayed.line("replica1", "replica2")
+    assert await answer(line, "one", 5) == "replica2 heard one"
+
+    await relayed.partitions.silence(["replica2"], "replica1")
+    with pytest.raises(TimeoutError):
+        await answer(line, "two", 0.2)
+    await relayed.wait_until_heard("replica2", "two")
+    await relayed.partitions.silence(["replica1"], "replica2")
+    with pytest.raises(TimeoutError):
+        await answer(line, "three", 0.2)
+
+    assert relayed.heard["replica2"] == ["one", "two"]
+
+    await relayed.partitions.heal()
+    async with asyncio.timeout(5):
+        assert await line.reader.readline() == b"replica2 heard two\n"
+        assert await line.reader.readline() == b"replica2 heard three\n"
+
+
+def test_a_partition_cuts_the_ways_between_the_two_sides_only():
+    assert ways_between(NAMES, ["replica1"]) == {
+        "replica1>replica2",
+        "replica2>replica1",
+        "replica1>replica3",
+        "replica3>replica1",
+    }
+    assert ways_between(NAMES, ["replica1", "replica2"]) == ways_between(NAMES, ["replica3"])
+    assert ways_between(NAMES, []) == set()
     with pytest.raises(KeyError, match="replica9"):
-        links_between(NAMES, ["replica9"])
+        ways_between(NAMES, ["replica9"])
+
+
+def test_a_listener_that_is_deaf_to_some_loses_the_ways_from_those_only():
+    assert ways_to(NAMES, "replica1", ["replica2"]) == {"replica2>replica1"}
+    assert ways_to(NAMES, "replica1", ["replica2", "replica3"]) == {"replica2>replica1", "replica3>replica1"}
+    with pytest.raises(KeyError, match="replica9"):
+        ways_to(NAMES, "replica9", ["replica2"])

@@ -1,15 +1,18 @@
 """What scenarios may do with a running Quitanda: verbs only, for processes and containers alike."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
 
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 READY_SECONDS: Final = 30.0
 LEADER_SECONDS: Final = 15.0
 AGREE_SECONDS: Final = 30.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,21 @@ class Cluster(Protocol):
         ...
 
     def incarnation(self, name: str) -> str:
-        """Tell the life of a process that runs from its next one: equal before and after means that it never ended."""
+        """Tell the life of a process that runs from its next one: equal before and after means that it never ended.
+
+        NotRunning where it does not run.
+        """
         ...
 
     def log(self, name: str) -> tuple[str, ...]:
         """Give every line that the process has logged in all its lives, oldest first."""
+        ...
+
+    async def restore(self, backup: Path) -> None:
+        """Make every replica's data from a backup's file, before the first start.
+
+        RestoreFailed if there is any data already.
+        """
         ...
 
     async def start(self) -> None:
@@ -144,7 +157,10 @@ class Cluster(Protocol):
         ...
 
     async def partition(self, *names: str) -> None:
-        """Cut these replicas off from the others: neither side hears the other, both still hear portals."""
+        """Cut these replicas off from the others: neither side hears the other, both still hear portals.
+
+        What was cut before stays cut, until `heal`.
+        """
         ...
 
     async def heal(self) -> None:
@@ -152,7 +168,10 @@ class Cluster(Protocol):
         ...
 
     async def cut(self, replica: str, *speakers: str) -> None:
-        """Let a replica hear nothing from these replicas any more; they still hear it (ONE_WAY_CUT)."""
+        """Let a replica hear nothing from these replicas any more, until `heal`; what it says still leaves.
+
+        The fault ONE_WAY_CUT.
+        """
         ...
 
     async def disconnect(self, name: str) -> None:
@@ -189,6 +208,13 @@ class Cluster(Protocol):
 
     def erase(self, name: str) -> None:
         """Empty the disk of a replica, or of the broker, that does not run."""
+        ...
+
+    def with_disk(self, replica: str, work: Callable[[Path], T]) -> T:
+        """Let somebody read and change the folder with all that a replica keeps; give what they give.
+
+        NotRunning if the replica runs.
+        """
         ...
 
     async def wait_until_ready(self, *names: str, timeout: float = READY_SECONDS) -> None:

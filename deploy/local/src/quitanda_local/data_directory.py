@@ -66,18 +66,18 @@ class DataDirectory:
         """Note that the cluster has had a leader: from now on a blank replica is a replaced one."""
         (self.path / FOUNDING_FILE).unlink(missing_ok=True)
 
-    def folder(self, replica: str) -> Path:
-        """Name the folder with everything that the replica keeps."""
-        return self.path / replica
+    def folder(self, name: str) -> Path:
+        """Name the folder with everything that the replica, or the broker, keeps."""
+        return self.path / name
 
     def blank(self, replica: str) -> bool:
         """Say whether the replica's directory is missing or empty."""
         directory = self.folder(replica)
         return not directory.exists() or not any(directory.iterdir())
 
-    def erase(self, replica: str) -> None:
-        """Remove everything that the replica keeps."""
-        shutil.rmtree(self.folder(replica), ignore_errors=True)
+    def erase(self, name: str) -> None:
+        """Remove everything that the replica, or the broker, keeps."""
+        shutil.rmtree(self.folder(name), ignore_errors=True)
 
     def log(self, name: str) -> Path:
         """Name the file that the output of the process goes to."""

@@ -1,9 +1,9 @@
-"""Separating replicas from each other, with a relay on each way between two of them."""
+"""Separating replicas from each other, with a relay between each two of them."""
 
 import asyncio
 import json
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import permutations
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ RELAY_SECONDS: Final = 10.0
 
 
 class Partitions:
-    """Runs the relay. `ways` gives (from, to) -> port where `from` reaches `to`."""
+    """Runs the relay. `ways` gives (from, to) -> port where `from` reaches `to`. Cuts add up until `heal`."""
 
     def __init__(self, replicas: Collection[Service], process: Process, plan: Path) -> None:
         self._names = tuple(replica.name for replica in replicas)
@@ -28,17 +28,22 @@ class Partitions:
         self.ways: dict[tuple[str, str], int] = dict(zip(pairs, relay_ports, strict=True))
         self._process = process
         self._plan = plan
+        self._cut: set[str] = set()
 
     async def start(self) -> None:
-        """Start the relay with all links joined."""
-        ways = [{"link": _link(*pair), "port": port, "to": self._targets[pair[1]]} for pair, port in self.ways.items()]
-        self._plan.write_text(json.dumps({"host": HOST, "control": self._control, "ways": ways}), encoding="utf-8")
+        """Start the relay with everything joined."""
+        self._cut.clear()
+        doors = [
+            {"there": _way(*pair), "back": _way(*reversed(pair)), "port": port, "to": self._targets[pair[1]]}
+            for pair, port in self.ways.items()
+        ]
+        self._plan.write_text(json.dumps({"host": HOST, "control": self._control, "doors": doors}), encoding="utf-8")
         self._process.start([sys.executable, "-m", "quitanda_local.relay", str(self._plan)], {})
 
         async def obeys() -> bool:
             self._process.check_alive()
             try:
-                await self._order(())
+                await self._order()
             except OSError:
                 return False
             return True
@@ -50,17 +55,24 @@ class Partitions:
         return await self._process.stop()
 
     async def separate(self, group: Collection[str]) -> None:
-        """Cut every link between this group and the other replicas; join all others."""
-        await self._order(links_between(self._names, group))
+        """Cut every way between this group and the other replicas, both to and fro."""
+        self._cut |= ways_between(self._names, group)
+        await self._order()
+
+    async def silence(self, speakers: Collection[str], listener: str) -> None:
+        """Cut the ways from these replicas to the listener."""
+        self._cut |= ways_to(self._names, listener, speakers)
+        await self._order()
 
     async def heal(self) -> None:
-        """Join all links."""
-        await self._order(())
+        """Join everything."""
+        self._cut.clear()
+        await self._order()
 
-    async def _order(self, cut: Collection[str]) -> None:
+    async def _order(self) -> None:
         reader, writer = await asyncio.open_connection(HOST, self._control)
         try:
-            writer.write(json.dumps({"cut": sorted(cut)}).encode() + b"\n")
+            writer.write(json.dumps({"cut": sorted(self._cut)}).encode() + b"\n")
             async with asyncio.timeout(RELAY_SECONDS):
                 if not await reader.readline():
                     raise NotRunning("the relay between the replicas ended")
@@ -68,18 +80,23 @@ class Partitions:
             writer.close()
 
 
-def links_between(names: Collection[str], group: Collection[str]) -> set[str]:
-    """Name the links between the group and the rest. KeyError for a name that is not a replica's."""
-    if strangers := set(group) - set(names):
+def ways_between(names: Collection[str], group: Collection[str]) -> set[str]:
+    """Name the ways between the group and the rest. KeyError for a name that is not a replica's."""
+    _check_known(names, group)
+    rest = set(names) - set(group)
+    return {way for inside in group for outside in rest for way in (_way(inside, outside), _way(outside, inside))}
+
+
+def ways_to(names: Collection[str], listener: str, speakers: Collection[str]) -> set[str]:
+    """Name the ways from the speakers to the listener. KeyError for a name that is not a replica's."""
+    _check_known(names, {listener, *speakers})
+    return {_way(speaker, listener) for speaker in speakers}
+
+
+def _check_known(names: Collection[str], given: Collection[str]) -> None:
+    if strangers := set(given) - set(names):
         raise KeyError(f"not replicas: {', '.join(sorted(strangers))}")
-    return set(_cut(names, group))
 
 
-def _cut(names: Collection[str], group: Collection[str]) -> Iterator[str]:
-    for inside in group:
-        for outside in set(names) - set(group):
-            yield _link(inside, outside)
-
-
-def _link(one: str, other: str) -> str:
-    return "+".join(sorted((one, other)))
+def _way(one: str, other: str) -> str:
+    return f"{one}>{other}"

@@ -65,6 +65,11 @@ class Process:
         return self._started().pid
 
     @property
+    def incarnation(self) -> str:
+        """Differs between two lives, also where the system gives a process id again; NotRunning if it does not run."""
+        return f"{self._require_running().pid} since {self.started_at}"
+
+    @property
     def running(self) -> bool:
         """True while the process exists, paused or not."""
         return self._popen is not None and self._popen.poll() is None
@@ -106,6 +111,11 @@ class Process:
                 return log.read().decode("utf-8", errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
             return []
+
+    def lines(self) -> tuple[str, ...]:
+        """Read every line of the log, with the part that was put aside."""
+        files = (file for file in (_put_aside(self.log), self.log) if file.exists())
+        return tuple(line for file in files for line in file.read_text("utf-8", errors="replace").splitlines())
 
     def kill(self) -> None:
         """End the process at once, as a crash would (SIGKILL); return when it is gone."""
@@ -167,10 +177,14 @@ def describe_exit(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
+def _put_aside(log: Path) -> Path:
+    return log.with_suffix(log.suffix + ".old")
+
+
 def _start(command: tuple[str, ...], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-        log.replace(log.with_suffix(log.suffix + ".old"))
+        log.replace(_put_aside(log))
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - the command is this package's own
             [sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), *command],

@@ -44,7 +44,7 @@ async def _play(cluster: LocalCluster, narrator: Narrator) -> None:
     narrator.act("Three replicas, two portals of each kind and a broker start, each a process of its own")
     await cluster.start()
     leader = await cluster.wait_for_leader()
-    narrator.check(True, f"{len(cluster.topology.services)} processes are ready; {leader} leads")
+    narrator.check(True, f"{len(cluster.everything)} processes are ready; {leader} leads")
     stage = Stage(cluster, narrator, Programs(cluster))
     await administration.manage_customers(stage)
     await administration.manage_products(stage)

@@ -1,0 +1,247 @@
+"""What every kind of cluster can be asked, and how it is waited for: over its doors, whatever stands behind them."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+import grpc.aio
+
+from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER, ReplicaStatus
+from quitanda.v1.replica_pb2 import GetStatusRequest
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
+from quitanda_local import readiness
+from quitanda_local.cluster import AGREE_SECONDS, LEADER_SECONDS, READY_SECONDS, Digest, Door, Fault
+from quitanda_local.errors import FaultNotPossible, ReplicasDiverged
+from quitanda_local.topology import HOST, Role, Service, Topology
+from quitanda_local.waiting import wait_until
+
+STATUS_SECONDS: Final = 1.0
+
+
+class ObservedCluster(ABC):
+    """The part of `quitanda_local.cluster.Cluster` that is the same for processes and containers.
+
+    A context manager that starts and stops the cluster. Faults that a kind of cluster does not have by itself
+    raise FaultNotPossible.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """Names of the replicas."""
+        return self._names(Role.REPLICA)
+
+    @property
+    def admin_portals(self) -> tuple[str, ...]:
+        """Names of the portals for administrators."""
+        return self._names(Role.ADMIN_PORTAL)
+
+    @property
+    def client_portals(self) -> tuple[str, ...]:
+        """Names of the portals for customers."""
+        return self._names(Role.CLIENT_PORTAL)
+
+    @property
+    def broker(self) -> str:
+        """Name of the MQTT broker."""
+        return self.topology.broker.name
+
+    @property
+    def everything(self) -> tuple[str, ...]:
+        """Names of all processes, in the order in which they are started."""
+        return tuple(service.name for service in self.topology.services)
+
+    def address(self, name: str, door: Door = Door.SERVICE) -> str:
+        """Give `host:port` of a door of the process; KeyError where it has no such door."""
+        port = ports_of(self.topology.named(name)).get(door)
+        if port is None:
+            raise KeyError(f"{name} has no {door} port")
+        return f"{HOST}:{port}"
+
+    def doors(self, name: str) -> tuple[Door, ...]:
+        """Name every door that the process has."""
+        return tuple(ports_of(self.topology.named(name)))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start everything; return when every process is ready. After a failure nothing runs."""
+
+    @abstractmethod
+    async def stop(self) -> tuple[str, ...]:
+        """Stop portals, then replicas, then the broker; return the names of those that had to be killed."""
+
+    @abstractmethod
+    async def _check_alive(self, name: str) -> None:
+        """Raise ProcessDied, with the last lines of the log, if the process has ended."""
+
+    @abstractmethod
+    def _last_words(self, name: str) -> str:
+        """Say where the process's log is, or how it ends."""
+
+    @abstractmethod
+    def _silent(self, name: str) -> bool:
+        """Say whether it is known, without asking, that the process answers nothing now."""
+
+    async def disconnect(self, name: str) -> None:
+        """Take the process off the network; on its own machine it runs on."""
+        self._refuse(Fault.DISCONNECTION, name)
+
+    async def reconnect(self, name: str) -> None:
+        """Put the process back on the network, at the address that it had."""
+        self._refuse(Fault.DISCONNECTION, name)
+
+    async def worsen_network(self, name: str, *, loss: float = 0.0, kilobits_per_second: int | None = None) -> None:
+        """Lose this share of the packets that reach the process, and let it send no faster."""
+        self._refuse(Fault.BAD_NETWORK, name, f"loss {loss}, {kilobits_per_second} kbit/s")
+
+    async def fill_disk(self, replica: str) -> None:
+        """Leave no room on the disk of a replica."""
+        self._refuse(Fault.BAD_DISK, replica)
+
+    async def make_disk_read_only(self, replica: str) -> None:
+        """Let every write to the disk of a replica fail."""
+        self._refuse(Fault.BAD_DISK, replica)
+
+    async def repair_disk(self, replica: str) -> None:
+        """Make the disk as it was, with room, writable, and with everything that was on it."""
+        self._refuse(Fault.BAD_DISK, replica)
+
+    async def move(self, name: str) -> None:
+        """End the process at once and start it with another network address under the same name."""
+        self._refuse(Fault.ANOTHER_ADDRESS, name)
+
+    async def wait_until_ready(self, *names: str, timeout: float = READY_SECONDS) -> None:
+        """Wait until each process is ready; ProcessDied at once if one ends instead."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in names:
+                    group.create_task(self._wait_until_ready(name, timeout))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the first says what is wrong; the other waits were cancelled
+
+    async def status(self, replica: str) -> ReplicaStatus | None:
+        """Ask the replica about itself; None if it does not answer."""
+        if self._silent(replica):
+            return None
+        async with readiness.connect(self.address(replica)) as channel:
+            try:
+                answer = await ReplicaStub(channel).GetStatus(GetStatusRequest(), timeout=STATUS_SECONDS)
+            except grpc.aio.AioRpcError:
+                return None
+        return answer.status
+
+    async def leader(self) -> str | None:
+        """Name the replica that says that it leads, with the highest term; None if none does."""
+        leading = [status for status in await self._statuses() if status.role == REPLICA_ROLE_LEADER]
+        return max(leading, key=lambda status: status.term).name if leading else None
+
+    async def wait_for_leader(self, excluding: Collection[str] = (), timeout: float = LEADER_SECONDS) -> str:
+        """Wait until a replica that is not excluded leads, and return its name."""
+
+        async def other_leader() -> str | None:
+            leader = await self.leader()
+            return leader if leader not in excluding else None
+
+        other_than = f" other than {', '.join(excluding)}" if excluding else ""
+        return await wait_until(other_leader, f"a leader{other_than}", timeout)
+
+    async def wait_for_revision(
+        self, revision: int, replicas: Collection[str] | None = None, timeout: float = AGREE_SECONDS
+    ) -> None:
+        """Wait until each of these replicas (all, if not given) stands at the revision or beyond."""
+        wanted = set(self.replicas if replicas is None else replicas)
+        seen: dict[str, int] = {}
+
+        async def all_there() -> bool:
+            seen.clear()
+            seen.update({status.name: status.revision for status in await self._statuses()})
+            return all(seen.get(name, -1) >= revision for name in wanted)
+
+        await wait_until(all_there, f"revision {revision} on {', '.join(sorted(wanted))}", timeout, lambda: str(seen))
+
+    async def digests(self) -> dict[str, Digest]:
+        """Ask each replica for its digest; those that do not answer are left out."""
+        return {status.name: Digest(status.revision, status.state_digest) for status in await self._statuses()}
+
+    async def wait_until_replicas_agree(self, timeout: float = AGREE_SECONDS) -> Digest:
+        """Wait until all replicas have the same digest at the same revision; ReplicasDiverged if they never can."""
+        seen: dict[str, Digest] = {}
+
+        async def agreed() -> Digest | None:
+            seen.clear()
+            seen.update(await self.digests())
+            return agreement(seen, len(self.replicas))
+
+        return await wait_until(agreed, "all replicas to agree", timeout, lambda: str(seen))
+
+    async def _wait_until_ready(self, name: str, timeout: float) -> None:
+        probe = readiness.mqtt_ready if name == self.broker else readiness.grpc_ready
+        seen = ""
+
+        async def ready() -> bool:
+            nonlocal seen
+            await self._check_alive(name)
+            seen = await probe(self.address(name))
+            return not seen
+
+        await wait_until(
+            ready,
+            f"{name} at {self.address(name)} to be ready",
+            timeout,
+            lambda: f"{seen}; {self._last_words(name)}",
+        )
+
+    async def _statuses(self) -> list[ReplicaStatus]:
+        answers = await asyncio.gather(*(self.status(name) for name in self.replicas))
+        return [status for status in answers if status is not None]
+
+    def _names(self, role: Role) -> tuple[str, ...]:
+        return tuple(service.name for service in self.topology.of(role))
+
+    def _refuse(self, fault: Fault, name: str, details: str = "") -> NoReturn:
+        raise FaultNotPossible(
+            f"{type(self).__name__} cannot have {fault} at {name}{f' ({details})' if details else ''}: "
+            "look for it in `faults` first"
+        )
+
+
+def ports_of(service: Service) -> dict[Door, int]:
+    """Give the port of each door that the process has."""
+    ports = {
+        Door.SERVICE: service.port,
+        Door.RAFT: service.raft_port,
+        Door.METRICS: service.metrics_port,
+        Door.COURSE: service.course_port,
+    }
+    return {door: port for door, port in ports.items() if port is not None}
+
+
+def agreement(digests: Mapping[str, Digest], expected: int) -> Digest | None:
+    """Return the digest that `expected` replicas share, or None if they do not stand at one revision yet.
+
+    Raises ReplicasDiverged where two stand at one revision with different digests.
+    """
+    by_revision: dict[int, tuple[str, Digest]] = {}
+    for name, digest in sorted(digests.items()):
+        other, same = by_revision.setdefault(digest.revision, (name, digest))
+        if same != digest:
+            raise ReplicasDiverged(
+                f"{other} and {name} differ at revision {digest.revision}: {same.value} and {digest.value}"
+            )
+    if len(digests) < expected or len(by_revision) != 1:
+        return None
+    (_, digest) = next(iter(by_revision.values()))
+    return digest if digest.value else None

@@ -1,0 +1,44 @@
+"""Which kind of cluster the scenarios run against, and making one."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.observed_cluster import ObservedCluster
+from quitanda_local.topology import BrokerKind
+
+KIND_VARIABLE: Final = "QUITANDA_TEST_CLUSTER"
+BROKER: Final = os.environ.get("QUITANDA_TEST_BROKER")
+"""Which broker processes use: mosquitto or amqtt; the best that is installed, if not given."""
+
+
+class Kind(StrEnum):
+    """What a cluster is made of."""
+
+    PROCESSES = "processes"
+    CONTAINERS = "containers"
+
+
+def chosen() -> Kind:
+    """Give the kind that the environment asks for; ValueError names those that there are."""
+    wanted = os.environ.get(KIND_VARIABLE) or Kind.PROCESSES
+    try:
+        return Kind(wanted)
+    except ValueError:
+        raise ValueError(f"{KIND_VARIABLE} is {wanted!r}; there are {', '.join(Kind)}") from None
+
+
+def make(folder: Path, settings: Mapping[str, str] | None = None) -> ObservedCluster:
+    """Make a cluster of the chosen kind beside whatever else runs here; what it keeps on this machine is in the folder.
+
+    `settings` are QUITANDA_* variables added to every process's own.
+    """
+    if chosen() is Kind.CONTAINERS:
+        from containers.cluster import ContainerCluster  # noqa: PLC0415 - most runs have no Docker
+
+        return ContainerCluster.on_free_ports(settings)
+    broker = BrokerKind(BROKER) if BROKER else None
+    return LocalCluster.on_free_ports(folder, broker, settings, partitions=True)

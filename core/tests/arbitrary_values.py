@@ -39,12 +39,14 @@ extras = st.dictionaries(extra_names, json_values.map(dump_json), max_size=4).ma
 
 customers = st.builds(Customer, ids, texts, extras, versions)
 products = st.builds(Product, ids, texts, texts, prices, quantities, extras, versions)
-order_items = st.builds(OrderItem, ids, texts, prices, st.integers(1, ITEM_QUANTITY_MAX))
-orders = st.builds(Order, ids, ids, st.integers(0, 2**53), st.lists(order_items, max_size=4).map(tuple), versions)
+order_items = st.builds(OrderItem, ids, texts, prices, st.integers(1, ITEM_QUANTITY_MAX), extras)
+orders = st.builds(
+    Order, ids, ids, st.integers(0, 2**53), st.lists(order_items, max_size=4).map(tuple), versions, extras
+)
 documents = customers | products | orders
 
 _optional_version = st.none() | versions
-_asked_items = st.lists(st.builds(commands.ItemQuantity, ids, quantities), max_size=4).map(tuple)
+_asked_items = st.lists(st.builds(commands.ItemQuantity, ids, quantities, extras), max_size=4).map(tuple)
 all_commands = st.one_of(
     st.builds(commands.CreateCustomer, ids, texts, extras),
     st.builds(commands.UpdateCustomer, ids, st.none() | texts, extras, _optional_version),
@@ -62,8 +64,8 @@ all_commands = st.one_of(
     ),
     st.builds(commands.DeleteProduct, ids, st.booleans(), _optional_version),
     st.builds(commands.AdjustStock, ids, st.integers(-QUANTITY_MAX, QUANTITY_MAX), _optional_version),
-    st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items),
-    st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version),
+    st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items, extras),
+    st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version, extras),
     st.builds(commands.CancelOrder, ids, ids, _optional_version),
 )
 requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands)

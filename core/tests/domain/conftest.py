@@ -67,9 +67,13 @@ def _document(document):
         case Product(product_id, name, description, price, quantity, extra, version):
             about = f" '{description}'" if description else ""
             return f"product {product_id} v{version} '{name}'{about} {quantity} at {price}{_extra(extra)}"
-        case Order(order_id, customer_id, created_at_ms, items, version):
-            lines = ", ".join(f"{item.quantity} {item.product_id} '{item.name}' at {item.unit_price}" for item in items)
-            return f"order {order_id} v{version} of {customer_id} @{created_at_ms}: {lines or 'nothing'}"
+        case Order(order_id, customer_id, created_at_ms, items, version, extra):
+            lines = ", ".join(map(_item, items)) or "nothing"
+            return f"order {order_id} v{version} of {customer_id} @{created_at_ms}{_extra(extra)}: {lines}"
+
+
+def _item(item):
+    return f"{item.quantity} {item.product_id} '{item.name}' at {item.unit_price}{_extra(item.extra)}"
 
 
 def _extra(extra):

@@ -36,8 +36,11 @@ def log():
 def command(random, number):  # noqa: PLR0911 - one answer for each command
     customer_id, product_id = f"c{random.randrange(3)}", f"p{random.randrange(12)}"
     order_id = f"{customer_id}-{random.randrange(6)}"  # so that most orders meet their owner
-    items = tuple(ItemQuantity(f"p{random.randrange(12)}", random.randrange(6)) for _ in range(random.randrange(1, 6)))
-    extra = tuple((name, random.choice(["1", "null"])) for name in ("a", "b", "ç") if random.random() < 0.5)
+    items = tuple(
+        ItemQuantity(f"p{random.randrange(12)}", random.randrange(6), some_extra(random))
+        for _ in range(random.randrange(1, 6))
+    )
+    extra = some_extra(random)
     kind = random.randrange(40)
     if kind < 3:
         return CreateCustomer(customer_id, f"C{number}", extra)
@@ -54,10 +57,14 @@ def command(random, number):  # noqa: PLR0911 - one answer for each command
     if kind < 16:
         return AdjustStock(product_id, random.randrange(-20, 40))
     if kind < 24:
-        return CreateOrder(customer_id, order_id, number, items)
+        return CreateOrder(customer_id, order_id, number, items, extra)
     if kind < 38:
-        return SetOrderItems(customer_id, order_id, items)
+        return SetOrderItems(customer_id, order_id, items, extra=extra)
     return CancelOrder(customer_id, order_id)
+
+
+def some_extra(random):
+    return tuple((name, random.choice(["1", "null"])) for name in ("a", "b", "ç") if random.random() < 0.5)
 
 
 def digest():

@@ -29,7 +29,7 @@ GARBAGE = st.recursive(
         st.lists(inner, max_size=3),
         st.lists(inner, max_size=3).map(tuple),
         st.dictionaries(TEXT, inner, max_size=3),
-        st.builds(ItemQuantity, inner, inner),
+        st.builds(ItemQuantity, inner, inner, inner),
     ),
     max_leaves=6,
 )
@@ -46,12 +46,15 @@ LIKELY = {
     "created_at_ms": [0],
     "expected_version": [None, 1],
     "extra": [(), (("a", "1"),)],
-    "items": [(), (ItemQuantity("rice", 3),)],
+    "items": [(), (ItemQuantity("rice", 3),), (ItemQuantity("rice", 5, (("a", "1"), ("b", "null"))),)],
 }
 PAIRS = st.tuples(GARBAGE, GARBAGE)
 ALMOST = {
     "extra": st.lists(PAIRS | st.tuples(TEXT, TEXT), max_size=3).map(tuple),
-    "items": st.lists(st.builds(ItemQuantity, GARBAGE | st.just("rice"), GARBAGE | st.just(2)), max_size=3).map(tuple),
+    "items": st.lists(
+        st.builds(ItemQuantity, GARBAGE | st.just("rice"), GARBAGE | st.just(2), GARBAGE | st.just((("a", "1"),))),
+        max_size=3,
+    ).map(tuple),
 }
 
 

@@ -327,6 +327,8 @@ def test_unknown_fields_are_judged_so(command, extra, field, expected):
         (COMMANDS[1], ["customer_id", "name"]),
         (COMMANDS[3], ["description", "name", "price", "product_id", "quantity"]),
         (COMMANDS[4], ["description", "name", "price", "product_id", "quantity"]),
+        (COMMANDS[7], ["created_at_ms", "customer_id", "items", "order_id", "total"]),
+        (COMMANDS[8], ["created_at_ms", "customer_id", "items", "order_id", "total"]),
     ],
     ids=name_of,
 )
@@ -337,6 +339,52 @@ def test_each_kind_of_document_reserves_the_names_that_it_uses_itself(command, n
 
 def test_a_customer_may_have_an_unknown_field_that_only_products_know():
     assert check(CreateCustomer("c", "Ana", (("price", "1"),))) is None
+
+
+ORDER_COMMANDS = [command for command in COMMANDS if hasattr(command, "items")]
+
+
+def with_item_extra(command, extra):
+    return replace(command, items=(ItemQuantity("q", 1), ItemQuantity("p", 1, extra)))
+
+
+@pytest.mark.parametrize("command", ORDER_COMMANDS, ids=name_of)
+@pytest.mark.parametrize(
+    ("extra", "field", "expected"), [row for row in EXTRAS if row[1] != "extra.version"], ids=name_of
+)
+def test_unknown_fields_of_an_item_are_judged_as_those_of_a_document(command, extra, field, expected):
+    place = f"items[1].{field}" if field else ""
+
+    assert problem(check(with_item_extra(command, extra)), place) == expected
+
+
+@pytest.mark.parametrize("command", ORDER_COMMANDS, ids=name_of)
+@pytest.mark.parametrize("name", ["product_id", "name", "unit_price", "quantity", "total"])
+def test_an_item_reserves_the_names_that_it_uses_itself(command, name):
+    assert problem(check(with_item_extra(command, ((name, "1"),))), f"items[1].extra.{name}") == "reserved"
+
+
+@pytest.mark.parametrize("command", ORDER_COMMANDS, ids=name_of)
+def test_an_order_and_its_items_may_have_unknown_fields_that_only_the_other_knows(command):
+    described = replace(command, extra=(("price", "1"), ("quantity", "1"), ("unit_price", "1")))
+
+    assert check(with_item_extra(described, (("customer_id", "1"), ("price", "1"), ("version", "1")))) is None
+
+
+@pytest.mark.parametrize("command", ORDER_COMMANDS, ids=name_of)
+def test_one_bound_holds_for_the_unknown_fields_of_an_order_and_its_items_together(command):
+    items = (ItemQuantity("p", 1, (("a", "1" * 8_000),)), ItemQuantity("p", 1, (("a", "1" * 8_000),)))
+
+    assert check(replace(command, items=items, extra=(("a", "1" * 381),))) is None
+    too_large = check(replace(command, items=items, extra=(("a", "1" * 382),)))
+    assert problem(too_large, "extra") == "too_large length=16385 limit=16384"
+
+
+@pytest.mark.parametrize("command", ORDER_COMMANDS, ids=name_of)
+def test_each_item_may_have_as_many_unknown_fields_as_a_document(command):
+    items = tuple(ItemQuantity(f"p{number}", 1, fields(50)) for number in range(60))
+
+    assert check(replace(command, items=items, extra=fields(50))) is None
 
 
 def test_the_size_of_merged_fields_can_be_asked_for_alone():
@@ -387,9 +435,10 @@ def test_items_are_judged_so(command, items, field, expected):
     assert problem(check(replace(command, items=items)), field) == expected
 
 
-def test_an_order_may_begin_empty_but_setting_items_needs_one():
+def test_an_order_may_begin_empty_but_setting_items_needs_one_or_an_unknown_field():
     assert check(CreateOrder("c", "o", 0, ())) is None
     assert problem(check(SetOrderItems("c", "o", ())), "items") == "missing"
+    assert check(SetOrderItems("c", "o", (), extra=(("a", "null"),))) is None
 
 
 def test_the_first_field_at_fault_is_named():

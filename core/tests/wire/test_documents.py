@@ -26,6 +26,14 @@ from quitanda.wire.documents import (
 ANA = Customer("ana", "Ana", (("email", '"ana@example.org"'), ("since", "2019")), 7)
 TEA = Product("tea", 'Tea "green"', "dried\nleaves", 1250, 40, (("weight", "0.50"),), 8)
 ORDER = Order("o1", "ana", 1_700_000_000_000, (OrderItem("tea", "Tea", 1250, 3), OrderItem("cup", "Cup", 5, 1)), 9)
+ORDER_WITH_EXTRA = Order(
+    "o1",
+    "ana",
+    1_700_000_000_000,
+    (OrderItem("tea", "Tea", 1250, 3, (("gift", "true"), ("price", '"ask"'))), OrderItem("cup", "Cup", 5, 1)),
+    9,
+    (("note", '"ring twice"'), ("quantity", "null")),
+)
 
 
 @given(documents)
@@ -82,10 +90,39 @@ def test_a_shown_summary_is_read_back_the_same(order):
                 '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1}],"version":9}'
             ),
         ),
+        (
+            ORDER_WITH_EXTRA,
+            (
+                '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+                '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3,"gift":true,"price":"ask"},'
+                '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1}],"version":9,'
+                '"note":"ring twice","quantity":null}'
+            ),
+        ),
     ],
 )
 def test_the_stored_form_has_known_fields_in_a_fixed_order_and_then_the_others(document, text):
     assert stored_text(document) == text
+
+
+def test_an_order_without_unknown_fields_is_read_from_what_was_always_stored():
+    stored = (
+        b'{"order_id":"o1","customer_id":"ana","created_at_ms":1000,"items":['
+        b'{"product_id":"rice","name":"Rice","unit_price":2.50,"quantity":5}],"version":6}'
+    )
+    order = Order("o1", "ana", 1000, (OrderItem("rice", "Rice", 250, 5),), 6)
+
+    assert decode_document(Kind.ORDER, stored) == order
+    assert encode_document(order) == stored
+
+
+def test_unknown_fields_of_an_order_are_shown_after_those_that_are_known():
+    assert present_document(ORDER_WITH_EXTRA) == (
+        '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+        '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3,"total":37.50,"gift":true,"price":"ask"},'
+        '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1,"total":0.05}],"total":37.55,"version":9,'
+        '"note":"ring twice","quantity":null}'
+    )
 
 
 def test_an_order_is_shown_with_totals():

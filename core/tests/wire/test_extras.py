@@ -5,8 +5,8 @@ from arbitrary_values import extras
 from hypothesis import given
 
 from quitanda.domain.limits import JSON_DEPTH_MAX
-from quitanda.domain.outcomes import Problem, Refused
-from quitanda.wire.extras import extra_from_map, extra_from_pairs, extra_from_values
+from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.wire.extras import DOCUMENT_LEVEL, ITEM_LEVEL, extra_from_map, extra_from_pairs, extra_from_values
 
 
 @given(extras)
@@ -20,6 +20,16 @@ def test_texts_are_brought_into_the_canonical_form_and_sorted_by_name():
 
 def test_values_that_were_parsed_already_are_kept():
     assert extra_from_values({"b": [1], "a": None}) == (("a", "null"), ("b", "[1]"))
+
+
+@pytest.mark.parametrize(("level", "deepest"), [(DOCUMENT_LEVEL, JSON_DEPTH_MAX - 1), (ITEM_LEVEL, JSON_DEPTH_MAX - 3)])
+def test_a_value_nests_as_deep_as_its_place_in_the_document_allows(level, deepest):
+    value = "[" * deepest + "]" * deepest
+
+    assert extra_from_map({"a": value}, level=level) == (("a", value),)
+    assert extra_from_map({"a": f"[{value}]"}, "items[3].extra", level) == invalid(
+        "items[3].extra.a", Problem.TOO_DEEP, limit=deepest
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ READ = {
     "flag": FieldReader.flag,
     "price": FieldReader.price,
     "items": FieldReader.items,
+    "unknown_fields": FieldReader.unknown_fields,
 }
 
 
@@ -88,8 +89,18 @@ READ = {
         ("price", Decimal("2.50"), 250),
         ("price", "2.50", 250),
         ("price", 2, 200),
+        ("items", None, ()),
         ("items", [], ()),
         ("items", [{"product_id": "tea", "quantity": 2}], (ItemQuantity("tea", 2),)),
+        ("items", [{"product_id": "tea", "quantity": 2, "extra": None}], (ItemQuantity("tea", 2),)),
+        (
+            "items",
+            [{"product_id": "tea", "quantity": 2, "extra": {"b": True, "a": Decimal("0.10")}}],
+            (ItemQuantity("tea", 2, (("a", "0.10"), ("b", "true"))),),
+        ),
+        ("unknown_fields", None, ()),
+        ("unknown_fields", {}, ()),
+        ("unknown_fields", {"b": None, "a": {"é": [1]}}, (("a", '{"é":[1]}'), ("b", "null"))),
     ],
 )
 def test_a_field_of_the_right_type_is_read(getter, value, expected):
@@ -117,13 +128,15 @@ def test_a_field_of_the_right_type_is_read(getter, value, expected):
         ("price", {}, "f", Problem.WRONG_TYPE),
         ("price", Decimal(-1), "f", Problem.NEGATIVE),
         ("price", "1.001", "f", Problem.TOO_MANY_DECIMALS),
-        ("items", None, "f", Problem.MISSING),
         ("items", {"product_id": "tea", "quantity": 2}, "f", Problem.WRONG_TYPE),
         ("items", [{}] * (ITEMS_PER_ORDER_MAX + 1), "f", Problem.TOO_MANY),
         ("items", ["tea"], "f[0]", Problem.WRONG_TYPE),
         ("items", [{"product_id": "tea", "quantity": 1}, {}], "f[1].product_id", Problem.MISSING),
         ("items", [{"product_id": "tea"}], "f[0].quantity", Problem.MISSING),
         ("items", [{"product_id": "tea", "quantity": 1, "price": 0}], "f[0].price", Problem.UNKNOWN_FIELD),
+        ("items", [{"product_id": "tea", "quantity": 1, "extra": []}], "f[0].extra", Problem.WRONG_TYPE),
+        ("unknown_fields", [["a", 1]], "f", Problem.WRONG_TYPE),
+        ("unknown_fields", "a", "f", Problem.WRONG_TYPE),
     ],
 )
 def test_a_field_that_is_wrong_is_refused_by_its_name(getter, value, field, problem):

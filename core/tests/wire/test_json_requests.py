@@ -1,5 +1,7 @@
 """The client's operations as JSON objects."""
 
+from decimal import Decimal
+
 import pytest
 
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
@@ -48,6 +50,22 @@ def test_an_envelope_that_is_wrong_is_refused_by_its_field(fields, field):
             {"order_id": "o1", "items": [{"product_id": "tea", "quantity": 0}], "expected_version": 7},
             SetOrderItems("ana", "o1", (ItemQuantity("tea", 0),), 7),
         ),
+        (
+            "set_order_item",
+            {"order_id": "o1", "product_id": "tea", "quantity": 2, "extra": {"sugar": None, "cup": ["big"]}},
+            SetOrderItems("ana", "o1", (ItemQuantity("tea", 2, (("cup", '["big"]'), ("sugar", "null"))),)),
+        ),
+        (
+            "set_order_items",
+            {"order_id": "o1", "extra": {"note": "be quick", "tip": Decimal("1.50")}},
+            SetOrderItems("ana", "o1", (), extra=(("note", '"be quick"'), ("tip", "1.50"))),
+        ),
+        (
+            "set_order_items",
+            {"order_id": "o1", "items": [{"product_id": "tea", "quantity": 1, "extra": {"sugar": 2}}], "extra": {}},
+            SetOrderItems("ana", "o1", (ItemQuantity("tea", 1, (("sugar", "2"),)),)),
+        ),
+        ("set_order_items", {"order_id": "o1"}, SetOrderItems("ana", "o1", ())),
         ("cancel_order", {"order_id": "o1"}, CancelOrder("ana", "o1")),
         ("cancel_order", {"order_id": "o1", "expected_version": 3}, CancelOrder("ana", "o1", 3)),
         ("get_order", {"order_id": "o1"}, GetDocument(Kind.ORDER, "o1", "ana")),
@@ -71,13 +89,22 @@ def test_an_operation_becomes_what_it_asks_for(operation, fields, asked):
 
 
 @pytest.mark.parametrize(
-    ("fields", "items"),
-    [({}, ()), ({"items": None}, ()), ({"items": [{"product_id": "tea", "quantity": 2}]}, (ItemQuantity("tea", 2),))],
+    ("fields", "items", "extra"),
+    [
+        ({}, (), ()),
+        ({"items": None, "extra": None}, (), ()),
+        ({"items": [{"product_id": "tea", "quantity": 2}]}, (ItemQuantity("tea", 2),), ()),
+        (
+            {"items": [{"product_id": "tea", "quantity": 2, "extra": {"cup": "big"}}], "extra": {"b": [1], "a": None}},
+            (ItemQuantity("tea", 2, (("cup", '"big"'),)),),
+            (("a", "null"), ("b", "[1]")),
+        ),
+    ],
 )
-def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted(fields, items):
+def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted(fields, items, extra):
     command = json_requests.create_order("ana", {**ENVELOPE, **fields}, order_id="o9", created_at_ms=5)
 
-    assert command == CreateOrder("ana", "o9", 5, items)
+    assert command == CreateOrder("ana", "o9", 5, items, extra)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +113,20 @@ def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted(fields, it
         ("set_order_item", {}, "order_id", Problem.MISSING),
         ("set_order_item", {"order_id": "o1", "product_id": "tea"}, "quantity", Problem.MISSING),
         ("set_order_item", {"order_id": "o1", "product_id": "tea", "quantity": "2"}, "quantity", Problem.WRONG_TYPE),
-        ("set_order_items", {"order_id": "o1"}, "items", Problem.MISSING),
+        ("set_order_items", {"items": []}, "order_id", Problem.MISSING),
+        ("set_order_items", {"order_id": "o1", "items": [], "extra": [1]}, "extra", Problem.WRONG_TYPE),
+        (
+            "set_order_items",
+            {"order_id": "o1", "items": [{"product_id": "tea", "quantity": 1, "extra": "x"}]},
+            "items[0].extra",
+            Problem.WRONG_TYPE,
+        ),
+        (
+            "set_order_items",
+            {"order_id": "o1", "items": [{"product_id": "tea", "quantity": 1, "colour": "red"}]},
+            "items[0].colour",
+            Problem.UNKNOWN_FIELD,
+        ),
         ("set_order_items", {"order_id": "o1", "items": [1]}, "items[0]", Problem.WRONG_TYPE),
         ("cancel_order", {"order_id": "o1", "expected_version": "1"}, "expected_version", Problem.WRONG_TYPE),
         ("cancel_order", {"order_id": "o1", "force": True}, "force", Problem.UNKNOWN_FIELD),

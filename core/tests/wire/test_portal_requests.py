@@ -81,6 +81,30 @@ from quitanda.wire.reads import GetDocument, ListDocuments
             commands.SetOrderItems("ana", "o1", (ItemQuantity("tea", 1),), 5),
         ),
         (
+            read.set_order_item,
+            client.SetOrderItemRequest(
+                customer_id="ana", order_id="o1", product_id="tea", quantity=1, extra={"cup": " 1", "a": "null"}
+            ),
+            commands.SetOrderItems("ana", "o1", (ItemQuantity("tea", 1, (("a", "null"), ("cup", "1"))),)),
+        ),
+        (
+            read.set_order_items,
+            client.SetOrderItemsRequest(
+                customer_id="ana",
+                order_id="o1",
+                items=[client.ItemQuantity(product_id="tea", quantity=1, extra={"cup": "[ ]"})],
+                extra={"b": "null", "a": " 1 "},
+            ),
+            commands.SetOrderItems(
+                "ana", "o1", (ItemQuantity("tea", 1, (("cup", "[]"),)),), extra=(("a", "1"), ("b", "null"))
+            ),
+        ),
+        (
+            read.set_order_items,
+            client.SetOrderItemsRequest(customer_id="ana", order_id="o1", extra={"a": "1"}),
+            commands.SetOrderItems("ana", "o1", (), extra=(("a", "1"),)),
+        ),
+        (
             read.cancel_order,
             client.CancelOrderRequest(customer_id="ana", order_id="o1"),
             commands.CancelOrder("ana", "o1"),
@@ -99,6 +123,20 @@ def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted():
     command = read.create_order(message, order_id="o9", created_at_ms=5)
 
     assert command == commands.CreateOrder("ana", "o9", 5, (ItemQuantity("tea", 1),) * 2)
+
+
+def test_a_new_order_and_its_items_take_unknown_fields():
+    message = client.CreateOrderRequest(
+        customer_id="ana",
+        items=[client.ItemQuantity(product_id="tea", quantity=1, extra={"cup": ' "big"'})],
+        extra={"note": '"\\u00e9"'},
+    )
+
+    command = read.create_order(message, order_id="o9", created_at_ms=5)
+
+    assert command == commands.CreateOrder(
+        "ana", "o9", 5, (ItemQuantity("tea", 1, (("cup", '"big"'),)),), (("note", '"é"'),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,6 +192,27 @@ def test_a_request_becomes_its_read(function, message, asked):
         (read.update_product, admin.UpdateProductRequest(extra={"a": "1,"}), "extra.a", Problem.NOT_JSON),
         (read.adjust_stock, admin.AdjustStockRequest(product_id="tea"), "delta", Problem.MISSING),
         (read.set_order_item, client.SetOrderItemRequest(), "quantity", Problem.MISSING),
+        (
+            read.set_order_item,
+            client.SetOrderItemRequest(quantity=1, extra={"a": "[" * 14 + "]" * 14}),
+            "extra.a",
+            Problem.TOO_DEEP,
+        ),
+        (
+            read.set_order_items,
+            client.SetOrderItemsRequest(
+                items=[client.ItemQuantity(quantity=1), client.ItemQuantity(quantity=1, extra={"a": "{"})]
+            ),
+            "items[1].extra.a",
+            Problem.NOT_JSON,
+        ),
+        (read.set_order_items, client.SetOrderItemsRequest(extra={"a": "{"}), "extra.a", Problem.NOT_JSON),
+        (
+            lambda message: read.create_order(message, order_id="o9", created_at_ms=5),
+            client.CreateOrderRequest(extra={"a": "NaN"}),
+            "extra.a",
+            Problem.NOT_A_NUMBER,
+        ),
         (
             read.set_order_items,
             client.SetOrderItemsRequest(items=[client.ItemQuantity(quantity=1), client.ItemQuantity()]),

@@ -5,7 +5,7 @@ from arbitrary_values import customers, documents, orders, outcomes, products, r
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.domain.commands import Command, CreateCustomer, Request
+from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQuantity, Request, SetOrderItems
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.v1 import replica_pb2 as pb
@@ -100,6 +100,8 @@ def test_a_command_that_this_version_does_not_know_is_refused_as_malformed():
         pb.Request(update_customer=pb.UpdateCustomerCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
         pb.Request(create_product=pb.CreateProductCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
         pb.Request(update_product=pb.UpdateProductCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(create_order=pb.CreateOrderCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(set_order_items=pb.SetOrderItemsCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
     ],
 )
 def test_an_extra_field_that_is_not_json_is_refused_even_in_the_log(message):
@@ -107,6 +109,46 @@ def test_an_extra_field_that_is_not_json_is_refused_even_in_the_log(message):
 
     assert isinstance(refused, Refused)
     assert refused.field == "extra.a"
+
+
+ITEMS_WITH_BROKEN_EXTRA = [
+    pb.CommandItem(product_id="tea", quantity=1),
+    pb.CommandItem(product_id="cup", quantity=1, extra=[pb.ExtraField(name="a", value_json="?")]),
+]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.Request(create_order=pb.CreateOrderCommand(items=ITEMS_WITH_BROKEN_EXTRA)),
+        pb.Request(set_order_items=pb.SetOrderItemsCommand(items=ITEMS_WITH_BROKEN_EXTRA)),
+    ],
+)
+def test_an_extra_field_of_an_item_that_is_not_json_is_refused_by_its_place(message):
+    refused = protobuf.request_from_proto(message)
+
+    assert isinstance(refused, Refused)
+    assert refused.field == "items[1].extra.a"
+
+
+@pytest.mark.parametrize(
+    ("data", "command"),
+    [
+        (
+            b'\n\x03ana\x12\x02r1R!\n\x03ana\x12\x02o1\x18\xe8\x07"\x08\n\x04rice\x10\x05"\t\n\x05beans\x10\x02',
+            CreateOrder("ana", "o1", 1000, (ItemQuantity("rice", 5), ItemQuantity("beans", 2))),
+        ),
+        (
+            b"\n\x03ana\x12\x02r1Z\x1f\n\x03ana\x12\x02o1\x1a\x08\n\x04rice\x10\x07\x1a\x08\n\x04rice\x10\x01 \x06",
+            SetOrderItems("ana", "o1", (ItemQuantity("rice", 7), ItemQuantity("rice", 1)), 6),
+        ),
+    ],
+)
+def test_a_command_without_extra_fields_has_the_bytes_that_it_always_had_in_the_log(data, command):
+    request = Request("ana", "r1", command)
+
+    assert protobuf.request_from_proto(pb.Request.FromString(data)) == request
+    assert protobuf.request_to_proto(request).SerializeToString(deterministic=True) == data
 
 
 def test_extra_fields_in_the_log_are_brought_into_the_canonical_form():

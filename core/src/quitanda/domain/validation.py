@@ -143,14 +143,7 @@ def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case
                 or _order_extra(command.extra, command.items)
             )
         case SetOrderItems():
-            return (
-                check_id("customer_id", command.customer_id)
-                or check_id("order_id", command.order_id)
-                or _items(command.items)
-                or (None if command.items or command.extra else invalid("items", Problem.MISSING))
-                or _expected_version(command.expected_version)
-                or _order_extra(command.extra, command.items)
-            )
+            return _set_order_items(command)
         case CancelOrder():
             return (
                 check_id("customer_id", command.customer_id)
@@ -190,10 +183,6 @@ def check_order_extra_size(extra: Extra, item_extras: Iterable[Extra]) -> Refuse
     return invalid("extra", Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
 
 
-def _extra_bytes(extra: Extra) -> int:
-    return sum(len(name.encode()) + len(text.encode()) for name, text in extra)
-
-
 def _update_product(command: UpdateProduct) -> Refused | None:
     return (
         check_id("product_id", command.product_id)
@@ -204,6 +193,17 @@ def _update_product(command: UpdateProduct) -> Refused | None:
         or _extra(KNOWN_FIELDS[Kind.PRODUCT], command.extra)
         or _expected_version(command.expected_version)
         or _something(command.name, command.description, command.price, command.quantity, command.extra or None)
+    )
+
+
+def _set_order_items(command: SetOrderItems) -> Refused | None:
+    return (
+        check_id("customer_id", command.customer_id)
+        or check_id("order_id", command.order_id)
+        or _items(command.items)
+        or (None if command.items or command.extra else invalid("items", Problem.MISSING))
+        or _expected_version(command.expected_version)
+        or _order_extra(command.extra, command.items)
     )
 
 
@@ -335,6 +335,10 @@ def _json_text(field: str, text: object) -> Refused | None:
     if len(text) > EXTRA_BYTES_MAX:
         return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=len(text))
     return _characters(field, text, _CONTROL_IN_JSON)
+
+
+def _extra_bytes(extra: Extra) -> int:
+    return sum(len(name.encode()) + len(text.encode()) for name, text in extra)
 
 
 def _wrong_type(field: str, value: object, expected: str) -> Refused:

@@ -93,7 +93,8 @@ class ClientPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetOrderItems(self, request, context):
-        """Several items at once, all or nothing; a product named twice counts with the sum.
+        """Several items at once, all or nothing; a product named twice counts with the sum. Also extra fields of
+        the order, with items or without.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,9 @@ class ClientPortalStub:
     SetOrderItem: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.SetOrderItemRequest, _client_portal_pb2.SetOrderItemResponse]
     """Sets the quantity of one product; zero removes it. The stock moves by the difference."""
     SetOrderItems: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.SetOrderItemsRequest, _client_portal_pb2.SetOrderItemsResponse]
-    """Several items at once, all or nothing; a product named twice counts with the sum."""
+    """Several items at once, all or nothing; a product named twice counts with the sum. Also extra fields of
+    the order, with items or without.
+    """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.GetOrderRequest, _client_portal_pb2.GetOrderResponse]
     ListOrders: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]
     """The customer's orders with their totals, oldest first."""
@@ -55,7 +57,9 @@ class ClientPortalAsyncStub(ClientPortalStub):
     SetOrderItem: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.SetOrderItemRequest, _client_portal_pb2.SetOrderItemResponse]  # type: ignore[assignment]
     """Sets the quantity of one product; zero removes it. The stock moves by the difference."""
     SetOrderItems: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.SetOrderItemsRequest, _client_portal_pb2.SetOrderItemsResponse]  # type: ignore[assignment]
-    """Several items at once, all or nothing; a product named twice counts with the sum."""
+    """Several items at once, all or nothing; a product named twice counts with the sum. Also extra fields of
+    the order, with items or without.
+    """
     GetOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.GetOrderRequest, _client_portal_pb2.GetOrderResponse]  # type: ignore[assignment]
     ListOrders: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The customer's orders with their totals, oldest first."""
@@ -86,7 +90,9 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.SetOrderItemsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.SetOrderItemsResponse, _abc.Awaitable[_client_portal_pb2.SetOrderItemsResponse]]:
-        """Several items at once, all or nothing; a product named twice counts with the sum."""
+        """Several items at once, all or nothing; a product named twice counts with the sum. Also extra fields of
+        the order, with items or without.
+        """
 
     @_abc_1.abstractmethod
     def GetOrder(

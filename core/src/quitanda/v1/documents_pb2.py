@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bquitanda/v1/documents.proto\x12\x0bquitanda.v1\"\x9d\x01\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x05\x65xtra\x18\x03 \x03(\x0b\x32 .quitanda.v1.Customer.ExtraEntry\x12\x0f\n\x07version\x18\x04 \x01(\x04\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xdc\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x19\n\x11price_minor_units\x18\x04 \x01(\x03\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12.\n\x05\x65xtra\x18\x06 \x03(\x0b\x32\x1f.quitanda.v1.Product.ExtraEntry\x12\x0f\n\x07version\x18\x07 \x01(\x04\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"z\n\tOrderItem\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1e\n\x16unit_price_minor_units\x18\x04 \x01(\x03\x12\x19\n\x11total_minor_units\x18\x05 \x01(\x03\"\x98\x01\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x03 \x01(\x03\x12%\n\x05items\x18\x04 \x03(\x0b\x32\x16.quitanda.v1.OrderItem\x12\x19\n\x11total_minor_units\x18\x05 \x01(\x03\x12\x0f\n\x07version\x18\x06 \x01(\x04\"w\n\x0cOrderSummary\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x02 \x01(\x03\x12\x12\n\nitem_count\x18\x03 \x01(\x05\x12\x19\n\x11total_minor_units\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x04*`\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONSISTENCY_LINEARIZABLE\x10\x01\x12\x16\n\x12\x43ONSISTENCY_CACHED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bquitanda/v1/documents.proto\x12\x0bquitanda.v1\"\x9d\x01\n\x08\x43ustomer\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12/\n\x05\x65xtra\x18\x03 \x03(\x0b\x32 .quitanda.v1.Customer.ExtraEntry\x12\x0f\n\x07version\x18\x04 \x01(\x04\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xdc\x01\n\x07Product\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x19\n\x11price_minor_units\x18\x04 \x01(\x03\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12.\n\x05\x65xtra\x18\x06 \x03(\x0b\x32\x1f.quitanda.v1.Product.ExtraEntry\x12\x0f\n\x07version\x18\x07 \x01(\x04\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xda\x01\n\tOrderItem\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1e\n\x16unit_price_minor_units\x18\x04 \x01(\x03\x12\x19\n\x11total_minor_units\x18\x05 \x01(\x03\x12\x30\n\x05\x65xtra\x18\x06 \x03(\x0b\x32!.quitanda.v1.OrderItem.ExtraEntry\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf4\x01\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x03 \x01(\x03\x12%\n\x05items\x18\x04 \x03(\x0b\x32\x16.quitanda.v1.OrderItem\x12\x19\n\x11total_minor_units\x18\x05 \x01(\x03\x12\x0f\n\x07version\x18\x06 \x01(\x04\x12,\n\x05\x65xtra\x18\x07 \x03(\x0b\x32\x1d.quitanda.v1.Order.ExtraEntry\x1a,\n\nExtraEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x0cOrderSummary\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x02 \x01(\x03\x12\x12\n\nitem_count\x18\x03 \x01(\x05\x12\x19\n\x11total_minor_units\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x04*`\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONSISTENCY_LINEARIZABLE\x10\x01\x12\x16\n\x12\x43ONSISTENCY_CACHED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMER_EXTRAENTRY']._serialized_options = b'8\001'
   _globals['_PRODUCT_EXTRAENTRY']._loaded_options = None
   _globals['_PRODUCT_EXTRAENTRY']._serialized_options = b'8\001'
-  _globals['_CONSISTENCY']._serialized_start=827
-  _globals['_CONSISTENCY']._serialized_end=923
+  _globals['_ORDERITEM_EXTRAENTRY']._loaded_options = None
+  _globals['_ORDERITEM_EXTRAENTRY']._serialized_options = b'8\001'
+  _globals['_ORDER_EXTRAENTRY']._loaded_options = None
+  _globals['_ORDER_EXTRAENTRY']._serialized_options = b'8\001'
+  _globals['_CONSISTENCY']._serialized_start=1016
+  _globals['_CONSISTENCY']._serialized_end=1112
   _globals['_CUSTOMER']._serialized_start=45
   _globals['_CUSTOMER']._serialized_end=202
   _globals['_CUSTOMER_EXTRAENTRY']._serialized_start=158
@@ -45,10 +49,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCT']._serialized_end=425
   _globals['_PRODUCT_EXTRAENTRY']._serialized_start=158
   _globals['_PRODUCT_EXTRAENTRY']._serialized_end=202
-  _globals['_ORDERITEM']._serialized_start=427
-  _globals['_ORDERITEM']._serialized_end=549
-  _globals['_ORDER']._serialized_start=552
-  _globals['_ORDER']._serialized_end=704
-  _globals['_ORDERSUMMARY']._serialized_start=706
-  _globals['_ORDERSUMMARY']._serialized_end=825
+  _globals['_ORDERITEM']._serialized_start=428
+  _globals['_ORDERITEM']._serialized_end=646
+  _globals['_ORDERITEM_EXTRAENTRY']._serialized_start=158
+  _globals['_ORDERITEM_EXTRAENTRY']._serialized_end=202
+  _globals['_ORDER']._serialized_start=649
+  _globals['_ORDER']._serialized_end=893
+  _globals['_ORDER_EXTRAENTRY']._serialized_start=158
+  _globals['_ORDER_EXTRAENTRY']._serialized_end=202
+  _globals['_ORDERSUMMARY']._serialized_start=895
+  _globals['_ORDERSUMMARY']._serialized_end=1014
 # @@protoc_insertion_point(module_scope)

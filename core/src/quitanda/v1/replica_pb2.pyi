@@ -397,17 +397,21 @@ class CommandItem(_message.Message):
 
     PRODUCT_ID_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     quantity: _builtins.int
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
         self,
         *,
         product_id: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        extra: _abc.Iterable[Global___ExtraField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra", "product_id", b"product_id", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -421,12 +425,15 @@ class CreateOrderCommand(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     order_id: _builtins.str
     """Minted by the portal, like created_at_ms; a repeated request keeps the first one's."""
     created_at_ms: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandItem]: ...
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
         self,
         *,
@@ -434,10 +441,11 @@ class CreateOrderCommand(_message.Message):
         order_id: _builtins.str = ...,
         created_at_ms: _builtins.int = ...,
         items: _abc.Iterable[Global___CommandItem] | None = ...,
+        extra: _abc.Iterable[Global___ExtraField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "items", b"items", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "extra", b"extra", "items", b"items", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -451,11 +459,14 @@ class SetOrderItemsCommand(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     order_id: _builtins.str
     expected_version: _builtins.int
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandItem]: ...
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
         self,
         *,
@@ -463,10 +474,11 @@ class SetOrderItemsCommand(_message.Message):
         order_id: _builtins.str = ...,
         items: _abc.Iterable[Global___CommandItem] | None = ...,
         expected_version: _builtins.int | None = ...,
+        extra: _abc.Iterable[Global___ExtraField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "customer_id", b"customer_id", "expected_version", b"expected_version", "items", b"items", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "customer_id", b"customer_id", "expected_version", b"expected_version", "extra", b"extra", "items", b"items", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
     _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015

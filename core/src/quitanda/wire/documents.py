@@ -14,11 +14,12 @@ from typing import Any, Final, assert_never
 import simplejson
 
 from quitanda.domain.model import Customer, Document, Extra, Kind, Order, OrderItem, Product
+from quitanda.domain.validation import KNOWN_FIELDS, KNOWN_ITEM_FIELDS
 from quitanda.wire.extras import extra_from_values
 from quitanda.wire.money import format_price
 
-_CUSTOMER_FIELDS: Final = frozenset({"customer_id", "name", "version"})
-_PRODUCT_FIELDS: Final = frozenset({"product_id", "name", "description", "price", "quantity", "version"})
+_KNOWN_FIELDS: Final = {kind: frozenset(names) for kind, names in KNOWN_FIELDS.items()}
+_KNOWN_ITEM_FIELDS: Final = frozenset(KNOWN_ITEM_FIELDS)
 
 _DECIMALS: Final = 2
 
@@ -81,7 +82,7 @@ def stored_text(document: Document) -> str:
         case Product():
             return _product_text(document)
         case Order():
-            return _order_text(document, ",".join(map(_item_text, document.items)), "")
+            return _order_text(document, ",".join(_item_text(item, "") for item in document.items), "")
         case _:
             assert_never(document)
 
@@ -89,8 +90,8 @@ def stored_text(document: Document) -> str:
 def present_document(document: Document) -> str:
     """Write the shown form: prices as decimal numbers, orders with totals."""
     if isinstance(document, Order):
-        items = ",".join(f'{_item_text(item)[:-1]},"total":{format_price(item.total)}}}' for item in document.items)
-        return _order_text(document, items, f',"total":{format_price(document.total)}')
+        items = ",".join(_item_text(item, _total_text(item.total)) for item in document.items)
+        return _order_text(document, items, _total_text(document.total))
     return stored_text(document)
 
 
@@ -155,15 +156,19 @@ def _product_text(product: Product) -> str:
 def _order_text(order: Order, items: str, total: str) -> str:
     return (
         f'{{"order_id":{_quote(order.order_id)},"customer_id":{_quote(order.customer_id)},'
-        f'"created_at_ms":{order.created_at_ms},"items":[{items}]{total},"version":{order.version}}}'
+        f'"created_at_ms":{order.created_at_ms},"items":[{items}]{total},"version":{order.version}{_extra_text(order.extra)}}}'
     )
 
 
-def _item_text(item: OrderItem) -> str:
+def _item_text(item: OrderItem, total: str) -> str:
     return (
         f'{{"product_id":{_quote(item.product_id)},"name":{_quote(item.name)},'
-        f'"unit_price":{format_price(item.unit_price)},"quantity":{item.quantity}}}'
+        f'"unit_price":{format_price(item.unit_price)},"quantity":{item.quantity}{total}{_extra_text(item.extra)}}}'
     )
+
+
+def _total_text(total: int) -> str:
+    return f',"total":{format_price(total)}'
 
 
 def _extra_text(extra: Extra) -> str:
@@ -174,7 +179,7 @@ def _read_customer(fields: Mapping[str, Any]) -> Customer:
     return Customer(
         _text(fields["customer_id"]),
         _text(fields["name"]),
-        _extra(fields, _CUSTOMER_FIELDS),
+        _extra(fields, _KNOWN_FIELDS[Kind.CUSTOMER]),
         _integer(fields["version"]),
     )
 
@@ -186,7 +191,7 @@ def _read_product(fields: Mapping[str, Any]) -> Product:
         _text(fields["description"]),
         _money(fields["price"]),
         _integer(fields["quantity"]),
-        _extra(fields, _PRODUCT_FIELDS),
+        _extra(fields, _KNOWN_FIELDS[Kind.PRODUCT]),
         _integer(fields["version"]),
     )
 
@@ -198,6 +203,7 @@ def _read_order(fields: Mapping[str, Any]) -> Order:
         _integer(fields["created_at_ms"]),
         tuple(_read_items(fields["items"])),
         _integer(fields["version"]),
+        _extra(fields, _KNOWN_FIELDS[Kind.ORDER]),
     )
 
 
@@ -208,11 +214,12 @@ def _read_items(items: list[Any]) -> Iterator[OrderItem]:
             _text(item["name"]),
             _money(item["unit_price"]),
             _integer(item["quantity"]),
+            _extra(item, _KNOWN_ITEM_FIELDS),
         )
 
 
 def _extra(fields: Mapping[str, Any], known: frozenset[str]) -> Extra:
-    if len(fields) == len(known):
+    if fields.keys() <= known:
         return ()
     return extra_from_values({name: value for name, value in fields.items() if name not in known})
 

@@ -6,7 +6,9 @@ from typing import Any, Final, TypeVar
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
+from quitanda.domain.model import Extra
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.wire.extras import extra_from_values
 from quitanda.wire.json_text import parse_json
 from quitanda.wire.money import parse_price
 
@@ -123,22 +125,27 @@ class FieldReader:
             return None
         return price
 
-    def items(self, name: str) -> tuple[ItemQuantity, ...]:
-        """Take a list of {"product_id", "quantity"} that must be there."""
-        value = self.optional_items(name)
-        return self._required(name, value, ())
-
-    def optional_items(self, name: str) -> tuple[ItemQuantity, ...] | None:
-        """Take a list of {"product_id", "quantity"}; None where there is no such field."""
+    def unknown_fields(self, name: str) -> Extra:
+        """Take an object of fields that Quitanda does not know; none where there is no such field."""
         value = self._take(name)
         if value is None:
-            return None
+            return ()
+        if not isinstance(value, dict):
+            self._mistyped(name, "object", value)
+            return ()
+        return extra_from_values(value)
+
+    def items(self, name: str) -> tuple[ItemQuantity, ...]:
+        """Take a list of {"product_id", "quantity", "extra"?}; none where there is no such field."""
+        value = self._take(name)
+        if value is None:
+            return ()
         if not isinstance(value, list):
             self._mistyped(name, "list", value)
-            return None
+            return ()
         if len(value) > ITEMS_PER_ORDER_MAX:
             self._refuse(invalid(self._name(name), Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(value)))
-            return None
+            return ()
         return tuple(self._item(f"{name}[{index}]", item) for index, item in enumerate(value))
 
     def _item(self, path: str, value: Any) -> ItemQuantity:
@@ -146,7 +153,7 @@ class FieldReader:
             self._mistyped(path, "object", value)
             return ItemQuantity("", 0)
         reader = FieldReader(value, f"{self._name(path)}.")
-        item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"))
+        item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"), reader.unknown_fields("extra"))
         reader.finish(item)
         if reader.refusal is not None:
             self._refuse(reader.refusal)

@@ -39,27 +39,27 @@ def read_envelope(fields: Mapping[str, Any]) -> Envelope | Refused:
 def create_order(
     customer_id: str, fields: Mapping[str, Any], *, order_id: str, created_at_ms: int
 ) -> CreateOrder | Refused:
-    """Read {"items"?}, with the id and the time that the portal minted."""
+    """Read {"items"?, "extra"?}, with the id and the time that the portal minted."""
     reader = _reader(fields)
-    return reader.finish(CreateOrder(customer_id, order_id, created_at_ms, reader.optional_items("items") or ()))
+    return reader.finish(
+        CreateOrder(customer_id, order_id, created_at_ms, reader.items("items"), reader.unknown_fields("extra"))
+    )
 
 
 def set_order_item(customer_id: str, fields: Mapping[str, Any]) -> SetOrderItems | Refused:
-    """Read {"order_id", "product_id", "quantity", "expected_version"?}."""
+    """Read {"order_id", "product_id", "quantity", "extra"?, "expected_version"?}; `extra` is the item's."""
     reader = _reader(fields)
     order_id = reader.text("order_id")
-    item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"))
+    item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"), reader.unknown_fields("extra"))
     return reader.finish(SetOrderItems(customer_id, order_id, (item,), reader.optional_integer("expected_version")))
 
 
 def set_order_items(customer_id: str, fields: Mapping[str, Any]) -> SetOrderItems | Refused:
-    """Read {"order_id", "items", "expected_version"?}."""
+    """Read {"order_id", "items"?, "extra"?, "expected_version"?}; `extra` is the order's."""
     reader = _reader(fields)
-    return reader.finish(
-        SetOrderItems(
-            customer_id, reader.text("order_id"), reader.items("items"), reader.optional_integer("expected_version")
-        )
-    )
+    order_id, items = reader.text("order_id"), reader.items("items")
+    version, extra = reader.optional_integer("expected_version"), reader.unknown_fields("extra")
+    return reader.finish(SetOrderItems(customer_id, order_id, items, version, extra))
 
 
 def cancel_order(customer_id: str, fields: Mapping[str, Any]) -> CancelOrder | Refused:

@@ -24,7 +24,7 @@ def parse_price(value: str | int | Decimal, field: str) -> int | Refused:
 
     More than two places are accepted only where they are zeros. Whether zero is a price is the rules' business.
     """
-    number = _number(value)
+    number = exact_number(value)
     if number is None or not number.is_finite():
         return invalid(field, Problem.NOT_A_NUMBER)
     sign, digits, exponent = number.as_tuple()
@@ -43,8 +43,8 @@ def parse_price(value: str | int | Decimal, field: str) -> int | Refused:
     return minor if minor <= PRICE_MAX else _too_large(field)
 
 
-def _number(value: str | int | Decimal) -> Decimal | None:
-    """Read the value as an exact decimal number; None where it is none."""
+def exact_number(value: str | int | Decimal) -> Decimal | None:
+    """Read a number or its text (digits, maybe a sign and a point) as an exact decimal number; None where it is none."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -25,7 +25,7 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
 from quitanda.v1 import documents_pb2
-from quitanda.wire.extras import extra_from_map
+from quitanda.wire.extras import ITEM_LEVEL, extra_from_map
 from quitanda.wire.proto_commands import optional
 from quitanda.wire.reads import GetDocument, ListDocuments, page_size_or_refused
 
@@ -132,23 +132,32 @@ def create_order(message: client.CreateOrderRequest, *, order_id: str, created_a
     items = _items(message.items)
     if isinstance(items, Refused):
         return items
-    return CreateOrder(message.customer_id, order_id, created_at_ms, items)
+    extra = extra_from_map(message.extra)
+    if isinstance(extra, Refused):
+        return extra
+    return CreateOrder(message.customer_id, order_id, created_at_ms, items, extra)
 
 
 def set_order_item(message: client.SetOrderItemRequest) -> SetOrderItems | Refused:
-    """Read the request to set the quantity of one product of an order."""
+    """Read the request to set the quantity and extra fields of one product of an order."""
     if not message.HasField("quantity"):
         return invalid("quantity", Problem.MISSING)
-    items = (ItemQuantity(message.product_id, message.quantity),)
+    extra = extra_from_map(message.extra, level=ITEM_LEVEL)
+    if isinstance(extra, Refused):
+        return extra
+    items = (ItemQuantity(message.product_id, message.quantity, extra),)
     return SetOrderItems(message.customer_id, message.order_id, items, optional(message, "expected_version"))
 
 
 def set_order_items(message: client.SetOrderItemsRequest) -> SetOrderItems | Refused:
-    """Read the request to set the quantities of several products of an order."""
+    """Read the request to set the quantities of several products of an order, and extra fields."""
     items = _items(message.items)
     if isinstance(items, Refused):
         return items
-    return SetOrderItems(message.customer_id, message.order_id, items, optional(message, "expected_version"))
+    extra = extra_from_map(message.extra)
+    if isinstance(extra, Refused):
+        return extra
+    return SetOrderItems(message.customer_id, message.order_id, items, optional(message, "expected_version"), extra)
 
 
 def cancel_order(message: client.CancelOrderRequest) -> CancelOrder:
@@ -183,7 +192,10 @@ def _items(items: Iterable[client.ItemQuantity]) -> tuple[ItemQuantity, ...] | R
             return invalid("items", Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX)
         if not item.HasField("quantity"):
             return invalid(f"items[{index}].quantity", Problem.MISSING)
-        read.append(ItemQuantity(item.product_id, item.quantity))
+        extra = extra_from_map(item.extra, f"items[{index}].extra", ITEM_LEVEL)
+        if isinstance(extra, Refused):
+            return extra
+        read.append(ItemQuantity(item.product_id, item.quantity, extra))
     return tuple(read)
 
 

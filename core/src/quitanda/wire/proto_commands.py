@@ -22,23 +22,34 @@ from quitanda.domain.commands import (
 from quitanda.domain.model import Extra
 from quitanda.domain.outcomes import Refused
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.extras import extra_from_pairs
+from quitanda.wire.extras import DOCUMENT_LEVEL, ITEM_LEVEL, extra_from_pairs
 
 
 def _extra_to_proto(extra: Extra) -> list[pb.ExtraField]:
     return [pb.ExtraField(name=name, value_json=text) for name, text in extra]
 
 
-def _extra_from_proto(fields: Iterable[pb.ExtraField]) -> Extra | Refused:
-    return extra_from_pairs((field.name, field.value_json) for field in fields)
+def _extra_from_proto(
+    fields: Iterable[pb.ExtraField], field: str = "extra", level: int = DOCUMENT_LEVEL
+) -> Extra | Refused:
+    return extra_from_pairs(((each.name, each.value_json) for each in fields), field, level)
 
 
 def _items_to_proto(items: Iterable[ItemQuantity]) -> list[pb.CommandItem]:
-    return [pb.CommandItem(product_id=item.product_id, quantity=item.quantity) for item in items]
+    return [
+        pb.CommandItem(product_id=item.product_id, quantity=item.quantity, extra=_extra_to_proto(item.extra))
+        for item in items
+    ]
 
 
-def _items_from_proto(items: Iterable[pb.CommandItem]) -> tuple[ItemQuantity, ...]:
-    return tuple(ItemQuantity(item.product_id, item.quantity) for item in items)
+def _items_from_proto(items: Iterable[pb.CommandItem]) -> tuple[ItemQuantity, ...] | Refused:
+    read: list[ItemQuantity] = []
+    for index, item in enumerate(items):
+        extra = _extra_from_proto(item.extra, f"items[{index}].extra", ITEM_LEVEL)
+        if isinstance(extra, Refused):
+            return extra
+        read.append(ItemQuantity(item.product_id, item.quantity, extra))
+    return tuple(read)
 
 
 def optional(message: Message, field: str) -> Any:
@@ -172,11 +183,18 @@ def _create_order_to_proto(command: CreateOrder) -> pb.CreateOrderCommand:
         order_id=command.order_id,
         created_at_ms=command.created_at_ms,
         items=_items_to_proto(command.items),
+        extra=_extra_to_proto(command.extra),
     )
 
 
-def _create_order_from_proto(message: pb.CreateOrderCommand) -> CreateOrder:
-    return CreateOrder(message.customer_id, message.order_id, message.created_at_ms, _items_from_proto(message.items))
+def _create_order_from_proto(message: pb.CreateOrderCommand) -> CreateOrder | Refused:
+    items = _items_from_proto(message.items)
+    if isinstance(items, Refused):
+        return items
+    extra = _extra_from_proto(message.extra)
+    if isinstance(extra, Refused):
+        return extra
+    return CreateOrder(message.customer_id, message.order_id, message.created_at_ms, items, extra)
 
 
 def _set_order_items_to_proto(command: SetOrderItems) -> pb.SetOrderItemsCommand:
@@ -185,16 +203,18 @@ def _set_order_items_to_proto(command: SetOrderItems) -> pb.SetOrderItemsCommand
         order_id=command.order_id,
         items=_items_to_proto(command.items),
         expected_version=command.expected_version,
+        extra=_extra_to_proto(command.extra),
     )
 
 
-def _set_order_items_from_proto(message: pb.SetOrderItemsCommand) -> SetOrderItems:
-    return SetOrderItems(
-        message.customer_id,
-        message.order_id,
-        _items_from_proto(message.items),
-        optional(message, "expected_version"),
-    )
+def _set_order_items_from_proto(message: pb.SetOrderItemsCommand) -> SetOrderItems | Refused:
+    items = _items_from_proto(message.items)
+    if isinstance(items, Refused):
+        return items
+    extra = _extra_from_proto(message.extra)
+    if isinstance(extra, Refused):
+        return extra
+    return SetOrderItems(message.customer_id, message.order_id, items, optional(message, "expected_version"), extra)
 
 
 def _cancel_order_to_proto(command: CancelOrder) -> pb.CancelOrderCommand:

@@ -167,6 +167,7 @@ def order_to_proto(order: Order) -> documents_pb2.Order:
         items=[_item_to_proto(item) for item in order.items],
         total_minor_units=order.total,
         version=order.version,
+        extra=dict(order.extra),
     )
 
 
@@ -178,6 +179,7 @@ def order_from_proto(message: documents_pb2.Order) -> Order:
         message.created_at_ms,
         tuple(_item_from_proto(item) for item in message.items),
         message.version,
+        tuple(sorted(message.extra.items())),
     )
 
 
@@ -188,11 +190,18 @@ def _item_to_proto(item: OrderItem) -> documents_pb2.OrderItem:
         name=item.name,
         unit_price_minor_units=item.unit_price,
         total_minor_units=item.total,
+        extra=dict(item.extra),
     )
 
 
 def _item_from_proto(message: documents_pb2.OrderItem) -> OrderItem:
-    return OrderItem(message.product_id, message.name, message.unit_price_minor_units, message.quantity)
+    return OrderItem(
+        message.product_id,
+        message.name,
+        message.unit_price_minor_units,
+        message.quantity,
+        tuple(sorted(message.extra.items())),
+    )
 
 
 def document_to_proto(document: Document) -> documents_pb2.Customer | documents_pb2.Product | documents_pb2.Order:

@@ -31,7 +31,7 @@ NAMES = st.sampled_from(["Uno", "Due", "Tre"])
 PRICES = st.integers(0, 3)
 QUANTITIES = st.one_of(st.integers(0, 20), st.sampled_from([0, 0, 10**6]))
 EXTRAS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", '"x"', "null"]), max_size=3)
-LINES = st.lists(st.tuples(PRODUCTS, st.integers(0, 12)), max_size=5)
+LINES = st.lists(st.tuples(PRODUCTS, st.integers(0, 12), st.just({}) | EXTRAS), max_size=5)
 VERSIONS = st.sampled_from(["any", "any", "any", "current", "other"])
 
 
@@ -118,19 +118,28 @@ class Model:
         del self.products[product_id], self.supplied[product_id]
         return "done"
 
-    def create_order(self, customer_id, order_id, created_at_ms, lines):
+    def create_order(self, customer_id, order_id, created_at_ms, lines, extra):
         if customer_id not in self.customers:
             return "CUSTOMER_NOT_FOUND"
         if order_id in self.orders:
             return "ORDER_EXISTS"
-        self.orders[order_id] = {"customer": customer_id, "created": created_at_ms, "items": {}}
-        reason = self._set_items(self.orders[order_id]["items"], lines)
-        if reason != "done":
-            del self.orders[order_id]
+        order = {"customer": customer_id, "created": created_at_ms, "items": {}, "extra": dict(extra)}
+        reason = self._set_items(order["items"], lines)
+        if reason == "done":
+            self.orders[order_id] = order
+            for product_id, _, given in lines:
+                if product_id in order["items"]:
+                    order["items"][product_id]["extra"].update(given)
         return reason
 
-    def set_order_items(self, customer_id, order_id, lines, stale):
-        return self._refusal(customer_id, order_id, stale) or self._set_items(self.orders[order_id]["items"], lines)
+    def set_order_items(self, customer_id, order_id, lines, extra, stale):
+        reason = self._refusal(customer_id, order_id, stale) or self._set_items(self.orders[order_id]["items"], lines)
+        if reason == "done":
+            update(self.orders[order_id], {}, extra)
+            for product_id, _, given in lines:
+                if product_id in self.orders[order_id]["items"]:
+                    update(self.orders[order_id]["items"][product_id], {}, given)
+        return reason
 
     def cancel_order(self, customer_id, order_id, stale):
         reason = self._refusal(customer_id, order_id, stale)
@@ -147,7 +156,7 @@ class Model:
 
     def _set_items(self, items, lines):
         wanted = {}
-        for product_id, quantity in lines:
+        for product_id, quantity, _ in lines:
             wanted[product_id] = wanted.get(product_id, 0) + quantity
         held = {product_id: items[product_id]["quantity"] if product_id in items else 0 for product_id in wanted}
         for product_id, quantity in wanted.items():
@@ -161,7 +170,9 @@ class Model:
             if quantity == 0:
                 items.pop(product_id, None)
             elif quantity > held[product_id]:
-                items[product_id] = {"name": product["name"], "price": product["price"], "quantity": quantity}
+                kept = items[product_id]["extra"] if product_id in items else {}
+                name, price = product["name"], product["price"]
+                items[product_id] = {"name": name, "price": price, "quantity": quantity, "extra": kept}
             else:
                 items[product_id]["quantity"] = quantity
         return "done"
@@ -198,19 +209,21 @@ def plain(state):
                     "quantity": quantity,
                     "extra": dict(extra),
                 }
-            case Order(order_id, customer_id, created_at_ms, items):
+            case Order(order_id, customer_id, created_at_ms, items, _, extra):
                 key = Kind.ORDER, order_id
                 content = {
                     "customer": customer_id,
                     "created": created_at_ms,
-                    "items": {
-                        item.product_id: {"name": item.name, "price": item.unit_price, "quantity": item.quantity}
-                        for item in items
-                    },
+                    "items": {item.product_id: plain_item(item) for item in items},
+                    "extra": dict(extra),
                 }
         contents[key[0]][key[1]] = content
         versions[key] = document.version
     return contents, versions
+
+
+def plain_item(item):
+    return {"name": item.name, "price": item.unit_price, "quantity": item.quantity, "extra": dict(item.extra)}
 
 
 def extra_fields(extra):
@@ -218,7 +231,7 @@ def extra_fields(extra):
 
 
 def item_quantities(lines):
-    return tuple(ItemQuantity(product_id, quantity) for product_id, quantity in lines)
+    return tuple(ItemQuantity(product_id, quantity, extra_fields(extra)) for product_id, quantity, extra in lines)
 
 
 class History(RuleBasedStateMachine):
@@ -324,23 +337,26 @@ class History(RuleBasedStateMachine):
         command = DeleteProduct(product_id, cascade, version)
         self.request(command, self.model.delete_product(product_id, cascade, stale))
 
-    @rule(customer_id=CUSTOMERS, order_id=ORDERS, lines=LINES)
-    def create_order(self, customer_id, order_id, lines):
-        command = CreateOrder(customer_id, order_id, self.revision, item_quantities(lines))
-        self.request(command, self.model.create_order(customer_id, order_id, self.revision, lines))
+    @rule(customer_id=CUSTOMERS, order_id=ORDERS, lines=LINES, extra=EXTRAS)
+    def create_order(self, customer_id, order_id, lines, extra):
+        command = CreateOrder(customer_id, order_id, self.revision, item_quantities(lines), extra_fields(extra))
+        self.request(command, self.model.create_order(customer_id, order_id, self.revision, lines, extra))
 
-    @rule(customer_id=CUSTOMERS, order_id=ORDERS, lines=LINES, choice=VERSIONS)
-    def set_order_items(self, customer_id, order_id, lines, choice):
+    @rule(customer_id=CUSTOMERS, order_id=ORDERS, lines=LINES, extra=EXTRAS, choice=VERSIONS)
+    def set_order_items(self, customer_id, order_id, lines, extra, choice):
         version, stale = self.version(self.state.order(order_id), choice)
-        command = SetOrderItems(customer_id, order_id, item_quantities(lines), version)
-        expected = self.model.set_order_items(customer_id, order_id, lines, stale) if lines else "INVALID_ARGUMENT"
+        command = SetOrderItems(customer_id, order_id, item_quantities(lines), version, extra_fields(extra))
+        nothing = not lines and not extra
+        expected = (
+            "INVALID_ARGUMENT" if nothing else self.model.set_order_items(customer_id, order_id, lines, extra, stale)
+        )
         self.request(command, expected)
 
     @precondition(lambda self: self.model.orders)
-    @rule(data=st.data(), lines=LINES.filter(bool))
-    def owner_sets_items_of_an_order_there_is(self, data, lines):
+    @rule(data=st.data(), lines=LINES, extra=EXTRAS)
+    def owner_changes_an_order_there_is(self, data, lines, extra):
         order_id = data.draw(st.sampled_from(sorted(self.model.orders)))
-        self.set_order_items(self.model.orders[order_id]["customer"], order_id, lines, "any")
+        self.set_order_items(self.model.orders[order_id]["customer"], order_id, lines, extra, "any")
 
     @rule(customer_id=CUSTOMERS, order_id=ORDERS, choice=VERSIONS)
     def cancel_order(self, customer_id, order_id, choice):

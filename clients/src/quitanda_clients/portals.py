@@ -10,6 +10,7 @@ from grpc import aio
 
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
+from quitanda.runtime.grpc_channel import LastingChannel
 from quitanda.status import from_rpc_error
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT
@@ -30,6 +31,8 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # A portal that comes back with another address is found there as soon.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # Despite its name, the time that one attempt to connect may take.
     ("grpc.min_reconnect_backoff_ms", int(CONNECT_SECONDS_MAX * 1_000)),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -48,7 +51,7 @@ class Portals(Generic[StubT]):
             raise ValueError("at least one portal's address is needed")
         self._addresses = tuple(addresses)
         self._make_stub = make_stub
-        self._channels: dict[Address, tuple[aio.Channel, StubT]] = {}
+        self._channels: dict[Address, LastingChannel[StubT]] = {}
         self._preferred = 0
         self._closed = False
 
@@ -109,7 +112,7 @@ class Portals(Generic[StubT]):
         """Close all connections; calls in flight end with an error."""
         self._closed = True
         channels, self._channels = self._channels, {}
-        for channel, _ in channels.values():
+        for channel in channels.values():
             await channel.close()
 
     async def _try(
@@ -121,10 +124,9 @@ class Portals(Generic[StubT]):
     ) -> ResponseT:
         if self._closed:
             raise ClientClosed("the client is closed")
-        channel, stub = self._channel(address)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        await _connected(channel, address, min(seconds, CONNECT_SECONDS_MAX))
+        stub = await self._channel(address).connected(min(seconds, CONNECT_SECONDS_MAX))
         try:
             return await method(stub)(request, timeout=max(0.001, deadline - loop.time()))
         except grpc.RpcError as error:
@@ -148,8 +150,7 @@ class Portals(Generic[StubT]):
         seconds: float,
         whole: float,
     ) -> tuple[ResponseT, AsyncGenerator[ResponseT, None]]:
-        channel, stub = self._channel(address)
-        await _connected(channel, address, min(seconds, CONNECT_SECONDS_MAX))
+        stub = await self._channel(address).connected(min(seconds, CONNECT_SECONDS_MAX))
         answers = _answers(method(stub)(request, timeout=whole), address)
         try:
             async with asyncio.timeout(seconds):
@@ -159,10 +160,9 @@ class Portals(Generic[StubT]):
         except StopAsyncIteration:
             raise Unavailable(f"{address}: an empty answer") from None
 
-    def _channel(self, address: Address) -> tuple[aio.Channel, StubT]:
+    def _channel(self, address: Address) -> LastingChannel[StubT]:
         if address not in self._channels:
-            channel = aio.insecure_channel(str(address), options=CHANNEL_OPTIONS)
-            self._channels[address] = channel, self._make_stub(channel)
+            self._channels[address] = LastingChannel(str(address), str(address), CHANNEL_OPTIONS, self._make_stub)
         return self._channels[address]
 
 
@@ -177,15 +177,3 @@ async def _answers(call: aio.UnaryStreamCall[RequestT, ResponseT], address: Addr
         raise Unavailable(f"{address}: {str(failure) or failure.reason}") from error
     finally:
         call.cancel()
-
-
-async def _connected(channel: aio.Channel, address: Address, seconds: float) -> None:
-    """Wait for the connection, so that a request which cannot be sent is known not to have happened."""
-    try:
-        async with asyncio.timeout(seconds):
-            while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
-                if state in {grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN}:
-                    raise Unavailable(f"{address}: no connection")
-                await channel.wait_for_state_change(state)
-    except TimeoutError:
-        raise Unavailable(f"{address}: no connection within {seconds:g} s") from None

@@ -11,14 +11,13 @@ from grpc import aio
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.runtime.grpc_channel import LastingChannel
 from quitanda.runtime.grpc_options import Options, channel_options
 from quitanda.status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
 
 Answer = TypeVar("Answer")
 _BackupCall: TypeAlias = "aio.UnaryStreamCall[replica_pb2.BackupRequest, admin_portal_pb2.BackupPart]"
-
-_DEAD = frozenset({grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN})
 
 
 def replica_channel_options(options: ClusterOptions) -> Options:
@@ -38,32 +37,31 @@ class ReplicaChannel:
     def __init__(self, name: str, address: str, options: ClusterOptions) -> None:
         self.name = name
         self._connect_timeout = options.connect_timeout
-        self._channel = aio.insecure_channel(address, options=replica_channel_options(options))
-        self._stub = replica_pb2_grpc.ReplicaStub(self._channel)
+        self._channel = LastingChannel(name, address, replica_channel_options(options), replica_pb2_grpc.ReplicaStub)
 
     async def execute(self, request: replica_pb2.ExecuteRequest, timeout: float) -> replica_pb2.ExecuteResponse:
         """Call Execute. Raises QuitandaError: definite ones where nothing can have happened."""
-        return await self._call(lambda left: self._stub.Execute(request, timeout=left), timeout)
+        return await self._call(lambda stub, left: stub.Execute(request, timeout=left), timeout)
 
     async def read(self, request: replica_pb2.ReadRequest, timeout: float) -> replica_pb2.ReadResponse:
         """Call Read. Raises QuitandaError."""
-        return await self._call(lambda left: self._stub.Read(request, timeout=left), timeout)
+        return await self._call(lambda stub, left: stub.Read(request, timeout=left), timeout)
 
     async def status(self, timeout: float) -> admin_portal_pb2.ReplicaStatus:
         """Call GetStatus. Raises QuitandaError."""
         request = replica_pb2.GetStatusRequest()
-        response = await self._call(lambda left: self._stub.GetStatus(request, timeout=left), timeout)
+        response = await self._call(lambda stub, left: stub.GetStatus(request, timeout=left), timeout)
         return response.status
 
     async def transfer_leadership(
         self, request: admin_portal_pb2.TransferLeadershipRequest, timeout: float
     ) -> admin_portal_pb2.TransferLeadershipResponse:
         """Call TransferLeadership. Raises QuitandaError."""
-        return await self._call(lambda left: self._stub.TransferLeadership(request, timeout=left), timeout)
+        return await self._call(lambda stub, left: stub.TransferLeadership(request, timeout=left), timeout)
 
     async def verify(self, request: replica_pb2.VerifyRequest, timeout: float) -> admin_portal_pb2.ReplicaVerification:
         """Call Verify. Raises QuitandaError."""
-        response = await self._call(lambda left: self._stub.Verify(request, timeout=left), timeout)
+        response = await self._call(lambda stub, left: stub.Verify(request, timeout=left), timeout)
         return response.verification
 
     async def backup(self, timeout: float, whole: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
@@ -71,8 +69,8 @@ class ReplicaChannel:
 
         Raises QuitandaError, later from the parts, too. Close the parts where they are not read to the end.
         """
-        await self._connected(min(timeout, self._connect_timeout))
-        call = self._stub.Backup(replica_pb2.BackupRequest(), timeout=whole)
+        stub = await self._channel.connected(min(timeout, self._connect_timeout))
+        call = stub.Backup(replica_pb2.BackupRequest(), timeout=whole)
         parts = self._parts(call)
         try:
             async with asyncio.timeout(timeout):
@@ -96,27 +94,16 @@ class ReplicaChannel:
         """Close the channel and end its calls."""
         await self._channel.close()
 
-    async def _call(self, start: Callable[[float], Awaitable[Answer]], timeout: float) -> Answer:
+    async def _call(
+        self, start: "Callable[[replica_pb2_grpc.ReplicaAsyncStub, float], Awaitable[Answer]]", timeout: float
+    ) -> Answer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        await self._connected(min(timeout, self._connect_timeout))
+        stub = await self._channel.connected(min(timeout, self._connect_timeout))
         try:
-            return await start(max(deadline - loop.time(), 0.001))
+            return await start(stub, max(deadline - loop.time(), 0.001))
         except grpc.RpcError as error:
             raise _failure(error, self.name) from error
-
-    async def _connected(self, timeout: float) -> None:
-        """Wait for the connection, so that what could not be sent is known not to have happened."""
-        state = self._channel.get_state(try_to_connect=True)
-        try:
-            async with asyncio.timeout(timeout):
-                while state is not grpc.ChannelConnectivity.READY:
-                    if state in _DEAD:
-                        raise Unavailable(f"no connection to {self.name}")
-                    await self._channel.wait_for_state_change(state)
-                    state = self._channel.get_state(try_to_connect=True)
-        except TimeoutError:
-            raise Unavailable(f"no connection to {self.name} within {timeout:.3g} s") from None
 
 
 async def _with_first(

@@ -64,6 +64,8 @@ def channel_options(receive_bytes_max: int = REPLICA_RECEIVE_BYTES_MAX) -> Optio
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1_000),
+        # One that comes back with another address is found there as soon; the default is half a minute.
+        ("grpc.dns_min_time_between_resolutions_ms", 1_000),
         # Whether a call is repeated is decided by us, never behind our back.
         ("grpc.enable_retries", 0),
         # Addresses are direct; a proxy of the environment is none of our business.

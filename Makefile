@@ -23,6 +23,8 @@ DATA ?=
 BROKER ?=
 # `make run DATA=dir RESTORE=file`: begin a new cluster in dir with a backup.
 RESTORE ?=
+# `make run COURSE=1`: serve the course's contract, too (administrators on 7101 and 7102, orders on 7103 and 7104).
+COURSE ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 # `make simulate SEEDS=0:2000`: which runs; `SEEDS=17 TRACE=1` shows one; `WITHOUT=name` leaves a repair out.
@@ -50,9 +52,9 @@ $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
 		$(addprefix -e ./,$(MEMBERS))
 	@touch $@
 
-run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, RESTORE=file begins with a backup)
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, RESTORE=file begins with a backup, COURSE=1 serves the course's contract)
 	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") \
-		$(if $(RESTORE),--restore "$(RESTORE)")
+		$(if $(RESTORE),--restore "$(RESTORE)") $(if $(COURSE),--course)
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
 	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)")

@@ -72,6 +72,22 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """One template for each reason: those of the rules, and those of the edges (`errors`)."""
 
+COURSE: Final[Mapping[str, str]] = {
+    Reason.CUSTOMER_HAS_ORDERS: "The customer [{customer_id} ]has orders[: {orders}]. Delete them first.",
+    Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id.",
+    Reason.PRODUCT_IN_USE: "The product [{product_id} ]is in orders[: {orders}]. Take it out of them first.",
+    Reason.ORDER_NOT_FOUND: "There is no order[ {order_id}], or it is another customer's. Check the ids.",
+    "OUTCOME_UNKNOWN": (
+        "The answer did not come in time: the request may or may not have taken effect. "
+        "Retrieve what it was about, and repeat it only where it did not."
+    ),
+    Reason.INTERNAL: (
+        "A defect of the service stopped this request: it may or may not have taken effect. "
+        "Retrieve what it was about, and report the defect to the operator."
+    ),
+}
+"""What the clients of the course's contract read instead: it knows no cascade, no lists and no request ids."""
+
 PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.MISSING: "{field} is missing. Give it a value.",
     Problem.TOO_LONG: "{field} is too long[: {length} characters][; at most {limit} are allowed]. Shorten it.",
@@ -104,10 +120,13 @@ _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
 _FACT: Final = re.compile(r"\{([a-z_]+)\}")
 
 
-def render(reason: str, field: str, details: Mapping[str, str]) -> str:
-    """Write the message for a reason; an unknown reason gets a general one."""
+def render(reason: str, field: str, details: Mapping[str, str], instead: Mapping[str, str] | None = None) -> str:
+    """Write the message for a reason; an unknown reason gets a general one.
+
+    `instead` has templates for those to whom the general one of a reason would say something wrong.
+    """
     facts = {"field": field or "the request", **details}
-    return _fill(_template(reason, details), facts)
+    return _fill((instead or {}).get(reason) or _template(reason, details), facts)
 
 
 def _template(reason: str, details: Mapping[str, str]) -> str:

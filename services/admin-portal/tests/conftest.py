@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from quitanda import status
 from quitanda.domain.commands import CreateCustomer, CreateProduct
+from quitanda.portal.doors import Doors
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.grpc_server import GrpcServer
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda_admin_portal.composition import compose
@@ -24,7 +24,7 @@ STOP_SECONDS = 2.0
 class Portal:
     """A running portal and what stands behind it."""
 
-    server: GrpcServer
+    doors: Doors
     channel: grpc.aio.Channel
     stub: AdminPortalStub
     cluster: FakeCluster
@@ -54,11 +54,12 @@ async def portal(cluster) -> AsyncIterator[Portal]:
         replicas={"replica1": Address("127.0.0.1", 1)},
         listen=Address("127.0.0.1", 0),
         request_timeout_seconds=5.0,
+        course_listen=Address("127.0.0.1", 0),
     )
     registry, reader = CollectorRegistry(), DirectReader(cluster)
-    server, _ = compose(settings, cluster, reader, registry)
-    await server.start()
-    async with grpc.aio.insecure_channel(str(server.address)) as channel:
-        yield Portal(server, channel, AdminPortalStub(channel), cluster, reader, registry)
+    doors, _ = compose(settings, cluster, reader, registry)
+    await doors.start()
+    async with grpc.aio.insecure_channel(str(doors.server.address)) as channel:
+        yield Portal(doors, channel, AdminPortalStub(channel), cluster, reader, registry)
     cluster.release()
-    await server.stop(STOP_SECONDS)
+    await doors.stop(STOP_SECONDS)

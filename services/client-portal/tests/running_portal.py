@@ -9,9 +9,9 @@ from broker_process import BrokerProcess
 from fake_cluster import DirectReader, FakeCluster
 from prometheus_client import CollectorRegistry
 
+from quitanda.portal.doors import Doors
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.settings import ClientPortalSettings
-from quitanda_client_portal.composition import Doors
 
 WAIT_SECONDS = 10.0
 

@@ -1,7 +1,8 @@
 """The portals' gRPC server (asyncio): health, reflection, bounds, and one interceptor around every call.
 
 A handler returns its answer, or raises a QuitandaError (`Rejected` for a refusal); the interceptor turns
-that into the status of the one table, writes the call's one log line and counts it.
+that into the status of the one table, writes the call's one log line and counts it. Where a contract has
+messages of its own for what fails, `answer_instead` writes them.
 """
 
 import asyncio
@@ -35,6 +36,13 @@ _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _Behaviour: TypeAlias = "Callable[[Any, _Context], Awaitable[Any]]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
+AnswerInstead: TypeAlias = "Callable[[str, FailureSource], Any]"
+"""Gives the answer that tells of a failure, for a method's full name; None where the call is to end with a status."""
+
+
+def no_answer_instead(method: str, failure: FailureSource) -> None:
+    """Let every failure end its call with a status."""
+
 
 async def abort(context: _Context, failure: FailureSource) -> NoReturn:
     """End the call with the failure's status."""
@@ -46,9 +54,15 @@ async def abort(context: _Context, failure: FailureSource) -> NoReturn:
 class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Stands around every call that has one request and one answer; health and reflection pass by."""
 
-    def __init__(self, log: RequestLog, receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        log: RequestLog,
+        receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
+        answer_instead: AnswerInstead = no_answer_instead,
+    ) -> None:
         self._log = log
         self._receive_bytes_max = receive_bytes_max
+        self._answer_instead = answer_instead
         self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -79,7 +93,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                 reason = OK if failure is None else describe(failure).reason
                 self._log.answered(method, reason, response, time.perf_counter() - begun)
             if failure is not None:
-                await abort(context, failure)
+                return await self._tell(method, request, context, failure)
             return response
 
         return grpc.unary_unary_rpc_method_handler(
@@ -113,6 +127,13 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             request_deserializer=guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max),
             response_serializer=handler.response_serializer,
         )
+
+    async def _tell(self, method: str, request: Any, context: _Context, failure: FailureSource) -> Any:
+        """Give the answer that the contract has for a failure, or end the call; a request must have been one for it."""
+        told = None if isinstance(request, Malformed) else self._answer_instead(method, failure)
+        if told is None:
+            await abort(context, failure)
+        return told
 
     async def _ask(
         self,
@@ -164,6 +185,7 @@ class GrpcServer:
         log: RequestLog,
         *,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
+        answer_instead: AnswerInstead = no_answer_instead,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection."""
         self._listen = listen
@@ -171,6 +193,7 @@ class GrpcServer:
         self._service_names = service_names
         self._log = log
         self._receive_bytes_max = receive_bytes_max
+        self._answer_instead = answer_instead
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.address = listen
@@ -178,7 +201,7 @@ class GrpcServer:
     async def start(self) -> None:
         """Listen; `address` then has the port that was bound. OSError where the address is taken."""
         server = grpc.aio.server(
-            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max)],
+            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max, self._answer_instead)],
             options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )

@@ -25,14 +25,18 @@ def request_context(request: Any) -> AbstractContextManager[None]:
 
 
 class RequestLog:
-    """Writes the line and counts; health checks and reflection are neither logged nor counted."""
+    """Writes the line and counts; health checks and reflection are neither logged nor counted.
 
-    def __init__(self, metrics: RequestMetrics) -> None:
+    `contract` stands before the methods' names where another contract of the process has the same ones.
+    """
+
+    def __init__(self, metrics: RequestMetrics, contract: str = "") -> None:
         self._metrics = metrics
+        self._prefix = f"{contract}/" if contract else ""
 
     def answered(self, method: str, reason: str, response: Any, seconds: float) -> None:
         """Tell of one call that ended; `response` is None where it failed."""
-        short = method.rpartition("/")[2]
+        short = self._prefix + method.rpartition("/")[2]
         self._metrics.answered(short, reason, seconds)
         revision = getattr(response, "revision", 0)
         _log.info("request", method=short, reason=reason, revision=revision, milliseconds=round(seconds * 1000, 3))

@@ -44,7 +44,7 @@ def parse_price(value: str | int | Decimal, field: str) -> int | Refused:
 
 
 def exact_number(value: str | int | Decimal) -> Decimal | None:
-    """Read a number or its text (digits, maybe a sign and a point) as an exact decimal number; None where it is none."""
+    """Read a number, or its text of digits with a sign or a point, as an exact decimal; None where it is none."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -35,11 +35,14 @@ def run(
             "--restore", metavar="FILE", help="Begin a new cluster with a backup.", exists=True, dir_okay=False
         ),
     ] = None,
+    course: Annotated[
+        bool, typer.Option("--course", help="Serve the course's contract, too, on ports of its own.")
+    ] = False,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops it."""
     from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
 
-    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console(), restore)))
+    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console(), restore, course=course)))
 
 
 @app.command()

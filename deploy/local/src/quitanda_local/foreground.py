@@ -28,12 +28,17 @@ Report = Callable[[str], None]
 
 
 async def run(
-    data_dir: Path | None, wanted_broker: BrokerKind | None, console: Console, backup: Path | None = None
+    data_dir: Path | None,
+    wanted_broker: BrokerKind | None,
+    console: Console,
+    backup: Path | None = None,
+    *,
+    course: bool = False,
 ) -> int:
     """Run a cluster on the fixed ports until a signal; return the exit code.
 
     Without a data directory, a temporary one is used and removed at the end. With a backup, the new cluster begins
-    with what that holds.
+    with what that holds. With `course`, the portals also serve the course's contract.
     """
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
@@ -41,7 +46,7 @@ async def run(
     place: AbstractContextManager[Path | str]
     place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
     with place as directory:
-        cluster = LocalCluster(Path(directory), fixed(), wanted_broker)
+        cluster = LocalCluster(Path(directory), fixed(course=course), wanted_broker)
         try:
             if backup is not None:
                 await cluster.restore(backup)
@@ -112,13 +117,16 @@ async def keep_running(cluster: LocalCluster, name: str, report: Report) -> None
 
 def describe(cluster: LocalCluster) -> Table:
     """Show what runs where."""
+    course = any(service.course_port for service in cluster.topology.services)
     table = Table(box=None, pad_edge=False)
-    for column in ("process", "address", "metrics", "pid"):
+    for column in ("process", "address", *(("course",) if course else ()), "metrics", "pid"):
         table.add_column(column)
     for service in cluster.topology.services:
         name = f"{service.name} ({cluster.broker_kind})" if service.role is Role.BROKER else service.name
         metrics = f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
-        table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
+        at_course = f"127.0.0.1:{service.course_port}" if service.course_port else "-"
+        pid = str(cluster.process(service.name).pid)
+        table.add_row(name, service.address, *((at_course,) if course else ()), metrics, pid)
     return table
 
 

@@ -5,7 +5,11 @@ from typing import Final, Protocol
 import grpc
 from prometheus_client import CollectorRegistry
 
+from quitanda.course import contract_pb2 as course_pb
+from quitanda.course.contract_pb2_grpc import add_AdminPortalServicer_to_server as add_CourseServicer_to_server
+from quitanda.course.errors import answer_instead
 from quitanda.portal import readiness
+from quitanda.portal.doors import Doors
 from quitanda.portal.readiness import Readiness
 from quitanda.runtime import metrics
 from quitanda.runtime.grpc_server import GrpcServer
@@ -15,10 +19,12 @@ from quitanda.v1 import admin_portal_pb2
 from quitanda.v1.admin_portal_pb2_grpc import add_AdminPortalServicer_to_server
 from quitanda_admin_portal import care, operations
 from quitanda_admin_portal.care import Care
+from quitanda_admin_portal.course_servicer import CourseServicer
 from quitanda_admin_portal.operations import Operations
-from quitanda_admin_portal.servicer import AdminPortalServicer
+from quitanda_admin_portal.servicer import AdminPortalServicer, new_request_id
 
 _SERVICE: Final = admin_portal_pb2.DESCRIPTOR.services_by_name["AdminPortal"].full_name
+_COURSE_SERVICE: Final = course_pb.DESCRIPTOR.services_by_name["AdminPortal"].full_name
 
 
 class Cluster(operations.Cluster, readiness.Cluster, Protocol):
@@ -31,13 +37,31 @@ class Cluster(operations.Cluster, readiness.Cluster, Protocol):
 
 def compose(
     settings: AdminPortalSettings, cluster: Cluster, reader: operations.Reader, registry: CollectorRegistry
-) -> tuple[GrpcServer, Readiness]:
+) -> tuple[Doors, Readiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
+    performed = Operations(cluster, reader)
     caring = Care(cluster, cluster.administration)
-    servicer = AdminPortalServicer(Operations(cluster, reader), caring, settings.request_timeout_seconds)
+    servicer = AdminPortalServicer(performed, caring, settings.request_timeout_seconds)
+    counted = metrics.RequestMetrics(registry)
 
     def register(server: grpc.aio.Server) -> None:
         add_AdminPortalServicer_to_server(servicer, server)
 
-    server = GrpcServer(settings.listen, register, (_SERVICE,), RequestLog(metrics.RequestMetrics(registry)))
-    return server, Readiness(cluster, server)
+    server = GrpcServer(settings.listen, register, (_SERVICE,), RequestLog(counted))
+    doors = Doors(server, _course_server(settings, performed, counted))
+    return doors, Readiness(cluster, doors)
+
+
+def _course_server(
+    settings: AdminPortalSettings, performed: Operations, counted: metrics.RequestMetrics
+) -> GrpcServer | None:
+    """Make the server of the course's contract, where it is asked for."""
+    if settings.course_listen is None:
+        return None
+    servicer = CourseServicer(performed, settings.request_timeout_seconds, new_request_id)
+
+    def register(server: grpc.aio.Server) -> None:
+        add_CourseServicer_to_server(servicer, server)
+
+    log = RequestLog(counted, "course")
+    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, answer_instead=answer_instead)

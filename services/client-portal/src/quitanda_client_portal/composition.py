@@ -1,15 +1,17 @@
 """Puts the portal's parts together; the only place that knows them all."""
 
-import asyncio
 import secrets
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import grpc
 from prometheus_client import CollectorRegistry
 
 from quitanda import topics
+from quitanda.course import contract_pb2 as course_pb
+from quitanda.course.contract_pb2_grpc import add_OrderPortalServicer_to_server
+from quitanda.course.errors import answer_instead
 from quitanda.portal import readiness
+from quitanda.portal.doors import Doors
 from quitanda.portal.readiness import Readiness
 from quitanda.runtime import metrics
 from quitanda.runtime.grpc_server import GrpcServer
@@ -19,6 +21,7 @@ from quitanda.runtime.settings import MqttGateway as GatewayMode
 from quitanda.v1 import client_portal_pb2
 from quitanda.v1.client_portal_pb2_grpc import add_ClientPortalServicer_to_server
 from quitanda_client_portal import operations
+from quitanda_client_portal.course_servicer import CourseServicer
 from quitanda_client_portal.metrics import GatewayMetrics
 from quitanda_client_portal.minting import Mint
 from quitanda_client_portal.mqtt_desk import Desk
@@ -27,34 +30,11 @@ from quitanda_client_portal.operations import Operations
 from quitanda_client_portal.servicer import ClientPortalServicer
 
 _SERVICE: Final = client_portal_pb2.DESCRIPTOR.services_by_name["ClientPortal"].full_name
+_COURSE_SERVICE: Final = course_pb.DESCRIPTOR.services_by_name["OrderPortal"].full_name
 
 
 class Cluster(operations.Cluster, readiness.Cluster, Protocol):
     """What the portal needs of a `quitanda.cluster_client.ClusterClient`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """The servers that customers reach, one for each transport (`lifecycle.Part`): stopped side by side."""
-
-    server: GrpcServer
-    gateway: MqttGateway | None
-
-    @property
-    def name(self) -> str:
-        """What the logs call it."""
-        return "doors"
-
-    async def start(self) -> None:
-        """Listen on gRPC, and begin to connect to the broker."""
-        await self.server.start()
-        if self.gateway is not None:
-            await self.gateway.start()
-
-    async def stop(self, timeout: float) -> None:
-        """Take no more requests, and finish within `timeout` seconds those that were taken."""
-        gateway = () if self.gateway is None else (self.gateway.stop(timeout),)
-        await asyncio.gather(self.server.stop(timeout), *gateway)
 
 
 def compose(
@@ -67,7 +47,8 @@ def compose(
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
     mint = mint or Mint()
     performed = Operations(cluster, reader)
-    log = RequestLog(metrics.RequestMetrics(registry))
+    counted = metrics.RequestMetrics(registry)
+    log = RequestLog(counted)
     servicer = ClientPortalServicer(performed, mint, settings.request_timeout_seconds)
 
     def register(server: grpc.aio.Server) -> None:
@@ -76,7 +57,23 @@ def compose(
     server = GrpcServer(settings.listen, register, (_SERVICE,), log)
     options = gateway_options(settings)
     gateway = MqttGateway(options, Desk(performed, mint, log), GatewayMetrics(registry)) if options else None
-    return Doors(server, gateway), Readiness(cluster, server)
+    doors = Doors(server, _course_server(settings, performed, mint, counted), gateway)
+    return doors, Readiness(cluster, doors)
+
+
+def _course_server(
+    settings: ClientPortalSettings, performed: Operations, mint: Mint, counted: metrics.RequestMetrics
+) -> GrpcServer | None:
+    """Make the server of the course's contract, where it is asked for."""
+    if settings.course_listen is None:
+        return None
+    servicer = CourseServicer(performed, mint, settings.request_timeout_seconds)
+
+    def register(server: grpc.aio.Server) -> None:
+        add_OrderPortalServicer_to_server(servicer, server)
+
+    log = RequestLog(counted, "course")
+    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, answer_instead=answer_instead)
 
 
 def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:

@@ -85,6 +85,15 @@ class Operations:
             return replace(answer, field=answer.field.removeprefix(_ONLY_ITEM))
         return answer
 
+    async def find_order(self, order_id: str, timeout: float) -> Order | None:
+        """Read an order as it is now, whoever's, within `timeout` seconds; for those who know only its id.
+
+        `order_id` is a valid id. None where there is no such order. Raises Unavailable and Overloaded.
+        """
+        key = (Kind.ORDER, order_id)
+        (document,) = (await self._reader.get((key,), Consistency.LINEARIZABLE, 0, timeout)).documents
+        return document if isinstance(document, Order) else None
+
     async def _perform(self, call: Call, timeout: float) -> Answered | Refused:
         match call.asked:
             case Refused():

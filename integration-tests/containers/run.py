@@ -1,0 +1,55 @@
+"""One run in Docker: everything of it carries one label, and is gone when this process is, however it ends."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import docker
+
+from containers.removal import remove_labelled
+
+LABEL: Final = "quitanda.run"
+TAG: Final = os.environ.get("QUITANDA_TAG", "latest")
+"""Of the images that are made here."""
+
+TOOLS: Final = f"quitanda/faults:{TAG}"
+FOLDER: Final = Path(__file__).parents[1]
+GUARD_SECONDS: Final = 30.0
+
+
+class Run:
+    """The label, and the guard that removes what carries it should this process not be able to."""
+
+    def __init__(self) -> None:
+        self.id = secrets.token_hex(4)
+        self.labels = {LABEL: self.id}
+        self._guard = subprocess.Popen(
+            [sys.executable, "-m", "containers.guard", self.label, TOOLS],
+            cwd=FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.client = docker.from_env()
+
+    @property
+    def label(self) -> str:
+        """`name=value`, to look for."""
+        return f"{LABEL}={self.id}"
+
+    def name(self, of: str) -> str:
+        """Give a name that nothing of another run has."""
+        return f"quitanda-{self.id}-{of}"
+
+    def close(self) -> None:
+        """Remove everything; the guard looks once more, and ends."""
+        try:
+            remove_labelled(self.client, self.label, TOOLS)
+        finally:
+            self.client.close()
+            self._guard.stdin.close()
+            self._guard.wait(GUARD_SECONDS)

@@ -1,0 +1,73 @@
+"""What is on the volumes of containers that do not run: emptied, changed, restored from a backup. Blocking."""
+
+import io
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from testcontainers.core.container import DockerContainer
+
+from containers.blueprints import DATA
+from containers.run import Run
+from quitanda_local.cluster import T
+from quitanda_local.errors import RestoreFailed
+
+OWNER: Final = 10001
+"""User and group of the services in their containers."""
+
+BACKUP: Final = "/backup"
+READABLE: Final = 0o644
+
+
+def erase(tools: str, run: Run, volume: str) -> None:
+    """Empty a volume, with the image of the tools."""
+    with _mounted(tools, run, volume, ["find", DATA, "-mindepth", "1", "-delete"]) as container:
+        container.start().wait()
+
+
+def with_copy(tools: str, run: Run, volume: str, work: Callable[[Path], T]) -> T:
+    """Let somebody change a copy of the folder with a replica's data, and put that in its place."""
+    with (
+        tempfile.TemporaryDirectory(prefix="quitanda-") as place,
+        _mounted(tools, run, volume, ["sleep", "infinity"]) as container,
+    ):
+        mounted = container.start().get_wrapped_container()
+        chunks, _ = mounted.get_archive(DATA)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            archive.extractall(place, filter="data")
+        folder = Path(place) / Path(DATA).name
+        result = work(folder)
+        changed = io.BytesIO()
+        with tarfile.open(fileobj=changed, mode="w") as archive:
+            archive.add(folder, arcname=".", filter=_owned)
+        mounted.exec_run(["find", DATA, "-mindepth", "1", "-delete"])
+        mounted.put_archive(DATA, changed.getvalue())
+    return result
+
+
+def restore(image: str, run: Run, volume: str, name: str, backup: bytes) -> None:
+    """Make the data of a replica from a backup; RestoreFailed with what the program said."""
+    with _mounted(image, run, volume, ["restore", "--from", BACKUP, "--into", DATA]) as container:
+        code = container.with_copy_into_container(backup, BACKUP, READABLE).start().wait()
+        if code != 0:
+            said = container.get_wrapped_container().logs().decode(errors="replace").strip()
+            raise RestoreFailed(f"{name}: {said}")
+
+
+@contextmanager
+def _mounted(image: str, run: Run, volume: str, command: list[str]) -> Iterator[DockerContainer]:
+    """Describe a container with the volume in it, not started yet; it is removed afterwards."""
+    container = DockerContainer(image, command=command).with_volume_mapping(volume, DATA, "rw")
+    container.with_kwargs(labels=run.labels, network_mode="none", healthcheck={"test": ["NONE"]})
+    try:
+        yield container
+    finally:
+        container.stop()
+
+
+def _owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = OWNER
+    return entry

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from decimal import Decimal
 
 import aiomqtt
 
@@ -12,6 +13,7 @@ from quitanda.errors import QuitandaError
 from quitanda.status import to_json_error
 from quitanda.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
 from quitanda.wire.documents import present_document, present_summary
+from quitanda.wire.extras import extra_from_values
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import Consistency
 from quitanda_clients.shop_over_grpc import GrpcShopClient
@@ -106,7 +108,7 @@ class Gateway:
 
     async def _answer(self, client, message):
         customer_id, operation = parse_request_topic(str(message.topic))
-        fields = json.loads(message.payload)
+        fields = json.loads(message.payload, parse_float=Decimal)
         self.arrival.set()
         self.requests.append((customer_id, operation, dict(fields)))
         request_id, reply_to = fields.pop("request_id"), fields.pop("reply_to")
@@ -132,7 +134,12 @@ class Gateway:
 
 async def _result(shop, operation, request_id, fields):
     if "items" in fields:
-        fields["items"] = [ItemQuantity(item["product_id"], item["quantity"]) for item in fields["items"]]
+        fields["items"] = [
+            ItemQuantity(item["product_id"], item["quantity"], extra_from_values(item.get("extra", {})))
+            for item in fields["items"]
+        ]
+    if "extra" in fields:
+        fields["extra"] = extra_from_values(fields["extra"])
     if "consistency" in fields:
         fields["consistency"] = Consistency(fields["consistency"])
     if operation.startswith("list_"):

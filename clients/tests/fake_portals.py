@@ -7,7 +7,7 @@ Each call is recorded. `plans` says, for the calls to come, what goes wrong with
 import asyncio
 import itertools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grpc import aio
 
@@ -125,6 +125,11 @@ async def abort(context, failure):
     await context.abort(status.code, status.details, status.trailing_metadata)
 
 
+def _merged(extra, changes):
+    fields = {**dict(extra), **dict(changes)}
+    return tuple(sorted((name, value) for name, value in fields.items() if value != "null"))
+
+
 def _page(documents, request):
     """One page of a list; tokens are positions."""
     start = int(request.page_token or 0)
@@ -166,8 +171,7 @@ class FakeAdminPortal(AdminPortalServicer):
             if old is None:
                 return refused(Reason.CUSTOMER_NOT_FOUND, customer_id=request.customer_id)
             revision = self.shop.next_revision()
-            extra = {**dict(old.extra), **dict(request.extra)}
-            kept = tuple(sorted((name, value) for name, value in extra.items() if value != "null"))
+            kept = _merged(old.extra, request.extra)
             name = request.name if request.HasField("name") else old.name
             customer = Customer(request.customer_id, name, kept, revision)
             self.shop.customers[request.customer_id] = customer
@@ -325,8 +329,15 @@ class FakeClientPortal(ClientPortalServicer):
     async def CreateOrder(self, request, context):
         def work():
             revision = self.shop.next_revision()
-            items = tuple(self._item(item.product_id, item.quantity) for item in request.items)
-            order = Order(f"o{next(self.order_numbers)}", request.customer_id, 1_700_000_000_000, items, revision)
+            items = tuple(self._item(item, ()) for item in request.items)
+            order = Order(
+                f"o{next(self.order_numbers)}",
+                request.customer_id,
+                1_700_000_000_000,
+                items,
+                revision,
+                _merged((), request.extra),
+            )
             self.shop.orders[order.order_id] = order
             return client_pb.CreateOrderResponse(revision=revision, order=order_to_proto(order))
 
@@ -334,7 +345,7 @@ class FakeClientPortal(ClientPortalServicer):
 
     async def SetOrderItem(self, request, context):
         def work():
-            order = self._set(request, [(request.product_id, request.quantity)])
+            order = self._set(request, [request], {})
             if isinstance(order, Refused):
                 return order
             return client_pb.SetOrderItemResponse(revision=order.version, order=order_to_proto(order))
@@ -343,7 +354,7 @@ class FakeClientPortal(ClientPortalServicer):
 
     async def SetOrderItems(self, request, context):
         def work():
-            order = self._set(request, [(item.product_id, item.quantity) for item in request.items])
+            order = self._set(request, request.items, request.extra)
             if isinstance(order, Refused):
                 return order
             return client_pb.SetOrderItemsResponse(revision=order.version, order=order_to_proto(order))
@@ -397,22 +408,23 @@ class FakeClientPortal(ClientPortalServicer):
 
         return await self.portal.carry_out("ListProducts", request, context, work)
 
-    def _item(self, product_id, quantity):
-        product = self.shop.products[product_id]
-        return OrderItem(product_id, product.name, product.price, quantity)
+    def _item(self, wanted, extra):
+        product = self.shop.products[wanted.product_id]
+        return OrderItem(product.product_id, product.name, product.price, wanted.quantity, _merged(extra, wanted.extra))
 
-    def _set(self, request, quantities):
+    def _set(self, request, wanted, extra):
         order = self.shop.orders.get(request.order_id)
         if order is None:
             return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-        for product_id, quantity in quantities:
-            if product_id not in self.shop.products:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=product_id)
-            if quantity < 0:
-                return refused(Reason.INVALID_ARGUMENT, "items[0].quantity", problem="negative", value=quantity)
+        for item in wanted:
+            if item.product_id not in self.shop.products:
+                return refused(Reason.PRODUCT_NOT_FOUND, product_id=item.product_id)
+            if item.quantity < 0:
+                return refused(Reason.INVALID_ARGUMENT, "items[0].quantity", problem="negative", value=item.quantity)
         items = {item.product_id: item for item in order.items}
-        items |= {product_id: self._item(product_id, quantity) for product_id, quantity in quantities}
+        for item in wanted:
+            items[item.product_id] = self._item(item, items[item.product_id].extra if item.product_id in items else ())
         kept = tuple(item for item in items.values() if item.quantity)
-        changed = Order(order.order_id, order.customer_id, order.created_at_ms, kept, self.shop.next_revision())
+        changed = replace(order, items=kept, version=self.shop.next_revision(), extra=_merged(order.extra, extra))
         self.shop.orders[order.order_id] = changed
         return changed

@@ -57,6 +57,27 @@ async def test_an_order_is_placed_changed_listed_and_cancelled(open_shop):
     assert remaining.documents == ()
 
 
+async def test_an_order_and_its_items_take_fields_that_the_shop_does_not_know(open_shop):
+    async with open_shop() as client:
+        placed = await client.create_order(
+            [ItemQuantity("caneta", 3, (("gravura", '"Zé"'), ("peso", "0.50")))], extra=(("a", "[1]"), ("nota", '"é"'))
+        )
+        counted = await client.set_order_item("o1", "caneta", 4, extra=(("peso", "null"), ("z", "1.10")))
+        told = await client.set_order_items("o1", extra=(("a", "null"), ("b", "true")))
+        both = await client.set_order_items("o1", [ItemQuantity("caderno", 1, (("c", "{}"),))], extra=(("b", "1E+3"),))
+        fetched = await client.get_order("o1")
+
+    assert placed.document.extra == (("a", "[1]"), ("nota", '"é"'))
+    assert placed.document.items[0].extra == (("gravura", '"Zé"'), ("peso", "0.50"))
+    assert (counted.document.extra, counted.document.items[0].quantity) == (placed.document.extra, 4)
+    assert counted.document.items[0].extra == (("gravura", '"Zé"'), ("z", "1.10"))
+    assert told.document.extra == (("b", "true"), ("nota", '"é"'))
+    assert told.document.items == counted.document.items
+    assert [item.extra for item in both.document.items] == [counted.document.items[0].extra, (("c", "{}"),)]
+    assert both.document.extra == (("b", "1E+3"), ("nota", '"é"'))
+    assert fetched.document == both.document
+
+
 async def test_products_are_shown_and_listed(open_shop, shop):
     async with open_shop() as client:
         shown = await client.get_product("caneta")

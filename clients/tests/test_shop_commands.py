@@ -49,6 +49,24 @@ async def test_one_order_for_programs_has_exact_prices_and_totals(portal):
     )
 
 
+async def test_fields_of_ones_own_are_given_to_orders_and_to_items_and_are_shown(portal):
+    created = ["order", "create", "--item", "caneta=2", "--item", "caderno=1", "--field", "nota=sem pressa"]
+    placed = await shop_over_grpc(portal, *created, "--json")
+    order_id = placed.result["order"]["order_id"]
+    await shop_over_grpc(portal, "order", "set", order_id, "caneta", "2", "--field", "gravura=Zé", "--field", "n:=[1]")
+    told = await shop_over_grpc(portal, *["order", "describe", order_id, "--field", "urgente:=true"])
+    removed = await shop_over_grpc(portal, "order", "describe", order_id, "--field", "nota:=null", "--json")
+    nothing = await shop_over_grpc(portal, "order", "describe", "o9", "--field", "a=1")
+    rows = [line.split() for line in told.stdout.splitlines()]
+
+    assert placed.result["order"]["nota"] == "sem pressa"
+    assert ["nota", '"sem', 'pressa"'] in rows
+    assert ["caneta", "Caneta", "2.50", "2", "5.00", 'gravura="Zé",', "n=[1]"] in rows
+    assert (removed.result["order"]["urgente"], "nota" in removed.result["order"]) == (True, False)
+    assert removed.result["order"]["items"][0]["gravura"] == "Zé"
+    assert nothing.exit_code == 1
+
+
 async def test_orders_are_placed_with_items_listed_and_cancelled(portal, shop):
     placed = await shop_over_grpc(portal, *["order", "create", "--item", "caneta=2", "--item", "caderno=1", "--json"])
     order_id = placed.result["order"]["order_id"]

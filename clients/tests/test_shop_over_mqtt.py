@@ -4,6 +4,7 @@ import logging
 import pytest
 from fake_gateway import Gateway, Loss, Silence
 
+from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
 from quitanda_clients.shop_over_mqtt import MqttShopClient
@@ -88,6 +89,17 @@ async def test_an_id_that_makes_no_topic_is_refused_before_anything_is_sent(brok
             await client.create_order()
 
     assert rejected.value.refused.field == "customer_id"
+
+
+async def test_an_extra_field_that_is_no_json_is_refused_before_anything_is_sent(broker):
+    broken = (("nota", "sem aspas"),)
+    async with client_of(broker) as client:
+        with pytest.raises(Rejected) as of_order:
+            await client.create_order(extra=broken)
+        with pytest.raises(Rejected) as of_item:
+            await client.set_order_items("o1", [ItemQuantity("caneta", 1, broken)])
+
+    assert (of_order.value.refused.field, of_item.value.refused.field) == ("extra.nota", "items[0].extra.nota")
 
 
 async def test_calls_in_flight_end_unknown_when_the_client_is_closed(broker, gateway):

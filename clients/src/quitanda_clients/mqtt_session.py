@@ -9,7 +9,6 @@ connection is lost; exchanges that were waiting then end with OutcomeUnknown, to
 
 import asyncio
 import contextlib
-import json
 import logging
 import math
 import random
@@ -22,7 +21,7 @@ import aiomqtt
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
-from quitanda.wire.json_text import parse_json
+from quitanda.wire.json_text import dump_json, parse_json
 from quitanda_clients.addresses import Address
 from quitanda_clients.retries import ClientClosed
 
@@ -99,9 +98,9 @@ class MqttSession:
     async def _ask(
         self, client: aiomqtt.Client, topic: str, fields: Fields, request_id: str, deadline: float
     ) -> Fields:
+        payload = dump_json(fields).encode()
         reply: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(request_id, []).append(reply)
-        payload = json.dumps(fields).encode()
         publishing = asyncio.create_task(client.publish(topic, payload, qos=QOS, timeout=math.inf))
         publishing.add_done_callback(lambda task: _fail_unsent(task, reply))
         try:

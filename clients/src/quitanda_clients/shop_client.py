@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Order, Product
+from quitanda.domain.model import Extra, Order, Product
 from quitanda.wire.documents import OrderSummary
 from quitanda_clients.answers import Answer, Consistency, Listing, Page
 from quitanda_clients.paging import LISTED_MAX
@@ -36,7 +36,9 @@ class ShopClient(Protocol):
     async def close(self) -> None:
         """Close the connections; calls in flight end with an error."""
 
-    async def create_order(self, items: Sequence[ItemQuantity] = (), *, request_id: str | None = None) -> Answer[Order]:
+    async def create_order(
+        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+    ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
 
     async def set_order_item(
@@ -45,20 +47,25 @@ class ShopClient(Protocol):
         product_id: str,
         quantity: int,
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of one product in an order; zero removes it."""
+        """Set the units of one product in an order; zero removes it. `extra` is about this item."""
 
     async def set_order_items(
         self,
         order_id: str,
-        items: Sequence[ItemQuantity],
+        items: Sequence[ItemQuantity] = (),
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of several products at once, all or nothing; duplicates count with their sum."""
+        """Set the units of several products at once, all or nothing; duplicates count with their sum.
+
+        An extra field of the order (`extra`) or of an item that is set to JSON `null` is removed.
+        """
 
     async def get_order(
         self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Order, Product
+from quitanda.domain.model import Extra, Order, Product
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.wire.documents import OrderSummary
@@ -42,10 +42,15 @@ class GrpcShopClient:
         """Close the connections; calls in flight end with an error."""
         await self._portals.close()
 
-    async def create_order(self, items: Sequence[ItemQuantity] = (), *, request_id: str | None = None) -> Answer[Order]:
+    async def create_order(
+        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+    ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
         request = pb.CreateOrderRequest(
-            request_id=request_id or new_request_id(), customer_id=self.customer_id, items=_items(items)
+            request_id=request_id or new_request_id(),
+            customer_id=self.customer_id,
+            items=_items(items),
+            extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.CreateOrder, request, write=True, timeout=self._timeout)
         return Answer(order_from_proto(response.order), self._seen(response.revision))
@@ -56,10 +61,11 @@ class GrpcShopClient:
         product_id: str,
         quantity: int,
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of one product in an order; zero removes it."""
+        """Set the units of one product in an order; zero removes it. `extra` is about this item."""
         request = pb.SetOrderItemRequest(
             request_id=request_id or new_request_id(),
             customer_id=self.customer_id,
@@ -67,6 +73,7 @@ class GrpcShopClient:
             product_id=product_id,
             quantity=quantity,
             expected_version=expected_version,
+            extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItem, request, write=True, timeout=self._timeout)
         return Answer(order_from_proto(response.order), self._seen(response.revision))
@@ -74,18 +81,23 @@ class GrpcShopClient:
     async def set_order_items(
         self,
         order_id: str,
-        items: Sequence[ItemQuantity],
+        items: Sequence[ItemQuantity] = (),
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of several products at once, all or nothing; duplicates count with their sum."""
+        """Set the units of several products at once, all or nothing; duplicates count with their sum.
+
+        An extra field of the order (`extra`) or of an item that is set to JSON `null` is removed.
+        """
         request = pb.SetOrderItemsRequest(
             request_id=request_id or new_request_id(),
             customer_id=self.customer_id,
             order_id=order_id,
             items=_items(items),
             expected_version=expected_version,
+            extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItems, request, write=True, timeout=self._timeout)
         return Answer(order_from_proto(response.order), self._seen(response.revision))
@@ -159,4 +171,6 @@ class GrpcShopClient:
 
 
 def _items(items: Sequence[ItemQuantity]) -> list[pb.ItemQuantity]:
-    return [pb.ItemQuantity(product_id=item.product_id, quantity=item.quantity) for item in items]
+    return [
+        pb.ItemQuantity(product_id=item.product_id, quantity=item.quantity, extra=dict(item.extra)) for item in items
+    ]

@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Kind, Order, Product
+from quitanda.domain.model import Extra, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda.status import from_json_error
 from quitanda.topics import reply_topic, request_topic
 from quitanda.wire.documents import OrderSummary, read_document, read_summary
+from quitanda.wire.json_text import parse_json
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page
 from quitanda_clients.mqtt_session import Fields, MqttSession
@@ -49,9 +50,11 @@ class MqttShopClient:
         """Disconnect; calls in flight end with an error."""
         await self._session.close()
 
-    async def create_order(self, items: Sequence[ItemQuantity] = (), *, request_id: str | None = None) -> Answer[Order]:
+    async def create_order(
+        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+    ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
-        return await self._order("create_order", {"items": _items(items)}, request_id)
+        return await self._order("create_order", {"items": _items(items), **_extra(extra)}, request_id)
 
     async def set_order_item(
         self,
@@ -59,24 +62,33 @@ class MqttShopClient:
         product_id: str,
         quantity: int,
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of one product in an order; zero removes it."""
+        """Set the units of one product in an order; zero removes it. `extra` is about this item."""
         fields = {"order_id": order_id, "product_id": product_id, "quantity": quantity}
-        return await self._order("set_order_item", {**fields, **_version(expected_version)}, request_id)
+        return await self._order(
+            "set_order_item", {**fields, **_extra(extra), **_version(expected_version)}, request_id
+        )
 
     async def set_order_items(
         self,
         order_id: str,
-        items: Sequence[ItemQuantity],
+        items: Sequence[ItemQuantity] = (),
         *,
+        extra: Extra = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
-        """Set the units of several products at once, all or nothing; duplicates count with their sum."""
+        """Set the units of several products at once, all or nothing; duplicates count with their sum.
+
+        An extra field of the order (`extra`) or of an item that is set to JSON `null` is removed.
+        """
         fields = {"order_id": order_id, "items": _items(items)}
-        return await self._order("set_order_items", {**fields, **_version(expected_version)}, request_id)
+        return await self._order(
+            "set_order_items", {**fields, **_extra(extra), **_version(expected_version)}, request_id
+        )
 
     async def get_order(
         self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
@@ -184,7 +196,22 @@ def _product(result: Any) -> Product:
 
 
 def _items(items: Sequence[ItemQuantity]) -> list[Fields]:
-    return [{"product_id": item.product_id, "quantity": item.quantity} for item in items]
+    return [
+        {"product_id": item.product_id, "quantity": item.quantity, **_extra(item.extra, f"items[{index}].extra")}
+        for index, item in enumerate(items)
+    ]
+
+
+def _extra(extra: Extra, field: str = "extra") -> Fields:
+    """Write unknown fields as the values that they are; raises Rejected where a text is not JSON."""
+    return {"extra": {name: _value(text, f"{field}.{name}") for name, text in extra}} if extra else {}
+
+
+def _value(text: str, field: str) -> Any:
+    parsed = parse_json(text, field)
+    if isinstance(parsed, Refused):
+        raise Rejected(parsed)
+    return parsed.value
 
 
 def _version(expected_version: int | None) -> Fields:

@@ -19,6 +19,7 @@ from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import documents_pb2
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.wire.documents import read_document, read_summary
+from quitanda.wire.json_text import dump_json
 from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
 
 CALL_SECONDS = 10.0
@@ -66,10 +67,10 @@ class GrpcCaller:
         if fields.get("consistency") in self.CONSISTENCY:
             fields["consistency"] = self.CONSISTENCY[fields["consistency"]]
         if "items" in fields:
-            fields["items"] = [pb.ItemQuantity(**item) for item in fields["items"]]
+            fields["items"] = [pb.ItemQuantity(**_with_json_texts(item)) for item in fields["items"]]
         try:
             response = await getattr(self._stub, method)(
-                request_type(customer_id=customer_id, **fields), timeout=CALL_SECONDS
+                request_type(customer_id=customer_id, **_with_json_texts(fields)), timeout=CALL_SECONDS
             )
         except grpc.aio.AioRpcError as error:
             raise CallFailed(status.describe(status.from_rpc_error(error))) from error
@@ -86,6 +87,13 @@ class GrpcCaller:
                 return product_from_proto(response.product)
             case _:
                 return order_from_proto(response.order)
+
+
+def _with_json_texts(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Unknown fields are values in JSON, and texts of such values in Protocol Buffers."""
+    if "extra" not in fields:
+        return dict(fields)
+    return {**fields, "extra": {name: dump_json(value) for name, value in fields["extra"].items()}}
 
 
 class MqttCaller:

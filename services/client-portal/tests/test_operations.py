@@ -1,6 +1,7 @@
 """Every operation, its success and its refusals, over both transports."""
 
 import uuid
+from decimal import Decimal
 
 import pytest
 from callers import CallFailed
@@ -167,6 +168,72 @@ class TestSetOrderItems:
 
         assert (error.reason, error.field) == ("OUT_OF_STOCK", "items[1].quantity")
         assert cluster.state.order(order.order_id) == order
+
+
+class TestUnknownFields:
+    """Fields that Quitanda does not know are kept with an order and with its items, over both transports."""
+
+    async def test_a_new_order_takes_them_and_shows_them(self, caller, cluster):
+        item = {**CANETA_3, "extra": {"engraving": "Zé", "weight": Decimal("0.50")}}
+        _, placed = await caller.call("create_order", "ana", items=[item, LAPIS_1], extra={"note": "é", "a": None})
+        _, shown = await caller.call("get_order", "ana", order_id=placed.order_id)
+
+        assert placed.extra == (("a", "null"), ("note", '"é"'))
+        assert [each.extra for each in placed.items] == [(("engraving", '"Zé"'), ("weight", "0.50")), ()]
+        assert shown == placed == cluster.state.order(placed.order_id)
+
+    async def test_null_removes_a_field_and_fields_that_are_not_named_stay(self, caller, order):
+        about = {"order_id": order.order_id}
+        await caller.call("set_order_items", "ana", **about, extra={"a": 1, "b": [True]})
+        await caller.call("set_order_item", "ana", **about, **CANETA_3, extra={"c": {}, "d": 2})
+        item = {"product_id": "caneta", "quantity": 2, "extra": {"c": None, "e": ""}}
+        _, changed = await caller.call("set_order_items", "ana", **about, items=[item], extra={"a": None})
+
+        assert changed.extra == (("b", "[true]"),)
+        assert (changed.items[0].quantity, changed.items[0].extra) == (2, (("d", "2"), ("e", '""')))
+
+    async def test_they_alone_change_the_orders_version_and_no_stock(self, caller, cluster, order):
+        stock = cluster.state.product("caneta")
+        _, changed = await caller.call("set_order_items", "ana", order_id=order.order_id, extra={"a": 1})
+        _, same = await caller.call("set_order_items", "ana", order_id=order.order_id, extra={"a": 1})
+
+        assert changed.version > order.version
+        assert same.version == changed.version
+        assert cluster.state.product("caneta") == stock
+
+    async def test_without_items_and_without_them_there_is_nothing_to_set(self, caller, order):
+        error = await failing(caller.call("set_order_items", "ana", order_id=order.order_id, extra={}))
+
+        assert (error.reason, error.field, error.problem) == ("INVALID_ARGUMENT", "items", "missing")
+
+    @pytest.mark.parametrize(
+        ("operation", "fields", "field", "problem"),
+        [
+            ("create_order", {"extra": {"items": 1}}, "extra.items", "reserved"),
+            ("create_order", {"items": [{**LAPIS_1, "extra": {"name": 1}}]}, "items[0].extra.name", "reserved"),
+            ("set_order_item", {**CANETA_3, "extra": {"quantity": 1}}, "extra.quantity", "reserved"),
+            ("set_order_items", {"extra": {f"x{n}": n for n in range(51)}}, "extra", "too_many"),
+            (
+                "set_order_items",
+                {"items": [CANETA_3, {**LAPIS_1, "extra": {f"x{n}": n for n in range(51)}}]},
+                "items[1].extra",
+                "too_many",
+            ),
+            (
+                "set_order_items",
+                {"items": [{**LAPIS_1, "extra": {"x": "x" * 9_000}}], "extra": {"x": "x" * 9_000}},
+                "extra",
+                "too_large",
+            ),
+        ],
+    )
+    async def test_a_refusal_names_the_field_at_its_place(self, caller, order, operation, fields, field, problem):
+        about = {} if operation == "create_order" else {"order_id": order.order_id}
+
+        error = await failing(caller.call(operation, "ana", **about, **fields))
+
+        assert (error.reason, error.field) == ("INVALID_ARGUMENT", field)
+        assert error.problem == problem
 
 
 class TestGetOrder:

@@ -197,9 +197,13 @@ def _orders(orders: Iterable[object]) -> Table:
 
 def _items(order: Order) -> Table:
     table = _table("product", "name", ("unit price", "right"), ("quantity", "right"), ("total", "right"))
+    described = any(item.extra for item in order.items)
+    if described:
+        table.add_column("other fields", overflow="fold")
     for item in order.items:
         numbers = (format_price(item.unit_price), str(item.quantity), format_price(item.total))
-        table.add_row(*map(plain, (item.product_id, item.name, *numbers)))
+        others = (_extra(item.extra),) if described else ()
+        table.add_row(*map(plain, (item.product_id, item.name, *numbers, *others)))
     table.add_section()
     table.add_row(Text("total", style="bold"), "", "", "", Text(format_price(order.total), style="bold"))
     return table
@@ -222,6 +226,7 @@ def _order_fields(order: Order) -> list[tuple[str, str]]:
         ("order", order.order_id),
         ("customer", order.customer_id),
         ("placed", _moment(order.created_at_ms)),
+        *order.extra,
         ("version", str(order.version)),
     ]
 

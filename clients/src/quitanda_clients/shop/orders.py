@@ -6,7 +6,7 @@ import typer
 
 from quitanda_clients.cli import options
 from quitanda_clients.cli.running import Effect
-from quitanda_clients.cli.values import order_items, whole_number
+from quitanda_clients.cli.values import extra_fields, order_items, whole_number
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.shop.run import ShopRun, command
 
@@ -23,11 +23,12 @@ async def create(
         list[str] | None,
         typer.Option("--item", metavar="PID=QTY", help="A first item; may be repeated. All or nothing."),
     ] = None,
+    field: options.FieldOption = None,
 ) -> None:
     """Place an order, empty or with first items."""
-    items = order_items(item or ())
+    items, extra = order_items(item or ()), extra_fields(field or ())
     async with run.client() as client:
-        run.output.document(await client.create_order(items, request_id=run.request_id))
+        run.output.document(await client.create_order(items, extra=extra, request_id=run.request_id))
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})
@@ -39,12 +40,31 @@ async def set_item(
     quantity: Annotated[
         int, typer.Argument(metavar="QTY", parser=whole_number, help="Units that the order shall hold; 0 removes.")
     ],
+    field: options.FieldOption = None,
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
-    """Set the units of one product in an order."""
+    """Set the units, and fields of your own, of one product in an order."""
+    extra = extra_fields(field or ())
     async with run.client() as client:
         answer = await client.set_order_item(
-            oid, pid, quantity, expected_version=expected_version, request_id=run.request_id
+            oid, pid, quantity, extra=extra, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.document(answer)
+
+
+@app.command("describe")
+@command(Effect.WRITE)
+async def describe(
+    run: ShopRun,
+    oid: OidArgument,
+    field: options.FieldOption = None,
+    expected_version: options.ExpectedVersionOption = None,
+) -> None:
+    """Set fields of your own of an order; `--field NAME:=null` removes one."""
+    extra = extra_fields(field or ())
+    async with run.client() as client:
+        answer = await client.set_order_items(
+            oid, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
         run.output.document(answer)
 

@@ -6,7 +6,8 @@ All times are of one monotonic clock, all events of one event loop, so "before" 
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from quitanda.errors import OutcomeUnknown, Unavailable
@@ -138,3 +139,41 @@ async def insist(call: Callable[[], Awaitable]):
             return await call()
         except (Unavailable, OutcomeUnknown):
             await asyncio.sleep(WRITE_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def one_writer(
+    shop, *, readers_through: Sequence[Sequence[str]], consistency: Consistency, session: bool = True
+) -> AsyncIterator[tuple[Chronicle, list[Reader]]]:
+    """Let one writer deliver units through an admin portal, and readers read them; gives chronicle and readers.
+
+    `readers_through` names, for each reader, the portals that it asks in turn.
+
+    Afterwards no reader may have seen anything stale, and each must have read something.
+    """
+    product = await shop.product(0)
+    chronicle = Chronicle()
+    writer = Writer(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
+    customer = await shop.customer()
+
+    async def client(portal):
+        if portal in shop.cluster.admin_portals:
+            return await shop.admin(portal)
+        return await shop.client(customer.customer_id, portal=portal)
+
+    readers = [
+        Reader([await client(portal) for portal in portals], product.product_id, chronicle, consistency, session)
+        for portals in readers_through
+    ]
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        stack.callback(stop.set)
+        for worker in (writer, *readers):
+            group.create_task(worker.work_until(stop))
+        await chronicle.grows()
+        yield chronicle, readers
+        reads = [reader.reads for reader in readers]
+        await chronicle.grows()
+    assert all(reader.reads > before for reader, before in zip(readers, reads, strict=True))
+    assert [reader.stale for reader in readers if reader.stale] == []

@@ -1,50 +1,13 @@
 """No stale read: not while leaders die, not while the broker comes and goes, not from a portal that stood still."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
 
-from chronicle import Chronicle, Reader, Writer
+from chronicle import one_writer
 
 from quitanda_clients.answers import Consistency
 
 FROZEN_SECONDS = 2.0
 BURST = 30
-
-
-@asynccontextmanager
-async def one_writer(shop, *, readers_through, consistency, session=True):
-    """Let one writer deliver units through an admin portal, and readers read them; gives chronicle and readers.
-
-    `readers_through` names, for each reader, the portals that it asks in turn.
-
-    Afterwards no reader may have seen anything stale, and each must have read something.
-    """
-    product = await shop.product(0)
-    chronicle = Chronicle()
-    writer = Writer(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
-    customer = await shop.customer()
-
-    async def client(portal):
-        if portal in shop.cluster.admin_portals:
-            return await shop.admin(portal)
-        return await shop.client(customer.customer_id, portal=portal)
-
-    readers = [
-        Reader([await client(portal) for portal in portals], product.product_id, chronicle, consistency, session)
-        for portals in readers_through
-    ]
-    stop = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        stack.callback(stop.set)
-        for worker in (writer, *readers):
-            group.create_task(worker.work_until(stop))
-        await chronicle.grows()
-        yield chronicle, readers
-        reads = [reader.reads for reader in readers]
-        await chronicle.grows()
-    assert all(reader.reads > before for reader, before in zip(readers, reads, strict=True))
-    assert [reader.stale for reader in readers if reader.stale] == []
 
 
 async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(mended, shop):

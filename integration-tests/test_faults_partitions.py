@@ -1,0 +1,88 @@
+"""Links between the replicas are cut, both ways or one way: service goes on, nothing is lost, nothing old is shown."""
+
+import time
+
+import pytest
+from chronicle import one_writer
+from fault_traffic import BALANCED, traffic
+from victims import followers
+
+from quitanda_clients.answers import Consistency
+from quitanda_local.cluster import Fault
+
+MOVED_SECONDS = 8.0
+"""The longest that anybody may wait for an answer while links are cut and joined: some elections."""
+
+CUT_SECONDS = 3.0
+"""For how long at least: leaders are deposed, and connections given up, in less."""
+
+
+async def leader_alone(cluster, leader, _follower, _other):
+    await cluster.partition(leader)
+
+
+async def leader_and_a_follower_do_not_hear_each_other(cluster, leader, follower, _other):
+    await cluster.cut(leader, follower)
+    await cluster.cut(follower, leader)
+
+
+async def a_follower_does_not_hear_the_leader(cluster, leader, follower, _other):
+    await cluster.cut(follower, leader)
+
+
+async def the_leader_does_not_hear_a_follower(cluster, leader, follower, _other):
+    await cluster.cut(leader, follower)
+
+
+async def the_leader_is_heard_and_hears_nobody(cluster, leader, follower, other):
+    await cluster.cut(leader, follower, other)
+
+
+async def the_leader_hears_and_nobody_hears_it(cluster, leader, follower, other):
+    await cluster.cut(follower, leader)
+    await cluster.cut(other, leader)
+
+
+async def a_follower_hears_and_nobody_hears_it(cluster, leader, follower, other):
+    await cluster.cut(leader, follower)
+    await cluster.cut(other, follower)
+
+
+async def a_follower_is_heard_and_hears_nobody(cluster, leader, follower, other):
+    await cluster.cut(follower, leader, other)
+
+
+BOTH_WAYS = [leader_alone]
+ONE_WAY = [
+    leader_and_a_follower_do_not_hear_each_other,
+    a_follower_does_not_hear_the_leader,
+    the_leader_does_not_hear_a_follower,
+    the_leader_is_heard_and_hears_nobody,
+    the_leader_hears_and_nobody_hears_it,
+    a_follower_hears_and_nobody_hears_it,
+    a_follower_is_heard_and_hears_nobody,
+]
+CUTS = [*BOTH_WAYS, *(pytest.param(cut, marks=pytest.mark.needs(Fault.ONE_WAY_CUT)) for cut in ONE_WAY)]
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.__name__)
+async def test_whichever_link_is_cut_service_goes_on_and_no_read_is_stale(mended, shop, cut):
+    portals = (*mended.admin_portals, *mended.client_portals)
+    async with (
+        traffic(shop, grpc=2, mqtt=1) as busy,
+        one_writer(
+            shop, readers_through=[[portal] for portal in portals], consistency=Consistency.LINEARIZABLE, session=False
+        ) as (chronicle, _),
+    ):
+        leader = await mended.wait_for_leader()
+        follower, other = await followers(mended)
+        since = time.monotonic()
+        await cut(mended, leader, follower, other)
+        await chronicle.passes(CUT_SECONDS)
+        await busy.goes_on()
+        await mended.heal()
+        await busy.goes_on()
+
+        assert busy.longest_pause(since) < MOVED_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED

@@ -7,7 +7,8 @@ from arbitrary_values import documents, ids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.domain.model import Customer, Kind
+from quitanda.domain.limits import JSON_DEPTH_MAX
+from quitanda.domain.model import Customer, Kind, Order, OrderItem
 from quitanda.topics import (
     FEED_TOPIC,
     REQUESTS_FILTER,
@@ -21,6 +22,7 @@ from quitanda.topics import (
     request_topic,
 )
 from quitanda.wire.documents import kind_of
+from quitanda.wire.extras import DOCUMENT_LEVEL, ITEM_LEVEL
 
 numbers = st.integers(0, 2**63 - 1)
 changes = documents.map(lambda document: FeedChange.put(kind_of(document), document)) | st.builds(
@@ -63,6 +65,24 @@ def test_any_other_topic_is_not_a_request(topic):
 
 @given(feed_messages)
 def test_a_message_of_the_feed_comes_back_the_same(message):
+    assert decode_feed(encode_feed(message)) == message
+
+
+def nested(depth):
+    return (("x", "[" * depth + "]" * depth),)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        Customer("ana", "Ana", nested(JSON_DEPTH_MAX - DOCUMENT_LEVEL), 1),
+        Order("o1", "ana", 0, (), 1, nested(JSON_DEPTH_MAX - DOCUMENT_LEVEL)),
+        Order("o1", "ana", 0, (OrderItem("tea", "Tea", 1, 1, nested(JSON_DEPTH_MAX - ITEM_LEVEL)),), 1),
+    ],
+)
+def test_the_deepest_document_fits_into_a_message_of_the_feed(document):
+    message = FeedMessage(1, 2, 1, (FeedChange.put(kind_of(document), document),))
+
     assert decode_feed(encode_feed(message)) == message
 
 

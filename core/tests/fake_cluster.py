@@ -143,6 +143,7 @@ class DirectReader:
 
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
+        self.hears_the_feed = True
         self.asked: list[tuple[Consistency, int]] = []
         self.told: list[tuple[Document | Key, int]] = []
 
@@ -153,6 +154,9 @@ class DirectReader:
 
     def learned(self, changed: Document | Key, revision: int) -> None:
         self.told.append((changed, revision))
+
+    def feed_alive(self) -> bool:
+        return self.hears_the_feed
 
 
 class FakeAdministration:

@@ -1,7 +1,9 @@
 import asyncio
 from contextlib import asynccontextmanager
+from math import inf
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from quitanda.cache import Answer, CachedReader, Consistency, ReaderOptions, open_reader
 from quitanda.cache.coherence import CoherentCache
@@ -242,11 +244,12 @@ async def test_the_probe_goes_on_after_a_failure(portal):
         await until(lambda: len(portal.truth.reads) >= 2)
 
 
-async def test_a_reader_with_a_real_feed_answers_from_memory(broker):
-    truth = Truth()
+async def test_a_reader_with_a_real_feed_answers_from_memory_and_shows_the_feeds_age(broker):
+    truth, registry = Truth(), CollectorRegistry()
     first = truth.write("ana", "Ana")
     options = ReaderOptions(staleness=5.0, mqtt=(broker.host, broker.port))
-    async with open_reader(truth, options) as reader:
+    async with open_reader(truth, options, registry=registry) as reader:
+        silent = registry.get_sample_value("quitanda_cache_feed_age_seconds"), reader.feed_alive()
         asked = -1
         async with asyncio.timeout(10):
             while len(truth.reads) != asked:
@@ -254,5 +257,8 @@ async def test_a_reader_with_a_real_feed_answers_from_memory(broker):
                 asked = len(truth.reads)
                 answer = await reader.get([ANA], Consistency.CACHED, 0, 5)
                 await asyncio.sleep(0.02)
+        assert reader.feed_alive()
 
     assert answer == Answer(1, (first,))
+    assert silent == (inf, False)
+    assert registry.get_sample_value("quitanda_cache_feed_age_seconds") < options.staleness

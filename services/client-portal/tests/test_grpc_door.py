@@ -137,17 +137,17 @@ class TestHealth:
         stub = health_pb2_grpc.HealthStub(channel)
         return (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status
 
-    async def becomes(self, channel, state: int) -> None:
-        """Wait until readiness is told so, as the server tells those who watch."""
+    async def becomes(self, channel, state: int, service: str = "readiness") -> None:
+        """Wait until this is told, as the server tells those who watch."""
         stub = health_pb2_grpc.HealthStub(channel)
         async with asyncio.timeout(5.0):
-            async for response in stub.Watch(health_pb2.HealthCheckRequest(service="readiness")):
+            async for response in stub.Watch(health_pb2.HealthCheckRequest(service=service)):
                 if response.status == state:
                     return
 
     async def test_readiness_follows_the_leader_and_liveness_does_not(self, portal, channel, cluster):
         cluster.leader_reached = False
-        readiness = Readiness(cluster, portal.doors.server)
+        readiness = Readiness(cluster, portal.reader, portal.doors)
         await readiness.start()
         before = [await self.asked(channel, service) for service in ("", "readiness", "liveness")]
         cluster.leader_reached = True
@@ -159,6 +159,18 @@ class TestHealth:
 
         assert before == [NOT_SERVING, NOT_SERVING, SERVING]
         assert after == [SERVING, SERVING, SERVING]
+
+    async def test_a_silent_feed_is_told_and_takes_no_portal_out_of_service(self, portal, channel):
+        readiness = Readiness(portal.cluster, portal.reader, portal.doors)
+        before = await self.asked(channel, "feed")
+        await readiness.start()
+        await self.becomes(channel, SERVING, "feed")
+        portal.reader.hears_the_feed = False
+        await self.becomes(channel, NOT_SERVING, "feed")
+
+        assert before == NOT_SERVING
+        assert [await self.asked(channel, service) for service in ("", "readiness", "liveness")] == [SERVING] * 3
+        await readiness.stop(1.0)
 
     async def test_the_contract_can_be_reflected(self, channel):
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)

@@ -115,6 +115,10 @@ class CoherentCache:
         """Whether the leader was heard through the feed within the staleness bound."""
         return self._position.alive(now, self._staleness)
 
+    def feed_age(self, now: float) -> float:
+        """Seconds since the leader was heard through the feed; infinite where it never was."""
+        return self._position.age(now)
+
     # Own writes
 
     def learn(self, key: Key, document: Document | None, revision: int) -> None:

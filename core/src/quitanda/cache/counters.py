@@ -1,9 +1,10 @@
-"""What a portal's cache counts."""
+"""What a portal's cache counts, and what it shows of the feed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,13 @@ class CacheCounters:
             malformed=counter("malformed_messages", "Messages of the change feed that cannot be read"),
             contradiction=counter("contradictions", "Answers below what was known before; each empties the cache"),
         )
+
+
+def show_feed_age(registry: CollectorRegistry | None, age: Callable[[], float]) -> None:
+    """Show how many seconds ago the leader was heard through the feed; infinite where it never was."""
+    gauge = Gauge(
+        "quitanda_cache_feed_age_seconds",
+        "Time since the leader was heard through the change feed",
+        registry=registry or CollectorRegistry(),
+    )
+    gauge.set_function(age)

@@ -10,6 +10,7 @@ but it must not make the feed look alive.
 """
 
 from enum import Enum
+from math import inf
 
 from quitanda.topics import FeedMessage
 
@@ -53,8 +54,10 @@ class FeedPosition:
         """Give the position up: something came that cannot be read."""
         self.revision = None
 
+    def age(self, now: float) -> float:
+        """Seconds since the present leader was heard; infinite where none was yet."""
+        return inf if self._heard_at is None else now - self._heard_at
+
     def alive(self, now: float, within: float) -> bool:
         """Whether there is a position, and the leader was heard in the last `within` seconds."""
-        if self.revision is None or self._heard_at is None:
-            return False
-        return now - self._heard_at <= within
+        return self.revision is not None and self.age(now) <= within

@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from quitanda.cache.coherence import Answer, CoherentCache, Fill, Unserved
-from quitanda.cache.counters import CacheCounters
+from quitanda.cache.counters import CacheCounters, show_feed_age
 from quitanda.cache.feed import FeedSubscriber
 from quitanda.cache.lru import Entry, Key
 from quitanda.cache.probe import FreshnessProbe, Reads
@@ -83,6 +83,10 @@ class CachedReader:
         else:
             self._cache.learn(changed, None, revision)
 
+    def feed_alive(self) -> bool:
+        """Whether the leader was heard through the feed within the staleness bound."""
+        return self._cache.feed_alive(self._clock())
+
     async def _read(self, keys: Sequence[Key], timeout: float) -> Answer:
         """Ask the leader, naming the versions that are held."""
         deadline = self._clock() + timeout
@@ -135,6 +139,7 @@ async def open_reader(
     clock = time.monotonic
     counters = CacheCounters.register(registry)
     cache = CoherentCache(options.max_entries, options.staleness)
+    show_feed_age(registry, lambda: cache.feed_age(clock()))
     probe = FreshnessProbe(cluster, cache, options.staleness, clock)
     tasks = [asyncio.create_task(probe.run(), name="freshness probe")]
     if options.mqtt is not None:

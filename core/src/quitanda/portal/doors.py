@@ -45,6 +45,12 @@ class Doors:
         if self.course is not None:
             await self.course.set_ready(ready=ready)
 
+    async def set_feed(self, *, alive: bool) -> None:
+        """Tell the health checks of every gRPC server whether the change feed is heard."""
+        await self.server.set_feed(alive=alive)
+        if self.course is not None:
+            await self.course.set_feed(alive=alive)
+
     async def stop(self, timeout: float) -> None:
         """Take no more requests, and finish within `timeout` seconds those that were taken."""
         await asyncio.gather(*(door.stop(timeout) for door in self._doors()))

@@ -1,4 +1,8 @@
-"""Tells health checks whether requests can be answered: whether a leader was reached lately."""
+"""Tells health checks whether requests can be answered, which is whether a leader was reached lately.
+
+Apart from that it tells how the change feed does. A portal without the feed serves as correctly, only slower, so
+nothing may take it out of service for that.
+"""
 
 import asyncio
 import contextlib
@@ -18,20 +22,31 @@ class Cluster(Protocol):
         """Whether a leader answered lately, or answers now."""
 
 
+class Feed(Protocol):
+    """What readiness needs of a `quitanda.cache.CachedReader`."""
+
+    def feed_alive(self) -> bool:
+        """Whether the leader was heard through the feed within the staleness bound."""
+
+
 class Health(Protocol):
-    """What readiness needs of a `quitanda.runtime.grpc_server.GrpcServer`."""
+    """What readiness needs of `doors.Doors`."""
 
     async def set_ready(self, *, ready: bool) -> None:
-        """Tell health checks."""
+        """Tell health checks whether requests can be answered."""
+
+    async def set_feed(self, *, alive: bool) -> None:
+        """Tell who asks whether the feed is heard."""
 
 
 class Readiness:
-    """Asks the cluster client every `CHECK_SECONDS` (`lifecycle.Part`); the broker does not count."""
+    """Looks every `CHECK_SECONDS` (`lifecycle.Part`)."""
 
     name: Final = "readiness"
 
-    def __init__(self, cluster: Cluster, health: Health) -> None:
+    def __init__(self, cluster: Cluster, feed: Feed, health: Health) -> None:
         self._cluster = cluster
+        self._feed = feed
         self._health = health
         self._task: asyncio.Task[None] | None = None
 
@@ -47,11 +62,15 @@ class Readiness:
                 await self._task
 
     async def _watch(self) -> None:
-        was_ready = False
+        was_ready = was_alive = False
         while True:
-            ready = await self._cluster.ready()
+            ready, alive = await self._cluster.ready(), self._feed.feed_alive()
             if ready is not was_ready:
                 await self._health.set_ready(ready=ready)
                 log.info("ready" if ready else "not_ready")
                 was_ready = ready
+            if alive is not was_alive:
+                await self._health.set_feed(alive=alive)
+                log.debug("feed_heard" if alive else "feed_silent")
+                was_alive = alive
             await asyncio.sleep(CHECK_SECONDS)

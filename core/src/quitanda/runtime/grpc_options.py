@@ -11,6 +11,9 @@ READINESS: Final = "readiness"
 LIVENESS: Final = "liveness"
 """SERVING where the process is alive; it need not be ready."""
 
+FEED: Final = "feed"
+"""On portals: SERVING where the change feed was heard within the staleness bound. Without it, a portal is as ready."""
+
 HEALTH_SERVICES: Final = (OWN_SERVICE, READINESS, LIVENESS)
 
 PORTAL_RECEIVE_BYTES_MAX: Final = 1024 * 1024

@@ -19,6 +19,7 @@ from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
+    FEED,
     HEALTH_SERVICES,
     LIVENESS,
     PORTAL_RECEIVE_BYTES_MAX,
@@ -212,6 +213,7 @@ class GrpcServer:
         self.address = Address(self._listen.host, _bind(server, self._listen))
         await self._health.set(LIVENESS, _SERVING)
         await self.set_ready(ready=False)
+        await self.set_feed(alive=False)
         await server.start()
         self._server = server
 
@@ -220,6 +222,10 @@ class GrpcServer:
         for service in HEALTH_SERVICES:
             if service != LIVENESS:
                 await self._health.set(service, _SERVING if ready else _NOT_SERVING)
+
+    async def set_feed(self, *, alive: bool) -> None:
+        """Tell who asks whether the change feed is heard."""
+        await self._health.set(FEED, _SERVING if alive else _NOT_SERVING)
 
     async def stop(self, timeout: float) -> None:
         """Take no more calls, and give those in flight up to `timeout` seconds."""

@@ -35,8 +35,12 @@ class Cluster(operations.Cluster, readiness.Cluster, Protocol):
         """Operations on the cluster as such."""
 
 
+class Reader(operations.Reader, readiness.Feed, Protocol):
+    """What the portal needs of a `quitanda.cache.CachedReader`."""
+
+
 def compose(
-    settings: AdminPortalSettings, cluster: Cluster, reader: operations.Reader, registry: CollectorRegistry
+    settings: AdminPortalSettings, cluster: Cluster, reader: Reader, registry: CollectorRegistry
 ) -> tuple[Doors, Readiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
     performed = Operations(cluster, reader)
@@ -49,7 +53,7 @@ def compose(
 
     server = GrpcServer(settings.listen, register, (_SERVICE,), RequestLog(counted))
     doors = Doors(server, _course_server(settings, performed, counted))
-    return doors, Readiness(cluster, doors)
+    return doors, Readiness(cluster, reader, doors)
 
 
 def _course_server(

@@ -37,10 +37,14 @@ class Cluster(operations.Cluster, readiness.Cluster, Protocol):
     """What the portal needs of a `quitanda.cluster_client.ClusterClient`."""
 
 
+class Reader(operations.Reader, readiness.Feed, Protocol):
+    """What the portal needs of a `quitanda.cache.CachedReader`."""
+
+
 def compose(
     settings: ClientPortalSettings,
     cluster: Cluster,
-    reader: operations.Reader,
+    reader: Reader,
     registry: CollectorRegistry,
     mint: Mint | None = None,
 ) -> tuple[Doors, Readiness]:
@@ -58,7 +62,7 @@ def compose(
     options = gateway_options(settings)
     gateway = MqttGateway(options, Desk(performed, mint, log), GatewayMetrics(registry)) if options else None
     doors = Doors(server, _course_server(settings, performed, mint, counted), gateway)
-    return doors, Readiness(cluster, doors)
+    return doors, Readiness(cluster, reader, doors)
 
 
 def _course_server(

@@ -83,8 +83,8 @@ large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEG
 images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients)
 	@docker compose --profile clients build --quiet
 
-up: ## Start everything in containers and wait until it is ready
-	@docker compose up --wait
+up: ## Start everything in containers and wait until it is ready (COURSE=1: the course's contract, too)
+	@docker compose --profile clients $(if $(COURSE),--profile course) up --wait
 	@echo; echo "Ready. For example:"; echo
 	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-admin cluster status"
 	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-shop --help"

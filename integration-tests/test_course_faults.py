@@ -1,0 +1,102 @@
+"""The course's contract while replicas die: replies stay replies, and a number says what is certain."""
+
+import asyncio
+import itertools
+
+import grpc
+import pytest
+from course.documented import DONE, verdict
+from course.fixtures import course_shop
+from course.shop import expect_done, order_document
+
+pytest_plugins = ("course.fixtures",)
+
+BEFORE_AND_AFTER = 25
+"""Orders placed before the leader dies, and at least so many after there is another."""
+
+UNCERTAIN = {"OUTCOME_UNKNOWN", "INTERNAL"}
+NOTHING_HAPPENED = {"UNAVAILABLE", "NOT_LEADER", "OVERLOADED"}
+IMPATIENT_SECONDS = 1.5
+
+
+async def placed(stranger, oid, cid, pid):
+    """Place an order as a careful stranger does who has no request ids; say whether it took more than one call."""
+    for tries in itertools.count(1):
+        told = verdict(await stranger.create_order(oid, cid, order_document(oid, cid, (pid, 1))))
+        if told == DONE or (told == "ORDER_EXISTS" and tries > 1):
+            return tries > 1
+        assert told in UNCERTAIN | NOTHING_HAPPENED
+    return None
+
+
+async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late(course, shop, mended):
+    pid, cid = await course.product(10_000), await course.client()
+    leader, fallen, followed = await mended.wait_for_leader(), asyncio.Event(), asyncio.Event()
+    orders = []
+
+    async def place_orders(stranger):
+        for done in itertools.count(1):
+            oid = stranger.new_id("order")
+            await placed(stranger, oid, cid, pid)
+            orders.append(oid)
+            assert (await stranger.shown_order(oid))["CID"] == cid
+            if done == BEFORE_AND_AFTER:
+                fallen.set()
+            if followed.is_set() and done >= 2 * BEFORE_AND_AFTER:
+                return
+
+    async def kill_the_leader():
+        await fallen.wait()
+        mended.kill(leader)
+        await mended.wait_for_leader(excluding=[leader])
+        followed.set()
+
+    async with course_shop(shop) as another:
+        await asyncio.gather(place_orders(course), place_orders(another), kill_the_leader())
+
+    assert sorted(order.OID for order in await course.retrieve_client_orders(cid)) == sorted(orders)
+    assert await course.stock(pid) == 10_000 - len(orders)
+
+
+async def test_without_a_majority_writes_are_replied_to_and_reads_end_in_a_status(course, mended):
+    pid, cid = await course.product(10), await course.client()
+    oid = await course.order(cid, (pid, 1))
+    gone_cid, gone_pid = await course.client(), await course.product(1)
+    for name in mended.replicas[:2]:
+        mended.kill(name)
+    course.timeout = IMPATIENT_SECONDS
+    new = course.new_id("new")
+
+    replies = await asyncio.gather(
+        course.create_client(new, {"name": "Ana"}),
+        course.update_client(cid, {"name": "Ana"}),
+        course.delete_client(gone_cid),
+        course.create_product(new, {"name": "Tea", "quantity": 1, "price": 1}),
+        course.update_product(pid, {"quantity": 1}),
+        course.delete_product(gone_pid),
+        course.create_order(new, cid, order_document(new, cid, (pid, 1))),
+        course.update_order(oid, cid, order_document(oid, cid, (pid, 2))),
+        course.update_order(oid, cid, {}),
+        course.delete_order(oid),
+    )
+    assert {verdict(reply) for reply in replies} <= UNCERTAIN | NOTHING_HAPPENED
+
+    reads = (course.retrieve_client, course.retrieve_product, course.retrieve_order, course.retrieve_client_orders)
+    for read, its_id in zip(reads, (cid, pid, oid, cid), strict=True):
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await read(its_id)
+        assert ended.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+
+    await mended.mend()
+    course.timeout = 20.0
+    expect_done(await course.update_client(cid, {"name": "Bia"}))
+    assert (await course.shown_client(cid))["name"] == "Bia"
+
+
+async def test_malformed_data_is_refused_also_while_nobody_could_serve_it(course, mended):
+    for name in mended.replicas[:2]:
+        mended.kill(name)
+    course.timeout = IMPATIENT_SECONDS
+
+    assert verdict(await course.create_client(course.new_id("new"), "no JSON")) == "INVALID_ARGUMENT"
+    assert verdict(await course.create_order("0", "0", {})) == "INVALID_ARGUMENT"

@@ -1,0 +1,133 @@
+"""Strangers and others buy the last units at the same time: exactly what there is gets sold, whoever comes first."""
+
+import asyncio
+import itertools
+from contextlib import AsyncExitStack
+
+import pytest
+from course.documented import DONE, verdict
+from course.fixtures import course_shop
+from course.shop import order_document
+
+from quitanda.domain.commands import ItemQuantity
+from quitanda.domain.outcomes import Reason
+from quitanda.errors import Rejected
+from quitanda_clients.transport import Transport
+
+pytest_plugins = ("course.fixtures",)
+
+UNITS = 60
+STRANGERS = 4
+
+
+@pytest.fixture
+async def strangers(shop):
+    """Strangers who share nothing, not even a connection."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(course_shop(shop)) for _ in range(STRANGERS)]
+
+
+async def others(shop, cid):
+    """Give connections of Quitanda's own for one customer: over gRPC at each portal, and over MQTT."""
+    over_grpc = [await shop.client(cid, portal=portal) for portal in shop.cluster.client_portals]
+    return [*over_grpc, await shop.client(cid, Transport.MQTT), await shop.client(cid, Transport.MQTT)]
+
+
+async def sold_to(stranger, cid, pid):
+    """Buy one unit after the other until there are none; give how many, or fail for any other refusal."""
+    for bought in itertools.count():
+        oid = stranger.new_id("order")
+        reply = await stranger.create_order(oid, cid, order_document(oid, cid, (pid, 1)))
+        if verdict(reply) != DONE:
+            assert verdict(reply) == "OUT_OF_STOCK"
+            return bought
+    return None
+
+
+async def sold_natively(client, pid):
+    """Do the same through Quitanda's own contract."""
+    for bought in itertools.count():
+        try:
+            await client.create_order([ItemQuantity(pid, 1)])
+        except Rejected as rejected:
+            assert rejected.refused.reason is Reason.OUT_OF_STOCK  # noqa: PT017 - any other one is a failure
+            return bought
+    return None
+
+
+async def test_the_last_units_are_sold_once_whoever_asks_for_them_and_however(course, shop, strangers):
+    pid, cid = await course.product(UNITS), await course.client()
+    natives = await others(shop, cid)
+
+    sold = await asyncio.gather(
+        *(sold_to(stranger, cid, pid) for stranger in strangers), *(sold_natively(client, pid) for client in natives)
+    )
+
+    assert sum(sold) == UNITS
+    assert await course.stock(pid) == 0
+    orders = await course.retrieve_client_orders(cid)
+    assert len(orders) == UNITS
+    assert (await asyncio.gather(*(course.units(order.OID) for order in orders))) == [{pid: 1}] * UNITS
+
+
+async def test_units_are_neither_lost_nor_made_while_orders_grow_shrink_and_are_deleted(course, shop, strangers):
+    pid = await course.product(UNITS)
+    cids = [await course.client() for _ in strangers]
+    native_cid = await course.client()
+
+    async def change_of_mind(number, stranger, cid):
+        for turn in range(10):
+            oid = stranger.new_id("order")
+            units = 1 + (number + turn) % 7
+            placed = verdict(
+                await stranger.create_order(oid, cid, order_document(oid, cid, (pid, units), (pid, units)))
+            )
+            assert placed in {DONE, "OUT_OF_STOCK"}
+            if placed == DONE:
+                changed = await stranger.update_order(oid, cid, order_document(oid, cid, (pid, (number * turn) % 11)))
+                assert verdict(changed) in {DONE, "OUT_OF_STOCK"}
+                if turn % 3:
+                    assert verdict(await stranger.delete_order(oid)) == DONE
+
+    async def native_change_of_mind(client):
+        for turn in range(10):
+            try:
+                order = (await client.create_order([ItemQuantity(pid, 1 + turn % 5)])).document
+                await client.set_order_item(order.order_id, pid, turn % 8)
+            except Rejected as rejected:
+                assert rejected.refused.reason is Reason.OUT_OF_STOCK  # noqa: PT017 - any other one is a failure
+
+    await asyncio.gather(
+        *(change_of_mind(*each) for each in zip(itertools.count(), strangers, cids, strict=False)),
+        *(native_change_of_mind(client) for client in await others(shop, native_cid)),
+    )
+    orders = [order for cid in (*cids, native_cid) for order in await course.retrieve_client_orders(cid)]
+    held = sum([(await course.units(order.OID)).get(pid, 0) for order in orders])
+
+    assert await course.stock(pid) + held == UNITS
+
+
+async def test_of_many_who_choose_the_same_oid_one_gets_it(course, shop, strangers):
+    pid = await course.product(100)
+    cids = [await course.client() for _ in strangers]
+    for _ in range(10):
+        oid = shop.new_id("order")
+        replies = await asyncio.gather(
+            *(
+                stranger.create_order(oid, cid, order_document(oid, cid, (pid, 1)))
+                for stranger, cid in zip(strangers, cids, strict=True)
+            )
+        )
+        assert sorted(map(verdict, replies)) == [DONE, *["ORDER_EXISTS"] * (STRANGERS - 1)]
+        assert (await course.shown_order(oid))["CID"] == cids[[verdict(reply) for reply in replies].index(DONE)]
+
+    assert await course.stock(pid) == 90
+
+
+async def test_of_many_who_delete_one_order_one_does_and_its_units_come_back_once(course, strangers):
+    pid, cid = await course.product(100), await course.client()
+    for _ in range(10):
+        oid = await course.order(cid, (pid, 7))
+        replies = await asyncio.gather(*(stranger.delete_order(oid) for stranger in strangers))
+        assert sorted(map(verdict, replies)) == [DONE, *["ORDER_NOT_FOUND"] * (STRANGERS - 1)]
+        assert await course.stock(pid) == 100

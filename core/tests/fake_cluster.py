@@ -6,7 +6,7 @@ gives each decided request the next revision. It can be told to fail, to answer 
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
@@ -32,7 +32,9 @@ class FakeCluster:
         self.closed = False
         self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
+        self._meanwhile: list[Callable[[], None]] = []
         self._lists: dict[str, tuple[List, list[Document], int]] = {}
+        self._keeps_lists = True
         self._list_numbers = itertools.count(1)
         self._request_numbers = itertools.count(1)
         self._open = asyncio.Event()
@@ -52,6 +54,10 @@ class FakeCluster:
         """Raise this for the next call that has not been given another error."""
         self._failures.append(error)
 
+    def before_next_execution(self, happens: Callable[[], None]) -> None:
+        """Let something happen before the next request of the portal that nothing else happens before."""
+        self._meanwhile.append(happens)
+
     def hold(self) -> None:
         """Answer nothing until `release`."""
         self._open.clear()
@@ -64,11 +70,17 @@ class FakeCluster:
         """Lose the snapshots of all lists, as a restarted replica does."""
         self._lists = dict.fromkeys(self._lists, (List(Kind.PRODUCT, "", 0), [], 0))
 
+    def keep_no_lists(self) -> None:
+        """Lose the snapshot of every list as soon as its first page is read."""
+        self._keeps_lists = False
+
     # What a portal asks of it
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         self.requests.append(request)
         await self.turn(timeout)
+        if self._meanwhile:
+            self._meanwhile.pop(0)()
         return self._execute(request)
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
@@ -125,7 +137,7 @@ class FakeCluster:
         page, rest = documents[: item.page_size], documents[item.page_size :]
         token = f"list-{next(self._list_numbers)}" if rest else ""
         if rest:
-            self._lists[token] = (item, rest, revision)
+            self._lists[token] = (item, rest if self._keeps_lists else [], revision)
         return Page(tuple(page), token, revision)
 
     def _listed(self, item: List) -> list[Document]:

@@ -1,0 +1,135 @@
+"""What a history consists of: who asked for what, from when until when, and what came of it."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from quitanda.domain.commands import CancelOrder, Command, CreateOrder, SetOrderItems
+from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.outcomes import Done, Refused
+from quitanda.wire.documents import OrderSummary
+
+NEVER = math.inf
+"""When an operation without an answer was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetOrder:
+    """A customer reads one of the customer's orders."""
+
+    customer_id: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListOrders:
+    """A customer reads the list of all the customer's orders."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetProduct:
+    """Somebody reads a product; `customer_id` is empty for administrators."""
+
+    product_id: str
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCustomer:
+    """An administrator reads a customer."""
+
+    customer_id: str
+
+
+Read = GetOrder | ListOrders | GetProduct | GetCustomer
+"""Linearizable reads; every other action is a command."""
+
+Action = Command | Read
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The answer to ListOrders."""
+
+    orders: tuple[OrderSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No answer: a write may take effect at any later moment, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The portals said that nothing happened and nothing will."""
+
+
+Outcome = Done | Refused | Listed | Unknown | TurnedAway
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request, however often it was sent.
+
+    Times are seconds on one monotonic clock: the first sending, and the definite answer (NEVER where none
+    came). The fields of a CreateOrder that a portal mints are empty. `revision` is the answer's, 0 where it
+    has none; `version` 0 in a document of an answer means that nobody looked at it.
+    """
+
+    number: int
+    client: str
+    transport: str
+    action: Action
+    request_id: str
+    invoked_at: float
+    answered_at: float
+    outcome: Outcome
+    revision: int = 0
+    tries: int = 1
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether it asks and changes nothing."""
+        return isinstance(self.action, Read)
+
+    @property
+    def scope(self) -> str:
+        """Say who chose the request id, as a request of the domain does."""
+        return self.action.customer_id if isinstance(self.action, CreateOrder | SetOrderItems | CancelOrder) else ""
+
+    @property
+    def is_decided(self) -> bool:
+        """Tell whether there was an answer that says something about the shop."""
+        return not isinstance(self.outcome, Unknown | TurnedAway)
+
+
+def as_checked(history: Iterable[Operation]) -> list[Operation]:
+    """Give the operations that can be right or wrong, by the moment of their invocation.
+
+    What was turned away is left out: it must not have happened. So are reads without an answer. A request that
+    was sent again, with its id, before it had a definite answer is one operation, from the first sending on; what
+    was sent again later is an operation that must be answered as the first time.
+    """
+    kept: list[Operation] = []
+    requests: dict[tuple[str, str, str], list[Operation]] = {}
+    for operation in history:
+        if isinstance(operation.outcome, TurnedAway):
+            continue
+        if operation.is_read:
+            kept += [operation] if operation.is_decided else []
+        else:
+            key = (operation.scope, operation.request_id, fingerprint(operation.action))
+            requests.setdefault(key, []).append(operation)
+    for sendings in requests.values():
+        kept += _merged(sendings)
+    return sorted(kept, key=lambda operation: (operation.invoked_at, operation.number))
+
+
+def _merged(sendings: list[Operation]) -> list[Operation]:
+    """Put sendings of one request that were not answered together with the first that was, or with each other."""
+    first, *others = sorted(sendings, key=lambda operation: (operation.answered_at, operation.invoked_at))
+    unanswered = [operation for operation in others if not operation.is_decided]
+    began = min([first.invoked_at, *(operation.invoked_at for operation in unanswered)])
+    return [replace(first, invoked_at=began), *(operation for operation in others if operation.is_decided)]

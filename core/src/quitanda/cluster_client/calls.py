@@ -20,7 +20,7 @@ from quitanda.cluster_client.leadership import Leadership
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replicas import ReplicaChannel
 from quitanda.cluster_client.routes import LeaderRoute, PageRoute, Route
-from quitanda.errors import InternalError, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
+from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 
 Answer = TypeVar("Answer")
 
@@ -59,7 +59,7 @@ class ReplicaCalls:
     ) -> Answer:
         """Have the leader answer `attempt(replica, timeout)` before `deadline()`, which may move.
 
-        Raises the last try's error, at once where that is Rejected.
+        Raises the last try's error, at once where that is Rejected; Unavailable where nobody led to the end.
         """
         answer, name = await self._until_answered(LeaderRoute(self._leadership, self._clock), attempt, deadline)
         self._answered_at = self._clock()
@@ -80,9 +80,12 @@ class ReplicaCalls:
         deadline: Callable[[], float],
     ) -> tuple[Answer, str]:
         policy = _Policy(route, self._options, deadline, self._clock)
-        async for retry in policy.retrying():
-            with retry:
-                return await self._try(route, attempt, deadline() - self._clock())
+        try:
+            async for retry in policy.retrying():
+                with retry:
+                    return await self._try(route, attempt, deadline() - self._clock())
+        except NotLeader as error:  # who leads is our business: to our caller, nobody could be reached
+            raise Unavailable("no leader answered in time") from error
         raise AssertionError("tenacity ends by an answer or an error")
 
     async def _try(

@@ -1,0 +1,128 @@
+"""A process loses its network and lives on, alone; or two replicas are missing at once, however they went."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+from chronicle import insist
+from fault_traffic import BALANCED, traffic
+from victims import EVERY_KIND, victim
+
+from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda_clients.addresses import parse_address
+from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.answers import Consistency
+from quitanda_clients.retries import PATIENCE_SHARE
+from quitanda_clients.transport import Transport
+from quitanda_local.cluster import Fault
+
+TIMEOUT = 5.0
+"""Seconds for a call in all; a client leaves a silent portal after a part of it."""
+
+MOVED_ON_SECONDS = 2 * TIMEOUT * PATIENCE_SHARE + 2.0
+"""The longest wait of a client over gRPC: for a silent portal, or for one that waits for a silent replica; or both."""
+
+IMPATIENT = 1.5
+"""Seconds for a call of those who are to notice that nobody answers."""
+
+LATE_SECONDS = 1.0
+"""By how much a call may miss its deadline on a busy machine."""
+
+
+@pytest.mark.needs(Fault.DISCONNECTION)
+@pytest.mark.parametrize("kind", EVERY_KIND)
+async def test_a_process_without_a_network_is_done_without_and_taken_back(mended, shop, kind):
+    async with traffic(shop, timeout=TIMEOUT) as busy:
+        # over MQTT, a request may have gone to the portal that is not there any more: it is repeated
+        grpc_clients = busy.over(Transport.GRPC)
+        name = await victim(mended, kind)
+        life = mended.incarnation(name)
+        since = time.monotonic()
+        await mended.disconnect(name)
+        await busy.goes_on(workers=grpc_clients)
+        pause = busy.longest_pause(since, grpc_clients)
+        await mended.reconnect(name)
+        await mended.wait_until_ready(*mended.everything)
+        await busy.goes_on()
+
+        assert mended.incarnation(name) == life
+        assert pause < MOVED_ON_SECONDS
+        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert await busy.books() == BALANCED
+
+
+class Absence:
+    """A way in which a replica is missing, and comes back."""
+
+    def __init__(self, cluster, way):
+        self._cluster = cluster
+        self._way = way
+
+    async def begins(self, name):
+        match self._way:
+            case "shut down":
+                await self._cluster.shut_down(name)
+            case "frozen":
+                self._cluster.pause(name)
+            case "disconnected":
+                await self._cluster.disconnect(name)
+
+    async def ends(self, name):
+        match self._way:
+            case "shut down":
+                await self._cluster.restart(name, wait=False)
+            case "frozen":
+                self._cluster.resume(name)
+            case "disconnected":
+                await self._cluster.reconnect(name)
+
+
+@pytest.mark.parametrize(
+    ("way", "survivor"),
+    [
+        ("shut down", "follower"),
+        ("frozen", "leader"),
+        pytest.param("disconnected", "leader", marks=pytest.mark.needs(Fault.DISCONNECTION)),
+        pytest.param("disconnected", "follower", marks=pytest.mark.needs(Fault.DISCONNECTION)),
+    ],
+)
+async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_service_comes_back_by_itself(
+    mended, shop, way, survivor
+):
+    absence = Absence(mended, way)
+    product = await shop.product(0)
+    alive = await victim(mended, survivor)
+    missing = [name for name in mended.replicas if name != alive]
+    async with traffic(shop, timeout=IMPATIENT, grpc=2, mqtt=1) as busy, AsyncExitStack() as stack:
+        address = parse_address(mended.address(mended.admin_portals[0]))
+        admin = await stack.enter_async_context(AdminClient([address], timeout=IMPATIENT))
+        await asyncio.gather(*(absence.begins(name) for name in missing))
+        await busy.everybody_waits()
+        request_id = shop.new_id("request")
+        refusals = [
+            await ending(admin.get_product(product.product_id, consistency=consistency)) for consistency in Consistency
+        ]
+        write, seconds = await ending(admin.adjust_stock(product.product_id, 1, request_id=request_id))
+
+        assert all(isinstance(error, Unavailable) for error, _ in refusals)
+        assert isinstance(write, Unavailable | OutcomeUnknown)
+        assert max(seconds, *(seconds for _, seconds in refusals)) < IMPATIENT + LATE_SECONDS
+
+        await asyncio.gather(*(absence.ends(name) for name in missing))
+        await busy.goes_on()
+        await insist(lambda: admin.adjust_stock(product.product_id, 1, request_id=request_id))
+
+        assert await shop.stock(product.product_id) == 1
+        assert busy.overtime < LATE_SECONDS
+        assert await busy.books() == BALANCED
+
+
+async def ending(call):
+    """Give how a call ended (its error, or None) and after how many seconds."""
+    begun = time.monotonic()
+    try:
+        await call
+    except (Unavailable, OutcomeUnknown) as error:
+        return error, time.monotonic() - begun
+    return None, time.monotonic() - begun

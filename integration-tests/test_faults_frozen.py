@@ -1,0 +1,73 @@
+"""A follower or the broker stands still, or the broker ends in order: nobody else does, and nothing is lost."""
+
+import time
+
+from fault_traffic import BALANCED, traffic
+from scraping import cache_serves
+from victims import victim
+
+from quitanda_clients.answers import Consistency
+from quitanda_clients.transport import Transport
+
+UNDISTURBED_SECONDS = 2.0
+"""The longest that a client may wait for an answer while somebody stands still whom it does not need."""
+
+
+async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(mended, shop):
+    async with traffic(shop) as busy:
+        follower = await victim(mended, "follower")
+        since = time.monotonic()
+        mended.pause(follower)
+        await busy.goes_on(20)
+        pause = busy.longest_pause(since)
+        mended.resume(follower)
+        leader = await mended.wait_for_leader()
+        await mended.wait_for_revision((await mended.status(leader)).revision, [follower])
+
+        assert pause < UNDISTURBED_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(mended, shop):
+    async with traffic(shop, timeout=4.0) as busy:
+        grpc_clients = busy.over(Transport.GRPC)
+        since = time.monotonic()
+        mended.pause(mended.broker)
+        await busy.goes_on(20, workers=grpc_clients)
+        pause = busy.longest_pause(since, grpc_clients)
+        mended.resume(mended.broker)
+        await busy.goes_on()
+
+        assert pause < UNDISTURBED_SECONDS
+        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert await busy.books() == BALANCED
+
+
+async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clients_and_the_caches(mended, shop):
+    product = await shop.product(0)
+    admin = await shop.admin()
+    customer = await shop.customer()
+    readers = {
+        **{portal: await shop.admin(portal) for portal in mended.admin_portals},
+        **{portal: await shop.client(customer.customer_id, portal=portal) for portal in mended.client_portals},
+    }
+    for portal, reader in readers.items():
+        await cache_serves(mended, portal, reader, product.product_id)
+    async with traffic(shop, timeout=4.0) as busy:
+        ended_by_itself = await mended.shut_down(mended.broker)
+        mended.erase(mended.broker)
+        revision = (await admin.adjust_stock(product.product_id, 1)).revision
+        await mended.restart(mended.broker)
+        await busy.goes_on()
+        seen = [
+            (await reader.get_product(product.product_id, consistency=consistency, min_revision=revision)).document
+            for reader in readers.values()
+            for consistency in Consistency
+        ]
+        for portal, reader in readers.items():
+            await cache_serves(mended, portal, reader, product.product_id)
+
+        assert ended_by_itself
+        assert {document.quantity for document in seen} == {1}
+        assert await busy.books() == BALANCED

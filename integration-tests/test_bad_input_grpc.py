@@ -16,17 +16,25 @@ ADMIN, CLIENT = "quitanda.v1.AdminPortal", "quitanda.v1.ClientPortal"
 INVALID = "INVALID_ARGUMENT"
 
 
-def rows(field, values, name=None):
+def rows(field, values):
     """Rows of one field: (what is changed in a good request, the field that is named, the problem)."""
-    return [({field: value}, name or field, problem) for value, problem in values]
+    return [({field: value}, field, problem) for value, problem in values]
 
 
 REQUEST_ID = rows("request_id", bad.GIVEN_IDS)
 VERSION = rows("expected_version", bad.VERSIONS)
 EXTRA = [({"extra": extra}, field, problem) for extra, field, problem in bad.EXTRAS]
+ORDER_EXTRA = [
+    *(row for row in EXTRA if row[1] != "extra.name"),
+    ({"extra": {"total": "1"}}, "extra.total", "reserved"),
+]
+ITEM_EXTRA = [
+    *(row for row in EXTRA if row[1] != "extra.version"),
+    ({"extra": {"unit_price": "1"}}, "extra.unit_price", "reserved"),
+]
 CUSTOMER_ID, PRODUCT_ID, ORDER_ID = (rows(f"{kind}_id", bad.IDS) for kind in ("customer", "product", "order"))
 NAME, DESCRIPTION = rows("name", bad.NAMES), rows("description", bad.DESCRIPTIONS)
-PRICE = rows("price_minor_units", bad.PRICES, "price")
+PRICE = rows("price_minor_units", bad.PRICES)
 QUANTITY = rows("quantity", bad.QUANTITIES)
 CONSISTENCY = [
     *rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")]),
@@ -42,6 +50,7 @@ def item_rows():
         *(({"product_id": value, "quantity": 1}, "product_id", problem) for value, problem in bad.IDS),
         *(({"product_id": "a", "quantity": value}, "quantity", problem) for value, problem in bad.ITEM_QUANTITIES),
         ({"product_id": "a"}, "quantity", "missing"),
+        *(({"product_id": "a", "quantity": 1, **changes}, name, problem) for changes, name, problem in ITEM_EXTRA),
     ]
     yield from (
         ({"items": [good, client.ItemQuantity(**fields)]}, f"items[1].{name}", problem)
@@ -66,7 +75,7 @@ MATRIX = [
     (ADMIN, "CreateProduct", admin.CreateProductRequest,
      {"product_id": "a", "name": "Pão", "price_minor_units": 1, "quantity": 1},
      [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID,
-      ({"price_minor_units": None}, "price", "missing"), ({"quantity": None}, "quantity", "missing")]),
+      ({"price_minor_units": None}, "price_minor_units", "missing"), ({"quantity": None}, "quantity", "missing")]),
     (ADMIN, "GetProduct", admin.GetProductRequest, {"product_id": "a"}, [*PRODUCT_ID, *CONSISTENCY]),
     (ADMIN, "UpdateProduct", admin.UpdateProductRequest, {"product_id": "a", "name": "Pão"},
      [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID, *VERSION,
@@ -75,14 +84,15 @@ MATRIX = [
     (ADMIN, "ListProducts", admin.ListProductsRequest, {}, PAGE),
     (ADMIN, "AdjustStock", admin.AdjustStockRequest, {"product_id": "a", "delta": 1},
      [*PRODUCT_ID, *rows("delta", bad.DELTAS), ({"delta": None}, "delta", "missing"), *REQUEST_ID, *VERSION]),
-    (CLIENT, "CreateOrder", client.CreateOrderRequest, {"customer_id": "a"}, [*CUSTOMER_ID, *ITEMS, *REQUEST_ID]),
+    (CLIENT, "CreateOrder", client.CreateOrderRequest, {"customer_id": "a"},
+     [*CUSTOMER_ID, *ITEMS, *ORDER_EXTRA, *REQUEST_ID]),
     (CLIENT, "SetOrderItem", client.SetOrderItemRequest,
      {"customer_id": "a", "order_id": "o", "product_id": "p", "quantity": 1},
-     [*CUSTOMER_ID, *ORDER_ID, *PRODUCT_ID, *rows("quantity", bad.ITEM_QUANTITIES), *REQUEST_ID, *VERSION,
+     [*CUSTOMER_ID, *ORDER_ID, *PRODUCT_ID, *rows("quantity", bad.ITEM_QUANTITIES), *ITEM_EXTRA, *REQUEST_ID, *VERSION,
       ({"quantity": None}, "quantity", "missing")]),
     (CLIENT, "SetOrderItems", client.SetOrderItemsRequest,
      {"customer_id": "a", "order_id": "o", "items": [client.ItemQuantity(product_id="p", quantity=1)]},
-     [*CUSTOMER_ID, *ORDER_ID, *ITEMS, *REQUEST_ID, *VERSION, ({"items": []}, "items", "missing")]),
+     [*CUSTOMER_ID, *ORDER_ID, *ITEMS, *ORDER_EXTRA, *REQUEST_ID, *VERSION, ({"items": []}, "items", "missing")]),
     (CLIENT, "GetOrder", client.GetOrderRequest, {"customer_id": "a", "order_id": "o"},
      [*CUSTOMER_ID, *ORDER_ID, *CONSISTENCY]),
     (CLIENT, "ListOrders", client.ListOrdersRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),

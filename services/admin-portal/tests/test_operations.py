@@ -398,7 +398,12 @@ class TestBadRequests:
                 "expected_version",
                 "too_large",
             ),
-            ("CreateProduct", pb.CreateProductRequest(product_id="p", name="P", quantity=1), "price", "missing"),
+            (
+                "CreateProduct",
+                pb.CreateProductRequest(product_id="p", name="P", quantity=1),
+                "price_minor_units",
+                "missing",
+            ),
             (
                 "CreateProduct",
                 pb.CreateProductRequest(product_id="p", name="P", price_minor_units=1),
@@ -408,13 +413,13 @@ class TestBadRequests:
             (
                 "CreateProduct",
                 pb.CreateProductRequest(product_id="p", name="P", price_minor_units=-1, quantity=1),
-                "price",
+                "price_minor_units",
                 "negative",
             ),
             (
                 "CreateProduct",
                 pb.CreateProductRequest(product_id="p", name="P", price_minor_units=10**9 + 1, quantity=1),
-                "price",
+                "price_minor_units",
                 "too_large",
             ),
             (
@@ -446,7 +451,12 @@ class TestBadRequests:
                 "reserved",
             ),
             ("UpdateProduct", pb.UpdateProductRequest(product_id="caneta"), "", "nothing_to_change"),
-            ("UpdateProduct", pb.UpdateProductRequest(product_id="caneta", price_minor_units=-1), "price", "negative"),
+            (
+                "UpdateProduct",
+                pb.UpdateProductRequest(product_id="caneta", price_minor_units=-1),
+                "price_minor_units",
+                "negative",
+            ),
             (
                 "UpdateProduct",
                 pb.UpdateProductRequest(product_id="caneta", description="\x00"),

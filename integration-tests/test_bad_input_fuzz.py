@@ -50,7 +50,17 @@ values = st.recursive(
     max_leaves=8,
 )
 field_names = texts | st.sampled_from(
-    ("order_id", "product_id", "quantity", "items", "expected_version", "page_size", "page_token", "consistency")
+    (
+        "order_id",
+        "product_id",
+        "quantity",
+        "items",
+        "extra",
+        "expected_version",
+        "page_size",
+        "page_token",
+        "consistency",
+    )
 )
 json_requests_drawn = st.tuples(st.sampled_from(OPERATIONS) | texts, st.dictionaries(field_names, values, max_size=6))
 

@@ -9,7 +9,7 @@ import bad_values as bad
 import pytest
 from raw_mqtt import envelope, raw_client, raw_customer, verdict
 
-from quitanda.domain.limits import ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
+from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
 from quitanda_clients.transport import Transport
 
@@ -22,6 +22,7 @@ MISTYPED = {
     "string": ("7", "1.5", "true", "[]", '["a"]', "{}"),
     "integer": ('"7"', '""', "true", "[]", "[7]", "{}"),
     "list": ("7", '"7"', "true", "{}", '{"product_id":"a"}'),
+    "object": ("7", '"7"', "true", "[]", '[["a",1]]'),
 }
 """JSON texts of other types than each."""
 
@@ -74,6 +75,21 @@ PAGE = [
 ]
 
 
+def extra_rows(reserved):
+    """Rows of an object of fields of one's own, at a place that uses the name `reserved` itself."""
+    yield from (("extra", text, "extra", "wrong_type") for text in MISTYPED["object"])
+    yield "extra", f'{{"{reserved}":1}}', f"extra.{reserved}", "reserved"
+    yield "extra", '{"":1}', "extra", "missing"
+    yield "extra", '{"a":NaN}', "extra.a", "not_a_number"
+    yield "extra", '{"a":1,"a":2}', "extra.a", "duplicate"
+    yield "extra", f'{{"a":{NESTED}}}', "request", "too_deep"
+    yield "extra", json.dumps(dict.fromkeys(map(str, range(EXTRA_FIELDS_MAX + 1)))), "extra", "too_many"
+    yield "extra", json.dumps({"a": "x" * EXTRA_BYTES_MAX}), "extra.a", "too_large"
+
+
+ORDER_EXTRA, ITEM_EXTRA = list(extra_rows("total")), list(extra_rows("unit_price"))
+
+
 def item_rows():
     good = '{"product_id":"good","quantity":1}'
     for _, text, _, problem in PRODUCT_ID:
@@ -86,6 +102,15 @@ def item_rows():
     yield "items", f'[{good},{{"product_id":"a","quantity":1,"quantity":1}}]', "items[1].quantity", "duplicate"
     yield from (("items", f"[{good},{text}]", "items[1]", "wrong_type") for text in ("7", '"a"', "null", "[]"))
     yield from (("items", text, "items", "wrong_type") for text in MISTYPED["list"])
+    yield from (
+        (
+            "items",
+            f'[{good},{{"product_id":"a","quantity":1,"extra":{text}}}]',
+            named if named == "request" else f"items[1].{named}",
+            problem,
+        )
+        for _, text, named, problem in ITEM_EXTRA
+    )
     yield "items", f"[{','.join([good] * (ITEMS_PER_ORDER_MAX + 1))}]", "items", "too_many"
     half = '{"product_id":"a","quantity":600000}'
     yield "items", f"[{half},{half}]", "items[1].quantity", "too_large"
@@ -95,9 +120,12 @@ ITEMS = list(item_rows())
 SET_ITEM = {"order_id": '"o"', "product_id": '"p"', "quantity": "1"}
 SET_ITEMS = {"order_id": '"o"', "items": '[{"product_id":"p","quantity":1}]'}
 MATRIX = {
-    "create_order": ({}, [*ITEMS, *REQUEST_ID]),
-    "set_order_item": (SET_ITEM, [*ORDER_ID, *PRODUCT_ID, *QUANTITY, *VERSION, *REQUEST_ID]),
-    "set_order_items": (SET_ITEMS, [*ORDER_ID, *ITEMS, *VERSION, *REQUEST_ID, ("items", "[]", "items", "missing")]),
+    "create_order": ({}, [*ITEMS, *ORDER_EXTRA, *REQUEST_ID]),
+    "set_order_item": (SET_ITEM, [*ORDER_ID, *PRODUCT_ID, *QUANTITY, *ITEM_EXTRA, *VERSION, *REQUEST_ID]),
+    "set_order_items": (
+        SET_ITEMS,
+        [*ORDER_ID, *ITEMS, *ORDER_EXTRA, *VERSION, *REQUEST_ID, ("items", "[]", "items", "missing")],
+    ),
     "cancel_order": ({"order_id": '"o"'}, [*ORDER_ID, *VERSION, *REQUEST_ID]),
     "get_order": ({"order_id": '"o"'}, [*ORDER_ID, *READ, *REQUEST_ID]),
     "list_orders": ({}, [*PAGE, *REQUEST_ID]),

@@ -31,14 +31,15 @@ def chosen() -> Kind:
         raise ValueError(f"{KIND_VARIABLE} is {wanted!r}; there are {', '.join(Kind)}") from None
 
 
-def make(folder: Path, settings: Mapping[str, str] | None = None) -> ObservedCluster:
+def make(folder: Path, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False) -> ObservedCluster:
     """Make a cluster of the chosen kind beside whatever else runs here; what it keeps on this machine is in the folder.
 
-    `settings` are QUITANDA_* variables added to every process's own.
+    `settings` are QUITANDA_* variables added to every process's own; `breakable_disks` gives the replicas disks that
+    can have Fault.BAD_DISK, where that is possible.
     """
     if chosen() is Kind.CONTAINERS:
         from containers.cluster import ContainerCluster  # noqa: PLC0415 - most runs have no Docker
 
-        return ContainerCluster.on_free_ports(settings)
+        return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks)
     broker = BrokerKind(BROKER) if BROKER else None
     return LocalCluster.on_free_ports(folder, broker, settings, partitions=True)

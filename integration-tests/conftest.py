@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 import pytest_asyncio
-from cluster_kinds import Kind, chosen, make
+from cluster_kinds import KIND_VARIABLE, Kind, chosen, make
 
 from quitanda.errors import Rejected
 from quitanda_clients.addresses import parse_address
@@ -21,7 +21,7 @@ from quitanda_clients.transport import Transport, make_shop_client
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
     """A cluster that runs as long as the tests; at the end its replicas must agree and stop by themselves."""
-    cluster = make(tmp_path_factory.mktemp("cluster"))
+    cluster = make(tmp_path_factory.mktemp("cluster"), breakable_disks=True)
     try:
         await cluster.start()
         yield cluster
@@ -49,7 +49,9 @@ def new_cluster(tmp_path_factory):
 
 
 def pytest_runtest_setup(item):
-    """Leave out what is about processes where the cluster is containers."""
+    """Leave out what is about processes where the cluster is containers, and the other way round."""
+    if item.get_closest_marker("containers_only") and chosen() is not Kind.CONTAINERS:
+        pytest.skip(f"needs Docker: {KIND_VARIABLE}={Kind.CONTAINERS}")
     if (marker := item.get_closest_marker("processes_only")) and chosen() is not Kind.PROCESSES:
         pytest.skip(f"not for containers: {marker.kwargs['reason']}")
 

@@ -72,8 +72,7 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     for number in range(EARLY):
         early.append(asyncio.create_task(ending(write(number))))
         await asyncio.sleep(BETWEEN_SECONDS)
-    for name in dead:
-        mended.kill(name)
+    await mended.crash(*dead)
     writes = await asyncio.gather(*early, *(ending(write(number)) for number in range(EARLY, CALLS)))
     reads = await asyncio.gather(
         *(
@@ -105,8 +104,7 @@ async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_th
     addresses = [parse_address(mended.address(name)) for name in mended.admin_portals]
     async with AsyncExitStack() as stack:
         admins = [await stack.enter_async_context(AdminClient(addresses, timeout=PATIENT)) for _ in range(6)]
-        for name in followers:
-            mended.kill(name)
+        await mended.crash(*followers)
         calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins]
         await mended.restart(followers[1], wait=False)
         answers = await asyncio.gather(*calls)

@@ -70,8 +70,7 @@ async def test_acknowledged_writes_survive_the_kill_of_all_replicas_at_once_and_
     async with traffic(shop, timeout=IMPATIENT) as busy:
         leader = await mended.wait_for_leader()
         followers = [name for name in mended.replicas if name != leader]
-        for name in (leader, *followers):
-            mended.kill(name)
+        await mended.crash(leader, *followers)
         await busy.everybody_waits()
         first, second, third = [leader, *followers] if order == "the old leader first" else [*followers, leader]
         await mended.restart(first, wait=False)
@@ -86,8 +85,7 @@ async def test_acknowledged_writes_survive_the_kill_of_all_replicas_at_once_and_
 
 async def test_acknowledged_writes_survive_the_kill_of_every_process_at_once(mended, shop):
     async with traffic(shop, timeout=IMPATIENT) as busy:
-        for name in reversed(mended.everything):
-            mended.kill(name)
+        await mended.crash(*mended.everything)
         await busy.everybody_waits()
         await start_again(mended, *mended.everything)
         await busy.goes_on()

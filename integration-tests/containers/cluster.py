@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from containers.lives import Lives
 from containers.network_faults import NetworkFaults
 from containers.run import TOOLS, Run
 from containers.subnet import Subnet
+from containers.volumes import Volumes
 from quitanda_local import ports
 from quitanda_local.cluster import Fault, T
 from quitanda_local.errors import NotRunning
@@ -21,6 +23,7 @@ from quitanda_local.observed_cluster import ObservedCluster
 from quitanda_local.topology import PORTS_NEEDED, Role, Topology, on_ports
 
 SECRET_BYTES: Final = 32
+START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.5
 """How often at most the engine is asked whether a process that is waited for still runs."""
 
@@ -33,30 +36,35 @@ class ContainerCluster(ObservedCluster):
     until `close`, or until this process is gone.
     """
 
-    def __init__(self, topology: Topology, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, topology: Topology, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False
+    ) -> None:
         super().__init__(topology)
         self._run = Run()
         subnet = Subnet(self._run.client, self._run.name("network"), self._run.labels)
         self._subnet = subnet
-        self._volumes = {name: self._volume(name) for name in (self.broker, *self.replicas)}
+        self._volumes = Volumes(self._run, self.replicas, self.broker, breakable_disks=breakable_disks)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         blueprint = Blueprint(self._run, subnet, deployment(topology, secret), settings or {})
-        self._lives = {
-            name: Lives(name, blueprint.container(name, self._volumes.get(name))) for name in self.everything
-        }
+        self._lives = {name: Lives(name, blueprint.container(name, self._volumes.of(name))) for name in self.everything}
         self._network_faults = NetworkFaults(self._run.client, TOOLS, self._run.labels)
         self._one_at_a_time = threading.Lock()
         self._looked_at: dict[str, float] = {}
 
     @classmethod
-    def on_free_ports(cls, settings: Mapping[str, str] | None = None) -> Self:
+    def on_free_ports(cls, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False) -> Self:
         """Lay out a cluster beside whatever else runs here."""
-        return cls(on_ports(ports.free_ports(PORTS_NEEDED)), settings)
+        return cls(on_ports(ports.free_ports(PORTS_NEEDED)), settings, breakable_disks=breakable_disks)
+
+    @property
+    def run_id(self) -> str:
+        """What everything of this cluster in Docker carries as its label `quitanda.run`."""
+        return self._run.id
 
     @property
     def faults(self) -> frozenset[Fault]:
-        """All that a network can have, and other addresses."""
-        return frozenset({Fault.ONE_WAY_CUT, Fault.DISCONNECTION, Fault.BAD_NETWORK, Fault.ANOTHER_ADDRESS})
+        """All; bad disks where the cluster was made with breakable ones and Docker could make them."""
+        return frozenset(Fault) - (frozenset() if self._volumes.breakable else {Fault.BAD_DISK})
 
     @property
     def shares_mqtt(self) -> bool:
@@ -74,15 +82,14 @@ class ContainerCluster(ObservedCluster):
     async def restore(self, backup: Path) -> None:
         """Make every replica's data from a backup, before the first start; RestoreFailed if there is any already."""
         for name in self.replicas:
-            await asyncio.to_thread(
-                stored.restore, image(Role.REPLICA), self._run, self._volumes[name], name, backup.read_bytes()
-            )
+            volume = self._volumes.named(name)
+            await asyncio.to_thread(stored.restore, image(Role.REPLICA), self._run, volume, name, backup)
 
     async def start(self) -> None:
         """Start everything; return when every process is ready. After a failure nothing runs."""
         try:
             await self._each(self._begin, self.everything)
-            await self.wait_until_ready(*self.everything)
+            await self.wait_until_ready(*self.everything, timeout=START_SECONDS)
         except BaseException:
             await self.stop()
             raise
@@ -98,8 +105,8 @@ class ContainerCluster(ObservedCluster):
     def close(self) -> None:
         """Remove everything of the run."""
         try:
-            for life in self._lives.values():
-                life.remove()
+            with ThreadPoolExecutor() as threads:
+                list(threads.map(Lives.remove, self._lives.values()))
         finally:
             self._run.close()
 
@@ -110,6 +117,10 @@ class ContainerCluster(ObservedCluster):
     def kill(self, name: str) -> None:
         """End the process at once (SIGKILL)."""
         self._life(name).kill()
+
+    async def crash(self, *names: str) -> None:
+        """End these processes together (SIGKILL)."""
+        await self._each(self.kill, names)
 
     async def shut_down(self, name: str) -> bool:
         """Ask the process to stop (SIGTERM); false if it had to be killed."""
@@ -159,6 +170,20 @@ class ContainerCluster(ObservedCluster):
         """Lose this share of the packets that reach the process, and let it send no faster."""
         await self._break(self._network_faults.worsen, name, loss=loss, kilobits_per_second=kilobits_per_second)
 
+    async def fill_disk(self, replica: str) -> None:
+        """Leave no room on the disk of a replica."""
+        await asyncio.to_thread(self._volumes.fill, replica)
+
+    async def make_disk_read_only(self, replica: str) -> None:
+        """Let every write to the disk of a replica fail."""
+        await asyncio.to_thread(self._volumes.make_read_only, replica)
+
+    async def repair_disk(self, replica: str) -> None:
+        """Make the disk as it was; a process that uses one which became read-only is killed first."""
+        if self._volumes.must_be_idle_for_repair(replica) and self.running(replica):
+            await self.crash(replica)
+        await asyncio.to_thread(self._volumes.repair, replica)
+
     async def move(self, name: str) -> None:
         """End the process at once and start it with another network address under the same name."""
         life = self._life(name)
@@ -173,6 +198,8 @@ class ContainerCluster(ObservedCluster):
             await self._break(self._network_faults.heal, name)
             if life.paused:
                 self.resume(name)
+        for name in self._volumes.broken:
+            await self.repair_disk(name)
         ended = [name for name in self.everything if not self.running(name)]
         await self._each(self._begin, ended)
         await self.wait_until_ready(*self.everything)
@@ -225,9 +252,4 @@ class ContainerCluster(ObservedCluster):
     def _idle_volume(self, name: str) -> str:
         if self.running(name):
             raise NotRunning(f"{name} runs: kill it or shut it down before its disk is touched")
-        if name not in self._volumes:
-            raise KeyError(f"{name} keeps nothing on disk")
-        return self._volumes[name]
-
-    def _volume(self, name: str) -> str:
-        return self._run.client.volumes.create(self._run.name(name), labels=self._run.labels).name
+        return self._volumes.named(name)

@@ -1,7 +1,6 @@
 """One container with a service in it: started again and again under one name, with one log."""
 
 import signal
-from datetime import datetime
 from typing import Final
 
 from docker.models.containers import Container

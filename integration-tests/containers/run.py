@@ -12,6 +12,9 @@ import docker
 from containers.removal import remove_labelled
 
 LABEL: Final = "quitanda.run"
+OWNER_LABEL: Final = "quitanda.owner"
+"""With the process id of who started it, for people who wonder."""
+
 TAG: Final = os.environ.get("QUITANDA_TAG", "latest")
 """Of the images that are made here."""
 
@@ -25,7 +28,7 @@ class Run:
 
     def __init__(self) -> None:
         self.id = secrets.token_hex(4)
-        self.labels = {LABEL: self.id}
+        self.labels = {LABEL: self.id, OWNER_LABEL: str(os.getpid())}
         self._guard = subprocess.Popen(
             [sys.executable, "-m", "containers.guard", self.label, TOOLS],
             cwd=FOLDER,

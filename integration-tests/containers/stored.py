@@ -48,10 +48,10 @@ def with_copy(tools: str, run: Run, volume: str, work: Callable[[Path], T]) -> T
     return result
 
 
-def restore(image: str, run: Run, volume: str, name: str, backup: bytes) -> None:
+def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
     """Make the data of a replica from a backup; RestoreFailed with what the program said."""
     with _mounted(image, run, volume, ["restore", "--from", BACKUP, "--into", DATA]) as container:
-        code = container.with_copy_into_container(backup, BACKUP, READABLE).start().wait()
+        code = container.with_copy_into_container(backup.read_bytes(), BACKUP, READABLE).start().wait()
         if code != 0:
             said = container.get_wrapped_container().logs().decode(errors="replace").strip()
             raise RestoreFailed(f"{name}: {said}")

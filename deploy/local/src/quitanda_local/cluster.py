@@ -140,6 +140,10 @@ class Cluster(Protocol):
         """End the process at once, without warning (SIGKILL)."""
         ...
 
+    async def crash(self, *names: str) -> None:
+        """End these processes together, at once and without warning, as where the power of a machine fails."""
+        ...
+
     async def shut_down(self, name: str) -> bool:
         """Ask the process to stop (SIGTERM) and wait until it has; false if it had to be killed."""
         ...
@@ -195,7 +199,10 @@ class Cluster(Protocol):
         ...
 
     async def repair_disk(self, replica: str) -> None:
-        """Make the disk as it was, with room, writable, and with everything that was on it."""
+        """Make the disk as it was, with room, writable, and with everything that was on it.
+
+        A process that still uses a disk which became read-only is killed first.
+        """
         ...
 
     async def move(self, name: str) -> None:

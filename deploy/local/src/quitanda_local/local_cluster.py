@@ -159,6 +159,11 @@ class LocalCluster(ObservedCluster):
         """End the process at once (SIGKILL)."""
         self.process(name).kill()
 
+    async def crash(self, *names: str) -> None:
+        """End these processes together (SIGKILL)."""
+        for name in names:
+            self.kill(name)
+
     async def shut_down(self, name: str) -> bool:
         """Ask the process to stop (SIGTERM); false if it had to be killed."""
         return await self.process(name).stop()

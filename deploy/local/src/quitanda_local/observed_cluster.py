@@ -84,6 +84,10 @@ class ObservedCluster(ABC):
         """Stop portals, then replicas, then the broker; return the names of those that had to be killed."""
 
     @abstractmethod
+    def close(self) -> None:
+        """Let go of what a stopped cluster still holds; not to be started again."""
+
+    @abstractmethod
     async def _check_alive(self, name: str) -> None:
         """Raise ProcessDied, with the last lines of the log, if the process has ended."""
 

@@ -1,0 +1,172 @@
+"""What scenarios say to a cluster happens, whatever it is made of."""
+
+import asyncio
+
+import pytest
+from wholeness import incarnations
+
+from quitanda_clients.addresses import parse_address
+from quitanda_local.cluster import Door, Fault
+from quitanda_local.errors import DeadlineExceeded, NotRunning
+from quitanda_local.waiting import wait_until
+
+NOTHING_HAPPENS_SECONDS = 1.5
+"""How long something that must not happen is watched for."""
+
+
+async def accepts(address):
+    """Say whether somebody listens there."""
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_every_process_is_reached_at_every_door_that_it_has(cluster):
+    doors = {name: cluster.doors(name) for name in cluster.everything}
+    reached = {
+        name: tuple([door for door in found if await accepts(parse_address(cluster.address(name, door)))])
+        for name, found in doors.items()
+    }
+
+    assert reached == doors
+    assert {doors[name] for name in cluster.replicas} == {(Door.SERVICE, Door.RAFT, Door.METRICS)}
+    assert doors[cluster.broker] == (Door.SERVICE,)
+    with pytest.raises(KeyError):
+        cluster.address(cluster.broker, Door.RAFT)
+
+
+@pytest.mark.parametrize("kind", ["replicas", "admin_portals", "client_portals"])
+async def test_a_process_that_was_killed_lives_again_at_the_same_address_with_its_log(mended, kind):
+    name = getattr(mended, kind)[0]
+    address, first, logged = mended.address(name), mended.incarnation(name), mended.log(name)
+    mended.kill(name)
+
+    assert not mended.running(name)
+    with pytest.raises(NotRunning):
+        mended.incarnation(name)
+    with pytest.raises(NotRunning):
+        mended.kill(name)
+
+    await mended.restart(name)
+
+    assert mended.running(name)
+    assert mended.address(name) == address
+    assert mended.incarnation(name) != first
+    assert mended.log(name)[: len(logged)] == logged
+    assert len(mended.log(name)) > len(logged)
+
+
+async def test_a_process_that_stands_still_runs_and_answers_nothing_until_it_goes_on_with_the_same_life(mended):
+    before = incarnations(mended)
+    leader = await mended.wait_for_leader()
+    mended.pause(leader)
+
+    assert mended.running(leader)
+    assert await mended.status(leader) is None
+    with pytest.raises(DeadlineExceeded):
+        await mended.wait_until_ready(leader, timeout=0.2)
+
+    mended.resume(leader)
+    await mended.wait_until_ready(leader)
+
+    assert incarnations(mended) == before
+
+
+async def test_processes_that_stand_still_can_be_killed_and_shut_down(mended):
+    one, other, _ = mended.replicas
+    mended.pause(one)
+    mended.kill(one)
+    mended.pause(other)
+    by_itself = await mended.shut_down(other)
+
+    assert by_itself
+    assert not mended.running(one)
+    assert not mended.running(other)
+
+
+async def test_a_crash_ends_all_that_it_names(mended):
+    await mended.crash(*mended.everything)
+
+    assert incarnations(mended) == {}
+    assert await mended.leader() is None
+    assert await mended.digests() == {}
+
+
+async def test_who_is_cut_off_is_so_also_after_a_new_start_until_everything_is_healed(mended, shop):
+    leader = await mended.wait_for_leader()
+    await mended.partition(leader)
+    successor = await mended.wait_for_leader(excluding=[leader])
+    await mended.restart(leader, wait=False)
+    await shop.product()
+    revision = (await mended.status(successor)).revision
+
+    with pytest.raises(DeadlineExceeded):
+        await mended.wait_for_revision(revision, [leader], timeout=NOTHING_HAPPENS_SECONDS)
+
+    await mended.heal()
+    await mended.wait_for_revision(revision, [leader])
+
+
+async def test_partitions_add_up_until_everything_is_healed(mended):
+    one, other, _ = mended.replicas
+    await mended.partition(one)
+    await mended.partition(other)
+
+    async def nobody_leads():
+        return await mended.leader() is None
+
+    await wait_until(nobody_leads, "the last leader to give up", 15)
+    await mended.heal()
+    await mended.wait_for_leader()
+
+
+@pytest.mark.needs(Fault.ONE_WAY_CUT)
+async def test_a_replica_that_is_deaf_to_all_others_falls_behind(mended, shop):
+    leader = await mended.wait_for_leader()
+    deaf, hearing = (name for name in mended.replicas if name != leader)
+    await mended.cut(deaf, leader, hearing)
+    product = await shop.product()
+    admin = await shop.admin()
+    revision = (await admin.adjust_stock(product.product_id, 1)).revision
+    others = [name for name in mended.replicas if name != deaf]
+    await mended.wait_for_revision(revision, others)
+
+    with pytest.raises(DeadlineExceeded):
+        await mended.wait_for_revision(revision, [deaf], timeout=NOTHING_HAPPENS_SECONDS)
+
+    await mended.heal()
+    await mended.wait_for_revision(revision, [deaf])
+
+
+@pytest.mark.needs(Fault.ANOTHER_ADDRESS)
+async def test_a_process_that_moves_has_a_new_life_and_is_found_again(mended, shop):
+    leader = await mended.wait_for_leader()
+    before = mended.incarnation(leader)
+    await mended.move(leader)
+    await mended.wait_until_ready(leader)
+
+    assert mended.incarnation(leader) != before
+    await shop.product()
+    await mended.wait_until_replicas_agree()
+
+
+async def test_the_disk_of_a_process_that_runs_is_not_touched(cluster):
+    for name in (cluster.replicas[0], cluster.broker):
+        with pytest.raises(NotRunning, match=name):
+            cluster.erase(name)
+
+
+async def test_what_is_done_to_a_disk_stays_there(mended):
+    replica = mended.replicas[0]
+    await mended.shut_down(replica)
+    mended.with_disk(replica, lambda folder: (folder / "CURRENT").rename(folder / "PRESENT"))
+    found = mended.with_disk(replica, lambda folder: sorted(path.name for path in folder.iterdir()))
+    mended.erase(replica)
+
+    assert "PRESENT" in found
+    assert "CURRENT" not in found
+    assert mended.with_disk(replica, lambda folder: list(folder.glob("*"))) == []

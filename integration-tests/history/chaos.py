@@ -86,6 +86,7 @@ class Chaos:
         return report
 
     async def _work_while_things_break(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._note_failed_callback)
         stop = asyncio.Event()
         working = asyncio.create_task(self._workload.work(stop))
         ticking = asyncio.create_task(self._tick())
@@ -146,6 +147,10 @@ class Chaos:
             text = f"{len(self._recorder.history):,} operations, {len(self._recorder.under_way)} under way"
             self._display.progress(text, min(now, self._duration), self._duration)
             await asyncio.sleep(TICK_SECONDS)
+
+    def _note_failed_callback(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Note in one line what a library left undone in a callback: no client of ours waits for that."""
+        self._note(f"in the event loop: {context['message']}: {context.get('exception')!r}")
 
     def _note(self, line: str) -> None:
         self._display.line(f"{self._recorder.now():7.1f} s  {line}")

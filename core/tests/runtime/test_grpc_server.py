@@ -152,6 +152,31 @@ async def test_a_failure_becomes_its_status_and_its_reason(stub, portal, log, fa
     ]
 
 
+async def test_a_contract_may_answer_instead_of_ending_the_call_but_the_log_still_tells(portal, registry, log):
+    def answer_instead(method, failure):
+        return pb.GetOrderResponse(revision=99) if (method, failure) == (GET_ORDER, portal.failure) else None
+
+    def register(server):
+        client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
+
+    counted = RequestLog(RequestMetrics(registry), "other")
+    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], counted, answer_instead=answer_instead)
+    await server.start()
+    portal.failure = Overloaded()
+    async with grpc.aio.insecure_channel(str(server.address)) as channel:
+        told = await client_portal_pb2_grpc.ClientPortalStub(channel).GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT)
+        raw = channel.unary_unary(GET_ORDER, request_serializer=bytes)
+        not_a_message = await failure_of(raw(b"\xff", timeout=TIMEOUT))
+    await server.stop(0)
+
+    assert told.revision == 99
+    assert not_a_message.reason is Reason.INVALID_ARGUMENT
+    assert [(line["method"], line["reason"]) for line in request_lines(log)] == [
+        ("other/GetOrder", "OVERLOADED"),
+        ("other/GetOrder", "INVALID_ARGUMENT"),
+    ]
+
+
 async def test_an_unexpected_exception_is_logged_and_never_leaks(stub, portal, log):
     portal.failure = RuntimeError("the password is 1234")
 

@@ -48,6 +48,15 @@ def environment(monkeypatch):
     return given
 
 
+@pytest.mark.parametrize("kind", [AdminPortalSettings, ClientPortalSettings])
+def test_the_courses_contract_is_served_only_where_an_address_is_given(environment, kind):
+    environment(PORTAL)
+    assert load(kind).course_listen is None
+
+    environment(PORTAL, QUITANDA_COURSE_LISTEN="127.0.0.1:7101")
+    assert load(kind).course_listen == Address("127.0.0.1", 7101)
+
+
 def test_a_replica_is_told_everything_by_its_environment(environment):
     environment(
         REPLICA,

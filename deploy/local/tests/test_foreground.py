@@ -1,11 +1,15 @@
 """`run` keeps everything running, and says what it does."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
+from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
 from quitanda_local.foreground import describe, examples, keep_running
+from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
 
@@ -37,6 +41,30 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
 
     assert "replica2 was ended by SIGKILL" in reports[0]
     assert cluster.process("replica2").pid != first
+
+
+async def test_the_overview_shows_where_the_courses_contract_is_served_and_only_then(running):
+    cluster = running.cluster
+    with_course = [column.header for column in describe(cluster).columns]
+    shown = list(describe(cluster).columns[with_course.index("course")].cells)
+    portals = [cluster.topology.named(name).course_port for name in (*cluster.admin_portals, *cluster.client_portals)]
+
+    assert shown == ["-"] * 4 + [f"127.0.0.1:{port}" for port in portals]
+
+
+async def test_the_overview_has_no_column_for_a_contract_that_is_not_served(running):
+    cluster = SimpleNamespace(
+        topology=fixed(), broker_kind=running.cluster.broker_kind, process=running.cluster.process
+    )
+
+    assert [column.header for column in describe(cluster).columns] == ["process", "address", "metrics", "pid"]
+
+
+def test_the_command_serves_the_courses_contract_where_it_is_asked_to():
+    told = CliRunner().invoke(app, ["run", "--help"])
+
+    assert told.exit_code == 0
+    assert "--course" in told.output
 
 
 async def test_the_overview_names_every_process_and_examples_use_this_python(running):

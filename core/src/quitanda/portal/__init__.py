@@ -1,1 +1,1 @@
-"""What both kinds of portal have around their operations: deadlines, readiness, the life of the process (asyncio)."""
+"""What both kinds of portal have around their operations: deadlines, readiness, doors, the process's life (asyncio)."""

@@ -2,6 +2,7 @@
 
 import json
 
+import grpc
 import pytest
 from course.documented import verdict
 from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
@@ -99,3 +100,14 @@ async def test_data_comes_back_as_one_json_object_with_the_ids_of_its_message(co
     assert (json.loads(product.data)["PID"], product.PID) == (pid, pid)
     shown = json.loads(order.data)
     assert (shown["OID"], shown["CID"], order.OID, order.CID) == (oid, cid, oid, cid)
+
+
+async def test_a_message_that_no_portal_takes_ends_with_a_status_and_changes_nothing(course):
+    cid = await course.client()
+    huge = json.dumps({"name": "Ana", "more": "x" * 2_000_000})
+    for _ in range(2):
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await course.update_client(cid, huge)
+        assert ended.value.code() in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+    assert await course.shown_client(cid) == {"CID": cid, "name": "Conceição"}

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 
 import grpc
-import pytest
 from course.documented import DONE, verdict
 from course.doors import course_shop
 from course.shop import expect_done, order_document
@@ -83,9 +82,7 @@ async def test_without_a_majority_writes_are_replied_to_and_reads_end_in_a_statu
 
     reads = (course.retrieve_client, course.retrieve_product, course.retrieve_order, course.retrieve_client_orders)
     for read, its_id in zip(reads, (cid, pid, oid, cid), strict=True):
-        with pytest.raises(grpc.aio.AioRpcError) as ended:
-            await read(its_id)
-        assert ended.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+        assert await status_of(read(its_id)) in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 
     await mended.mend()
     course.timeout = 20.0
@@ -100,3 +97,33 @@ async def test_malformed_data_is_refused_also_while_nobody_could_serve_it(course
 
     assert verdict(await course.create_client(course.new_id("new"), "no JSON")) == "INVALID_ARGUMENT"
     assert verdict(await course.create_order("0", "0", {})) == "INVALID_ARGUMENT"
+
+
+async def test_a_portal_of_each_kind_dies_and_the_others_serve_everything(course, shop, mended):
+    cid, pid = await course.client(), await course.product(10)
+    oid = await course.order(cid, (pid, 1))
+    (dead_admin, *admin_portals), (dead_client, *client_portals) = mended.admin_portals, mended.client_portals
+    for name in (dead_admin, dead_client):
+        mended.kill(name)
+
+    for read, its_id in ((course.retrieve_client, cid), (course.retrieve_order, oid)):
+        told = [await status_of(read(its_id)) for _ in range(4)]
+        assert sorted(told) == ["OK", "OK", "UNAVAILABLE", "UNAVAILABLE"]
+    async with course_shop(shop, admin_portals=admin_portals, client_portals=client_portals) as left:
+        expect_done(await left.update_order(oid, cid, order_document(oid, cid, (pid, 4))))
+        assert await left.stock(pid) == 6
+
+    await mended.mend()
+    async with course_shop(shop) as another:
+        for _ in range(2):
+            assert await another.units(oid) == {pid: 4}
+            assert await another.stock(pid) == 6
+
+
+async def status_of(call):
+    """Give the name of the status that a call ends with."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"

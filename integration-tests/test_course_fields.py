@@ -177,3 +177,63 @@ async def test_too_many_or_too_large_fields_are_refused_and_change_nothing(cours
         assert verdict(await course.update_order(oid, cid, {"products": [line]})) == "INVALID_ARGUMENT"
 
     assert (await course.shown_client(cid), await course.shown_product(pid), await course.shown_order(oid)) == before
+
+
+async def test_a_null_is_kept_by_what_is_new_and_removes_from_what_was_there(course):
+    cid, pid = await course.client(city=None), await course.product(10, color=None)
+    oid, line = course.new_id("order"), {"quantity": "1", "note": None}
+    created = {"products": [{"PID": pid, **line}], "gift": None}
+    assert verdict(await course.create_order(oid, cid, created)) == DONE
+    assert (await course.shown_client(cid))["city"] is None
+    assert (await course.shown_product(pid))["color"] is None
+    assert await course.shown_order(oid) == {
+        "OID": oid,
+        "CID": cid,
+        "products": [{"PID": pid, "quantity": "1", "price": "2.50", "note": None}],
+        "gift": None,
+    }
+
+    another = await course.product(10)
+    changes = {"products": [{"PID": pid, **line}, {"PID": another, **line}], "gift": None}
+    assert verdict(await course.update_order(oid, cid, changes)) == DONE
+    assert verdict(await course.update_client(cid, {"city": None})) == DONE
+    assert verdict(await course.update_product(pid, {"color": None})) == DONE
+    assert "city" not in await course.shown_client(cid)
+    assert "color" not in await course.shown_product(pid)
+    shown = await course.shown_order(oid)
+    assert "gift" not in shown
+    assert [sorted(item) for item in shown["products"]] == [["PID", "price", "quantity"]] * 2
+
+
+async def test_a_description_is_the_products_own_if_it_can_be_and_kept_as_it_is_if_not(course, shop):
+    pid, admin = await course.product(10), await shop.admin()
+    for description, native in (
+        ("green\nfrom China", "green\nfrom China"),
+        (7, ""),
+        ("black", "black"),
+        ("x" * 2_001, ""),
+        ("", ""),
+        ({"en": "tea"}, ""),
+        ("white", "white"),
+    ):
+        assert verdict(await course.update_product(pid, {"description": description})) == DONE
+        assert (await course.shown_product(pid))["description"] == description
+        assert (await admin.get_product(pid)).document.description == native
+
+    await admin.update_product(pid, description="yellow")
+    assert (await course.shown_product(pid))["description"] == "yellow"
+    assert verdict(await course.update_product(pid, {"description": None})) == DONE
+    assert "description" not in await course.shown_product(pid)
+    assert (await admin.get_product(pid)).document.description == ""
+
+
+async def test_fields_that_others_named_like_the_contracts_own_are_not_shown_and_not_lost(course, shop):
+    cid, pid, admin = shop.new_id("customer"), shop.new_id("product"), await shop.admin()
+    mine = (("CID", '"another"'), ("city", '"Recife"'))
+    await admin.create_customer(cid, "Ana", extra=mine)
+    await admin.create_product(pid, "Tea", 250, 10, extra=(("PID", "7"), ("color", '"green"')))
+
+    assert verdict(await course.update_client(cid, {"name": "Bia"})) == DONE
+    assert await course.shown_client(cid) == {"CID": cid, "name": "Bia", "city": "Recife"}
+    assert (await course.shown_product(pid)).items() >= {"PID": pid, "color": "green"}.items()
+    assert (await admin.get_customer(cid)).document.extra == mine

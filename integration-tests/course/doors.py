@@ -8,15 +8,19 @@ import grpc.aio
 from course.shop import CourseShop
 from quitanda_local.cluster import Door
 
+OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
+"""Strangers are programs of their own, so none waits because another one found a portal's door closed."""
+
 
 @asynccontextmanager
-async def course_shop(shop) -> AsyncIterator[CourseShop]:
-    """Connect one stranger to both portals of each kind; ids are those of the scenario's shop."""
+async def course_shop(shop, *, admin_portals=(), client_portals=()) -> AsyncIterator[CourseShop]:
+    """Connect one stranger to both portals of each kind, or to these; ids are those of the scenario's shop."""
     async with AsyncExitStack() as stack:
 
         async def channels(portals):
-            addresses = [shop.cluster.address(name, Door.COURSE) for name in portals]
-            return [await stack.enter_async_context(grpc.aio.insecure_channel(address)) for address in addresses]
+            opened = [grpc.aio.insecure_channel(shop.cluster.address(name, Door.COURSE), OPTIONS) for name in portals]
+            return [await stack.enter_async_context(channel) for channel in opened]
 
-        admins, orders = await channels(shop.cluster.admin_portals), await channels(shop.cluster.client_portals)
+        admins = await channels(admin_portals or shop.cluster.admin_portals)
+        orders = await channels(client_portals or shop.cluster.client_portals)
         yield CourseShop(admins, orders, shop.new_id)

@@ -467,7 +467,7 @@ class OrderPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetrieveClientOrders(self, request, context):
-        """Every order of the client whose CID is given, oldest first; none where there is no such client.
+        """Every order of the client whose CID is given, by their ids as they are stored; none where there is no such client.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -135,7 +135,7 @@ class OrderPortalStub:
     """Sets the quantities of the products that are named; 0 removes one, and those that are not named stay."""
     DeleteOrder: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]
     RetrieveClientOrders: _grpc.UnaryStreamMultiCallable[_contract_pb2.ID, _contract_pb2.Order]
-    """Every order of the client whose CID is given, oldest first; none where there is no such client."""
+    """Every order of the client whose CID is given, by their ids as they are stored; none where there is no such client."""
 
 @_typing.type_check_only
 class OrderPortalAsyncStub(OrderPortalStub):
@@ -148,7 +148,7 @@ class OrderPortalAsyncStub(OrderPortalStub):
     """Sets the quantities of the products that are named; 0 removes one, and those that are not named stay."""
     DeleteOrder: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]  # type: ignore[assignment]
     RetrieveClientOrders: _aio.UnaryStreamMultiCallable[_contract_pb2.ID, _contract_pb2.Order]  # type: ignore[assignment]
-    """Every order of the client whose CID is given, oldest first; none where there is no such client."""
+    """Every order of the client whose CID is given, by their ids as they are stored; none where there is no such client."""
 
 class OrderPortalServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -188,6 +188,6 @@ class OrderPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ID,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_contract_pb2.Order], _abc.AsyncIterator[_contract_pb2.Order]]:
-        """Every order of the client whose CID is given, oldest first; none where there is no such client."""
+        """Every order of the client whose CID is given, by their ids as they are stored; none where there is no such client."""
 
 def add_OrderPortalServicer_to_server(servicer: OrderPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

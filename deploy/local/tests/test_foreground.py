@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
-from quitanda_local.foreground import describe, examples, keep_running
+from quitanda_local.foreground import course_doors, describe, examples, keep_running
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
@@ -43,21 +43,14 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
     assert cluster.process("replica2").pid != first
 
 
-async def test_the_overview_shows_where_the_courses_contract_is_served_and_only_then(running):
-    cluster = running.cluster
-    with_course = [column.header for column in describe(cluster).columns]
-    shown = list(describe(cluster).columns[with_course.index("course")].cells)
-    portals = [cluster.topology.named(name).course_port for name in (*cluster.admin_portals, *cluster.client_portals)]
+def test_the_start_says_where_the_courses_contract_is_served_and_only_where_it_is():
+    with_course, without = (SimpleNamespace(topology=fixed(course=course)) for course in (True, False))
 
-    assert shown == ["-"] * 4 + [f"127.0.0.1:{port}" for port in portals]
-
-
-async def test_the_overview_has_no_column_for_a_contract_that_is_not_served(running):
-    cluster = SimpleNamespace(
-        topology=fixed(), broker_kind=running.cluster.broker_kind, process=running.cluster.process
+    assert course_doors(with_course).strip() == (
+        "The course's contract: administrators at 127.0.0.1:7101 and 127.0.0.1:7102, "
+        "orders at 127.0.0.1:7103 and 127.0.0.1:7104."
     )
-
-    assert [column.header for column in describe(cluster).columns] == ["process", "address", "metrics", "pid"]
+    assert course_doors(without) == ""
 
 
 def test_the_command_serves_the_courses_contract_where_it_is_asked_to():

@@ -17,7 +17,7 @@ from rich.table import Table
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.local_cluster import LocalCluster
-from quitanda_local.topology import BrokerKind, Role, fixed
+from quitanda_local.topology import HOST, BrokerKind, Role, fixed
 
 DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
@@ -67,6 +67,8 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
+    if doors := course_doors(cluster):
+        console.print(doors, highlight=False, soft_wrap=True)
     console.print(examples(cluster), highlight=False, soft_wrap=True)
 
     def report(text: str) -> None:
@@ -117,17 +119,25 @@ async def keep_running(cluster: LocalCluster, name: str, report: Report) -> None
 
 def describe(cluster: LocalCluster) -> Table:
     """Show what runs where."""
-    course = any(service.course_port for service in cluster.topology.services)
     table = Table(box=None, pad_edge=False)
-    for column in ("process", "address", *(("course",) if course else ()), "metrics", "pid"):
+    for column in ("process", "address", "metrics", "pid"):
         table.add_column(column)
     for service in cluster.topology.services:
         name = f"{service.name} ({cluster.broker_kind})" if service.role is Role.BROKER else service.name
         metrics = f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
-        at_course = f"127.0.0.1:{service.course_port}" if service.course_port else "-"
-        pid = str(cluster.process(service.name).pid)
-        table.add_row(name, service.address, *((at_course,) if course else ()), metrics, pid)
+        table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
     return table
+
+
+def course_doors(cluster: LocalCluster) -> str:
+    """Say where the course's contract is served; empty where it is not."""
+
+    def at(role: Role) -> str:
+        return " and ".join(f"{HOST}:{service.course_port}" for service in cluster.topology.of(role))
+
+    if not all(service.course_port for service in cluster.topology.of(Role.ADMIN_PORTAL)):
+        return ""
+    return f"\nThe course's contract: administrators at {at(Role.ADMIN_PORTAL)}, orders at {at(Role.CLIENT_PORTAL)}."
 
 
 def examples(cluster: LocalCluster) -> str:

@@ -10,7 +10,8 @@ import gc
 import signal
 import sys
 import threading
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -33,6 +34,10 @@ SWITCH_SECONDS: Final = 0.0005
 """How long a thread may keep the interpreter while another one waits for it. The Raft thread lets go of it at every
 look into LevelDB; with Python's 5 ms a busy gRPC thread would make it wait so long each time."""
 
+SIGNAL_SECONDS: Final = 0.5
+"""How often the main thread looks by itself whether a signal came. The system may hand a signal to any thread, as it
+does where the process stood still when it came; only the main thread can act on it, and is not woken by that."""
+
 _log = structlog.get_logger("quitanda.replica")
 
 
@@ -53,7 +58,7 @@ def main() -> int:
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
         _log.error("the replica cannot start", error=str(error))
         return EXIT_NOT_STARTED
-    _log.info("signal", signal=signals.get().name)
+    _log.info("signal", signal=_next(signals).name)
     process.stop(settings.stop_timeout_seconds)
     _log.info("stopped")
     return EXIT_OK
@@ -69,6 +74,12 @@ def _signals() -> "SimpleQueue[signal.Signals]":
     signal.signal(signal.SIGTERM, put)
     signal.signal(signal.SIGINT, put)
     return received
+
+
+def _next(signals: "SimpleQueue[signal.Signals]") -> signal.Signals:
+    while True:
+        with suppress(Empty):
+            return signals.get(timeout=SIGNAL_SECONDS)
 
 
 if __name__ == "__main__":

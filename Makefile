@@ -34,7 +34,7 @@ TRACE ?=
 # `make down VOLUMES=1`: remove the data, too.
 VOLUMES ?=
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate images up down check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate chaos images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and agai
 simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 TRACE=1 shows one, WITHOUT=name leaves a repair out)
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
+
+chaos: $(VENV)/.ready ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
+	@PYTHONPATH=integration-tests $(BIN)/python -m history run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \
+		$(if $(SCHEDULE),--schedule "$(SCHEDULE)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
 
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")

@@ -1,0 +1,27 @@
+"""The README in Portuguese says what the English one says: the same commands and the same links."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ENGLISH, PORTUGUESE = ROOT / "README.md", ROOT / "README.pt-BR.md"
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r" +# .*$", re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def commands(readme):
+    return [_COMMENT.sub("", block).splitlines() for block in _BLOCK.findall(readme.read_text(encoding="utf-8"))]
+
+
+def links(readme):
+    return set(_LINK.findall(readme.read_text(encoding="utf-8"))) - {ENGLISH.name, PORTUGUESE.name}
+
+
+def test_both_readmes_give_the_same_commands():
+    assert commands(PORTUGUESE) == commands(ENGLISH)
+
+
+def test_both_readmes_point_to_the_same_pages_and_those_exist():
+    assert links(PORTUGUESE) == links(ENGLISH)
+    assert [link for link in links(ENGLISH) if not (ROOT / link).exists()] == []

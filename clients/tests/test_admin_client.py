@@ -5,7 +5,7 @@ import pytest
 from fake_portals import Busy, FakePortal, Hang
 
 from quitanda.domain.model import Customer, Product
-from quitanda.domain.outcomes import Reason, refused
+from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
 from quitanda_clients.admin_client import AdminClient
@@ -53,6 +53,15 @@ async def test_a_product_is_created_changed_fetched_and_deleted(portal):
     assert adjusted == Answer(Product("caneta", "Caneta", "azul", 300, 36, (), 3), 3)
     assert fetched == adjusted
     assert deleted == Deleted(4, 0)
+
+
+async def test_a_refused_price_is_named_as_the_callers_argument(portal):
+    portal.plans.append(invalid("price_minor_units", Problem.NEGATIVE, value=-1))
+    async with client_of(portal) as client:
+        with pytest.raises(Rejected) as caught:
+            await client.create_product("caneta", "Caneta", -1, 40)
+
+    assert caught.value.refused == invalid("price", Problem.NEGATIVE, value=-1)
 
 
 async def test_an_update_sends_only_what_is_given(portal):

@@ -12,6 +12,7 @@ from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda.runtime.grpc_channel import LastingChannel
 from quitanda.status import from_rpc_error
+from quitanda.wire.protobuf import by_command_field
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.retries import ClientClosed, RetryPolicy, until_answered
@@ -132,7 +133,7 @@ class Portals(Generic[StubT]):
         except grpc.RpcError as error:
             failure = from_rpc_error(error)
             if isinstance(failure, Refused):
-                raise Rejected(failure) from None
+                raise Rejected(by_command_field(failure)) from None
             kind = Unavailable if failure.definite else OutcomeUnknown
             raise kind(f"{address}: {str(failure) or failure.reason}") from error
         except asyncio.CancelledError:

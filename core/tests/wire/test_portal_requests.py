@@ -6,8 +6,7 @@ from quitanda.domain import commands
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.model import Kind
-from quitanda.domain.outcomes import Problem, Refused, invalid
-from quitanda.domain.validation import check
+from quitanda.domain.outcomes import Problem, Refused
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE
@@ -242,19 +241,3 @@ def test_a_request_that_is_wrong_is_refused_by_its_field(function, message, fiel
 
     assert isinstance(refused, Refused), refused
     assert (refused.field, dict(refused.details)["problem"]) == (field, problem)
-
-
-@pytest.mark.parametrize(
-    ("field", "named"),
-    [("price", "price_minor_units"), ("quantity", "quantity"), ("extra.price", "extra.price"), ("", "")],
-)
-def test_a_refusal_of_the_rules_names_the_field_as_the_message_has_it(field, named):
-    assert read.as_in_messages(invalid(field, Problem.NEGATIVE, value=-1)) == invalid(named, Problem.NEGATIVE, value=-1)
-
-
-def test_every_field_at_fault_has_a_name_in_the_message():
-    command = read.create_product(
-        admin.CreateProductRequest(product_id="p", name="P", price_minor_units=-1, quantity=1)
-    )
-
-    assert read.as_in_messages(check(command)).field in admin.CreateProductRequest.DESCRIPTOR.fields_by_name

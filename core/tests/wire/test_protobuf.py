@@ -9,6 +9,7 @@ from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQ
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.admin_portal_pb2 import CreateProductRequest, UpdateProductRequest
 from quitanda.wire import protobuf
 from quitanda.wire.documents import summarize
 from quitanda.wire.proto_commands import COMMAND_FIELDS, COMMAND_READERS
@@ -178,3 +179,21 @@ def test_extra_fields_in_the_log_are_brought_into_the_canonical_form():
 def test_a_corrupt_outcome_is_a_value_error(message):
     with pytest.raises(ValueError, match=r"."):
         protobuf.outcome_from_proto(message)
+
+
+@pytest.mark.parametrize(
+    ("in_command", "in_message"),
+    [("price", "price_minor_units"), ("quantity", "quantity"), ("extra.price", "extra.price"), ("", "")],
+)
+def test_a_field_at_fault_is_named_as_the_message_or_the_command_has_it(in_command, in_message):
+    by_command, by_message = (invalid(field, Problem.NEGATIVE, value=-1) for field in (in_command, in_message))
+
+    assert protobuf.by_message_field(by_command) == by_message
+    assert protobuf.by_command_field(by_message) == by_command
+
+
+@pytest.mark.parametrize("message", [CreateProductRequest, UpdateProductRequest])
+def test_whatever_the_rules_name_is_a_field_of_the_message(message):
+    for field in ("product_id", "name", "description", "price", "quantity", "extra"):
+        named = protobuf.by_message_field(invalid(field, Problem.WRONG_TYPE)).field
+        assert named in message.DESCRIPTOR.fields_by_name

@@ -5,8 +5,6 @@ Only shapes are converted, and required numbers must be there; every other check
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final
 
 from quitanda.domain.commands import (
     AdjustStock,
@@ -30,14 +28,6 @@ from quitanda.v1 import documents_pb2
 from quitanda.wire.extras import ITEM_LEVEL, extra_from_map
 from quitanda.wire.proto_commands import optional
 from quitanda.wire.reads import GetDocument, ListDocuments, page_size_or_refused
-
-_IN_MESSAGES: Final = {"price": "price_minor_units"}
-"""Fields of commands that have another name in the contract."""
-
-
-def as_in_messages(refused: Refused) -> Refused:
-    """Name the field at fault as the contract does; for refusals of what the functions here have read."""
-    return replace(refused, field=_IN_MESSAGES.get(refused.field, refused.field))
 
 
 def create_customer(message: admin.CreateCustomerRequest) -> CreateCustomer | Refused:
@@ -71,7 +61,7 @@ def delete_customer(message: admin.DeleteCustomerRequest) -> DeleteCustomer:
 def create_product(message: admin.CreateProductRequest) -> CreateProduct | Refused:
     """Read the request to create a product; its price and quantity must be given, if only as zero."""
     if not message.HasField("price_minor_units"):
-        return invalid(_IN_MESSAGES["price"], Problem.MISSING)
+        return invalid("price_minor_units", Problem.MISSING)
     if not message.HasField("quantity"):
         return invalid("quantity", Problem.MISSING)
     extra = extra_from_map(message.extra)

@@ -1,5 +1,6 @@
 """Protocol Buffers messages and the domain's values, both ways."""
 
+from dataclasses import replace
 from typing import Final, assert_never
 
 from quitanda.domain.commands import Request
@@ -11,6 +12,8 @@ from quitanda.wire.extras import extra_from_map
 from quitanda.wire.proto_commands import COMMAND_FIELDS, COMMAND_READERS
 
 __all__ = [
+    "by_command_field",
+    "by_message_field",
     "customer_from_proto",
     "customer_to_proto",
     "document_to_proto",
@@ -37,6 +40,11 @@ _KIND_TO_PROTO: Final[dict[Kind, replica_pb2.DocumentKind.ValueType]] = {
     Kind.ORDER: replica_pb2.DOCUMENT_KIND_ORDER,
 }
 _KIND_FROM_PROTO: Final = {number: kind for kind, number in _KIND_TO_PROTO.items()}
+
+_MESSAGE_FIELDS: Final = {"price": "price_minor_units"}
+"""Fields of commands that have another name in the administrators' messages."""
+
+_COMMAND_FIELDS: Final = {there: here for here, there in _MESSAGE_FIELDS.items()}
 
 
 def kind_to_proto(kind: Kind) -> replica_pb2.DocumentKind.ValueType:
@@ -118,6 +126,16 @@ def refused_from_proto(message: replica_pb2.RefusedOutcome) -> Refused:
     """Read a refusal; ValueError where this version does not know the reason."""
     details: Details = tuple(sorted(message.details.items()))
     return Refused(Reason(message.reason), message.field, details)
+
+
+def by_message_field(refused: Refused) -> Refused:
+    """Name the field at fault as the administrators' messages do, for a refusal that names it as commands do."""
+    return replace(refused, field=_MESSAGE_FIELDS.get(refused.field, refused.field))
+
+
+def by_command_field(refused: Refused) -> Refused:
+    """Name the field at fault as commands do, for a refusal that names it as the administrators' messages do."""
+    return replace(refused, field=_COMMAND_FIELDS.get(refused.field, refused.field))
 
 
 def customer_to_proto(customer: Customer) -> documents_pb2.Customer:

@@ -20,7 +20,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer as Contract
 from quitanda.wire import portal_requests as read
-from quitanda.wire.protobuf import customer_to_proto, product_to_proto
+from quitanda.wire.protobuf import by_message_field, customer_to_proto, product_to_proto
 from quitanda.wire.reads import GetDocument, ListDocuments
 from quitanda_admin_portal.care import Care
 from quitanda_admin_portal.operations import Command, Operations
@@ -177,7 +177,7 @@ class AdminPortalServicer(Contract):
 def _accepted(value: Value | Refused) -> Value:
     """Let pass what is not a refusal; Rejected otherwise, by the name that the field has in the contract."""
     if isinstance(value, Refused):
-        raise Rejected(read.as_in_messages(value))
+        raise Rejected(by_message_field(value))
     return value
 
 

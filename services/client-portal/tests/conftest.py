@@ -45,8 +45,8 @@ def portals(cluster):
         registry, reader = CollectorRegistry(), DirectReader(cluster)
         doors, _ = compose(portal_settings(broker, **given), cluster, reader, registry)
         portal = Portal(doors, cluster, reader, registry)
-        await doors.start()
         try:
+            await doors.start()
             if doors.gateway is not None:
                 await wait_for(lambda: doors.gateway.connected, "the gateway's connection")
             yield portal

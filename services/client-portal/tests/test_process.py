@@ -11,6 +11,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda import status
+from quitanda.course.contract_pb2 import ID
+from quitanda.course.contract_pb2_grpc import OrderPortalStub
+from quitanda.course.errors import ERROR_NUMBERS
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_local import ports
@@ -31,23 +34,24 @@ def start(**settings: str) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def alone():
-    """Run a portal whose replicas and broker do not exist; give its process and address."""
-    port, replica, broker = ports.free_ports(3)
+    """Run a portal whose replicas and broker do not exist; give its process and its doors' addresses."""
+    port, course, replica, broker = ports.free_ports(4)
     process = start(
         NAME="client1",
         REPLICAS=f"replica1=127.0.0.1:{replica}",
         LISTEN=f"127.0.0.1:{port}",
+        COURSE_LISTEN=f"127.0.0.1:{course}",
         MQTT=f"127.0.0.1:{broker}",
         MQTT_GATEWAY="shared",
         REQUEST_TIMEOUT_SECONDS="1.0",
     )
-    yield process, f"127.0.0.1:{port}"
+    yield process, f"127.0.0.1:{port}", f"127.0.0.1:{course}"
     process.kill()
     process.communicate()
 
 
 def test_without_a_cluster_the_portal_is_alive_not_ready_and_answers_in_time(alone):
-    process, address = alone
+    process, address, course = alone
     with grpc.insecure_channel(address) as channel:
         grpc.channel_ready_future(channel).result(timeout=START_SECONDS)
         health = health_pb2_grpc.HealthStub(channel)
@@ -59,11 +63,14 @@ def test_without_a_cluster_the_portal_is_alive_not_ready_and_answers_in_time(alo
         with pytest.raises(grpc.RpcError) as caught:
             ClientPortalStub(channel).CreateOrder(pb.CreateOrderRequest(customer_id="ana"), timeout=5.0)
         seconds = time.monotonic() - started
+    with grpc.insecure_channel(course) as channel:
+        told = OrderPortalStub(channel).DeleteOrder(ID(ID="9"), timeout=5.0)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=STOP_SECONDS)
 
     assert states == [health_pb2.HealthCheckResponse.NOT_SERVING, health_pb2.HealthCheckResponse.SERVING]
     assert status.describe(status.from_rpc_error(caught.value)).reason == "UNAVAILABLE"
+    assert told.error == ERROR_NUMBERS["UNAVAILABLE"]
     assert seconds < 2.0
     assert process.returncode == 0, output.decode()
     assert b"Traceback" not in output

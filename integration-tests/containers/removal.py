@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Final
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from containers.disks import LOOP_BLOCK_DEVICES, LOOP_CONTROL
 
@@ -27,22 +27,12 @@ def remove_labelled(client: docker.DockerClient, label: str, tools: str) -> bool
         with suppress(APIError):
             network.remove()
     volumes = client.volumes.list(filters=carrying)
-    devices = [device for volume in volumes if (device := _loop_device(volume.attrs)) and _removed(volume)]
+    if devices := [device for volume in volumes if (device := _loop_device(volume.attrs))]:
+        _detach(client, tools, devices)  # before the volumes go, which know them
     for volume in volumes:
-        _removed(volume)
-    if devices:
-        _detach(client, tools, devices)
+        with suppress(APIError):
+            volume.remove(force=True)
     return bool(containers or networks or volumes)
-
-
-def _removed(volume: docker.models.volumes.Volume) -> bool:
-    try:
-        volume.remove(force=True)
-    except NotFound:
-        return True
-    except APIError:
-        return False
-    return True
 
 
 def _loop_device(volume: dict) -> str:
@@ -51,6 +41,7 @@ def _loop_device(volume: dict) -> str:
 
 
 def _detach(client: docker.DockerClient, tools: str, devices: list[str]) -> None:
+    """Let go of the devices; of those that are still mounted the system lets go by itself afterwards."""
     client.containers.run(
         tools,
         ["sh", "-c", "".join(f"losetup --detach {device}; " for device in devices) + "true"],

@@ -9,6 +9,7 @@ from decimal import Decimal
 import aiomqtt
 
 from quitanda.domain.commands import ItemQuantity
+from quitanda.domain.refusals import customer_not_found
 from quitanda.errors import QuitandaError
 from quitanda.status import to_json_error
 from quitanda.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
@@ -58,6 +59,10 @@ class Silence:
 
 class Loss:
     """A plan: the request is not carried out, and no reply is published."""
+
+
+class LateReply:
+    """A plan: a refusal of the first request of all comes just before the reply to this one."""
 
 
 class Gateway:
@@ -111,28 +116,33 @@ class Gateway:
         fields = json.loads(message.payload, parse_float=Decimal)
         self.arrival.set()
         self.requests.append((customer_id, operation, dict(fields)))
-        request_id, reply_to = fields.pop("request_id"), fields.pop("reply_to")
+        request_id, reply_to, correlation = (fields.pop(name) for name in ("request_id", "reply_to", "correlation"))
         plan = self.plans.popleft() if self.plans else None
         if isinstance(plan, Loss):
             return
+        echo = {"request_id": request_id, "correlation": correlation}
+        if isinstance(plan, LateReply):
+            _, _, first = self.requests[0]
+            late = _error({name: first[name] for name in echo}, customer_not_found(customer_id))
+            await client.publish(reply_topic(customer_id, first["reply_to"]), late, qos=1)
         if isinstance(plan, bytes):
             payload = plan
         elif isinstance(plan, QuitandaError):
-            payload = _error(request_id, plan)
+            payload = _error(echo, plan)
         else:
-            payload = await self._carry_out(customer_id, operation, request_id, fields)
+            payload = await self._carry_out(customer_id, operation, echo, fields)
         if not isinstance(plan, Silence):
             await client.publish(reply_topic(customer_id, reply_to), payload, qos=1)
 
-    async def _carry_out(self, customer_id, operation, request_id, fields):
+    async def _carry_out(self, customer_id, operation, echo, fields):
         async with GrpcShopClient(customer_id, [self._portal.address]) as shop:
             try:
-                return await _result(shop, operation, request_id, fields)
+                return await _result(shop, operation, echo, fields)
             except QuitandaError as error:
-                return _error(request_id, error)
+                return _error(echo, error)
 
 
-async def _result(shop, operation, request_id, fields):
+async def _result(shop, operation, echo, fields):
     if "items" in fields:
         fields["items"] = [
             ItemQuantity(item["product_id"], item["quantity"], extra_from_values(item.get("extra", {})))
@@ -148,16 +158,16 @@ async def _result(shop, operation, request_id, fields):
         present = present_summary if name == "orders" else present_document
         documents = ",".join(map(present, page.documents))
         result = f'{{"{name}":[{documents}],"next_page_token":{json.dumps(page.next_page_token)}}}'
-        return _reply(request_id, page.revision, result)
+        return _reply(echo, page.revision, result)
     if not operation.startswith("get_"):
-        fields["request_id"] = request_id
+        fields["request_id"] = echo["request_id"]
     answer = await getattr(shop, operation)(**fields)
-    return _reply(request_id, answer.revision, present_document(answer.document))
+    return _reply(echo, answer.revision, present_document(answer.document))
 
 
-def _reply(request_id, revision, result):
-    return f'{{"request_id":{json.dumps(request_id)},"revision":{revision},"result":{result}}}'.encode()
+def _reply(echo, revision, result):
+    return f'{json.dumps(echo)[:-1]},"revision":{revision},"result":{result}}}'.encode()
 
 
-def _error(request_id, error):
-    return json.dumps({"request_id": request_id, "error": to_json_error(error)}).encode()
+def _error(echo, error):
+    return json.dumps({**echo, "error": to_json_error(error)}).encode()

@@ -2,7 +2,7 @@ import asyncio
 import logging
 
 import pytest
-from fake_gateway import Gateway, Loss, Silence
+from fake_gateway import Gateway, LateReply, Loss, Silence
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
@@ -81,6 +81,18 @@ async def test_a_reply_that_cannot_be_read_is_passed_over(broker, gateway, reply
 
     assert order.document.customer_id == "ana"
     assert len(gateway.requests) == 2
+
+
+async def test_a_late_reply_does_not_answer_another_request_under_the_same_id(broker, gateway):
+    async with client_of(broker, timeout=0.5) as client:
+        gateway.plans.extend([Loss()] * 100)
+        with pytest.raises(OutcomeUnknown):
+            await client.create_order([ItemQuantity("nothing", 1)], request_id="once")
+        gateway.plans.clear()
+        gateway.plans.append(LateReply())
+        order = (await client.create_order(request_id="once")).document
+
+    assert order.items == ()
 
 
 async def test_an_id_that_makes_no_topic_is_refused_before_anything_is_sent(broker):

@@ -1,7 +1,10 @@
 """One client's conversation with the broker: requests go out, replies come back on the client's own topic.
 
     exchange(request) ── publish, QoS 1 ──> broker ──> a portal
-          └── future by request id <── replies/{session} <── broker <──┘
+          └── future by request id and correlation <── replies/{session} <── broker <──┘
+
+The correlation is a digest of what is asked. A reply that comes late, to an earlier sending, answers the same
+request when that is sent again; but another request under the same id it does not answer.
 
 The session connects by itself, subscribes before anything is published, and connects again when the
 connection is lost; exchanges that were waiting then end with OutcomeUnknown, to be tried again.
@@ -14,7 +17,8 @@ import math
 import random
 import socket
 from collections.abc import Mapping
-from typing import Any, Final
+from hashlib import blake2b
+from typing import Any, Final, TypeAlias
 
 import aiomqtt
 
@@ -45,7 +49,11 @@ _SEND_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 REPLY_DEPTH_MAX: Final = JSON_DEPTH_MAX + 4
 """Nesting of a reply: the documents stand in a list, in the result, in the reply."""
 
+CORRELATION_BYTES: Final = 8
+
 Fields = Mapping[str, Any]
+_Question: TypeAlias = tuple[str, str]
+"""A request's id, and its correlation."""
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +65,7 @@ class MqttSession:
         self._broker = broker
         self._session_id = session_id
         self._reply_topic = reply_topic
-        self._waiting: dict[str, list[asyncio.Future[Fields]]] = {}
+        self._waiting: dict[_Question, list[asyncio.Future[Fields]]] = {}
         self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._client: aiomqtt.Client | None = None
         self._trouble = "not connected yet"
@@ -90,17 +98,18 @@ class MqttSession:
             raise Unavailable(f"{IN_FLIGHT_MAX} requests of this client are waiting for replies") from None
         try:
             client = await self._connected(deadline)
-            fields = {**fields, "request_id": request_id, "reply_to": self._session_id}
-            return await self._ask(client, topic, fields, request_id, deadline)
+            question = request_id, correlation_of(topic, fields)
+            envelope = {"request_id": request_id, "reply_to": self._session_id, "correlation": question[1]}
+            return await self._ask(client, topic, {**fields, **envelope}, question, deadline)
         finally:
             self._turns.release()
 
     async def _ask(
-        self, client: aiomqtt.Client, topic: str, fields: Fields, request_id: str, deadline: float
+        self, client: aiomqtt.Client, topic: str, fields: Fields, question: _Question, deadline: float
     ) -> Fields:
         payload = dump_json(fields).encode()
         reply: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(request_id, []).append(reply)
+        self._waiting.setdefault(question, []).append(reply)
         publishing = asyncio.create_task(client.publish(topic, payload, qos=QOS, timeout=math.inf))
         publishing.add_done_callback(lambda task: _fail_unsent(task, reply))
         try:
@@ -110,7 +119,7 @@ class MqttSession:
             raise OutcomeUnknown(f"no reply through the broker {self._broker}") from None
         finally:
             publishing.cancel()
-            self._forget(request_id, reply)
+            self._forget(question, reply)
 
     async def _connected(self, deadline: float) -> aiomqtt.Client:
         while self._client is None:
@@ -169,7 +178,7 @@ class MqttSession:
     def _hand_out(self, payload: Any) -> None:
         try:
             reply = _read_reply(payload)
-            waiting = self._waiting.get(reply["request_id"], ())
+            waiting = self._waiting.get((reply["request_id"], reply["correlation"]), ())
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("a reply that cannot be read: %r", error)
             return
@@ -183,15 +192,21 @@ class MqttSession:
                 if not future.done():
                     future.set_exception(error)
 
-    def _forget(self, request_id: str, reply: asyncio.Future[Fields]) -> None:
+    def _forget(self, question: _Question, reply: asyncio.Future[Fields]) -> None:
         if not reply.done():
             reply.cancel()
         elif not reply.cancelled():
             reply.exception()  # seen: where the caller was cancelled, nobody else looks at it
-        futures = self._waiting[request_id]
+        futures = self._waiting[question]
         futures.remove(reply)
         if not futures:
-            del self._waiting[request_id]
+            del self._waiting[question]
+
+
+def correlation_of(topic: str, fields: Fields) -> str:
+    """Give what is equal for equal requests, and different for different ones: hexadecimal digits."""
+    asked = f"{topic} {dump_json(fields)}"
+    return blake2b(asked.encode(), digest_size=CORRELATION_BYTES).hexdigest()
 
 
 def _fail_unsent(publishing: asyncio.Task[None], reply: asyncio.Future[Fields]) -> None:

@@ -41,6 +41,23 @@ class TestReplies:
         assert reply["revision"] == cluster.revision
         assert str(reply["result"]["price"]) == "1.20"
 
+    @pytest.mark.parametrize("product_id", ["lapis", "no-such-product"])
+    async def test_a_reply_repeats_the_correlation_of_its_request(self, mqtt_caller, product_id):
+        fields = {"request_id": "r1", "reply_to": "s-7", "correlation": "c-9", "product_id": product_id}
+        await mqtt_caller.send("get_product", "ana", fields)
+
+        assert (await mqtt_caller.reply("r1"))["correlation"] == "c-9"
+
+    @pytest.mark.parametrize("correlation", [7, "a/b", "x" * 65])
+    async def test_an_unusable_correlation_is_refused_and_not_repeated(self, mqtt_caller, correlation):
+        await mqtt_caller.send(
+            "list_orders", "ana", {"request_id": "r1", "reply_to": "s-7", "correlation": correlation}
+        )
+        reply = await mqtt_caller.reply("r1")
+
+        assert (reply["error"]["reason"], reply["error"]["field"]) == ("INVALID_ARGUMENT", "correlation")
+        assert "correlation" not in reply
+
     async def test_an_error_has_reason_message_and_what_to_do(self, mqtt_caller):
         await mqtt_caller.send("get_product", "ana", {"request_id": "r1", "reply_to": "s-7", "product_id": "x"})
         reply = await mqtt_caller.reply("r1")

@@ -1,6 +1,6 @@
 """The client portal's operations as JSON objects (over MQTT): what is asked for, and the envelope around it.
 
-A request is {"request_id", "reply_to", ...fields}. Field names are those of the gRPC contract, except
+A request is {"request_id", "reply_to", "correlation", ...fields}. Field names are those of the gRPC contract, except
 that money is a decimal number. A field that the operation does not know is refused: it would otherwise
 be a misspelt one that silently has no effect. The customer is named by the topic.
 """
@@ -15,7 +15,7 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.wire.json_fields import FieldReader
 from quitanda.wire.reads import GetDocument, ListDocuments, page_size_or_refused
 
-_ENVELOPE: Final = frozenset({"request_id", "reply_to"})
+_ENVELOPE: Final = frozenset({"request_id", "reply_to", "correlation"})
 _CONSISTENCIES: Final[Mapping[str | None, bool]] = {None: False, "linearizable": False, "cached": True}
 
 

@@ -1,8 +1,8 @@
 """What an MQTT request means and what its reply says; the gateway around it knows neither.
 
     topic    quitanda/v1/customers/{customer_id}/requests/{operation}
-    request  {"request_id"?, "reply_to", ...fields}
-    reply    {"request_id", "revision", "result"} or {"request_id", "error"}, on .../replies/{reply_to}
+    request  {"request_id"?, "reply_to", "correlation"?, ...fields}
+    reply    {"request_id", "correlation"?, "revision", "result"} or {…, "error"}, on .../replies/{reply_to}
 
 The customer is the topic's: brokers authorise by topic. A request is answerable if it is sent to such a
 topic and names a reply address, even where the rest of it cannot be read.
@@ -41,20 +41,21 @@ REPLY_BYTES_MAX: Final = 1_048_576
 """What our brokers carry; only a page of a list of very large products can be larger."""
 
 _OPERATIONS: Final = frozenset({"create_order", *json_requests.OPERATIONS})
-_SALVAGED: Final = re.compile(rb'"(request_id|reply_to)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
+_SALVAGED: Final = re.compile(rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """A request that can be answered.
 
-    `request_id` is None where the client gave none, or none that is usable. `fields` is a
-    refusal where the payload cannot be read.
+    `request_id` is None where the client gave none, or none that is usable; so is `correlation`, which the
+    reply repeats. `fields` is a refusal where the payload cannot be read.
     """
 
     customer_id: str
     operation: str
     request_id: str | None
+    correlation: str | None
     reply_topic: str
     fields: Mapping[str, Any] | Refused
 
@@ -77,14 +78,17 @@ def open_envelope(topic: str, payload: bytes) -> Envelope | Unanswerable:
     named = topics.parse_request_topic(topic)
     fields = parse_object(payload, REQUEST_BYTES_MAX)
     known = _salvage(payload) if isinstance(fields, Refused) else fields
-    reply_to, request_id = known.get("reply_to"), known.get("request_id")
+    reply_to, request_id, correlation = (known.get(name) for name in ("reply_to", "request_id", "correlation"))
     if named is None or check_id("reply_to", reply_to):
         return Unanswerable(topic, len(payload))
-    wrong = None if request_id is None else check_id("request_id", request_id)
+    wrong_id = None if request_id is None else check_id("request_id", request_id)
+    wrong_correlation = None if correlation is None else check_id("correlation", correlation)
+    wrong = wrong_id or wrong_correlation
     return Envelope(
         customer_id=named[0],
         operation=named[1],
-        request_id=None if wrong else request_id,
+        request_id=None if wrong_id else request_id,
+        correlation=None if wrong_correlation else correlation,
         reply_topic=topics.reply_topic(named[0], str(reply_to)),
         fields=wrong or fields,
     )
@@ -112,10 +116,11 @@ class Desk:
         call = self._call(envelope)
         with request_context(call):
             answer = await self._perform(call, time_allowed(timeout))
-            payload = _reply(call.operation, call.request_id, answer)
+            echo = _echo(call.request_id, envelope.correlation)
+            payload = _reply(call.operation, echo, answer)
             if len(payload) > REPLY_BYTES_MAX:
                 answer = _too_large(len(payload))
-                payload = _reply(call.operation, call.request_id, answer)
+                payload = _reply(call.operation, echo, answer)
             self._tell(call.operation, answer, time.perf_counter() - begun)
         return payload
 
@@ -124,7 +129,7 @@ class Desk:
         refusal = Overloaded()
         with request_context(envelope):
             self._tell(envelope.operation_label, refusal, 0.0)
-        return _reply(envelope.operation_label, envelope.request_id, refusal)
+        return _reply(envelope.operation_label, _echo(envelope.request_id, envelope.correlation), refusal)
 
     async def _perform(self, call: Call, timeout: float) -> Answered | FailureSource:
         try:
@@ -170,12 +175,17 @@ def _too_large(length: int) -> Refused:
     return invalid("page_size", Problem.TOO_LARGE, limit=f"{REPLY_BYTES_MAX} bytes", length=length)
 
 
-def _reply(operation: str, request_id: str | None, answer: Answered | FailureSource) -> bytes:
-    echo = json.dumps(request_id or None)
+def _echo(request_id: str | None, correlation: str | None) -> str:
+    """Write what tells a client which of its requests is answered."""
+    echo = f'"request_id":{json.dumps(request_id or None)}'
+    return echo if correlation is None else f'{echo},"correlation":{json.dumps(correlation)}'
+
+
+def _reply(operation: str, echo: str, answer: Answered | FailureSource) -> bytes:
     if isinstance(answer, Answered):
         result = _present(operation, answer.result)
-        return f'{{"request_id":{echo},"revision":{answer.revision},"result":{result}}}'.encode()
-    return f'{{"request_id":{echo},"error":{json.dumps(to_json_error(answer))}}}'.encode()
+        return f'{{{echo},"revision":{answer.revision},"result":{result}}}'.encode()
+    return f'{{{echo},"error":{json.dumps(to_json_error(answer))}}}'.encode()
 
 
 def _present(operation: str, result: Document | Page) -> str:

@@ -1,4 +1,7 @@
-"""Playing a schedule on a cluster, with the verbs that every kind of cluster has."""
+"""Playing a schedule on a cluster, with the verbs that every kind of cluster has.
+
+Verbs that may block are called beside the event loop, so that the clients go on meanwhile.
+"""
 
 import asyncio
 import heapq
@@ -37,18 +40,18 @@ class Breaking:
         """Do everything at its time, counted from now; return when the last thing is mended."""
         loop = asyncio.get_running_loop()
         begun, order = loop.time(), count()
-        self._lives = {name: self._cluster.incarnation(name) for name in self._cluster.everything}
+        self._lives = await asyncio.to_thread(self._lives_now)
         events: list[tuple[float, int, Step, str]] = [(step.at, next(order), step, "") for step in steps]
         heapq.heapify(events)
         while events:
             at, _, step, name = heapq.heappop(events)
             await asyncio.sleep(max(0.0, begun + at - loop.time()))
-            self._look_for_the_dead()
+            await asyncio.to_thread(self._look_for_the_dead)
             if name:
                 await self._mend(name, step)
             elif name := await self._break(step):
                 heapq.heappush(events, (loop.time() - begun + step.seconds, next(order), step, name))
-        self._look_for_the_dead()
+        await asyncio.to_thread(self._look_for_the_dead)
 
     async def _break(self, step: Step) -> str:
         """Break something; return its name, or nothing where that could not be done."""
@@ -68,11 +71,11 @@ class Breaking:
         cluster = self._cluster
         match step.fault:
             case Break.KILL:
-                cluster.kill(name)
+                await asyncio.to_thread(cluster.kill, name)
             case Break.STOP:
                 await cluster.shut_down(name)
             case Break.PAUSE:
-                cluster.pause(name)
+                await asyncio.to_thread(cluster.pause, name)
             case Break.PARTITION:
                 await cluster.partition(name)
             case Break.CUT:
@@ -88,9 +91,9 @@ class Breaking:
         match step.fault:
             case Break.KILL | Break.STOP:
                 await cluster.restart(name, wait=False)
-                self._lives[name] = cluster.incarnation(name)
+                self._lives[name] = await asyncio.to_thread(cluster.incarnation, name)
             case Break.PAUSE:
-                cluster.resume(name)
+                await asyncio.to_thread(cluster.resume, name)
             case Break.PARTITION | Break.CUT:
                 await self._join_again(name)
             case Break.DISCONNECT:
@@ -127,6 +130,9 @@ class Breaking:
             return await self._cluster.wait_for_leader(timeout=LEADER_SECONDS)
         except LocalError:
             return None
+
+    def _lives_now(self) -> dict[str, str]:
+        return {name: self._cluster.incarnation(name) for name in self._cluster.everything}
 
     def _look_for_the_dead(self) -> None:
         for name, life in self._lives.items():

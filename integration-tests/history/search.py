@@ -13,7 +13,7 @@ the same operations. Three things keep it short:
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from history.model import Model
@@ -36,20 +36,19 @@ class Answer(StrEnum):
 
 @dataclass(slots=True)
 class Budget:
-    """How much all searches together may do: operations tried, and seconds."""
+    """How much all searches together may do: operations tried, and seconds from the first one on."""
 
     tries: int = 20_000_000
     seconds: float = 120.0
     spent: int = 0
-    deadline: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.deadline = time.monotonic() + self.seconds
+    _deadline: float | None = None
 
     def spend(self) -> None:
         """Count one try. Raises Exhausted."""
         self.spent += 1
-        if self.spent > self.tries or (self.spent % 256 == 0 and time.monotonic() > self.deadline):
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self.seconds
+        if self.spent > self.tries or (self.spent % 256 == 0 and time.monotonic() > self._deadline):
             raise Exhausted
 
 

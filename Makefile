@@ -17,6 +17,13 @@ PROTOS := $(wildcard proto/quitanda/*/*.proto)
 STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
 LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 
+# Which version of the images is made, run and tested.
+export QUITANDA_TAG ?= $(shell sed -n 's/^QUITANDA_TAG=//p' .env)
+
+# Tests that run no cluster: the same whatever the scenarios' cluster is made of.
+WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_recording.py \
+	test_history_schedule.py))
+
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=
 # `make run BROKER=amqtt`: which MQTT broker (default: mosquitto where it is installed, otherwise amqtt).
@@ -34,7 +41,7 @@ TRACE ?=
 # `make down VOLUMES=1`: remove the data, too.
 VOLUMES ?=
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate chaos images up down check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,8 +91,18 @@ chaos: $(VENV)/.ready ## Let clients work while things break, and judge what the
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")
 
-images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients)
+test-integration: test-compose test-containers ## Run every test that needs Docker
+
+test-compose: $(VENV)/.ready images ## Run the documents' commands for containers as they are written
+	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests/test_compose.py $(ARGS)
+
+test-containers: $(VENV)/.ready images ## Run the whole-system scenarios on containers
+	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests $(WITHOUT_CLUSTER:%=--ignore=%) \
+		--ignore=integration-tests/test_compose.py $(ARGS)
+
+images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients, and the tests' faults)
 	@docker compose --profile clients build --quiet
+	@docker build --quiet --tag "quitanda/faults:$(QUITANDA_TAG)" deploy/faults > /dev/null
 
 up: ## Start everything in containers and wait until it is ready (COURSE=1: the course's contract, too)
 	@docker compose --profile clients $(if $(COURSE),--profile course) up --wait

@@ -17,8 +17,9 @@ PROTOS := $(wildcard proto/quitanda/*/*.proto)
 STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
 LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 
-# Which version of the images is made, run and tested.
+# Which version of the images is made, run and tested, and in which network.
 export QUITANDA_TAG ?= $(shell sed -n 's/^QUITANDA_TAG=//p' .env)
+export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
 WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_recording.py \
@@ -107,8 +108,8 @@ images: ## Build the container images (quitanda/replica, admin-portal, client-po
 up: ## Start everything in containers and wait until it is ready (COURSE=1: the course's contract, too)
 	@docker compose --profile clients $(if $(COURSE),--profile course) up --wait
 	@echo; echo "Ready. For example:"; echo
-	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-admin cluster status"
-	@echo "  docker run --rm --network $${QUITANDA_NETWORK:-quitanda} quitanda/clients quitanda-shop --help"
+	@echo "  docker run --rm --network $(QUITANDA_NETWORK) quitanda/clients:$(QUITANDA_TAG) quitanda-admin cluster status"
+	@echo "  docker run --rm --network $(QUITANDA_NETWORK) quitanda/clients:$(QUITANDA_TAG) quitanda-shop --help"
 	@echo; echo "make down stops it; the data stay."
 
 down: ## Stop and remove the containers; the data stay (VOLUMES=1 removes them, too)

@@ -10,7 +10,7 @@ from history.schedule import Break, Step, Target
 from history.shops import ClerkHabits, CustomerHabits, Shop
 
 from quitanda_local.cluster import Fault
-from quitanda_local.errors import DeadlineExceeded
+from quitanda_local.errors import DeadlineExceeded, NotRunning
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
@@ -117,6 +117,10 @@ class BreakableCluster:
     async def heal(self):
         self.did.append("heal")
 
+    async def move(self, name):
+        self.did.append(f"move {name}")
+        self.lives[name] += 1
+
     async def disconnect(self, name):
         self.did.append(f"disconnect {name}")
 
@@ -143,6 +147,7 @@ async def play(cluster, *steps):
         (Step(0, Break.CUT, Target.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
         (Step(0, Break.DISCONNECT, Target.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
         (Step(0, Break.KILL, Target.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
+        (Step(0, Break.MOVE, Target.FOLLOWER, 0.01), ["move r1"]),
         (
             Step(0, Break.WORSEN, Target.BROKER, 0.01, 0.2, 500),
             ["network of b: 0.2 500", "network of b: 0.0 None"],
@@ -178,6 +183,21 @@ async def test_what_is_broken_already_or_not_there_is_left_out():
 
     assert cluster.did == ["kill b", "start b"]
     assert len(twice.left_out) == len(leaderless.left_out) == 1
+
+
+async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
+    cluster = BreakableCluster()
+
+    async def fail(*_):
+        raise NotRunning("no relay")
+
+    cluster.partition = fail
+    breaking = await play(
+        cluster, Step(0, Break.PARTITION, Target.FOLLOWER, 0.01), Step(0.01, Break.KILL, Target.LEADER, 0.01)
+    )
+
+    assert cluster.did == ["kill r2", "start r2"]
+    assert len(breaking.troubles) == 1
 
 
 async def test_a_process_that_ends_by_itself_is_noticed():

@@ -28,6 +28,8 @@ class Breaking:
         """How often what was done to whom."""
         self.left_out: list[str] = []
         """Steps whose target was broken already, or was not there."""
+        self.troubles: list[str] = []
+        """Verbs that failed, and why."""
         self.ended_by_itself: list[str] = []
         """Processes that were found ended, or with another life, though nothing was done to them."""
 
@@ -47,10 +49,14 @@ class Breaking:
             at, _, step, name = heapq.heappop(events)
             await asyncio.sleep(max(0.0, begun + at - loop.time()))
             await asyncio.to_thread(self._look_for_the_dead)
-            if name:
-                await self._mend(name, step)
-            elif name := await self._break(step):
-                heapq.heappush(events, (loop.time() - begun + step.seconds, next(order), step, name))
+            try:
+                if name:
+                    await self._mend(name, step)
+                elif name := await self._break(step):
+                    heapq.heappush(events, (loop.time() - begun + step.seconds, next(order), step, name))
+            except LocalError as error:
+                self.troubles.append(f"{step}: {error}")
+                self._note(f"could not be done: {step}: {error}")
         await asyncio.to_thread(self._look_for_the_dead)
 
     async def _break(self, step: Step) -> str:
@@ -84,6 +90,9 @@ class Breaking:
                 await cluster.disconnect(name)
             case Break.WORSEN:
                 await cluster.worsen_network(name, loss=step.loss, kilobits_per_second=step.kilobits)
+            case Break.MOVE:
+                await cluster.move(name)
+                self._lives[name] = await asyncio.to_thread(cluster.incarnation, name)
 
     async def _mend(self, name: str, step: Step) -> None:
         cluster = self._cluster
@@ -100,6 +109,8 @@ class Breaking:
                 await cluster.reconnect(name)
             case Break.WORSEN:
                 await cluster.worsen_network(name)
+            case Break.MOVE:
+                pass  # it has come back already
         del self._broken[name]
 
     async def _join_again(self, name: str) -> None:

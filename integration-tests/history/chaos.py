@@ -81,6 +81,7 @@ class Chaos:
             storage.save(report.history, save_to)
         report.broken, report.left_out = dict(self._breaking.done), self._breaking.left_out
         report.wrong += [f"{name} ended by itself" for name in self._breaking.ended_by_itself]
+        report.wrong += [f"could not be done: {trouble}" for trouble in self._breaking.troubles]
         report.figures = figures(report.history)
         await self._judge(budget)
         return report
@@ -95,7 +96,10 @@ class Chaos:
                 group.create_task(self._breaking.play(self._report.steps))
                 group.create_task(self._last(working))
             self._display.stage("mending everything")
-            await self._cluster.mend()
+            try:
+                await self._cluster.mend()
+            except LocalError as error:
+                self._report.wrong.append(f"not whole again: {error}")
             stop.set()
             await asyncio.wait([working], timeout=FINISH_SECONDS)
             self._report.wrong += [f"no outcome: {operation}" for operation in self._recorder.under_way]

@@ -28,6 +28,8 @@ class Break(StrEnum):
     """The process has no network."""
     WORSEN = "worsen network"
     """The process loses packets and sends slowly."""
+    MOVE = "move"
+    """The process ends at once and comes back at once, at another address; nothing is to be undone."""
 
 
 class Target(StrEnum):
@@ -54,6 +56,7 @@ NEEDS: Final = {
     Break.CUT: Fault.ONE_WAY_CUT,
     Break.DISCONNECT: Fault.DISCONNECTION,
     Break.WORSEN: Fault.BAD_NETWORK,
+    Break.MOVE: Fault.ANOTHER_ADDRESS,
 }
 
 LEADER_KILL_EVERY: Final = 10.0
@@ -73,6 +76,7 @@ _WEIGHTS: Final = (
     (Break.PAUSE, (Target.BROKER,), 1),
     (Break.DISCONNECT, (*REPLICAS, *PORTALS, Target.BROKER), 3),
     (Break.WORSEN, (*REPLICAS, *PORTALS, Target.BROKER), 3),
+    (Break.MOVE, (*REPLICAS, *PORTALS), 2),
 )
 """What, to whom, and how often."""
 

@@ -23,7 +23,7 @@ from quitanda_local.topology import HOST
 
 ROOT: Final = FOLDER.parent
 PROJECT_LABEL: Final = "com.docker.compose.project"
-COMMAND_SECONDS: Final = 60.0
+COMMAND_SECONDS: Final = 200.0
 GUARD_SECONDS: Final = 30.0
 NETWORK_AS_WRITTEN: Final = "--network quitanda"
 CLIENTS_AS_WRITTEN: Final = "quitanda/clients"

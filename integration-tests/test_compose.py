@@ -17,6 +17,8 @@ if chosen() is not Kind.CONTAINERS:
 from compose_project import EVERYTHING, PORTALS, REPLICAS, CommandFailed, ComposeProject, written
 from containers.run import TAG
 
+pytestmark = pytest.mark.timeout(300)
+
 UP_SECONDS = 30
 NEXT_COMMAND_SECONDS = 3
 STOP_SECONDS = 15
@@ -175,7 +177,7 @@ async def test_an_upgrade_turns_no_customer_away(project):
     async with asyncio.TaskGroup() as customers:
         for transport in Transport:
             customers.create_task(go_on_ordering(transport))
-        await asyncio.to_thread(project.run, upgrade, 120)
+        await asyncio.to_thread(project.run, upgrade)
         upgraded.set()
 
     assert [name for name, life in lives.items() if project.inspected(name)["Id"] == life] == []

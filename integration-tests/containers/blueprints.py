@@ -18,7 +18,10 @@ BROKER_IMAGE: Final = "eclipse-mosquitto:2"
 BROKER_PORT: Final = 1883
 BROKER_USER: Final = "1883:1883"
 BROKER_CONFIGURATION: Final = FOLDER.parent / "deploy" / "mosquitto" / "mosquitto.conf"
-DATA: Final = "/data"
+VOLUME: Final = "/data"
+DATA: Final = f"{VOLUME}/replica"
+"""A folder in the volume: one that is restored gets its name when it is whole, which a volume itself cannot."""
+
 BROKER_DATA: Final = "/mosquitto/data"
 EVERYWHERE: Final = "0.0.0.0"
 """Where a process in a container listens; what is published of that is on the loopback of this machine."""
@@ -51,7 +54,7 @@ class Blueprint:
             container = DockerContainer(image(service.role)).with_envs(**self._environment(service))
             container.with_tmpfs_mount("/tmp", "size=16m")
         if volume is not None:
-            container.with_volume_mapping(volume, BROKER_DATA if service.role is Role.BROKER else DATA, "rw")
+            container.with_volume_mapping(volume, BROKER_DATA if service.role is Role.BROKER else VOLUME, "rw")
         container.with_name(self.run.name(name))
         container.ports = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
         return container.with_kwargs(

@@ -81,9 +81,11 @@ class ContainerCluster(ObservedCluster):
 
     async def restore(self, backup: Path) -> None:
         """Make every replica's data from a backup, before the first start; RestoreFailed if there is any already."""
-        for name in self.replicas:
-            volume = self._volumes.named(name)
-            await asyncio.to_thread(stored.restore, image(Role.REPLICA), self._run, volume, name, backup)
+
+        def restore(name: str) -> None:
+            stored.restore(image(Role.REPLICA), self._run, self._volumes.named(name), name, backup)
+
+        await self._each(restore, self.replicas)
 
     async def start(self) -> None:
         """Start everything; return when every process is ready. After a failure nothing runs."""

@@ -4,13 +4,15 @@ import io
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from docker.errors import NotFound
+from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
 
-from containers.blueprints import DATA
+from containers.blueprints import DATA, VOLUME
 from containers.run import Run
 from quitanda_local.cluster import T
 from quitanda_local.errors import RestoreFailed
@@ -24,7 +26,7 @@ READABLE: Final = 0o644
 
 def erase(tools: str, run: Run, volume: str) -> None:
     """Empty a volume, with the image of the tools."""
-    with _mounted(tools, run, volume, ["find", DATA, "-mindepth", "1", "-delete"]) as container:
+    with _mounted(tools, run, volume, ["find", VOLUME, "-mindepth", "1", "-delete"]) as container:
         container.start().wait()
 
 
@@ -35,17 +37,27 @@ def with_copy(tools: str, run: Run, volume: str, work: Callable[[Path], T]) -> T
         _mounted(tools, run, volume, ["sleep", "infinity"]) as container,
     ):
         mounted = container.start().get_wrapped_container()
-        chunks, _ = mounted.get_archive(DATA)
-        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-            archive.extractall(place, filter="data")
         folder = Path(place) / Path(DATA).name
+        with suppress(NotFound):  # an erased disk has no folder
+            _copy_out(mounted, Path(place))
         result = work(folder)
-        changed = io.BytesIO()
-        with tarfile.open(fileobj=changed, mode="w") as archive:
-            archive.add(folder, arcname=".", filter=_owned)
-        mounted.exec_run(["find", DATA, "-mindepth", "1", "-delete"])
-        mounted.put_archive(DATA, changed.getvalue())
+        mounted.exec_run(["rm", "-rf", DATA])
+        if folder.exists():
+            _copy_in(mounted, folder)
     return result
+
+
+def _copy_out(container: Container, place: Path) -> None:
+    chunks, _ = container.get_archive(DATA)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        archive.extractall(place, filter="data")
+
+
+def _copy_in(container: Container, folder: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(folder, arcname=folder.name, filter=_owned)
+    container.put_archive(VOLUME, packed.getvalue())
 
 
 def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
@@ -60,7 +72,7 @@ def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
 @contextmanager
 def _mounted(image: str, run: Run, volume: str, command: list[str]) -> Iterator[DockerContainer]:
     """Describe a container with the volume in it, not started yet; it is removed afterwards."""
-    container = DockerContainer(image, command=command).with_volume_mapping(volume, DATA, "rw")
+    container = DockerContainer(image, command=command).with_volume_mapping(volume, VOLUME, "rw")
     container.with_kwargs(labels=run.labels, network_mode="none", healthcheck={"test": ["NONE"]})
     try:
         yield container

@@ -1,0 +1,145 @@
+"""The compose file says the same as the local run: who there is, at which ports, with which settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
+from quitanda_local.topology import Role, fixed
+
+ROOT = Path(__file__).parents[3]
+TOPOLOGY = fixed(course=True)
+SETTINGS = {
+    "replica": ReplicaSettings,
+    "admin-portal": AdminPortalSettings,
+    "client-portal": ClientPortalSettings,
+}
+DOCKERFILES = ("services/replica", "services/admin-portal", "services/client-portal", "clients")
+
+
+def with_values(text):
+    """Put in what `.env` has where the compose file names a variable."""
+    values = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE))
+
+    def value(found):
+        name, default = found.groups()
+        assert default is None or default == values[name], f"two values for {name}"
+        return values[name]
+
+    return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}", value, text)
+
+
+SERVICES = yaml.safe_load(with_values((ROOT / "docker-compose.yml").read_text()))["services"]
+PROCESSES = [name for name in SERVICES if name not in {"broker", "clients"}]
+
+
+def port_of(address):
+    return int(address.rpartition(":")[2])
+
+
+def published(service):
+    """Port on this machine -> port in the container."""
+    ports = {}
+    for entry in service["ports"]:
+        host, outside, inside = entry.split(":")
+        assert host == "127.0.0.1"
+        ports[int(outside)] = int(inside)
+    return ports
+
+
+def test_every_process_of_the_local_run_is_a_service_of_the_same_name():
+    course = {name for name in SERVICES if SERVICES[name].get("profiles") == ["course"]}
+
+    assert set(SERVICES) - course - {"clients"} == {service.name for service in TOPOLOGY.services}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_settings_are_usable_and_the_name_is_the_services(name):
+    service = SERVICES[name]
+    image = service["image"].removeprefix("quitanda/").partition(":")[0]
+    fields = {key.removeprefix("QUITANDA_").lower(): value for key, value in service["environment"].items()}
+
+    settings = SETTINGS[image](**fields)
+
+    assert settings.name == name
+    assert str(settings.mqtt) == "broker:1883"
+    assert {replica: port_of(str(at)) for replica, at in settings.replicas.items()} == {
+        replica.name: replica.port for replica in TOPOLOGY.of(Role.REPLICA)
+    }
+    assert {str(address).partition(":")[0] for address in settings.replicas.values()} == set(settings.replicas)
+
+
+@pytest.mark.parametrize("service", [one for one in TOPOLOGY.services if one.role is not Role.BROKER])
+def test_ports_are_those_of_the_local_run(service):
+    environment = SERVICES[service.name]["environment"]
+    ports = published(SERVICES[service.name])
+
+    assert environment["QUITANDA_LISTEN"] == f"0.0.0.0:{service.port}"
+    assert environment["QUITANDA_METRICS_LISTEN"] == f"0.0.0.0:{service.metrics_port}"
+    doors = {service.metrics_port} if service.role is Role.REPLICA else {service.port, service.metrics_port}
+    assert ports == {port: port for port in doors}
+
+
+def test_the_course_is_served_at_the_ports_of_the_local_run():
+    served = {}
+    for name, service in SERVICES.items():
+        if service.get("profiles") == ["course"]:
+            (outside, inside), *others = published(service).items()
+            assert others == []
+            assert port_of(service["environment"]["QUITANDA_COURSE_LISTEN"]) == inside
+            served[outside] = name
+
+    assert sorted(served) == sorted(service.course_port for service in TOPOLOGY.services if service.course_port)
+
+
+def test_replicas_find_each_others_raft():
+    for replica in TOPOLOGY.of(Role.REPLICA):
+        addresses = SERVICES[replica.name]["environment"]["QUITANDA_RAFT_ADDRESSES"]
+
+        assert f"{replica.name}={replica.name}:{replica.raft_port}" in addresses.split(",")
+
+
+def test_each_image_is_made_by_one_service_and_pulled_by_none():
+    made = [name for name, service in SERVICES.items() if "build" in service]
+    images = {SERVICES[name]["image"] for name in made}
+
+    assert len(images) == len(made) == len(DOCKERFILES)
+    assert {
+        name
+        for name, service in SERVICES.items()
+        if name not in made and service["image"] in images and service.get("pull_policy") != "never"
+    } == set()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_containers_have_no_rights_that_they_do_not_need(name):
+    service = SERVICES[name]
+
+    assert service["read_only"]
+    assert service["init"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_clients_image_knows_where_the_portals_are():
+    dockerfile = (ROOT / "clients" / "Dockerfile").read_text()
+    portals = {
+        kind: ",".join(f"{service.name}:{service.port}" for service in TOPOLOGY.of(role))
+        for kind, role in (("ADMIN", Role.ADMIN_PORTAL), ("CLIENT", Role.CLIENT_PORTAL))
+    }
+
+    for kind, addresses in portals.items():
+        assert f"QUITANDA_{kind}_PORTALS={addresses} " in dockerfile
+    assert "QUITANDA_MQTT=broker:1883\n" in dockerfile
+
+
+@pytest.mark.parametrize("folder", DOCKERFILES)
+def test_images_are_built_alike_with_hashes_and_run_as_nobody_in_particular(folder):
+    dockerfile = (ROOT / folder / "Dockerfile").read_text()
+
+    assert "# syntax" not in dockerfile
+    assert f"requirements/{folder.rpartition('/')[2]}.lock" in dockerfile
+    assert dockerfile.count("--require-hashes") == 2
+    assert "\nUSER 10001:10001\n" in dockerfile

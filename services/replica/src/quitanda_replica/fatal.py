@@ -20,6 +20,11 @@ REBUILD: Final = (
     "an empty one while the others run; it is rebuilt from them "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
+REPAIR_DISK: Final = (
+    "a disk that was full or took no writes: repair it, and start the replica again as it is; it catches up. A disk "
+    "that lost or changed what was on it: move the data folder away and start the replica with an empty one while the "
+    'others run; it is rebuilt from them (docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
 FIND_OUT: Final = (
     "start the replica that is missing, and this one again: the one that is wrong then stops by itself "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
@@ -44,4 +49,6 @@ def next_step(error: BaseException) -> str:
     """Tell the administrator what to do about the replica that stopped."""
     if isinstance(error, StateDiverged) and not error.certain:
         return FIND_OUT
-    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | StoreFailed | Condemned) else REPORT
+    if isinstance(error, StoreFailed):
+        return REPAIR_DISK
+    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | Condemned) else REPORT

@@ -1,0 +1,66 @@
+"""A replica's disk is full, or takes no writes any more: it stops by itself and says why, and the others go on."""
+
+import json
+import time
+
+import pytest
+from fault_traffic import BALANCED, traffic
+from victims import REPLICAS, victim
+
+from quitanda_local.cluster import Fault
+from quitanda_local.errors import ProcessDied
+from quitanda_local.waiting import wait_until
+
+pytestmark = pytest.mark.needs(Fault.BAD_DISK)
+
+STOPPED_SECONDS = 15.0
+"""The longest until a replica that cannot write any more has ended; it finds out when it writes."""
+
+ELECTED_SECONDS = 8.0
+
+
+@pytest.fixture(params=["full", "read-only"])
+def break_disk(request, mended):
+    """Give what happens to the disk of a replica."""
+    return {"full": mended.fill_disk, "read-only": mended.make_disk_read_only}[request.param]
+
+
+@pytest.mark.parametrize("role", REPLICAS)
+async def test_a_replica_whose_disk_fails_stops_by_itself_and_is_as_good_as_any_after_the_repair(
+    mended, shop, break_disk, role
+):
+    async with traffic(shop) as busy:
+        replica = await victim(mended, role)
+        since = time.monotonic()
+        await break_disk(replica)
+        await stopped_by_itself(mended, replica)
+        await busy.goes_on()
+        pause = busy.longest_pause(since)
+        await mended.repair_disk(replica)
+        await mended.restart(replica)
+        leader = await mended.wait_for_leader()
+        await mended.wait_for_revision((await mended.status(leader)).revision, [replica])
+        await busy.goes_on()
+
+        assert pause < ELECTED_SECONDS
+        assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+    agreed = await mended.wait_until_replicas_agree()
+
+    assert (await mended.digests())[replica] == agreed
+
+
+async def stopped_by_itself(cluster, replica):
+    """Wait until the replica has ended; it says that its disk failed, and what to do, and ends with code 3."""
+
+    async def ended():
+        return not cluster.running(replica)
+
+    await wait_until(ended, f"{replica} to stop", STOPPED_SECONDS)
+    with pytest.raises(ProcessDied, match="ended with exit code 3"):
+        await cluster.wait_until_ready(replica)
+    last_words = json.loads(cluster.log(replica)[-1])
+
+    assert last_words["event"] == "the replica cannot go on and stops"
+    assert last_words["error"].startswith("the database failed")
+    assert "start the replica again as it is" in last_words["next_step"]

@@ -131,3 +131,19 @@ async def test_of_many_who_delete_one_order_one_does_and_its_units_come_back_onc
         replies = await asyncio.gather(*(stranger.delete_order(oid) for stranger in strangers))
         assert sorted(map(verdict, replies)) == [DONE, *["ORDER_NOT_FOUND"] * (STRANGERS - 1)]
         assert await course.stock(pid) == 100
+
+
+async def test_an_order_and_the_end_of_its_client_or_its_product_never_both_happen(course, strangers):
+    buyer, clerk = strangers[:2]
+    for _ in range(15):
+        pid, cid, oid = await course.product(5), await course.client(), course.new_id("order")
+        placed, deleted = await asyncio.gather(
+            buyer.create_order(oid, cid, order_document(oid, cid, (pid, 1))), clerk.delete_client(cid)
+        )
+        assert (verdict(placed), verdict(deleted)) in {(DONE, "CUSTOMER_HAS_ORDERS"), ("CUSTOMER_NOT_FOUND", DONE)}
+
+        pid, cid, oid = await course.product(5), await course.client(), course.new_id("order")
+        placed, deleted = await asyncio.gather(
+            buyer.create_order(oid, cid, order_document(oid, cid, (pid, 1))), clerk.delete_product(pid)
+        )
+        assert (verdict(placed), verdict(deleted)) in {(DONE, "PRODUCT_IN_USE"), ("PRODUCT_NOT_FOUND", DONE)}

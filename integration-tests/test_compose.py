@@ -103,6 +103,7 @@ def test_whichever_container_is_killed_the_next_commands_work_within_seconds(men
         )
     }
     assert max(took.values()) < NEXT_COMMAND_SECONDS, took
+    assert not mended.inspected(service)["State"]["Running"], "what was killed on purpose stays down"
 
 
 def test_while_the_broker_is_dead_grpc_goes_on_and_mqtt_waits_for_it(mended, order):

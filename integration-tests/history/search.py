@@ -8,13 +8,15 @@ the same operations. Three things keep it short:
 - What is more likely is tried first: operations in the order of the revisions and versions in their answers. This
   decides about time only, never about the verdict.
 - An operation without an answer is placed only directly before an operation with one: earlier, nobody could tell.
-  First one is tried before each, then two, and at last any number of them.
+  First one is tried before each, then two, and at last any number of them. Before that, some quick looks in
+  different orders: an early wrong guess is sooner found by beginning anew than by going back step by step.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 
 from history.model import Model
 from history.operations import Operation
@@ -88,6 +90,9 @@ class Search:
         return Answer.LINEARIZABLE if found else Answer.VIOLATED
 
     def _search(self, level: Level) -> bool:
+        """Look for an order of everything, until there is none or the level's tries are used up."""
+        until = float("inf") if level.tries is None else self._budget.spent + level.tries
+        dice = Random(level.shuffle)
         self._tried.clear()
         frames: list[_Frame] = []
         self._back_to(0, None, 0)
@@ -99,8 +104,8 @@ class Search:
             if key not in self._tried:
                 self._tried.add(key)
                 mark, path, unseen = self._rules.model.mark, self._path, self._unseen.taken
-                frames.append(_Frame(mark, path, unseen, self._branches(fitting, level)))
-            if not self._branch_off(frames):
+                frames.append(_Frame(mark, path, unseen, self._branches(fitting, level, dice)))
+            if self._budget.spent > until or not self._branch_off(frames):
                 return False
 
     def _branch_off(self, frames: list[_Frame]) -> bool:
@@ -127,7 +132,7 @@ class Search:
                     fitting[index] = fits
         return [index for index, fits in fitting.items() if fits]
 
-    def _branches(self, fitting: list[int], level: Level) -> Iterator[bool]:
+    def _branches(self, fitting: list[int], level: Level, dice: Random) -> Iterator[bool]:
         """Go one step further in every way there is; who asks for the next way has taken the last one back."""
         for index in sorted(fitting, key=self._hints.__getitem__):
             self._try(index)
@@ -140,7 +145,10 @@ class Search:
             for index in sorted(waiting, key=self._hints.__getitem__):
                 names = self._names[index] if level.related else None
                 # All ways are looked at before the first is gone, since going one loses the place in the others.
-                for way in list(self._ways(index, effects, names, deadline)):
+                ways = list(self._ways(index, effects, names, deadline))
+                if level.shuffle:
+                    dice.shuffle(ways)
+                for way in ways:
                     for step in way:
                         self._unseen.take(step)
                         self._path = self._unseen.placed(step, self._path)

@@ -16,14 +16,21 @@ Step = tuple[int, str]
 """An operation without an answer takes effect (its place, ""), or the order that it created is seen (its place, id)."""
 
 RELATED_AT_ONCE: Final = (1, 2, 3)
+SHUFFLES: Final = 12
+SHUFFLED_TRIES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How many operations without an answer are tried directly before one with an answer, and whether related only."""
+    """How many operations without an answer are tried directly before one with an answer, and whether related only.
+
+    A level with a bound on its `tries` is a quick look, in an order that `shuffle` decides where it is not 0.
+    """
 
     at_once: int
     related: bool
+    tries: int | None = None
+    shuffle: int = 0
 
 
 class Unseen:
@@ -42,7 +49,13 @@ class Unseen:
         return len(self._operations)
 
     def levels(self) -> Iterator[Level]:
-        """Yield what to try, one after the other; the last one leaves nothing out."""
+        """Yield what to try, one after the other; the last one leaves nothing out.
+
+        A wrong guess about who had an effect may show much later. Then another guess at the beginning finds the
+        order sooner than every guess at the end: hence the quick looks.
+        """
+        if self._operations:
+            yield from (Level(2, related=True, tries=SHUFFLED_TRIES, shuffle=number) for number in range(SHUFFLES))
         for at_once in RELATED_AT_ONCE:
             if at_once < len(self):
                 yield Level(at_once, related=True)

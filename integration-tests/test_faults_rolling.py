@@ -1,0 +1,29 @@
+"""Everything is restarted, one process after the other, as for a new version; no client notices."""
+
+import time
+
+from fault_traffic import BALANCED, traffic
+
+from quitanda_clients.answers import TIMEOUT_DEFAULT
+from quitanda_clients.retries import PATIENCE_SHARE
+from quitanda_clients.transport import Transport
+
+MOVED_ON_SECONDS = TIMEOUT_DEFAULT * PATIENCE_SHARE + 2.0
+"""The longest that a client over gRPC may wait for an answer: for a portal that goes, then for another one."""
+
+
+async def test_no_call_fails_while_every_process_is_restarted_one_after_the_other(mended, shop):
+    names = (*mended.replicas, *mended.admin_portals, *mended.client_portals, mended.broker)
+    before = {name: mended.incarnation(name) for name in names}
+    async with traffic(shop) as busy:
+        since = time.monotonic()
+        for name in names:
+            await mended.restart(name)
+            await busy.answers_in_all(10, timeout=10)
+        await busy.goes_on()
+        pause = busy.longest_pause(since, busy.over(Transport.GRPC))
+
+        assert [name for name in names if mended.incarnation(name) == before[name]] == []
+        assert busy.unanswered == []
+        assert pause < MOVED_ON_SECONDS
+        assert await busy.books() == BALANCED

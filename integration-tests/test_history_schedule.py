@@ -79,10 +79,9 @@ class BreakableCluster:
         self.down = set()
 
     def incarnation(self, name):
+        if name in self.down:
+            raise NotRunning(name)
         return str(self.lives[name])
-
-    def running(self, name):
-        return name not in self.down
 
     async def wait_for_leader(self, timeout):
         if self.leader is None:

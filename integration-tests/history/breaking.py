@@ -1,13 +1,12 @@
 """Playing a schedule on a cluster, with the verbs that every kind of cluster has.
 
-Verbs that may block are called beside the event loop, so that the clients go on meanwhile.
+Each step is a task of its own, so that one whose verbs take long delays no other. Verbs that may block are called
+beside the event loop, so that the clients go on meanwhile.
 """
 
 import asyncio
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import count
 from typing import Final
 
 from history.schedule import Break, Step, Target
@@ -16,8 +15,12 @@ from quitanda_local.errors import LocalError
 
 LEADER_SECONDS: Final = 3.0
 """How long to look for a leader that something is to be done to; without one it is left out."""
+LOOK_SECONDS: Final = 5.0
+"""Between two looks for processes that have ended by themselves."""
 
 _CUTS: Final = frozenset({Break.PARTITION, Break.CUT})
+_ENDS: Final = frozenset({Break.KILL, Break.STOP, Break.MOVE})
+"""After these a process does not run for a while, or has another life."""
 
 
 class Breaking:
@@ -36,42 +39,45 @@ class Breaking:
         self._cluster = cluster
         self._note = note
         self._broken: dict[str, Step] = {}
+        self._breaks: Counter[str] = Counter()
         self._lives: dict[str, str] = {}
+        self._cutting = asyncio.Lock()
 
     async def play(self, steps: Iterable[Step]) -> None:
         """Do everything at its time, counted from now; return when the last thing is mended."""
-        loop = asyncio.get_running_loop()
-        begun, order = loop.time(), count()
-        self._lives = await asyncio.to_thread(self._lives_now)
-        events: list[tuple[float, int, Step, str]] = [(step.at, next(order), step, "") for step in steps]
-        heapq.heapify(events)
-        while events:
-            at, _, step, name = heapq.heappop(events)
-            await asyncio.sleep(max(0.0, begun + at - loop.time()))
-            await asyncio.to_thread(self._look_for_the_dead)
-            try:
-                if name:
-                    await self._mend(name, step)
-                elif name := await self._break(step):
-                    heapq.heappush(events, (loop.time() - begun + step.seconds, next(order), step, name))
-            except LocalError as error:
-                self.troubles.append(f"{step}: {error}")
-                self._note(f"could not be done: {step}: {error}")
-        await asyncio.to_thread(self._look_for_the_dead)
+        for name in self._cluster.everything:
+            self._lives[name] = await self._life(name)
+        looking = asyncio.create_task(self._keep_looking())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for step in steps:
+                    group.create_task(self._play(step))
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        await self._look_for_the_dead()
 
-    async def _break(self, step: Step) -> str:
-        """Break something; return its name, or nothing where that could not be done."""
+    async def _play(self, step: Step) -> None:
+        await asyncio.sleep(step.at)
         name = await self._find(step.target)
         if not name or name in self._broken:
             why = f"{name} is broken already" if name else "there is none"
             self.left_out.append(f"{step}: {why}")
             self._note(f"left out: {step}: {why}")
-            return ""
+            return
         self._broken[name] = step
+        self._breaks[name] += 1
         self._note(f"{step.fault} {name} ({step.target}) for {step.seconds:.1f} s")
-        await self._do(name, step)
-        self.done[f"{step.fault}: {_who(step.target)}"] += 1
-        return name
+        try:
+            await self._do(name, step)
+            self.done[f"{step.fault}: {_who(step.target)}"] += 1
+            await asyncio.sleep(step.seconds)
+            self._note(f"mend {name}")
+            await self._mend(name, step)
+        except LocalError as error:
+            self.troubles.append(f"{step}: {error}")
+            self._note(f"could not be done: {step}: {error}")
+        del self._broken[name]
 
     async def _do(self, name: str, step: Step) -> None:
         cluster = self._cluster
@@ -82,43 +88,46 @@ class Breaking:
                 await cluster.shut_down(name)
             case Break.PAUSE:
                 await asyncio.to_thread(cluster.pause, name)
-            case Break.PARTITION:
-                await cluster.partition(name)
-            case Break.CUT:
-                await cluster.cut(name, *(other for other in cluster.replicas if other != name))
+            case Break.PARTITION | Break.CUT:
+                async with self._cutting:
+                    await self._cut(name, step)
             case Break.DISCONNECT:
                 await cluster.disconnect(name)
             case Break.WORSEN:
                 await cluster.worsen_network(name, loss=step.loss, kilobits_per_second=step.kilobits)
             case Break.MOVE:
                 await cluster.move(name)
-                self._lives[name] = await asyncio.to_thread(cluster.incarnation, name)
 
     async def _mend(self, name: str, step: Step) -> None:
         cluster = self._cluster
-        self._note(f"mend {name}")
         match step.fault:
             case Break.KILL | Break.STOP:
                 await cluster.restart(name, wait=False)
-                self._lives[name] = await asyncio.to_thread(cluster.incarnation, name)
             case Break.PAUSE:
                 await asyncio.to_thread(cluster.resume, name)
             case Break.PARTITION | Break.CUT:
-                await self._join_again(name)
+                async with self._cutting:
+                    await self._join_again(name)
             case Break.DISCONNECT:
                 await cluster.reconnect(name)
             case Break.WORSEN:
                 await cluster.worsen_network(name)
             case Break.MOVE:
                 pass  # it has come back already
-        del self._broken[name]
+        self._lives[name] = await self._life(name)
+
+    async def _cut(self, name: str, step: Step) -> None:
+        if step.fault is Break.PARTITION:
+            await self._cluster.partition(name)
+        else:
+            await self._cluster.cut(name, *(other for other in self._cluster.replicas if other != name))
 
     async def _join_again(self, name: str) -> None:
         """Undo one cut; a cluster can only undo all, so the others are made again."""
         await self._cluster.heal()
-        for other, step in self._broken.items():
+        for other, step in tuple(self._broken.items()):
             if other != name and step.fault in _CUTS:
-                await self._do(other, step)
+                await self._cut(other, step)
 
     async def _find(self, target: Target) -> str | None:
         cluster = self._cluster
@@ -142,19 +151,28 @@ class Breaking:
         except LocalError:
             return None
 
-    def _lives_now(self) -> dict[str, str]:
-        return {name: self._cluster.incarnation(name) for name in self._cluster.everything}
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._look_for_the_dead()
 
-    def _look_for_the_dead(self) -> None:
-        for name, life in self._lives.items():
+    async def _look_for_the_dead(self) -> None:
+        for name in tuple(self._lives):
             step = self._broken.get(name)
-            if step is not None and step.fault in {Break.KILL, Break.STOP}:
+            if step is not None and step.fault in _ENDS:
                 continue
-            if not self._cluster.running(name) or self._cluster.incarnation(name) != life:
+            breaks, life = self._breaks[name], self._lives[name]
+            if await self._life(name) != life and self._breaks[name] == breaks:
                 self.ended_by_itself.append(name)
                 self._note(f"{name} has ended by itself")
-                self._lives = {other: kept for other, kept in self._lives.items() if other != name}
-                return
+                del self._lives[name]
+
+    async def _life(self, name: str) -> str:
+        """Tell the life of a process from its others; nothing where it does not run."""
+        try:
+            return await asyncio.to_thread(self._cluster.incarnation, name)
+        except LocalError:
+            return ""
 
 
 def _who(target: Target) -> str:

@@ -85,7 +85,7 @@ simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
 
-chaos: $(VENV)/.ready ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
+chaos: $(VENV)/.ready $(if $(filter containers,$(CLUSTER)),images) ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
 	@PYTHONPATH=integration-tests $(BIN)/python -m history run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \
 		$(if $(SCHEDULE),--schedule "$(SCHEDULE)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
 

@@ -1,13 +1,20 @@
 """The processes of a cluster, all together: whether one ended, and starting them again."""
 
+from contextlib import suppress
+
 from quitanda_local.cluster import Cluster
+from quitanda_local.errors import NotRunning
 
 START_SECONDS = 60.0
 
 
 def incarnations(cluster: Cluster) -> dict[str, str]:
     """Give the lives of those that run: equal before and after means that none ended in between."""
-    return {name: cluster.incarnation(name) for name in cluster.everything if cluster.running(name)}
+    lives = {}
+    for name in cluster.everything:
+        with suppress(NotRunning):
+            lives[name] = cluster.incarnation(name)
+    return lives
 
 
 async def start_again(cluster: Cluster, *names: str) -> None:

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from testcontainers.core.container import DockerContainer
 
-from containers.run import FOLDER, TAG, Run
+from containers.run import FOLDER, IMAGES, Run
 from containers.subnet import Subnet
 from quitanda_local.cluster import Door
 from quitanda_local.observed_cluster import ports_of
-from quitanda_local.topology import HOST, BrokerKind, Deployment, Role, Service, environment
+from quitanda_local.topology import HOST, BrokerKind, Deployment, Role, Service, Topology, environment
 
 BROKER_IMAGE: Final = "eclipse-mosquitto:2"
 BROKER_PORT: Final = 1883
@@ -51,7 +51,7 @@ class Blueprint:
         if service.role is Role.BROKER:
             container = self._broker()
         else:
-            container = DockerContainer(image(service.role)).with_envs(**self._environment(service))
+            container = DockerContainer(IMAGES[service.role]).with_envs(**self._environment(service))
             container.with_tmpfs_mount("/tmp", "size=16m")
         if volume is not None:
             container.with_volume_mapping(volume, BROKER_DATA if service.role is Role.BROKER else VOLUME, "rw")
@@ -89,12 +89,7 @@ class Blueprint:
         return variables | dict(self.settings)
 
 
-def image(role: Role) -> str:
-    """Name the image of a role."""
-    return f"quitanda/{role}:{TAG}"
-
-
-def deployment(topology: Any, secret: str) -> Deployment:
+def deployment(topology: Topology, secret: str) -> Deployment:
     """Say what containers' settings depend on."""
     level = os.environ.get("QUITANDA_TEST_LOG_LEVEL", "info")
     return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, bootstrap=True, log_level=level)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from containers import stored
-from containers.blueprints import Blueprint, deployment, image
+from containers.blueprints import Blueprint, deployment
 from containers.lives import Lives
 from containers.network_faults import NetworkFaults
-from containers.run import TOOLS, Run
+from containers.run import IMAGES, TOOLS, Run
 from containers.subnet import Subnet
 from containers.volumes import Volumes
 from quitanda_local import ports
@@ -83,7 +83,7 @@ class ContainerCluster(ObservedCluster):
         """Make every replica's data from a backup, before the first start; RestoreFailed if there is any already."""
 
         def restore(name: str) -> None:
-            stored.restore(image(Role.REPLICA), self._run, self._volumes.named(name), name, backup)
+            stored.restore(IMAGES[Role.REPLICA], self._run, self._volumes.named(name), name, backup)
 
         await self._each(restore, self.replicas)
 

@@ -10,6 +10,8 @@ from typing import Final
 import docker
 
 from containers.removal import remove_labelled
+from quitanda_local.errors import LocalError
+from quitanda_local.topology import Role
 
 LABEL: Final = "quitanda.run"
 OWNER_LABEL: Final = "quitanda.owner"
@@ -18,15 +20,22 @@ OWNER_LABEL: Final = "quitanda.owner"
 TAG: Final = os.environ.get("QUITANDA_TAG", "latest")
 """Of the images that are made here."""
 
+IMAGES: Final = {role: f"quitanda/{role}:{TAG}" for role in Role if role is not Role.BROKER}
 TOOLS: Final = f"quitanda/faults:{TAG}"
 FOLDER: Final = Path(__file__).parents[1]
 GUARD_SECONDS: Final = 30.0
+
+
+class ImagesMissing(LocalError):
+    """An image that a cluster is made of was not built."""
 
 
 class Run:
     """The label, and the guard that removes what carries it should this process not be able to."""
 
     def __init__(self) -> None:
+        self.client = docker.from_env()
+        check_images(self.client)
         self.id = secrets.token_hex(4)
         self.labels = {LABEL: self.id, OWNER_LABEL: str(os.getpid())}
         self._guard = subprocess.Popen(
@@ -37,7 +46,6 @@ class Run:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self.client = docker.from_env()
 
     @property
     def label(self) -> str:
@@ -56,3 +64,11 @@ class Run:
             self.client.close()
             self._guard.stdin.close()
             self._guard.wait(GUARD_SECONDS)
+
+
+def check_images(client: docker.DockerClient) -> None:
+    """Raise ImagesMissing with those that are not there: they are never pulled."""
+    there = {tag for image in client.images.list() for tag in image.tags}
+    if missing := sorted({*IMAGES.values(), TOOLS} - there):
+        client.close()
+        raise ImagesMissing(f"build the images first, with `make images`; missing are {', '.join(missing)}")

@@ -1,7 +1,8 @@
-"""A follower or the broker stands still, or the broker ends in order: nobody else does, and nothing is lost."""
+"""A follower, a portal or the broker stands still, or the broker ends in order: nobody else does."""
 
 import time
 
+import pytest
 from fault_traffic import BALANCED, traffic
 from scraping import cache_serves
 from victims import victim
@@ -11,6 +12,9 @@ from quitanda_clients.transport import Transport
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a client may wait for an answer while somebody stands still whom it does not need."""
+
+GIVEN_UP_SECONDS = 15.0
+"""Until the broker has given up a client that is silent (about ten), and the request was sent again."""
 
 
 async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(mended, shop):
@@ -26,6 +30,22 @@ async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it
 
         assert pause < UNDISTURBED_SECONDS
         assert busy.unanswered == []
+        assert await busy.books() == BALANCED
+
+
+async def test_a_client_portal_that_stands_still_delays_customers_over_mqtt_until_the_broker_gives_it_up(mended, shop):
+    if not mended.shares_mqtt:
+        pytest.skip("this broker cannot share requests among the portals: one takes them all")
+    async with traffic(shop, grpc=1, mqtt=3) as busy:
+        over_mqtt = busy.over(Transport.MQTT)
+        since = time.monotonic()
+        mended.pause(mended.client_portals[0])
+        await busy.goes_on(workers=over_mqtt)
+        pause = busy.longest_pause(since, over_mqtt)
+        mended.resume(mended.client_portals[0])
+        await busy.goes_on()
+
+        assert pause < GIVEN_UP_SECONDS
         assert await busy.books() == BALANCED
 
 

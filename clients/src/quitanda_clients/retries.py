@@ -1,6 +1,7 @@
 """One policy for all clients: repeat the same request, with the same id, until it answers or time is up."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -29,10 +30,14 @@ class ClientClosed(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to go on: `timeout` in seconds for everything, `places` that are tried in turn without waiting."""
+    """How long to go on: `timeout` in seconds for everything, `places` that are tried in turn without waiting.
+
+    One try may take PATIENCE_SHARE of the time, and no more than `patience` seconds.
+    """
 
     timeout: float = TIMEOUT_DEFAULT
     places: int = 1
+    patience: float = math.inf
 
 
 async def until_answered(attempt: Callable[[float], Awaitable[T]], policy: RetryPolicy, *, write: bool) -> T:
@@ -44,6 +49,7 @@ async def until_answered(attempt: Callable[[float], Awaitable[T]], policy: Retry
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.timeout
     last_try = min(LAST_TRY_SECONDS_MAX, LAST_TRY_SHARE * policy.timeout)
+    patience = min(policy.patience, policy.timeout * PATIENCE_SHARE)
     in_doubt = False
     turned_away: Unavailable | None = None
     try:
@@ -53,7 +59,7 @@ async def until_answered(attempt: Callable[[float], Awaitable[T]], policy: Retry
                 if write and turned_away is not None and not in_doubt and left < last_try:
                     raise turned_away
                 try:
-                    return await attempt(min(left, policy.timeout * PATIENCE_SHARE))
+                    return await attempt(min(left, patience))
                 except OutcomeUnknown:
                     in_doubt = True
                     raise

@@ -26,6 +26,9 @@ T = TypeVar("T")
 WRITES: Final = frozenset({"create_order", "set_order_item", "set_order_items", "cancel_order"})
 """Operations that may have had an effect where no reply came."""
 
+REPLY_SECONDS_MAX: Final = 2.0
+"""Then the request is sent again: the portal that got it may stand still, and the broker gives it to another one."""
+
 
 class MqttShopClient:
     """Implements `shop_client.ShopClient`; needs a running event loop from its first call on."""
@@ -146,7 +149,9 @@ class MqttShopClient:
         async def attempt(seconds: float) -> tuple[Any, int]:
             return _outcome(await self._session.exchange(topic, fields, request_id, seconds))
 
-        result, revision = await until_answered(attempt, RetryPolicy(self._timeout), write=operation in WRITES)
+        result, revision = await until_answered(
+            attempt, RetryPolicy(self._timeout, patience=REPLY_SECONDS_MAX), write=operation in WRITES
+        )
         self.revision = max(self.revision, revision)
         return result, revision
 

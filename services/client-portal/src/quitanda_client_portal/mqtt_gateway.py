@@ -57,7 +57,10 @@ class GatewayOptions:
     inbox_length: int = 10_000
     broker_timeout: float = 5.0
     reply_timeout: float = 2.0
-    keepalive: int = 10
+    keepalive: int = 3
+    """The broker gives a portal that stands still up after half as much again, and up to six seconds more: it does not
+    look oftener. Until then it gives it its share of the requests, whose clients must repeat them."""
+
     reconnect_delay_min: float = 0.1
     reconnect_delay_max: float = 2.0
 

@@ -22,8 +22,8 @@ export QUITANDA_TAG ?= $(shell sed -n 's/^QUITANDA_TAG=//p' .env)
 export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
-WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_recording.py \
-	test_history_schedule.py))
+WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_invented.py test_history_books.py \
+	test_history_recording.py test_history_schedule.py))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=

@@ -55,6 +55,8 @@ class Size:
     units: int = 6
     unanswered: float = 0.1
     repeated: float = 0.1
+    reused: float = 0.2
+    """Share of the repeated requests that ask for something else under the same id."""
     think: float = 0.5
     """Between an answer and the next operation, at most; with one client and 0 unanswered all is sequential."""
 
@@ -173,7 +175,9 @@ class Inventor:
     def _choose(self, number: int) -> tuple[Action, str]:
         if self._sent and self.dice.random() < self.size.repeated:
             earlier = self.dice.choice(self._sent)
-            return earlier.action, earlier.request_id
+            other = self._action()
+            reused = not isinstance(other, Read) and self.dice.random() < self.size.reused
+            return (other if reused else earlier.action), earlier.request_id
         action = self._action()
         return action, "" if isinstance(action, Read) else f"{self.shop}-request-{number}"
 

@@ -1,4 +1,4 @@
-"""A history falls apart into parts that have no customer, product or order in common: each is checked by itself."""
+"""A history falls apart into parts without a customer, product, order or request in common: each is checked alone."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ def parts(history: Iterable[Operation]) -> list[list[Operation]]:
     forest = _Forest()
     operations = list(history)
     for operation in operations:
-        forest.join(named(operation))
+        forest.join(named(operation) | _request(operation))
     by_root: dict[str, list[Operation]] = {}
     for operation in operations:
         by_root.setdefault(forest.root(next(iter(named(operation)))), []).append(operation)
@@ -25,6 +25,11 @@ def parts(history: Iterable[Operation]) -> list[list[Operation]]:
 def named(operation: Operation) -> Names:
     """Name the documents that an operation is about, by its arguments and its answer: never empty."""
     return frozenset({*_in_action(operation), *_in_outcome(operation)})
+
+
+def _request(operation: Operation) -> Names:
+    """Name the request: whatever else is asked under its id has to do with it."""
+    return frozenset() if operation.is_read else frozenset({f"request {operation.scope} {operation.request_id}"})
 
 
 def _in_action(operation: Operation) -> Iterator[str]:

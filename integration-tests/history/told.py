@@ -32,7 +32,7 @@ class Telling:
         """Add an operation from a moment until another."""
         number = next(self._numbers)
         decided = not isinstance(outcome, Unknown | TurnedAway)
-        key = "" if isinstance(action, Read) else request_id or f"request-{number}"
+        key = "" if isinstance(action, Read) else request_id or f"{self._product}-{number}"
         client = by or getattr(action, "customer_id", "") or "clerk"
         operation = Operation(number, client, "told", action, key, begun, ended if decided else NEVER, outcome)
         self.history.append(operation)

@@ -17,6 +17,7 @@ from history.checker import check
 from history.display import Display
 from history.figures import figures
 from history.search import Answer, Budget
+from quitanda_local.errors import LocalError
 
 SEED_BITS = 31
 
@@ -52,6 +53,9 @@ async def _run(arguments: argparse.Namespace, display: Display) -> int:
         await cluster.start()
         chaos = Chaos(cluster, arguments.seed, steps, arguments.duration, display, arguments.crews)
         report = await chaos.run(out / "history.jsonl", _budget(arguments))
+    except LocalError as error:
+        display.line(f"It could not be run: {error}")
+        return 1
     finally:
         killed = await cluster.stop()
         cluster.close()

@@ -1,6 +1,9 @@
 """The books and the file of a history: no unit too many or too few, and nothing lost on the way to the disk."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,6 +21,8 @@ from quitanda.domain.commands import (
 from quitanda.domain.outcomes import Done
 from quitanda.wire.documents import summarize
 
+HERE = Path(__file__).parent
+
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_history_comes_back_from_its_file_as_it_was(seed, tmp_path):
@@ -28,6 +33,19 @@ def test_a_history_comes_back_from_its_file_as_it_was(seed, tmp_path):
     storage.save(history, file)
 
     assert storage.load(file) == history
+
+
+@pytest.mark.parametrize(("units", "code", "said"), [(10, 0, "linearizable: 2 operations"), (9, 1, "NOT LINEARIZABLE")])
+def test_a_saved_history_is_judged_by_a_command_whose_exit_code_says_whether_it_is_right(tmp_path, units, code, said):
+    t = Telling()
+    t.tell(1.0, 2.0, GetProduct("bread"), Done(t.product(units)), by="auditor")
+    storage.save(t.history, tmp_path / "history.jsonl")
+
+    command = [sys.executable, "-m", "history", "check", str(tmp_path / "history.jsonl")]
+    judged = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
+
+    assert judged.returncode == code, judged.stderr
+    assert said in judged.stdout
 
 
 def test_a_line_that_is_not_an_operation_is_named(tmp_path):

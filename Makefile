@@ -95,11 +95,11 @@ large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEG
 test-integration: test-compose test-containers ## Run every test that needs Docker
 
 test-compose: $(VENV)/.ready images ## Run the documents' commands for containers as they are written
-	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests/test_compose.py $(ARGS)
+	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests/test_compose*.py $(ARGS)
 
 test-containers: $(VENV)/.ready images ## Run the whole-system scenarios on containers
 	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests $(WITHOUT_CLUSTER:%=--ignore=%) \
-		--ignore=integration-tests/test_compose.py $(ARGS)
+		--ignore-glob='*/test_compose*.py' $(ARGS)
 
 images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients, and the tests' faults)
 	@docker compose --profile clients build --quiet

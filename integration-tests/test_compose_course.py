@@ -1,0 +1,51 @@
+"""The course's contract in containers: the command and the example of docs/COURSE.md, as they are written."""
+
+import json
+
+import grpc.aio
+import pytest
+from cluster_kinds import Kind, chosen
+
+if chosen() is not Kind.CONTAINERS:
+    pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
+
+from compose_project import ComposeProject, written
+from course.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
+
+from quitanda.course import contract_pb2 as pb
+from quitanda.course.contract_pb2_grpc import AdminPortalStub, OrderPortalStub
+from quitanda_local.topology import HOST
+
+pytestmark = pytest.mark.timeout(300)
+
+CALL_SECONDS = 10.0
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The system with the course's doors."""
+    project = ComposeProject(tmp_path)
+    try:
+        (command,) = [line for line in written("docs/COURSE.md", "Switch it on").splitlines() if "docker" in line]
+        project.run(command)
+        yield project
+    finally:
+        project.close()
+
+
+async def test_the_documented_example_works_and_both_portals_of_each_kind_show_what_it_did(project, tmp_path):
+    admins, orders = (
+        [f"{HOST}:{project.ports[f'QUITANDA_COURSE_{kind}_PORTAL_{number}_PORT']}" for number in (1, 2)]
+        for kind in ("ADMIN", "ORDER")
+    )
+    printed, documented = await run_example(tmp_path, {ADMIN_PORTAL: admins[0], ORDER_PORTAL: orders[0]})
+
+    assert printed == documented
+    for address in admins:
+        async with grpc.aio.insecure_channel(address) as channel:
+            product = await AdminPortalStub(channel).RetrieveProduct(pb.ID(ID="3"), timeout=CALL_SECONDS)
+            assert json.loads(product.data)["quantity"] == "38"
+    for address in orders:
+        async with grpc.aio.insecure_channel(address) as channel:
+            order = await OrderPortalStub(channel).RetrieveOrder(pb.ID(ID="9"), timeout=CALL_SECONDS)
+            assert json.loads(order.data)["products"] == [{"PID": "3", "quantity": "2", "price": "2.50"}]

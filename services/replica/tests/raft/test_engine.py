@@ -1,9 +1,11 @@
 """What is relied on of PySyncObj, and of names that stand for addresses."""
 
 import socket
+import time
 from itertools import pairwise
 
 import pytest
+from pysyncobj import syncobj
 from raft_cluster import wait_for
 
 from quitanda_replica.raft.engine import (
@@ -64,6 +66,10 @@ def test_importing_the_library_leaves_the_sockets_of_the_process_alone():
     packed = socket.inet_pton(socket.AF_INET, "127.0.0.1")
 
     assert socket.inet_ntop(socket.AF_INET, packed) == "127.0.0.1"
+
+
+def test_the_library_measures_time_with_the_clock_that_its_deadlines_are_compared_with():
+    assert syncobj.monotonicTime is time.monotonic
 
 
 @pytest.mark.parametrize(("size", "most"), [(100, 10), (1, APPLIED_PER_ROUND)], ids=["by bytes", "by number"])

@@ -43,13 +43,17 @@ def stale_reply(story: Story) -> None:
 
 
 def doubled_vote(story: Story) -> None:
-    """A vote arrives twice, before and after its conversation is reset."""
+    """Two replicas are cut off with one of them standing; its vote arrives twice, and the other three elect, too."""
     story.found()
-    one, other = story.names[:2]
+    leader = story.leader()
+    story[leader].crash(power=False)
+    story.until(lambda: any(story[name].stands for name in story.others(leader)))
+    one = next(name for name in story.others(leader) if story[name].stands)
+    other = story.others(leader, one)[0]
     story.isolate(one, other)
     story.world.fabric.repeat_chance = 1.0
-    story.until(lambda: story[one].term > 0 and story[one].journal[-1][1] == 1)
-    for _ in range(20):
+    story[leader].start()
+    for _ in range(10):
         story.pass_time(0.01)
         story.world.fabric.reset(one, other)
         story.pass_time(0.3)

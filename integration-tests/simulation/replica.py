@@ -1,7 +1,7 @@
 """The process that runs the project's own Raft."""
 
 from quitanda.errors import Unavailable
-from quitanda_replica.raft import RaftOptions
+from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.installation import INSTALL_KEY
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
@@ -58,6 +58,11 @@ class Replica(Host):
     @property
     def leads(self):
         return self.consensus._engine.leads  # noqa: SLF001
+
+    @property
+    def stands(self):
+        """It asks for votes."""
+        return self.consensus._engine.role is Role.CANDIDATE  # noqa: SLF001
 
     @property
     def commit_index(self):

@@ -25,7 +25,7 @@ CAUGHT_BY_SEEDS = {"everything": range(60), "rejoin_guard": range(100), "append_
 """Seeds of which some fail without the repair."""
 CAUGHT_BY_SCHEDULES = {
     "commit_cap": ("long conflict", range(3)),
-    "newer_snapshots_only": ("late snapshot", range(8)),
+    "newer_snapshots_only": ("late snapshot", range(8, 12)),
     "synced_writes": ("power cut", range(3)),
     "term_in_replies": ("stale reply", range(3)),
     "single_votes": ("doubled vote", range(3)),
@@ -38,12 +38,12 @@ CAUGHT_BY_SCHEDULES = {
 }
 """The schedule that is about the repair, and seeds of which some fail without it."""
 CAUGHT_BY_SWEEPS = {
-    "careful_compaction": "interrupted installation",
-    "durable_first": "dying follower",
-    "resumed_installation": "interrupted installation",
-    "applied_with_effects": "dying leader",
+    "careful_compaction": ("interrupted installation", 0),
+    "durable_first": ("dying follower", 1),
+    "resumed_installation": ("interrupted installation", 0),
+    "applied_with_effects": ("dying leader", 0),
 }
-"""The story in which a crash at one of the steps fails without the repair."""
+"""The story, and the seed, with which a crash at one of the steps fails without the repair."""
 
 
 def violations(schedule, seeds, variant=HARDENED):
@@ -104,7 +104,8 @@ def test_the_schedule_made_for_it_fails_without_the_repair(name):
 
 @pytest.mark.parametrize("name", CAUGHT_BY_SWEEPS)
 def test_a_crash_at_some_step_fails_without_the_repair(name):
-    reports = (sweeps.sweep(CAUGHT_BY_SWEEPS[name], steps, 0, BY_NAME[name]) for steps in range(SWEPT_STEPS))
+    story, seed = CAUGHT_BY_SWEEPS[name]
+    reports = (sweeps.sweep(story, steps, seed, BY_NAME[name]) for steps in range(SWEPT_STEPS))
 
     assert any(report.violations for report in reports)
 

@@ -19,6 +19,7 @@ class SyncObj:
     _SyncObj__raftLastApplied: int
     _SyncObj__raftLeader: Node | None
     _SyncObj__raftElectionDeadline: float
+    _SyncObj__transferInProgress: bool
     _SyncObj__raftLog: Any
     _SyncObj__raftNextIndex: dict[Node, int]
     _SyncObj__raftMatchIndex: dict[Node, int]

@@ -17,10 +17,15 @@ FOLLOWING = {"term": 1, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
 
 
 class PlayedNetwork:
-    """Notes what is sent, and hands over what the test says has come in."""
+    """Notes what is sent, and hands over what the test says has come in.
+
+    Who is asked whether it would vote says so at once, as long as `willing`.
+    """
 
     def __init__(self, events):
         self.events = events
+        self.willing = True
+        self.questions = []
         self._incoming = []
         self._receiver = None
 
@@ -35,7 +40,12 @@ class PlayedNetwork:
             happen(self._receiver)
 
     def send(self, peer, message):
-        self.events.append((peer, message))
+        if message["type"] != "canvass_question":
+            self.events.append((peer, message))
+            return
+        self.questions.append((peer, message))
+        if self.willing:
+            self.bring(peer, "canvass_answer", round=message["round"], willing=True)
 
     def wake(self):
         pass
@@ -161,6 +171,82 @@ def test_a_candidate_asks_for_votes_only_when_its_own_vote_is_durable(replica):
     replica.round_until(lambda: replica.sent("request_vote"))
 
     assert replica.order() == ["commit", "request_vote", "request_vote"]
+
+
+def test_a_replica_does_not_stand_before_a_majority_would_vote_for_it(replica):
+    replica.network.willing = False
+    replica.network.connect("replica2", "replica3")
+
+    replica.round_until(lambda: len(replica.network.questions) > 10)
+
+    assert replica.sent("request_vote") == []
+    assert (replica.status.term, replica.status.leader) == (0, "")
+
+    replica.network.willing = True
+    replica.round_until(lambda: replica.sent("request_vote"))
+
+    assert replica.status.term == 1
+
+
+QUESTION = {"round": 7, "term": 1, "last_log_index": 1, "last_log_term": 0}
+
+
+def asked(replica, **question):
+    """Let replica3 ask whether this one would vote for it; give the answer."""
+    replica.events.clear()
+    replica.network.bring("replica3", "canvass_question", **QUESTION | question)
+    replica.round()
+    ((peer, answer),) = replica.sent("canvass_answer")
+    assert (peer, answer["round"]) == ("replica3", 7)
+    return answer["willing"]
+
+
+@pytest.fixture
+def follower(replica):
+    """One that has just heard the leader of term 1, replica2, and has two entries."""
+    replica.network.connect("replica2", "replica3")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1]])
+    replica.round()
+    return replica
+
+
+def test_a_follower_that_hears_the_leader_would_not_vote_for_another_one(follower):
+    assert not asked(follower, last_log_index=2, last_log_term=1)
+
+
+def test_a_follower_that_hears_no_leader_would_vote_for_whoever_has_what_it_has_itself(follower):
+    follower.round_until(lambda: follower.network.questions)
+
+    assert asked(follower, last_log_index=2, last_log_term=1)
+    assert not asked(follower, last_log_index=1, last_log_term=0)
+
+
+def test_a_replica_in_a_higher_term_may_stand_because_nothing_else_brings_it_back(follower):
+    assert asked(follower, term=5)
+
+
+def test_a_leader_would_vote_for_nobody(replica):
+    replica.lead()
+
+    assert not asked(replica, term=replica.status.term, last_log_index=99, last_log_term=99)
+
+
+def test_a_replica_that_does_not_vote_says_nothing_when_it_is_asked(store):
+    blank = Played(store, voting=False)
+    blank.network.connect("replica2", "replica3")
+    blank.network.bring("replica3", "canvass_question", **QUESTION)
+    blank.round()
+
+    assert blank.sent("canvass_answer") == []
+
+
+def test_a_replica_that_is_told_to_stand_asks_nobody(follower):
+    follower.network.willing = False
+    follower.network.bring("replica2", "timeout_now", term=1)
+
+    follower.round_until(lambda: follower.sent("request_vote"))
+
+    assert follower.network.questions == []
 
 
 def test_a_vote_that_arrives_twice_counts_once(store):

@@ -36,6 +36,8 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
         "pairs": bytes,
     },
     "snapshot_taken": {"term": int, "transfer": int, "number": int},
+    "canvass_question": {"round": int, "term": int, "last_log_index": int, "last_log_term": int},
+    "canvass_answer": {"round": int, "willing": bool},
     "rejoin_question": {"round": int},
     "rejoin_answer": {"round": int, "term": int, "last_index": int, "voting": bool, "origin": str},
 }

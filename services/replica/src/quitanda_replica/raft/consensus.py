@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from quitanda.errors import NotLeader, QuitandaError, Unavailable
 from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply
+from quitanda_replica.raft.canvass import Canvass
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.engine import Engine
 from quitanda_replica.raft.in_flight import InFlight
@@ -74,6 +75,7 @@ class Consensus:
         self._applied = self._durable = self._journal.applied_index
         self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
         self._engine = self.engine_type(options, self._journal, self._transport, self._apply)
+        self._canvass = Canvass(options, self._engine, self._journal, self._guard, network, clock)
         self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
         self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
         self.submissions = SubmissionQueue(options, network.wake)
@@ -94,6 +96,8 @@ class Consensus:
             "request_vote": self._on_call_to_vote,
             "timeout_now": self._on_call_to_vote,
             "response_vote": lambda peer, message: self._admit(peer, self._engine.admit_vote(peer, message)),
+            "canvass_question": self._canvass.asked,
+            "canvass_answer": self._canvass.answered,
             "read_probe": self._on_read_probe,
             "read_echo": self._on_read_echo,
             "snapshot_chunk": self._on_snapshot_chunk,
@@ -118,6 +122,7 @@ class Consensus:
         self._watch_over_blank_disk()
         if self._engine.leads:
             self._divert_to_snapshots()
+        self._canvass.before_tick(self._connected)
         self._engine.applies = not self._intake.installing
         self._engine.tick()
         self._follow_leadership()
@@ -187,6 +192,7 @@ class Consensus:
     # --- messages
 
     def _on_append_entries(self, peer: str, message: Message) -> None:
+        self._canvass.heard_leader(message["term"])
         if self._intake.installing:
             self._admit(peer, admit_heartbeat(self._engine.term, self._engine.commit_index, message))
             return
@@ -228,14 +234,8 @@ class Consensus:
             self._sender.taken(peer, message)
 
     def _on_rejoin_question(self, peer: str, message: Message) -> None:
-        last_index = self._journal.last_index
-        standing = {
-            "term": self._engine.term,
-            "last_index": last_index,
-            "voting": self._guard.voting,
-            "origin": self._guard.origin(last_index),
-        }
-        self._transport.promise(peer, message | {"type": "rejoin_answer"} | standing)
+        answer = self._guard.answer(message, self._engine.term, self._journal.last_index)
+        self._transport.promise(peer, answer)
 
     def _on_rejoin_answer(self, peer: str, message: Message) -> None:
         self._guard.answered(peer, message, self._engine.term, self._engine.leader)

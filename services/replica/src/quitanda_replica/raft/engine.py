@@ -43,6 +43,7 @@ REQUIRED_NAMES: Final = tuple(
         "raftState",
         "sendAppendEntries",
         "setCurrentTerm",
+        "transferInProgress",
         "votedForNodeId",
     )
 )
@@ -189,6 +190,23 @@ class Engine(SyncObj):
         """Give a leader that has just been reached (again) the time for a heartbeat before standing against it."""
         if self._SyncObj__raftElectionDeadline < now:
             self.postpone_election(now)
+
+    @property
+    def told_to_stand(self) -> bool:
+        """The leader hands its leadership over to this replica, which stands in the next tick."""
+        return bool(self._SyncObj__transferInProgress)
+
+    def standing_is_due(self, now: float) -> bool:
+        """Nothing was heard for so long that a follower or candidate stands in the next tick."""
+        return bool(self._SyncObj__raftElectionDeadline <= now)
+
+    def hold_election(self, until: float) -> None:
+        """Stand at that time, and not before, unless a leader is heard meanwhile."""
+        self._SyncObj__raftElectionDeadline = until
+
+    def forget_leader(self) -> None:
+        """Follow nobody until a leader is heard again."""
+        self._SyncObj__raftLeader = None
 
     def vote_spent(self) -> None:
         """Count as having voted for the current leader in the current term."""

@@ -81,6 +81,11 @@ class RejoinGuard:
         self._answers = {}
         return {"type": "rejoin_question", "round": self._round}
 
+    def answer(self, question: Message, term: int, last_index: int) -> Message:
+        """Say where this replica, in `term`, stands."""
+        standing = {"term": term, "last_index": last_index, "voting": self.voting, "origin": self.origin(last_index)}
+        return question | {"type": "rejoin_answer"} | standing
+
     def answered(self, peer: str, message: Message, term: int, leader: str) -> None:
         """Note an answer; once all agree with the own `term`, what must be reached is known."""
         if message["round"] != self._round or self._target is not None:

@@ -1,7 +1,7 @@
 """One container with a service in it: started again and again under one name, with one log."""
 
 import signal
-from typing import Final
+from typing import Any, Final
 
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
@@ -101,13 +101,13 @@ class Lives:
         """Remove the container, running or not, and let go of the engine."""
         self._described.stop()
 
-    def _state(self) -> dict:
+    def _state(self) -> dict[str, Any]:
         container = self.container
         container.reload()
         return container.attrs["State"]
 
 
-def describe_exit(state: dict) -> str:
+def describe_exit(state: dict[str, Any]) -> str:
     """Put the end of a process in words."""
     if state["OOMKilled"]:
         return "was killed for want of memory"

@@ -1,7 +1,7 @@
 """Taking away everything in Docker that carries a label."""
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import docker
 from docker.errors import APIError
@@ -35,7 +35,7 @@ def remove_labelled(client: docker.DockerClient, label: str, tools: str) -> bool
     return bool(containers or networks or volumes)
 
 
-def _loop_device(volume: dict) -> str:
+def _loop_device(volume: dict[str, Any]) -> str:
     device = (volume.get("Options") or {}).get("device", "")
     return device if device.startswith(LOOP_DEVICES) else ""
 

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.needs(Fault.BAD_NETWORK)
 LOSS = 0.1
 """A line that is as bad as this carries a tenth of what it carried."""
 
-KILOBITS_PER_SECOND = 256
-ANSWERS = 10
+KILOBITS_PER_SECOND = 512
+ANSWERS = 6
 SLOW_SECONDS = 12.0
 """The longest that anybody may wait for an answer: a packet that is lost several times takes TCP some seconds."""
 
@@ -37,7 +37,7 @@ async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_los
     async with traffic(shop, timeout=10.0, grpc=2, mqtt=1) as busy:
         since = time.monotonic()
         for name in mended.everything:
-            await mended.worsen_network(name, loss=LOSS / 2, kilobits_per_second=8 * KILOBITS_PER_SECOND)
+            await mended.worsen_network(name, loss=LOSS / 2, kilobits_per_second=4 * KILOBITS_PER_SECOND)
         await busy.goes_on(ANSWERS)
         for name in mended.everything:
             await mended.worsen_network(name)

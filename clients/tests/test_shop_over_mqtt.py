@@ -7,7 +7,7 @@ from fake_gateway import Gateway, LateReply, Loss, Silence
 from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
-from quitanda_clients.shop_over_mqtt import MqttShopClient
+from quitanda_clients.shop_over_mqtt import REPLY_SECONDS_MAX, MqttShopClient
 from quitanda_local.topology import BrokerKind
 
 
@@ -25,6 +25,15 @@ async def test_a_request_without_an_answer_is_repeated_with_the_same_request_id(
     assert list(shop.orders) == [order.order_id]
     first, second = ((operation, fields) for _, operation, fields in gateway.requests)
     assert first == second
+
+
+async def test_a_request_without_an_answer_is_repeated_soon_though_much_time_is_left(broker, gateway):
+    gateway.plans.append(Loss())
+    async with client_of(broker, timeout=60.0) as client:
+        async with asyncio.timeout(REPLY_SECONDS_MAX + 3.0):
+            await client.list_orders()
+
+    assert len(gateway.requests) == 2
 
 
 async def test_a_write_without_an_answer_ends_unknown_and_a_read_unavailable(broker, gateway):

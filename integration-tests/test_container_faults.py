@@ -1,23 +1,18 @@
 """What is done to containers from outside does what it says: filters, narrow links, full and broken disks."""
 
-import os
 import uuid
 
-import docker
 import pytest
 from containers.disks import Disks, DisksUnavailable
 from containers.network_faults import Damage, NetworkFaults, script
+from containers.run import TOOLS, Run
 
 from quitanda_local.waiting import wait_until
 
-IMAGE = f"quitanda/faults:{os.environ.get('QUITANDA_TAG', 'latest')}"
 PORT = 9000
 MANY = 200
 
-needs_docker = pytest.mark.skipif(
-    os.environ.get("QUITANDA_TEST_CLUSTER") != "containers",
-    reason="breaks containers: QUITANDA_TEST_CLUSTER=containers",
-)
+needs_docker = pytest.mark.containers_only
 
 LISTEN = f"""
 import socket
@@ -64,33 +59,29 @@ except OSError as error:
 
 
 @pytest.fixture(scope="module")
-def engine():
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def prefix():
-    return f"quitanda-faults-{uuid.uuid4().hex[:8]}"
+def run():
+    """What everything here belongs to, and goes with."""
+    run = Run()
+    yield run
+    run.close()
 
 
 class Peers:
     """Containers `one`, `two` and `three` in a network of their own."""
 
-    def __init__(self, engine, prefix):
-        self.labels = {"quitanda.faults": prefix}
-        self.network = engine.networks.create(prefix, labels=self.labels)
-        self.faults = NetworkFaults(engine, IMAGE, self.labels)
+    def __init__(self, run):
+        engine, prefix = run.client, run.name("peers")
+        self.network = engine.networks.create(prefix, labels=run.labels)
+        self.faults = NetworkFaults(engine, TOOLS, run.labels)
         self.containers = {
             name: engine.containers.run(
-                IMAGE,
+                TOOLS,
                 ["python3", "-uc", LISTEN],
                 name=f"{prefix}-{name}",
                 detach=True,
                 init=True,
                 network=prefix,
-                labels=self.labels,
+                labels=run.labels,
             )
             for name in ("one", "two", "three")
         }
@@ -127,8 +118,8 @@ class Peers:
 
 
 @pytest.fixture(scope="module")
-def running_peers(engine, prefix):
-    peers = Peers(engine, prefix)
+def running_peers(run):
+    peers = Peers(run)
     yield peers
     peers.close()
 
@@ -242,9 +233,9 @@ async def test_the_rules_spare_the_loopback_and_name_each_address_of_a_peer():
 
 
 @pytest.fixture(scope="module")
-def disk(engine, prefix):
+def disk(run):
     """A disk, and what runs a program in a container that uses it."""
-    disks = Disks(engine, IMAGE, prefix, {"quitanda.faults": prefix})
+    disks = Disks(run.client, TOOLS, run.name("disks"), run.labels)
     try:
         disks.make("data", megabytes=32)
     except DisksUnavailable as reason:
@@ -255,15 +246,16 @@ def disk(engine, prefix):
 
 
 @pytest.fixture
-def user(engine, disk, prefix):
+def user(run, disk):
     """A container that uses the disk."""
-    container = engine.containers.run(
-        IMAGE,
+    container = run.client.containers.run(
+        TOOLS,
         ["sleep", "infinity"],
         detach=True,
         init=True,
         user="10001",
-        name=f"{prefix}-user",
+        name=run.name("user"),
+        labels=run.labels,
         network_mode="none",
         volumes={disk.volume("data"): {"bind": "/data", "mode": "rw"}},
     )

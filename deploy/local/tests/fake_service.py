@@ -8,9 +8,10 @@ import json
 import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -48,6 +49,12 @@ class Replica(replica_pb2_grpc.ReplicaServicer):
         )
 
 
+def wait_for(stops):
+    while True:
+        with suppress(Empty):
+            return stops.get(timeout=0.05)
+
+
 def main():
     if NAME in state().get("broken", []):
         sys.stdout.write("this fake is broken on purpose\n")
@@ -56,9 +63,10 @@ def main():
         Path(data).mkdir(parents=True, exist_ok=True)
         with (Path(data) / "starts").open("a", encoding="ascii") as starts:
             starts.write(f"bootstrap={os.environ['QUITANDA_BOOTSTRAP']}\n")
-    stop = threading.Event()
+    # An Event would wait for itself for ever where the signal comes while its lock is held; a SimpleQueue's put is safe.
+    stops = SimpleQueue()
     stubborn = NAME in state().get("stubborn", [])
-    signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stops.put(None))
     server = grpc.server(ThreadPoolExecutor(2))
     health_pb2_grpc.add_HealthServicer_to_server(Health(), server)
     replica_pb2_grpc.add_ReplicaServicer_to_server(Replica(), server)
@@ -66,8 +74,7 @@ def main():
     server.start()
     sys.stdout.write("serving\n")
     sys.stdout.flush()
-    while not stop.wait(0.05):
-        pass
+    wait_for(stops)
     server.stop(None).wait()
 
 

@@ -63,7 +63,7 @@ def main():
         Path(data).mkdir(parents=True, exist_ok=True)
         with (Path(data) / "starts").open("a", encoding="ascii") as starts:
             starts.write(f"bootstrap={os.environ['QUITANDA_BOOTSTRAP']}\n")
-    # An Event would wait for itself for ever where the signal comes while its lock is held; a SimpleQueue's put is safe.
+    # An Event would wait for itself for ever where the signal comes while its lock is held; this queue's put is safe.
     stops = SimpleQueue()
     stubborn = NAME in state().get("stubborn", [])
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stops.put(None))

@@ -171,16 +171,14 @@ def check_extra_size(extra: Extra, field: str = "extra") -> Refused | None:
     """Say whether unknown fields are too many or too large for one document or item; their types are right."""
     if len(extra) > EXTRA_FIELDS_MAX:
         return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
-    size = _extra_bytes(extra)
-    return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
+    return _check_extra_bytes(field, _extra_bytes(extra))
 
 
 def check_order_extra_size(extra: Extra, item_extras: Iterable[Extra]) -> Refused | None:
     """Say whether an order's unknown fields are too many, or together with its items' too large."""
     if wrong := check_extra_size(extra):
         return wrong
-    size = _extra_bytes(extra) + sum(map(_extra_bytes, item_extras))
-    return invalid("extra", Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
+    return _check_extra_bytes("extra", _extra_bytes(extra) + sum(map(_extra_bytes, item_extras)))
 
 
 def _update_product(command: UpdateProduct) -> Refused | None:
@@ -335,6 +333,10 @@ def _json_text(field: str, text: object) -> Refused | None:
     if len(text) > EXTRA_BYTES_MAX:
         return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=len(text))
     return _characters(field, text, _CONTROL_IN_JSON)
+
+
+def _check_extra_bytes(field: str, size: int) -> Refused | None:
+    return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
 
 
 def _extra_bytes(extra: Extra) -> int:

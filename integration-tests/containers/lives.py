@@ -12,7 +12,6 @@ STOP_SECONDS: Final = 15
 """How long a process may take to stop by itself before it is killed; more than the ten that it gives itself."""
 
 KILLED: Final = 128 + signal.SIGKILL
-ENDED_BY_OTHERS: Final = (KILLED, 128 + signal.SIGTERM)
 LAST_LINES: Final = 15
 
 

@@ -8,7 +8,8 @@ import zlib
 from contextlib import suppress
 from random import Random
 
-from quitanda_replica.raft.channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel, derive_master_key
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
+from quitanda_replica.raft.channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
 
 TLS_HELLO = bytes.fromhex("16030100c8010000c403035b") + bytes(120)
@@ -145,7 +146,7 @@ class Stranger:
     def _wrong_secret(self):
         """A whole handshake as a replica makes it, with another secret, and a message of a leader behind it."""
         channel = SecureChannel(
-            derive_master_key("not the secret of this cluster"),
+            derive_key("not the secret of this cluster", KeyLabel.RAFT_CHANNEL),
             self._chance.choice(("replica2", "replica3")),
             connects_to="replica1",
         )

@@ -1,4 +1,10 @@
-"""Page tokens: where a list goes on, sealed so that only what a replica gave out comes back."""
+"""Page tokens: where a list goes on, sealed so that only what a replica gave out comes back.
+
+    token = "2.", base64 (URL alphabet, no padding) of: seal (12 bytes), PageToken (protobuf)
+
+A token without "2." was given out by a version before, whose seal told anybody who held one how to guess the
+cluster's secret quickly. Its key is not derived any more, so it cannot be checked: it counts as expired.
+"""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
@@ -7,8 +13,9 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.v1 import replica_pb2 as pb
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
 
 FIELD: Final = "page_token"
 """The field at fault where a token is refused."""
@@ -16,6 +23,7 @@ FIELD: Final = "page_token"
 TOKEN_LENGTH_MAX: Final = 512
 """Characters; the longest that is given out has about 300."""
 
+_FORMAT: Final = "2."
 _SEAL_BYTES: Final = 12
 _PERSON: Final = b"quitanda.page"
 
@@ -24,23 +32,41 @@ class PageTokens:
     """Writes and reads page tokens. The seal's key comes from the cluster's secret, so every replica knows it."""
 
     def __init__(self, cluster_secret: str) -> None:
-        self._key = blake2b(cluster_secret.encode(), digest_size=32, person=_PERSON).digest()
+        self._key = derive_key(cluster_secret, KeyLabel.PAGE_TOKENS)
 
     def write(self, token: pb.PageToken) -> str:
         """Write the token as text for clients; they need not understand it."""
         data = token.SerializeToString(deterministic=True)
-        return urlsafe_b64encode(self._seal(data) + data).decode().rstrip("=")
+        return _FORMAT + urlsafe_b64encode(self._seal(data) + data).decode().rstrip("=")
 
     def read(self, text: str) -> pb.PageToken | Refused:
-        """Read the token in a text; refused as malformed where no replica of this cluster wrote it."""
-        try:
-            sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) <= TOKEN_LENGTH_MAX else b""
-            seal, data = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
-            if compare_digest(seal, self._seal(data)):
-                return pb.PageToken.FromString(data)
-        except (ValueError, DecodeError):
-            pass  # neither base64 nor a message: malformed, as below
+        """Read the token in a text.
+
+        Refused as malformed where no replica of this cluster wrote it, as expired where an earlier version may have.
+        """
+        seal, data = _parts(text.removeprefix(_FORMAT))
+        if text.startswith(_FORMAT):
+            token = _decoded(data) if compare_digest(seal, self._seal(data)) else None
+            return invalid(FIELD, Problem.MALFORMED) if token is None else token
+        if (token := _decoded(data)) is not None and token.replica and token.after_id:
+            return refused(Reason.PAGE_TOKEN_EXPIRED, FIELD)
         return invalid(FIELD, Problem.MALFORMED)
 
     def _seal(self, data: bytes) -> bytes:
         return blake2b(data, key=self._key, digest_size=_SEAL_BYTES, person=_PERSON).digest()
+
+
+def _parts(text: str) -> tuple[bytes, bytes]:
+    """Return seal and content; both empty where the text is no base64."""
+    try:
+        sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) <= TOKEN_LENGTH_MAX else b""
+    except ValueError:
+        sealed = b""
+    return sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
+
+
+def _decoded(data: bytes) -> pb.PageToken | None:
+    try:
+        return pb.PageToken.FromString(data)
+    except DecodeError:
+        return None

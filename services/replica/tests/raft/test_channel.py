@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda_replica.raft.channel import ChannelRefused, SecureChannel, derive_master_key
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
+from quitanda_replica.raft.channel import ChannelRefused, SecureChannel
 
 KEY = b"k" * 32
 
@@ -42,7 +43,7 @@ def test_messages_arrive_whole_and_in_order_however_the_bytes_are_cut(messages, 
 
 
 def test_another_secret_is_refused():
-    initiator, responder = pair(key=derive_master_key("another secret"))
+    initiator, responder = pair(key=derive_key("another secret", KeyLabel.RAFT_CHANNEL))
 
     with pytest.raises(ChannelRefused, match="does not open"):
         shake_hands(initiator, responder)

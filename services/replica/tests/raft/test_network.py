@@ -9,8 +9,9 @@ import pytest
 from raft_cluster import SECRET, RaftCluster, wait_for
 
 from quitanda.errors import Unavailable
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft import RaftOptions
-from quitanda_replica.raft.channel import MAGIC, SecureChannel, derive_master_key
+from quitanda_replica.raft.channel import MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
 from quitanda_replica.raft.tcp import STRANGERS_MAX, TcpNetwork
 
@@ -87,7 +88,7 @@ def test_a_replica_with_another_secret_stays_outside(cluster):
 
 def handshake(cluster, name, target, secret=SECRET):
     """Connect like the replica `name` would; return the socket and the channel."""
-    channel = SecureChannel(derive_master_key(secret), name, connects_to=target)
+    channel = SecureChannel(derive_key(secret, KeyLabel.RAFT_CHANNEL), name, connects_to=target)
     sock = stranger(cluster, target)
     while not channel.established:
         for data in channel.take_outgoing():

@@ -3,18 +3,17 @@
 PySyncObj's own connection decodes before it bounds, derives the same key for ever and cannot tell a repeated
 message; its pieces cannot be replaced one by one. This is the pre-shared-key shape of TLS 1.3 in small:
 both sides send a fresh random greeting in clear; the keys of this one conversation, one for each direction, come from
-the cluster's secret and both greetings (HKDF-SHA256, RFC 5869); each frame is sealed with ChaCha20-Poly1305 (RFC 8439)
-and its number in the conversation. So a frame that opens was sealed by a holder of the secret, for this conversation,
-in this direction, at this place; nothing recorded can be sent again. The first frame of each side
-says who it is and whom it means. There is no forward secrecy: who learns the secret can read recorded conversations.
+the key of all conversations (cluster_keys) and both greetings (HKDF-SHA256, RFC 5869); each frame is sealed with
+ChaCha20-Poly1305 (RFC 8439) and its number in the conversation. So a frame that opens was sealed by a holder of the
+secret, for this conversation, in this direction, at this place; nothing recorded can be sent again. The first frame of
+each side says who it is and whom it means. There is no forward secrecy: who learns the secret can read recorded
+conversations.
 
     greeting = MAGIC, 32 random bytes          frame = length (4 bytes, big-endian), ciphertext, tag (16 bytes)
 """
 
-import hashlib
 import os
 from collections.abc import Collection
-from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -24,9 +23,10 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from quitanda_replica.cluster_keys import KEY_BYTES
+
 MAGIC: Final = b"QTDRAFT1"
 GREETING_BYTES: Final = len(MAGIC) + 32
-KEY_BYTES: Final = 32
 TAG_BYTES: Final = 16
 HELLO_BYTES_MAX: Final = 1024
 """Longest frame before the other side has proved who it is."""
@@ -41,20 +41,14 @@ class ChannelRefused(Exception):
     """The other side is not a replica of this cluster, or damaged what it sent; close the connection."""
 
 
-@lru_cache(maxsize=1)
-def derive_master_key(secret: str) -> bytes:
-    """Return the key that stands for the cluster's secret; slow on purpose (scrypt, RFC 7914), once per process."""
-    return hashlib.scrypt(secret.encode(), salt=b"quitanda raft", n=1 << 14, r=8, p=1, dklen=KEY_BYTES)
-
-
 class SecureChannel:
     """One side of a conversation. The side that connected knows whom it means; the other one learns it."""
 
-    def __init__(self, master_key: bytes, name: str, *, connects_to: str = "", accepts: Collection[str] = ()) -> None:
+    def __init__(self, channel_key: bytes, name: str, *, connects_to: str = "", accepts: Collection[str] = ()) -> None:
         self.peer = connects_to
         """Name of the other side; '' until it has proved it, on the side that was connected to."""
         self.established = False
-        self._master_key = master_key
+        self._channel_key = channel_key
         self._name = name
         self._initiator = bool(connects_to)
         self._accepts = accepts
@@ -106,8 +100,8 @@ class SecureChannel:
 
     def _derive_keys(self, theirs: bytes) -> None:
         salt = self._greeting + theirs if self._initiator else theirs + self._greeting
-        hkdf = HKDF(algorithm=SHA256(), length=2 * KEY_BYTES, salt=salt, info=b"quitanda raft v1")
-        keys = hkdf.derive(self._master_key)
+        hkdf = HKDF(algorithm=SHA256(), length=2 * KEY_BYTES, salt=salt, info=b"quitanda raft conversation v2")
+        keys = hkdf.derive(self._channel_key)
         forth, back = ChaCha20Poly1305(keys[:KEY_BYTES]), ChaCha20Poly1305(keys[KEY_BYTES:])
         self._seal, self._open = (forth, back) if self._initiator else (back, forth)
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from quitanda_replica.raft.channel import ChannelRefused, SecureChannel, derive_master_key
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
+from quitanda_replica.raft.channel import ChannelRefused, SecureChannel
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
@@ -81,7 +82,7 @@ class TcpNetwork:
     def __init__(self, options: RaftOptions, clock: Callable[[], float]) -> None:
         self._options = options
         self._clock = clock
-        self._master_key = derive_master_key(options.secret)
+        self._channel_key = derive_key(options.secret, KeyLabel.RAFT_CHANNEL)
         self._resolver = Resolver(options.addresses[peer] for peer in self._peers_to_connect(options))
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
@@ -174,7 +175,7 @@ class TcpNetwork:
         if len(self._strangers) >= STRANGERS_MAX:
             self._refuse(next(iter(self._strangers)), "too many have not said who they are, it was the oldest")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
-        channel = SecureChannel(self._master_key, self._options.name, accepts=accepts)
+        channel = SecureChannel(self._channel_key, self._options.name, accepts=accepts)
         deadline = self._clock() + self._options.connect_timeout_seconds
         connection = Connection(sock, channel, deadline, format_address(caller))
         self._strangers[connection] = None
@@ -198,7 +199,7 @@ class TcpNetwork:
     def _connect(self, peer: str, address: SocketAddress, now: float) -> None:
         family, target = address
         sock = socket.socket(family, socket.SOCK_STREAM)
-        channel = SecureChannel(self._master_key, self._options.name, connects_to=peer)
+        channel = SecureChannel(self._channel_key, self._options.name, connects_to=peer)
         connection = Connection(sock, channel, now + self._options.connect_timeout_seconds)
         sock.setblocking(False)
         if sock.connect_ex(target) not in {0, errno.EINPROGRESS}:

@@ -31,6 +31,7 @@ TABLE = (
     ("resets", "conversations reset"),
     ("repeated messages", "messages repeated after it"),
     ("pauses", "processes stopped for a while"),
+    ("stalls", "processes stopped within a round"),
 )
 """What is counted in the runs, and how the table calls it."""
 

@@ -1,10 +1,13 @@
 """What a run is like: sizes, delays and faults, drawn from the seed or set by a directed schedule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 SECRET = "a secret of the simulation"
 LAN, REGION, ERRATIC = "lan", "region", "erratic"
+STALLS = ((0.001, 0.01), (0.01, 0.1), (0.1, 1.0), (1.0, 3.0))
+STALL_WEIGHTS = (10, 5, 3, 2)
+"""How long processes stand still within a round, from and to, and how often each of them."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Delays:
     reader_chance: float = 0.0
     """That the thread of a reader that may go on is not run at once."""
     reader_max: float = 2.0
+    looks_mean: float = 0.0
+    """Looks at the clock between two at which the process stands still, on average; 0: it never does."""
 
     def reader(self, chance: Random) -> float:
         """How long a reader waits for the processor before it looks at the state."""
@@ -34,6 +39,15 @@ class Delays:
         if chance.random() < self.spike_chance:
             return self.network_min + chance.random() * self.spike_max
         return self.network_min + self.network_mean * chance.random() * 2
+
+    def looks_to_stall(self, chance: Random, never: int) -> int:
+        """How many looks at the clock come before the process stands still in the middle of what it does."""
+        return int(chance.expovariate(1 / self.looks_mean)) if self.looks_mean else never
+
+    def stall_in_round(self, chance: Random) -> float:
+        """How long it stands still then."""
+        shortest, longest = chance.choices(STALLS, STALL_WEIGHTS)[0]
+        return chance.uniform(shortest, longest)
 
     def disk(self, chance: Random) -> float:
         """How long a synced write takes."""
@@ -78,7 +92,9 @@ def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
     entries = chance.choice((6, 12, 30, 80))
     return Circumstances(
         replicas=chance.choice((3, 3, 3, 5)),
-        delays=KINDS[chance.choice((LAN, LAN, REGION, ERRATIC))],
+        delays=replace(
+            KINDS[chance.choice((LAN, LAN, REGION, ERRATIC))], looks_mean=chance.choice((0.0, 0.0, 3000.0, 500.0))
+        ),
         quiet_seconds=chance.choice((0.0, 1.0, 2.0)),
         fault_seconds=chance.uniform(3.0, 7.0),
         fault_mean_seconds=chance.choice((0.2, 0.4, 0.8)),

@@ -3,7 +3,8 @@
 from random import Random
 
 STEPS_AHEAD_MAX = 14
-BLANK_DISK_EARLIEST_SECONDS = 1.0
+LOOKS_AHEAD_MAX = 40
+STALLED_SECONDS = 0.3, 3.0
 
 
 class Faults:
@@ -27,6 +28,7 @@ class Faults:
             "split": self._split,
             "reset": self._reset,
             "pause": self._pause,
+            "stall": self._stall,
             "slow disk": self._slow_disk,
             "handing over": self._hand_over,
             "lost disk": self._lose_disk,
@@ -45,6 +47,7 @@ class Faults:
         for replica in self._world.replicas.values():
             replica.delays = self._world.calm
             replica.crash_in(1 << 60)
+            replica.draw_stall()
             replica.resume()
             replica.hand_over(wanted=False)
             self._start(replica)
@@ -124,13 +127,10 @@ class Faults:
         """Replace a disk, but leave a majority that counts."""
         replica = self._any()
         counting = sum(disk.counts for disk in self._world.disks if disk is not replica.disk)
-        if self._world.schedule.now < BLANK_DISK_EARLIEST_SECONDS or counting * 2 <= len(self._world.disks):
+        if counting * 2 <= len(self._world.disks):
             return
-        replica.crash(power=True)
-        replica.disk.wipe()
-        self._world.count("lost disks")
+        replica.lose_disk()
         self._replaced.add(replica.name)
-        self._world.trace.note(replica.name, "loses its disk")
         self._later(0.5, lambda: self._start(replica))
 
     # --- the network
@@ -143,7 +143,13 @@ class Faults:
         self._world.count("cuts")
         self._world.trace.note("network", "cuts " + " ".join(f"{path.source}>{path.target}" for path in paths))
         mean = self._chance.choice((0.2, 0.6, 2.0))
-        self._later(mean, lambda: self._mend(paths))
+        if self._chance.random() < 0.5:
+            self._later(mean, lambda: self._mend(paths))
+            return
+        for link in sorted({tuple(sorted((path.source, path.target))) for path in paths}):
+            # one link after the other, so that who was cut off may meet one of the others first
+            of_link = [path for path in paths if {path.source, path.target} == set(link)]
+            self._later(mean, lambda of_link=of_link: self._mend(of_link))
 
     def _mend(self, paths):
         self._world.trace.note("network", "mends " + " ".join(f"{path.source}>{path.target}" for path in paths))
@@ -179,16 +185,32 @@ class Faults:
         replica.pause()
         self._later(self._chance.choice((0.2, 1.0)), replica.resume)
 
+    def _stall(self):
+        """Let a replica stand still in the middle of what it does, most of the time one that does not count."""
+        blank = [each for each in self._up() if not each.disk.counts]
+        replica = self._chance.choice(blank) if blank and self._chance.random() < 0.7 else self._any()
+        replica.stall_in(self._chance.randint(0, LOOKS_AHEAD_MAX), self._chance.uniform(*STALLED_SECONDS))
+
     def _slow_disk(self):
         replica = self._any()
         replica.delays = self._world.slow
         self._later(1.5, lambda: setattr(replica, "delays", self._world.circumstances.delays))
 
     def _hand_over(self):
-        if (leader := self._leader()) is not None:
-            leader.hand_over(wanted=True)
-            incarnation = leader.incarnation
-            self._later(0.8, lambda: leader.hand_over(wanted=False) if leader.incarnation == incarnation else None)
+        """Begin to hand over, to anyone or to a certain one, also where that is under way; and cease after a while."""
+        if (leader := self._leader()) is None:
+            return
+        others = [name for name in self._world.replicas if name != leader.name]
+        leader.hand_over(wanted=True, to=self._chance.choice(["", *others]))
+        incarnation = leader.incarnation
+        if self._chance.random() < 0.2:
+            self._later(0.1, lambda: self._stop_if(leader, incarnation))
+        self._later(0.8, lambda: leader.hand_over(wanted=False) if leader.incarnation == incarnation else None)
+
+    def _stop_if(self, replica, incarnation):
+        if replica.incarnation == incarnation and replica.up and replica.paused_since is None:
+            replica.stop()
+            self._later(0.3, lambda: self._start(replica))
 
 
 NAMES = (
@@ -203,6 +225,7 @@ NAMES = (
     "split",
     "reset",
     "pause",
+    "stall",
     "slow disk",
     "handing over",
     "lost disk",

@@ -1,7 +1,9 @@
 """A replica's process on a simulated machine: it starts, works in rounds, stands still, dies, and starts again.
 
-Within a round time passes (for the processor, and for the disk), so what leaves behind a commit leaves later than what
-leaves before it. A crash comes between two rounds or, planned with `crash_in`, at a write or at a message.
+Within a round time passes: for the processor, for the disk, and at every look at the clock, where the process may also
+stand still for a while (its machine is paused, another process has the processor, the interpreter's lock is taken). So
+no two looks show the same time, and seconds may lie between two neighbouring lines. A crash comes between two rounds
+or, planned with `crash_in`, at a write or at a message.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +15,10 @@ from simulation.disk import Crash, Disk
 
 POLL_SECONDS = 0.05
 ROUND_SECONDS = 0.00005
+LOOK_SECONDS = 0.0000005
+"""What passes at least between two looks at the clock."""
+NO_STALL = 1 << 60
+"""Looks ahead: never."""
 UNTRACED = frozenset({"type", "transfer"})
 """A transfer's identity is the true time; everything else of a message depends on the seed alone."""
 
@@ -32,6 +38,10 @@ class Host(ABC):
         self.network = None
         """The SimulatedNetwork of the running process."""
         self._chance = chance
+        self._stall_chance = Random(chance.getrandbits(64))
+        self._looks_to_stall = NO_STALL
+        self._stall_seconds: float | None = None
+        """Of a stall that is planned; None where it is drawn."""
         self._clock_rate = chance.uniform(0.95, 1.05)
         self._clock_offset = chance.uniform(0, 1000)
         self._elapsed = 0.0
@@ -50,8 +60,32 @@ class Host(ABC):
         return self.world.schedule.now + self._elapsed
 
     def clock(self) -> float:
-        """What this machine's clock shows; no two of them agree."""
+        """Look at this machine's clock; no two of them agree, and none shows the same time twice."""
+        self._elapsed += LOOK_SECONDS
+        self._looks_to_stall -= 1
+        if self._looks_to_stall < 0:
+            self._stall()
+        return self.clock_reading()
+
+    def clock_reading(self) -> float:
+        """What the clock shows to somebody who looks at it without taking any time."""
         return self._clock_offset + self.now * self._clock_rate
+
+    def stall_in(self, looks: int, seconds: float) -> None:
+        """Stand still for `seconds` at the look at the clock that is `looks` ahead."""
+        self._looks_to_stall, self._stall_seconds = looks, seconds
+
+    def draw_stall(self) -> None:
+        """Forget a stall that is planned, and draw when the next one comes."""
+        self._stall_seconds = None
+        self._looks_to_stall = self.delays.looks_to_stall(self._stall_chance, NO_STALL)
+
+    def _stall(self) -> None:
+        seconds = self.delays.stall_in_round(self._stall_chance) if self._stall_seconds is None else self._stall_seconds
+        self.draw_stall()
+        self._elapsed += seconds
+        self.world.count("stalls")
+        self.world.trace.note(self.name, f"stands still within its round for {seconds:.4f} s")
 
     def wake(self, time: float) -> None:
         """Let a round begin at `time`, unless one does before."""
@@ -72,10 +106,12 @@ class Host(ABC):
         self._next_round = float("inf")
         self._clock_offset += self._chance.uniform(0, 1000)
         self.world.trace.note(self.name, f"starts, number {self.incarnation}")
-        self._guarded(lambda: self._boot(settings))
+        if self._stall_seconds is None:
+            self.draw_stall()
+        self._work(lambda: self._boot(settings))
         if self.up:
             self.world.fabric.refuse_half_open(self.name)
-            self.wake(self.now)
+            self.wake(self._idle_at)
 
     def crash(self, *, power: bool) -> None:
         """Die: the process alone, or (`power`) the machine with all that was not synced."""
@@ -86,12 +122,20 @@ class Host(ABC):
             if power:
                 self.disk.lose_power(self._chance)
 
+    def lose_disk(self) -> None:
+        """Die with the disk, which is replaced by a blank one."""
+        self.crash(power=True)
+        self.disk.wipe()
+        self.world.count("lost disks")
+        self.world.trace.note(self.name, "loses its disk")
+        self.world.judge.lost_disk(self.name)
+
     def stop(self) -> None:
         """End in order."""
         if self.up:
             self.world.trace.note(self.name, "stops")
             self.world.count("stops")
-            self._guarded(self._finish)
+            self._work(self._finish)
             self._end(silently=False)
 
     def _end(self, *, silently: bool) -> None:
@@ -172,19 +216,26 @@ class Host(ABC):
         trace.note(self.name, f"< {peer} {message['type']}", " ".join(fields))
         self.world.count("messages")
 
+    def note_sent(self, peer: str, message: dict) -> None:
+        """Take note of a message that leaves."""
+
     # --- rounds
 
     def _round_if_due(self, time: float) -> None:
         if time != self._next_round or not self.up or self.paused_since is not None:
             return
         self._next_round = float("inf")
-        self._elapsed = ROUND_SECONDS * (0.5 + self._chance.random())
-        self.world.running = self
-        self._guarded(self._turn)
-        self._idle_at = self.now
-        self._elapsed = 0.0
+        self._work(self._turn)
         if self.up:
             self.wake(min(self._idle_at + POLL_SECONDS, self.world.fabric.next_arrival(self.name)))
+
+    def _work(self, action) -> None:
+        """Let the process do something, for which it needs time; it hears nothing meanwhile."""
+        self._elapsed = ROUND_SECONDS * (0.5 + self._chance.random())
+        self.world.running = self
+        self._guarded(action)
+        self._idle_at = self.now
+        self._elapsed = 0.0
 
     def _guarded(self, action) -> None:
         """Do a part of the process's life; it may end in it."""

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from struct import Struct
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
+from quitanda_replica.raft.rejoin import JOINED_KEY
 from simulation.machine import START, digest_behind, read_attempt
+
+VOTERS_ALONE = frozenset(
+    {"append_entries", "request_vote", "response_vote", "timeout_now", "read_probe", "read_echo", "snapshot_chunk"}
+)
+"""Messages that only a replica may send which counts."""
 
 _NUMBER = Struct(">Q")
 
@@ -54,6 +60,8 @@ class Judge:
         self._appended: dict[tuple[int, int], tuple[bytes, int | None]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         """Incarnation and commit index that were looked at last, by replica."""
+        self._forgotten: dict[str, int] = {}
+        """Where the true log ended when a disk was lost that does not count again yet, by replica."""
 
     @property
     def last_index(self) -> int:
@@ -68,8 +76,28 @@ class Judge:
 
     # --- replicas
 
+    def lost_disk(self, name: str) -> None:
+        """Note that a replica has forgotten everything."""
+        self._forgotten.setdefault(name, self.last_index)
+
+    def sent(self, disk, message) -> None:
+        """Check what leaves a replica: one that may have forgotten something leads, votes and confirms nothing."""
+        if disk.counts:
+            return
+        kind = message["type"]
+        counts = kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"])
+        if counts or (kind == "canvass_answer" and message["willing"]):
+            self.accuse("blank", f"{disk.name} sends {kind}, though its disk has no past")
+
     def wrote(self, disk, batch) -> None:
-        """Check what a durable batch does to a log: an index and a term mean one entry with one predecessor."""
+        """Check what a durable batch does: who has lost a disk counts when it has everything again that was committed.
+
+        And an index and a term mean one entry with one predecessor.
+        """
+        if JOINED_KEY in batch and (needed := self._forgotten.pop(disk.name, 1)) > read_applied(
+            disk.content.get(APPLIED_KEY)
+        ):
+            self.accuse("blank", f"{disk.name} counts again and lacks entry {needed}, which it may have confirmed")
         for key, value in batch.items():
             if value is None or not key.startswith(LOG_PREFIX):
                 continue
@@ -83,6 +111,8 @@ class Judge:
 
     def observe(self, name: str, incarnation: int, view) -> None:
         """Compare a replica with the true log."""
+        if (view.leads or view.stands) and not view.counts:
+            self.accuse("blank", f"{name} {'leads' if view.leads else 'stands'} in term {view.term} with a blank disk")
         if view.leads:
             self._check_leader(name, incarnation, view)
         seen = self._seen.get(name)

@@ -3,20 +3,33 @@
 The library reads the clock and draws its election timeouts through two names of its main module, `monotonicTime` and
 `random`, and offers no other way in. So a simulation sets these two for as long as it runs, and puts the real ones
 back; nothing else of the library is touched.
+
+Time passes at every look. Where the library looks while it walks over a set of peers, whose order is another one in
+each process, it sees one time for all of them; otherwise a run could not be played again.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from sys import _getframe
 
 from pysyncobj import syncobj
 
+WALKS = frozenset({"__onBecomeLeader", "__sendAppendEntries"})
+"""Methods of the library that look at the clock while they walk over a set of peers."""
+
 
 @contextmanager
-def simulated_library(clock: Callable[[], float], chance: Random) -> Iterator[None]:
-    """Let PySyncObj see the time of `clock` and draw from `chance` meanwhile."""
+def simulated_library(
+    clock: Callable[[], float], standing_clock: Callable[[], float], chance: Random
+) -> Iterator[None]:
+    """Let PySyncObj see the time of `clock`, in walks that of `standing_clock`, and draw from `chance` meanwhile."""
     real = syncobj.monotonicTime, syncobj.random
-    syncobj.monotonicTime, syncobj.random = clock, chance
+
+    def look() -> float:
+        return standing_clock() if _getframe(1).f_code.co_name in WALKS else clock()
+
+    syncobj.monotonicTime, syncobj.random = look, chance
     try:
         yield
     finally:

@@ -211,7 +211,8 @@ class SimulatedNetwork:
         self._encode = encode
         self._decode = decode
         self._receiver = None
-        self._outbox: list[tuple[str, int, bytes]] = []
+        self._outbox: list[tuple[str, int, bytes, float]] = []
+        """To whom, in which conversation, what, and since when it is under way."""
         self._attempt_at: dict[str, float] = {}
         self._check_silence_at = 0.0
 
@@ -230,8 +231,9 @@ class SimulatedNetwork:
             self._connect_missing(now)
 
     def send(self, peer, message):
+        self._host.note_sent(peer, message)
         if (conversation := self.conversations.get(peer)) is not None:
-            self._outbox.append((peer, conversation, self._encode(message)))
+            self._outbox.append((peer, conversation, self._encode(message), self._host.now))
 
     def flush(self):
         """Let what was sent leave, in an order that does not depend on the order of sets of names."""
@@ -239,10 +241,10 @@ class SimulatedNetwork:
             return
         outbox, self._outbox = self._outbox, []
         outbox.sort(key=lambda each: each[0])
-        for peer, conversation, data in outbox:
+        for peer, conversation, data, sent_at in outbox:
             self._host.step("send")
             if self.conversations.get(peer) == conversation:
-                self._fabric.transmit(self._host.name, peer, conversation, data, self._host.now)
+                self._fabric.transmit(self._host.name, peer, conversation, data, sent_at)
 
     def wake(self):
         self._host.wake(self._host.now)

@@ -65,6 +65,11 @@ class Replica(Host):
         return self.consensus._engine.role is Role.CANDIDATE  # noqa: SLF001
 
     @property
+    def counts(self):
+        """Its disk has a past."""
+        return self.disk.counts
+
+    @property
     def commit_index(self):
         return self.consensus._engine.commit_index  # noqa: SLF001
 
@@ -89,6 +94,9 @@ class Replica(Host):
     def payload_of(self, command):
         """Return what the machine gets of a log entry; None of a no-op."""
         return command[1:] if command[:1] == b"\x00" else None
+
+    def note_sent(self, _peer, message):
+        self.world.judge.sent(self.disk, message)
 
     # --- life
 

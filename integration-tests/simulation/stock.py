@@ -87,7 +87,8 @@ class StockRequest:
 class StockReplica(Host):
     """A process that runs nothing but the library."""
 
-    voting = True
+    voting = counts = True
+    stands = False
     state_is_whole = True
 
     def __init__(self, name, world, disk, chance):

@@ -113,8 +113,7 @@ class Story:
 
     def wipe(self, name: str) -> None:
         """Replace a replica's disk by a blank one; it does not run afterwards."""
-        self[name].crash(power=True)
-        self[name].disk.wipe()
+        self[name].lose_disk()
 
     def start_again(self, *names: str) -> None:
         """Start those of the replicas that do not run."""

@@ -1,4 +1,4 @@
-"""Stories told again and again, each time with a crash, or an end, one step later."""
+"""Stories told again and again, each time with a crash, a stall, or an end, one step later."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -99,6 +99,37 @@ def returning_blank(story: Story, steps: int) -> None:
     story.start_again(lost)
 
 
+def stalled_blank(story: Story, looks: int) -> None:
+    """A replica whose disk was replaced, and that one other cannot hear, stands still at a look at the clock."""
+    story.found()
+    leader = story.leader()
+    story.write_done(leader, 6)
+    lost = story.others(leader)[0]
+    story.wipe(lost)
+    story[lost].start(bootstrap=True)
+    story.until(lambda: len(story[lost].network.conversations) == len(story.names) - 1)
+    story.cut(lost, leader)
+    story.cut(leader, lost)
+    story[lost].stall_in(looks, 1.2)
+    story.pass_time(2.5)
+    story.join(lost, leader)
+
+
+def stalled_replica(story: Story, looks: int) -> None:
+    """A follower that counts stands still at a look at the clock, while the leader hands over and writes go on."""
+    story.found()
+    leader = story.leader()
+    story.write_done(leader, 4)
+    follower, other = story.others(leader)
+    story[follower].stall_in(looks, 1.2)
+    story[leader].hand_over(wanted=True, to=other)
+    story.write(leader, 4)
+    story.pass_time(1.5)
+    story[leader].hand_over(wanted=False)
+    story.write(other, 4)
+    story.pass_time(0.5)
+
+
 SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "interrupted installation": interrupted_installation,
     "doubled stream": doubled_stream,
@@ -106,8 +137,13 @@ SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "dying follower": dying_follower,
     "dying founder": dying_founder,
     "returning blank": returning_blank,
+    "stalled blank": stalled_blank,
+    "stalled replica": stalled_replica,
 }
-"""By name: the story, for three replicas; it takes the number of steps (writes and messages) until the crash."""
+"""By name: the story, for three replicas; it takes the number of steps (writes and messages) until the crash.
+
+Those of stalls take the number of looks at the clock until their replica stands still.
+"""
 OPTIONS = {"log_entries_max": 8, "message_bytes": 100}
 STREAM_OPTIONS = {"log_entries_max": 500, "message_bytes": 40}
 

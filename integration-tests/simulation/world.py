@@ -77,11 +77,9 @@ class World:
 
     def simulated(self):
         """Give PySyncObj this world's time and chance."""
-        return simulated_library(self._clock, self.library_chance)
-
-    def _clock(self) -> float:
-        """What the clock of the replica shows whose round it is."""
-        return self.running.clock()
+        return simulated_library(
+            lambda: self.running.clock(), lambda: self.running.clock_reading(), self.library_chance
+        )
 
     def start(self) -> None:
         """Start all replicas, with blank disks of a new cluster."""

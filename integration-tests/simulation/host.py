@@ -216,9 +216,6 @@ class Host(ABC):
         trace.note(self.name, f"< {peer} {message['type']}", " ".join(fields))
         self.world.count("messages")
 
-    def note_sent(self, peer: str, message: dict) -> None:
-        """Take note of a message that leaves."""
-
     # --- rounds
 
     def _round_if_due(self, time: float) -> None:
@@ -321,6 +318,10 @@ class Host(ABC):
     @abstractmethod
     def outcome(self, answer):
         """Return what a client sees of an answer, as of now. Raises QuitandaError."""
+
+    @abstractmethod
+    def note_sent(self, message: dict) -> None:
+        """Take note of a message that leaves."""
 
     @abstractmethod
     def hand_over(self, *, wanted: bool, to: str = "") -> None:

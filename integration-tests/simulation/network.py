@@ -231,7 +231,7 @@ class SimulatedNetwork:
             self._connect_missing(now)
 
     def send(self, peer, message):
-        self._host.note_sent(peer, message)
+        self._host.note_sent(message)
         if (conversation := self.conversations.get(peer)) is not None:
             self._outbox.append((peer, conversation, self._encode(message), self._host.now))
 

@@ -95,7 +95,7 @@ class Replica(Host):
         """Return what the machine gets of a log entry; None of a no-op."""
         return command[1:] if command[:1] == b"\x00" else None
 
-    def note_sent(self, _peer, message):
+    def note_sent(self, message):
         self.world.judge.sent(self.disk, message)
 
     # --- life

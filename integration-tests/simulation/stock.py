@@ -172,6 +172,9 @@ class StockReplica(Host):
         self.world.trace.note(self.name, f"< {peer} {message['type']}")
         self.world.count("messages")
 
+    def note_sent(self, message):
+        """Nothing to note: it has no blank disks that do not count."""
+
     def _boot(self, _settings):
         options = self.world.circumstances.options
         configuration = SyncObjConf(

@@ -13,6 +13,8 @@ class FakeLeadership:
         self.asked = 0
         self.applied_index = 1
         self.voting = True
+        self.meanwhile = lambda: None
+        """What happens while the leadership is being proven."""
 
     def status(self):
         return RaftStatus(
@@ -29,6 +31,7 @@ class FakeLeadership:
 
     def read_point(self, timeout):  # noqa: ARG002 - the face has it
         self.asked += 1
+        self.meanwhile()
         if self.error is not None:
             raise self.error
         if self.role is not Role.LEADER:

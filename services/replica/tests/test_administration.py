@@ -12,6 +12,7 @@ from replica_waiting import wait_until
 
 from quitanda.backup import StateDigest, decode_pairs
 from quitanda.domain.commands import CreateCustomer, Request
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import NotLeader, Overloaded, Unavailable
 from quitanda.status import from_rpc_error
@@ -67,6 +68,14 @@ def verify(cluster, name, revision=0):
         ReplicaStub(cluster.clients[name].channel).Verify, pb.VerifyRequest(compared_revision=revision), SECONDS
     )
     return answer.verification if isinstance(answer, pb.VerifyResponse) else answer
+
+
+def apply_to_a_source(state, *commands):
+    """Let a state without Raft hold what the commands do, and what a backup's header asks of the log."""
+    state.do(*commands)
+    state.store.put(APPLIED_KEY, (1).to_bytes(8, "big"))
+    state.store.put(log_key(1), bytes(8))
+    state.store.commit()
 
 
 class TestTransfer:
@@ -136,16 +145,22 @@ class TestBackup:
         assert trailer.trailer.chunks == len(chunks)
         assert all(earlier < later for (earlier, _), (later, _) in pairwise(pairs))
 
+    def test_the_state_is_looked_at_only_when_the_leadership_is_proven(self, state):
+        leadership = FakeLeadership()
+        leadership.meanwhile = lambda: apply_to_a_source(state, customer("acknowledged"))
+
+        parts = list(BackupSource("replica1", state.store, applied_index, leadership).parts(1.0))
+
+        read = [key for part in parts[1:-1] for key, _ in decode_pairs(part.chunk.pairs)]
+        assert keys.document(Kind.CUSTOMER, "acknowledged") in read
+
     def test_a_follower_gives_none(self, cluster):
         follower = cluster.followers()[0]
 
         assert isinstance(backup(cluster.clients[follower]), NotLeader)
 
     def test_writes_go_on_while_a_slow_reader_reads_one_moment(self, state):
-        state.do(*(customer(f"c{number}") for number in range(50)))
-        state.store.put(APPLIED_KEY, (1).to_bytes(8, "big"))
-        state.store.put(log_key(1), bytes(8))
-        state.store.commit()
+        apply_to_a_source(state, *(customer(f"c{number}") for number in range(50)))
         before = state.contents()
         source = BackupSource("replica1", state.store, applied_index, FakeLeadership(), chunk_bytes=500)
         parts = source.parts(1.0)

@@ -118,6 +118,14 @@ def test_a_leader_that_cannot_prove_it_keeps_silent():
         wait_until(lambda: feed.heartbeats, "a heartbeat")
 
 
+def test_a_heartbeat_speaks_of_everything_that_was_acknowledged_before_the_leadership_was_proven():
+    with Feed(heartbeat_seconds=5) as feed:
+        feed.leadership.meanwhile = lambda: feed.queue.applied(7, [an_entry(7, 6)])
+        feed.publisher._heartbeat()
+
+    assert [(m.revision, m.previous_revision) for m in feed.link.messages[-2:]] == [(7, 6), (7, 7)]
+
+
 def test_what_is_lost_at_the_broker_is_a_gap_that_the_next_message_shows():
     with Feed() as feed:
         feed.queue.applied(2, [an_entry(2, 1)])

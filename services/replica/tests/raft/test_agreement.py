@@ -1,0 +1,355 @@
+"""The arguments that agreement rests on, one by one: each test fails if the argument does not hold."""
+
+import pytest
+from test_consensus import FOLLOWING, SNAPSHOT, Played
+
+from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
+from quitanda_replica.raft import Role
+from quitanda_replica.store import Store
+
+
+@pytest.fixture
+def replica(store):
+    return Played(store)
+
+
+FIVE = {f"replica{number}": f"127.0.0.1:{number}" for number in range(1, 6)}
+
+
+def elect(replica, *voters):
+    """Let the replica stand, and win with the votes of `voters`; nothing of its term is committed yet."""
+    replica.events.clear()
+    replica.round_until(lambda: replica.sent("request_vote"))
+    for voter in voters:
+        replica.network.bring(voter, "response_vote", term=replica.status.term)
+    replica.round_until(lambda: replica.status.role is Role.LEADER)
+
+
+def depose(replica, by="replica3"):
+    """Let another replica lead the next term."""
+    end, higher = replica.status.last_log_index, replica.status.term + 1
+    append = {"prevLogIdx": end, "prevLogTerm": replica.status.term, "entries": [[b"\x01", end + 1, higher]]}
+    replica.network.bring(by, "append_entries", term=higher, commit_index=replica.status.commit_index, **append)
+    replica.round()
+    assert replica.status.role is Role.FOLLOWER
+
+
+class Disk:
+    """A store whose process is killed: what was not committed is gone."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._store = None
+
+    def start(self):
+        self.kill()
+        self._store = Store.open(self._folder)
+        return Played(self._store)
+
+    def kill(self):
+        if self._store is not None:
+            self._store.close()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.kill()
+
+
+class TestCommitting:
+    def test_an_entry_of_an_earlier_term_is_not_committed_by_counting_who_holds_it(self, replica):
+        # figure 8 of the paper: a replica with a newer last entry could still win, and replace it
+        replica.network.connect("replica2", "replica3")
+        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00old", 2, 1]])
+        replica.round()
+        elect(replica, "replica3")
+
+        replica.acknowledge("replica3", next_node_idx=3)
+        for _ in range(3):
+            replica.round()
+        assert (replica.status.commit_index, replica.machine.applied) == (1, [])
+
+        replica.acknowledge("replica3")
+        replica.round_until(lambda: replica.status.commit_index == replica.status.last_log_index)
+        assert replica.machine.applied == [2]
+
+    def test_a_snapshot_of_an_entry_that_the_log_holds_with_another_term_makes_nothing_of_the_log_committed(
+        self, replica
+    ):
+        replica.network.connect("replica2", "replica3")
+        entries = [[b"\x00x", index, 1] for index in range(2, 6)]
+        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
+        replica.round()
+
+        later = {"term": 2, "commit_index": 9, "prevLogIdx": 9, "prevLogTerm": 2, "entries": []}
+        replica.network.bring("replica3", "append_entries", **later)
+        replica.network.bring("replica3", "snapshot_chunk", **(SNAPSHOT | {"term": 2, "index": 3, "index_term": 2}))
+        replica.round_until(lambda: replica.status.applied_index >= 3)
+
+        assert replica.machine.applied == []
+        assert replica.store.scan(b"S") == [(b"Snew", b"1")]
+        assert (replica.status.first_log_index, replica.status.last_log_index) == (3, 3)
+
+    def test_a_snapshot_of_an_entry_that_the_log_holds_does_not_commit_what_follows_on_it(self, replica):
+        replica.network.connect("replica2")
+        entries = [[b"\x00x", index, 1] for index in range(2, 6)]
+        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
+        replica.network.bring("replica2", "snapshot_chunk", **(SNAPSHOT | {"index": 3}))
+        for _ in range(3):
+            replica.round()
+
+        assert (replica.status.commit_index, replica.machine.applied) == (3, [2, 3])
+
+    def test_acknowledgements_of_a_minority_commit_nothing(self, store):
+        replica = Played(store, addresses=FIVE)
+        replica.network.connect("replica2", "replica3")
+        elect(replica, "replica2", "replica3")
+
+        for _ in range(2):
+            replica.acknowledge("replica2")
+            replica.round()
+        assert replica.status.commit_index == 1
+
+        replica.acknowledge("replica3")
+        replica.round_until(lambda: replica.status.commit_index == 2)
+
+
+class TestVoting:
+    def test_a_vote_is_remembered_by_a_replica_that_is_killed_the_moment_the_vote_leaves(self, disk):
+        voter = disk.start()
+        voter.network.connect("replica2")
+        entries = [[b"\x00x", 2, 1]]
+        voter.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)  # a commit of its own
+        voter.network.bring("replica2", "request_vote", term=3, last_log_index=2, last_log_term=1)
+        voter.round()
+        assert voter.sent("response_vote") == [("replica2", {"type": "response_vote", "term": 3})]
+
+        voter = disk.start()
+        voter.network.connect("replica3")
+        voter.network.bring("replica3", "request_vote", term=3, last_log_index=9, last_log_term=2)
+        voter.round()
+        assert (voter.status.term, voter.sent("response_vote")) == (3, [])
+
+        voter.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=2)
+        voter.round_until(lambda: voter.sent("response_vote"))
+
+    def test_a_candidate_that_is_killed_does_not_vote_for_another_one_in_the_term_that_it_stood_in(self, disk):
+        candidate = disk.start()
+        candidate.network.connect("replica2", "replica3")
+        candidate.round_until(lambda: candidate.sent("request_vote"))
+        term = candidate.status.term
+
+        again = disk.start()
+        again.network.connect("replica3")
+        again.network.bring("replica3", "request_vote", term=term, last_log_index=9, last_log_term=9)
+        again.round()
+
+        assert (again.status.term, again.sent("response_vote")) == (term, [])
+
+    @pytest.mark.parametrize(("index", "term"), [(2, 1), (9, 0)], ids=["a shorter log", "an older last entry"])
+    def test_nobody_votes_for_a_candidate_that_may_lack_what_was_acknowledged_here(self, replica, index, term):
+        replica.network.connect("replica2", "replica3")
+        entries = [[b"\x00x", 2, 1], [b"\x00x", 3, 1]]
+        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
+        replica.network.bring("replica3", "request_vote", term=2, last_log_index=index, last_log_term=term)
+        replica.round()
+
+        assert (replica.status.term, replica.sent("response_vote")) == (2, [])
+
+    def test_votes_of_an_earlier_term_do_not_make_a_leader(self, replica):
+        replica.network.connect("replica2", "replica3")
+        replica.round_until(lambda: replica.sent("request_vote"))
+        replica.network.bring("replica2", "response_vote", term=replica.status.term - 1)
+        replica.round()
+
+        assert replica.status.role is Role.CANDIDATE
+
+
+class TestAcknowledging:
+    def test_what_was_acknowledged_is_there_when_the_replica_is_killed_the_moment_the_answer_leaves(self, disk):
+        follower = disk.start()
+        follower.network.connect("replica2")
+        follower.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1], [b"\x00y", 3, 1]])
+        follower.round()
+        ((_, reply),) = follower.sent("next_node_idx")
+
+        again = disk.start()
+
+        assert (reply["next_node_idx"], reply["success"]) == (4, True)
+        assert again.status.last_log_index == 3
+
+    def test_an_answer_leaves_only_when_the_leader_has_it_on_its_own_disk_and_state(self, disk):
+        leader = disk.start()
+        leader.lead()
+        submission = leader.consensus.submissions.offer(b"x")
+        leader.round()
+        index = leader.status.last_log_index
+        leader.acknowledge("replica2")
+        leader.round_until(lambda: submission.settled)
+
+        again = disk.start()
+
+        assert submission.result(0) == b"%d" % index
+        assert (again.status.applied_index, again.store.get(b"S%020d" % index)) == (index, b"x")
+
+
+class TestHandingOver:
+    def test_a_hand_over_that_fails_lets_commands_in_again(self, replica):
+        replica.lead()
+        replica.acknowledge("replica3")
+        replica.round()
+        replica.consensus.hand_over(True, "replica3")
+        replica.round()
+        assert [peer for peer, _ in replica.sent("timeout_now")] == ["replica3"]
+        with pytest.raises(Unavailable):
+            replica.consensus.submissions.offer(b"x")
+
+        replica.consensus.hand_over(False)
+        submission = replica.consensus.submissions.offer(b"x")
+        replica.round()
+        replica.acknowledge("replica2")
+        replica.round_until(lambda: submission.settled)
+
+    def test_a_leader_whose_successor_does_not_hear_it_leads_on_and_takes_commands(self, cluster):
+        leader = cluster.start().leader()
+        cluster.submit(b"before")
+        deaf = next(name for name in cluster.addresses if name != leader.name)
+        cluster.cut(deaf)  # the connection stands, so the leader cannot know
+
+        assert not leader.node.transfer_leadership(0.3, deaf)
+
+        assert leader.node.status().role is Role.LEADER
+        assert cluster.submit(b"after")
+        cluster.heal()
+        assert cluster.wait_equal() == [b"before", b"after"]
+
+    def test_what_was_begun_is_finished_before_the_leadership_is_handed_over(self, replica):
+        replica.lead()
+        submission = replica.consensus.submissions.offer(b"x")
+        replica.round()
+        replica.consensus.hand_over(True, "replica2")
+        replica.round()
+        assert replica.sent("timeout_now") == []
+
+        replica.acknowledge("replica2")
+        replica.round_until(lambda: replica.sent("timeout_now"))
+
+        assert submission.settled
+
+
+class TestConfirmingReads:
+    @pytest.fixture
+    def reading(self, replica):
+        """A leader with one reader, whose round has begun; give both and the probe."""
+        replica.lead()
+        reader = replica.consensus.reads.ask()
+        replica.round_until(lambda: replica.sent("read_probe"))
+        return replica, reader, replica.sent("read_probe")[-1][1]
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"term": -1}, {"term": 1}, {"round": -1}, {"round": 1}],
+        ids=["an earlier term", "a later term", "an earlier round", "a later round"],
+    )
+    def test_an_echo_of_another_term_or_round_confirms_nobody(self, reading, change):
+        replica, reader, probe = reading
+        echo = {"term": probe["term"], "round": probe["round"]}
+        ((field, difference),) = change.items()
+        replica.network.bring("replica2", "read_echo", **(echo | {field: echo[field] + difference}))
+        for _ in range(3):
+            replica.round()
+        assert not reader.settled
+
+        replica.network.bring("replica2", "read_echo", **echo)
+        replica.round()
+        assert reader.result(0) == replica.status.last_log_index
+
+    def test_who_asks_while_a_round_runs_is_not_confirmed_by_it_even_if_the_round_is_sent_again(self, reading):
+        replica, reader, probe = reading
+        late = replica.consensus.reads.ask()
+        before = len(replica.sent("read_probe"))
+        replica.round_until(lambda: len(replica.sent("read_probe")) > before)
+        assert replica.sent("read_probe")[-1][1] == probe
+
+        replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
+        replica.round()
+        assert reader.settled
+        assert not late.settled
+
+        replica.round_until(lambda: replica.sent("read_probe")[-1][1]["round"] > probe["round"])
+        latest = replica.sent("read_probe")[-1][1]
+        replica.network.bring("replica2", "read_echo", term=latest["term"], round=latest["round"])
+        replica.round_until(lambda: late.settled)
+
+    def test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_durable_here(self, store):
+        replica = Played(store, pipeline_bytes_max=1)  # so that one entry is applied in a round
+        replica.network.connect("replica2", "replica3")
+        entries = [[b"\x00x", index, 1] for index in range(2, 6)]
+        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
+        replica.round()
+        elect(replica, "replica3")
+        reader = replica.consensus.reads.ask()
+        replica.acknowledge("replica3")
+        replica.round_until(lambda: replica.sent("read_probe"))
+        probe = replica.sent("read_probe")[-1][1]
+        replica.network.bring("replica3", "read_echo", term=probe["term"], round=probe["round"])
+        replica.round()
+        assert replica.status.applied_index < replica.status.commit_index
+        assert not reader.settled
+
+        replica.round_until(lambda: reader.settled)
+
+        assert reader.result(0) == replica.status.commit_index
+        with store.snapshot() as snapshot:
+            assert len(snapshot.scan(b"S")) == len(entries)
+
+    def test_one_peer_that_echoes_twice_is_no_majority(self, store):
+        replica = Played(store, addresses=FIVE)
+        replica.network.connect("replica2", "replica3")
+        elect(replica, "replica2", "replica3")
+        for peer in ("replica2", "replica3"):
+            replica.acknowledge(peer)
+        replica.round_until(lambda: replica.status.commit_index == 2)
+        reader = replica.consensus.reads.ask()
+        replica.round_until(lambda: replica.sent("read_probe"))
+        probe = replica.sent("read_probe")[-1][1]
+
+        for _ in range(2):
+            replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
+        replica.round()
+        assert not reader.settled
+
+        replica.network.bring("replica3", "read_echo", term=probe["term"], round=probe["round"])
+        replica.round()
+        assert reader.settled
+
+    def test_readers_do_not_outlive_the_term_in_which_they_asked(self, reading):
+        replica, confirming, probe = reading
+        asking = replica.consensus.reads.ask()
+
+        depose(replica)
+        for reader in (confirming, asking):
+            with pytest.raises(NotLeader):
+                reader.result(0)
+
+        elect(replica, "replica2")
+        replica.acknowledge("replica2")
+        replica.round_until(lambda: replica.status.commit_index == replica.status.last_log_index)
+        later = replica.consensus.reads.ask()
+        replica.round()
+        replica.network.bring("replica2", "read_echo", term=replica.status.term, round=probe["round"])
+        replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"] + 1)
+        replica.round()
+        assert not later.settled
+
+    def test_commands_do_not_outlive_the_term_in_which_they_were_begun(self, replica):
+        replica.lead()
+        begun = replica.consensus.submissions.offer(b"x")
+        replica.round()
+
+        depose(replica)
+
+        with pytest.raises(OutcomeUnknown):
+            begun.result(0)

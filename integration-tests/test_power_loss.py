@@ -79,6 +79,42 @@ def test_a_store_whose_folder_is_never_synced_loses_commits(tmp_path):
             assert commits.held() >= set(range(commits.committed + 1))
 
 
+def test_every_write_ahead_file_has_a_durable_name_when_a_commit_that_may_be_in_it_returns(tmp_path):
+    # LevelDB syncs the folder itself a little later, with its manifest: the record is read before it can
+    disk = recorder.Disk(tmp_path / "disk")
+    environment = os.environ | disk.environment(recorder.build(tmp_path))
+    command = [sys.executable, "-c", COMMITS_WITH_RECORDS, disk.live, disk.record / "operations", str(NEW_FILES)]
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    records = [recorder.parse_operations(text) for text in output.split(END_OF_RECORD)[:-1]]
+
+    assert len(records) == NEW_FILES
+    assert len({write_ahead_file(operations) for operations in records}) == NEW_FILES
+    durable = [operations[: recorder.count_durable(operations)] for operations in records]
+    assert [write_ahead_file(operations) for operations in durable] == [write_ahead_file(each) for each in records]
+
+
+def write_ahead_file(operations):
+    """Name of the write-ahead file that was begun last, or None."""
+    names = [words[2] for words in operations if words[0] == "create" and words[2].endswith(".log")]
+    return names[-1] if names else None
+
+
+NEW_FILES = 40
+END_OF_RECORD = "end of the record\n"
+COMMITS_WITH_RECORDS = f"""
+import os, sys
+from pathlib import Path
+from quitanda_replica.store import Store
+folder, record, commits = sys.argv[1:]
+store = Store.open(folder, write_buffer_bytes=64 * 1024)
+for number in range(int(commits)):
+    store.put(b"S%d" % number, os.urandom(80_000))  # so much that the next commit begins a new file
+    store.commit()
+    sys.stdout.write(Path(record).read_text() + {END_OF_RECORD!r})
+store.close()
+"""
+
+
 def test_the_recording_layer_keeps_what_was_synced_and_nothing_else(tmp_path):
     disk = recorder.Disk(tmp_path / "disk")
     script = Path(tmp_path / "script.py")

@@ -81,7 +81,11 @@ class Disk:
 
 def read_operations(path):
     """The directory's changes, each as a list of words; a last line that the kill cut off did not happen."""
-    text = path.read_text() if path.exists() else ""
+    return parse_operations(path.read_text() if path.exists() else "")
+
+
+def parse_operations(text):
+    """The directory's changes in the text of a record."""
     return [line.split(" ") for line in text.splitlines(keepends=False)[: text.count("\n")]]
 
 

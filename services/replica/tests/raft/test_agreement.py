@@ -5,7 +5,7 @@ from test_consensus import FOLLOWING, SNAPSHOT, Played
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import Role
-from quitanda_replica.store import Store
+from quitanda_replica.store import Store, StoreFailed
 
 
 @pytest.fixture
@@ -32,6 +32,22 @@ def depose(replica, by="replica3"):
     replica.network.bring(by, "append_entries", term=higher, commit_index=replica.status.commit_index, **append)
     replica.round()
     assert replica.status.role is Role.FOLLOWER
+
+
+class FailingStore:
+    """A store whose disk fails from the moment on that the test says."""
+
+    def __init__(self, store):
+        self._store = store
+        self.broken = False
+
+    def commit(self):
+        if self.broken:
+            raise StoreFailed("the disk is broken")
+        self._store.commit()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
 
 
 class Disk:
@@ -167,6 +183,28 @@ class TestVoting:
         assert replica.status.role is Role.CANDIDATE
 
 
+class TestComingBackBlank:
+    def test_a_replaced_disk_counts_as_having_voted_in_the_term_in_which_it_caught_up(self, store):
+        replica = Played(store, voting=False)
+        replica.network.connect("replica2", "replica3")
+        replica.network.bring(
+            "replica2", "append_entries", **(FOLLOWING | {"commit_index": 2}), entries=[[b"\x01", 2, 1]]
+        )
+        replica.round_until(lambda: replica.sent("rejoin_question"))
+        question = replica.sent("rejoin_question")[-1][1]
+        for peer in ("replica2", "replica3"):
+            answer = {"round": question["round"], "term": 1, "last_index": 2, "voting": True, "origin": ""}
+            replica.network.bring(peer, "rejoin_answer", **answer)
+        replica.round_until(lambda: replica.status.voting)
+
+        replica.network.bring("replica3", "request_vote", term=1, last_log_index=9, last_log_term=1)
+        replica.round()
+        assert replica.sent("response_vote") == []
+
+        replica.network.bring("replica3", "request_vote", term=2, last_log_index=9, last_log_term=1)
+        replica.round_until(lambda: replica.sent("response_vote"))
+
+
 class TestAcknowledging:
     def test_what_was_acknowledged_is_there_when_the_replica_is_killed_the_moment_the_answer_leaves(self, disk):
         follower = disk.start()
@@ -180,19 +218,27 @@ class TestAcknowledging:
         assert (reply["next_node_idx"], reply["success"]) == (4, True)
         assert again.status.last_log_index == 3
 
-    def test_an_answer_leaves_only_when_the_leader_has_it_on_its_own_disk_and_state(self, disk):
-        leader = disk.start()
+    def test_a_round_whose_commit_fails_tells_nobody_anything(self, store):
+        failing = FailingStore(store)
+        leader = Played(failing)
         leader.lead()
-        submission = leader.consensus.submissions.offer(b"x")
+        writer = leader.consensus.submissions.offer(b"x")
         leader.round()
         index = leader.status.last_log_index
-        leader.acknowledge("replica2")
-        leader.round_until(lambda: submission.settled)
+        told = leader.machine.commits.copy()
+        leader.events.clear()
+        failing.broken = True
+        leader.acknowledge("replica2")  # so that this round applies the command
+        later = {"type": "rejoin_question", "round": 1}
+        leader.network.bring("replica3", **({"kind": later.pop("type")} | later))
 
-        again = disk.start()
+        with pytest.raises(StoreFailed):
+            leader.round()
 
-        assert submission.result(0) == b"%d" % index
-        assert (again.status.applied_index, again.store.get(b"S%020d" % index)) == (index, b"x")
+        assert leader.machine.applied[-1] == index  # it was staged, and no more
+        assert not writer.settled
+        assert leader.machine.commits == told
+        assert {kind for kind in leader.order() if kind not in {"append_entries", "read_probe"}} == set()
 
 
 class TestHandingOver:
@@ -225,15 +271,22 @@ class TestHandingOver:
         cluster.heal()
         assert cluster.wait_equal() == [b"before", b"after"]
 
-    def test_what_was_begun_is_finished_before_the_leadership_is_handed_over(self, replica):
-        replica.lead()
+    def test_what_was_begun_is_finished_before_the_leadership_is_handed_over(self, store):
+        replica = Played(store, addresses=FIVE)
+        replica.network.connect("replica2", "replica3")
+        elect(replica, "replica2", "replica3")
+        for peer in ("replica2", "replica3"):
+            replica.acknowledge(peer)
+        replica.round_until(lambda: replica.status.commit_index == 2)
         submission = replica.consensus.submissions.offer(b"x")
         replica.round()
         replica.consensus.hand_over(True, "replica2")
+        replica.acknowledge("replica2")  # it could lead, but the command is not confirmed by a majority
+        replica.round()
         replica.round()
         assert replica.sent("timeout_now") == []
 
-        replica.acknowledge("replica2")
+        replica.acknowledge("replica3")
         replica.round_until(lambda: replica.sent("timeout_now"))
 
         assert submission.settled
@@ -283,8 +336,11 @@ class TestConfirmingReads:
         replica.network.bring("replica2", "read_echo", term=latest["term"], round=latest["round"])
         replica.round_until(lambda: late.settled)
 
-    def test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_durable_here(self, store):
-        replica = Played(store, pipeline_bytes_max=1)  # so that one entry is applied in a round
+    @pytest.fixture
+    def confirmed(self, store):
+        """A leader that applies one entry in a round, and a reader whose index is committed and not applied yet."""
+        failing = FailingStore(store)
+        replica = Played(failing, pipeline_bytes_max=1)
         replica.network.connect("replica2", "replica3")
         entries = [[b"\x00x", index, 1] for index in range(2, 6)]
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
@@ -297,13 +353,25 @@ class TestConfirmingReads:
         replica.network.bring("replica3", "read_echo", term=probe["term"], round=probe["round"])
         replica.round()
         assert replica.status.applied_index < replica.status.commit_index
+        return replica, reader, failing
+
+    def test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_applied(self, confirmed):
+        replica, reader, _ = confirmed
         assert not reader.settled
 
         replica.round_until(lambda: reader.settled)
 
-        assert reader.result(0) == replica.status.commit_index
-        with store.snapshot() as snapshot:
-            assert len(snapshot.scan(b"S")) == len(entries)
+        assert reader.result(0) == replica.status.commit_index == replica.status.applied_index
+
+    def test_a_reader_does_not_go_on_with_what_is_applied_and_not_durable(self, confirmed):
+        replica, reader, failing = confirmed
+        replica.round_until(lambda: replica.status.applied_index == replica.status.commit_index - 1)
+        failing.broken = True
+
+        with pytest.raises(StoreFailed):
+            replica.round()
+
+        assert not reader.settled
 
     def test_one_peer_that_echoes_twice_is_no_majority(self, store):
         replica = Played(store, addresses=FIVE)

@@ -114,6 +114,24 @@ def test_cutting_is_due_over_either_bound_and_leaves_half(store):
     assert journal.compaction_point(1000, size - 1) > 45
 
 
+def test_what_is_not_durable_in_the_state_is_never_cut_off(store):
+    journal = journal_with(store, *[1] * 99)
+    bounds = 10, journal.bytes_kept
+
+    assert journal.safe_compaction_point(*bounds, durable=100, floor=None) == 96
+    assert journal.safe_compaction_point(*bounds, durable=40, floor=None) == 40
+
+
+def test_what_follows_on_a_snapshot_under_way_is_kept_until_several_times_the_bounds_are_reached(store):
+    journal = journal_with(store, *[1] * 99)
+    size = journal.bytes_kept
+
+    assert journal.safe_compaction_point(30, size, durable=100, floor=7) == 7
+    assert journal.safe_compaction_point(25, size, durable=100, floor=7) == 89
+    assert journal.safe_compaction_point(30, size // 2, durable=100, floor=7) == 86
+    assert journal.safe_compaction_point(200, size // 2 + 1, durable=100, floor=7) == 7
+
+
 def test_a_commit_index_alone_does_not_cost_a_write(store):
     journal = journal_with(store, 1)
     commit(store, journal)

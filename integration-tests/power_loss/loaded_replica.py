@@ -46,7 +46,6 @@ class LoadedReplica:
             election_timeout_min_seconds=0.25,
             election_timeout_max_seconds=0.5,
             heartbeat_seconds=0.05,
-            leader_fallback_seconds=0.6,
             connect_retry_seconds=0.05,
             log_entries_max=LOG_ENTRIES_MAX,
             snapshot_chunk_bytes=100_000,

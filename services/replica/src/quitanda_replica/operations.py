@@ -1,13 +1,12 @@
 """What administrators ask of one replica: hand over, hand out, check."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import structlog
 
 from quitanda.domain.outcomes import Problem, invalid
-from quitanda.errors import NotLeader, Overloaded, Rejected, Unavailable
+from quitanda.errors import NotLeader, Rejected, Unavailable
 from quitanda.v1.admin_portal_pb2 import BackupPart, ReplicaVerification, TransferLeadershipResponse
 from quitanda_replica import digest
 from quitanda_replica.backup_source import BackupSource
@@ -27,7 +26,7 @@ class Leadership(Protocol):
         """Tell what this replica knows of itself."""
 
     def transfer_leadership(self, timeout: float, to: str = "") -> bool:
-        """Let another replica lead; True once this one does not."""
+        """Let another replica lead; True once this one does not. Overloaded: another transfer is under way."""
 
 
 class Operations:
@@ -48,13 +47,12 @@ class Operations:
         self._backups = backups
         self._verification = verification
         self._on_fatal = on_fatal
-        self._transferring = threading.Lock()
 
     def transfer_leadership(self, to: str, timeout: float) -> TransferLeadershipResponse:
         """Let the replica `to` lead, or any other one; nothing happens where it leads already.
 
         Rejected: no replica has that name. NotLeader. Unavailable: nobody, or somebody else, took over within
-        `timeout` seconds. Overloaded: a transfer is under way.
+        `timeout` seconds. Overloaded: a transfer to another one is under way.
         """
         if to and to not in self._replicas:
             raise Rejected(invalid("to", Problem.UNKNOWN_VALUE))
@@ -65,12 +63,7 @@ class Operations:
             return TransferLeadershipResponse(leader=self._name, term=before.term)
         if not (to in before.peers if to else before.peers):  # known at once, without a pause for those who write
             raise Unavailable(f"{to or 'no other replica'} is not connected to {self._name}, which leads on")
-        if not self._transferring.acquire(blocking=False):
-            raise Overloaded("the leadership is being handed over already")
-        try:
-            moved = self._leadership.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
-        finally:
-            self._transferring.release()
+        moved = self._leadership.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
         after = self._leadership.status()
         _log.info("leadership", handed_over=moved, leader=after.leader, asked_for=to)
         if not moved:

@@ -14,7 +14,6 @@ QUICK = {
     "election_timeout_min_seconds": 0.25,
     "election_timeout_max_seconds": 0.5,
     "heartbeat_seconds": 0.05,
-    "leader_fallback_seconds": 0.6,
     "connect_retry_seconds": 0.05,
 }
 """Half of the usual times, so that many elections fit into a test run."""

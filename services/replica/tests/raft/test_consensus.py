@@ -93,7 +93,6 @@ class Played:
             "election_timeout_min_seconds": 0.1,
             "election_timeout_max_seconds": 0.15,
             "heartbeat_seconds": 0.03,
-            "leader_fallback_seconds": 0.4,
         }
         options = RaftOptions(**{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET} | timing | settings)
         self.consensus = Consensus(options, self.store, self.machine, self.network, time.monotonic)
@@ -123,11 +122,14 @@ class Played:
         """Win an election with the vote of replica2, and commit the no-op."""
         self.network.connect("replica2", "replica3")
         self.round_until(lambda: self.sent("request_vote"))
-        self.network.bring("replica2", "response_vote", term=self.status.term)
+        self.vote("replica2")
         self.round_until(lambda: self.status.role is Role.LEADER)
         self.acknowledge("replica2")
         self.round_until(lambda: self.status.commit_index == self.status.last_log_index)
         self.events.clear()
+
+    def vote(self, peer, *, voting=True):
+        self.network.bring(peer, "response_vote", term=self.status.term, voting=voting)
 
     def acknowledge(self, peer, **fields):
         standing = {"term": self.status.term, "next_node_idx": self.status.last_log_index + 1}
@@ -254,16 +256,16 @@ def test_a_vote_that_arrives_twice_counts_once(store):
     replica = Played(store, addresses=addresses)
     replica.network.connect("replica2", "replica3")
     replica.round_until(lambda: replica.sent("request_vote"))
-    vote = {"term": replica.status.term}
+    term = replica.status.term
 
     for _ in range(2):
-        replica.network.bring("replica2", "response_vote", **vote)
+        replica.vote("replica2")
     replica.round()
     assert replica.status.role is Role.CANDIDATE
-    replica.network.bring("replica3", "response_vote", **vote)
+    replica.vote("replica3")
     replica.round()
 
-    assert (replica.status.role, replica.status.term) == (Role.LEADER, vote["term"])
+    assert (replica.status.role, replica.status.term) == (Role.LEADER, term)
 
 
 def test_the_leaders_entries_leave_while_its_own_disk_still_works_but_the_answer_waits_for_the_majority(replica):
@@ -368,7 +370,7 @@ def test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone(replic
 def test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committed(replica):
     replica.network.connect("replica2", "replica3")
     replica.round_until(lambda: replica.sent("request_vote"))
-    replica.network.bring("replica2", "response_vote", term=replica.status.term)
+    replica.vote("replica2")
     replica.round_until(lambda: replica.status.role is Role.LEADER)
     reader = replica.consensus.reads.ask()
     replica.round()

@@ -174,7 +174,7 @@ class Listener:
 @pytest.fixture
 def pair(tmp_path):
     addresses = RaftCluster(tmp_path, names=("replica1", "replica2")).addresses
-    timing = {"election_timeout_max_seconds": 0.6, "leader_fallback_seconds": 0.6, "connection_timeout_seconds": 0.6}
+    timing = {"election_timeout_max_seconds": 0.6, "connection_timeout_seconds": 0.6}
     options = [RaftOptions(name=name, addresses=addresses, secret=SECRET, **timing) for name in addresses]
     networks = [TcpNetwork(each, time.monotonic) for each in options]
     yield networks

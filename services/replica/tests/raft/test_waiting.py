@@ -318,7 +318,6 @@ class TestRejoin:
         ({"name": "replica9"}, "name"),
         ({"secret": "short"}, "secret"),
         ({"heartbeat_seconds": 0.4}, "heartbeat_seconds"),
-        ({"leader_fallback_seconds": 0.1}, "leader_fallback_seconds"),
         ({"connection_timeout_seconds": 0.1}, "connection_timeout_seconds"),
         ({"pending_bytes_max": 1}, "pending_bytes_max"),
         ({"entry_bytes_max": 1 << 30}, "entry_bytes_max|pending_bytes_max"),

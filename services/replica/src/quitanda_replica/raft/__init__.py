@@ -9,7 +9,7 @@ the face down (imports go one way):
     snapshots, installation  state for a replica behind the log         rejoin     a blank disk does not vote
     read_index   linearizable reads without a log entry                 submission, in_flight  callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
-    canvass      asking before standing for election
+    canvass      the permission to stand for election               leadership, leadership_transfer  handing it over
     journal      the log in the store                                   tcp, channel, resolver, codec   the network
     library      imports PySyncObj before anybody else, and mends what that breaks
     refusals     strangers, in the log

@@ -70,20 +70,18 @@ def admit_heartbeat(term: int, commit_index: int, message: Message) -> Admission
 
 
 def admit_reply(term: int, last_index: int, message: Message) -> Admission:
-    """Decide on a follower's `next_node_idx`: only those of this very term count, and only votes' owners' successes.
+    """Decide on a follower's `next_node_idx`: only those of this very term count, and only of those who may vote.
 
-    A replica with a blank disk may have acknowledged or voted before it lost the disk, so nothing that it says
-    makes an entry committed until it has caught up; it is still fed.
+    A replica with a blank disk may have acknowledged or voted before it lost the disk. So until it has caught up
+    nothing that it says makes an entry committed, nor keeps the leader in office: PySyncObj takes any answer as a sign
+    that its majority is still there. It is fed all the same (`Engine.arrived`).
     """
-    if message["term"] != term or message["next_node_idx"] > last_index + 1:
-        return DROPPED
-    if message["success"] and not message["voting"]:
-        return Admission(message | {"success": False, "reset": False})
-    return Admission(message)
+    counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1
+    return Admission(message) if counts else DROPPED
 
 
 def complete_reply(term: int, message: Message, *, voting: bool) -> Message:
-    """Return PySyncObj's outgoing `next_node_idx` with the term that it belongs to and whether it may count."""
+    """Return an outgoing `next_node_idx` or `response_vote` with the term that it belongs to and whether it counts."""
     return message | {"term": term, "voting": voting}
 
 

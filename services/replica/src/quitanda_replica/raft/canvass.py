@@ -1,4 +1,9 @@
-"""Asking before standing for election (Raft thesis, section 9.6, "Preventing disruptions when a server rejoins").
+"""The permission to stand for election, and asking for it (Raft thesis, section 9.6, "Preventing disruptions").
+
+Standing is permitted anew for each round, and only to a replica that votes and has a whole state. It must have been
+told to by the leader of its term, or be the only replica, or a majority must have said in its latest round of
+questions, in its present term, that it is willing; hearing a leader ends the round. The clock decides when to ask, and
+nothing else: however late it is looked at, it permits nothing.
 
 A replica that does not hear the leader, though others do, would stand again and again. Each time it would take the
 leadership away with a higher term, and lose it the same way to the one whom it cannot hear. So it first asks the others
@@ -17,12 +22,10 @@ from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.rejoin import RejoinGuard
 
 NEVER: Final = float("-inf")
-AT_ONCE: Final = 0.0
-"""A time of the clock that lies behind."""
 
 
 class Canvass:
-    """Both sides of the question; the raft thread's alone."""
+    """Gives the permission, and knows both sides of the question; the raft thread's alone."""
 
     def __init__(
         self,
@@ -42,26 +45,36 @@ class Canvass:
         self._leader_heard_at = NEVER
         self._round = 0
         self._term = 0
+        """In which the round was begun."""
         self._willing: set[str] = set()
+        """Who has said so in this round."""
+        self._told_in: int | None = None
+        """The term whose leader has told this replica, since the last tick, to stand."""
 
     def heard_leader(self, term: int) -> None:
-        """Note that the leader of `term` has said something."""
+        """Note that the leader of `term` has said something; who was willing before need not be any more."""
         if term >= self._engine.term:
             self._leader_heard_at = self._clock()
-            self._willing.clear()
+            self._end_round()
 
-    def before_tick(self, connected: Collection[str]) -> None:
-        """Keep PySyncObj from standing before a majority is willing. One that may not vote never comes to stand."""
-        engine, now = self._engine, self._clock()
-        if engine.leads or engine.told_to_stand or not self._options.peers or not engine.standing_is_due(now):
-            return
-        if self._term == engine.term and len(self._willing) + 1 >= self._options.majority:
-            self._willing.clear()
-            engine.hold_election(AT_ONCE)
-            return
-        engine.forget_leader()
-        engine.hold_election(now + self._options.heartbeat_seconds)
-        self._ask(connected)
+    def told_to_stand(self) -> None:
+        """Note that the leader of the current term hands its leadership over to this replica."""
+        self._told_in = self._engine.term
+
+    def permits_standing(self, connected: Collection[str], *, state_is_whole: bool) -> bool:
+        """Decide whether this replica may stand in the coming tick, and ask the others where it is time for that."""
+        told_in, self._told_in = self._told_in, None
+        if self._engine.leads or not self._guard.voting or not state_is_whole:
+            return False
+        if not self._options.peers or told_in == self._engine.term or self._is_wanted:
+            self._end_round()
+            return True
+        now = self._clock()
+        if self._engine.standing_is_due(now):
+            self._engine.forget_leader()
+            self._engine.hold_election(now + self._options.heartbeat_seconds)
+            self._ask(connected)
+        return False
 
     def asked(self, peer: str, message: Message) -> None:
         """Answer the question of a replica that wants to stand; one that does not vote says nothing."""
@@ -71,18 +84,23 @@ class Canvass:
         self._network.send(peer, answer)
 
     def answered(self, peer: str, message: Message) -> None:
-        """Count an answer; with those of a majority the replica stands in this round."""
-        if message["round"] != self._round or not message["willing"]:
-            return
-        self._willing.add(peer)
-        if len(self._willing) + 1 >= self._options.majority and not self._engine.leads:
-            self._engine.hold_election(AT_ONCE)
+        """Count an answer to the latest question."""
+        if message["round"] == self._round and message["willing"]:
+            self._willing.add(peer)
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._term == self._engine.term and len(self._willing) + 1 >= self._options.majority
+
+    def _end_round(self) -> None:
+        """Count no answer that was asked for until now, however late it comes."""
+        self._round += 1
+        self._willing.clear()
 
     def _ask(self, connected: Collection[str]) -> None:
         last = self._log.last_index
-        self._round += 1
+        self._end_round()
         self._term = self._engine.term
-        self._willing.clear()
         question = {
             "type": "canvass_question",
             "round": self._round,

@@ -21,7 +21,7 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
     "append_entries": {"term": int, "commit_index": int, "prevLogIdx": int, "prevLogTerm": int, "entries": list},
     "next_node_idx": {"term": int, "next_node_idx": int, "reset": bool, "success": bool, "voting": bool},
     "request_vote": {"term": int, "last_log_index": int, "last_log_term": int},
-    "response_vote": {"term": int},
+    "response_vote": {"term": int, "voting": bool},
     "timeout_now": {"term": int},
     # Ours.
     "read_probe": {"term": int, "round": int},

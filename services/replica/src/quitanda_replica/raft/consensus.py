@@ -13,7 +13,7 @@ The order within a round is what the guarantees rest on:
 import logging
 from collections.abc import Callable
 
-from quitanda.errors import NotLeader, QuitandaError, Unavailable
+from quitanda.errors import QuitandaError, Unavailable
 from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply
 from quitanda_replica.raft.canvass import Canvass
 from quitanda_replica.raft.codec import Message
@@ -21,6 +21,7 @@ from quitanda_replica.raft.engine import Engine
 from quitanda_replica.raft.in_flight import InFlight
 from quitanda_replica.raft.installation import Installation, SnapshotIntake, SnapshotReceiver, install
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
+from quitanda_replica.raft.leadership import Leadership
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.read_index import ReadIndex
@@ -74,16 +75,16 @@ class Consensus:
             )
         self._applied = self._durable = self._journal.applied_index
         self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
-        self._engine = self.engine_type(options, self._journal, self._transport, self._apply)
+        self._engine = self.engine_type(
+            options, self._journal, self._transport, self._apply, lambda: self._guard.voting
+        )
         self._canvass = Canvass(options, self._engine, self._journal, self._guard, network, clock)
         self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
         self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
         self.submissions = SubmissionQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
         self._in_flight = InFlight(self.submissions, options)
-        self._leading_term: int | None = None
-        self._handing_over = False
-        self._hand_over_to = ""
+        self._leadership = Leadership(options.name, self._engine, self.submissions, self.reads, self._in_flight)
         self._waits_for = ""
         self._heard_at = clock()
         self._replicated: tuple[int, int] = (0, 0)
@@ -93,8 +94,8 @@ class Consensus:
         self._handlers: dict[str, Callable[[str, Message], None]] = {
             "append_entries": self._on_append_entries,
             "next_node_idx": self._on_next_node_idx,
-            "request_vote": self._on_call_to_vote,
-            "timeout_now": self._on_call_to_vote,
+            "request_vote": self._on_request_vote,
+            "timeout_now": self._on_timeout_now,
             "response_vote": lambda peer, message: self._admit(peer, self._engine.admit_vote(peer, message)),
             "canvass_question": self._canvass.asked,
             "canvass_answer": self._canvass.answered,
@@ -122,17 +123,15 @@ class Consensus:
         self._watch_over_blank_disk()
         if self._engine.leads:
             self._divert_to_snapshots()
-        self._canvass.before_tick(self._connected)
-        self._engine.applies = not self._intake.installing
-        self._engine.tick()
+        whole = not self._intake.installing
+        self._engine.applies = whole
+        self._engine.tick(may_stand=self._canvass.permits_standing(self._connected, state_is_whole=whole))
         self._follow_leadership()
         if self._engine.leads:
             self._append_submissions()
             self._probe_for_readers()
             self._replicate()
         self._compact()
-        if self._intake.installing:
-            self._engine.postpone_election(self._clock())
         installed = self._intake.stage(self._clock())
         self._commit()
         if installed is not None:
@@ -144,14 +143,7 @@ class Consensus:
 
         `to` names the one; '' leaves it to whichever is furthest.
         """
-        self._handing_over = wanted
-        self._hand_over_to = to
-        if wanted and self._engine.leads:
-            self.submissions.refuse(
-                Unavailable("this replica hands its leadership over; the next leader comes at once")
-            )
-        elif self._engine.leads:
-            self.submissions.open()
+        self._leadership.hand_over(wanted, to)
 
     def close(self) -> None:
         """Make durable what is staged, send what was promised, settle everybody who waits, release the sockets."""
@@ -192,6 +184,8 @@ class Consensus:
     # --- messages
 
     def _on_append_entries(self, peer: str, message: Message) -> None:
+        if message["term"] < self._engine.term and not self._guard.voting:
+            self._tell_term(peer)
         self._canvass.heard_leader(message["term"])
         if self._intake.installing:
             self._admit(peer, admit_heartbeat(self._engine.term, self._engine.commit_index, message))
@@ -199,18 +193,24 @@ class Consensus:
         self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
+        if message["term"] > self._engine.term:
+            self._engine.follow_term(message["term"])
+            return
         sent_upto = self._engine.next_index(peer)
-        if message["term"] == self._engine.term:
+        if self._leads_in(message):
             self._replied.add(peer)
             self._engine.arrived(peer, message["next_node_idx"], reset=message["reset"])
         self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
         if not message["reset"]:
             self._engine.resume_at(peer, sent_upto)
 
-    def _on_call_to_vote(self, peer: str, message: Message) -> None:
-        stands = message["type"] == "timeout_now"
-        if self._guard.voting and not (stands and self._intake.installing):
+    def _on_request_vote(self, peer: str, message: Message) -> None:
+        if self._guard.voting:
             self._admit(peer, Admission(message))
+
+    def _on_timeout_now(self, peer: str, message: Message) -> None:
+        if self._follows(peer, message):
+            self._canvass.told_to_stand()
 
     def _on_read_probe(self, peer: str, message: Message) -> None:
         if self._guard.voting and self._follows(peer, message):
@@ -240,6 +240,15 @@ class Consensus:
     def _on_rejoin_answer(self, peer: str, message: Message) -> None:
         self._guard.answered(peer, message, self._engine.term, self._engine.leader)
 
+    def _tell_term(self, peer: str) -> None:
+        """Answer a leader of an earlier term with the own term.
+
+        Who votes says nothing, and stands again where it is left alone. A replica that may not vote could never do
+        that: in a later term than everybody else's it would stay shut out.
+        """
+        standing = {"next_node_idx": self._engine.commit_index + 1, "reset": False, "success": False}
+        self._transport.send(self._engine.node_of(peer), {"type": "next_node_idx"} | standing)
+
     def _admit(self, peer: str, admission: Admission) -> None:
         node = self._engine.node_of(peer)
         if admission.deliver is not None:
@@ -266,7 +275,6 @@ class Consensus:
         if self._guard.voting:
             return
         now = self._clock()
-        self._engine.postpone_election(now)
         waits_for = self._guard.waits_for(self._journal.last_index)
         if (question := self._guard.question(now)) is not None:
             for peer in self._connected:
@@ -276,12 +284,16 @@ class Consensus:
                 _log.info("without a past, this replica %s", waits_for)
         if self._guard.reached(self._engine.term, self._engine.leader, self._durable):
             self._engine.vote_spent()
-            self._guard.admit()
+            self._count_from(now)
             _log.info("the blank disk has caught up at entry %d; this replica votes from now on", self._durable)
         elif (term := self._guard.founding_term(self._journal.last_index)) is not None:
             self._engine.votes_spent(max(term, self._engine.term))
-            self._guard.admit()
+            self._count_from(now)
             _log.info("no replica has a past; this one votes from now on")
+
+    def _count_from(self, now: float) -> None:
+        self._guard.admit()
+        self._engine.postpone_election(now)  # the replicas of a new cluster come here together, and must not collide
 
     def _divert_to_snapshots(self) -> None:
         for peer in self._engine.divert_behind_log():
@@ -291,40 +303,21 @@ class Consensus:
             self._network.send(peer, message)
 
     def _follow_leadership(self) -> None:
-        """Open or close the doors when this replica begins or ends to lead, or hears of another leader."""
-        leading_term = self._engine.term if self._engine.leads else None
-        if leading_term == self._leading_term:
-            if leading_term is None and self._engine.leader != self.status.leader:
-                self._refuse_as_follower()
+        if not self._leadership.look():
             return
-        self._leading_term = leading_term
         self._replied.clear()
-        self._in_flight.forget()
-        self._refuse_as_follower()
-        if leading_term is not None:
-            _log.info("%s leads term %d", self._options.name, leading_term)
-            self.reads.open()
-            if not self._handing_over:
-                self.submissions.open()
-        else:
+        if not self._engine.leads:
             self._sender.close()
-
-    def _refuse_as_follower(self) -> None:
-        leader = self._engine.leader
-        refusal = NotLeader("" if leader == self._options.name else leader)
-        self.submissions.refuse(refusal)
-        self.reads.refuse(refusal)
 
     def _append_submissions(self) -> None:
         while self._may_append() and (submission := self.submissions.take()) is not None:
             index = self._journal.last_index + 1
             self._journal.add(COMMAND + submission.payload, index, self._engine.term)
             self._in_flight.appended(index, self._engine.term, submission)
-        if self._handing_over and not self._in_flight.pending:
-            self._engine.transferLeadership(self._engine.node_of(self._hand_over_to) if self._hand_over_to else None)
+        self._leadership.tell_to_stand()
 
     def _may_append(self) -> bool:
-        return not self._handing_over and self._in_flight.has_room
+        return not self._leadership.handing_over and self._in_flight.has_room
 
     def _probe_for_readers(self) -> None:
         commit_index = self._engine.commit_index

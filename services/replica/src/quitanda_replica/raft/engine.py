@@ -26,11 +26,13 @@ REQUIRED_NAMES: Final = tuple(
     for name in (
         "applyLogEntries",
         "connectedNodes",
+        "connectedToAnyone",
         "doApplyCommand",
         "generateRaftTimeout",
         "getEntries",
         "needLoadDumpFile",
         "newAppendEntriesTime",
+        "onBecomeLeader",
         "onMessageReceived",
         "raftCommitIndex",
         "raftCurrentTerm",
@@ -43,13 +45,14 @@ REQUIRED_NAMES: Final = tuple(
         "raftState",
         "sendAppendEntries",
         "setCurrentTerm",
-        "transferInProgress",
         "votedForNodeId",
     )
 )
 APPLIED_PER_ROUND: Final = 64
 """Entries, however small: a command takes a millisecond where the machine is busy."""
 NEVER_SECONDS: Final = 10**9
+LONG_AGO: Final = float("-inf")
+"""A deadline that has passed whatever the clock shows."""
 _ROLES: Final = (Role.FOLLOWER, Role.CANDIDATE, Role.LEADER)
 """By PySyncObj's number of the state."""
 
@@ -70,9 +73,17 @@ class Engine(SyncObj):
     """One replica's Raft. The raft thread's alone."""
 
     def __init__(
-        self, options: RaftOptions, journal: LevelJournal, transport: Transport, apply: Callable[[int, bytes], None]
+        self,
+        options: RaftOptions,
+        journal: LevelJournal,
+        transport: Transport,
+        apply: Callable[[int, bytes], None],
+        votes: Callable[[], bool],
     ) -> None:
+        """Take up where `journal` stopped. `votes` says whether this replica counts (rejoin)."""
         self._apply_committed = apply
+        self._votes = votes
+        self._may_stand = False
         self.applies = True
         """False while a snapshot replaces the state: then nothing is applied."""
         self._apply_bytes_max = options.pipeline_bytes_max
@@ -122,9 +133,19 @@ class Engine(SyncObj):
 
     # --- what the rounds do
 
-    def tick(self) -> None:
-        """Do what time and messages have made due: elections, commits, applying, heartbeats."""
-        self.doTick(0.0)
+    def tick(self, *, may_stand: bool) -> None:
+        """Do what time and messages have made due: commits, applying, heartbeats; and stand where that is permitted.
+
+        `may_stand` is a permission for this tick and for no other. With it a replica that does not lead stands at
+        once; without it PySyncObj stands at no reading of the clock (`_SyncObj__connectedToAnyone`).
+        """
+        self._may_stand = may_stand
+        if may_stand:
+            self._SyncObj__raftElectionDeadline = LONG_AGO
+        try:
+            self.doTick(0.0)
+        finally:
+            self._may_stand = False
 
     def replicate(self) -> None:
         """Send new entries and the commit index to everybody now; the leader's."""
@@ -150,11 +171,16 @@ class Engine(SyncObj):
         """Note how far `peer` says it is, in the current term; `reset`: it wants everything from there on again."""
         if reset:
             self._windows[peer].reset()
+            self._SyncObj__raftNextIndex[self._peer_nodes[peer]] = min(
+                next_index, self._SyncObj__raftLog.last_index + 1
+            )
         else:
             self._windows[peer].acknowledged(next_index - 1)
 
     def admit_vote(self, peer: str, message: Message) -> Admission:
-        """Decide on a `response_vote`: a peer has one in each term. PySyncObj counts votes and not voters."""
+        """Decide on a `response_vote`: a peer that counts has one in each term. PySyncObj counts votes, not voters."""
+        if not message["voting"] or not self._votes():
+            return DROPPED
         term, voters = self._voters
         if term != message["term"]:
             term, voters = self._voters = message["term"], set()
@@ -191,17 +217,12 @@ class Engine(SyncObj):
         if self._SyncObj__raftElectionDeadline < now:
             self.postpone_election(now)
 
-    @property
-    def told_to_stand(self) -> bool:
-        """The leader hands its leadership over to this replica, which stands in the next tick."""
-        return bool(self._SyncObj__transferInProgress)
-
     def standing_is_due(self, now: float) -> bool:
-        """Nothing was heard for so long that a follower or candidate stands in the next tick."""
+        """Nothing was heard for so long that a follower or candidate should ask whether it may stand."""
         return bool(self._SyncObj__raftElectionDeadline <= now)
 
     def hold_election(self, until: float) -> None:
-        """Stand at that time, and not before, unless a leader is heard meanwhile."""
+        """Let nothing be due before that time, nor then if a leader is heard meanwhile."""
         self._SyncObj__raftElectionDeadline = until
 
     def forget_leader(self) -> None:
@@ -215,6 +236,12 @@ class Engine(SyncObj):
     def votes_spent(self, term: int) -> None:
         """Count as having voted in every term up to `term`, which is not below the current one."""
         self._SyncObj__setCurrentTerm(term, self._name)
+
+    def follow_term(self, term: int) -> None:
+        """Go on without a leader in a later term that was told of (Raft, figure 2, rules for all servers)."""
+        self._SyncObj__setCurrentTerm(term, None)
+        self._SyncObj__raftState = _ROLES.index(Role.FOLLOWER)
+        self._SyncObj__raftLeader = None
 
     def commit_upto(self, index: int) -> None:
         """Count the entries up to `index`, which the log holds, as committed: the leader has applied them."""
@@ -233,6 +260,21 @@ class Engine(SyncObj):
         self._SyncObj__raftCommitIndex = journal.getRaftCommitIndex()
         self._SyncObj__raftLastApplied = journal.applied_index
         self._SyncObj__needLoadDumpFile = False
+
+    def _SyncObj__connectedToAnyone(self) -> bool:  # noqa: N802 - the private method that is replaced
+        """Let PySyncObj stand once where that is permitted.
+
+        It asks this at the one place where it decides to stand, behind its own look at the clock. So no clock, and no
+        pause between two looks at it, can make a replica stand that may not.
+        """
+        permitted, self._may_stand = self._may_stand, False
+        return permitted
+
+    def _SyncObj__onBecomeLeader(self) -> None:  # noqa: N802 - the private method that is replaced
+        """Lead, unless this replica does not count: that must never happen, and is not survived where it does."""
+        if not self._votes():
+            raise AssertionError(f"a replica that may not vote has been elected in term {self.term}")
+        super()._SyncObj__onBecomeLeader()
 
     def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802 - the private method that is replaced
         """Send everybody a heartbeat, with entries where they lack some and their window has room."""

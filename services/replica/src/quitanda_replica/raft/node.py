@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.consensus import Consensus
+from quitanda_replica.raft.leadership_transfer import LeadershipTransfers
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.round_times import TimedNetwork
@@ -44,7 +45,6 @@ class RaftNode:
         From `start` to `close` the store belongs to the raft thread; closing it afterwards is the caller's.
         """
         self._options = options
-        self._clock = clock
         self._network = TimedNetwork(network or TcpNetwork(options, clock), clock)
         try:
             self._consensus = Consensus(options, store, machine, self._network, clock)
@@ -53,9 +53,7 @@ class RaftNode:
             raise
         self._thread = threading.Thread(target=self._run, name=f"raft {options.name}", daemon=True)
         self._stop = threading.Event()
-        self._hand_over = False
-        self._hand_over_to = ""
-        self._moved = threading.Condition()
+        self._transfers = LeadershipTransfers(self._leads_no_more, self._network.wake, clock)
 
     def start(self) -> None:
         """Listen and begin. Raises OSError where the address cannot be listened on."""
@@ -95,17 +93,9 @@ class RaftNode:
         """Let another replica lead, within `timeout` seconds; True once this one does not lead.
 
         `to` names one of the peers; '' leaves it to whichever is furthest. Submissions are refused meanwhile. Where it
-        fails this replica leads on and takes submissions again. One caller at a time.
+        fails this replica leads on and takes submissions again. Overloaded: see `LeadershipTransfers.run`.
         """
-        deadline = self._clock() + timeout
-        self._hand_over_to = to
-        self._hand_over = True
-        self._network.wake()
-        with self._moved:
-            self._moved.wait_for(self._leads_no_more, max(0.0, deadline - self._clock()))
-        self._hand_over = False
-        self._network.wake()
-        return self._leads_no_more()
+        return self._transfers.run(to, timeout)
 
     def close(self, timeout: float) -> bool:
         """Stop: settle who waits, make durable what is staged, release the sockets; True if that took no longer."""
@@ -132,16 +122,15 @@ class RaftNode:
 
     def _run(self) -> None:
         try:
-            handing_over = False
+            transfer = None
             while not self._stop.is_set():
-                if handing_over != self._hand_over:
-                    handing_over = self._hand_over
-                    self._consensus.hand_over(handing_over, self._hand_over_to)
+                if transfer is not (wanted := self._transfers.wanted):
+                    transfer = wanted
+                    self._consensus.hand_over(wanted is not None, wanted.to if wanted is not None else "")
                 before = self._consensus.status
                 self._consensus.round()
                 if (before.role, before.leader) != (self._consensus.status.role, self._consensus.status.leader):
-                    with self._moved:
-                        self._moved.notify_all()
+                    self._transfers.look()
             self._consensus.close()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not be survived
             self._options.on_fatal(error)

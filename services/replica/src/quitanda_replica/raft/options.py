@@ -11,6 +11,8 @@ SECRET_CHARACTERS_MIN: Final = 16
 ENTRY_BYTES_LIMIT: Final = 8 * MIB
 """A message holds less than two of the largest entries, which must stay below the longest frame (channel)."""
 FATAL_EXIT_CODE: Final = 3
+LEADER_FALLBACK_TIMEOUTS: Final = 2.0
+"""Of the longest election timeouts: by then the others, if they hear each other, have elected another leader."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +42,6 @@ class RaftOptions:
     election_timeout_min_seconds: float = 0.5
     election_timeout_max_seconds: float = 1.0
     heartbeat_seconds: float = 0.1
-    leader_fallback_seconds: float = 2.0
-    """A leader that has not heard from a majority for so long steps down."""
     connection_timeout_seconds: float = 4.0
     """A connection that brought nothing, not even a ping, for so long is closed."""
     connect_timeout_seconds: float = 2.0
@@ -78,10 +78,6 @@ class RaftOptions:
                 "3 x heartbeat_seconds < election_timeout_min_seconds < election_timeout_max_seconds must hold",
             ),
             (
-                self.election_timeout_max_seconds <= self.leader_fallback_seconds,
-                "leader_fallback_seconds must be at least election_timeout_max_seconds",
-            ),
-            (
                 self.election_timeout_max_seconds <= self.connection_timeout_seconds,
                 "connection_timeout_seconds must be at least election_timeout_max_seconds",
             ),
@@ -91,6 +87,11 @@ class RaftOptions:
         ):
             if not holds:
                 raise ValueError(f"raft options: {demand}")
+
+    @property
+    def leader_fallback_seconds(self) -> float:
+        """A leader that has not heard from a majority of those who vote for so long steps down."""
+        return LEADER_FALLBACK_TIMEOUTS * self.election_timeout_max_seconds
 
     @property
     def peers(self) -> tuple[str, ...]:

@@ -5,12 +5,16 @@ about the sender, who counts itself only in the next round, behind its own commi
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
 from quitanda_replica.raft.admission import complete_reply
 from quitanda_replica.raft.codec import Message
+
+COUNTED: Final = frozenset({"next_node_idx", "response_vote"})
+"""What the receiver counts, unless it comes from a replica that may not vote."""
 
 
 class DurableTransport(Transport):
@@ -27,7 +31,7 @@ class DurableTransport(Transport):
         if message["type"] == "append_entries":
             self._early.append((str(node.id), message))
             return True
-        if message["type"] == "next_node_idx":
+        if message["type"] in COUNTED:
             term, voting = self._standing()
             message = complete_reply(term, message, voting=voting)
         self.promise(str(node.id), message)

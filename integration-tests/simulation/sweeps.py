@@ -130,6 +130,30 @@ def stalled_replica(story: Story, looks: int) -> None:
     story.pass_time(0.5)
 
 
+def forgotten_vote(story: Story, looks: int) -> None:
+    """A replica has elected a leader that nobody hears, lost its disk, and stands still beside the old leader.
+
+    Its next term is the one in which it has voted already, and the old leader would make it the second leader of it.
+    """
+    story.found()
+    old = story.leader()
+    story.write_done(old)
+    voter, new = story.others(old)
+    story.isolate(old)
+    story.until(lambda: story[new].leads or story[voter].leads)
+    if story[voter].leads:
+        voter, new = new, voter
+    story.isolate(new)
+    story.wipe(voter)
+    story.join(old, voter)
+    story[voter].start(bootstrap=False)
+    story.until(lambda: story.last_index(voter) == story.last_index(old))
+    story[voter].stall_in(looks, 1.2)
+    story.pass_time(2.5)
+    story.join(new, [old, voter])
+    story.pass_time(0.5)
+
+
 SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "interrupted installation": interrupted_installation,
     "doubled stream": doubled_stream,
@@ -139,6 +163,7 @@ SWEEPS: dict[str, Callable[[Story, int], None]] = {
     "returning blank": returning_blank,
     "stalled blank": stalled_blank,
     "stalled replica": stalled_replica,
+    "forgotten vote": forgotten_vote,
 }
 """By name: the story, for three replicas; it takes the number of steps (writes and messages) until the crash.
 

@@ -6,6 +6,8 @@ rounds. Where something is left to PySyncObj, what it then does is described in 
 
 from dataclasses import dataclass
 
+from pysyncobj import syncobj
+
 from quitanda_replica.raft import admission
 from quitanda_replica.raft.admission import Admission
 from quitanda_replica.raft.consensus import Consensus
@@ -78,6 +80,21 @@ class CountingEngine(Engine):
 
     def admit_vote(self, _peer, message):
         return Admission(message)
+
+
+class StandsByTheClock(Engine):
+    """Standing is no permission: PySyncObj stands where its own look at the clock shows that the deadline is over.
+
+    The rounds only move the deadline, of a replica without a vote each time.
+    """
+
+    def tick(self, *, may_stand):
+        if not self._votes():
+            self.postpone_election(syncobj.monotonicTime())
+        super().tick(may_stand=may_stand)
+
+    def _SyncObj__connectedToAnyone(self):  # noqa: N802 - the private method that is replaced
+        return bool(self._SyncObj__connectedNodes)
 
 
 # --- what goes out
@@ -244,6 +261,11 @@ BY_NAME = {
             "blank_replies",
             "what a replica without a past acknowledges does not count",
             _with(filter_reply=staticmethod(admit_blank)),
+        ),
+        Variant(
+            "standing_permission",
+            "a replica stands in the round that permits it, and the clock permits nothing",
+            _with(engine_type=StandsByTheClock),
         ),
         Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),

@@ -21,7 +21,7 @@ def elect(replica, *voters):
     replica.events.clear()
     replica.round_until(lambda: replica.sent("request_vote"))
     for voter in voters:
-        replica.network.bring(voter, "response_vote", term=replica.status.term)
+        replica.vote(voter)
     replica.round_until(lambda: replica.status.role is Role.LEADER)
 
 
@@ -140,7 +140,7 @@ class TestVoting:
         voter.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)  # a commit of its own
         voter.network.bring("replica2", "request_vote", term=3, last_log_index=2, last_log_term=1)
         voter.round()
-        assert voter.sent("response_vote") == [("replica2", {"type": "response_vote", "term": 3})]
+        assert voter.sent("response_vote") == [("replica2", {"type": "response_vote", "term": 3, "voting": True})]
 
         voter = disk.start()
         voter.network.connect("replica3")
@@ -177,7 +177,7 @@ class TestVoting:
     def test_votes_of_an_earlier_term_do_not_make_a_leader(self, replica):
         replica.network.connect("replica2", "replica3")
         replica.round_until(lambda: replica.sent("request_vote"))
-        replica.network.bring("replica2", "response_vote", term=replica.status.term - 1)
+        replica.vote("replica2", term=replica.status.term - 1)
         replica.round()
 
         assert replica.status.role is Role.CANDIDATE

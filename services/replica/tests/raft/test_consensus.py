@@ -128,8 +128,8 @@ class Played:
         self.round_until(lambda: self.status.commit_index == self.status.last_log_index)
         self.events.clear()
 
-    def vote(self, peer, *, voting=True):
-        self.network.bring(peer, "response_vote", term=self.status.term, voting=voting)
+    def vote(self, peer, **fields):
+        self.network.bring(peer, "response_vote", **({"term": self.status.term, "voting": True} | fields))
 
     def acknowledge(self, peer, **fields):
         standing = {"term": self.status.term, "next_node_idx": self.status.last_log_index + 1}

@@ -87,6 +87,18 @@ async def shop(cluster):
 
 
 @pytest.fixture
+def shops():
+    """Open a shop in a cluster of one's own: `async with shops(cluster) as shop: …`."""
+
+    @asynccontextmanager
+    async def opened(cluster):
+        async with AsyncExitStack() as open_clients:
+            yield Shop(cluster, open_clients)
+
+    return opened
+
+
+@pytest.fixture
 def refused():
     """Expect a refusal: `with refused(Reason.OUT_OF_STOCK, "delta") as details: …`; details are its facts."""
 

@@ -17,6 +17,7 @@ from quitanda.domain.memory import MemoryState
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.v1 import admin_portal_pb2
+from quitanda.wire.documents import document_digest, encode_document
 
 
 class FakeCluster:
@@ -117,7 +118,8 @@ class FakeCluster:
     def _get(self, item: Get) -> Result:
         find = {Kind.CUSTOMER: self.state.customer, Kind.PRODUCT: self.state.product, Kind.ORDER: self.state.order}
         document = find[item.kind](item.document_id)
-        if item.known_version is not None and item.known_version == (document.version if document else 0):
+        held = (document.version, document_digest(encode_document(document))) if document else (0, b"")
+        if (item.known_version, item.known_digest) == held:
             return Unchanged()
         return Found(document) if document else Absent()
 

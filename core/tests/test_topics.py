@@ -28,7 +28,12 @@ numbers = st.integers(0, 2**63 - 1)
 changes = documents.map(lambda document: FeedChange.put(kind_of(document), document)) | st.builds(
     FeedChange.delete, st.sampled_from(Kind), ids
 )
-feed_messages = st.builds(FeedMessage, numbers, numbers, numbers, st.none() | st.lists(changes, max_size=3).map(tuple))
+feed_messages = st.builds(
+    lambda term, revisions, changes: FeedMessage(term, max(revisions), min(revisions), changes),
+    numbers,
+    st.tuples(numbers, numbers),
+    st.none() | st.lists(changes, max_size=3).map(tuple),
+)
 
 
 def test_the_names_of_the_topics_are_those_of_the_contract():
@@ -129,6 +134,11 @@ def feed_text(**fields):
         feed_text(term="1"),
         feed_text(term=True),
         feed_text(revision=-1),
+        feed_text(revision=2.0),
+        feed_text(previous_revision=3),
+        feed_text(term=99999999999999999999999, revision=1),
+        feed_text(revision=2**63, previous_revision=0),
+        feed_text(changes=[{"kind": "customer", "id": "ana", "version": 2**63, "document": None}]),
         feed_text(changes=3),
         feed_text(changes=[None]),
         feed_text(changes=[{}]),

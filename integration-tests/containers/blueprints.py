@@ -89,10 +89,10 @@ class Blueprint:
         return variables | dict(self.settings)
 
 
-def deployment(topology: Topology, secret: str) -> Deployment:
+def deployment(topology: Topology, secret: str, feed_key: str) -> Deployment:
     """Say what containers' settings depend on."""
     level = os.environ.get("QUITANDA_TEST_LOG_LEVEL", "info")
-    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, bootstrap=True, log_level=level)
+    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True, log_level=level)
 
 
 def _published(service: Service) -> list[tuple[int, int]]:

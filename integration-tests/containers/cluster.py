@@ -44,8 +44,8 @@ class ContainerCluster(ObservedCluster):
         subnet = Subnet(self._run.client, self._run.name("network"), self._run.labels)
         self._subnet = subnet
         self._volumes = Volumes(self._run, self.replicas, self.broker, breakable_disks=breakable_disks)
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        blueprint = Blueprint(self._run, subnet, deployment(topology, secret), settings or {})
+        secret, feed_key = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(2))
+        blueprint = Blueprint(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
         self._lives = {name: Lives(name, blueprint.container(name, self._volumes.of(name))) for name in self.everything}
         self._network_faults = NetworkFaults(self._run.client, TOOLS, self._run.labels)
         self._one_at_a_time = threading.Lock()

@@ -8,7 +8,7 @@ The feed's messages are numbered by the log: `revision` is the index of the entr
 `previous_revision` that of the last entry with changes before it. A subscriber that has seen everything
 up to p is contiguous with a message iff p >= previous_revision; a message of a lower term, or with a
 revision <= p, is old. A heartbeat has no changes: its revision is that of the last applied entry, and its
-previous revision that of the last entry that had changes.
+previous revision that of the last entry that had changes. Messages travel sealed (`feed_key`).
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,9 @@ SHARED_REQUESTS_FILTER: Final = f"$share/client-portals/{REQUESTS_FILTER}"
 """The same, each request given to one of the portals that share the subscription."""
 
 _FEED_DEPTH_MAX: Final = JSON_DEPTH_MAX + 4
+
+FEED_NUMBER_MAX: Final = 2**63 - 1
+"""The largest term, revision and version; a log that takes a million entries a second gets there in 290,000 years."""
 
 
 def request_topic(customer_id: str, operation: str) -> str:
@@ -85,7 +88,7 @@ class FeedMessage:
 
 
 def encode_feed(message: FeedMessage) -> bytes:
-    """Write a message of the feed."""
+    """Write a message of the feed, to be sealed."""
     changes = "null" if message.changes is None else f"[{','.join(map(_change_text, message.changes))}]"
     return (
         f'{{"term":{message.term},"revision":{message.revision},'
@@ -94,14 +97,14 @@ def encode_feed(message: FeedMessage) -> bytes:
 
 
 def decode_feed(payload: bytes) -> FeedMessage:
-    """Read a message of the feed; ValueError where it is none."""
+    """Read a message of the feed that was opened; ValueError where it is none, or has numbers that cannot be."""
     parsed = parse_json(payload.decode(), "feed", depth_max=_FEED_DEPTH_MAX)
     if isinstance(parsed, Refused):
         raise ValueError(f"not a message of the feed: {dict(parsed.details)}")  # noqa: TRY004 - the text is wrong, not a type
     try:
         fields = parsed.value
         changes = fields["changes"]
-        return FeedMessage(
+        message = FeedMessage(
             _number(fields["term"]),
             _number(fields["revision"]),
             _number(fields["previous_revision"]),
@@ -109,6 +112,9 @@ def decode_feed(payload: bytes) -> FeedMessage:
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a message of the feed: {error!r}") from error
+    if message.previous_revision > message.revision:
+        raise ValueError("not a message of the feed: its previous revision is above its revision")
+    return message
 
 
 def _change_text(change: FeedChange) -> str:
@@ -133,6 +139,6 @@ def _agrees(change: FeedChange, document: Document) -> bool:
 
 
 def _number(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError("a number that is not negative expected")
+    if type(value) is not int or not 0 <= value <= FEED_NUMBER_MAX:
+        raise TypeError(f"a whole number from 0 to {FEED_NUMBER_MAX} expected")
     return value

@@ -8,11 +8,14 @@ from collections.abc import Callable
 import aiomqtt
 import pytest
 
+from quitanda.feed_key import FeedKey
 from quitanda.topics import FEED_TOPIC, encode_feed
 from quitanda_local import broker as brokers
 from quitanda_local.ports import free_ports
 
 TEST_DEADLINE = 20.0
+
+FEED_KEY = FeedKey.derive("a feed key of the tests")
 
 
 async def eventually(condition: Callable[[], bool], what: str) -> None:
@@ -28,6 +31,7 @@ class Broker:
     """One broker process on one port."""
 
     host = "127.0.0.1"
+    feed_key = FEED_KEY
     eventually = staticmethod(eventually)
 
     def __init__(self, directory) -> None:
@@ -50,10 +54,10 @@ class Broker:
             self._process = None
 
     async def publish(self, *messages) -> None:
-        """Publish messages of the feed (or raw bytes) as a leader does."""
+        """Publish messages of the feed as a leader does, or raw bytes as anybody can."""
         async with aiomqtt.Client(self.host, self.port, timeout=TEST_DEADLINE) as client:
             for message in messages:
-                payload = message if isinstance(message, bytes) else encode_feed(message)
+                payload = message if isinstance(message, bytes) else FEED_KEY.seal(encode_feed(message))
                 await client.publish(FEED_TOPIC, payload, qos=1)
 
     async def _accepts(self) -> bool:

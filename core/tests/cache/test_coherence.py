@@ -269,7 +269,7 @@ def test_an_answer_below_what_was_known_before_means_other_replicas_and_forgets_
     portal.read(10, ana(1))
     fill = portal.cache.begin([ANA], portal.now)
 
-    assert portal.cache.contradicts(fill, 3)
+    assert portal.cache.contradicts(fill, 3, 1)
     assert portal.cache.position is None
     assert portal.ask() is Unserved.MISS
     assert portal.beat(3, term=1) is Step.GAP
@@ -279,7 +279,7 @@ def test_an_answer_below_what_was_known_before_means_other_replicas_and_forgets_
 
 def test_a_read_that_began_before_everything_was_forgotten_proves_nothing_any_more(portal):
     old = portal.cache.begin([], portal.now)
-    portal.cache.contradicts(portal.cache.begin([], portal.now), 3)
+    portal.cache.contradicts(portal.cache.begin([], portal.now), 3, 1)
     portal.cache.complete(old, [], 1)
 
     assert portal.cache.proof_due_in(portal.now) == 0

@@ -109,13 +109,14 @@ class World:
 
     def answer(self, fill, revision):
         truth = self.states[revision]
-        assert not self.cache.contradicts(fill, revision)
+        assert not self.cache.contradicts(fill, revision, self.term)
         documents = []
         for key, entry in zip(fill.keys, fill.held, strict=True):
             current = 0 if truth[key] is None else truth[key].version
             unchanged = entry is not None and entry.version == current
             documents.append(entry.document if unchanged else truth[key])
         assert documents == [truth[key] for key in fill.keys], "a linearizable answer is what its snapshot shows"
+        assert not self.cache.refutes(fill, documents, revision), "an honest feed is never found to be false"
         self.cache.complete(fill, documents, revision)
 
     # Sequences that chance alone brings about too seldom

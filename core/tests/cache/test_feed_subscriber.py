@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache.coherence import Answer, CoherentCache
 from quitanda.cache.counters import CacheCounters
 from quitanda.cache.feed import FeedSubscriber
+from quitanda.cache.feed_intake import FeedIntake
 from quitanda.domain.model import Customer, Kind
 from quitanda.topics import FeedChange, FeedMessage
 
@@ -20,11 +21,16 @@ def beat(revision, previous=None, term=1):
 class Following:
     """A cache that follows the feed."""
 
-    def __init__(self, clock):
+    def __init__(self, clock, key):
         self.clock = clock
         self.registry = CollectorRegistry()
         self.cache = CoherentCache(max_entries=10, staleness=30.0)
         self.counters = CacheCounters.register(self.registry)
+        self.doubts = 0
+        self.intake = FeedIntake(self.cache, key, self.counters, clock, doubt=self.doubt)
+
+    def doubt(self):
+        self.doubts += 1
 
     def count(self, name):
         return self.registry.get_sample_value(f"quitanda_cache_{name}_total")
@@ -40,11 +46,11 @@ class Following:
 
 
 @pytest.fixture
-def follow(clock):
+def follow(clock, broker):
     @asynccontextmanager
     async def follow(address):
-        following = Following(clock)
-        subscriber = FeedSubscriber(following.cache, address, "test", following.counters, clock)
+        following = Following(clock, broker.feed_key)
+        subscriber = FeedSubscriber(address, "test", following.intake)
         task = asyncio.create_task(subscriber.run())
         try:
             yield following
@@ -109,11 +115,11 @@ async def test_a_broker_that_is_not_there_yet_disturbs_nobody(broker, follow):
         assert following.cache.feed_alive(following.clock())
 
 
-async def test_what_cannot_be_read_is_counted_and_a_gap(broker, follow):
+async def test_an_authentic_message_that_cannot_be_read_is_counted_and_a_gap(broker, follow):
     async with follow((broker.host, broker.port)) as following:
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
-        await broker.publish(b"\xff{", b"[]", b"")
+        await broker.publish(*map(broker.feed_key.seal, (b"{\xff}", b'{"term":1}', b"{[}")))
         await broker.eventually(lambda: following.count("malformed_messages") == 3, "three unreadable messages")
         assert len(following.cache) == 0
         await following.reaches(broker, 11, beat(11, previous=10))

@@ -9,11 +9,13 @@ from quitanda.cache import Answer, CachedReader, Consistency, ReaderOptions, ope
 from quitanda.cache.coherence import CoherentCache
 from quitanda.cache.counters import CacheCounters
 from quitanda.cache.probe import FreshnessProbe
+from quitanda.cache.refutations import Refutations
 from quitanda.cluster_client import Absent, Found, ReadAnswer, Unchanged
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected, Unavailable
 from quitanda.topics import FeedChange, FeedMessage
+from quitanda.wire.documents import document_digest, encode_document
 
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 
@@ -23,6 +25,7 @@ class Truth:
 
     def __init__(self):
         self.revision = 0
+        self.term = 1
         self.documents = {}
         self.reads = []
         self.refusal = None
@@ -47,13 +50,14 @@ class Truth:
             raise Unavailable("down")
         revision, results = self.revision, tuple(map(self._result, reads))
         await self.gate.wait()
-        return ReadAnswer(revision, results)
+        return ReadAnswer(revision, results, self.term)
 
     def _result(self, get):
         if self.refusal is not None:
             return self.refusal
         document = self.documents.get((get.kind, get.document_id))
-        if get.known_version == (0 if document is None else document.version):
+        digest = b"" if document is None else document_digest(encode_document(document))
+        if (get.known_version, get.known_digest) == (0 if document is None else document.version, digest):
             return Unchanged()
         return Absent() if document is None else Found(document)
 
@@ -66,7 +70,7 @@ class Portal:
         self.now = 10.0
         self.cache = CoherentCache(100, 1.0)
         self.counters = CacheCounters.register(None)
-        self.probe = FreshnessProbe(self.truth, self.cache, 1.0, self.clock)
+        self.probe = FreshnessProbe(self.truth, self.cache, Refutations(self.counters.contradiction), 1.0, self.clock)
         self.reader = CachedReader(self.truth, self.cache, self.probe, self.counters, self.clock)
 
     def clock(self):
@@ -193,6 +197,64 @@ async def test_replicas_with_another_history_are_asked_again_without_what_is_hel
     assert portal.counted("contradiction") == 1
 
 
+def forge(portal, name, revision, version):
+    """Announce under the feed's own key what never was."""
+    document = Customer(name, "Forged", (), version)
+    portal.cache.receive(FeedMessage(1, revision, revision - 1, (FeedChange.put(Kind.CUSTOMER, document),)), portal.now)
+    return document
+
+
+async def test_a_forged_document_in_the_version_of_the_next_update_is_never_shown_by_a_default_read(portal):
+    portal.truth.write("ana", "Ana")
+    portal.hear()
+    await portal.linearizable(ANA)
+    forged = forge(portal, "ana", revision=2, version=2)
+    assert await portal.cached(ANA) == Answer(2, (forged,)), "the forgery was taken in"
+    true = portal.truth.write("ana", "Anna")
+
+    for consistency in (Consistency.LINEARIZABLE, Consistency.CACHED, Consistency.LINEARIZABLE):
+        assert await portal.reader.get([ANA], consistency, 0, 5) == Answer(2, (true,))
+    assert portal.counted("contradiction") == 1
+
+
+async def test_an_invented_absence_is_never_shown_by_a_default_read(portal):
+    true = portal.truth.write("ana", "Ana")
+    portal.hear()
+    await portal.linearizable(ANA)
+    portal.cache.receive(FeedMessage(1, 1, 0, ()), portal.now)
+    portal.cache.receive(FeedMessage(1, 2, 1, (FeedChange.delete(*ANA),)), portal.now)
+    assert await portal.cached(ANA) == Answer(2, (None,)), "the forgery was taken in"
+    portal.truth.write("bia", "Bia")
+
+    assert await portal.linearizable(ANA) == Answer(2, (true,))
+    assert await portal.cached(ANA) == Answer(2, (true,))
+
+
+async def test_a_portal_that_heard_of_a_term_that_never_was_finds_back_by_asking_the_leader(portal):
+    first = portal.truth.write("ana", "Ana")
+    portal.hear()
+    await portal.linearizable(ANA)
+    portal.cache.receive(FeedMessage(10**15, 1, 1, ()), portal.now)
+    async with probing(portal):
+        portal.probe.doubt()
+        await until(lambda: portal.counted("contradiction") == 1)
+
+    portal.hear()
+    assert await portal.cached(ANA) == Answer(1, (first,))
+    portal.now += 0.1
+    portal.hear()
+    await portal.cached(ANA)
+    assert portal.counted("hit") == 1
+
+
+async def test_the_probe_asks_once_for_a_doubt_though_the_feed_is_silent(portal):
+    portal.probe.doubt()
+    async with probing(portal):
+        await until(lambda: len(portal.truth.reads) == 1)
+
+    assert portal.truth.reads == [()]
+
+
 @asynccontextmanager
 async def probing(portal):
     task = asyncio.create_task(portal.probe.run())
@@ -247,7 +309,7 @@ async def test_the_probe_goes_on_after_a_failure(portal):
 async def test_a_reader_with_a_real_feed_answers_from_memory_and_shows_the_feeds_age(broker):
     truth, registry = Truth(), CollectorRegistry()
     first = truth.write("ana", "Ana")
-    options = ReaderOptions(staleness=5.0, mqtt=(broker.host, broker.port))
+    options = ReaderOptions(staleness=5.0, mqtt=(broker.host, broker.port), feed_key=broker.feed_key)
     async with open_reader(truth, options, registry=registry) as reader:
         silent = registry.get_sample_value("quitanda_cache_feed_age_seconds"), reader.feed_alive()
         asked = -1

@@ -19,7 +19,7 @@ from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import NotLeader
 from quitanda.status import to_rpc_status
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
-from quitanda.wire.documents import encode_document
+from quitanda.wire.documents import document_digest, encode_document
 from quitanda.wire.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
 
 TEST_DEADLINE = 10.0
@@ -129,7 +129,9 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
             return self._page(item.list)
         document = self.history.get(kind_from_proto(item.get.kind), item.get.id)
         version = 0 if document is None else document.version
-        if item.get.HasField("known_version") and item.get.known_version == version:
+        digest = b"" if document is None else document_digest(encode_document(document))
+        held = item.get.HasField("known_version") and item.get.HasField("known_digest")
+        if held and (item.get.known_version, item.get.known_digest) == (version, digest):
             return replica_pb2.ReadResult(unchanged=replica_pb2.Unchanged())
         if document is None:
             return replica_pb2.ReadResult(absent=replica_pb2.Absent())

@@ -31,6 +31,7 @@ PORTAL = {
     "QUITANDA_REPLICAS": REPLICA["QUITANDA_REPLICAS"],
     "QUITANDA_LISTEN": "127.0.0.1:7001",
 }
+BROKER = {"QUITANDA_MQTT": "127.0.0.1:7883", "QUITANDA_FEED_KEY": "a long enough key"}
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_the_courses_contract_is_served_only_where_an_address_is_given(environme
 def test_a_replica_is_told_everything_by_its_environment(environment):
     environment(
         REPLICA,
-        QUITANDA_MQTT="127.0.0.1:7883",
+        **BROKER,
         QUITANDA_METRICS_LISTEN="127.0.0.1:7211",
         QUITANDA_BOOTSTRAP="true",
         QUITANDA_LOG_LEVEL="DEBUG",
@@ -79,6 +80,7 @@ def test_a_replica_is_told_everything_by_its_environment(environment):
     assert settings.log_level is LogLevel.DEBUG
     assert settings.log_format is LogFormat.JSON
     assert settings.cluster_secret.get_secret_value() == "a long enough secret"
+    assert settings.required_feed_key() == "a long enough key"
 
 
 def test_what_need_not_be_told_has_a_default(environment):
@@ -109,7 +111,7 @@ def test_an_empty_optional_address_is_none(environment):
 
 
 def test_a_client_portal_may_take_requests_over_mqtt(environment):
-    environment(PORTAL, QUITANDA_MQTT="127.0.0.1:7883", QUITANDA_MQTT_GATEWAY="shared")
+    environment(PORTAL, **BROKER, QUITANDA_MQTT_GATEWAY="shared")
 
     assert load(ClientPortalSettings).mqtt_gateway is MqttGateway.SHARED
 
@@ -171,6 +173,20 @@ def test_a_variable_that_is_not_set_is_named(environment, variable):
             ["QUITANDA_RAFT_HEARTBEAT_SECONDS", "QUITANDA_RAFT_ELECTION_TIMEOUT_MIN_SECONDS"],
         ),
         (ReplicaSettings, REPLICA, {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "nan"}, ["QUITANDA_RAFT_HEARTBEAT_SECONDS"]),
+        (
+            ReplicaSettings,
+            REPLICA,
+            {**BROKER, "QUITANDA_FEED_KEY": "a long enough secret"},
+            ["QUITANDA_FEED_KEY", "QUITANDA_CLUSTER_SECRET"],
+        ),
+        (AdminPortalSettings, PORTAL, {**BROKER, "QUITANDA_FEED_KEY": None}, ["QUITANDA_MQTT", "QUITANDA_FEED_KEY"]),
+        (AdminPortalSettings, PORTAL, {**BROKER, "QUITANDA_FEED_KEY": ""}, ["QUITANDA_MQTT", "QUITANDA_FEED_KEY"]),
+        (
+            AdminPortalSettings,
+            PORTAL,
+            {**BROKER, "QUITANDA_FEED_KEY": "short"},
+            ["QUITANDA_FEED_KEY", "16 characters"],
+        ),
         (AdminPortalSettings, PORTAL, {"QUITANDA_STALENESS_SECONDS": "0"}, ["QUITANDA_STALENESS_SECONDS"]),
         (AdminPortalSettings, PORTAL, {"QUITANDA_CACHE_ENTRIES": "-1"}, ["QUITANDA_CACHE_ENTRIES"]),
         (
@@ -192,15 +208,16 @@ def test_a_variable_that_is_wrong_is_named(environment, kind, variables, changes
     assert [part for part in named if part not in str(caught.value)] == []
 
 
-def test_the_secret_is_shown_nowhere(environment):
-    environment(REPLICA)
+def test_the_secret_and_the_feeds_key_are_shown_nowhere(environment):
+    environment(REPLICA, **BROKER)
     settings = load(ReplicaSettings)
     environment(REPLICA, QUITANDA_CLUSTER_SECRET="tooshort", QUITANDA_LISTEN="?")
 
     with pytest.raises(SettingsError) as caught:
         load(ReplicaSettings)
 
-    assert "a long enough secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    shown = f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert [secret for secret in ("a long enough secret", "a long enough key") if secret in shown] == []
     assert "tooshort" not in str(caught.value)
 
 

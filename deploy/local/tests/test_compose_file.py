@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quitanda.runtime.example_secrets import EXAMPLES
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda_local.topology import Role, fixed
 
@@ -133,6 +134,13 @@ def test_the_clients_image_knows_where_the_portals_are():
     for kind, addresses in portals.items():
         assert f"QUITANDA_{kind}_PORTALS={addresses} " in dockerfile
     assert "QUITANDA_MQTT=broker:1883\n" in dockerfile
+
+
+def test_the_secrets_of_the_examples_are_those_that_the_processes_warn_of():
+    lines = (ROOT / ".env").read_text().splitlines()
+
+    for setting, example in EXAMPLES.items():
+        assert f"QUITANDA_{setting.upper()}={example}" in lines
 
 
 @pytest.mark.parametrize("folder", DOCKERFILES)

@@ -23,12 +23,17 @@ def fill(directory, replica):
     (directory.path / replica / "CURRENT").touch()
 
 
-def test_the_secret_is_made_once_and_only_its_owner_may_read_it(directory):
-    secret = directory.secret()
+@pytest.mark.parametrize(("name", "file"), [("secret", "cluster.secret"), ("feed_key", "feed.key")])
+def test_a_secret_is_made_once_and_only_its_owner_may_read_it(directory, name, file):
+    secret = getattr(directory, name)()
 
     assert len(secret) >= 32
-    assert directory.secret() == secret
-    assert stat.S_IMODE((directory.path / "cluster.secret").stat().st_mode) == 0o600
+    assert getattr(directory, name)() == secret
+    assert stat.S_IMODE((directory.path / file).stat().st_mode) == 0o600
+
+
+def test_the_feeds_key_is_not_the_replicas_secret(directory):
+    assert directory.feed_key() != directory.secret()
 
 
 def test_two_runs_cannot_use_one_directory(directory):

@@ -7,7 +7,9 @@ import pytest
 
 from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Role, environment, fixed, on_ports
 
-DEPLOYMENT = Deployment(fixed(), BrokerKind.MOSQUITTO, Path("/data"), "a-secret-of-the-cluster", bootstrap=True)
+DEPLOYMENT = Deployment(
+    fixed(), BrokerKind.MOSQUITTO, Path("/data"), "a-secret-of-the-cluster", "a-key-of-the-feed", bootstrap=True
+)
 
 
 def all_ports(topology):
@@ -89,6 +91,7 @@ def test_a_replica_is_told_of_its_peers_its_disk_and_the_broker():
         "QUITANDA_RAFT_ADDRESSES": "replica1=127.0.0.1:7021,replica2=127.0.0.1:7022,replica3=127.0.0.1:7023",
         "QUITANDA_DATA_DIR": "/data/replica2",
         "QUITANDA_MQTT": "127.0.0.1:7883",
+        "QUITANDA_FEED_KEY": "a-key-of-the-feed",
         "QUITANDA_CLUSTER_SECRET": "a-secret-of-the-cluster",
         "QUITANDA_BOOTSTRAP": "true",
         "QUITANDA_LOG_LEVEL": "info",
@@ -100,6 +103,13 @@ def test_only_replicas_learn_the_secret():
     told = [s.name for s in fixed().services if "QUITANDA_CLUSTER_SECRET" in environment(DEPLOYMENT, s.name)]
 
     assert told == ["replica1", "replica2", "replica3"]
+
+
+def test_replicas_and_portals_know_the_feed_by_one_key_and_the_broker_has_none():
+    keys = {s.name: environment(DEPLOYMENT, s.name).get("QUITANDA_FEED_KEY") for s in fixed().services}
+
+    assert keys.pop("broker") is None
+    assert set(keys.values()) == {"a-key-of-the-feed"}
 
 
 @pytest.mark.parametrize(

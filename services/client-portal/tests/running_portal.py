@@ -42,7 +42,8 @@ class Portal:
 
 
 def portal_settings(broker: BrokerProcess | None, **given: Any) -> ClientPortalSettings:
-    mqtt = {"mqtt": Address("127.0.0.1", broker.port), "mqtt_gateway": "exclusive"} if broker else {}
+    address = Address("127.0.0.1", broker.port) if broker else None
+    mqtt = {"mqtt": address, "mqtt_gateway": "exclusive", "feed_key": "a feed key of the tests"} if broker else {}
     return ClientPortalSettings(
         **{
             "name": "portal",

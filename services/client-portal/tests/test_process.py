@@ -42,6 +42,7 @@ def alone():
         LISTEN=f"127.0.0.1:{port}",
         COURSE_LISTEN=f"127.0.0.1:{course}",
         MQTT=f"127.0.0.1:{broker}",
+        FEED_KEY="a feed key of the tests",
         MQTT_GATEWAY="shared",
         REQUEST_TIMEOUT_SECONDS="1.0",
     )

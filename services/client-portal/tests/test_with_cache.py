@@ -9,6 +9,7 @@ from quitanda.cache import ReaderOptions, open_reader
 from quitanda.cluster_client import Get
 from quitanda.domain.commands import UpdateProduct
 from quitanda.domain.model import Kind
+from quitanda.wire.documents import document_digest, encode_document
 from quitanda_client_portal.composition import compose
 
 
@@ -44,4 +45,5 @@ async def test_without_a_feed_a_cached_read_asks_the_leader(caller, cluster):
     answer = await caller.call("get_order", "ana", order_id=order.order_id, consistency="cached")
 
     assert answer[1] == order
-    assert cluster.reads[-1][1] == Get(Kind.ORDER, order.order_id, order.version)
+    digest = document_digest(encode_document(order))
+    assert cluster.reads[-1][1] == Get(Kind.ORDER, order.order_id, order.version, digest)

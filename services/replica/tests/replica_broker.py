@@ -4,13 +4,22 @@ import socket
 import subprocess
 import threading
 
+import replica_processes
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from replica_waiting import wait_until
 
+from quitanda.feed_key import FeedKey
 from quitanda.runtime.addresses import Address
 from quitanda.topics import FEED_TOPIC, decode_feed
 from quitanda_local import broker, ports
+
+FEED_KEY = FeedKey.derive(replica_processes.FEED_KEY)
+
+
+def opened(payload):
+    """Read a message as a portal does that has the key."""
+    return decode_feed(FEED_KEY.open(payload))
 
 
 class Broker:
@@ -47,7 +56,7 @@ class FeedListener:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(FEED_TOPIC)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = lambda _c, _d, message: self.messages.append(decode_feed(message.payload))
+        self._client.on_message = lambda _c, _d, message: self.messages.append(opened(message.payload))
         self._client.connect(address.host, address.port)
         self._client.loop_start()
         assert self._subscribed.wait(10), "the listener subscribed"

@@ -22,6 +22,7 @@ from quitanda_local import ports
 from quitanda_replica.composition import ReplicaProcess
 
 SECRET = "a secret of the tests, long enough"
+FEED_KEY = "a feed key of the tests"
 HOST = "127.0.0.1"
 CALL_SECONDS = 5.0
 FAILURES = (grpc.RpcError,)
@@ -49,6 +50,7 @@ class Topology:
             cluster_secret=SECRET,
             bootstrap=True,
             mqtt=self.mqtt,
+            feed_key=FEED_KEY,
             metrics_listen=Address(HOST, 0),
             feed_heartbeat_seconds=0.05,
             raft_election_timeout_min_seconds=0.4,

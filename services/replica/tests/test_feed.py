@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from replica_broker import Broker, FeedListener
+from replica_broker import FEED_KEY, Broker, FeedListener, opened
 from replica_fake_raft import FakeLeadership
 from replica_state import customer, product
 from replica_waiting import wait_until
@@ -13,7 +13,7 @@ from replica_waiting import wait_until
 from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable
 from quitanda.runtime.addresses import Address
-from quitanda.topics import FEED_TOPIC, FeedChange, decode_feed
+from quitanda.topics import FEED_TOPIC, FeedChange
 from quitanda_local.broker import choose
 from quitanda_local.topology import BrokerKind
 from quitanda_replica.entry_changes import EntryChanges
@@ -39,7 +39,7 @@ class ListLink:
     def publish(self, payload):
         if self.away:
             return False
-        self.messages.append(decode_feed(payload))
+        self.messages.append(opened(payload))
         return True
 
 
@@ -50,7 +50,7 @@ class Feed:
         self.queue = FeedQueue(FeedPosition(1, 0), bounds)
         self.leadership = leadership or FakeLeadership()
         self.link = link or ListLink()
-        self.publisher = FeedPublisher(self.queue, self.leadership, self.link, heartbeat_seconds)
+        self.publisher = FeedPublisher(self.queue, self.leadership, self.link, FEED_KEY, heartbeat_seconds)
 
     def __enter__(self):
         self.publisher.start()
@@ -202,7 +202,7 @@ def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
     link = FeedLink(broker.address, "replica1", FEED_TOPIC)
     link.start()
     listener = FeedListener(broker.address)
-    publisher = FeedPublisher(queue, FakeLeadership(), link, 0.05)
+    publisher = FeedPublisher(queue, FakeLeadership(), link, FEED_KEY, 0.05)
     try:
         wait_until(lambda: link.connected, "the link is connected")
         publisher.start()

@@ -1,15 +1,16 @@
 """Reads: one proof, one snapshot; lists page by page from the snapshot where they began."""
 
 import pytest
+from replica_fake_raft import FakeLeadership
 from replica_state import ReplicaState, customer, order, product
 
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateProduct
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Reason
 from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document
+from quitanda.wire.documents import decode_document, document_digest, encode_document
 from quitanda.wire.protobuf import refused_from_proto
 from quitanda_replica.open_snapshots import OpenSnapshots, SnapshotBounds
 from quitanda_replica.page_tokens import PageTokens
@@ -17,6 +18,9 @@ from quitanda_replica.reads import Reads
 from quitanda_replica.state_access import StateCorrupt
 
 SECRET = "a secret of the tests"
+
+STORED = document_digest(encode_document(Customer("ana", "Name of ana", (("vip", "true"),), 1)))
+FORGED = document_digest(encode_document(Customer("ana", "Name of eva", (("vip", "true"),), 1)))
 
 
 class Leadership:
@@ -33,6 +37,9 @@ class Leadership:
         if self.error is not None:
             raise self.error
         return 1
+
+    def status(self):
+        return FakeLeadership(term=7).status()
 
 
 class Clock:
@@ -77,12 +84,14 @@ def replica(state):
     reading.kept.close()
 
 
-def get(kind, document_id, known_version=None):
-    return pb.ReadItem(get=pb.GetItem(kind=kind, id=document_id, known_version=known_version))
+def get(kind, document_id, known_version=None, known_digest=None):
+    return pb.ReadItem(
+        get=pb.GetItem(kind=kind, id=document_id, known_version=known_version, known_digest=known_digest)
+    )
 
 
-def get_customer(customer_id, known_version=None):
-    return get(pb.DOCUMENT_KIND_CUSTOMER, customer_id, known_version)
+def get_customer(customer_id, known_version=None, known_digest=None):
+    return get(pb.DOCUMENT_KIND_CUSTOMER, customer_id, known_version, known_digest)
 
 
 def listing(kind=pb.ListItem.KIND_CUSTOMERS, page_size=2, page_token="", customer_id=""):
@@ -107,24 +116,40 @@ def test_a_document_is_answered_in_its_stored_form_with_the_revision_of_the_snap
 
 
 @pytest.mark.parametrize(
-    ("customer_id", "known_version", "expected"),
+    ("customer_id", "known_version", "known_digest", "expected"),
     [
-        ("ana", None, "document"),
-        ("ana", 1, "unchanged"),
-        ("ana", 2, "document"),
-        ("ana", 0, "document"),
-        ("nobody", None, "absent"),
-        ("nobody", 0, "unchanged"),
-        ("nobody", 1, "absent"),
-        ("not\0an id", None, "absent"),
+        ("ana", None, None, "document"),
+        ("ana", 1, STORED, "unchanged"),
+        ("ana", 2, STORED, "document"),
+        ("ana", 1, FORGED, "document"),
+        ("ana", 1, b"", "document"),
+        ("ana", 1, STORED[:16], "document"),
+        ("ana", 1, None, "document"),
+        ("ana", None, STORED, "document"),
+        ("ana", 0, b"", "document"),
+        ("nobody", None, None, "absent"),
+        ("nobody", 0, b"", "unchanged"),
+        ("nobody", 0, None, "absent"),
+        ("nobody", 1, STORED, "absent"),
+        ("nobody", 0, STORED, "absent"),
+        ("not\0an id", None, None, "absent"),
     ],
+    ids=repr,
 )
-def test_a_conditional_get_answers_with_what_the_asker_does_not_know(
-    state, replica, customer_id, known_version, expected
+def test_a_conditional_get_answers_with_what_the_asker_does_not_hold(
+    state, replica, customer_id, known_version, known_digest, expected
 ):
     state.do(customer())
 
-    assert replica.one(get_customer(customer_id, known_version)).WhichOneof("result") == expected
+    assert replica.one(get_customer(customer_id, known_version, known_digest)).WhichOneof("result") == expected
+
+
+def test_an_answer_that_needed_a_leader_tells_its_term(state, replica):
+    state.do(*(customer(f"c{n}") for n in range(3)))
+    first = replica.read(listing())
+    further = replica.read(listing(page_token=first.results[0].page.next_page_token))
+
+    assert (first.term, further.term) == (7, 0)
 
 
 def test_one_proof_of_leadership_serves_all_questions_of_a_call(replica):

@@ -18,7 +18,7 @@ from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda.runtime.grpc_options import HEALTH_SERVICES
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document
+from quitanda.wire.documents import decode_document, document_digest, encode_document
 from quitanda.wire.protobuf import request_to_proto
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.store import StoreFailed
@@ -44,8 +44,13 @@ def request(name, command, scope=""):
     return Request(scope, name, command)
 
 
-def get_customer(customer_id, known_version=None):
-    return pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_CUSTOMER, id=customer_id, known_version=known_version))
+def get_customer(customer_id, held=None):
+    known = {} if held is None else {"known_version": held.version, "known_digest": digest_of(held)}
+    return pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_CUSTOMER, id=customer_id, **known))
+
+
+def digest_of(document):
+    return document_digest(encode_document(document))
 
 
 def test_a_write_is_answered_with_its_document_and_read_back(single):
@@ -180,11 +185,12 @@ def test_a_follower_names_the_leader(cluster):
 def test_after_the_leader_stops_another_one_knows_everything(cluster):
     again = request("again", customer())
     first = cluster.leading().execute(again)
+    ((created, _),) = first
     cluster.stop(cluster.leader())
     client = cluster.leading()
 
     assert client.execute(again) == first
-    assert client.read(get_customer("ana", 1)).results[0].HasField("unchanged")
+    assert client.read(get_customer("ana", created.document)).results[0].HasField("unchanged")
 
 
 def test_a_list_goes_on_where_it_began_although_another_replica_leads(cluster):

@@ -28,13 +28,23 @@ reach of its entries. r >= min_revision, so a session that passes on the highest
 goes back. Some proof has revision <= r and a start within the bound, so by I4 everything acknowledged
 before that start is in the answer. And the feed is alive, so a broker that is gone switches memory off.
 
-History that goes back cannot be: a read that starts after revision r was seen is answered at or above r.
-If it is not, the replicas were replaced by others; then everything is forgotten at once.
+What cannot be of one history shows that something held is false: the replicas were replaced by others, or somebody
+who has the feed's key told what never was. Then everything is forgotten at once, the position included, so a portal
+that was misled finds back by its next question to the leader. It is so where
+
+- a read that starts after revision r or term t was heard is answered below r or by a leader below t: the leader of
+  the highest term is the only one whom a majority confirms;
+- a read is answered with another document than memory claims for that snapshot (I1, I2), or with another document of
+  the same version, as no version is used twice.
+
+LINEARIZABLE answers do not rest on any of this: "unchanged" is said of the digest of what is held, so it cannot be
+said of a document that never was.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import repeat
 
 from quitanda.cache.freshness import FreshnessProofs
 from quitanda.cache.lru import DocumentCache, Entry, Key
@@ -62,13 +72,14 @@ class Unserved(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A read that is about to start: what is held of its keys, and how far history was known."""
+    """A read that is about to start: what is held of its keys, and which revision and term were known."""
 
     keys: tuple[Key, ...]
     held: tuple[Entry | None, ...]
     started_at: float
     epoch: int
     floor: int
+    floor_term: int
 
 
 class CoherentCache:
@@ -145,7 +156,8 @@ class CoherentCache:
 
     def begin(self, keys: Sequence[Key], now: float) -> Fill:
         """Take note that a linearizable read of the keys starts now."""
-        return Fill(tuple(keys), tuple(map(self._entries.get, keys)), now, self._epoch, self._highest)
+        held = tuple(map(self._entries.get, keys))
+        return Fill(tuple(keys), held, now, self._epoch, self._highest, self._position.term)
 
     def complete(self, fill: Fill, documents: Sequence[Document | None], revision: int) -> None:
         """Keep what the read found at `revision`, and what it proves, as far as the invariants allow."""
@@ -159,23 +171,43 @@ class CoherentCache:
         for key, document in zip(fill.keys, documents, strict=True):
             self._entries.fill(key, document, revision)
 
-    def contradicts(self, fill: Fill, revision: int) -> bool:
-        """Whether the answer's revision is below what was known before its read began.
+    def contradicts(self, fill: Fill, revision: int, term: int) -> bool:
+        """Whether the answer's revision, or its leader's term (0: not told), is below what was known before its read.
 
         That cannot be of one history: then everything is forgotten, and the answer must not be combined
         with anything held.
         """
-        if revision >= fill.floor:
+        if revision >= fill.floor and (term == 0 or term >= fill.floor_term):
             return False
-        self._position = FeedPosition()
-        self._proofs.clear()
-        self._highest = 0
-        self._forget()
+        self._start_anew()
+        return True
+
+    def refutes(self, fill: Fill, documents: Sequence[Document | None], revision: int) -> bool:
+        """Whether what a read found at `revision` cannot be of one history with what is held; then it is forgotten."""
+        if all(map(self._fits, fill.keys, documents, repeat(revision))):
+            return False
+        self._start_anew()
         return True
 
     def proof_due_in(self, now: float) -> float:
         """In how many seconds the next proof is due."""
         return self._proofs.due_in(now)
+
+    def _fits(self, key: Key, document: Document | None, revision: int) -> bool:
+        """Whether the document can be what the snapshot at `revision` shows, as far as memory claims to know."""
+        held = self._entries.get(key)
+        if held is None or held.document == document:
+            return True
+        if held.document is not None and document is not None and held.version == document.version:
+            return False
+        reach = max(held.valid_at, self._position.revision or 0)
+        return not (held.confirmed and held.valid_at <= revision <= reach)
+
+    def _start_anew(self) -> None:
+        self._position = FeedPosition()
+        self._proofs.clear()
+        self._highest = 0
+        self._forget()
 
     def _forget(self) -> None:
         self._entries.clear()

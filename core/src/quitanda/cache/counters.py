@@ -17,6 +17,7 @@ class CacheCounters:
     bypass: Counter
     gap: Counter
     malformed: Counter
+    forged: Counter
     contradiction: Counter
 
     @classmethod
@@ -33,8 +34,9 @@ class CacheCounters:
             unchanged=counter("unchanged", "Documents that a replica confirmed to be as they are held"),
             bypass=counter("bypasses", "Reads that memory held but could not prove fresh enough"),
             gap=counter("gaps", "Holes in the change feed; each empties the cache"),
-            malformed=counter("malformed_messages", "Messages of the change feed that cannot be read"),
-            contradiction=counter("contradictions", "Answers below what was known before; each empties the cache"),
+            malformed=counter("malformed_messages", "Authentic messages of the change feed that cannot be read"),
+            forged=counter("forged_messages", "Messages on the change feed that nobody with its key wrote; dropped"),
+            contradiction=counter("contradictions", "Answers that contradict what was held; each empties the cache"),
         )
 
 

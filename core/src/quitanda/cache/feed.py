@@ -6,17 +6,14 @@ the broker keep messages for slow portals.
 """
 
 import asyncio
-from collections.abc import Callable
 from random import SystemRandom
 from typing import Final
 
 import aiomqtt
 import structlog
 
-from quitanda.cache.coherence import CoherentCache
-from quitanda.cache.counters import CacheCounters
-from quitanda.cache.position import Step
-from quitanda.topics import FEED_TOPIC, decode_feed
+from quitanda.cache.feed_intake import FeedIntake
+from quitanda.topics import FEED_TOPIC
 
 RECONNECT_MIN: Final = 0.1
 RECONNECT_MAX: Final = 2.0
@@ -36,21 +33,12 @@ _random = SystemRandom()
 
 
 class FeedSubscriber:
-    """Brings the feed's messages to the cache; `run` it as a task and cancel that to end."""
+    """Hears the feed's messages; `run` it as a task and cancel that to end."""
 
-    def __init__(
-        self,
-        cache: CoherentCache,
-        broker: tuple[str, int],
-        name: str,
-        counters: CacheCounters,
-        clock: Callable[[], float],
-    ) -> None:
-        self._cache = cache
+    def __init__(self, broker: tuple[str, int], name: str, intake: FeedIntake) -> None:
         self._host, self._port = broker
         self._name = name
-        self._counters = counters
-        self._clock = clock
+        self._intake = intake
 
     async def run(self) -> None:
         """Connect, follow, and connect again, for ever."""
@@ -62,7 +50,7 @@ class FeedSubscriber:
                     _log.info("feed_connected", broker=f"{self._host}:{self._port}")
                     attempt = 0
                     async for message in client.messages:
-                        self._take(message.payload)
+                        self._intake.take(message.payload if isinstance(message.payload, bytes) else b"")
             except aiomqtt.MqttError as error:
                 # Said once for each time that the broker goes away, not for each attempt.
                 log = _log.warning if attempt == 0 else _log.debug
@@ -82,15 +70,3 @@ class FeedSubscriber:
             timeout=OPERATION_TIMEOUT,
             max_queued_incoming_messages=QUEUED_MAX,
         )
-
-    def _take(self, payload: object) -> None:
-        try:
-            message = decode_feed(payload if isinstance(payload, bytes) else b"")
-        except ValueError as error:
-            self._counters.malformed.inc()
-            self._cache.lose_position()
-            _log.warning("feed_message_malformed", error=str(error))
-            return
-        if self._cache.receive(message, self._clock()) is Step.GAP:
-            self._counters.gap.inc()
-            _log.info("feed_gap", revision=message.revision, previous_revision=message.previous_revision)

@@ -5,20 +5,23 @@ that is not confirmed is a hint: the document existed in that version, some time
 `valid_at`, where a later command of the same entry may have changed it again. A hint serves for "I hold
 version v" in a conditional read and is never an answer by itself.
 
-Versions are never used twice, so (version, document) fit together for ever, whatever became of the entry.
+Versions are never used twice, so (version, document) fit together for ever, whatever became of the entry. A
+conditional read does not rely on that: it names the digest of the document that is held, too.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from quitanda.domain.model import Document, Kind
+from quitanda.wire.documents import document_digest, encode_document
 
 Key: TypeAlias = tuple[Kind, str]
 """A document's kind and id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A document, or None for "there is none", and when that was so; see the module."""
 
@@ -30,6 +33,11 @@ class Entry:
     def version(self) -> int:
         """The document's version; 0 stands for absence."""
         return 0 if self.document is None else self.document.version
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The digest of the document's stored form; empty for absence."""
+        return b"" if self.document is None else document_digest(encode_document(self.document))
 
 
 class DocumentCache:

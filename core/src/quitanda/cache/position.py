@@ -31,14 +31,15 @@ class FeedPosition:
 
     def __init__(self) -> None:
         self.revision: int | None = None
-        self._term = 0
+        self.term = 0
+        """The highest term that was heard; 0 where none was."""
         self._heard_at: float | None = None
 
     def advance(self, message: FeedMessage, now: float) -> Step:
         """Take the message into account and tell what it is."""
-        if message.term < self._term:
+        if message.term < self.term:
             return Step.OLD
-        self._term = message.term
+        self.term = message.term
         position = self.revision
         if position is not None and message.revision < position:
             return Step.OLD

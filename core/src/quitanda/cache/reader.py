@@ -7,21 +7,21 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from quitanda.cache.coherence import Answer, CoherentCache, Fill, Unserved
 from quitanda.cache.counters import CacheCounters, show_feed_age
 from quitanda.cache.feed import FeedSubscriber
+from quitanda.cache.feed_intake import FeedIntake
 from quitanda.cache.lru import Entry, Key
 from quitanda.cache.probe import FreshnessProbe, Reads
+from quitanda.cache.refutations import Refutations
 from quitanda.cluster_client.answers import Absent, Found, Get, ReadAnswer, Result, Unchanged
 from quitanda.domain.model import Customer, Document, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
+from quitanda.feed_key import FeedKey
 from quitanda.wire.documents import id_of, kind_of
-
-_log = structlog.get_logger(__name__)
 
 
 class Consistency(StrEnum):
@@ -33,12 +33,20 @@ class Consistency(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderOptions:
-    """`staleness` (seconds) bounds the age of CACHED answers; `mqtt` is (host, port), None: no feed."""
+    """`staleness` (seconds) bounds the age of CACHED answers; `mqtt` is (host, port) of the feed, None: no feed.
+
+    Of the feed, only what `feed_key` opens is believed; ValueError where there is a feed and no key.
+    """
 
     max_entries: int = 10_000
     staleness: float = 1.0
     mqtt: tuple[str, int] | None = None
+    feed_key: FeedKey | None = None
     name: str = "portal"
+
+    def __post_init__(self) -> None:
+        if self.mqtt is not None and self.feed_key is None:
+            raise ValueError("a feed cannot be believed without its key")
 
 
 class CachedReader:
@@ -52,6 +60,7 @@ class CachedReader:
         counters: CacheCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._refutations = Refutations(counters.contradiction)
         self._cluster = cluster
         self._cache = cache
         self._probe = probe
@@ -88,26 +97,23 @@ class CachedReader:
         return self._cache.feed_alive(self._clock())
 
     async def _read(self, keys: Sequence[Key], timeout: float) -> Answer:
-        """Ask the leader, naming the versions that are held."""
+        """Ask the leader, naming the versions and digests of what is held."""
         deadline = self._clock() + timeout
         fill = self._cache.begin(keys, self._clock())
         answer = await self._ask(fill, timeout)
-        if self._cache.contradicts(fill, answer.revision):
+        if self._cache.contradicts(fill, answer.revision, answer.term):
             # Other replicas, another history: what is held means nothing there. Ask without it.
-            self._counters.contradiction.inc()
-            _log.error("history_went_back", revision=answer.revision, known=fill.floor)
+            self._refutations.went_back(fill, answer)
             fill = self._cache.begin(keys, self._clock())
             answer = await self._ask(fill, deadline - self._clock())
         documents = tuple(self._document(*pair) for pair in zip(answer.results, fill.held, strict=True))
+        if self._cache.refutes(fill, documents, answer.revision):
+            self._refutations.untrue(fill, answer)
         self._cache.complete(fill, documents, answer.revision)
         return Answer(answer.revision, documents)
 
     async def _ask(self, fill: Fill, timeout: float) -> ReadAnswer:
-        known = (None if entry is None else entry.version for entry in fill.held)
-        questions = [
-            Get(kind, document_id, version) for (kind, document_id), version in zip(fill.keys, known, strict=True)
-        ]
-        answer = await self._cluster.read(questions, timeout)
+        answer = await self._cluster.read(list(map(_question, fill.keys, fill.held)), timeout)
         for result in answer.results:
             if isinstance(result, Refused):
                 raise Rejected(result, answer.revision)
@@ -128,22 +134,27 @@ class CachedReader:
                 raise Unavailable(f"a replica answered a question that was not asked: {type(result).__name__}")
 
 
+def _question(key: Key, held: Entry | None) -> Get:
+    return Get(*key) if held is None else Get(*key, held.version, held.digest)
+
+
 @asynccontextmanager
 async def open_reader(
     cluster: Reads, options: ReaderOptions, *, registry: CollectorRegistry | None = None
 ) -> AsyncIterator[CachedReader]:
     """Give a reader with its cache, its feed subscriber and its probe running, and end them at the end.
 
-    async with open_reader(cluster, ReaderOptions(mqtt=("127.0.0.1", 7883))) as reader: ...
+    async with open_reader(cluster, ReaderOptions(mqtt=("127.0.0.1", 7883), feed_key=key)) as reader: ...
     """
     clock = time.monotonic
     counters = CacheCounters.register(registry)
     cache = CoherentCache(options.max_entries, options.staleness)
     show_feed_age(registry, lambda: cache.feed_age(clock()))
-    probe = FreshnessProbe(cluster, cache, options.staleness, clock)
+    probe = FreshnessProbe(cluster, cache, Refutations(counters.contradiction), options.staleness, clock)
     tasks = [asyncio.create_task(probe.run(), name="freshness probe")]
-    if options.mqtt is not None:
-        feed = FeedSubscriber(cache, options.mqtt, options.name, counters, clock)
+    if options.mqtt is not None and options.feed_key is not None:
+        intake = FeedIntake(cache, options.feed_key, counters, clock, doubt=probe.doubt)
+        feed = FeedSubscriber(options.mqtt, options.name, intake)
         tasks.append(asyncio.create_task(feed.run(), name="feed subscriber"))
     try:
         yield CachedReader(cluster, cache, probe, counters, clock)

@@ -23,13 +23,15 @@ class Executed:
 class Get:
     """Read one document.
 
-    `known_version` says "I hold this version" (0: "I hold that it is absent"), and is answered with
-    `Unchanged` where that is still so; None asks for whatever there is.
+    `known_version` says "I hold this version" (0: "I hold that it is absent") and `known_digest` what it looks like
+    (`wire.documents.document_digest`; empty for absence). They are answered with `Unchanged` where both still are
+    those of the document; None asks for whatever there is.
     """
 
     kind: Kind
     document_id: str
     known_version: int | None = None
+    known_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ ReadItem: TypeAlias = Get | List
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The version that the `Get` named is still the current one."""
+    """The document that the `Get` named, by version and digest, is still the current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,11 @@ Result: TypeAlias = Unchanged | Absent | Found | Page | Refused
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """Results in the order of the questions, all at the snapshot `revision` (a log index)."""
+    """Results in the order of the questions, all at the snapshot `revision` (a log index).
+
+    `term` is that of the leader that answered; 0 where the answer did not need one, or does not tell.
+    """
 
     revision: int
     results: tuple[Result, ...]
+    term: int = 0

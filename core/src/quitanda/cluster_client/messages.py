@@ -49,6 +49,8 @@ def item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
     get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id)
     if item.known_version is not None:
         get.known_version = item.known_version
+    if item.known_digest is not None:
+        get.known_digest = item.known_digest
     return replica_pb2.ReadItem(get=get)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from quitanda.cluster_client.answers import List, ReadAnswer, ReadItem
+from quitanda.cluster_client.answers import List, ReadAnswer, ReadItem, Result
 from quitanda.cluster_client.calls import ReplicaCalls
 from quitanda.cluster_client.coalescing import Bounds, Coalescer, Waiter, last_deadline, waiting
 from quitanda.cluster_client.counters import ClusterCounters
@@ -95,10 +95,14 @@ async def _read(replica: ReplicaChannel, batch: Sequence[ReadWaiter], timeout: f
     proven = not items or not all(isinstance(result, Refused) for result in results.values())
     for waiter in batch:
         if waiter.question or proven:
-            waiter.answer(ReadAnswer(response.revision, tuple(results[item] for item in waiter.question)))
+            waiter.answer(_answer(response, results, waiter.question))
     if not proven and waiting(batch):
         # Refusals need no proof of leadership; who asked for nothing but that asks again, without them.
         await _read(replica, waiting(batch), timeout)
+
+
+def _answer(response: replica_pb2.ReadResponse, results: dict[ReadItem, Result], question: Items) -> ReadAnswer:
+    return ReadAnswer(response.revision, tuple(results[item] for item in question), response.term)
 
 
 def _fail(batch: Sequence[ReadWaiter], error: QuitandaError) -> None:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
-from quitanda.runtime import lifecycle, logging, metrics, settings
+from quitanda.feed_key import FeedKey
+from quitanda.runtime import example_secrets, lifecycle, logging, metrics, settings
 from quitanda.runtime.settings import PortalSettings
 
 STOP_SECONDS_MAX: Final = 4.0
@@ -26,6 +27,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     """Read the settings, and serve until SIGTERM; give the exit code. `service` is what the logs call it."""
     read = settings.load_or_exit(kind)
     logging.configure(read.log_level, read.log_format, service, read.name)
+    example_secrets.warn(read)
     try:
         return asyncio.run(run(read, compose))
     except OSError as error:
@@ -52,9 +54,11 @@ async def run(read: Settings, compose: Compose[Settings]) -> int:
 def cache_options(read: PortalSettings) -> ReaderOptions:
     """Say how the cache is to be kept; without entries or a feed, every read is validated."""
     broker = read.mqtt if read.cache_entries else None
+    key = None if broker is None else FeedKey.derive(read.required_feed_key())
     return ReaderOptions(
         max_entries=max(1, read.cache_entries),
         staleness=read.staleness_seconds,
         mqtt=None if broker is None else (broker.host, broker.port),
+        feed_key=key,
         name=read.name,
     )

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quitanda.domain.limits import ID_LENGTH_MAX, ID_PATTERN
+from quitanda.feed_key import KEY_CHARACTERS_MIN
 from quitanda.runtime.addresses import Address, parse_address, parse_named_addresses
 
 ENV_PREFIX: Final = "QUITANDA_"
@@ -94,11 +95,32 @@ class ProcessSettings(BaseSettings):
     mqtt: OptionalAddress = None
     """The MQTT broker. Without one a replica publishes no feed and a portal's cache is off."""
 
+    feed_key: SecretStr | None = None
+    """Shared by the replicas and the portals; authenticates the change feed. Not the cluster's secret."""
+
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = LogLevel.INFO
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] = LogFormat.AUTO
 
     stop_timeout_seconds: Seconds = 10.0
     """How long an orderly end may take before the process ends anyway."""
+
+    @model_validator(mode="after")
+    def _feed_has_a_key(self) -> Self:
+        key = "" if self.feed_key is None else self.feed_key.get_secret_value()
+        if self.mqtt is not None and not key:
+            raise ValueError(
+                f"{ENV_PREFIX}MQTT needs {ENV_PREFIX}FEED_KEY, by which the change feed is told from what others "
+                "publish: set the same one for every replica and portal, or do without a broker"
+            )
+        if key and len(key) < KEY_CHARACTERS_MIN:
+            raise ValueError(f"{ENV_PREFIX}FEED_KEY must have at least {KEY_CHARACTERS_MIN} characters")
+        return self
+
+    def required_feed_key(self) -> str:
+        """Give the text of the feed's key, which there is wherever there is a broker."""
+        if self.feed_key is None:
+            raise ValueError("there is no broker, so there is no feed")
+        return self.feed_key.get_secret_value()
 
 
 class ReplicaSettings(ProcessSettings):
@@ -132,6 +154,11 @@ class ReplicaSettings(ProcessSettings):
             raise ValueError(f"{ENV_PREFIX}RAFT_ADDRESSES and {ENV_PREFIX}REPLICAS must have the same names")
         if len(self.cluster_secret.get_secret_value()) < _SECRET_LENGTH_MIN:
             raise ValueError(f"{ENV_PREFIX}CLUSTER_SECRET must have at least {_SECRET_LENGTH_MIN} characters")
+        if self.feed_key == self.cluster_secret:
+            raise ValueError(
+                f"{ENV_PREFIX}FEED_KEY must not be {ENV_PREFIX}CLUSTER_SECRET: every portal knows the feed's key, and "
+                "only replicas may know the secret"
+            )
         if self.raft_election_timeout_min_seconds >= self.raft_election_timeout_max_seconds:
             raise ValueError(
                 f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS must be below "

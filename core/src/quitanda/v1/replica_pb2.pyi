@@ -717,25 +717,35 @@ class GetItem(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     KNOWN_VERSION_FIELD_NUMBER: _builtins.int
+    KNOWN_DIGEST_FIELD_NUMBER: _builtins.int
     kind: Global___DocumentKind.ValueType
     id: _builtins.str
     known_version: _builtins.int
-    """"I hold this version": answered with `unchanged` where it still is the current one.
-    0 stands for "I hold that it is absent". Not set: send whatever there is.
+    """"I hold this version, and it looks like this": answered with `unchanged` only where both are those of the
+    current document, so that a document that never was is never confirmed. 0, with an empty digest, stands for
+    "I hold that it is absent". Not set, either of them: send whatever there is.
     """
+    known_digest: _builtins.bytes
+    """BLAKE2b-256 of the document's stored JSON form, personalised with "quitanda.doc"."""
     def __init__(
         self,
         *,
         kind: Global___DocumentKind.ValueType = ...,
         id: _builtins.str = ...,
         known_version: _builtins.int | None = ...,
+        known_digest: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_known_version", b"_known_version", "known_version", b"known_version"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest", "_known_version", b"_known_version", "known_digest", b"known_digest", "known_version", b"known_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known_version", b"_known_version", "id", b"id", "kind", b"kind", "known_version", b"known_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest", "_known_version", b"_known_version", "id", b"id", "kind", b"kind", "known_digest", b"known_digest", "known_version", b"known_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__known_digest: _TypeAlias = _typing.Literal["known_digest"]  # noqa: Y015
+    _WhichOneofArgType__known_digest: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest"]  # noqa: Y015
     _WhichOneofReturnType__known_version: _TypeAlias = _typing.Literal["known_version"]  # noqa: Y015
     _WhichOneofArgType__known_version: _TypeAlias = _typing.Literal["_known_version", b"_known_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__known_digest) -> _WhichOneofReturnType__known_digest | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__known_version) -> _WhichOneofReturnType__known_version | None: ...
 
 Global___GetItem: _TypeAlias = GetItem  # noqa: Y015
@@ -793,8 +803,11 @@ class ReadResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Log index of the snapshot that answered."""
+    term: _builtins.int
+    """The leader's term; 0 where no leadership had to be proved for the answer."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReadResult]: ...
     def __init__(
@@ -802,10 +815,11 @@ class ReadResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         results: _abc.Iterable[Global___ReadResult] | None = ...,
+        term: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results", "revision", b"revision", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

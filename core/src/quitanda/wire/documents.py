@@ -5,6 +5,7 @@ spaces, UTF-8. It is composed from texts, so equal documents have equal bytes on
 form of an order adds totals; both forms are read by the same functions.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _KNOWN_FIELDS: Final = {kind: frozenset(names) for kind, names in KNOWN_FIELDS.i
 _KNOWN_ITEM_FIELDS: Final = frozenset(KNOWN_ITEM_FIELDS)
 
 _DECIMALS: Final = 2
+
+_DIGEST_BYTES: Final = 32
+_DIGEST_PERSON: Final = b"quitanda.doc"
 
 _quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
 """A text as a JSON string; non-ASCII characters stay themselves."""
@@ -72,6 +76,11 @@ def id_of(document: Document) -> str:
 def encode_document(document: Document) -> bytes:
     """Write the stored form."""
     return stored_text(document).encode()
+
+
+def document_digest(stored: bytes) -> bytes:
+    """Digest a document's stored form: 32 bytes that no other document has (BLAKE2b-256, RFC 7693)."""
+    return hashlib.blake2b(stored, digest_size=_DIGEST_BYTES, person=_DIGEST_PERSON).digest()
 
 
 def stored_text(document: Document) -> str:

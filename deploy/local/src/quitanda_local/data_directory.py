@@ -1,4 +1,4 @@
-"""What a cluster keeps on disk: one directory for each replica, the secret, and whether it is still being founded."""
+"""What a cluster keeps on disk: one directory for each replica, its secrets, and whether it is still being founded."""
 
 import fcntl
 import os
@@ -10,6 +10,7 @@ from typing import IO, Final
 from quitanda_local.errors import DataDirectoryInUse
 
 SECRET_FILE: Final = "cluster.secret"  # noqa: S105 - a file's name
+FEED_KEY_FILE: Final = "feed.key"
 SECRET_BYTES: Final = 32
 FOUNDING_FILE: Final = "founding"
 LOCK_FILE: Final = "lock"
@@ -44,7 +45,15 @@ class DataDirectory:
 
     def secret(self) -> str:
         """Read what the replicas prove to each other that they belong together with; made at the first call."""
-        file = self.path / SECRET_FILE
+        return self._kept(SECRET_FILE)
+
+    def feed_key(self) -> str:
+        """Read what portals know the change feed by; made at the first call, and not from the replicas' secret."""
+        return self._kept(FEED_KEY_FILE)
+
+    def _kept(self, name: str) -> str:
+        """Read a secret that only the owner of the directory may read; made where there is none."""
+        file = self.path / name
         if not file.exists():
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as new:

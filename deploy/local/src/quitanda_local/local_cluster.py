@@ -121,6 +121,7 @@ class LocalCluster(ObservedCluster):
                 self.broker_kind,
                 self._data.path,
                 self._data.secret(),
+                self._data.feed_key(),
                 bootstrap=self._data.begin(),
                 log_level=self._log_level,
                 ways=self._partitions.ways if self._partitions else {},

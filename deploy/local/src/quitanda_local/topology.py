@@ -138,6 +138,7 @@ class Deployment:
     broker: BrokerKind
     data_dir: Path
     secret: str
+    feed_key: str
     bootstrap: bool
     log_level: str = "info"
     ways: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -154,6 +155,7 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
         "QUITANDA_METRICS_LISTEN": f"{HOST}:{service.metrics_port}",
         "QUITANDA_REPLICAS": _named({replica.name: replica.port for replica in deployment.topology.of(Role.REPLICA)}),
         "QUITANDA_MQTT": deployment.topology.broker.address,
+        "QUITANDA_FEED_KEY": deployment.feed_key,
         "QUITANDA_LOG_LEVEL": deployment.log_level,
         "QUITANDA_LOG_FORMAT": "json",
     }

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from quitanda.runtime import logging
+from quitanda.runtime import example_secrets, logging
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica import restore
 from quitanda_replica.composition import ReplicaProcess
@@ -45,6 +45,7 @@ def main() -> int:
     """Run until a signal comes; give the exit code."""
     settings = load_or_exit(ReplicaSettings)
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
+    example_secrets.warn(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
     gc.freeze()

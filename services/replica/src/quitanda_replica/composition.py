@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from quitanda.feed_key import FeedKey
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda.topics import FEED_TOPIC
@@ -140,7 +141,8 @@ class ReplicaProcess:
             _log.warning("no broker is set: no change feed is published, and portals do not serve CACHED reads")
             return
         link = FeedLink(settings.mqtt, settings.name, FEED_TOPIC)
-        publisher = FeedPublisher(queue, raft, link, settings.feed_heartbeat_seconds)
+        key = FeedKey.derive(settings.required_feed_key())
+        publisher = FeedPublisher(queue, raft, link, key, settings.feed_heartbeat_seconds)
         link.start()
         self._closing.callback(lambda: link.close(self._left()))
         publisher.start()

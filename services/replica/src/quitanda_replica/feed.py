@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import structlog
 
 from quitanda.errors import QuitandaError
+from quitanda.feed_key import FeedKey
 from quitanda.topics import FeedMessage, encode_feed
 from quitanda_replica.entry_changes import EntryChanges
 from quitanda_replica.feed_queue import FeedPosition, FeedQueue
@@ -44,10 +45,13 @@ class Link(Protocol):
 class FeedPublisher:
     """Publishes from the queue until it is closed. A broker that is away costs messages, nothing else."""
 
-    def __init__(self, queue: FeedQueue, leadership: Leadership, link: Link, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, queue: FeedQueue, leadership: Leadership, link: Link, key: FeedKey, heartbeat_seconds: float
+    ) -> None:
         self._queue = queue
         self._leadership = leadership
         self._link = link
+        self._key = key
         self._heartbeat_seconds = heartbeat_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -106,8 +110,8 @@ class FeedPublisher:
         if heartbeat is not None:
             self._send(encode_feed(FeedMessage(status.term, heartbeat.revision, heartbeat.last_changed, ())))
 
-    def _send(self, payload: bytes) -> None:
-        if self._link.publish(payload):
+    def _send(self, message: bytes) -> None:
+        if self._link.publish(self._key.seal(message)):
             self._published += 1
         else:
             self._lost += 1

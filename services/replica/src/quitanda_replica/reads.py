@@ -9,11 +9,13 @@ from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.errors import NotLeader, Overloaded
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.wire.documents import document_digest
 from quitanda.wire.protobuf import kind_from_proto, refused_to_proto
 from quitanda_replica import keys, page_tokens
 from quitanda_replica.open_snapshots import OpenSnapshots, SharedSnapshot, StateSnapshot
 from quitanda_replica.page_tokens import PageTokens
 from quitanda_replica.pages import PageOfDocuments, read_page
+from quitanda_replica.raft.state_machine import RaftStatus
 from quitanda_replica.state_access import StateReader
 from quitanda_replica.stored_documents import json_of, version_of
 
@@ -33,6 +35,9 @@ class ReadPoints(Protocol):
     def read_point(self, timeout: float) -> int:
         """Wait until everything acknowledged before this call is durable here. NotLeader, Unavailable."""
 
+    def status(self) -> RaftStatus:
+        """Tell what this replica knows of itself."""
+
 
 class Snapshots(Protocol):
     """Who can freeze the committed data."""
@@ -45,7 +50,8 @@ class Snapshots(Protocol):
 class _Get:
     kind: Kind
     document_id: str
-    known_version: int | None
+    known: tuple[int, bytes] | None
+    """Version and digest of what the caller holds (0 and empty: nothing); None where it holds, or tells, less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,9 @@ class Reads:
             results = [self._answer_aside(question) for question in questions]
             return _response(results, min((r.page.revision for r in results if r.HasField("page")), default=0))
         self._leadership.read_point(timeout)
+        term = self._leadership.status().term
         with self._now() as now:
-            return _response((self._answer(question, now) for question in questions), now.revision)
+            return _response((self._answer(question, now) for question in questions), now.revision, term)
 
     def _now(self) -> SharedSnapshot:
         state = self._snapshots.snapshot()
@@ -191,8 +198,8 @@ class Reads:
         return refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD)
 
 
-def _response(results: Iterable[pb.ReadResult], revision: int) -> pb.ReadResponse:
-    response = pb.ReadResponse(revision=revision)
+def _response(results: Iterable[pb.ReadResult], revision: int, term: int = 0) -> pb.ReadResponse:
+    response = pb.ReadResponse(revision=revision, term=term)
     size = 0
     for result in results:
         size += result.ByteSize()
@@ -206,16 +213,24 @@ def _understood_get(item: pb.GetItem) -> _Question:
     kind = kind_from_proto(item.kind)
     if kind is None:
         return invalid("kind", Problem.UNKNOWN_VALUE)
-    return _Get(kind, item.id, item.known_version if item.HasField("known_version") else None)
+    tells = item.HasField("known_version") and item.HasField("known_digest")
+    return _Get(kind, item.id, (item.known_version, item.known_digest) if tells else None)
 
 
 def _get(state: StateReader, question: _Get) -> pb.ReadResult:
     value = state.get(keys.document(question.kind, question.document_id))
-    if (0 if value is None else version_of(value)) == question.known_version:
+    if question.known is not None and _is_still(value, *question.known):
         return pb.ReadResult(unchanged=pb.Unchanged())
     if value is None:
         return pb.ReadResult(absent=pb.Absent())
     return pb.ReadResult(document=json_of(value))
+
+
+def _is_still(value: bytes | None, version: int, digest: bytes) -> bool:
+    """Whether a stored value (None: absent) is the document of this version and digest."""
+    if value is None:
+        return version == 0 and digest == b""
+    return version_of(value) == version and document_digest(json_of(value)) == digest
 
 
 def _refused(refusal: Refused) -> pb.ReadResult:

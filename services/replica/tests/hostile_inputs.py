@@ -8,6 +8,8 @@ import zlib
 from contextlib import suppress
 from random import Random
 
+from introductions import BlankIntroduction
+
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
@@ -148,6 +150,7 @@ class Stranger:
         channel = SecureChannel(
             derive_key("not the secret of this cluster", KeyLabel.RAFT_CHANNEL),
             self._chance.choice(("replica2", "replica3")),
+            BlankIntroduction(),
             connects_to="replica1",
         )
         with self._connected() as sock:

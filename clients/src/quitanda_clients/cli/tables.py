@@ -97,6 +97,9 @@ def show_replicas(replicas: "Sequence[ReplicaStatus]") -> None:
     for replica in replicas:
         if replica.error:
             console.print(plain(f"{replica.name}: {replica.error}"))
+        for peer in replica.peers:
+            if peer.refused:
+                console.print(plain(f"{replica.name} refuses {peer.name}: {peer.refused}"))
 
 
 def show_verification(answer: "VerifyClusterResponse") -> None:
@@ -152,7 +155,11 @@ def show_backup(path: "Path", header: "Header", contents: "Contents", size: int)
 def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     if not replica.reachable:
         return [replica.name, "not reachable"]
-    connected = ", ".join(peer.name for peer in replica.peers if peer.connected)
+    connected = ", ".join(
+        f"{peer.name} REFUSED" if peer.refused else peer.name
+        for peer in replica.peers
+        if peer.connected or peer.refused
+    )
     numbers = (replica.term, replica.revision, replica.commit_index, replica.last_log_index)
     counts = (replica.customers, replica.products, replica.orders)
     return [

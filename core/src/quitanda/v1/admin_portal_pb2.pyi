@@ -814,6 +814,7 @@ class ReplicaStatus(_message.Message):
     ORDERS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     CATCHING_UP_FIELD_NUMBER: _builtins.int
+    CLUSTER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     reachable: _builtins.bool
     """False where the replica did not answer in time; then only name and error are set."""
@@ -833,6 +834,8 @@ class ReplicaStatus(_message.Message):
     error: _builtins.str
     catching_up: _builtins.bool
     """True while a replica that began with an empty disk does not vote, and its acknowledgements do not count."""
+    cluster: _builtins.str
+    """Id of the cluster that this replica's disk belongs to; empty as long as it has none."""
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerStatus]: ...
     def __init__(
@@ -853,10 +856,11 @@ class ReplicaStatus(_message.Message):
         orders: _builtins.int = ...,
         error: _builtins.str = ...,
         catching_up: _builtins.bool = ...,
+        cluster: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "cluster", b"cluster", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -868,17 +872,21 @@ class PeerStatus(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     CONNECTED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     connected: _builtins.bool
+    refused: _builtins.str
+    """Why this replica does not talk to that one, for example because its disk belongs to another cluster; usually empty."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         connected: _builtins.bool = ...,
+        refused: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "name", b"name", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

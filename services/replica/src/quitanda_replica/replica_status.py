@@ -70,10 +70,16 @@ class StatusReport:
             commit_index=status.commit_index,
             last_log_index=status.last_log_index,
             leader=status.leader,
-            peers=[admin_portal_pb2.PeerStatus(name=peer, connected=peer in status.peers) for peer in self._peers],
+            peers=[
+                admin_portal_pb2.PeerStatus(
+                    name=peer, connected=peer in status.peers, refused=status.refused.get(peer, "")
+                )
+                for peer in self._peers
+            ],
             state_digest=state_digest,
             customers=counters.customers,
             products=counters.products,
             orders=counters.orders,
             catching_up=not status.voting,
+            cluster=status.cluster,
         )

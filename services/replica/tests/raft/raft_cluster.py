@@ -76,6 +76,12 @@ class CuttableNetwork:
     def close(self):
         self._real.close()
 
+    def greeting_to(self, peer):
+        return self._receiver.greeting_to(peer)
+
+    def judge(self, peer, greeting):
+        return self._receiver.judge(peer, greeting)
+
     def connected(self, peer):
         self._receiver.connected(peer)
 

@@ -1,17 +1,38 @@
 """Two sides of a conversation: only holders of the secret, only this conversation, only in order."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
-from quitanda_replica.raft.channel import ChannelRefused, SecureChannel
+from quitanda_replica.raft.channel import ChannelRefused, PeerRefused, SecureChannel
+from quitanda_replica.raft.cluster_identity import Greeting
 
 KEY = b"k" * 32
+GREETING = Greeting("members", "cluster", "disk", counts=True, origin="a new cluster", founding_disk="")
 
 
-def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3")):
-    return SecureChannel(KEY, name, connects_to=meant), SecureChannel(key, "replica1", accepts=accepts)
+class Introduction:
+    """Greets with `greeting`; refuses every greeting with `refusal`, unless that is empty, and keeps them."""
+
+    def __init__(self, greeting=GREETING, refusal=""):
+        self.greeting = greeting
+        self.refusal = refusal
+        self.heard = []
+
+    def greeting_to(self, _peer):
+        return self.greeting
+
+    def judge(self, peer, greeting):
+        self.heard.append((peer, greeting))
+        return self.refusal
+
+
+def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3"), ours=None, theirs=None):
+    initiator = SecureChannel(KEY, name, ours or Introduction(), connects_to=meant)
+    return initiator, SecureChannel(key, "replica1", theirs or Introduction(), accepts=accepts)
 
 
 def shake_hands(initiator, responder):
@@ -29,6 +50,36 @@ def test_after_the_handshake_each_side_knows_the_other():
     assert initiator.established
     assert responder.established
     assert (initiator.peer, responder.peer) == ("replica1", "replica2")
+
+
+def test_each_side_is_judged_by_what_it_greets_with():
+    ours, theirs = Introduction(replace(GREETING, disk="one")), Introduction(replace(GREETING, disk="other"))
+
+    shake_hands(*pair(ours=ours, theirs=theirs))
+
+    assert ours.heard == [("replica1", theirs.greeting)]
+    assert theirs.heard == [("replica2", ours.greeting)]
+
+
+def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why():
+    ours, theirs = Introduction(), Introduction(refusal="another cluster")
+    initiator, responder = pair(ours=ours, theirs=theirs)
+    (greeting,) = initiator.take_outgoing()
+    responder.receive(greeting)
+    (answer,) = responder.take_outgoing()
+    initiator.receive(answer)
+
+    with pytest.raises(PeerRefused, match="another cluster"):
+        responder.receive(b"".join(initiator.take_outgoing()))
+    initiator.receive(b"".join(responder.take_outgoing()))
+
+    assert not responder.established
+    assert ours.heard == [("replica1", theirs.greeting)]
+
+
+def test_whoever_connects_refuses_another_cluster_too():
+    with pytest.raises(PeerRefused, match="another cluster"):
+        shake_hands(*pair(ours=Introduction(refusal="another cluster")))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=10), st.integers(1, 40))

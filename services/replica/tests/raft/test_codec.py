@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quitanda_replica.raft.codec import FIELDS, MalformedMessage, decode, decode_pairs, encode, encode_pairs
 
-EXAMPLES = {int: 7, bool: True, bytes: b"x", list: [], str: "x"}
+EXAMPLES = {int: 7, bool: True, bytes: b"x", list: [], str: "x", dict: {"replica1": "a disk"}}
 
 
 @pytest.mark.parametrize("kind", FIELDS)

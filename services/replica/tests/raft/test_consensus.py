@@ -7,12 +7,14 @@ from raft_cluster import SECRET, ListMachine, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown
 from quitanda_replica.raft import RaftOptions, Role
+from quitanda_replica.raft.cluster_identity import DISK_KEY, NEW_CLUSTER, ClusterRecord, stage_record
 from quitanda_replica.raft.codec import encode_pairs
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
-from quitanda_replica.raft.rejoin import JOINED_KEY, NEW_CLUSTER
+from quitanda_replica.raft.rejoin import JOINED_KEY
 
 ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
+RECORD = ClusterRecord("a cluster", NEW_CLUSTER, 0, {name: f"disk of {name}" for name in ADDRESSES})
 FOLLOWING = {"term": 1, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
 
 
@@ -80,11 +82,12 @@ class NotedStore:
 
 
 class Played:
-    """A replica that counts already, unless `voting` is false: then it is as blank as its store."""
+    """A replica that counts and knows its cluster, unless `voting` is false: then it is as blank as its store."""
 
     def __init__(self, store, *, voting=True, **settings):
         if voting:
             store.put(JOINED_KEY, b"1")
+            stage_record(store, RECORD)
         self.events = []
         self.network = PlayedNetwork(self.events)
         self.store = NotedStore(store, self.events)
@@ -415,7 +418,8 @@ def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
 def founding(replica, peer, **fields):
     (_, question) = replica.sent("rejoin_question")[-1]
     answer = {"round": question["round"], "term": 0, "last_index": 1, "voting": False, "origin": NEW_CLUSTER}
-    replica.network.bring(peer, "rejoin_answer", **(answer | fields))
+    identity = {"cluster": "", "disk": f"disk of {peer}"}
+    replica.network.bring(peer, "rejoin_answer", **(answer | identity | fields))
 
 
 def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(store):
@@ -460,7 +464,8 @@ def test_every_replica_answers_what_a_blank_one_asks(replica):
     replica.round()
 
     standing = {"round": 3, "term": 0, "last_index": 1, "voting": True, "origin": ""}
-    assert replica.sent("rejoin_answer") == [("replica2", {"type": "rejoin_answer"} | standing)]
+    identity = {"cluster": RECORD.cluster, "disk": replica.store.get(DISK_KEY).decode()}
+    assert replica.sent("rejoin_answer") == [("replica2", {"type": "rejoin_answer"} | standing | identity)]
 
 
 def test_a_leader_that_hears_nobody_steps_down(replica):
@@ -493,6 +498,7 @@ SNAPSHOT = {
     "number": 0,
     "last": True,
     "index_term": 1,
+    "cluster": RECORD.cluster,
     "pairs": encode_pairs([(b"Snew", b"1")]),
 }
 

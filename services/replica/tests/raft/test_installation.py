@@ -19,7 +19,7 @@ class Leader:
     def __init__(self, store, count):
         self.index = fill(store, count)
         self._sender = snapshots.SnapshotSender(store, 200, lambda: 0.0)
-        self._sender.begin("replica2", 4)
+        self._sender.begin("replica2", 4, "a cluster")
 
     def messages(self):
         return [message for _, message in self._sender.due(4)]

@@ -6,6 +6,7 @@ import struct
 import time
 
 import pytest
+from introductions import BlankIntroduction
 from raft_cluster import SECRET, RaftCluster, wait_for
 
 from quitanda.errors import Unavailable
@@ -88,7 +89,7 @@ def test_a_replica_with_another_secret_stays_outside(cluster):
 
 def handshake(cluster, name, target, secret=SECRET):
     """Connect like the replica `name` would; return the socket and the channel."""
-    channel = SecureChannel(derive_key(secret, KeyLabel.RAFT_CHANNEL), name, connects_to=target)
+    channel = SecureChannel(derive_key(secret, KeyLabel.RAFT_CHANNEL), name, BlankIntroduction(), connects_to=target)
     sock = stranger(cluster, target)
     while not channel.established:
         for data in channel.take_outgoing():
@@ -154,10 +155,11 @@ def test_a_newer_connection_of_a_peer_closes_the_older_one(cluster):
     newer.close()
 
 
-class Listener:
+class Listener(BlankIntroduction):
     """A receiver that notes what it is told."""
 
     def __init__(self):
+        super().__init__()
         self.peers = set()
         self.messages = []
 

@@ -55,7 +55,7 @@ def old_state(store):
 
 def transfer(sender, receiver, store, term=4):
     """Move chunks and acknowledgements until the receiver has everything; return how many chunks it took."""
-    sender.begin("replica2", term)
+    sender.begin("replica2", term, "a cluster")
     chunks = 0
     while not receiver.complete:
         messages = list(sender.due(term))
@@ -96,7 +96,7 @@ def test_a_snapshot_shows_one_moment_whatever_is_written_meanwhile(store, follow
     fill(store, 300)
     expected = store.scan(b"S")
     sender = snapshots.SnapshotSender(store, 200, lambda: 0.0)
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     store.put(b"S00000", b"changed")
     store.put(b"S99999", b"new")
     store.commit()
@@ -141,7 +141,7 @@ def test_a_snapshot_that_is_not_ahead_is_ignored(store, follower):
     # the log behind it must not be forgotten
     index = fill(store, 3)
     sender = snapshots.SnapshotSender(store, 1000, lambda: 0.0)
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     (_, message), *_ = sender.due(4)
 
     assert installation.SnapshotReceiver(follower).receive(message, applied_index=index) is None
@@ -152,7 +152,7 @@ def test_a_snapshot_that_is_not_ahead_is_ignored(store, follower):
 def test_a_chunk_out_of_order_or_of_another_transfer_is_ignored(store, follower):
     fill(store, 100)
     sender = snapshots.SnapshotSender(store, 100, lambda: 0.0)
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     first, second, third = [message for _, message in sender.due(4)][:3]
     receiver = installation.SnapshotReceiver(follower)
 
@@ -167,7 +167,7 @@ def test_a_chunk_out_of_order_or_of_another_transfer_is_ignored(store, follower)
 def test_a_chunk_may_hold_replicated_state_alone(store, follower):
     fill(store, 1)
     sender = snapshots.SnapshotSender(store, 100, lambda: 0.0)
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     (_, message), *_ = sender.due(4)
 
     with pytest.raises(MalformedMessage):
@@ -179,14 +179,14 @@ def test_a_transfer_ends_when_nothing_is_heard_or_the_term_is_over(store):
     fill(store, 100)
     now = 0.0
     sender = snapshots.SnapshotSender(store, 100, lambda: now)
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     assert sender.floor == 4
     assert list(sender.due(4))
 
     now = snapshots.STALLED_SECONDS + 1
     assert list(sender.due(4)) == []
     assert sender.floor is None
-    sender.begin("replica2", 4)
+    sender.begin("replica2", 4, "a cluster")
     assert list(sender.due(5)) == []
     assert sender.floor is None
 

@@ -4,8 +4,9 @@ import pytest
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import RaftOptions
+from quitanda_replica.raft.cluster_identity import NEW_CLUSTER
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.rejoin import NEW_CLUSTER, ORIGIN_KEY, QUESTION_PERIOD_SECONDS, RejoinGuard, encode_origin
+from quitanda_replica.raft.rejoin import ORIGIN_KEY, QUESTION_PERIOD_SECONDS, RejoinGuard, encode_origin
 from quitanda_replica.raft.submission import SubmissionQueue
 from quitanda_replica.store import StoreFailed
 
@@ -144,9 +145,9 @@ class TestReads:
 
 
 class TestRejoin:
-    def answer(self, guard, peer, term, last_index, question, leader="replica2", *, voting=True, origin=""):
+    def answer(self, guard, peer, term, last_index, question, leader="replica2", *, voting=True, origin="", cluster=""):
         answer = {"round": question["round"], "term": term, "last_index": last_index, "voting": voting}
-        guard.answered(peer, answer | {"origin": origin}, 5, leader)
+        guard.answered(peer, answer | {"origin": origin, "cluster": cluster, "disk": f"disk of {peer}"}, 5, leader)
 
     def founding(self, guard, question, *, term=0, origin=NEW_CLUSTER):
         for peer in ("replica2", "replica3"):
@@ -162,17 +163,17 @@ class TestRejoin:
         guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
 
         assert not guard.voting
-        assert guard.founding_term(1) is None
+        assert guard.drawn_record(1, 0, "") is None
 
     def test_a_cluster_begins_when_all_others_are_blank_and_flagged_too(self, store):
         guard = RejoinGuard(store, options(bootstrap=True), last_index=1)
         question = guard.question(0.0)
         self.answer(guard, "replica2", 2, 1, question, voting=True, origin=NEW_CLUSTER)
-        assert guard.founding_term(1) is None
+        assert guard.drawn_record(1, 0, "") is None
 
         self.answer(guard, "replica3", 0, 1, question, voting=False, origin=NEW_CLUSTER)
 
-        assert guard.founding_term(1) == 2
+        assert guard.drawn_record(1, 0, "").term == 2
 
     @pytest.mark.parametrize("voting", [True, False])
     def test_no_cluster_begins_where_one_of_the_others_has_a_past(self, store, voting):
@@ -181,29 +182,29 @@ class TestRejoin:
         self.answer(guard, "replica2", 0, 1, question, voting=False, origin=NEW_CLUSTER)
         self.answer(guard, "replica3", 3, 90, question, voting=voting)
 
-        assert guard.founding_term(1) is None
+        assert guard.drawn_record(1, 0, "") is None
         assert not guard.reached(5, "replica2", 1000)
 
     def test_no_cluster_begins_from_two_different_backups(self, store):
         store.put(ORIGIN_KEY, encode_origin(50, "backup a"))
         guard = RejoinGuard(store, options(), last_index=50)
         self.founding(guard, guard.question(0.0), origin="backup b")
-        assert guard.founding_term(50) is None
+        assert guard.drawn_record(50, 0, "") is None
 
         self.founding(guard, guard.question(1.0), origin="backup a")
-        assert guard.founding_term(50) == 0
+        assert guard.drawn_record(50, 0, "").term == 0
 
     def test_without_the_flag_a_blank_disk_begins_nothing(self, store):
         guard = RejoinGuard(store, options(), last_index=1)
         self.founding(guard, guard.question(0.0))
 
-        assert guard.founding_term(1) is None
+        assert guard.drawn_record(1, 0, "") is None
 
     def test_the_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
         guard = RejoinGuard(store, options(bootstrap=True), last_index=7)
         self.founding(guard, guard.question(0.0))
 
-        assert guard.founding_term(7) is None
+        assert guard.drawn_record(7, 0, "") is None
 
     def test_a_replica_with_entries_does_not_call_itself_new(self, store):
         guard = RejoinGuard(store, options(bootstrap=True), last_index=1)

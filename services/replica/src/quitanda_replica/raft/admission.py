@@ -58,6 +58,11 @@ def admit_append(log: LogView, term: int, commit_index: int, message: Message) -
     )
 
 
+def contradicts(log: LogView, message: Message) -> bool:
+    """Return whether an `append_entries` relies on another entry than the one that is here, or was."""
+    return message["prevLogIdx"] <= log.last_index and not _matches(log, _without_forgotten(log, message))
+
+
 def admit_heartbeat(term: int, commit_index: int, message: Message) -> Admission:
     """Decide on an `append_entries` while a snapshot is being installed: hear the leader, and take nothing.
 

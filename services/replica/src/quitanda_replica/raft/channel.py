@@ -6,8 +6,8 @@ both sides send a fresh random greeting in clear; the keys of this one conversat
 the key of all conversations (cluster_keys) and both greetings (HKDF-SHA256, RFC 5869); each frame is sealed with
 ChaCha20-Poly1305 (RFC 8439) and its number in the conversation. So a frame that opens was sealed by a holder of the
 secret, for this conversation, in this direction, at this place; nothing recorded can be sent again. The first frame of
-each side says who it is and whom it means. There is no forward secrecy: who learns the secret can read recorded
-conversations.
+each side says who it is, whom it means, and of which cluster it is (cluster_identity). There is no forward secrecy: who
+learns the secret can read recorded conversations.
 
     greeting = MAGIC, 32 random bytes          frame = length (4 bytes, big-endian), ciphertext, tag (16 bytes)
 """
@@ -15,7 +15,7 @@ conversations.
 import os
 from collections.abc import Collection
 from struct import Struct
-from typing import Final
+from typing import Final, Protocol
 
 import msgpack
 from cryptography.exceptions import InvalidTag
@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from quitanda_replica.cluster_keys import KEY_BYTES
+from quitanda_replica.raft.cluster_identity import Greeting, read_greeting
 
-MAGIC: Final = b"QTDRAFT1"
+MAGIC: Final = b"QTDRAFT2"
 GREETING_BYTES: Final = len(MAGIC) + 32
 TAG_BYTES: Final = 16
 HELLO_BYTES_MAX: Final = 1024
@@ -41,15 +42,38 @@ class ChannelRefused(Exception):
     """The other side is not a replica of this cluster, or damaged what it sent; close the connection."""
 
 
+class PeerRefused(ChannelRefused):
+    """The other side is who it says, but not of the same cluster; both sides know why once the frames are sent."""
+
+
+class Introduction(Protocol):
+    """Who knows what to say first, and what must be heard."""
+
+    def greeting_to(self, peer: str) -> Greeting:
+        """Return what a conversation with `peer` begins with."""
+
+    def judge(self, peer: str, greeting: Greeting) -> str:
+        """Return why `peer` is refused, or ''."""
+
+
 class SecureChannel:
     """One side of a conversation. The side that connected knows whom it means; the other one learns it."""
 
-    def __init__(self, channel_key: bytes, name: str, *, connects_to: str = "", accepts: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        channel_key: bytes,
+        name: str,
+        introduction: Introduction,
+        *,
+        connects_to: str = "",
+        accepts: Collection[str] = (),
+    ) -> None:
         self.peer = connects_to
         """Name of the other side; '' until it has proved it, on the side that was connected to."""
         self.established = False
         self._channel_key = channel_key
         self._name = name
+        self._introduction = introduction
         self._initiator = bool(connects_to)
         self._accepts = accepts
         self._greeting = MAGIC + os.urandom(GREETING_BYTES - len(MAGIC))
@@ -95,7 +119,7 @@ class SecureChannel:
         del self._inbox[:GREETING_BYTES]
         self._derive_keys(theirs)
         if self._initiator:
-            self._outbox.append(self.seal(msgpack.packb([self._name, self.peer])))
+            self._say_hello(self.peer)
         return True
 
     def _derive_keys(self, theirs: bytes) -> None:
@@ -134,16 +158,22 @@ class SecureChannel:
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise ChannelRefused("its first frame is not a hello") from error
         match hello:
-            case [str(sender), str(addressee)]:
-                self._know_peer(sender, addressee)
+            case [str(sender), str(addressee), [*fields]] if (greeting := read_greeting(fields)) is not None:
+                self._know_peer(sender, addressee, greeting)
             case _:
                 raise ChannelRefused("its first frame is not a hello")
 
-    def _know_peer(self, sender: str, addressee: str) -> None:
+    def _say_hello(self, peer: str) -> None:
+        greeting = self._introduction.greeting_to(peer)
+        self._outbox.append(self.seal(msgpack.packb([self._name, peer, greeting.as_list()])))
+
+    def _know_peer(self, sender: str, addressee: str, greeting: Greeting) -> None:
         known = sender == self.peer if self._initiator else sender in self._accepts
         if not known or addressee != self._name:
             raise ChannelRefused(f"it says that it is {sender[:64]!r} and means {addressee[:64]!r}")
         if not self._initiator:
             self.peer = sender
-            self._outbox.append(self.seal(msgpack.packb([self._name, sender])))
+            self._say_hello(sender)
+        if reason := self._introduction.judge(sender, greeting):
+            raise PeerRefused(reason)
         self.established = True

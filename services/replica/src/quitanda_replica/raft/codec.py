@@ -33,13 +33,23 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
         "last": bool,
         "index": int,
         "index_term": int,
+        "cluster": str,
         "pairs": bytes,
     },
     "snapshot_taken": {"term": int, "transfer": int, "number": int},
     "canvass_question": {"round": int, "term": int, "last_log_index": int, "last_log_term": int},
     "canvass_answer": {"round": int, "willing": bool},
     "rejoin_question": {"round": int},
-    "rejoin_answer": {"round": int, "term": int, "last_index": int, "voting": bool, "origin": str},
+    "rejoin_answer": {
+        "round": int,
+        "term": int,
+        "last_index": int,
+        "voting": bool,
+        "origin": str,
+        "cluster": str,
+        "disk": str,
+    },
+    "cluster_record": {"cluster": str, "origin": str, "term": int, "disks": dict},
 }
 
 
@@ -59,6 +69,8 @@ def decode(data: bytes) -> Message:
     _check_fields(message)
     if message["type"] == "append_entries":
         _check_entries(message["entries"], message["prevLogIdx"])
+    if message["type"] == "cluster_record":
+        _check_record(message)
     return message
 
 
@@ -98,3 +110,10 @@ def _check_entries(entries: list[Any], previous: int) -> None:
             raise MalformedMessage("append_entries.entries must hold [command, index, term]")
         if entry[1] != previous + offset:
             raise MalformedMessage("append_entries.entries must have contiguous indexes")
+
+
+def _check_record(message: Message) -> None:
+    """Demand a cluster, and disks by the replicas' names."""
+    disks = message["disks"]
+    if not message["cluster"] or not all(type(part) is str for pair in disks.items() for part in pair):
+        raise MalformedMessage("cluster_record must name a cluster, and disks by their replicas")

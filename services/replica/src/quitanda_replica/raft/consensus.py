@@ -14,17 +14,20 @@ import logging
 from collections.abc import Callable
 
 from quitanda.errors import QuitandaError, Unavailable
-from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply
+from quitanda_replica.raft.admission import Admission, admit_append, admit_heartbeat, admit_reply, contradicts
 from quitanda_replica.raft.canvass import Canvass
-from quitanda_replica.raft.codec import Message
+from quitanda_replica.raft.cluster_identity import Greeting
+from quitanda_replica.raft.codec import MalformedMessage, Message
 from quitanda_replica.raft.engine import Engine
 from quitanda_replica.raft.in_flight import InFlight
 from quitanda_replica.raft.installation import Installation, SnapshotIntake, SnapshotReceiver, install
+from quitanda_replica.raft.joining import Joining
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
 from quitanda_replica.raft.leadership import Leadership
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.read_index import ReadIndex
+from quitanda_replica.raft.refusals import RepeatedConflict
 from quitanda_replica.raft.rejoin import RejoinGuard
 from quitanda_replica.raft.snapshots import SnapshotSender
 from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
@@ -79,13 +82,14 @@ class Consensus:
             options, self._journal, self._transport, self._apply, lambda: self._guard.voting
         )
         self._canvass = Canvass(options, self._engine, self._journal, self._guard, network, clock)
+        self._joining = Joining(self._guard, self._engine, self._journal, network, self._transport, clock)
+        self._conflict = RepeatedConflict(clock)
         self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
         self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
         self.submissions = SubmissionQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
         self._in_flight = InFlight(self.submissions, options)
         self._leadership = Leadership(options.name, self._engine, self.submissions, self.reads, self._in_flight)
-        self._waits_for = ""
         self._heard_at = clock()
         self._replicated: tuple[int, int] = (0, 0)
         self._connected: set[str] = set()
@@ -103,8 +107,9 @@ class Consensus:
             "read_echo": self._on_read_echo,
             "snapshot_chunk": self._on_snapshot_chunk,
             "snapshot_taken": self._on_snapshot_taken,
-            "rejoin_question": self._on_rejoin_question,
-            "rejoin_answer": self._on_rejoin_answer,
+            "rejoin_question": self._joining.asked,
+            "rejoin_answer": self._joining.answered,
+            "cluster_record": self._joining.told_record,
         }
         store.commit()
         self.status = self._current_status()
@@ -120,7 +125,7 @@ class Consensus:
         self._heard_at = self._clock()
         if stood_still:  # it may be the own fault that nothing was heard, and that connections are gone
             self._engine.postpone_overdue_election(self._heard_at)
-        self._watch_over_blank_disk()
+        self._joining.watch(self._connected, self._durable)
         if self._engine.leads:
             self._divert_to_snapshots()
         whole = not self._intake.installing
@@ -160,10 +165,18 @@ class Consensus:
 
     # --- the network's receiver
 
+    def greeting_to(self, peer: str) -> Greeting:
+        """Say who this replica is, and of which cluster."""
+        return self._guard.greeting_to(peer)
+
+    def judge(self, peer: str, greeting: Greeting) -> str:
+        """Say why `peer` is not of this cluster, or ''."""
+        return self._joining.judge(peer, greeting)
+
     def connected(self, peer: str) -> None:
         """Reach a peer (again): what it acknowledged in another conversation is not counted any more."""
         self._connected.add(peer)
-        self._guard.ask_at_once()
+        self._joining.connected(peer)
         if self._engine.leads:
             self._engine.forget_match(peer)
         else:
@@ -174,11 +187,14 @@ class Consensus:
         """Lose a peer."""
         self._connected.discard(peer)
         self._replied.discard(peer)
+        self._joining.disconnected(peer)
         self._sender.cancel(peer)
         self._transport.disconnected(self._engine.node_of(peer))
 
     def received(self, peer: str, message: Message) -> None:
-        """Handle one message that the codec has checked."""
+        """Handle one message that the codec has checked. Raises MalformedMessage."""
+        if self._joining.is_foreign(peer):
+            raise MalformedMessage("it belongs to another cluster")
         self._handlers[message["type"]](peer, message)
 
     # --- messages
@@ -187,9 +203,13 @@ class Consensus:
         if message["term"] < self._engine.term and not self._guard.voting:
             self._tell_term(peer)
         self._canvass.heard_leader(message["term"])
-        if self._intake.installing:
-            self._admit(peer, admit_heartbeat(self._engine.term, self._engine.commit_index, message))
+        if self._intake.installing or not self._joining.may_take_from(peer):
+            heard = admit_heartbeat(self._engine.term, self._engine.commit_index, message)
+            # who must not take anything yet says nothing: any answer would bring it a snapshot
+            self._admit(peer, heard if self._intake.installing else Admission(heard.deliver))
             return
+        if message["term"] >= self._engine.term:
+            self._conflict.heard(peer, message, contradicts=contradicts(self._journal, message))
         self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
@@ -221,8 +241,10 @@ class Consensus:
             self.reads.echoed(peer, message["round"])
 
     def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
-        if not self._follows(peer, message):
+        if not self._follows(peer, message) or not self._joining.may_take_from(peer):
             return
+        if message["cluster"] != self._guard.cluster:
+            raise MalformedMessage("its snapshot is of another cluster")
         if self._journal.holds(message["index"], message["index_term"]):
             # the log stays (Raft, figure 13, rule 6), as what is behind may be acknowledged; it leads to the same state
             self._engine.commit_upto(message["index"])
@@ -232,13 +254,6 @@ class Consensus:
     def _on_snapshot_taken(self, peer: str, message: Message) -> None:
         if self._leads_in(message):
             self._sender.taken(peer, message)
-
-    def _on_rejoin_question(self, peer: str, message: Message) -> None:
-        answer = self._guard.answer(message, self._engine.term, self._journal.last_index)
-        self._transport.promise(peer, answer)
-
-    def _on_rejoin_answer(self, peer: str, message: Message) -> None:
-        self._guard.answered(peer, message, self._engine.term, self._engine.leader)
 
     def _tell_term(self, peer: str) -> None:
         """Answer a leader of an earlier term with the own term.
@@ -271,34 +286,10 @@ class Consensus:
         )
         return commits or self._engine.commit_index > self._applied or self._intake.has_work
 
-    def _watch_over_blank_disk(self) -> None:
-        if self._guard.voting:
-            return
-        now = self._clock()
-        waits_for = self._guard.waits_for(self._journal.last_index)
-        if (question := self._guard.question(now)) is not None:
-            for peer in self._connected:
-                self._network.send(peer, question)
-            if waits_for != self._waits_for:
-                self._waits_for = waits_for
-                _log.info("without a past, this replica %s", waits_for)
-        if self._guard.reached(self._engine.term, self._engine.leader, self._durable):
-            self._engine.vote_spent()
-            self._count_from(now)
-            _log.info("the blank disk has caught up at entry %d; this replica votes from now on", self._durable)
-        elif (term := self._guard.founding_term(self._journal.last_index)) is not None:
-            self._engine.votes_spent(max(term, self._engine.term))
-            self._count_from(now)
-            _log.info("no replica has a past; this one votes from now on")
-
-    def _count_from(self, now: float) -> None:
-        self._guard.admit()
-        self._engine.postpone_election(now)  # the replicas of a new cluster come here together, and must not collide
-
     def _divert_to_snapshots(self) -> None:
         for peer in self._engine.divert_behind_log():
             if peer in self._replied:
-                self._sender.begin(peer, self._engine.term)
+                self._sender.begin(peer, self._engine.term, self._guard.cluster)
         for peer, message in self._sender.due(self._engine.term):
             self._network.send(peer, message)
 
@@ -387,4 +378,6 @@ class Consensus:
             first_log_index=self._journal.first_index,
             peers=tuple(sorted(self._connected)),
             voting=self._guard.voting,
+            cluster=self._guard.cluster,
+            refused=self._joining.refused,
         )

@@ -2,11 +2,18 @@
 
 from typing import Protocol
 
+from quitanda_replica.raft.cluster_identity import Greeting
 from quitanda_replica.raft.codec import Message
 
 
 class Receiver(Protocol):
     """Who is told what happens; called inside `Network.poll`, by its caller's thread."""
+
+    def greeting_to(self, peer: str) -> Greeting:
+        """Return what a conversation with `peer` is to begin with."""
+
+    def judge(self, peer: str, greeting: Greeting) -> str:
+        """Decide on what `peer` began with: '' where the conversation may go on, or why it must end at once."""
 
     def connected(self, peer: str) -> None:
         """Note that a conversation with `peer` stands; what was sent to it before may be lost."""

@@ -24,9 +24,10 @@ _log = logging.getLogger(__name__)
 class SnapshotTransfer:
     """One snapshot on its way to one peer."""
 
-    def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int) -> None:
+    def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int, cluster: str) -> None:
         self.identity = time_ns()
         self.term = term
+        self._cluster = cluster
         self.index = read_applied(snapshot.get(APPLIED_KEY))
         self._index_term = read_term(snapshot.get(log_key(self.index)))
         self._snapshot = snapshot
@@ -48,6 +49,7 @@ class SnapshotTransfer:
                 "last": self._upcoming is None,
                 "index": self.index,
                 "index_term": self._index_term,
+                "cluster": self._cluster,
                 "pairs": encode_pairs(pairs),
             }
             self._next_number += 1
@@ -71,10 +73,10 @@ class SnapshotSender:
         self._clock = clock
         self._transfers: dict[str, SnapshotTransfer] = {}
 
-    def begin(self, peer: str, term: int) -> None:
-        """Begin a transfer to `peer` unless one runs."""
+    def begin(self, peer: str, term: int, cluster: str) -> None:
+        """Begin a transfer of the state of `cluster` to `peer` unless one runs."""
         if peer not in self._transfers:
-            transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes)
+            transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)
             transfer.heard_at = self._clock()
             self._transfers[peer] = transfer
             _log.info("%s is behind the log; it gets a snapshot of entry %d", peer, transfer.index)

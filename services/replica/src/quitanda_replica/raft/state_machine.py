@@ -1,6 +1,7 @@
 """What Raft drives, and what it tells about itself: types only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -48,3 +49,7 @@ class RaftStatus:
     """Names of the other replicas to which a connection stands, sorted."""
     voting: bool
     """False while a replica with a blank disk has not caught up yet."""
+    cluster: str = ""
+    """The cluster's id; '' where it has none yet."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Replicas that this one does not talk to, and why."""

@@ -10,11 +10,12 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
-from quitanda_replica.raft.channel import ChannelRefused, SecureChannel
+from quitanda_replica.raft.channel import ChannelRefused, PeerRefused, SecureChannel
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
@@ -172,10 +173,12 @@ class TcpNetwork:
                 self._accept_at = self._clock() + ACCEPT_PAUSE_SECONDS
 
     def _admit_stranger(self, sock: socket.socket, caller: tuple[object, ...]) -> None:
+        if self._receiver is None:
+            raise AssertionError("the network is not open")
         if len(self._strangers) >= STRANGERS_MAX:
             self._refuse(next(iter(self._strangers)), "too many have not said who they are, it was the oldest")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
-        channel = SecureChannel(self._channel_key, self._options.name, accepts=accepts)
+        channel = SecureChannel(self._channel_key, self._options.name, self._receiver, accepts=accepts)
         deadline = self._clock() + self._options.connect_timeout_seconds
         connection = Connection(sock, channel, deadline, format_address(caller))
         self._strangers[connection] = None
@@ -197,9 +200,11 @@ class TcpNetwork:
                 self._connect(peer, address, now)
 
     def _connect(self, peer: str, address: SocketAddress, now: float) -> None:
+        if self._receiver is None:
+            raise AssertionError("the network is not open")
         family, target = address
         sock = socket.socket(family, socket.SOCK_STREAM)
-        channel = SecureChannel(self._channel_key, self._options.name, connects_to=peer)
+        channel = SecureChannel(self._channel_key, self._options.name, self._receiver, connects_to=peer)
         connection = Connection(sock, channel, now + self._options.connect_timeout_seconds)
         sock.setblocking(False)
         if sock.connect_ex(target) not in {0, errno.EINPROGRESS}:
@@ -248,6 +253,20 @@ class TcpNetwork:
         self._refusals.note(connection.caller or connection.channel.peer, reason)
         self._drop(connection, reason)
 
+    def _part_from(self, connection: Connection, reason: str) -> None:
+        """Close a connection with a replica of another cluster, but let it hear why: it sees so by our greeting."""
+        for outgoing in connection.channel.take_outgoing():
+            connection.queue(outgoing)
+        with suppress(OSError):
+            connection.flush()
+        self._drop(connection, reason)
+        self._rest(connection)
+
+    def _rest(self, connection: Connection) -> None:
+        """Do not connect again at once."""
+        if (peer := connection.channel.peer) in self._attempt_at:
+            self._attempt_at[peer] = self._clock() + REFUSED_RETRY_SECONDS
+
     def _close_silent(self, now: float) -> None:
         for connection in [*self._connections.values(), *self._attempts.values()]:
             if now > connection.deadline:
@@ -284,10 +303,11 @@ class TcpNetwork:
                     return
             if events & selectors.EVENT_READ:
                 self._read(connection)
+        except PeerRefused as refusal:
+            self._part_from(connection, str(refusal))
         except (ChannelRefused, MalformedMessage) as refusal:
             self._refuse(connection, str(refusal))
-            if (peer := connection.channel.peer) in self._attempt_at:
-                self._attempt_at[peer] = self._clock() + REFUSED_RETRY_SECONDS
+            self._rest(connection)
         except OSError as error:
             self._drop(connection, str(error))
         self._flush(connection)

@@ -1,0 +1,158 @@
+"""A disk from before a restore: same name, same secret, more entries and later terms than the restored cluster has.
+
+Whole replicas as processes. Without the cluster's id the old disk leads, and its state replaces the restored one.
+"""
+
+import json
+import shutil
+
+import pytest
+from replica_processes import Process, Topology
+from replica_state import customer
+from replica_waiting import wait_until
+
+from quitanda.backup import BackupWriter, Header
+from quitanda.domain.commands import Request
+from quitanda.v1 import admin_portal_pb2
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
+from quitanda_replica.restore import main as restore
+
+STALE = "replica3"
+HEADER_FIELDS = Header.__dataclass_fields__.keys() - {"taken_at"}
+
+
+class ProcessCluster:
+    """Three replicas as processes, and the data folders that they had."""
+
+    def __init__(self, directory):
+        self.topology = Topology(directory, 3)
+        self.running = {}
+        self._writes = 0
+
+    def start(self, *names):
+        for name in names or self.topology.names:
+            self.running[name] = Process(self.topology, name)
+        return self
+
+    def stop(self, *names):
+        for name in names or list(self.running):
+            process = self.running.pop(name)
+            assert process.terminate() == 0, process.log()
+            process.close()
+
+    def close(self):
+        for process in self.running.values():
+            process.close()
+
+    def status(self, name):
+        return self.running[name].client.status()
+
+    def leader(self, among=None):
+        def leading():
+            for name in among or self.running:
+                status = self.status(name)
+                if status is not None and status.role == admin_portal_pb2.REPLICA_ROLE_LEADER:
+                    return name
+            return None
+
+        return wait_until(leading, "a leader", 20)
+
+    def write(self, among=None):
+        """Have one more customer created by whoever leads; return its id once that is acknowledged."""
+        self._writes += 1
+        customer_id = f"customer{self._writes}"
+
+        def done():
+            request = Request("test", customer_id, customer(customer_id))
+            return isinstance(self.running[self.leader(among)].client.execute(request), list)
+
+        wait_until(done, "the write is acknowledged", 20)
+        return customer_id
+
+    def folder(self, name):
+        return self.topology.directory / name
+
+    def backup(self, file):
+        """Write a backup of the leader's state."""
+        stub = ReplicaStub(self.running[self.leader()].client.channel)
+        header, *chunks, trailer = list(stub.Backup(pb.BackupRequest(), timeout=10))
+        told = {name: getattr(header.header, name) for name in HEADER_FIELDS}
+        with file.open("wb") as opened:
+            writer = BackupWriter(opened, Header(**told, taken_at="2026-11-23T07:00:00+00:00"))
+            for part in chunks:
+                writer.chunk(part.chunk.pairs)
+            writer.finish(trailer.trailer.chunks, trailer.trailer.keys)
+        return file
+
+    def errors(self, name):
+        """Texts of the lines of level error in the log of a running replica."""
+        lines = [json.loads(line) for line in self.running[name].log().splitlines() if line.startswith("{")]
+        return [line["event"] for line in lines if line["level"] == "error"]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    cluster = ProcessCluster(tmp_path)
+    yield cluster
+    cluster.close()
+
+
+def restored_beside_an_old_disk(cluster, tmp_path):
+    """Run a cluster, back it up, let it go on to later terms, restore it; return the old disk of STALE."""
+    cluster.start()
+    cluster.write()
+    file = cluster.backup(tmp_path / "backup")
+    for _ in range(3):
+        leader = cluster.leader()
+        cluster.stop(leader)
+        cluster.write()
+        cluster.start(leader)
+        cluster.running[leader].ready()
+    cluster.write()
+    wait_until(lambda: len({cluster.status(name).revision for name in cluster.running}) == 1, "all have everything")
+    cluster.stop()
+    old = cluster.folder(STALE).rename(tmp_path / "old disk")
+    for name in cluster.topology.names:
+        shutil.rmtree(cluster.folder(name), ignore_errors=True)
+        assert restore(["restore", "--from", str(file), "--into", str(cluster.folder(name))]) == 0
+    cluster.start()
+    for name in cluster.topology.names:
+        cluster.running[name].ready()
+    return old
+
+
+def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_cluster_goes_on(cluster, tmp_path):
+    old = restored_beside_an_old_disk(cluster, tmp_path)
+    healthy = ["replica1", "replica2"]
+    kept = cluster.write()
+    wait_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
+    cluster.stop(STALE)
+    shutil.rmtree(cluster.folder(STALE))
+    old.rename(cluster.folder(STALE))
+    before = {name: cluster.status(name) for name in healthy}
+
+    cluster.start(STALE)
+    wait_until(lambda: cluster.status(STALE) is not None, "it runs")
+    wait_until(lambda: any("another cluster" in text for text in cluster.errors(STALE)), "it says so itself")
+    for _ in range(12):
+        cluster.write(healthy)
+
+    stale = cluster.status(STALE)
+    assert stale.term > before["replica1"].term
+    assert not stale.leader
+    assert stale.customers == 5
+    assert not cluster.running[STALE].client.health("readiness")
+    assert [peer.connected for peer in stale.peers] == [False, False]
+    assert all("another cluster" in peer.refused for peer in stale.peers)
+    for name in healthy:
+        wait_until(lambda name=name: cluster.status(name).customers == 14, "they have everything")
+        assert cluster.status(name).term == before[name].term
+        told = [text for text in cluster.errors(name) if STALE in text]
+        assert told
+        assert len(told) < 5
+        assert "move its data folder away" in told[0]
+        (refused,) = [peer for peer in cluster.status(name).peers if peer.name == STALE]
+        assert before[name].cluster in refused.refused
+        assert not refused.connected
+    assert kept

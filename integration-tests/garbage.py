@@ -9,7 +9,7 @@ import struct
 
 MQTT_HELLO = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x0a\x00\x04junk"
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-RAFT_GREETING = b"QTDRAFT1" + bytes(range(32))
+RAFT_GREETING = b"QTDRAFT2" + bytes(range(32))
 ANSWER_SECONDS = 0.3
 CONNECT_SECONDS = 5.0
 

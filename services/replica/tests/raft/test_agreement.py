@@ -193,7 +193,10 @@ class TestComingBackBlank:
         replica.round_until(lambda: replica.sent("rejoin_question"))
         question = replica.sent("rejoin_question")[-1][1]
         for peer in ("replica2", "replica3"):
-            answer = {"round": question["round"], "term": 1, "last_index": 2, "voting": True, "origin": ""}
+            answer = {"round": question["round"], "term": 1, "last_index": 2, "voting": True, "origin": ""} | {
+                "cluster": "",
+                "disk": peer,
+            }
             replica.network.bring(peer, "rejoin_answer", **answer)
         replica.round_until(lambda: replica.status.voting)
 

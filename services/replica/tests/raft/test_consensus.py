@@ -1,5 +1,6 @@
 """One replica's rounds over a network that the test plays: the order of disk and messages, and who may speak."""
 
+import dataclasses
 import time
 
 import pytest
@@ -7,10 +8,11 @@ from raft_cluster import SECRET, ListMachine, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown
 from quitanda_replica.raft import RaftOptions, Role
-from quitanda_replica.raft.cluster_identity import DISK_KEY, NEW_CLUSTER, ClusterRecord, stage_record
-from quitanda_replica.raft.codec import encode_pairs
+from quitanda_replica.raft.cluster_identity import DISK_KEY, NEW_CLUSTER, ClusterRecord, load_record, stage_record
+from quitanda_replica.raft.codec import MalformedMessage, encode_pairs
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
+from quitanda_replica.raft.refusals import CONFLICTS_MIN
 from quitanda_replica.raft.rejoin import JOINED_KEY
 
 ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
@@ -529,3 +531,77 @@ def test_nothing_is_applied_while_a_snapshot_replaces_the_state(store):
 
     assert replica.machine.applied == []
     assert replica.store.scan(b"S") == [(b"Snew", b"1")]
+
+
+def greeting(replica, **changes):
+    """How a member of the replica's own cluster greets."""
+    return dataclasses.replace(replica.consensus.greeting_to("replica2"), disk="disk of replica2", **changes)
+
+
+def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_its_own(store):
+    replica = Played(store, voting=False)
+    assert replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True)) == ""
+    replica.network.connect("replica2", "replica3")
+    append = FOLLOWING | {"entries": [[b"\x00x", 2, 1]]}
+    replica.network.bring("replica2", "append_entries", **append)
+    replica.network.bring("replica2", "snapshot_chunk", index=9, **SNAPSHOT)
+    replica.round()
+    assert replica.status.last_log_index == 1
+    assert replica.sent("next_node_idx") == replica.sent("snapshot_taken") == []
+
+    record = {"origin": RECORD.origin, "term": 0, "disks": RECORD.disks}
+    replica.network.bring("replica3", "cluster_record", cluster="another cluster", **record)
+    replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, **record)
+    replica.network.bring("replica2", "append_entries", **append)
+    replica.round()
+
+    assert replica.status.last_log_index == 2
+    assert replica.status.cluster == RECORD.cluster
+    assert load_record(store).cluster == RECORD.cluster
+
+
+def test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more(store):
+    replica = Played(store, voting=False)
+    replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True))
+    replica.consensus.judge("replica3", greeting(replica, cluster="another cluster", counts=True))
+    replica.network.connect("replica2", "replica3")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, origin="", term=0, disks=RECORD.disks)
+    replica.round()
+
+    replica.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 9}), entries=[[b"\x00x", 2, 9]])
+    with pytest.raises(MalformedMessage, match="another cluster"):
+        replica.round()
+    assert replica.status.last_log_index == 1
+
+
+def test_a_snapshot_of_another_cluster_is_not_taken(replica):
+    replica.network.connect("replica2")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.network.bring("replica2", "snapshot_chunk", index=9, **(SNAPSHOT | {"cluster": "another cluster"}))
+
+    with pytest.raises(MalformedMessage, match="another cluster"):
+        replica.round()
+    assert not replica.consensus._intake.installing
+
+
+def test_a_replica_of_another_cluster_is_refused_and_shown(replica):
+    reason = replica.consensus.judge("replica2", greeting(replica, cluster="another cluster"))
+    replica.round()
+
+    assert "another cluster" in reason
+    assert replica.status.refused == {"replica2": reason}
+
+
+def test_a_leader_whose_log_contradicts_what_is_committed_here_is_told_of(replica, caplog):
+    replica.network.connect("replica2")
+    replica.network.bring("replica2", "append_entries", **(FOLLOWING | {"commit_index": 2}), entries=[[b"\x00x", 2, 1]])
+    replica.round()
+    stranger = {"term": 5, "commit_index": 2, "prevLogIdx": 2, "prevLogTerm": 4}
+    for _ in range(CONFLICTS_MIN):
+        replica.network.bring("replica2", "append_entries", **stranger, entries=[])
+        replica.round()
+
+    (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert "different entries 2" in told
+    assert "move its data folder away" in told

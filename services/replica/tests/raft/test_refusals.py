@@ -2,7 +2,17 @@
 
 import logging
 
-from quitanda_replica.raft.refusals import LINES_PER_PERIOD, PERIOD_SECONDS, Refusals
+import pytest
+
+from quitanda_replica.raft.refusals import (
+    CONFLICTS_MIN,
+    LINES_PER_PERIOD,
+    PERIOD_SECONDS,
+    TELL_SECONDS,
+    Refusals,
+    RefusedPeers,
+    RepeatedConflict,
+)
 
 
 class Clock:
@@ -42,3 +52,64 @@ def test_a_period_with_few_refusals_ends_without_a_word(caplog):
         refusals.sweep()
 
     assert len(caplog.messages) == 1
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_peer_that_is_refused_again_and_again_gets_a_line_in_each_period(clock, caplog):
+    refused = RefusedPeers(clock)
+    for _ in range(60):
+        refused.note("replica3", "it belongs to another cluster")
+        clock.now += 1
+
+    assert len(caplog.messages) == 60 / TELL_SECONDS
+    assert "replica3 is refused" in caplog.messages[0]
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+
+
+def test_another_reason_is_told_at_once(clock, caplog):
+    refused = RefusedPeers(clock)
+    refused.note("replica3", "it belongs to another cluster")
+    refused.note("replica3", "its list of replicas is another one")
+
+    assert len(caplog.messages) == 2
+
+
+def test_a_peer_counts_as_refused_as_long_as_it_tries(clock):
+    refused = RefusedPeers(clock)
+    refused.note("replica2", "one")
+    refused.note("replica3", "other")
+    assert refused.reasons == {"replica2": "one", "replica3": "other"}
+
+    refused.forget("replica2")
+    assert refused.reasons == {"replica3": "other"}
+    clock.now += PERIOD_SECONDS + 1
+    assert refused.reasons == {}
+
+
+APPEND = {"term": 4, "prevLogIdx": 12}
+
+
+def test_a_conflict_that_comes_again_and_again_is_told_once_in_a_period(clock, caplog):
+    conflict = RepeatedConflict(clock)
+    for _ in range(3 * CONFLICTS_MIN):
+        conflict.heard("replica3", APPEND, contradicts=True)
+    assert len(caplog.messages) == 1
+    assert "replica3, the leader of term 4" in caplog.messages[0]
+    assert "different entries 12" in caplog.messages[0]
+
+    clock.now += TELL_SECONDS
+    conflict.heard("replica3", APPEND, contradicts=True)
+    assert len(caplog.messages) == 2
+
+
+def test_a_conflict_that_is_solved_is_not_told(clock, caplog):
+    conflict = RepeatedConflict(clock)
+    for number in range(5 * CONFLICTS_MIN):
+        conflict.heard("replica3", APPEND, contradicts=number % 5 != 0)
+        conflict.heard("replica3", APPEND | {"prevLogIdx": 11}, contradicts=True)
+
+    assert caplog.messages == []

@@ -10,6 +10,7 @@ the face down (imports go one way):
     read_index   linearizable reads without a log entry                 submission, in_flight  callers that cannot hang
     transport    what goes out waits for the disk                       admission  what may come in
     canvass      the permission to stand for election               leadership, leadership_transfer  handing it over
+    joining      until it counts and has its cluster's id              cluster_identity  who belongs to a cluster
     journal      the log in the store                                   tcp, channel, resolver, codec   the network
     library      imports PySyncObj before anybody else, and mends what that breaks
     refusals     strangers, in the log

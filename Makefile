@@ -9,6 +9,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
+# `make test VENV=.venv-3.13 PYTHON=python3.13`: another Python beside the usual one.
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE_MEMBERS := services/replica services/admin-portal services/client-portal clients
@@ -20,6 +21,9 @@ LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
 # Which version of the images is made, run and tested, and in which network.
 export QUITANDA_TAG ?= $(shell sed -n 's/^QUITANDA_TAG=//p' .env)
 export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
+
+# Published as source only; everything else is installed from wheels.
+SOURCE_ONLY := pysyncobj
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
 WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_invented.py test_history_books.py \
@@ -33,6 +37,8 @@ BROKER ?=
 RESTORE ?=
 # `make run COURSE=1`: serve the course's contract, too (administrators on 7101 and 7102, orders on 7103 and 7104).
 COURSE ?=
+# `make run PORTS=8000`: count all ports from 8000 instead of 7000, so that two can run side by side.
+PORTS ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
 ARGS ?=
 # `make simulate SEEDS=0:2000`: which runs; `SEEDS=17 TRACE=1` shows one; `WITHOUT=name` leaves a repair out.
@@ -42,6 +48,14 @@ TRACE ?=
 # `make down VOLUMES=1`: remove the data, too.
 VOLUMES ?=
 
+# What may be given to make; anything else is a slip, and is told before it does harm.
+KNOWN := PYTHON VENV DATA BROKER RESTORE COURSE PORTS ARGS SEEDS WITHOUT TRACE VOLUMES ROUNDS SEED DURATION SCHEDULE CLUSTER \
+	MEGABYTES OUTAGE OUT QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
+UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
+ifneq ($(UNKNOWN),)
+$(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
+endif
+
 .PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
@@ -50,18 +64,13 @@ help: ## List the commands
 setup: $(VENV)/.ready ## Make the virtual environment (other commands do it by themselves)
 
 $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Quitanda needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) deploy/install/supported.py
 	@echo "Installing into $(VENV) (once; about a minute) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements/build.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-build-isolation \
-		--only-binary=:all: --no-binary=pysyncobj -r requirements/dev.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index \
-		$(addprefix -e ./,$(MEMBERS))
+	@$(PYTHON) deploy/install/virtual_environment.py "$(VENV)" $(SOURCE_ONLY) $(MEMBERS)
 	@touch $@
 
-run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, RESTORE=file begins with a backup, COURSE=1 serves the course's contract)
-	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") \
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, PORTS=8000 counts the ports from there, RESTORE=file begins with a backup, COURSE=1 serves the course's contract)
+	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") $(if $(PORTS),--ports "$(PORTS)") \
 		$(if $(RESTORE),--restore "$(RESTORE)") $(if $(COURSE),--course)
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
@@ -151,14 +160,15 @@ LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet 
 	--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients
 
 # An image's versions are those that the tests run with; it only lacks what it does not need.
-lock: $(VENV)/.ready ## Resolve the dependencies again and write the hash-locked requirements
+lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported
 	@$(LOCK) requirements/build.in -o requirements/build.lock
 	@$(LOCK) requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
 	@for member in $(IMAGE_MEMBERS); do \
 		$(LOCK) --constraints requirements/dev.lock core/pyproject.toml $$member/pyproject.toml \
 			-o requirements/$${member##*/}.lock; \
 	done
+	@$(BIN)/python deploy/install/check_wheels.py $(BIN)/uv $(SOURCE_ONLY) requirements/*.lock
 
 clean: ## Remove the virtual environment and every cache
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	@rm -rf $(VENV) .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 	@find . -name __pycache__ -prune -exec rm -rf {} + ; find . -name '*.egg-info' -prune -exec rm -rf {} +

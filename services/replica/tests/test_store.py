@@ -1,6 +1,9 @@
 """The store: staged changes over LevelDB, one synced batch per commit."""
 
+import subprocess
+import sys
 import threading
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -153,3 +156,37 @@ def _empty(store):
     for key, _ in store.scan(b""):
         store.delete(key)
     store.commit()
+
+
+LIBRARIES = ("plyvel", "plyvel_next")
+WITH_ONE_LIBRARY = """
+import sys
+hidden, path, before, mark = sys.argv[1:]
+sys.modules[hidden] = None  # as if it were not installed
+from quitanda_replica import store as module
+store = module.Store.open(path, write_buffer_bytes=64 * 1024)
+found = [value for _, value in store.scan(b"S")]
+assert found == [before.encode() * 40 + b"%d" % n for n in range(3_000) if n != 7] * bool(before), found[:2]
+for number in range(3_000):  # some of it comes into tables, the rest stays in the write-ahead file
+    store.put(b"S%05d" % number, mark.encode() * 40 + b"%d" % number)
+    if number % 100 == 0:
+        store.commit()
+store.delete(b"S00007")
+store.commit()
+store.close()
+print(module.leveldb.__name__)
+"""
+
+
+@pytest.mark.skipif(
+    not all(find_spec(name) for name in LIBRARIES), reason="plyvel and plyvel-next are both published for 3.12 only"
+)
+@pytest.mark.parametrize(("first", "second"), [LIBRARIES, LIBRARIES[::-1]])
+def test_a_data_folder_that_was_written_with_one_library_opens_with_the_other_and_back_again(tmp_path, first, second):
+    before = ""
+    for round_number, (used, hidden) in enumerate(((first, second), (second, first), (first, second))):
+        mark = f"{used}{round_number}"
+        script = [sys.executable, "-c", WITH_ONE_LIBRARY, hidden, str(tmp_path / "data"), before, mark]
+        ended = subprocess.run(script, check=False, capture_output=True, text=True)
+        assert (ended.stdout.strip(), ended.stderr) == (used, "")
+        before = mark

@@ -10,6 +10,9 @@ b"I" chunks of a snapshot that is being received.
 
 The raft thread owns the store: `get`, `scan`, `put`, `delete` and `commit` see and change what is staged.
 Other threads read only through `snapshot`, which shows committed data alone.
+
+LevelDB is reached through plyvel where it is published for this Python and machine, and through plyvel-next, the fork
+that is kept up and has the same interface, everywhere else (pyproject.toml). Their files are the same.
 """
 
 from bisect import bisect_right, insort
@@ -17,12 +20,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
-
-import plyvel
-from plyvel._plyvel import Snapshot
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from quitanda_replica.durable_names import DurableNames
+
+if TYPE_CHECKING:
+    import plyvel as leveldb
+    from plyvel._plyvel import Snapshot
+else:
+    try:
+        import plyvel as leveldb
+    except ModuleNotFoundError:
+        import plyvel_next as leveldb
 
 MIB: Final = 1024 * 1024
 WRITE_BUFFER_BYTES: Final = 4 * MIB
@@ -37,7 +46,7 @@ _YOUNG_TABLES: Final = b"leveldb.num-files-at-level0"
 BLOOM_FILTER_BITS: Final = 10
 """Per key; most reads of absent documents then touch no disk block (1 % false positives)."""
 
-_FAILURES: Final = (plyvel.Error, OSError, RuntimeError)
+_FAILURES: Final = (leveldb.Error, OSError, RuntimeError)
 """What LevelDB, the disk, and a database that is closed already raise."""
 
 _T = TypeVar("_T")
@@ -51,7 +60,7 @@ class StoreFailed(Exception):
 class StoreSnapshot:
     """Committed data as it was at one moment; usable from any thread, one thread at a time. Close it."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: "Snapshot") -> None:
         self._snapshot = snapshot
 
     def get(self, key: bytes) -> bytes | None:
@@ -95,7 +104,7 @@ class StoreSnapshot:
 class Store:
     """Staged changes over LevelDB; see the module's text for who may call what."""
 
-    def __init__(self, database: plyvel.DB, names: DurableNames) -> None:
+    def __init__(self, database: leveldb.DB, names: DurableNames) -> None:
         self._database = database
         self._names = names
         self._staged: dict[bytes, bytes | None] = {}
@@ -113,7 +122,7 @@ class Store:
         """
         try:
             Path(path).mkdir(parents=True, exist_ok=True)
-            database = plyvel.DB(
+            database = leveldb.DB(
                 str(path),
                 create_if_missing=True,
                 paranoid_checks=True,
@@ -124,7 +133,7 @@ class Store:
                 bloom_filter_bits=BLOOM_FILTER_BITS,
             )
             return cls(database, DurableNames.of(Path(path)))
-        except (plyvel.Error, OSError) as error:
+        except (leveldb.Error, OSError) as error:
             raise StoreFailed(_explain_open(path, error)) from error
 
     def get(self, key: bytes) -> bytes | None:
@@ -172,7 +181,7 @@ class Store:
 
     def close(self) -> None:
         """Close the database; what is staged and not committed is forgotten."""
-        with suppress(plyvel.Error):
+        with suppress(leveldb.Error):
             self._database.close()
         self._names.close()
 
@@ -249,7 +258,7 @@ def _explain_open(path: Path | str, error: Exception) -> str:
     text = str(error)
     if "lock" in text.lower():
         return f"the data folder {path} is in use by another process; stop it, or choose another folder ({text})"
-    if isinstance(error, plyvel.CorruptionError) or "corrupt" in text.lower():
+    if isinstance(error, leveldb.CorruptionError) or "corrupt" in text.lower():
         return (
             f"the data in {path} is damaged ({text}); this replica must not go on with it: move the folder away and "
             "start the replica with an empty one while the other replicas run; it is rebuilt from them"

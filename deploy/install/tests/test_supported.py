@@ -1,12 +1,13 @@
 """Where Quitanda cannot be installed, one line says so before anything is installed, with what to do."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from supported import NEWEST, Machine, refusal, this_machine
+from supported import NEWEST, OLDEST, Machine, refusal, this_machine
 
 ROOT = Path(__file__).parents[3]
 
@@ -97,3 +98,16 @@ def test_make_refuses_a_python_that_is_too_old_before_it_installs_anything(tmp_p
     assert ended.stderr.splitlines()[0].startswith("Python 3.8.10 is too old for Quitanda here")
     assert "Installing" not in ended.stdout
     assert not (tmp_path / "environment").exists()
+
+
+def test_every_image_is_made_from_one_python_that_x86_and_arm_machines_can_install_with():
+    bases = {
+        base
+        for file in ROOT.glob("*/**/Dockerfile")
+        for base in re.findall(r"python:\d[\w.-]+", file.read_text("utf-8"))
+    }
+    (base,) = bases
+    version = tuple(int(part) for part in re.match(r"python:(\d+)\.(\d+)-slim-trixie$", base).groups())
+
+    assert OLDEST["Linux", "aarch64"] <= version <= NEWEST
+    assert OLDEST["Linux", "x86_64"] <= version <= NEWEST

@@ -9,11 +9,12 @@ from random import Random
 import pytest
 from power_loss import committing_store, recorder
 from power_loss.campaign import Campaign, Lost
+from preloaded import compiler
 
 from quitanda_replica.store import Store, StoreFailed
 
 pytestmark = [
-    pytest.mark.skipif(recorder.compiler() is None, reason="the recording layer needs a C compiler (set CC)"),
+    pytest.mark.skipif(compiler() is None, reason="the recording layer needs a C compiler (set CC)"),
     pytest.mark.processes_only(reason="the recording layer is preloaded into processes of its own"),
 ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from power_loss.campaign import Campaign, Lost
-from power_loss.recorder import compiler
+from preloaded import compiler
 
 
 def main():

@@ -1,26 +1,18 @@
 """The recording layer (recorder.c) as a library to preload, and the disk that it would have left behind."""
 
-import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import preloaded
+
 SOURCE = Path(__file__).with_name("recorder.c")
-
-
-def compiler():
-    """Path of a C compiler, or None where the machine has none."""
-    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
 def build(folder):
     """Compile the recording layer into the folder; return the library."""
-    library = Path(folder) / "recorder.so"
-    command = [compiler(), "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", library, SOURCE]
-    subprocess.run([*command, "-ldl", "-lpthread"], check=True)
-    return library
+    return preloaded.build(SOURCE, folder)
 
 
 @dataclass

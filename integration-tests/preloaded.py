@@ -1,0 +1,19 @@
+"""Small libraries in C that tests preload into processes of their own (LD_PRELOAD)."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def compiler():
+    """Path of a C compiler, or None where the machine has none."""
+    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
+
+
+def build(source, folder):
+    """Compile the C source into the folder; return the library."""
+    library = Path(folder) / Path(source).with_suffix(".so").name
+    command = [compiler(), "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", library, source]
+    subprocess.run([*command, "-ldl", "-lpthread"], check=True)
+    return library

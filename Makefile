@@ -56,7 +56,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss large-state simulate chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss stalled-clocks large-state simulate chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local proces
 
 power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and again (ROUNDS=50 SEED=)
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m power_loss --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed "$(SEED)")
+
+stalled-clocks: $(VENV)/.ready ## Let the replicas' clocks stand still while disks are lost and links are cut (ROUNDS=30 SEED=)
+	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m stalled_clocks --rounds $(or $(ROUNDS),30) $(if $(SEED),--seed "$(SEED)")
 
 simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 TRACE=1 shows one, WITHOUT=name leaves a repair out)
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \

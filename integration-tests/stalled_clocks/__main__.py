@@ -1,4 +1,4 @@
-"""`python -m stalled_clocks --rounds 30 --seed 1`: progress, then the figures; exit code 1 where a promise is not held."""
+"""`python -m stalled_clocks --rounds 30 --seed 1`: progress, the figures; exit code 1 where a promise is not held."""
 
 import argparse
 import asyncio

@@ -22,7 +22,7 @@ from quitanda_replica.store import Store
 
 NAMES = ("replica1", "replica2", "replica3")
 WRITERS = 3
-EVERY = 1000
+EVERY = 100
 """One of so many looks at the clock takes long."""
 STALL_SECONDS = 1.1
 """Longer than any election time-out, so that whatever was to be waited for has passed after it."""
@@ -46,8 +46,8 @@ class Figures:
     def __str__(self):
         return (
             f"{self.rounds} lost disks, each with a cut link, {self.nobody_willing} of them so that nobody could be "
-            f"willing; {self.stalls} stalls; {self.terms} terms; {self.seconds:.0f} s. In {self.looks} looks and in the "
-            f"logs no replica without a past stood or led, no term began that nobody was willing to; "
+            f"willing; {self.stalls} stalls; {self.terms} terms; {self.seconds:.0f} s. In {self.looks} looks and in "
+            f"the logs no replica without a past stood or led, no term began that nobody was willing to; "
             f"{self.acknowledged} writes acknowledged, none lost; digests equal"
         )
 
@@ -132,7 +132,9 @@ class Campaign:
         async with writing.paused():
             await self._cluster.wait_until_replicas_agree()
             if missing := await writing.missing():
-                raise NotHeld(f"{len(missing)} of {len(writing.acknowledged)} acknowledged writes are lost: {missing[:5]}")
+                raise NotHeld(
+                    f"{len(missing)} of {len(writing.acknowledged)} acknowledged writes are lost: {missing[:5]}"
+                )
         for name in NAMES:
             self._judge.read_log(name, self._cluster.log(name))
         figures = self.figures
@@ -186,6 +188,8 @@ class Campaign:
         """Wait until each of these has said what it is, at one time; give that."""
 
         async def everyone():
+            for name in names:
+                self._cluster.process(name).check_alive()
             told = await self._tell(names)
             return told if len(told) == len(names) else None
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from quitanda_replica.data_folder import FILES, DataFolder
 from quitanda_replica.durable_names import CLOCK_STEP_NS, DurableNames
 from quitanda_replica.store import Store, StoreFailed
 
@@ -17,14 +18,16 @@ class CountingNames(DurableNames):
 
     @property
     def settled(self):
-        return self._seen_change == os.fstat(self._descriptor).st_mtime_ns
+        return self._seen_change == self._folder.changed_at()
 
 
 @pytest.fixture
 def names(tmp_path):
-    made = CountingNames.of(tmp_path)
-    yield made
-    made.close()
+    for name in FILES:
+        (tmp_path / name).touch()
+    folder = DataFolder(tmp_path)
+    yield CountingNames.of(folder, tmp_path)
+    folder.close()
 
 
 def test_a_new_write_ahead_file_is_made_durable_and_a_removed_one_forgotten(names, tmp_path):
@@ -51,7 +54,7 @@ def test_a_folder_is_looked_at_again_until_its_time_of_change_stands_for_one_cha
 
 def test_a_folder_that_cannot_be_synced_any_more_fails_the_commit(tmp_path):
     store = Store.open(tmp_path / "store")
-    store._names.close()
+    store._folder.close()
     store.put(b"Sa", b"1")
 
     with pytest.raises(StoreFailed):

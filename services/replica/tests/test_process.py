@@ -1,6 +1,7 @@
 """Replicas as processes: how they end, what they say, and that killing them loses nothing."""
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -114,6 +115,64 @@ def test_what_was_acknowledged_is_there_after_all_are_killed_at_once(tmp_path, s
     replicas = {name: started(topology, name, QUITANDA_BOOTSTRAP="false") for name in topology.names}
 
     assert leading(replicas).execute(Request("", "c", customer())) == first
+
+
+def remove(folder):
+    shutil.rmtree(folder)
+
+
+def move_away(folder):
+    folder.rename(folder.with_name("moved"))
+
+
+def replace(folder):
+    move_away(folder)
+    shutil.copytree(folder.with_name("moved"), folder)
+
+
+def remove_a_file(folder):
+    (folder / "CURRENT").unlink()
+
+
+def replace_the_lock(folder):
+    (folder / "LOCK").unlink()
+    (folder / "LOCK").touch()
+
+
+@pytest.mark.parametrize("lose", [remove, move_away, replace, remove_a_file, replace_the_lock])
+def test_nothing_is_acknowledged_any_more_once_the_data_folder_is_lost(topology, started, lose):
+    replica = started(topology).ready()
+    replica.client.execute(Request("", "before", customer("before")))
+    lose(topology.directory / "replica1")
+
+    answer = replica.client.execute(Request("", "after", customer("after")))
+
+    assert not isinstance(answer, list)
+    assert replica.exit_code() == 3
+    assert "data folder" in events(replica)[-1]["error"]
+    assert "Never use an older copy" in events(replica)[-1]["next_step"]
+
+
+@pytest.mark.parametrize("lose", [remove, move_away, replace, remove_a_file, replace_the_lock])
+def test_a_lost_data_folder_is_noticed_where_nothing_is_written(topology, started, lose):
+    replica = started(topology).ready()
+    lose(topology.directory / "replica1")
+
+    assert replica.exit_code() == 3
+    assert "data folder" in events(replica)[-1]["error"]
+
+
+def test_a_data_folder_that_was_moved_and_is_put_back_holds_everything(topology, started):
+    replica = started(topology).ready()
+    replica.client.execute(Request("", "before", customer("before")))
+    move_away(topology.directory / "replica1")
+    assert replica.exit_code() == 3
+    (topology.directory / "moved").rename(topology.directory / "replica1")
+
+    again = started(topology).ready()
+
+    assert isinstance(again.client.execute(Request("", "before", customer("before"))), list)
+    assert again.client.status().customers == 1
 
 
 def leading(replicas):

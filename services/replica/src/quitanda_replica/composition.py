@@ -36,12 +36,14 @@ from quitanda_replica.replica_status import StatusReport
 from quitanda_replica.servicer import Replica
 from quitanda_replica.state_access import StateReader
 from quitanda_replica.state_check import StateCheck
-from quitanda_replica.store import Store
+from quitanda_replica.store import Store, StoreFailed
 from quitanda_replica.verification import Verification
 from quitanda_replica.whole_snapshots import WholeSnapshots
 
 READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
+FOLDER_SECONDS: Final = 0.5
+"""How often the data folder is looked at where nothing is written; each commit looks by itself."""
 PIPELINE_BYTES: Final = 128 * 1024
 """Entries under way at a time. What is committed together is applied in one go, without a heartbeat: this is
 some 700 orders, a tenth of a second, so that a machine five times slower still holds no election for it."""
@@ -108,6 +110,7 @@ class ReplicaProcess:
         self._closing.callback(lambda: server.stop(self._left() / 2))
         self._closing.callback(lambda: self._step_down(raft))
         self._start_watching(server, status, kept)
+        self._start_watching_folder(store)
         self._show(raft, store, kept)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
@@ -165,6 +168,17 @@ class ReplicaProcess:
             part.start()
             self._closing.callback(part.close, 1.0)
         self._closing.callback(readiness.switch_off)
+
+    def _start_watching_folder(self, store: Store) -> None:
+        def look() -> None:
+            try:
+                store.check_folder()
+            except StoreFailed as error:
+                self._fatal(error)
+
+        watching = Periodic("data-folder", FOLDER_SECONDS, look)
+        watching.start()
+        self._closing.callback(watching.close, 1.0)
 
     def _start_comparing(self, history: DigestHistory) -> None:
         peers = {name: address for name, address in self._settings.replicas.items() if name != self._settings.name}

@@ -10,7 +10,7 @@ import structlog
 from quitanda_replica.condemned import Condemned
 from quitanda_replica.divergence import StateDiverged
 from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.store import DataFolderLost, StoreFailed
 
 EXIT_FATAL: Final = 3
 """A replica that met trouble of its own: a disk that fails, a state that contradicts itself or the others."""
@@ -24,6 +24,11 @@ REPAIR_DISK: Final = (
     "a disk that was full or took no writes: repair it, and start the replica again as it is; it catches up. A disk "
     "that lost or changed what was on it: move the data folder away and start the replica with an empty one while the "
     'others run; it is rebuilt from them (docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
+FIND_FOLDER: Final = (
+    "if the folder was moved, or its disk detached: put that very folder back and start the replica again; it catches "
+    "up. If it is gone, or files of it are: start the replica with an empty folder while the others run; it is rebuilt "
+    'from them. Never use an older copy (docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
 FIND_OUT: Final = (
     "start the replica that is missing, and this one again: the one that is wrong then stops by itself "
@@ -49,6 +54,8 @@ def next_step(error: BaseException) -> str:
     """Tell the administrator what to do about the replica that stopped."""
     if isinstance(error, StateDiverged) and not error.certain:
         return FIND_OUT
+    if isinstance(error, DataFolderLost):
+        return FIND_FOLDER
     if isinstance(error, StoreFailed):
         return REPAIR_DISK
     return REBUILD if isinstance(error, StateCorrupt | StateDiverged | Condemned) else REPORT

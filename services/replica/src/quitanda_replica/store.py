@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
+from quitanda_replica.data_folder import DataFolder, FolderLost
 from quitanda_replica.durable_names import DurableNames
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ Pair = tuple[bytes, bytes]
 
 class StoreFailed(Exception):
     """The disk or the database failed; what is durable is no longer known, so the replica must stop."""
+
+
+class DataFolderLost(StoreFailed):
+    """The data folder was removed or replaced under the running process; the text says what was found."""
 
 
 class StoreSnapshot:
@@ -104,8 +109,9 @@ class StoreSnapshot:
 class Store:
     """Staged changes over LevelDB; see the module's text for who may call what."""
 
-    def __init__(self, database: leveldb.DB, names: DurableNames) -> None:
+    def __init__(self, database: leveldb.DB, folder: DataFolder, names: DurableNames) -> None:
         self._database = database
+        self._folder = folder
         self._names = names
         self._staged: dict[bytes, bytes | None] = {}
         self._staged_keys: list[bytes] = []
@@ -132,7 +138,8 @@ class Store:
                 max_file_size=TABLE_BYTES,
                 bloom_filter_bits=BLOOM_FILTER_BITS,
             )
-            return cls(database, DurableNames.of(Path(path)))
+            folder = DataFolder(Path(path))
+            return cls(database, folder, DurableNames.of(folder, Path(path)))
         except (leveldb.Error, OSError) as error:
             raise StoreFailed(_explain_open(path, error)) from error
 
@@ -168,7 +175,10 @@ class Store:
         return int(self._database.get_property(_YOUNG_TABLES) or 0) >= YOUNG_TABLES_MAX
 
     def commit(self) -> None:
-        """Make everything staged durable, all or nothing, in one synced batch. Raises StoreFailed."""
+        """Make everything staged durable, all or nothing, in one synced batch.
+
+        Raises StoreFailed; DataFolderLost where that was written to a folder which nobody would find again.
+        """
         if not self._staged:
             return
         _guarded(self._write)
@@ -179,11 +189,15 @@ class Store:
         """Return committed data as of now; any thread. Raises StoreFailed."""
         return StoreSnapshot(_guarded(self._database.snapshot))
 
+    def check_folder(self) -> None:
+        """Look whether the folder is there as it was, and can be written to; any thread. Raises StoreFailed."""
+        _guarded(self._folder.check)
+
     def close(self) -> None:
         """Close the database; what is staged and not committed is forgotten."""
         with suppress(leveldb.Error):
             self._database.close()
-        self._names.close()
+        self._folder.close()
 
     def _stage(self, key: bytes, value: bytes | None) -> None:
         if key not in self._staged:
@@ -250,6 +264,8 @@ def _guarded(action: Callable[[], _T]) -> _T:
     """Run `action`; a failure of LevelDB, of the disk, or of a closed database becomes StoreFailed."""
     try:
         return action()
+    except FolderLost as error:
+        raise DataFolderLost(str(error)) from error
     except _FAILURES as error:
         raise StoreFailed(f"the database failed: {error}") from error
 

@@ -1,0 +1,111 @@
+"""Clocks stand still while a disk is lost and a link is cut: nobody stands unasked, nothing acknowledged is lost."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from preloaded import compiler
+from stalled_clocks.campaign import Campaign
+from stalled_clocks.judge import Judge, NotHeld, Told, compare_logs
+
+from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER
+
+IMPATIENT_REPLICA = Path(__file__).with_name("stalled_clocks") / "impatient_replica.py"
+ROUNDS = 3
+ROUNDS_UNTIL_NOTICED = 60
+
+real_clocks = pytest.mark.skipif(compiler() is None, reason="the stalling clock needs a C compiler (set CC)")
+processes_only = pytest.mark.processes_only(reason="the stalling clock is preloaded into processes of its own")
+
+
+@real_clocks
+@processes_only
+@pytest.mark.timeout(300)
+async def test_with_clocks_that_stand_still_nobody_stands_unasked_and_nothing_acknowledged_is_lost(tmp_path):
+    figures = await Campaign(tmp_path, seed=4).run(ROUNDS)
+
+    assert figures.rounds == ROUNDS
+    assert figures.nobody_willing > 0
+    assert figures.stalls > ROUNDS
+    assert figures.acknowledged > ROUNDS
+
+
+@real_clocks
+@processes_only
+@pytest.mark.timeout(900)
+async def test_the_campaign_notices_replicas_that_stand_because_the_clock_says_so(tmp_path):
+    campaign = Campaign(tmp_path, seed=4, replica=(sys.executable, str(IMPATIENT_REPLICA)))
+
+    with pytest.raises(NotHeld, match=r"without a past|nobody was willing|two replicas led|may not vote"):
+        await campaign.run(ROUNDS_UNTIL_NOTICED)
+
+
+class Replicas:
+    """Says to a judge what replicas say of themselves; each is asked after all before were heard, unless told."""
+
+    def __init__(self):
+        self.judge = Judge()
+
+    def say(self, name, term, role=REPLICA_ROLE_FOLLOWER, *, blank=False, asked_after=None):
+        self.judge.hear(Told(name, role, term, blank, self.judge.heard if asked_after is None else asked_after))
+
+    def log(self, name, *events):
+        self.judge.read_log(name, [json.dumps({"event": event}) for event in events])
+
+
+@pytest.fixture
+def replicas():
+    return Replicas()
+
+
+@pytest.mark.parametrize("role", [REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_LEADER])
+def test_a_replica_without_a_past_that_stands_or_leads_is_noticed(replicas, role):
+    with pytest.raises(NotHeld, match="without a past"):
+        replicas.say("replica1", 3, role, blank=True)
+
+
+def test_a_leadership_too_short_to_be_seen_is_noticed_in_the_log(replicas):
+    replicas.log("replica1", "the disk has no past: this replica votes when it has caught up", "replica1 leads term 1")
+    replicas.log("replica2", "replica2 leads term 2")
+
+    with pytest.raises(NotHeld, match="led term 3"):
+        replicas.log(
+            "replica2",
+            "replica2 leads term 2",
+            "the disk has no past: this replica votes when it has caught up",
+            "replica2 leads term 3",
+        )
+
+
+def test_two_leaders_of_one_term_are_noticed(replicas):
+    replicas.say("replica1", 3, REPLICA_ROLE_LEADER)
+    replicas.log("replica2", "the blank disk has caught up at entry 5; this replica votes from now on")
+
+    with pytest.raises(NotHeld, match="two replicas led term 3"):
+        replicas.log("replica3", "replica3 leads term 3")
+
+
+def test_a_term_that_nobody_was_willing_to_is_noticed_once_the_third_is_known_to_be_still_blank(replicas):
+    replicas.judge.nobody_is_willing("replica3", 5)
+    replicas.say("replica1", 6, REPLICA_ROLE_CANDIDATE)
+    replicas.say("replica3", 0, blank=True, asked_after=0)
+
+    with pytest.raises(NotHeld, match="nobody was willing after term 5"):
+        replicas.say("replica3", 0, blank=True)
+
+
+def test_a_term_that_begins_when_the_third_replica_counts_is_right(replicas):
+    replicas.judge.nobody_is_willing("replica3", 5)
+    replicas.say("replica1", 6, REPLICA_ROLE_CANDIDATE)
+    replicas.say("replica3", 6)
+    replicas.say("replica3", 6, blank=False)
+
+
+def test_logs_that_differ_where_all_have_applied_are_noticed():
+    logs = {"replica1": {1: (0, b""), 2: (1, b"a")}, "replica2": {2: (1, b"a"), 3: (1, b"b")}}
+    compare_logs(logs, 2)
+    logs["replica2"][2] = (2, b"a")
+
+    with pytest.raises(NotHeld, match="differ at entry 2"):
+        compare_logs(logs, 2)

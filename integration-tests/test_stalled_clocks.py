@@ -66,16 +66,12 @@ def test_a_replica_without_a_past_that_stands_or_leads_is_noticed(replicas, role
 
 
 def test_a_leadership_too_short_to_be_seen_is_noticed_in_the_log(replicas):
-    replicas.log("replica1", "the disk has no past: this replica votes when it has caught up", "replica1 leads term 1")
-    replicas.log("replica2", "replica2 leads term 2")
+    blank, counts = "the disk has no past: this replica votes when …", "…; this replica votes from now on"
+    lives = [blank, counts, "replica2 leads term 2", blank]
+    replicas.log("replica2", *lives)
 
-    with pytest.raises(NotHeld, match="led term 3"):
-        replicas.log(
-            "replica2",
-            "replica2 leads term 2",
-            "the disk has no past: this replica votes when it has caught up",
-            "replica2 leads term 3",
-        )
+    with pytest.raises(NotHeld, match="without a past led term 3"):
+        replicas.log("replica2", *lives, "replica2 leads term 3")
 
 
 def test_two_leaders_of_one_term_are_noticed(replicas):

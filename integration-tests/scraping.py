@@ -15,13 +15,17 @@ HITS = "quitanda_cache_hits_total"
 
 async def figure(cluster: Cluster, name: str, sample: str) -> float:
     """Give the value of one sample that has no labels, such as `quitanda_cache_hits_total`."""
-    url = f"http://{cluster.address(name, Door.METRICS)}/metrics"
-    text = await asyncio.to_thread(_fetch, url)
+    return await figure_at(cluster.address(name, Door.METRICS), sample)
+
+
+async def figure_at(address: str, sample: str) -> float:
+    """Give the value of one sample of the process that shows its metrics at `host:port`."""
+    text = await asyncio.to_thread(_fetch, f"http://{address}/metrics")
     for family in text_string_to_metric_families(text):
         for found in family.samples:
             if found.name == sample:
                 return found.value
-    raise KeyError(f"{name} shows no {sample}")
+    raise KeyError(f"{address} shows no {sample}")
 
 
 async def cache_serves(cluster: Cluster, portal: str, reader, product_id: str) -> None:

@@ -28,8 +28,13 @@ def _logging_as_before():
     logging.root.setLevel(level)
 
 
+def written(stream):
+    logging.root.handlers[0].flush()
+    return stream.getvalue().splitlines()
+
+
 def lines(stream):
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+    return [json.loads(line) for line in written(stream)]
 
 
 def configured(level=LogLevel.INFO, log_format=LogFormat.JSON, stream=None):
@@ -128,4 +133,4 @@ def test_lines_are_json_except_on_a_terminal(log_format, stream, is_json):
     structlog.get_logger().info("leader", term=3)
     logging.getLogger("some.library").info("leader")
 
-    assert [text.startswith("{") for text in stream.getvalue().splitlines()] == [is_json, is_json]
+    assert [text.startswith("{") for text in written(stream)] == [is_json, is_json]

@@ -1,9 +1,14 @@
 """What a replica that stops by itself tells the administrator to do."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from quitanda_replica.condemned import Condemned
-from quitanda_replica.fatal import next_step
+from quitanda_replica.fatal import EXIT_FATAL, next_step
 from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import DataFolderLost, StoreFailed
 
@@ -21,3 +26,41 @@ from quitanda_replica.store import DataFolderLost, StoreFailed
 def test_the_advice_fits_the_trouble(error, advice):
     assert advice in next_step(error)
     assert "docs/OPERATIONS.md" in next_step(error)
+
+
+PROGRAM = """
+from quitanda.runtime.logging import configure
+from quitanda.runtime.settings import LogFormat, LogLevel
+from quitanda_replica.fatal import stop_process
+from quitanda_replica.raft import options
+from quitanda_replica.store import StoreFailed
+import logging, sys
+configure(LogLevel.INFO, LogFormat.JSON, "replica", "replica1")
+for number in range(5000):
+    logging.info("a line before")
+stop = {"service": stop_process, "raft": options.stop_process}[sys.argv[1]]
+stop(StoreFailed("the disk is gone"))
+"""
+
+
+@pytest.mark.parametrize("stop", ["service", "raft"])
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_replica_that_stops_at_once_writes_its_last_line_and_waits_for_no_stream(stop, blocked, tmp_path):
+    log = tmp_path / "log"
+    reading, writing = os.pipe()
+    with log.open("w") as file:
+        ended = subprocess.run(
+            [sys.executable, "-c", PROGRAM, stop],
+            stdout=writing if blocked else file,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=30,
+        )
+    os.close(reading)
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (EXIT_FATAL, b"")
+    if not blocked:
+        last = json.loads(log.read_text().splitlines()[-1])
+        assert last["level"] == "critical"
+        assert "the disk is gone" in last["exception"]

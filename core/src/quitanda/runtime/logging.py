@@ -2,18 +2,27 @@
 
 Configured once, by a process's `main`. Libraries and modules only ask for a logger. What belongs to one
 request is bound with `structlog.contextvars.bound_contextvars`, never left bound.
+
+Logging never raises and never waits, whatever becomes of the stream: see `log_writer`. `logging.shutdown`, which the
+interpreter calls at its end and whoever stops the process at once calls before, waits for the last lines, within
+FLUSH_SECONDS.
 """
 
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from quitanda.runtime.log_writer import LogWriter, output_for
 from quitanda.runtime.settings import LogFormat, LogLevel
+
+FLUSH_SECONDS: Final = 1.0
+"""How long the end of the process waits for its last lines to be written."""
 
 _LEVELS: Final[Mapping[LogLevel, int]] = {
     LogLevel.DEBUG: logging.DEBUG,
@@ -25,16 +34,18 @@ _LEVELS: Final[Mapping[LogLevel, int]] = {
 
 def configure(level: LogLevel, format: LogFormat, service: str, instance: str, *, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
     """Send every log line of this process to `stream` (standard output), with the service's and its own name."""
+    _hold_standard_descriptors()
     stream = stream or sys.stdout
     shared = _shared_processors(service, instance)
     renderers = _renderers(_is_console(format, stream))
+    writer = LogWriter(output_for(stream), lambda lines, reason: _missing([*shared, *renderers], lines, reason))
     structlog.configure(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: _Lines(writer.put),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
@@ -47,8 +58,61 @@ def configure(level: LogLevel, format: LogFormat, service: str, instance: str, *
     warnings.simplefilter("default")
 
 
-def _is_console(format: LogFormat, stream: TextIO) -> bool:  # noqa: A002 - the setting's name
-    return format is LogFormat.CONSOLE or (format is LogFormat.AUTO and stream.isatty())
+def dropped_lines() -> int:
+    """Tell how many lines this process could not write since its log was configured."""
+    return sum(handler.dropped for handler in logging.root.handlers if isinstance(handler, _Handler))
+
+
+class _Handler(logging.Handler):
+    """Takes the standard library's lines to the writer."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    @property
+    def dropped(self) -> int:
+        return self._writer.dropped
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 - a line that cannot be written must not stop who wrote it
+            self._writer.drop(f"a line that cannot be written: {error!r}")
+        else:
+            self._writer.put(line)
+
+    def flush(self) -> None:
+        self._writer.flush(FLUSH_SECONDS)
+
+
+class _Lines:
+    """What structlog writes finished lines to."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self.msg = self.log = self.debug = self.info = self.warn = self.warning = put
+        self.fatal = self.failure = self.err = self.error = self.critical = self.exception = put
+
+
+def _missing(processors: Sequence[Processor], lines: int, reason: str) -> str:
+    """Make the line that stands where others are missing."""
+    event: Any = {"event": "log_lines_dropped", "lines": lines, "reason": reason}
+    for processor in processors:
+        event = processor(None, "warning", event)
+    return str(event)
+
+
+def _hold_standard_descriptors() -> None:
+    """Open what is closed of the standard streams, so that no file or connection gets a number that others write to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+
+
+def _is_console(format: LogFormat, stream: TextIO | None) -> bool:  # noqa: A002 - the setting's name
+    return format is LogFormat.CONSOLE or (format is LogFormat.AUTO and stream is not None and stream.isatty())
 
 
 def _shared_processors(service: str, instance: str) -> list[Processor]:
@@ -75,4 +139,7 @@ def _renderers(console: bool) -> list[Processor]:
 
 
 def _as_text(value: Any) -> str:
-    return str(value)
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - logging must not fail who logs
+        return f"<a {type(value).__name__} that cannot be shown: {type(error).__name__}>"

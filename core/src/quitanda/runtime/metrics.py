@@ -1,5 +1,6 @@
 """Metrics for Prometheus: one registry for each process, passed to whoever counts."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import (
@@ -11,7 +12,10 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
 
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,7 +27,18 @@ def new_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
+    registry.register(_LogCollector())
     return registry
+
+
+class _LogCollector(Collector):
+    """Shows what the process's log had to leave out."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Count the lines that were dropped."""
+        yield CounterMetricFamily(
+            "quitanda_log_lines_dropped", "Lines of the log that could not be written", value=logging.dropped_lines()
+        )
 
 
 class MetricsServer:

@@ -2,11 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 from rich.console import Console
 
+from quitanda_local.lasting_output import LastingOutput
 from quitanda_local.topology import BrokerKind
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -42,7 +43,8 @@ def run(
     """Start everything and stay in the foreground; Ctrl-C stops it."""
     from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
 
-    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, Console(), restore, course=course)))
+    console = Console(file=cast("IO[str]", LastingOutput()))  # io's classes are not typing's
+    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, console, restore, course=course)))
 
 
 @app.command()

@@ -7,13 +7,15 @@ and carries about a thousand requests and replies a second.
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 from amqtt.broker import Broker
+
+from quitanda.runtime import logging
+from quitanda.runtime.settings import LogFormat, LogLevel
 
 STOP_SECONDS: Final = 3.0
 
@@ -31,7 +33,7 @@ async def serve(configuration: dict[str, Any]) -> None:
 
 def main() -> None:
     """Read the configuration file named by the first argument, and serve."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.configure(LogLevel.WARNING, LogFormat.JSON, "broker", "broker")
     asyncio.run(serve(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
 
 

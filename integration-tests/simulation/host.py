@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.0000005
 NO_STALL = 1 << 60
 """Looks ahead: never."""
 UNTRACED = frozenset({"type", "transfer"})
-"""A transfer's identity is the true time; everything else of a message depends on the seed alone."""
+"""A transfer's identity is true chance; everything else of a message depends on the seed alone."""
 
 
 class Host(ABC):

@@ -169,8 +169,14 @@ def test_a_variable_that_is_not_set_is_named(environment, variable):
         (
             ReplicaSettings,
             REPLICA,
-            {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "0.4"},
+            {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "0.24"},
             ["QUITANDA_RAFT_HEARTBEAT_SECONDS", "QUITANDA_RAFT_ELECTION_TIMEOUT_MIN_SECONDS"],
+        ),
+        (
+            ReplicaSettings,
+            REPLICA,
+            {"QUITANDA_RAFT_CONNECTION_TIMEOUT_SECONDS": "0.9"},
+            ["QUITANDA_RAFT_CONNECTION_TIMEOUT_SECONDS", "QUITANDA_RAFT_ELECTION_TIMEOUT_MAX_SECONDS"],
         ),
         (ReplicaSettings, REPLICA, {"QUITANDA_RAFT_HEARTBEAT_SECONDS": "nan"}, ["QUITANDA_RAFT_HEARTBEAT_SECONDS"]),
         (

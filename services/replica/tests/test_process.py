@@ -63,11 +63,19 @@ def test_wrong_settings_end_with_exit_code_2_and_name_the_variable(topology, sta
     assert "QUITANDA_CLUSTER_SECRET" in replica.log()
 
 
-def test_raft_times_that_contradict_each_other_end_with_exit_code_1_and_the_reason(topology, started):
+def test_raft_times_that_contradict_each_other_end_with_exit_code_2_and_the_reason(topology, started):
     replica = started(topology, QUITANDA_RAFT_HEARTBEAT_SECONDS="0.24")
 
-    assert replica.exit_code() in {1, 2}
-    assert "heartbeat_seconds" in replica.log()
+    assert replica.exit_code() == 2
+    assert "QUITANDA_RAFT_HEARTBEAT_SECONDS must be below a third" in replica.log()
+
+
+@pytest.mark.parametrize("longest", ["2.5", "60"])
+def test_a_replica_starts_with_election_timeouts_of_any_length(topology, started, longest):
+    # the bounds that nobody can set follow from it
+    replica = started(topology, QUITANDA_RAFT_ELECTION_TIMEOUT_MAX_SECONDS=longest)
+
+    replica.ready()
 
 
 def test_a_second_start_on_the_same_data_ends_with_exit_code_1_and_says_so(topology, started, tmp_path):

@@ -141,7 +141,8 @@ class ReplicaSettings(ProcessSettings):
     raft_election_timeout_min_seconds: Seconds = 0.5
     raft_election_timeout_max_seconds: Seconds = 1.0
     raft_heartbeat_seconds: Seconds = 0.1
-    raft_connection_timeout_seconds: Seconds = 2.0
+    raft_connection_timeout_seconds: Seconds | None = None
+    """A silent connection between replicas is given up after this; by default twice the longest election time-out."""
 
     feed_heartbeat_seconds: Seconds = 0.25
     """How often the leader tells on the feed that it lives; well below the portals' staleness bound."""
@@ -164,10 +165,16 @@ class ReplicaSettings(ProcessSettings):
                 f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS must be below "
                 f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MAX_SECONDS, so that elections do not collide for ever"
             )
-        if self.raft_heartbeat_seconds * 2 > self.raft_election_timeout_min_seconds:
+        if self.raft_heartbeat_seconds * 3 >= self.raft_election_timeout_min_seconds:
             raise ValueError(
-                f"{ENV_PREFIX}RAFT_HEARTBEAT_SECONDS must be at most half of "
+                f"{ENV_PREFIX}RAFT_HEARTBEAT_SECONDS must be below a third of "
                 f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS, so that one late heartbeat starts no election"
+            )
+        given = self.raft_connection_timeout_seconds
+        if given is not None and given < self.raft_election_timeout_max_seconds:
+            raise ValueError(
+                f"{ENV_PREFIX}RAFT_CONNECTION_TIMEOUT_SECONDS must be at least "
+                f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MAX_SECONDS, so that a silent leader does not lose its connections"
             )
         return self
 

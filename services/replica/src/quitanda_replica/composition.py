@@ -47,6 +47,8 @@ FOLDER_SECONDS: Final = 0.5
 PIPELINE_BYTES: Final = 128 * 1024
 """Entries under way at a time. What is committed together is applied in one go, without a heartbeat: this is
 some 700 orders, a tenth of a second, so that a machine five times slower still holds no election for it."""
+CONNECTION_TIMEOUTS: Final = 2.0
+"""Of the longest election time-outs: a silent connection is given up after so many, unless it is set."""
 TRANSFER_SECONDS: Final = 2.0
 """How long a leader tries to hand its leadership over before it ends anyway."""
 
@@ -236,7 +238,9 @@ def _raft_options(settings: ReplicaSettings, on_fatal: Callable[[BaseException],
         election_timeout_min_seconds=settings.raft_election_timeout_min_seconds,
         election_timeout_max_seconds=settings.raft_election_timeout_max_seconds,
         heartbeat_seconds=settings.raft_heartbeat_seconds,
-        connection_timeout_seconds=settings.raft_connection_timeout_seconds,
+        connection_timeout_seconds=(
+            settings.raft_connection_timeout_seconds or CONNECTION_TIMEOUTS * settings.raft_election_timeout_max_seconds
+        ),
         pipeline_bytes_max=PIPELINE_BYTES,
         on_fatal=on_fatal,
     )

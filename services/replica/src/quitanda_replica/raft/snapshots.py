@@ -5,8 +5,8 @@ ordinary messages. It never holds more than these few in memory. The other side 
 """
 
 import logging
+import secrets
 from collections.abc import Callable, Iterator
-from time import time_ns
 from typing import Final
 
 from quitanda_replica.raft.codec import Message, encode_pairs
@@ -15,6 +15,8 @@ from quitanda_replica.store import Pair, Store, StoreSnapshot
 
 STATE_PREFIX: Final = b"S"
 CHUNKS_UNDER_WAY: Final = 4
+IDENTITY_BITS: Final = 62
+"""Of a transfer, by chance and not by the clock: chunks of two of them must never be taken for one."""
 STALLED_SECONDS: Final = 5.0
 """A receiver that says nothing for so long takes no chunks, for example as it still installs another snapshot."""
 
@@ -25,7 +27,7 @@ class SnapshotTransfer:
     """One snapshot on its way to one peer."""
 
     def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int, cluster: str) -> None:
-        self.identity = time_ns()
+        self.identity = secrets.randbits(IDENTITY_BITS)
         self.term = term
         self._cluster = cluster
         self.index = read_applied(snapshot.get(APPLIED_KEY))

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from math import inf
 
@@ -9,6 +10,7 @@ from quitanda.cache import Answer, CachedReader, Consistency, ReaderOptions, ope
 from quitanda.cache.coherence import CoherentCache
 from quitanda.cache.counters import CacheCounters
 from quitanda.cache.probe import FreshnessProbe
+from quitanda.cache.reader import AGE_CLOCK, age_clock
 from quitanda.cache.refutations import Refutations
 from quitanda.cluster_client import Absent, Found, ReadAnswer, Unchanged
 from quitanda.domain.model import Customer, Kind
@@ -324,3 +326,11 @@ async def test_a_reader_with_a_real_feed_answers_from_memory_and_shows_the_feeds
     assert answer == Answer(1, (first,))
     assert silent == (inf, False)
     assert registry.get_sample_value("quitanda_cache_feed_age_seconds") < options.staleness
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="another system, whose clocks are others")
+def test_ages_are_judged_by_a_clock_that_goes_on_while_the_machine_is_suspended():
+    # the usual one stands still then: an answer of before the pause would pass for fresh after it
+    assert AGE_CLOCK == time.CLOCK_BOOTTIME
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= age_clock() <= time.clock_gettime(time.CLOCK_BOOTTIME)

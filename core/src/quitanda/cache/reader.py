@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -22,6 +23,15 @@ from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
 from quitanda.feed_key import FeedKey
 from quitanda.wire.documents import id_of, kind_of
+
+AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended: Linux's CLOCK_MONOTONIC, Python's `time.monotonic`, stands still then, and
+what was a second old would be so hours later."""
+
+
+def age_clock() -> float:
+    """Tell the seconds of the clock by which ages are judged; nobody ever sets it."""
+    return time.clock_gettime(AGE_CLOCK)
 
 
 class Consistency(StrEnum):
@@ -58,7 +68,7 @@ class CachedReader:
         cache: CoherentCache,
         probe: FreshnessProbe,
         counters: CacheCounters,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = age_clock,
     ) -> None:
         self._refutations = Refutations(counters.contradiction)
         self._cluster = cluster
@@ -146,7 +156,7 @@ async def open_reader(
 
     async with open_reader(cluster, ReaderOptions(mqtt=("127.0.0.1", 7883), feed_key=key)) as reader: ...
     """
-    clock = time.monotonic
+    clock = age_clock
     counters = CacheCounters.register(registry)
     cache = CoherentCache(options.max_entries, options.staleness)
     show_feed_age(registry, lambda: cache.feed_age(clock()))

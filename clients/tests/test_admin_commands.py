@@ -112,8 +112,10 @@ async def test_the_cluster_is_shown_for_people_and_for_programs(portal):
     assert "leader" in for_people.stdout
     assert "not reachable" in for_people.stdout
     assert "replica2: no connection" in for_people.stdout
+    assert "replica1 refuses replica3: it belongs to another cluster" in for_people.stdout
     leader, lost = as_json.result["replicas"]
     assert (leader["role"], leader["revision"], leader["term"]) == ("REPLICA_ROLE_LEADER", 2, 3)
+    assert leader["cluster"] == "c" * 32
     assert lost["error"] == "no connection"
 
 

@@ -3,7 +3,8 @@
 import pytest
 from command_line import admin
 
-from quitanda.backup import DIGEST_KEY, StateDigest, encode_pairs
+from quitanda.backup import DIGEST_KEY, OneDisk, StateDigest, encode_pairs
+from quitanda.backup.backup_file import BackupFile
 from quitanda.errors import Unavailable
 from quitanda.v1.admin_portal_pb2 import BackupChunk, BackupHeader, BackupPart, BackupTrailer, ReplicaVerification
 
@@ -169,3 +170,21 @@ async def test_verifying_tells_what_is_and_ends_with_it(portal, shop, replicas, 
     assert said in for_people.stdout
     assert [replica["name"] for replica in as_json.result["replicas"]] == [replica.name for replica in replicas]
     assert as_json.result["revision"] == 70
+
+
+async def test_a_backup_of_one_disk_shows_what_it_may_lack(portal, tmp_path):
+    file = tmp_path / "export"
+    disk = OneDisk(cluster="c" * 32, term=9, commit_index=70, last_log_index=91, counts=True)
+    with BackupFile(file, disk) as written:
+        for part in parts():
+            written.take(part)
+        written.keep(force=False)
+
+    as_json = await admin(portal, "backup", "inspect", file, "--json")
+    for_people = await admin(portal, "backup", "inspect", file)
+
+    assert as_json.result["one_disk"]["last_log_index"] == 91
+    told = " ".join(for_people.stdout.split())
+    assert "comes from one disk alone" in told
+    assert "the 21 entries of its own log" in told
+    assert "c" * 32 in told

@@ -1,6 +1,7 @@
 """A backup's file: what is written is read again, and nothing else is ever taken for a backup."""
 
 import io
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from quitanda.backup import (
     BackupWriter,
     Header,
     MalformedPairs,
+    OneDisk,
     StateDigest,
     decode_pairs,
     encode_pairs,
@@ -148,3 +150,38 @@ def test_the_backup_of_an_empty_state_is_a_backup():
     BackupWriter(file, header("0" * 64)).finish(0, 0)
 
     assert read(file.getvalue())[1] == []
+
+
+ONE_DISK = OneDisk(cluster="c" * 32, term=9, commit_index=80, last_log_index=91, counts=False)
+
+
+@dataclass(frozen=True)
+class OtherDisk:
+    """What a header of another version might say of its disk."""
+
+    term: str = "nine"
+
+
+def test_a_backup_of_one_disk_says_so_and_what_it_may_lack():
+    file = io.BytesIO()
+    BackupWriter(file, replace(header("0" * 64), one_disk=ONE_DISK)).finish(0, 0)
+    file.seek(0)
+
+    found = BackupReader(file).header
+
+    assert found.one_disk == ONE_DISK
+    assert "the 21 entries of its own log behind revision 70 (10 known as committed)" in ONE_DISK.explain(70)
+    assert "still catching up" in ONE_DISK.explain(70)
+
+
+def test_a_header_that_says_something_else_of_its_disk_is_refused():
+    file = io.BytesIO()
+    BackupWriter(file, replace(header("0" * 64), one_disk=OtherDisk())).finish(0, 0)
+    file.seek(0)
+
+    with pytest.raises(BackupDamaged, match="disk"):
+        BackupReader(file)
+
+
+def test_the_header_of_an_ordinary_backup_has_no_more_fields_than_before():
+    assert "one_disk" not in header("0" * 64).as_fields()

@@ -13,8 +13,8 @@ from quitanda.backup import BackupWriter, Header, encode_pairs
 from quitanda.domain.commands import Request
 from quitanda_replica import keys
 from quitanda_replica.backup_source import BackupSource
+from quitanda_replica.offline_commands import EXIT_FAILED, main
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
-from quitanda_replica.restore import EXIT_FAILED, main
 from quitanda_replica.store import Store
 
 INDEX = 90

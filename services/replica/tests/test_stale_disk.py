@@ -16,7 +16,7 @@ from quitanda.domain.commands import Request
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda_replica.restore import main as restore
+from quitanda_replica.offline_commands import main as offline_command
 
 STALE = "replica3"
 HEADER_FIELDS = Header.__dataclass_fields__.keys() - {"taken_at"}
@@ -115,7 +115,7 @@ def restored_beside_an_old_disk(cluster, tmp_path):
     old = cluster.folder(STALE).rename(tmp_path / "old disk")
     for name in cluster.topology.names:
         shutil.rmtree(cluster.folder(name), ignore_errors=True)
-        assert restore(["restore", "--from", str(file), "--into", str(cluster.folder(name))]) == 0
+        assert offline_command(["restore", "--from", str(file), "--into", str(cluster.folder(name))]) == 0
     cluster.start()
     for name in cluster.topology.names:
         cluster.running[name].ready()

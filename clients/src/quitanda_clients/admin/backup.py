@@ -30,10 +30,10 @@ async def inspect(
     Exit codes: 0 the backup is whole, 1 it is damaged.
     """
     from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
-    from quitanda_clients.admin import backup_file  # noqa: PLC0415
+    from quitanda.backup.backup_file import inspect as read_whole  # noqa: PLC0415
 
     try:
-        header, contents = backup_file.inspect(path)
+        header, contents = read_whole(path)
     except BackupDamaged as error:
         run.output.failed("BACKUP_DAMAGED", f"{path}: {error}")
         return exit_codes.REFUSED

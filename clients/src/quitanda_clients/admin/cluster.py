@@ -11,8 +11,8 @@ from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.running import Effect
 
 if TYPE_CHECKING:
+    from quitanda.backup.backup_file import BackupFile
     from quitanda.v1.admin_portal_pb2 import VerifyClusterResponse
-    from quitanda_clients.admin.backup_file import BackupFile
 
 BACKUP_SECONDS: Final = 3_600.0
 """How long a backup may take once it has begun; --timeout is for the beginning."""
@@ -57,7 +57,7 @@ async def backup(
 ) -> int:
     """Write everything that the shop holds, as of one moment, into a file; the shop goes on meanwhile."""
     from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
-    from quitanda_clients.admin.backup_file import BackupFile  # noqa: PLC0415
+    from quitanda.backup.backup_file import BackupFile  # noqa: PLC0415
 
     _check_target(path, force=force)
     try:

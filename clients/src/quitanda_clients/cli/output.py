@@ -1,7 +1,6 @@
 """What commands print on stdout: one JSON object, or tables for people."""
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import typer
@@ -105,7 +104,7 @@ class JsonOutput:
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print the header's fields with `file`, `keys`, `chunks` and `bytes`."""
         counted = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
-        told = {name: value for name, value in asdict(header).items() if name != "keys_expected"}
+        told = {name: value for name, value in header.as_fields().items() if name != "keys_expected"}
         _print_json(json.dumps({"file": str(path)} | told | counted, ensure_ascii=False))
 
     def verification(self, answer: "VerifyClusterResponse") -> None:

@@ -149,6 +149,12 @@ def show_backup(path: "Path", header: "Header", contents: "Contents", size: int)
         ("size", f"{contents.keys} keys in {contents.chunks} chunks, {size} bytes"),
         ("state digest", contents.state_digest),
     ]
+    if (disk := header.one_disk) is not None:
+        facts += [
+            ("cluster", disk.cluster or "without an id"),
+            ("its log", f"known as committed to {disk.commit_index}, ends at {disk.last_log_index} (term {disk.term})"),
+            ("may lack", disk.explain(header.revision)),
+        ]
     stdout_console().print(_fields(facts))
 
 

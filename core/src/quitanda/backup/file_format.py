@@ -32,6 +32,32 @@ class BackupDamaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class OneDisk:
+    """What is known of the disk of a backup that was exported from one alone, without asking a cluster."""
+
+    cluster: str
+    """The cluster's id; '' where the disk has none."""
+    term: int
+    commit_index: int
+    """Up to here the disk knew entries to be committed."""
+    last_log_index: int
+    counts: bool
+    """Whether the replica voted; one that was catching up may lack much more."""
+
+    def explain(self, revision: int) -> str:
+        """Say what a backup that reaches `revision` may lack."""
+        behind = self.last_log_index - revision
+        known = max(0, self.commit_index - revision)
+        lacks = "entries that reached other disks alone"
+        if behind:
+            lacks += (
+                f", and the {behind} entries of its own log behind revision {revision} ({known} known as committed)"
+            )
+        told = f"It comes from one disk alone and may lack what was acknowledged last: {lacks}."
+        return told if self.counts else f"{told} This replica was still catching up, so it may lack much more."
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a backup is a backup of; the digest is hexadecimal, `taken_at` ISO 8601 in UTC, for people."""
 
@@ -44,6 +70,12 @@ class Header:
     keys_expected: int
     replica: str
     taken_at: str
+    one_disk: OneDisk | None = None
+    """Set where the backup was exported from one disk; None where a leader proved that all acknowledged is in it."""
+
+    def as_fields(self) -> dict[str, object]:
+        """Return the fields by name, for JSON; `one_disk` only where it is set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +97,7 @@ class BackupWriter:
         self._digest = StateDigest()
         self._chunks = 0
         file.write(FIRST_LINE)
-        self._record(_HEADER, json.dumps({"format": 1} | asdict(header)).encode())
+        self._record(_HEADER, json.dumps({"format": 1} | header.as_fields()).encode())
 
     @property
     def keys(self) -> int:
@@ -170,7 +202,8 @@ def _check(contents: Contents, header: Header, digest: StateDigest, chunks: int,
 
 
 def _read_header(payload: bytes) -> Header:
-    match _json(payload):
+    fields = _json(payload)
+    match fields:
         case {
             "format": 1,
             "revision": int(revision),
@@ -183,8 +216,26 @@ def _read_header(payload: bytes) -> Header:
             "replica": str(replica),
             "taken_at": str(taken_at),
         }:
-            return Header(revision, term, state_digest, customers, products, orders, keys_expected, replica, taken_at)
+            counts = customers, products, orders, keys_expected
+            return Header(revision, term, state_digest, *counts, replica, taken_at, _read_one_disk(fields))
     raise BackupDamaged("the header cannot be read")
+
+
+def _read_one_disk(fields: object) -> OneDisk | None:
+    match fields:
+        case {
+            "one_disk": {
+                "cluster": str(cluster),
+                "term": int(term),
+                "commit_index": int(commit_index),
+                "last_log_index": int(last_log_index),
+                "counts": bool(counts),
+            }
+        }:
+            return OneDisk(cluster, term, commit_index, last_log_index, counts)
+        case {"one_disk": _}:
+            raise BackupDamaged("the header cannot be read: what it says of its disk")
+    return None
 
 
 def _read_trailer(payload: bytes) -> Contents:

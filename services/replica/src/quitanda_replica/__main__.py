@@ -1,6 +1,6 @@
 """Run a replica: `python -m quitanda_replica`, with its settings in the environment (QUITANDA_...).
 
-With `restore`, make a data folder from a backup instead (restore).
+With `restore` or `export`, make a data folder from a backup, or a backup from a data folder, instead.
 
 Ends with 0 after SIGTERM or SIGINT, 1 where it could not start, 2 where the settings are wrong, 3 where it met
 trouble that forbids going on (fatal).
@@ -19,7 +19,7 @@ import structlog
 
 from quitanda.runtime import example_secrets, logging
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
-from quitanda_replica import restore
+from quitanda_replica import offline_commands
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.condemned import Condemned
 from quitanda_replica.fatal import stop_process
@@ -84,4 +84,4 @@ def _next(signals: "SimpleQueue[signal.Signals]") -> signal.Signals:
 
 
 if __name__ == "__main__":
-    sys.exit(restore.main(sys.argv[1:]) if sys.argv[1:] else main())
+    sys.exit(offline_commands.main(sys.argv[1:]) if sys.argv[1:] else main())

@@ -10,7 +10,6 @@ from quitanda.v1.admin_portal_pb2 import BackupChunk, BackupHeader, BackupPart, 
 from quitanda_replica import keys
 from quitanda_replica.digest import decode_digest, shown
 from quitanda_replica.draft import read_counters
-from quitanda_replica.open_snapshots import StateSnapshot
 from quitanda_replica.raft.journal import log_key, read_term
 from quitanda_replica.reads import ReadPoints, Snapshots
 from quitanda_replica.state_access import StateReader
@@ -53,38 +52,40 @@ class BackupSource:
             self._leadership.read_point(timeout)
             snapshot = self._snapshots.snapshot()
             try:
-                yield from self._read(snapshot)
+                yield from backup_parts(self._name, snapshot, self._applied_index(snapshot), self._chunk_bytes)
             finally:
                 snapshot.close()
         finally:
             self._free.release()
 
-    def _read(self, snapshot: StateSnapshot) -> Iterator[BackupPart]:
-        yield BackupPart(header=self._header(snapshot))
-        chunks = number = 0
-        for pairs in _chunks(snapshot, self._chunk_bytes):
-            chunks += 1
-            number += len(pairs)
-            yield BackupPart(chunk=BackupChunk(pairs=encode_pairs(pairs)))
-        yield BackupPart(trailer=BackupTrailer(chunks=chunks, keys=number))
 
-    def _header(self, snapshot: StateSnapshot) -> BackupHeader:
-        counters = read_counters(snapshot)
-        revision = self._applied_index(snapshot)
-        documents = counters.customers + counters.products + counters.orders
-        # the index by customer has a key for each order, the one by product at least about as many
-        indexes = 2 * counters.orders
-        remembered = 2 * (counters.window_next - counters.window_first)
-        return BackupHeader(
-            revision=revision,
-            term=read_term(snapshot.get(log_key(revision))),
-            state_digest=shown(decode_digest(snapshot.get(keys.DIGEST))),
-            customers=counters.customers,
-            products=counters.products,
-            orders=counters.orders,
-            keys_expected=documents + indexes + remembered + _KEYS_OF_STATE,
-            replica=self._name,
-        )
+def backup_parts(name: str, state: StateReader, revision: int, chunk_bytes: int = CHUNK_BYTES) -> Iterator[BackupPart]:
+    """Yield header, chunks and trailer of the state at `revision`, read by the replica `name`. Raises StateCorrupt."""
+    yield BackupPart(header=_header(name, state, revision))
+    chunks = number = 0
+    for pairs in _chunks(state, chunk_bytes):
+        chunks += 1
+        number += len(pairs)
+        yield BackupPart(chunk=BackupChunk(pairs=encode_pairs(pairs)))
+    yield BackupPart(trailer=BackupTrailer(chunks=chunks, keys=number))
+
+
+def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
+    counters = read_counters(state)
+    documents = counters.customers + counters.products + counters.orders
+    # the index by customer has a key for each order, the one by product at least about as many
+    indexes = 2 * counters.orders
+    remembered = 2 * (counters.window_next - counters.window_first)
+    return BackupHeader(
+        revision=revision,
+        term=read_term(state.get(log_key(revision))),
+        state_digest=shown(decode_digest(state.get(keys.DIGEST))),
+        customers=counters.customers,
+        products=counters.products,
+        orders=counters.orders,
+        keys_expected=documents + indexes + remembered + _KEYS_OF_STATE,
+        replica=name,
+    )
 
 
 def _chunks(state: StateReader, chunk_bytes: int) -> Iterator[list[tuple[bytes, bytes]]]:

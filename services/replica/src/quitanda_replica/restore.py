@@ -7,43 +7,46 @@ another name and gets its own when it is whole, so one that was cut short is nev
 import argparse
 import os
 import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from quitanda.backup import BackupDamaged, BackupReader, Contents, Header, decode_pairs
 from quitanda_replica import keys
 from quitanda_replica.raft.founding import begin_at
-from quitanda_replica.store import Store, StoreFailed
-
-EXIT_OK: Final = 0
-EXIT_FAILED: Final = 1
+from quitanda_replica.store import Store
 
 
 class NotEmpty(Exception):
     """There is something in the data folder."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Read the command line, restore, say what was done; give the exit code (2: wrong use)."""
-    given = _parser().parse_args(arguments)
-    try:
-        header, contents = restore(given.file, given.into)
-    except (BackupDamaged, NotEmpty, StoreFailed, OSError) as error:
-        sys.stderr.write(f"Nothing was restored: {error}\n")
-        return EXIT_FAILED
-    sys.stdout.write(
-        f"Restored revision {header.revision} ({contents.keys} keys, state digest {contents.state_digest}) into "
-        f"{given.into}.\nDo the same for every other replica, with the same file, before you start any.\n"
+class NotAccepted(Exception):
+    """The backup may lack more than a backup does, and nobody has said that it is to be restored all the same."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command line must say."""
+    parser.add_argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="the backup")
+    parser.add_argument("--into", required=True, type=Path, metavar="DIR", help="the data folder, missing or empty")
+    parser.add_argument(
+        "--one-disk", action="store_true", help="accept a backup that was exported from one disk, and what it may lack"
     )
-    return EXIT_OK
 
 
-def restore(file: Path, data_dir: Path) -> tuple[Header, Contents]:
+def run(given: argparse.Namespace) -> str:
+    """Restore; return what to tell. Raises what `restore` raises."""
+    header, contents = restore(given.file, given.into, one_disk=given.one_disk)
+    lacks = "" if header.one_disk is None else f"{header.one_disk.explain(header.revision)}\n"
+    return (
+        f"Restored revision {header.revision} ({contents.keys} keys, state digest {contents.state_digest}) into "
+        f"{given.into}.\n{lacks}Do the same for every other replica, with the same file, before you start any.\n"
+    )
+
+
+def restore(file: Path, data_dir: Path, *, one_disk: bool = False) -> tuple[Header, Contents]:
     """Make the data folder from the backup; return what it holds.
 
-    Raises NotEmpty, BackupDamaged, StoreFailed, OSError; then there is no new folder.
+    `one_disk`: accept a backup that was exported from one disk alone. Raises NotEmpty, NotAccepted, BackupDamaged,
+    StoreFailed, OSError; then there is no new folder.
     """
     if data_dir.exists() and any(data_dir.iterdir()):
         raise NotEmpty(f"{data_dir} is not empty; a backup is restored into a new cluster only")
@@ -52,7 +55,9 @@ def restore(file: Path, data_dir: Path) -> tuple[Header, Contents]:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with file.open("rb") as opened:
-            restored = _write(BackupReader(opened), partial)
+            reader = BackupReader(opened)
+            _demand_acceptance(reader.header, one_disk=one_disk)
+            restored = _write(reader, partial)
         if data_dir.exists():
             data_dir.rmdir()
         partial.rename(data_dir)
@@ -61,6 +66,12 @@ def restore(file: Path, data_dir: Path) -> tuple[Header, Contents]:
         raise
     _sync(data_dir.parent)
     return restored
+
+
+def _demand_acceptance(header: Header, *, one_disk: bool) -> None:
+    if header.one_disk is not None and not one_disk:
+        lacks = header.one_disk.explain(header.revision)
+        raise NotAccepted(f"{lacks} Restore it all the same with --one-disk, if there is no later backup")
 
 
 def _write(reader: BackupReader, folder: Path) -> tuple[Header, Contents]:
@@ -88,18 +99,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m quitanda_replica",
-        description="Without a command: run a replica; its settings are QUITANDA_... variables (docs/OPERATIONS.md).",
-    )
-    command = parser.add_subparsers(dest="command", required=True, metavar="COMMAND").add_parser(
-        "restore",
-        help="make a replica's data folder from a backup",
-        description="Make the data folder of one replica of a new cluster from a backup. Run it once for each replica.",
-    )
-    command.add_argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="the backup")
-    command.add_argument("--into", required=True, type=Path, metavar="DIR", help="the data folder, missing or empty")
-    return parser

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from quitanda.backup import BackupDamaged, BackupReader, BackupWriter, Contents, Header
+from quitanda.backup.file_format import BackupDamaged, BackupReader, BackupWriter, Contents, Header, OneDisk
 
 if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import BackupHeader, BackupPart
@@ -19,8 +19,10 @@ class BackupFile:
     What comes is written beside the file, under another name, readable by its owner only. OSError where that fails.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, one_disk: OneDisk | None = None) -> None:
+        """Begin nothing yet. `one_disk`: what is known of the disk, where the backup comes from one alone."""
         self._path = path
+        self._one_disk = one_disk
         self._partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
         self._file: BinaryIO | None = None
         self._writer: BackupWriter | None = None
@@ -48,7 +50,7 @@ class BackupFile:
         """Write one part. Raises BackupDamaged where the parts do not make a backup."""
         kind = part.WhichOneof("part")
         if kind == "header" and self._writer is None:
-            self.header = _header(part.header)
+            self.header = _header(part.header, self._one_disk)
             self._writer = BackupWriter(self._opened(), self.header)
         elif kind == "chunk" and self._writer is not None and self.contents is None:
             self._writer.chunk(part.chunk.pairs)
@@ -92,7 +94,7 @@ def inspect(path: Path) -> tuple[Header, Contents]:
         return reader.header, reader.contents
 
 
-def _header(told: "BackupHeader") -> Header:
+def _header(told: "BackupHeader", one_disk: OneDisk | None) -> Header:
     return Header(
         revision=told.revision,
         term=told.term,
@@ -103,6 +105,7 @@ def _header(told: "BackupHeader") -> Header:
         keys_expected=told.keys_expected,
         replica=told.replica,
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        one_disk=one_disk,
     )
 
 

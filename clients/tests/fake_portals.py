@@ -287,9 +287,13 @@ class FakeAdminPortal(AdminPortalServicer):
                 term=3,
                 revision=self.shop.revision,
                 leader="replica1",
-                peers=[admin_pb.PeerStatus(name="replica2", connected=True)],
+                peers=[
+                    admin_pb.PeerStatus(name="replica2", connected=True),
+                    admin_pb.PeerStatus(name="replica3", refused="it belongs to another cluster"),
+                ],
                 state_digest="0123456789abcdef0123",
                 customers=len(self.shop.customers),
+                cluster="c" * 32,
             )
             lost = admin_pb.ReplicaStatus(name="replica2", reachable=False, error="no connection")
             return admin_pb.GetClusterStatusResponse(replicas=[leader, lost])

@@ -26,7 +26,7 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 SOURCE_ONLY := pysyncobj
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
-WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation test_history_checker.py test_history_invented.py test_history_books.py \
+WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_history_checker.py test_history_invented.py test_history_books.py \
 	test_history_recording.py test_history_schedule.py))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
@@ -45,18 +45,21 @@ ARGS ?=
 SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
+# `make mutants ONLY=name`, or `PART=2/6`: every sixth mutant, from the second on.
+ONLY ?=
+PART ?=
 # `make down VOLUMES=1`: remove the data, too.
 VOLUMES ?=
 
 # What may be given to make; anything else is a slip, and is told before it does harm.
 KNOWN := PYTHON VENV DATA BROKER RESTORE COURSE PORTS ARGS SEEDS WITHOUT TRACE VOLUMES ROUNDS SEED DURATION SCHEDULE CLUSTER \
-	MEGABYTES OUTAGE OUT QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
+	ONLY PART MEGABYTES OUTAGE OUT QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss stalled-clocks large-state simulate chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss stalled-clocks large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +99,10 @@ stalled-clocks: $(VENV)/.ready ## Let the replicas' clocks stand still while dis
 simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 TRACE=1 shows one, WITHOUT=name leaves a repair out)
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
+
+mutants: $(VENV)/.ready ## Make known mistakes in a copy of the replica, one by one: each must fail a test (ONLY=name, PART=1/6)
+	@PYTHONPATH=integration-tests $(BIN)/python -m mutants --json build/mutants.json \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(PART),--part "$(PART)")
 
 chaos: $(VENV)/.ready $(if $(filter containers,$(CLUSTER)),images) ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
 	@PYTHONPATH=integration-tests $(BIN)/python -m history run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \

@@ -1,0 +1,37 @@
+"""The kept list, by what the mistake is in. What behaves like the right code in every way is not in it."""
+
+from typing import Final
+
+from mutants.listed import (
+    answers,
+    committing,
+    disks,
+    elections,
+    logs,
+    networks,
+    reads,
+    rejoining,
+    service,
+    snapshots,
+    state,
+)
+from mutants.mutant import Mutant
+
+ALL: Final[tuple[Mutant, ...]] = (
+    *elections.MUTANTS,
+    *committing.MUTANTS,
+    *logs.MUTANTS,
+    *answers.MUTANTS,
+    *reads.MUTANTS,
+    *snapshots.MUTANTS,
+    *rejoining.MUTANTS,
+    *disks.MUTANTS,
+    *state.MUTANTS,
+    *service.MUTANTS,
+    *networks.MUTANTS,
+)
+
+
+def part_of(number: int, parts: int) -> tuple[Mutant, ...]:
+    """Return every `parts`-th mutant, from the `number`-th on (1 is the first)."""
+    return ALL[number - 1 :: parts]

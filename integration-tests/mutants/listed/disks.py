@@ -1,0 +1,81 @@
+"""The store and its folder: what is durable, and what is noticed."""
+
+from typing import Final
+
+from mutants.mutant import REPLICA, TESTS, Mutant
+
+_POWER: Final = "integration-tests/test_power_loss.py"
+_NAMES: Final = f"{_POWER}::test_every_write_ahead_file_has_a_durable_name_when_a_commit_that_may_be_in_it_returns"
+_STORE: Final = f"{TESTS}/test_store.py"
+
+MUTANTS: Final = (
+    Mutant(
+        "commits-not-synced",
+        "A commit is on the disk when it returns.",
+        f"{REPLICA}/store.py",
+        "batch = self._database.write_batch(sync=True)",
+        "batch = self._database.write_batch(sync=False)",
+        (f"{_POWER}::test_every_commit_of_a_store_survives_also_while_leveldb_changes_its_files",),
+    ),
+    Mutant(
+        "folder-not-synced",
+        "The folder is synced when LevelDB has begun a new write-ahead file.",
+        f"{REPLICA}/durable_names.py",
+        "            os.fsync(self._descriptor)\n",
+        "            os.fstat(self._descriptor)\n",
+        (_NAMES,),
+    ),
+    Mutant(
+        "folder-not-looked-at",
+        "The folder is looked at behind each commit.",
+        f"{REPLICA}/store.py",
+        "        batch.write()\n        self._names.settle()",
+        "        batch.write()",
+        (_NAMES,),
+    ),
+    Mutant(
+        "folder-looked-at-too-early",
+        "A new write-ahead file is looked for behind the write that may have begun it.",
+        f"{REPLICA}/store.py",
+        "        batch.write()\n        self._names.settle()",
+        "        self._names.settle()\n        batch.write()",
+        (_NAMES,),
+    ),
+    Mutant(
+        "folder-change-hidden-by-its-clock",
+        "A folder is looked at again until its time of change stands for one change only.",
+        f"{REPLICA}/durable_names.py",
+        "if now - change > CLOCK_STEP_NS:",
+        "if now - change > -CLOCK_STEP_NS:",
+        (
+            (
+                f"{TESTS}/test_durable_names.py"
+                "::test_a_folder_is_looked_at_again_until_its_time_of_change_stands_for_one_change_only"
+            ),
+        ),
+    ),
+    Mutant(
+        "damaged-file-dropped",
+        "A damaged write-ahead file is refused, not shortened in silence.",
+        f"{REPLICA}/store.py",
+        "paranoid_checks=True",
+        "paranoid_checks=False",
+        (f"{_STORE}::test_a_damaged_database_is_refused_with_what_to_do",),
+    ),
+    Mutant(
+        "staged-removal-shown",
+        "A scan does not show what is staged to be removed.",
+        f"{REPLICA}/store.py",
+        "            if upcoming == key:\n                continue\n",
+        "            if upcoming == key and self._staged[key] is not None:\n                continue\n",
+        (f"{_STORE}::test_a_scan_merges_staged_and_stored_like_one_sorted_map",),
+    ),
+    Mutant(
+        "staged-changes-written-twice",
+        "What is committed is not staged any more.",
+        f"{REPLICA}/store.py",
+        "        self._staged.clear()\n",
+        "",
+        (f"{_STORE}::test_a_commit_makes_all_staged_changes_visible_to_snapshots_together",),
+    ),
+)

@@ -1,0 +1,176 @@
+"""Linearizable reads: the round that confirms the leader, the index, and when the state is looked at."""
+
+from typing import Final
+
+from mutants.mutant import RAFT, RAFT_TESTS, REPLICA, TESTS, Mutant
+
+_CONFIRMING: Final = f"{RAFT_TESTS}/test_agreement.py::TestConfirmingReads"
+_WAITING: Final = f"{RAFT_TESTS}/test_waiting.py::TestReads"
+_OTHER_ECHOES: Final = f"{_CONFIRMING}::test_an_echo_of_another_term_or_round_confirms_nobody"
+_PROBE_OF: Final = (
+    f"{RAFT_TESTS}/test_consensus.py::test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone"
+)
+
+MUTANTS: Final = (
+    Mutant(
+        "looks-before-the-proof",
+        "The state is looked at when the leadership is proven, not before.",
+        f"{REPLICA}/reads.py",
+        "        self._leadership.read_point(timeout)\n        with self._now() as now:\n",
+        "        with self._now() as now:\n            self._leadership.read_point(timeout)\n",
+        (f"{TESTS}/test_reads.py::test_the_state_is_looked_at_only_when_the_leadership_is_proven",),
+    ),
+    Mutant(
+        "reads-without-a-proof",
+        "A read proves the leadership.",
+        f"{REPLICA}/reads.py",
+        "        self._leadership.read_point(timeout)\n",
+        "",
+        (f"{TESTS}/test_reads.py::test_without_a_proof_of_leadership_nothing_is_answered",),
+    ),
+    Mutant(
+        "echo-of-any-term",
+        "An echo counts in the term that it confirms.",
+        f"{RAFT}/consensus.py",
+        'if self._leads_in(message):\n            self.reads.echoed(peer, message["round"])',
+        'if self._engine.leads:\n            self.reads.echoed(peer, message["round"])',
+        (_OTHER_ECHOES,),
+    ),
+    Mutant(
+        "echo-of-any-round",
+        "An echo counts in the round that it answers.",
+        f"{RAFT}/read_index.py",
+        "if read_round == self._round and self._confirming:",
+        "if self._confirming:",
+        (_OTHER_ECHOES,),
+    ),
+    Mutant(
+        "echo-of-an-earlier-round",
+        "An echo of an earlier round says nothing about a later one.",
+        f"{RAFT}/read_index.py",
+        "if read_round == self._round and self._confirming:",
+        "if read_round <= self._round and self._confirming:",
+        (_OTHER_ECHOES,),
+    ),
+    Mutant(
+        "late-readers-join-the-round",
+        "Who asks while a round runs waits for the next one.",
+        f"{RAFT}/read_index.py",
+        "        if not self._confirming and not self._begin_round(commit_index):\n",
+        "        if self._confirming:\n"
+        "            self._confirming, self._asking = self._confirming + self._asking, []\n"
+        "        if not self._confirming and not self._begin_round(commit_index):\n",
+        (f"{_CONFIRMING}::test_who_asks_while_a_round_runs_is_not_confirmed_by_it_even_if_the_round_is_sent_again",),
+    ),
+    Mutant(
+        "reads-confirmed-by-nobody",
+        "A majority confirms the leader before readers go on.",
+        f"{RAFT}/read_index.py",
+        "if len(self._echoes) >= self._options.majority:",
+        "if len(self._echoes) >= 1:",
+        (f"{_CONFIRMING}::test_one_peer_that_echoes_twice_is_no_majority",),
+    ),
+    Mutant(
+        "one-peer-confirms-twice",
+        "One peer's echoes count once.",
+        f"{RAFT}/read_index.py",
+        "            self._echoes.add(peer)\n",
+        '            self._echoes.add(f"{peer} {len(self._echoes)}")\n',
+        (f"{_CONFIRMING}::test_one_peer_that_echoes_twice_is_no_majority",),
+    ),
+    Mutant(
+        "echo-for-anybody",
+        "A replica confirms the leader that it follows, in its term.",
+        f"{RAFT}/consensus.py",
+        "if self._guard.voting and self._follows(peer, message):",
+        "if self._guard.voting:",
+        (_PROBE_OF,),
+    ),
+    Mutant(
+        "echo-for-an-older-term",
+        "A replica confirms a leader in its own term alone.",
+        f"{RAFT}/consensus.py",
+        'return bool(message["term"] == self._engine.term and self._engine.leader == peer)',
+        "return bool(self._engine.leader == peer)",
+        (_PROBE_OF,),
+    ),
+    Mutant(
+        "reads-before-the-own-no-op",
+        "A new leader answers readers when an entry of its own term is committed.",
+        f"{RAFT}/consensus.py",
+        "if self._journal.term_at(commit_index) != self._engine.term:",
+        "if self._journal.term_at(commit_index) > self._engine.term:",
+        (
+            (
+                f"{RAFT_TESTS}/test_consensus.py"
+                "::test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committed"
+            ),
+        ),
+    ),
+    Mutant(
+        "reads-of-what-is-not-applied",
+        "A reader goes on when the state has reached its index.",
+        f"{RAFT}/consensus.py",
+        "self.reads.settle(self._durable)",
+        "self.reads.settle(self._engine.commit_index)",
+        (f"{_CONFIRMING}::test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_applied",),
+    ),
+    Mutant(
+        "reads-of-what-is-not-durable",
+        "A reader goes on when the state at its index is durable.",
+        f"{RAFT}/consensus.py",
+        "        self._journal.stage_raft_state()\n        self._store.commit()",
+        "        self._journal.stage_raft_state()\n"
+        "        self.reads.settle(self._applied)\n"
+        "        self._store.commit()",
+        (f"{_CONFIRMING}::test_a_reader_does_not_go_on_with_what_is_applied_and_not_durable",),
+    ),
+    Mutant(
+        "confirming-readers-outlive-the-leadership",
+        "Readers whose round runs are sent away when the leadership ends, too.",
+        f"{RAFT}/read_index.py",
+        "        self._confirming, self._applying = [], []\n",
+        "        self._applying = []\n",
+        (_WAITING, f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked"),
+    ),
+    Mutant(
+        "half-replaced-state-is-read",
+        "A state that is just being replaced is not read.",
+        f"{REPLICA}/whole_snapshots.py",
+        "if snapshot.get(INSTALL_KEY) is None:",
+        'if snapshot.get(INSTALL_KEY) != b"":',
+        (f"{TESTS}/test_whole_snapshots.py::test_while_a_state_is_being_replaced_readers_are_sent_away",),
+    ),
+    Mutant(
+        "shared-snapshot-closed-in-use",
+        "A snapshot is closed by its last user.",
+        f"{REPLICA}/open_snapshots.py",
+        "            self._users += 1",
+        "            self._users += 0",
+        (f"{TESTS}/test_reads.py::test_a_snapshot_in_use_is_closed_only_after_its_last_user",),
+    ),
+    Mutant(
+        "page-of-another-list",
+        "A page token goes on with the list that it was given for.",
+        f"{REPLICA}/reads.py",
+        "if (token.kind, token.customer_id) != (item.kind, item.customer_id):",
+        "if token.kind != item.kind:",
+        (f"{TESTS}/test_reads.py::test_a_token_of_another_list_is_refused",),
+    ),
+    Mutant(
+        "page-skips-a-document",
+        "The next page begins behind the last document of this one.",
+        f"{REPLICA}/pages.py",
+        "            return PageOfDocuments(documents, last)",
+        "            return PageOfDocuments(documents, document_id)",
+        (f"{TESTS}/test_reads.py::test_a_list_is_paged_in_the_order_of_ids_until_its_end",),
+    ),
+    Mutant(
+        "readers-outlive-the-leadership",
+        "Readers are sent away when the leadership ends.",
+        f"{RAFT}/leadership.py",
+        "        self._reads.refuse(refusal)\n",
+        "",
+        (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),
+    ),
+)

@@ -1,0 +1,170 @@
+"""A disk without a past: when its replica counts, and when a cluster begins."""
+
+from typing import Final
+
+from mutants.mutant import RAFT, RAFT_TESTS, Mutant
+
+_REJOIN: Final = f"{RAFT_TESTS}/test_waiting.py::TestRejoin"
+_ADMISSION: Final = f"{RAFT_TESTS}/test_admission.py"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
+_STANDING: Final = f"{RAFT_TESTS}/test_standing.py"
+
+MUTANTS: Final = (
+    Mutant(
+        "blank-disk-echoes",
+        "A replica with a blank disk confirms no leader.",
+        f"{RAFT}/consensus.py",
+        "if self._guard.voting and self._follows(peer, message):",
+        "if self._follows(peer, message):",
+        (f"{_CONSENSUS}::test_a_blank_disk_neither_votes_nor_stands_nor_echoes",),
+    ),
+    Mutant(
+        "counts-before-all-have-answered",
+        "A blank disk counts when every other replica has answered.",
+        f"{RAFT}/rejoin.py",
+        "if not self._all_answered or sum(",
+        "if sum(",
+        (_REJOIN,),
+    ),
+    Mutant(
+        "counts-among-blank-disks",
+        "A blank disk counts when a majority of those that count has answered.",
+        f"{RAFT}/rejoin.py",
+        'sum(answer["voting"] for answer in self._answers.values()) < self._majority:',
+        'sum(answer["voting"] for answer in self._answers.values()) < 1:',
+        (f"{_REJOIN}::test_answers_of_replicas_that_do_not_vote_do_not_end_the_waiting",),
+    ),
+    Mutant(
+        "counts-in-two-terms",
+        "A blank disk counts when all others are in its own term.",
+        f"{RAFT}/rejoin.py",
+        'if {answer["term"] for answer in self._answers.values()} == {term} and leader in self._peers:',
+        "if leader in self._peers:",
+        (f"{_REJOIN}::test_another_ones_other_term_makes_it_ask_again",),
+    ),
+    Mutant(
+        "counts-before-it-has-caught-up",
+        "A blank disk counts when it holds what the leader held when it answered.",
+        f"{RAFT}/rejoin.py",
+        "return bool(leader) and durable_index >= target_index",
+        "return bool(leader) and durable_index >= 1",
+        (f"{_REJOIN}::test_it_counts_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here",),
+    ),
+    Mutant(
+        "counts-in-a-new-term",
+        "A new term starts the questions of a blank disk again.",
+        f"{RAFT}/rejoin.py",
+        "        if term != target_term:\n",
+        "        if term < target_term:\n",
+        (f"{_REJOIN}::test_a_new_term_before_it_has_caught_up_starts_the_questions_again",),
+    ),
+    Mutant(
+        "old-answers-count",
+        "Answers to an older question of a blank disk do not count.",
+        f"{RAFT}/rejoin.py",
+        'if message["round"] != self._round or self._target is not None:',
+        "if self._target is not None:",
+        (f"{_REJOIN}::test_answers_to_an_older_question_do_not_count",),
+    ),
+    Mutant(
+        "begins-beside-a-past",
+        "A cluster begins when all replicas begin with the same.",
+        f"{RAFT}/rejoin.py",
+        'if not own or not self._all_answered or {answer["origin"] for answer in self._answers.values()} != {own}:',
+        "if not own or not self._all_answered:",
+        (f"{_REJOIN}::test_no_cluster_begins_where_one_of_the_others_has_a_past",),
+    ),
+    Mutant(
+        "begins-without-all",
+        "A cluster begins when all replicas have answered.",
+        f"{RAFT}/rejoin.py",
+        'if not own or not self._all_answered or {answer["origin"] for answer in self._answers.values()} != {own}:',
+        'if not own or not self._answers or {answer["origin"] for answer in self._answers.values()} != {own}:',
+        (f"{_REJOIN}::test_a_cluster_begins_when_all_others_are_blank_and_flagged_too",),
+    ),
+    Mutant(
+        "votes-again-after-coming-back",
+        "A replaced disk counts as having voted in the term in which it caught up.",
+        f"{RAFT}/engine.py",
+        "self._SyncObj__setCurrentTerm(self.term, self.leader)",
+        "self._SyncObj__setCurrentTerm(self.term, None)",
+        (
+            (
+                f"{RAFT_TESTS}/test_agreement.py::TestComingBackBlank"
+                "::test_a_replaced_disk_counts_as_having_voted_in_the_term_in_which_it_caught_up"
+            ),
+        ),
+    ),
+    Mutant(
+        "votes-again-after-founding",
+        "A new cluster's replica counts as having voted in every term that was answered.",
+        f"{RAFT}/engine.py",
+        "self._SyncObj__setCurrentTerm(term, self._name)",
+        "self._SyncObj__setCurrentTerm(term, None)",
+        (f"{_CONSENSUS}::test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new",),
+    ),
+    Mutant(
+        "joining-not-written",
+        "Who was admitted counts after a restart, too.",
+        f"{RAFT}/rejoin.py",
+        '        self._store.put(JOINED_KEY, b"1")\n',
+        "",
+        (f"{_REJOIN}::test_who_was_admitted_votes_for_ever",),
+    ),
+    Mutant(
+        "blank-disk-votes",
+        "A replica with a blank disk gives no vote.",
+        f"{RAFT}/consensus.py",
+        "    def _on_request_vote(self, peer: str, message: Message) -> None:\n        if self._guard.voting:",
+        "    def _on_request_vote(self, peer: str, message: Message) -> None:\n        if peer:",
+        (f"{_CONSENSUS}::test_a_blank_disk_neither_votes_nor_stands_nor_echoes", f"{_STANDING}"),
+    ),
+    Mutant(
+        "blank-disk-stands",
+        "A replica with a blank disk is not permitted to stand.",
+        f"{RAFT}/canvass.py",
+        "if self._engine.leads or not self._guard.voting or not state_is_whole:",
+        "if self._engine.leads or not state_is_whole:",
+        (f"{_STANDING}::TestAReplicaWithoutAVote",),
+    ),
+    Mutant(
+        "vote-of-a-blank-disk-counts",
+        "A vote counts if its giver does.",
+        f"{RAFT}/engine.py",
+        'if not message["voting"] or not self._votes():',
+        "if not self._votes():",
+        (_STANDING,),
+    ),
+    Mutant(
+        "blank-disk-counts-votes",
+        "A replica that does not count takes no vote.",
+        f"{RAFT}/engine.py",
+        'if not message["voting"] or not self._votes():',
+        'if not message["voting"]:',
+        (f"{_STANDING}::TestAReplicaWithoutAVote",),
+    ),
+    Mutant(
+        "blank-disk-leads",
+        "A replica that does not count stops rather than lead.",
+        f"{RAFT}/engine.py",
+        "        if not self._votes():\n            raise AssertionError(",
+        "        if self._votes() is None:\n            raise AssertionError(",
+        (f"{_STANDING}::TestAReplicaWithoutAVote",),
+    ),
+    Mutant(
+        "answers-say-that-all-count",
+        "Whoever answers says whether it counts.",
+        f"{RAFT}/admission.py",
+        'return message | {"term": term, "voting": voting}',
+        'return message | {"term": term, "voting": True}',
+        (f"{_ADMISSION}::test_what_is_counted_goes_out_with_its_term_and_whether_it_may_count", _CONSENSUS),
+    ),
+    Mutant(
+        "blank-disk-shut-out",
+        "A replica that may not vote, in a later term than all others, tells the leader and is not shut out.",
+        f"{RAFT}/consensus.py",
+        'if message["term"] < self._engine.term and not self._guard.voting:',
+        'if message["term"] < self._engine.term and self._guard.voting:',
+        (f"{_STANDING}::TestAReplicaWithoutAVote",),
+    ),
+)

@@ -1,8 +1,8 @@
-"""The channel between replicas, and the shape of what comes in."""
+"""The channel between replicas, the shape of what comes in, and the keys."""
 
 from typing import Final
 
-from mutants.mutant import RAFT, RAFT_TESTS, Mutant
+from mutants.mutant import RAFT, RAFT_TESTS, REPLICA, TESTS, Mutant
 
 _CHANNEL: Final = f"{RAFT_TESTS}/test_channel.py"
 _CODEC: Final = f"{RAFT_TESTS}/test_codec.py"
@@ -57,5 +57,29 @@ MUTANTS: Final = (
         "if type(message.get(name)) is not expected:",
         "if message.get(name) is None and expected is None:",
         (f"{_CODEC}::test_a_message_without_one_of_its_fields_is_refused",),
+    ),
+    Mutant(
+        "one-key-for-two-uses",
+        "Each use has a key of its own.",
+        f"{REPLICA}/cluster_keys.py",
+        "info=label.value).derive(",
+        "info=KeyLabel.RAFT_CHANNEL.value).derive(",
+        (f"{TESTS}/test_cluster_keys.py",),
+    ),
+    Mutant(
+        "secret-quick-to-guess",
+        "Whoever holds what a key has made tries secrets slowly.",
+        f"{REPLICA}/cluster_keys.py",
+        "_SCRYPT_COST: Final = 1 << 14",
+        "_SCRYPT_COST: Final = 1 << 4",
+        (f"{TESTS}/test_cluster_keys.py",),
+    ),
+    Mutant(
+        "page-token-not-checked",
+        "A page token is taken if a replica of this cluster has sealed it.",
+        f"{REPLICA}/page_tokens.py",
+        "token = _decoded(data) if compare_digest(seal, self._seal(data)) else None",
+        "token = _decoded(data) if compare_digest(seal, seal) else None",
+        (f"{TESTS}/test_page_tokens.py",),
     ),
 )

@@ -16,8 +16,10 @@ MUTANTS: Final = (
         "looks-before-the-proof",
         "The state is looked at when the leadership is proven, not before.",
         f"{REPLICA}/reads.py",
-        "        self._leadership.read_point(timeout)\n        with self._now() as now:\n",
-        "        with self._now() as now:\n            self._leadership.read_point(timeout)\n",
+        "        self._leadership.read_point(timeout)\n        term = self._leadership.status().term\n"
+        "        with self._now() as now:\n",
+        "        term = self._leadership.status().term\n        with self._now() as now:\n"
+        "            self._leadership.read_point(timeout)\n",
         (f"{TESTS}/test_reads.py::test_the_state_is_looked_at_only_when_the_leadership_is_proven",),
     ),
     Mutant(
@@ -172,5 +174,13 @@ MUTANTS: Final = (
         "        self._reads.refuse(refusal)\n",
         "",
         (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),
+    ),
+    Mutant(
+        "forged-document-confirmed",
+        "A document is unchanged if its version and its content are.",
+        f"{REPLICA}/reads.py",
+        "return version_of(value) == version and document_digest(json_of(value)) == digest",
+        "return version_of(value) == version",
+        (f"{TESTS}/test_reads.py::test_a_conditional_get_answers_with_what_the_asker_does_not_hold",),
     ),
 )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ UNPROVEN = 2
 def main() -> int:
     """Play the mutants that are asked for, say what became of them; give the exit code."""
     arguments = _parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     mutants = _chosen(arguments)
     _say(f"{len(mutants)} of {len(ALL)} mutants{_which(arguments)}")
     begun = time.monotonic()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from mutants import trial
 from mutants.mutant import LIBRARY, RAFT_TESTS, REPLICA, SIMULATION, TESTS, Mutant
 from mutants.tree import Tree, text_of
+from mutants.trial import Trials, Verdict
 
 SIDE_BY_SIDE = 2
 WIDER: tuple[tuple[str, ...], ...] = (
@@ -64,6 +64,7 @@ class Campaign:
         self._mutants = mutants
         self._tell = tell
         self._wider = wider
+        self._trials = Trials()
 
     def play(self) -> list[Result]:
         """Return the results in the mutants' order.
@@ -74,48 +75,41 @@ class Campaign:
         for mutant in self._mutants:
             mutant.applied(text_of(mutant))
         with _copies() as copies, ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-
-            def beside(work: Callable[[Tree, Mutant], Result], mutants: Sequence[Mutant]) -> Iterator[Result]:
-                def one(mutant: Mutant) -> Result:
-                    tree = copies.get()
-                    try:
-                        return work(tree, mutant)
-                    finally:
-                        copies.put(tree)
-
-                return threads.map(one, mutants)
-
-            self._check_the_baseline(copies, threads)
-            for result in beside(_play_proof, PROOFS):
-                if not result.caught_by:
-                    raise Unsound(f"the tests do not run the copy's code: {result.mutant.name} is not noticed")
-            results = []
-            for result in beside(self._play_one, self._mutants):
-                results.append(result)
-                self._tell(line_of(result))
+            try:
+                self._check_the_baseline(copies, threads)
+                self._check_that_the_copies_run(copies, threads)
+                results = []
+                for result in threads.map(lambda mutant: self._play_one(copies, mutant, self._wider), self._mutants):
+                    results.append(result)
+                    self._tell(line_of(result))
+            except BaseException:
+                self._trials.end()
+                raise
             return results
+
+    def _check_that_the_copies_run(self, copies: "SimpleQueue[Tree]", threads: ThreadPoolExecutor) -> None:
+        for result in threads.map(lambda mutant: self._play_one(copies, mutant, ()), PROOFS):
+            if not result.caught_by:
+                raise Unsound(f"the tests do not run the copy's code: {result.mutant.name} is not noticed")
 
     def _check_the_baseline(self, copies: "SimpleQueue[Tree]", threads: ThreadPoolExecutor) -> None:
         tests = list(dict.fromkeys(test for mutant in self._mutants for test in mutant.tests))
         begun = time.monotonic()
 
-        def passes(part: Sequence[str]) -> trial.Verdict:
-            tree = copies.get()
-            try:
-                return trial.run(tree, part, stop_at_first=False)
-            finally:
-                copies.put(tree)
+        def passes(part: Sequence[str]) -> Verdict:
+            with _one_of(copies) as tree:
+                return self._trials.run(tree, part, stop_at_first=False)
 
-        for verdict in threads.map(passes, [part for k in range(SIDE_BY_SIDE) if (part := tests[k::SIDE_BY_SIDE])]):
+        for verdict in threads.map(passes, filter(None, (tests[k::SIDE_BY_SIDE] for k in range(SIDE_BY_SIDE)))):
             if verdict.failed:
                 raise Unsound(f"without any mistake, {verdict.failed} fails:\n{verdict.output}")
         self._tell(f"without any mistake the tests pass ({time.monotonic() - begun:.0f} s)")
 
-    def _play_one(self, tree: Tree, mutant: Mutant) -> Result:
+    def _play_one(self, copies: "SimpleQueue[Tree]", mutant: Mutant, wider: Sequence[Sequence[str]]) -> Result:
         begun = time.monotonic()
-        with tree.mutated(mutant):
-            for number, tests in enumerate((mutant.tests, *self._wider)):
-                if failed := trial.run(tree, tests).failed:
+        with _one_of(copies) as tree, tree.mutated(mutant):
+            for number, tests in enumerate((mutant.tests, *wider)):
+                if failed := self._trials.run(tree, tests).failed:
                     return Result(mutant, failed, number > 0, time.monotonic() - begun)
         return Result(mutant, "", wider=True, seconds=time.monotonic() - begun)
 
@@ -132,12 +126,6 @@ def line_of(result: Result) -> str:
     return f"  {result.mutant.name:<44}{result.seconds:>7.1f} s  {by}"
 
 
-def _play_proof(tree: Tree, mutant: Mutant) -> Result:
-    with tree.mutated(mutant):
-        verdict = trial.run(tree, mutant.tests)
-    return Result(mutant, verdict.failed, wider=False, seconds=verdict.seconds)
-
-
 @contextmanager
 def _copies() -> "Iterator[SimpleQueue[Tree]]":
     copies: SimpleQueue[Tree] = SimpleQueue()
@@ -145,3 +133,13 @@ def _copies() -> "Iterator[SimpleQueue[Tree]]":
         for number in range(SIDE_BY_SIDE):
             copies.put(Tree(Path(folder) / str(number)))
         yield copies
+
+
+@contextmanager
+def _one_of(copies: "SimpleQueue[Tree]") -> Iterator[Tree]:
+    """Hold a copy that nobody else has."""
+    tree = copies.get()
+    try:
+        yield tree
+    finally:
+        copies.put(tree)

@@ -2,16 +2,17 @@
 
 import ast
 import re
+import threading
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from mutants import trial
 from mutants.campaign import Campaign, exit_code
 from mutants.listed import ALL, part_of
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant, Outdated
 from mutants.tree import ROOT, Tree, text_of
+from mutants.trial import Interrupted, Trials, Unplayable
 
 pytestmark = pytest.mark.processes_only(reason="nothing in it is a cluster")
 
@@ -95,13 +96,24 @@ def test_a_campaign_tells_which_test_catches_a_mistake_and_that_none_catches_ano
 
 def test_a_run_of_tests_names_the_first_that_fails_and_the_copy_is_whole_again_afterwards(tree):
     with tree.mutated(NO_BOUND):
-        assert trial.run(tree, [WINDOW_TESTS]).failed == WINDOW_TESTS
+        assert Trials().run(tree, [WINDOW_TESTS]).failed == WINDOW_TESTS
     with tree.mutated(AT_IMPORT):
-        assert trial.run(tree, [WINDOW_TESTS]).failed == "the import of the code"
+        assert Trials().run(tree, [WINDOW_TESTS]).failed == "the import of the code"
     assert (tree.root / WINDOW).read_text() == text_of(NO_BOUND)
-    assert trial.run(tree, [WINDOW_TESTS]).failed == ""
+    assert Trials().run(tree, [WINDOW_TESTS]).failed == ""
 
 
 def test_tests_that_are_not_there_are_no_proof_of_anything(tree):
-    with pytest.raises(trial.Unplayable):
-        trial.run(tree, [f"{WINDOW_TESTS}_of_yesterday"])
+    with pytest.raises(Unplayable):
+        Trials().run(tree, [f"{WINDOW_TESTS}_of_yesterday"])
+
+
+def test_a_campaign_that_is_interrupted_ends_its_runs_and_begins_no_others(tree):
+    trials = Trials()
+    ended = threading.Timer(0.2, trials.end)
+    ended.start()
+
+    with pytest.raises(Interrupted):
+        trials.run(tree, [RAFT_TESTS])
+    with pytest.raises(Interrupted):
+        trials.run(tree, [WINDOW_TESTS])

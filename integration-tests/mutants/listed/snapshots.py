@@ -144,8 +144,8 @@ MUTANTS: Final = (
         "snapshot-of-now",
         "A snapshot shows one moment, whatever is written meanwhile.",
         f"{RAFT}/snapshots.py",
-        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes)",
-        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes)\n"
+        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)",
+        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)\n"
         "            transfer._chunks = iter([self._store.scan(STATE_PREFIX)])",
         (f"{_SNAPSHOTS}::test_a_snapshot_shows_one_moment_whatever_is_written_meanwhile", _SNAPSHOTS),
     ),

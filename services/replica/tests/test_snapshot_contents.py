@@ -72,7 +72,7 @@ def newcomer(tmp_path):
 def transfer(source, newcomer):
     sender = SnapshotSender(source.store, CHUNK_BYTES, lambda: 0.0)
     receiver = SnapshotReceiver(newcomer.store)
-    sender.begin("replica2", 3)
+    sender.begin("replica2", 3, "")
     while not receiver.complete:
         for _, message in list(sender.due(3)):
             sender.taken("replica2", receiver.receive(message, applied_index=1))

@@ -1,10 +1,11 @@
 """The arguments that agreement rests on, one by one: each test fails if the argument does not hold."""
 
 import pytest
-from test_consensus import FOLLOWING, SNAPSHOT, Played
+from test_consensus import FOLLOWING, SNAPSHOT, Played, founding
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import Role
+from quitanda_replica.raft.cluster_identity import load_record
 from quitanda_replica.store import Store, StoreFailed
 
 
@@ -48,6 +49,17 @@ class FailingStore:
 
     def __getattr__(self, name):
         return getattr(self._store, name)
+
+
+class Committed:
+    """What is durable of a store."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def get(self, key):
+        with self._store.snapshot() as snapshot:
+            return snapshot.get(key)
 
 
 class Disk:
@@ -206,6 +218,23 @@ class TestComingBackBlank:
 
         replica.network.bring("replica3", "request_vote", term=2, last_log_index=9, last_log_term=1)
         replica.round_until(lambda: replica.sent("response_vote"))
+
+
+class TestFounding:
+    def test_the_id_of_a_new_cluster_leaves_only_when_it_is_durable(self, store):
+        replica = Played(store, voting=False, bootstrap=True)
+        replica.network.connect("replica2", "replica3")
+        replica.round_until(lambda: replica.sent("rejoin_question"))
+        for peer in ("replica2", "replica3"):
+            founding(replica, peer)
+        replica.events.clear()
+        replica.round_until(lambda: replica.sent("cluster_record"))
+
+        assert [kind for kind in replica.order() if kind in {"commit", "cluster_record"}][:2] == [
+            "commit",
+            "cluster_record",
+        ]
+        assert load_record(Committed(store)) is not None
 
 
 class TestAcknowledging:

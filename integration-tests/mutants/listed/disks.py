@@ -21,8 +21,8 @@ MUTANTS: Final = (
         "folder-not-synced",
         "The folder is synced when LevelDB has begun a new write-ahead file.",
         f"{REPLICA}/durable_names.py",
-        "            os.fsync(self._descriptor)\n",
-        "            os.fstat(self._descriptor)\n",
+        "            os.fsync(self._folder.descriptor)\n",
+        "            os.fstat(self._folder.descriptor)\n",
         (_NAMES,),
     ),
     Mutant(
@@ -77,5 +77,21 @@ MUTANTS: Final = (
         "        self._staged.clear()\n",
         "",
         (f"{_STORE}::test_a_commit_makes_all_staged_changes_visible_to_snapshots_together",),
+    ),
+    Mutant(
+        "replaced-folder-not-noticed",
+        "A data folder that was removed or replaced is noticed with each commit.",
+        f"{REPLICA}/data_folder.py",
+        "if _identity(found) != self._identity:",
+        "if not _identity(found):",
+        (f"{TESTS}/test_data_folder.py",),
+    ),
+    Mutant(
+        "replaced-lock-not-noticed",
+        "A lock that was replaced lets nobody else into the data folder unnoticed.",
+        f"{REPLICA}/data_folder.py",
+        "if name == LOCK and found != self._lock:",
+        "if name == LOCK and not found:",
+        (f"{TESTS}/test_data_folder.py::test_a_lock_that_was_replaced_lets_nobody_else_in_unnoticed",),
     ),
 )

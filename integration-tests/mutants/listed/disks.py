@@ -42,17 +42,25 @@ MUTANTS: Final = (
         (_NAMES,),
     ),
     Mutant(
-        "folder-change-hidden-by-its-clock",
-        "A folder is looked at again until its time of change stands for one change only.",
+        "new-file-hidden-by-the-folders-clock",
+        "A new write-ahead file is seen where the folder's time of change stands still.",
         f"{REPLICA}/durable_names.py",
-        "if now - change > CLOCK_STEP_NS:",
-        "if now - change > -CLOCK_STEP_NS:",
+        "if length > self._length and change == self._seen_change:",
+        "if change == self._seen_change:",
         (
             (
-                f"{TESTS}/test_durable_names.py"
-                "::test_a_folder_is_looked_at_again_until_its_time_of_change_stands_for_one_change_only"
+                f"{TESTS}/test_durable_names.py::"
+                "test_a_new_write_ahead_file_is_seen_where_the_folders_time_of_change_stands_still"
             ),
         ),
+    ),
+    Mutant(
+        "new-file-hidden-by-the-old-one",
+        "The write-ahead file that commits go to is the newest.",
+        f"{REPLICA}/durable_names.py",
+        'self._current = max(found, key=_number, default="")',
+        'self._current = max(found, default="")',
+        (f"{TESTS}/test_durable_names.py::test_the_newest_file_is_the_one_with_the_highest_number",),
     ),
     Mutant(
         "damaged-file-dropped",

@@ -42,6 +42,7 @@ def names(folder):
     return [path.name for path in folder.iterdir()]
 
 
+DAMAGED = ReplicaVerification(name="replica3", reachable=True, error="the data folder is damaged: checksum mismatch")
 LOST = ReplicaVerification(name="replica3", reachable=False, error="no connection")
 
 
@@ -157,8 +158,9 @@ async def test_damage_is_found_by_inspecting(portal, shop, tmp_path):
         ([verified("replica1"), verified("replica2", compared="")], 3, "Not all replicas could be compared"),
         ([verified("replica1"), verified("replica2", computed="b" * 64), LOST], 1, "DOES NOT MATCH its digest"),
         ([verified("replica1"), verified("replica2", compared="d" * 64), LOST], 1, "THE REPLICAS DIFFER"),
+        ([verified("replica1"), verified("replica2"), DAMAGED], 1, "DAMAGED"),
     ],
-    ids=["all is well", "one is missing", "one does not know", "one is damaged", "one differs"],
+    ids=["all is well", "one is missing", "one does not know", "one does not match", "one differs", "one is damaged"],
 )
 async def test_verifying_tells_what_is_and_ends_with_it(portal, shop, replicas, exit_code, said):
     shop.verified = replicas

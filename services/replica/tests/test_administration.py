@@ -26,6 +26,7 @@ from quitanda_replica.operations import Operations
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
 from quitanda_replica.servicer import Replica
 from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreDamaged
 from quitanda_replica.verification import Verification, matches
 
 SECONDS = 20.0
@@ -281,6 +282,29 @@ def test_a_replica_whose_state_does_not_match_answers_so_and_then_stops(state, d
     for callback in context.at_the_end:
         callback()
     assert [type(error) for error in fatal] == ([StateCorrupt] if damaged else [])
+
+
+class DamagedSnapshots:
+    """A database whose tables changed on the disk."""
+
+    def snapshot(self):
+        raise StoreDamaged("the data folder is damaged: Corruption: block checksum mismatch")
+
+
+def test_a_replica_whose_disk_is_damaged_answers_so_instead_of_being_unavailable_and_then_stops():
+    fatal = []
+    verification = Verification("replica1", DamagedSnapshots(), applied_index, DigestHistory())
+    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, fatal.append)
+    context = FakeContext()
+
+    answer = Replica(None, None, None, operations, None).Verify(pb.VerifyRequest(), context).verification
+
+    assert answer.reachable
+    assert answer.error == "the data folder is damaged: Corruption: block checksum mismatch"
+    assert fatal == []
+    for callback in context.at_the_end:
+        callback()
+    assert [type(error) for error in fatal] == [StoreDamaged]
 
 
 def applied_index(state):

@@ -1,5 +1,6 @@
 """What a replica that stops by itself tells the administrator to do."""
 
+import errno
 import json
 import os
 import subprocess
@@ -8,9 +9,16 @@ import sys
 import pytest
 
 from quitanda_replica.condemned import Condemned
-from quitanda_replica.fatal import EXIT_FATAL, next_step
+from quitanda_replica.fatal import EXIT_FATAL, next_step, next_step_before_the_start
 from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import DataFolderLost, StoreFailed
+from quitanda_replica.store import DataFolderLost, StoreDamaged, StoreFailed, StoreInUse, TooManyFiles
+
+
+def caused(error):
+    """What the rules' reads make of it."""
+    corrupt = StateCorrupt("the store failed at key b'S'")
+    corrupt.__cause__ = error
+    return corrupt
 
 
 @pytest.mark.parametrize(
@@ -18,6 +26,10 @@ from quitanda_replica.store import DataFolderLost, StoreFailed
     [
         (StoreFailed("the database failed: no space left on device"), "start the replica again as it is"),
         (DataFolderLost("the data folder was replaced by another one"), "put that very folder back"),
+        (TooManyFiles("the database failed: Too many open files"), "nothing is wrong with the disk"),
+        (OSError(errno.EMFILE, "Too many open files"), "`ulimit -n`"),
+        (caused(TooManyFiles("the database failed: Too many open files")), "nothing is wrong with the disk"),
+        (StoreDamaged("the data folder is damaged"), "do not start it again on this data"),
         (StateCorrupt("the state does not match its digest"), "do not start it again on this data"),
         (Condemned("the folder is marked"), "do not start it again on this data"),
         (RuntimeError("a defect"), "if that ends alike, this is a defect"),
@@ -64,3 +76,15 @@ def test_a_replica_that_stops_at_once_writes_its_last_line_and_waits_for_no_stre
         last = json.loads(log.read_text().splitlines()[-1])
         assert last["level"] == "critical"
         assert "the disk is gone" in last["exception"]
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (StoreInUse("the data folder is in use by another process"), "stop the other process"),
+        (StoreDamaged("the data is damaged"), "do not start it again on this data"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), "mend what the error names"),
+    ],
+)
+def test_a_replica_that_cannot_start_says_what_to_do_too(error, advice):
+    assert advice in next_step_before_the_start(error)

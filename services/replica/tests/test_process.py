@@ -113,6 +113,26 @@ def test_a_damaged_state_ends_with_exit_code_3_and_serves_nothing(topology, star
     assert "rebuilt from them (docs/OPERATIONS.md" in events(again)[-1]["next_step"]
 
 
+def test_a_damaged_table_found_at_the_start_ends_the_log_with_what_to_do_and_nothing_behind_it(topology, started):
+    replica = started(topology).ready()
+    for number in range(50):
+        replica.client.execute(Request("", f"c{number}", customer(f"c{number}")))
+    replica.terminate()
+    folder = topology.directory / "replica1"
+    Store.open(folder).close()  # writes into a table what was in the write-ahead file
+    for table in folder.glob("*.ldb"):
+        content = bytearray(table.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        table.write_bytes(bytes(content))
+    again = started(topology)
+
+    assert again.exit_code() == 1
+    last = events(again)[-1]
+    assert last["event"] == "the replica cannot start"
+    assert "the data folder is damaged: Corruption: " in last["error"]
+    assert "rebuilt from them (docs/OPERATIONS.md" in last["next_step"]
+
+
 def test_what_was_acknowledged_is_there_after_all_are_killed_at_once(tmp_path, started):
     topology = Topology(tmp_path, 3)
     replicas = {name: started(topology, name) for name in topology.names}

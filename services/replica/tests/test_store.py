@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.store import Store, StoreDamaged, StoreFailed, StoreInUse
 
 
 @pytest.fixture
@@ -86,8 +86,30 @@ def test_a_damaged_database_is_refused_with_what_to_do(tmp_path):
     content[len(content) // 2] ^= 0xFF
     log.write_bytes(bytes(content))
 
-    with pytest.raises(StoreFailed, match="damaged"):
+    with pytest.raises(StoreDamaged, match="is damaged: Corruption: "):
         Store.open(tmp_path)
+
+
+def test_a_folder_that_another_process_has_is_told_apart_from_a_broken_disk(tmp_path):
+    first = Store.open(tmp_path)
+
+    with pytest.raises(StoreInUse, match="in use by another process"):
+        Store.open(tmp_path)
+    first.close()
+
+
+def test_too_many_open_files_are_told_apart_from_a_broken_disk(tmp_path):
+    Store.open(tmp_path).close()
+    script = (
+        "import resource, sys; from quitanda_replica.store import Store, TooManyFiles\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))\n"
+        "try: Store.open(sys.argv[1])\n"
+        "except TooManyFiles as error: print(error)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True)
+
+    assert told.stdout.startswith(f"cannot open the data folder {tmp_path}: ")
+    assert "Too many open files" in told.stdout
 
 
 def test_a_closed_store_fails_instead_of_answering(tmp_path):

@@ -107,7 +107,9 @@ def _check_target(path: Path, *, force: bool) -> None:
 def _verdict(answer: "VerifyClusterResponse") -> int:
     replicas = answer.replicas
     compared = {replica.compared_digest for replica in replicas if replica.compared_digest}
-    damaged = any(replica.reachable and replica.computed_digest != replica.kept_digest for replica in replicas)
+    damaged = any(
+        replica.reachable and (replica.error or replica.computed_digest != replica.kept_digest) for replica in replicas
+    )
     if damaged or len(compared) > 1:
         return exit_codes.REFUSED
     whole = all(replica.reachable and replica.compared_digest for replica in replicas)

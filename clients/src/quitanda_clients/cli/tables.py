@@ -119,6 +119,8 @@ def show_verification(answer: "VerifyClusterResponse") -> None:
 def _verification_cells(replica: "ReplicaVerification") -> list[str]:
     if not replica.reachable:
         return [replica.name, "", "", "not verified", ""]
+    if replica.error:
+        return [replica.name, "", "", "DAMAGED", ""]
     matches = replica.computed_digest == replica.kept_digest
     return [
         replica.name,

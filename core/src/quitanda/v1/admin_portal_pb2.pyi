@@ -1121,7 +1121,9 @@ class ReplicaVerification(_message.Message):
     COMPARED_DIGEST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     reachable: _builtins.bool
-    """False where the replica did not answer in time; then only name and error are set."""
+    """False where the replica did not answer in time, with the reason as error. True with an error: it answered that its
+    state is damaged or cannot be read, and stops. With an error nothing else but the name is set.
+    """
     error: _builtins.str
     revision: _builtins.int
     """The entry at which the state was read from disk, how many keys it has, the digest computed from them,

@@ -22,7 +22,7 @@ from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica import offline_commands
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.condemned import Condemned
-from quitanda_replica.fatal import stop_process
+from quitanda_replica.fatal import next_step_before_the_start, stop_process
 from quitanda_replica.raft.engine import UnsupportedLibrary
 from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import StoreFailed
@@ -57,7 +57,7 @@ def main() -> int:
     except (StateCorrupt, Condemned) as error:
         stop_process(error)
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
-        _log.error("the replica cannot start", error=str(error))
+        _log.error("the replica cannot start", error=str(error), next_step=next_step_before_the_start(error))
         return EXIT_NOT_STARTED
     _log.info("signal", signal=_next(signals).name)
     process.stop(settings.stop_timeout_seconds)

@@ -120,11 +120,11 @@ class ReplicaProcess:
         check = StateCheck(WholeSnapshots(store), self._fatal)
         machine = Applier(store, queue, on_installed=check.run_aside, history=history)
         raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
+        self._closing.callback(lambda: raft.close(self._left()))
         # only now the state is whole: Raft has ended an installation that was cut short
         check.run()
         machine.started(_applied_index(store))
         raft.start()
-        self._closing.callback(lambda: raft.close(self._left()))
         self._raft = raft
         return raft
 

@@ -9,7 +9,14 @@ import structlog
 from quitanda_replica.condemned import Condemned
 from quitanda_replica.divergence import StateDiverged
 from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import DataFolderLost, StoreFailed
+from quitanda_replica.store import (
+    TOO_MANY_FILES,
+    DataFolderLost,
+    StoreDamaged,
+    StoreFailed,
+    StoreInUse,
+    TooManyFiles,
+)
 
 EXIT_FATAL: Final = 3
 """A replica that met trouble of its own: a disk that fails, a state that contradicts itself or the others."""
@@ -29,6 +36,13 @@ FIND_FOLDER: Final = (
     "up. If it is gone, or files of it are: start the replica with an empty folder while the others run; it is rebuilt "
     'from them. Never use an older copy (docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
+STOP_THE_OTHER: Final = "stop the other process, or give this replica a data folder of its own"
+MORE_FILES: Final = (
+    "nothing is wrong with the disk: allow the process more open files (`ulimit -n`, systemd's LimitNOFILE, Compose's "
+    "ulimits), or find out who holds so many, and start the replica again as it is; it catches up "
+    '(docs/OPERATIONS.md, "A replica that stopped by itself")'
+)
+MEND: Final = "mend what the error names, and start the replica again as it is"
 FIND_OUT: Final = (
     "start the replica that is missing, and this one again: the one that is wrong then stops by itself "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
@@ -37,6 +51,15 @@ REPORT: Final = (
     "start it again; if that ends alike, this is a defect: keep the log and the data folder "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
+
+_STEPS: Final = (
+    (DataFolderLost, FIND_FOLDER),
+    (StoreInUse, STOP_THE_OTHER),
+    (TooManyFiles, MORE_FILES),
+    (StateCorrupt | StateDiverged | Condemned | StoreDamaged, REBUILD),
+    (StoreFailed, REPAIR_DISK),  # the base of some above, so the last
+)
+"""What to do about each kind of trouble; the first that fits counts."""
 
 _log = structlog.get_logger(__name__)
 
@@ -50,10 +73,16 @@ def stop_process(error: BaseException) -> NoReturn:
 
 def next_step(error: BaseException) -> str:
     """Tell the administrator what to do about the replica that stopped."""
+    if isinstance(error, StateCorrupt) and isinstance(error.__cause__, StoreFailed):
+        return next_step(error.__cause__)
     if isinstance(error, StateDiverged) and not error.certain:
         return FIND_OUT
-    if isinstance(error, DataFolderLost):
-        return FIND_FOLDER
-    if isinstance(error, StoreFailed):
-        return REPAIR_DISK
-    return REBUILD if isinstance(error, StateCorrupt | StateDiverged | Condemned) else REPORT
+    if isinstance(error, OSError) and error.errno in TOO_MANY_FILES:
+        return MORE_FILES
+    return next((step for kind, step in _STEPS if isinstance(error, kind)), REPORT)
+
+
+def next_step_before_the_start(error: BaseException) -> str:
+    """Tell the administrator what to do about a replica that could not start."""
+    step = next_step(error)
+    return MEND if step is REPORT else step

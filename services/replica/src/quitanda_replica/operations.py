@@ -11,6 +11,8 @@ from quitanda.v1.admin_portal_pb2 import BackupPart, ReplicaVerification, Transf
 from quitanda_replica import digest
 from quitanda_replica.backup_source import BackupSource
 from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.store import StoreFailed
 from quitanda_replica.verification import Verification, matches
 
 TRANSFER_SECONDS_MAX: Final = 1.5
@@ -78,13 +80,19 @@ class Operations:
         """Yield the parts of a backup (`BackupSource.parts`)."""
         return self._backups.parts(timeout)
 
-    def verify(self, compared_revision: int, timeout: float) -> ReplicaVerification:
-        """Read the whole state and tell what it is (`Verification.run`)."""
-        return self._verification.run(compared_revision, timeout)
+    def verify(self, compared_revision: int, timeout: float) -> tuple[ReplicaVerification, Callable[[], None] | None]:
+        """Read the whole state and tell what it is (`Verification.run`), damaged or not.
 
-    def corrupt(self, verified: ReplicaVerification) -> Callable[[], None] | None:
-        """Give what must be done once the answer has left, where a state does not match; else None."""
-        if matches(verified):
-            return None
-        error = digest.mismatch(verified.kept_digest, verified.computed_digest)
-        return lambda: self._on_fatal(error)
+        Where it is damaged, or does not match, the second value is what must be done once the answer has left.
+        """
+        error: Exception
+        try:
+            verified = self._verification.run(compared_revision, timeout)
+        except (StateCorrupt, StoreFailed) as failed:
+            error = failed
+            verified = ReplicaVerification(name=self._name, reachable=True, error=str(failed))
+        else:
+            if matches(verified):
+                return verified, None
+            error = digest.mismatch(verified.kept_digest, verified.computed_digest)
+        return verified, lambda: self._on_fatal(error)

@@ -100,10 +100,10 @@ class Replica(ReplicaServicer):
         return self._operations.backup(_timeout(context))
 
     def Verify(self, request: pb.VerifyRequest, context: ServicerContext) -> pb.VerifyResponse:  # noqa: N802
-        """Compare the state with its digest; where it does not match, answer so, and stop."""
-        verification = self._operations.verify(request.compared_revision, _timeout(context, VERIFY_SECONDS_MAX))
-        if (corrupt := self._operations.corrupt(verification)) is not None:
-            context.add_callback(corrupt)
+        """Compare the state with its digest; where it does not match or cannot be read, answer so, and stop."""
+        verification, stop = self._operations.verify(request.compared_revision, _timeout(context, VERIFY_SECONDS_MAX))
+        if stop is not None:
+            context.add_callback(stop)
         return pb.VerifyResponse(verification=verification)
 
     def _execute(self, request: pb.ExecuteRequest, timeout: float) -> pb.ExecuteResponse:

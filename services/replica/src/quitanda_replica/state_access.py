@@ -46,7 +46,7 @@ class EntryStore:
         try:
             value = self._known[key] = self._store.get(key)
         except Exception as error:
-            raise _marked(key) from error
+            raise _marked(key, error) from error
         return value
 
     def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
@@ -54,14 +54,14 @@ class EntryStore:
         try:
             return self._store.scan(prefix, after, limit)
         except Exception as error:
-            raise _marked(prefix) from error
+            raise _marked(prefix, error) from error
 
     def put(self, key: bytes, value: bytes) -> None:
         """Stage a value."""
         try:
             self._store.put(key, value)
         except Exception as error:
-            raise _marked(key) from error
+            raise _marked(key, error) from error
         self._known[key] = value
 
     def delete(self, key: bytes) -> None:
@@ -69,9 +69,9 @@ class EntryStore:
         try:
             self._store.delete(key)
         except Exception as error:
-            raise _marked(key) from error
+            raise _marked(key, error) from error
         self._known[key] = None
 
 
-def _marked(key: bytes) -> StateCorrupt:
-    return StateCorrupt(f"the store failed at key {key!r}")
+def _marked(key: bytes, error: Exception) -> StateCorrupt:
+    return StateCorrupt(f"the store failed at key {key!r}: {error}")

@@ -15,6 +15,8 @@ LevelDB is reached through plyvel where it is published for this Python and mach
 that is kept up and has the same interface, everywhere else (pyproject.toml). Their files are the same.
 """
 
+import errno
+import os
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -50,6 +52,8 @@ BLOOM_FILTER_BITS: Final = 10
 _FAILURES: Final = (leveldb.Error, OSError, RuntimeError)
 """What LevelDB, the disk, and a database that is closed already raise."""
 
+TOO_MANY_FILES: Final = (errno.EMFILE, errno.ENFILE)
+
 _T = TypeVar("_T")
 Pair = tuple[bytes, bytes]
 
@@ -60,6 +64,18 @@ class StoreFailed(Exception):
 
 class DataFolderLost(StoreFailed):
     """The data folder was removed or replaced under the running process; the text says what was found."""
+
+
+class StoreDamaged(StoreFailed):
+    """What is on the disk is not what was written."""
+
+
+class StoreInUse(StoreFailed):
+    """Another process has the data folder."""
+
+
+class TooManyFiles(StoreFailed):
+    """The process, or the machine, may open no more files; nothing is wrong with the disk."""
 
 
 class StoreSnapshot:
@@ -91,7 +107,7 @@ class StoreSnapshot:
                     return
                 yield key, value
         except _FAILURES as error:
-            raise StoreFailed(f"the database failed: {error}") from error
+            raise _failed(error) from error
 
     def close(self) -> None:
         """Let LevelDB drop the versions that only this snapshot needs; closing twice is allowed."""
@@ -141,7 +157,7 @@ class Store:
             folder = DataFolder(Path(path))
             return cls(database, folder, DurableNames.of(folder, Path(path)))
         except (leveldb.Error, OSError) as error:
-            raise StoreFailed(_explain_open(path, error)) from error
+            raise _not_opened(path, error) from error
 
     def get(self, key: bytes) -> bytes | None:
         """Return the staged or stored value of `key`, or None. Raises StoreFailed."""
@@ -267,16 +283,41 @@ def _guarded(action: Callable[[], _T]) -> _T:
     except FolderLost as error:
         raise DataFolderLost(str(error)) from error
     except _FAILURES as error:
-        raise StoreFailed(f"the database failed: {error}") from error
+        raise _failed(error) from error
 
 
-def _explain_open(path: Path | str, error: Exception) -> str:
-    text = str(error)
+def _failed(error: Exception) -> StoreFailed:
+    text = _text(error)
+    if _is_damage(error):
+        return StoreDamaged(f"the data folder is damaged: {text}")
+    if _is_too_many_files(error):
+        return TooManyFiles(f"the database failed: {text}")
+    return StoreFailed(f"the database failed: {text}")
+
+
+def _not_opened(path: Path | str, error: Exception) -> StoreFailed:
+    text = _text(error)
+    if _is_too_many_files(error):
+        return TooManyFiles(f"cannot open the data folder {path}: {text}")
     if "lock" in text.lower():
-        return f"the data folder {path} is in use by another process; stop it, or choose another folder ({text})"
-    if isinstance(error, leveldb.CorruptionError) or "corrupt" in text.lower():
-        return (
-            f"the data in {path} is damaged ({text}); this replica must not go on with it: move the folder away and "
-            "start the replica with an empty one while the other replicas run; it is rebuilt from them"
-        )
-    return f"cannot open the data folder {path}: {text}"
+        return StoreInUse(f"the data folder {path} is in use by another process ({text})")
+    if _is_damage(error):
+        return StoreDamaged(f"the data in {path} is damaged: {text}")
+    return StoreFailed(f"cannot open the data folder {path}: {text}")
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, leveldb.CorruptionError) or "corrupt" in _text(error).lower()
+
+
+def _is_too_many_files(error: Exception) -> bool:
+    """Say so of an error of the system, and of LevelDB, which passes on the system's words."""
+    return getattr(error, "errno", None) in TOO_MANY_FILES or any(
+        os.strerror(number) in _text(error) for number in TOO_MANY_FILES
+    )
+
+
+def _text(error: Exception) -> str:
+    """Give LevelDB's words, which come as bytes, as text."""
+    said = error.args[0] if len(error.args) == 1 else None
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(error)

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import msgpack
 
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.store import Store, StoreDamaged
 
 CLUSTER_KEY: Final = b"Mcluster"
 """[id, origin, term, {name: disk}]; never changed once it is there."""
@@ -127,14 +127,14 @@ def stage_record(store: Store, record: ClusterRecord) -> None:
 
 
 def load_record(store: Store) -> ClusterRecord | None:
-    """Return the disk's record, None where it has none yet. Raises StoreFailed where it cannot be read."""
+    """Return the disk's record, None where it has none yet. Raises StoreDamaged where it cannot be read."""
     value = store.get(CLUSTER_KEY)
     if value is None:
         return None
     match msgpack.unpackb(value):
         case [str(cluster), str(origin), int(term), dict(disks)] if cluster:
             return ClusterRecord(cluster, origin, term, disks)
-    raise StoreFailed("the data folder is damaged: the record of its cluster is not readable")
+    raise StoreDamaged("the data folder is damaged: the record of its cluster is not readable")
 
 
 def load_or_name_disk(store: Store) -> str:

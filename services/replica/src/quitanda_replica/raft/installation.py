@@ -16,7 +16,7 @@ import msgpack
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode_pairs
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
 from quitanda_replica.raft.snapshots import STATE_PREFIX
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.store import Store, StoreDamaged
 
 CHUNK_PREFIX: Final = b"I"
 INSTALL_KEY: Final = b"Minstall"
@@ -121,7 +121,7 @@ class Installation:
         key = _chunk_key(self._installed)
         pairs = self._store.get(key)
         if pairs is None:
-            raise StoreFailed(f"the data folder is damaged: chunk {self._installed} of a snapshot is missing")
+            raise StoreDamaged(f"the data folder is damaged: chunk {self._installed} of a snapshot is missing")
         for state_key, value in decode_pairs(pairs):
             self._store.put(state_key, value)
         self._store.delete(key)
@@ -171,7 +171,7 @@ def _read_marker(marker: bytes) -> tuple[int, int, int, int]:
     match msgpack.unpackb(marker):
         case [int(index), int(term), int(chunks), int(installed)]:
             return index, term, chunks, installed
-    raise StoreFailed("the data folder is damaged: the marker of a snapshot is not readable")
+    raise StoreDamaged("the data folder is damaged: the marker of a snapshot is not readable")
 
 
 class SnapshotIntake:

@@ -11,7 +11,7 @@ from typing import Final, Protocol, overload
 import msgpack
 from pysyncobj.journal import Journal
 
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.store import Store, StoreDamaged
 
 LOG_PREFIX: Final = b"L"
 RAFT_STATE_KEY: Final = b"Mraft"
@@ -207,7 +207,7 @@ class LevelJournal(Journal):
 
     def _check_applied(self) -> None:
         if not self.first_index <= self.applied_index <= self.last_index:
-            raise StoreFailed(
+            raise StoreDamaged(
                 f"the data folder is damaged: the state is at entry {self.applied_index}, "
                 f"the log holds {self.first_index} to {self.last_index}"
             )
@@ -226,7 +226,7 @@ def read_applied(value: bytes | None) -> int:
 def read_term(value: bytes | None) -> int:
     """Return the term of a stored log entry. Raises StoreFailed where there is none."""
     if value is None:
-        raise StoreFailed("the data folder is damaged: the log has no entry for the applied index")
+        raise StoreDamaged("the data folder is damaged: the log has no entry for the applied index")
     return int(_INDEX.unpack_from(value)[0])
 
 
@@ -235,7 +235,7 @@ def _load(store: Store) -> Iterator[Entry]:
     for key, value in store.scan(LOG_PREFIX):
         index = int(_INDEX.unpack(key[1:])[0])
         if expected is not None and index != expected:
-            raise StoreFailed(f"the data folder is damaged: the log has a hole before entry {index}")
+            raise StoreDamaged(f"the data folder is damaged: the log has a hole before entry {index}")
         expected = index + 1
         yield value[_INDEX.size :], index, read_term(value)
 
@@ -247,4 +247,4 @@ def _load_raft_state(store: Store) -> tuple[int, str | None, int]:
     match msgpack.unpackb(value):
         case [int(term), str() | None as voted_for, int(commit_index)]:
             return term, voted_for, commit_index
-    raise StoreFailed("the data folder is damaged: Raft's term and vote are not readable")
+    raise StoreDamaged("the data folder is damaged: Raft's term and vote are not readable")

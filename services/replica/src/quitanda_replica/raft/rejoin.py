@@ -59,7 +59,7 @@ from quitanda_replica.raft.cluster_identity import (
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import FIRST_INDEX
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.store import Store, StoreDamaged
 
 JOINED_KEY: Final = b"Mjoined"
 """There from the moment on from which the replica counts."""
@@ -256,4 +256,4 @@ def _read_origin(value: bytes | None) -> tuple[int, str]:
     match msgpack.unpackb(value):
         case [int(index), str(name)]:
             return index, name
-    raise StoreFailed("the data folder is damaged: the origin of its log is not readable")
+    raise StoreDamaged("the data folder is damaged: the origin of its log is not readable")

@@ -11,7 +11,7 @@ from replica_processes import Process, Topology
 from replica_state import customer
 from replica_waiting import wait_until
 
-from quitanda.backup import BackupWriter, Header
+from quitanda.backup.backup_file import BackupFile
 from quitanda.domain.commands import Request
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
@@ -19,7 +19,6 @@ from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.offline_commands import main as offline_command
 
 STALE = "replica3"
-HEADER_FIELDS = Header.__dataclass_fields__.keys() - {"taken_at"}
 
 
 class ProcessCluster:
@@ -76,13 +75,10 @@ class ProcessCluster:
     def backup(self, file):
         """Write a backup of the leader's state."""
         stub = ReplicaStub(self.running[self.leader()].client.channel)
-        header, *chunks, trailer = list(stub.Backup(pb.BackupRequest(), timeout=10))
-        told = {name: getattr(header.header, name) for name in HEADER_FIELDS}
-        with file.open("wb") as opened:
-            writer = BackupWriter(opened, Header(**told, taken_at="2026-11-23T07:00:00+00:00"))
-            for part in chunks:
-                writer.chunk(part.chunk.pairs)
-            writer.finish(trailer.trailer.chunks, trailer.trailer.keys)
+        with BackupFile(file) as written:
+            for part in stub.Backup(pb.BackupRequest(), timeout=10):
+                written.take(part)
+            written.keep(force=False)
         return file
 
     def errors(self, name):

@@ -244,6 +244,15 @@ def test_a_cluster_of_before_gets_no_id_while_a_disk_catches_up(without_ids):
     assert without_ids.ask("replica1", terms=SAME_TERM, leader="replica2") is None
 
 
+def test_a_cluster_without_an_id_says_what_it_waits_for(without_ids):
+    guard = without_ids.guards["replica2"]
+    without_ids.ask("replica2", "replica1")
+    assert guard.waits_for(40) == "waits until replica3 can be asked"
+
+    without_ids.ask("replica2")
+    assert guard.waits_for(40) == "waits until all replicas count and follow one leader"
+
+
 def test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of(without_ids):
     without_ids.guards["replica2"].offered("replica1", ClusterRecord("another", "", 0, {"replica2": "another disk"}))
 

@@ -222,6 +222,8 @@ class RejoinGuard:
         silent = self._silent
         if silent:
             return f"waits until {', '.join(silent)} can be asked"
+        if self.voting:
+            return "waits until all replicas count and follow one leader"
         if self._answers_that_count:
             return "catches up with the others"
         origins = {peer: answer["origin"] for peer, answer in self._answers.items()} | {

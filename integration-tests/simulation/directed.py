@@ -7,9 +7,12 @@ replica plays is found out as it goes; only times of elections depend on the see
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulation.story import Story
+from simulation.story import Story, Unplayable
 from simulation.variants import HARDENED, Variant
 from simulation.world import Report
+
+LEADER_FALLBACK_SECONDS = 2.5
+"""In which a leader without a majority must have stepped down, with clocks that differ by a twentieth."""
 
 
 def stale_reply(story: Story) -> None:
@@ -188,6 +191,41 @@ def replaced_entry(story: Story) -> None:
     story.pass_time(0.5)
 
 
+def leader_with_a_blank(story: Story) -> None:
+    """Of three replicas one is gone and one has a blank disk, which the leader feeds and which answers it."""
+    story.found()
+    leader = story.leader()
+    story.write_done(leader)
+    gone, lost = story.others(leader)
+    story[gone].crash(power=False)
+    story.wipe(lost)
+    story[lost].start(bootstrap=False)
+    story.until(lambda: story.last_index(lost) == story.last_index(leader))
+    story.pass_time(LEADER_FALLBACK_SECONDS)
+    story.demand(not story[leader].leads, f"{leader} stays in office, and nobody else counts")
+    story[gone].start()
+
+
+def late_answer(story: Story) -> None:
+    """A replica asks whether it may stand, hears the leader again, and only then gets the answer that it may."""
+    story.found()
+    leader = story.leader()
+    story.write_done(leader)
+    asking, asked = story.others(leader)
+    story.cut(leader, [asking, asked])
+    story.pass_time(0.45)
+    story.cut(asked, asking)
+    story.pass_time(0.8)
+    story.mend(leader, [asking, asked])
+    story.pass_time(0.05)
+    term = story[leader].term
+    if not story[leader].leads or story[asking].stands:
+        raise Unplayable("the answer came in time")
+    story.mend(asked, asking)
+    story.pass_time(0.5)
+    story.demand(story[leader].leads and story[leader].term == term, f"{asking} stands though it hears {leader}")
+
+
 SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "stale reply": (stale_reply, 5),
     "doubled vote": (doubled_vote, 5),
@@ -199,6 +237,8 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "late snapshot": (late_snapshot, 3),
     "slow reader": (slow_reader, 3),
     "replaced entry": (replaced_entry, 3),
+    "leader with a blank": (leader_with_a_blank, 3),
+    "late answer": (late_answer, 3),
 }
 """By name: the schedule and how many replicas it needs."""
 OPTIONS = {

@@ -49,6 +49,11 @@ class Story:
         if not self.world.run(WAIT_SECONDS, condition) and not self.world.judge.violations:
             raise Unplayable(condition)
 
+    def demand(self, holds: bool, what: str) -> None:
+        """Accuse where `holds` is false: `what` should not be."""
+        if not holds and not self.world.judge.violations:
+            self.world.judge.accuse("schedule", what)
+
     def found(self) -> None:
         """Start all replicas and wait until each may vote."""
         self.world.start()

@@ -35,6 +35,8 @@ CAUGHT_BY_SCHEDULES = {
     "own_term_reads": ("early read", range(6)),
     "whole_reads": ("slow reader", range(6)),
     "own_entry_answers": ("replaced entry", range(6)),
+    "office_of_voters": ("leader with a blank", range(1)),
+    "answers_in_time": ("late answer", range(8)),
 }
 """The schedule that is about the repair, and seeds of which some fail without it."""
 CAUGHT_BY_SWEEPS = {

@@ -10,6 +10,7 @@ from pysyncobj import syncobj
 
 from quitanda_replica.raft import admission
 from quitanda_replica.raft.admission import Admission
+from quitanda_replica.raft.canvass import Canvass
 from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.engine import Engine
 from quitanda_replica.raft.installation import INSTALL_KEY, Installation, SnapshotReceiver
@@ -73,6 +74,22 @@ def admit_any_term(term, _last_index, message):
 def admit_blank(term, last_index, message):
     """What a replica without a past says counts."""
     return admission.admit_reply(term, last_index, message | {"voting": True})
+
+
+def admit_answers(term, last_index, message):
+    """What a replica without a past says commits nothing, but shows the leader that somebody is there."""
+    if message["voting"] or message["term"] != term:
+        return admission.admit_reply(term, last_index, message)
+    return Admission(message | {"success": False})
+
+
+class LateCanvass(Canvass):
+    """Answers count whatever was heard since they were asked for."""
+
+    def heard_leader(self, term):
+        asked_for = self._round
+        super().heard_leader(term)
+        self._round = asked_for
 
 
 class CountingEngine(Engine):
@@ -266,6 +283,16 @@ BY_NAME = {
             "standing_permission",
             "a replica stands in the round that permits it, and the clock permits nothing",
             _with(engine_type=StandsByTheClock),
+        ),
+        Variant(
+            "office_of_voters",
+            "only replicas that vote keep a leader in office",
+            _with(filter_reply=staticmethod(admit_answers)),
+        ),
+        Variant(
+            "answers_in_time",
+            "an answer to the question before an election counts until a leader is heard",
+            _with(canvass_type=LateCanvass),
         ),
         Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),

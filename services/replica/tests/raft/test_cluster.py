@@ -213,6 +213,29 @@ def test_a_lost_disk_does_not_vote_though_the_bootstrap_flag_was_left_on(cluster
     assert len(cluster.wait_equal()) == 20
 
 
+def test_a_leader_with_nobody_but_a_blank_disk_beside_it_steps_down_refuses_and_serves_again(cluster, tmp_path):
+    leader = cluster.start().leader()
+    cluster.submit(b"before")
+    cluster.wait_equal()
+    lost, gone = (replica.name for replica in cluster.followers())
+    cluster.stop(lost)
+    (tmp_path / lost).rename(tmp_path / "old disk")
+    cluster[gone].network.cut = frozenset({lost})  # so that the blank disk cannot ask all others, and does not count
+    cluster.start(lost)
+    cluster.stop(gone)
+    wait_for(lambda: cluster[lost].node.status().applied_index == leader.node.status().applied_index)
+
+    wait_for(lambda: leader.node.status().role is not Role.LEADER, 4)
+
+    with pytest.raises(NotLeader):
+        leader.node.submit(b"x")
+    assert not cluster[lost].node.status().voting
+    cluster.start(gone)
+    wait_for(lambda: cluster[lost].node.status().voting)
+    cluster.submit(b"after")
+    assert cluster.wait_equal() == [b"before", b"after"]
+
+
 def test_replicas_with_blank_disks_do_not_make_a_leader_among_themselves(cluster):
     cluster.start(bootstrap=False)
     wait_for(lambda: all(len(replica.node.status().peers) == 2 for replica in cluster.running.values()))

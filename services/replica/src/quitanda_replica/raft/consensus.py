@@ -49,6 +49,7 @@ class Consensus:
 
     journal_type = LevelJournal
     engine_type = Engine
+    canvass_type = Canvass
     receiver_type = SnapshotReceiver
     reads_type = ReadIndex
     filter_append = staticmethod(admit_append)
@@ -81,7 +82,7 @@ class Consensus:
         self._engine = self.engine_type(
             options, self._journal, self._transport, self._apply, lambda: self._guard.voting
         )
-        self._canvass = Canvass(options, self._engine, self._journal, self._guard, network, clock)
+        self._canvass = self.canvass_type(options, self._engine, self._journal, self._guard, network, clock)
         self._joining = Joining(self._guard, self._engine, self._journal, network, self._transport, clock)
         self._conflict = RepeatedConflict(clock)
         self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)

@@ -94,11 +94,11 @@ class CuttableNetwork:
 
 
 class Replica:
-    def __init__(self, folder, options):
+    def __init__(self, folder, options, network_type=CuttableNetwork):
         self.name = options.name
         self.store = Store.open(folder)
         self.machine = ListMachine(self.store)
-        self.network = CuttableNetwork(options)
+        self.network = network_type(options)
         self.node = RaftNode(options, self.store, self.machine, network=self.network)
         self.node.start()
 
@@ -122,10 +122,10 @@ class RaftCluster:
     def _note_fatal(self, error):
         self.fatal.append(error)
 
-    def start(self, *names, **settings):
+    def start(self, *names, network_type=CuttableNetwork, **settings):
         for name in names or self.addresses:
             options = RaftOptions(name=name, addresses=self.addresses, **(self._settings | settings))
-            self.running[name] = Replica(self._folder / name, options)
+            self.running[name] = Replica(self._folder / name, options, network_type)
         return self
 
     def stop(self, name):

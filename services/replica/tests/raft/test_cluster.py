@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from raft_cluster import RaftCluster, wait_for
+from raft_cluster import CuttableNetwork, RaftCluster, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Overloaded, Unavailable
 from quitanda_replica.raft import Role
@@ -412,3 +412,41 @@ def test_a_disk_that_fails_stops_the_replica(tmp_path):
     with pytest.raises(OutcomeUnknown):
         pending.result(5)
     cluster.close()
+
+
+class DeafNetwork(CuttableNetwork):
+    """Hears nothing of the cluster's beginning while `deaf` is set."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.deaf = threading.Event()
+
+    def received(self, peer, message):
+        if not (self.deaf.is_set() and message["type"] in {"rejoin_answer", "cluster_record"}):
+            super().received(peer, message)
+
+
+def test_one_disk_may_be_lost_while_the_cluster_begins(tmp_path):
+    """Two replicas have begun the cluster and written; the third, which was there, does not count yet."""
+    cluster = RaftCluster(tmp_path)
+    cluster.start("replica3", network_type=DeafNetwork)
+    cluster["replica3"].network.deaf.set()
+    cluster.start("replica1", "replica2")
+    try:
+        cluster.submit(b"by the two that count")
+        wait_for(lambda: cluster["replica3"].state() == [b"by the two that count"])
+        assert not cluster["replica3"].node.status().voting
+        cluster.stop("replica2")
+        (tmp_path / "replica2").rename(tmp_path / "lost disk")
+        cluster.start("replica2")
+
+        cluster["replica3"].network.deaf.clear()
+        wait_for(lambda: cluster["replica3"].node.status().voting)
+        cluster.submit(b"by the two that are left")
+
+        wait_for(lambda: cluster["replica2"].node.status().voting)
+        assert cluster.wait_equal() == [b"by the two that count", b"by the two that are left"]
+        assert len({replica.node.status().cluster for replica in cluster.running.values()}) == 1
+        assert cluster.fatal == []
+    finally:
+        cluster.close()

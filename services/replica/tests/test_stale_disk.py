@@ -94,8 +94,8 @@ def cluster(tmp_path):
     cluster.close()
 
 
-def restored_beside_an_old_disk(cluster, tmp_path):
-    """Run a cluster, back it up, let it go on to later terms, restore it; return the old disk of STALE."""
+def backed_up_and_gone_on(cluster, tmp_path):
+    """Run a cluster, back it up, let it go on to later terms, stop it; return the backup."""
     cluster.start()
     cluster.write()
     file = cluster.backup(tmp_path / "backup")
@@ -108,10 +108,20 @@ def restored_beside_an_old_disk(cluster, tmp_path):
     cluster.write()
     wait_until(lambda: len({cluster.status(name).revision for name in cluster.running}) == 1, "all have everything")
     cluster.stop()
-    old = cluster.folder(STALE).rename(tmp_path / "old disk")
-    for name in cluster.topology.names:
+    return file
+
+
+def restore(cluster, file, *names):
+    for name in names:
         shutil.rmtree(cluster.folder(name), ignore_errors=True)
         assert offline_command(["restore", "--from", str(file), "--into", str(cluster.folder(name))]) == 0
+
+
+def restored_beside_an_old_disk(cluster, tmp_path):
+    """Restore a cluster from its backup and start it; return the old disk of STALE."""
+    file = backed_up_and_gone_on(cluster, tmp_path)
+    old = cluster.folder(STALE).rename(tmp_path / "old disk")
+    restore(cluster, file, *cluster.topology.names)
     cluster.start()
     for name in cluster.topology.names:
         cluster.running[name].ready()
@@ -152,3 +162,22 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
         assert before[name].cluster in refused.refused
         assert not refused.connected
     assert kept
+
+
+def test_a_replica_that_is_forgotten_while_a_cluster_is_restored_is_named_and_the_others_wait_for_it(cluster, tmp_path):
+    file = backed_up_and_gone_on(cluster, tmp_path)
+    restore(cluster, file, "replica1", "replica2")
+    cluster.start()
+    wait_until(lambda: any(STALE in text for text in cluster.errors("replica1")), "it is named")
+    wait_until(lambda: cluster.errors(STALE), "it says so itself")
+
+    assert "restore the same backup on the replica with the id, too" in cluster.errors("replica1")[0]
+    assert {cluster.status(name).customers for name in ("replica1", "replica2")} == {1}
+    assert not any(cluster.status(name).leader for name in cluster.running)
+
+    cluster.stop(STALE)
+    restore(cluster, file, STALE)
+    cluster.start(STALE)
+    cluster.write()
+    wait_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
+    assert len({cluster.status(name).cluster for name in cluster.running}) == 1

@@ -255,6 +255,16 @@ class TestRejoin:
         self.answer(guard, "replica3", 4, 90, question)
         assert guard.waits_for(1) == "catches up with the others"
 
+    def test_one_that_is_restored_names_the_replica_that_is_not(self, store):
+        store.put(ORIGIN_KEY, encode_origin(50, "backup a"))
+        guard = RejoinGuard(store, options(), last_index=50)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 0, 50, question, voting=False, origin="backup a")
+        self.answer(guard, "replica3", 7, 90, question)
+
+        told = "itself: backup a, replica2: backup a, replica3: a past of its own"
+        assert guard.waits_for(50) == f"waits, as the replicas do not begin with the same ({told})"
+
     def test_somebody_new_is_asked_at_once(self, store):
         guard = RejoinGuard(store, options(), last_index=1)
         guard.question(100.0)

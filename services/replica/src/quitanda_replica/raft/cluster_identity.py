@@ -78,7 +78,8 @@ class Stranger(StrEnum):
     )
     PAST = (
         "one of the two disks holds data, but not of the other's cluster: its id is {theirs.cluster!r}, the one here "
-        "{own.cluster!r}. Stop the replica without an id, move its data folder away, and start it with an empty one"
+        "{own.cluster!r}. If the cluster is being restored, restore the same backup on the replica with the id, too. "
+        "Otherwise stop the one without an id, move its data folder away, and start it with an empty one"
     )
 
     def explain(self, own: Greeting, theirs: Greeting) -> str:

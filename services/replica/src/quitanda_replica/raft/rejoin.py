@@ -224,9 +224,10 @@ class RejoinGuard:
             return f"waits until {', '.join(silent)} can be asked"
         if self.voting:
             return "waits until all replicas count and follow one leader"
-        if self._answers_that_count:
+        is_restored = self.origin(last_index) not in {"", NEW_CLUSTER}
+        if self._answers_that_count >= (self._majority if is_restored else 1):
             return "catches up with the others"
-        origins = {peer: answer["origin"] for peer, answer in self._answers.items()} | {
+        origins = {peer: answer["origin"] or _past_of(answer) for peer, answer in self._answers.items()} | {
             "itself": self.origin(last_index)
         }
         if len({*origins.values()}) == 1 and origins["itself"]:
@@ -245,6 +246,10 @@ class RejoinGuard:
     @property
     def _all_answered(self) -> bool:
         return self._answers.keys() == self._peers
+
+
+def _past_of(answer: Message) -> str:
+    return "a past of its own" if answer["voting"] else ""
 
 
 def encode_origin(index: int, name: str) -> bytes:

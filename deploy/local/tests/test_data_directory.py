@@ -1,11 +1,12 @@
 """The directory that a cluster keeps its data in."""
 
 import stat
+import subprocess
 
 import pytest
 
 from quitanda_local.data_directory import DataDirectory
-from quitanda_local.errors import DataDirectoryInUse
+from quitanda_local.errors import DataDirectoryInUse, DataDirectoryUnusable
 
 REPLICAS = ("replica1", "replica2", "replica3")
 
@@ -75,3 +76,48 @@ def test_data_brought_from_elsewhere_is_never_taken_for_a_new_cluster(directory)
     fill(directory, "replica1")
 
     assert not directory.begin()
+
+
+def test_git_add_never_takes_a_data_directory_along_whatever_it_is_called(tmp_path):
+    git = ("git", "-C", str(tmp_path))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    directory = DataDirectory(tmp_path / "my shop" / "of today", REPLICAS)
+    directory.open()
+    directory.secret()
+    fill(directory, "replica1")
+    directory.close()
+    subprocess.run([*git, "add", "."], check=True)
+
+    assert subprocess.run([*git, "ls-files"], check=True, capture_output=True).stdout == b""
+
+
+def test_what_somebody_wrote_into_a_gitignore_stays(directory):
+    (directory.path / ".gitignore").write_text("mine")
+    directory.close()
+    directory.open()
+
+    assert (directory.path / ".gitignore").read_text() == "mine"
+
+
+def test_a_directory_of_other_things_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+
+    with pytest.raises(DataDirectoryUnusable, match=r"holds other things.*thesis\.txt.*new or empty directory"):
+        DataDirectory(tmp_path, REPLICAS).open()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_empty_disk_and_data_of_before_are_taken(tmp_path):
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    (tmp_path / "restored" / "replica2").mkdir(parents=True)
+    for name in ("disk", "restored"):
+        directory = DataDirectory(tmp_path / name, REPLICAS)
+        directory.open()
+        directory.close()
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DataDirectoryUnusable, match=r"cannot be kept in .*Not a directory.*make run DATA=dir"):
+        DataDirectory(tmp_path / "file" / "data", REPLICAS).open()

@@ -1,6 +1,9 @@
 """`run` keeps everything running, and says what it does."""
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +11,7 @@ from typer.testing import CliRunner
 
 from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
-from quitanda_local.foreground import course_doors, describe, examples, keep_running
+from quitanda_local.foreground import clients_settings, course_doors, describe, examples, keep_running
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
@@ -51,6 +54,42 @@ def test_the_start_says_where_the_courses_contract_is_served_and_only_where_it_i
         "orders at 127.0.0.1:7103 and 127.0.0.1:7104."
     )
     assert course_doors(without) == ""
+
+
+def test_on_other_ports_the_clients_are_told_where_and_on_the_usual_ones_nothing():
+    (_, line) = clients_settings(fixed(ports_from=8000))
+
+    assert line.strip() == (
+        "export QUITANDA_ADMIN_PORTALS=127.0.0.1:8001,127.0.0.1:8002 "
+        "QUITANDA_CLIENT_PORTALS=127.0.0.1:8003,127.0.0.1:8004 QUITANDA_MQTT=127.0.0.1:8883"
+    )
+    assert clients_settings(fixed()) == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda folder: (folder / "file").touch() or folder / "file", "File exists"),
+        (lambda folder: (folder / "file").touch() or folder / "file" / "data", "Not a directory"),
+        (lambda _: Path("/proc/data"), "No such file or directory"),
+        (lambda folder: (folder / "thesis.txt").touch() or folder, "holds other things than the data of a Quitanda"),
+    ],
+    ids=["a file", "under a file", "where nothing can be made", "a folder of other things"],
+)
+def test_a_folder_that_cannot_be_used_is_told_in_one_line_with_the_next_step(tmp_path, made, words):
+    command = [sys.executable, "-m", "quitanda_local", "run", "--data", str(made(tmp_path))]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert (told.returncode, told.stderr) == (1, "")
+    (_, line) = told.stdout.splitlines()
+    assert line.startswith("Cannot run: ")
+    assert words in line
+    assert "directory" in line.rpartition(";")[2] or "give a new or empty directory" in line
+
+
+@pytest.mark.parametrize("given", ["80", "64653", "many"])
+def test_ports_that_there_cannot_be_are_refused(given):
+    assert CliRunner().invoke(app, ["run", "--ports", given]).exit_code == 2
 
 
 def test_the_command_serves_the_courses_contract_where_it_is_asked_to():

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Role, environment, fixed, on_ports
+from quitanda_local.topology import (
+    PORTS_FROM_MAX,
+    PORTS_NEEDED,
+    BrokerKind,
+    Deployment,
+    Role,
+    environment,
+    fixed,
+    on_ports,
+)
 
 DEPLOYMENT = Deployment(
     fixed(), BrokerKind.MOSQUITTO, Path("/data"), "a-secret-of-the-cluster", "a-key-of-the-feed", bootstrap=True
@@ -36,6 +45,14 @@ def test_metrics_are_served_two_hundred_ports_above_grpc():
     for service in fixed().services:
         if service.role is not Role.BROKER:
             assert service.metrics_port == service.port + 200
+
+
+def test_ports_counted_from_elsewhere_meet_none_of_the_usual_ones():
+    moved = all_ports(fixed(course=True, ports_from=8000))
+
+    assert moved == [port + 1000 for port in all_ports(fixed(course=True))]
+    assert not set(moved) & set(all_ports(fixed(course=True)))
+    assert max(all_ports(fixed(course=True, ports_from=PORTS_FROM_MAX))) == 65_535
 
 
 def test_no_port_is_used_twice():

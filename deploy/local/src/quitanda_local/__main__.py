@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from quitanda_local.lasting_output import LastingOutput
-from quitanda_local.topology import BrokerKind
+from quitanda_local.topology import PORTS_FROM, PORTS_FROM_MAX, PORTS_FROM_MIN, BrokerKind, fixed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -27,7 +27,7 @@ def quitanda_local() -> None:
 def run(
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)", file_okay=False),
+        typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)"),
     ] = None,
     broker: BrokerOption = None,
     restore: Annotated[
@@ -39,12 +39,23 @@ def run(
     course: Annotated[
         bool, typer.Option("--course", help="Serve the course's contract, too, on ports of its own.")
     ] = False,
+    ports_from: Annotated[
+        int,
+        typer.Option(
+            "--ports",
+            metavar="FROM",
+            help="Count all ports from here, so that two can run side by side.",
+            min=PORTS_FROM_MIN,
+            max=PORTS_FROM_MAX,
+        ),
+    ] = PORTS_FROM,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops it."""
     from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
 
     console = Console(file=cast("IO[str]", LastingOutput()))  # io's classes are not typing's
-    raise typer.Exit(asyncio.run(run_in_foreground(data, broker, console, restore, course=course)))
+    topology = fixed(course=course, ports_from=ports_from)
+    raise typer.Exit(asyncio.run(run_in_foreground(topology, data, broker, console, restore)))
 
 
 @app.command()

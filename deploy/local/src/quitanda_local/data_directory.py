@@ -7,13 +7,16 @@ import shutil
 from pathlib import Path
 from typing import IO, Final
 
-from quitanda_local.errors import DataDirectoryInUse
+from quitanda_local.errors import DataDirectoryInUse, DataDirectoryUnusable
 
 SECRET_FILE: Final = "cluster.secret"  # noqa: S105 - a file's name
 FEED_KEY_FILE: Final = "feed.key"
 SECRET_BYTES: Final = 32
 FOUNDING_FILE: Final = "founding"
 LOCK_FILE: Final = "lock"
+IGNORE_FILE: Final = ".gitignore"
+OF_THE_SYSTEM: Final = frozenset({"lost+found", ".DS_Store", IGNORE_FILE})
+"""What may be in a directory that is empty otherwise."""
 
 
 class DataDirectory:
@@ -25,17 +28,39 @@ class DataDirectory:
         self._lock: IO[bytes] | None = None
 
     def open(self) -> None:
-        """Make the directory where it is missing, and take it; DataDirectoryInUse if another run has it."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (self.path / LOCK_FILE).open("ab")
+        """Make the directory where it is missing, and take it.
+
+        DataDirectoryInUse if another run has it; DataDirectoryUnusable if it cannot be made or written, or holds other
+        things, which nobody wants among a cluster's data.
+        """
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise DataDirectoryInUse(
-                f"another run of Quitanda uses {self.path}: stop it, or give another directory"
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_nothing_else_is_here()
+            lock = (self.path / LOCK_FILE).open("ab")
+            self._lock = _locked(lock)
+            self._hide_from_git()
+        except OSError as error:
+            self.close()
+            raise DataDirectoryUnusable(
+                f"the data cannot be kept in {self.path}: {error.strerror or error} ({error.filename or self.path}); "
+                "give another directory (`make run DATA=dir`), or mend this one"
             ) from None
-        self._lock = lock
+        if self._lock is None:
+            raise DataDirectoryInUse(f"another run of Quitanda uses {self.path}: stop it, or give another directory")
+
+    def _check_nothing_else_is_here(self) -> None:
+        here = {entry.name for entry in self.path.iterdir()} - OF_THE_SYSTEM
+        if here and not here & {LOCK_FILE, *self._replicas}:
+            raise DataDirectoryUnusable(
+                f"{self.path} holds other things than the data of a Quitanda ({min(here)}): "
+                "give a new or empty directory"
+            )
+
+    def _hide_from_git(self) -> None:
+        """Let `git add .` pass the directory by, wherever it is: the data and the secrets belong in no repository."""
+        ignore = self.path / IGNORE_FILE
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
 
     def close(self) -> None:
         """Let others use the directory."""
@@ -91,3 +116,13 @@ class DataDirectory:
     def log(self, name: str) -> Path:
         """Name the file that the output of the process goes to."""
         return self.path / "logs" / f"{name}.log"
+
+
+def _locked(lock: IO[bytes]) -> IO[bytes] | None:
+    """Take the lock, or close the file and return None where another process has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock

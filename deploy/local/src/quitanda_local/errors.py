@@ -3,6 +3,7 @@
 LocalError
 ├─ PortInUse           another process listens on a port that is needed
 ├─ DataDirectoryInUse  another run keeps its data in the directory
+├─ DataDirectoryUnusable  the directory cannot be made or written, or holds other things
 ├─ BrokerNotFound      the broker that was asked for is not installed
 ├─ RestoreFailed       a backup could not be restored
 ├─ ProcessDied         a process ended by itself
@@ -22,13 +23,18 @@ class PortInUse(LocalError):
 
     def __init__(self, port: int, purpose: str, holder: str) -> None:
         super().__init__(
-            f"port {port} ({purpose}) is in use by {holder}: stop that process, or the other Quitanda that runs here"
+            f"port {port} ({purpose}) is in use by {holder}: stop that process, or the other Quitanda that runs here, "
+            "or use other ports (`make run PORTS=8000` counts them from 8000)"
         )
         self.port = port
 
 
 class DataDirectoryInUse(LocalError):
     """Another run of Quitanda keeps its data in the directory."""
+
+
+class DataDirectoryUnusable(LocalError):
+    """The directory cannot be made or written, or holds other things than the data of a Quitanda."""
 
 
 class BrokerNotFound(LocalError):

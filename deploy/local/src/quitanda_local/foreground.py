@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.local_cluster import LocalCluster
-from quitanda_local.topology import HOST, BrokerKind, Role, fixed
+from quitanda_local.topology import HOST, BrokerKind, Role, Topology, fixed
 
 DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
@@ -28,35 +28,31 @@ Report = Callable[[str], None]
 
 
 async def run(
+    topology: Topology,
     data_dir: Path | None,
     wanted_broker: BrokerKind | None,
     console: Console,
     backup: Path | None = None,
-    *,
-    course: bool = False,
 ) -> int:
-    """Run a cluster on the fixed ports until a signal; return the exit code.
+    """Run a cluster until a signal; return the exit code.
 
     Without a data directory, a temporary one is used and removed at the end. With a backup, the new cluster begins
-    with what that holds. With `course`, the portals also serve the course's contract.
+    with what that holds.
     """
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     place: AbstractContextManager[Path | str]
-    place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
-    with place as directory:
-        cluster = LocalCluster(Path(directory), fixed(course=course), wanted_broker)
-        try:
+    try:
+        place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
+        with place as directory, closing(LocalCluster(Path(directory), topology, wanted_broker)) as cluster:
             if backup is not None:
                 await cluster.restore(backup)
             return await _run(cluster, console, stop)
-        except LocalError as error:
-            console.print("[bold red]Cannot run:[/] ", end="")
-            console.print(str(error), highlight=False, markup=False, soft_wrap=True)
-            return 1
-        finally:
-            cluster.close()
+    except (LocalError, OSError) as error:
+        console.print("[bold red]Cannot run:[/] ", end="")
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+        return 1
 
 
 async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> int:
@@ -69,7 +65,7 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
     console.print(describe(cluster))
     if doors := course_doors(cluster):
         console.print(doors, highlight=False, soft_wrap=True)
-    console.print(examples(cluster), highlight=False, soft_wrap=True)
+    console.print(examples(cluster), highlight=False, markup=False, soft_wrap=True)
 
     def report(text: str) -> None:
         console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True)
@@ -140,12 +136,28 @@ def course_doors(cluster: LocalCluster) -> str:
     return f"\nThe course's contract: administrators at {at(Role.ADMIN_PORTAL)}, orders at {at(Role.CLIENT_PORTAL)}."
 
 
+def clients_settings(topology: Topology) -> tuple[str, ...]:
+    """Give the line that tells the clients where this cluster is; none where it is where they look by themselves."""
+    if topology.broker.port == fixed().broker.port:
+        return ()
+
+    def at(role: Role) -> str:
+        return ",".join(service.address for service in topology.of(role))
+
+    return (
+        "\nThe clients look for it elsewhere. In the terminal where you use them, first give:",
+        f"  export QUITANDA_ADMIN_PORTALS={at(Role.ADMIN_PORTAL)}"
+        f" QUITANDA_CLIENT_PORTALS={at(Role.CLIENT_PORTAL)} QUITANDA_MQTT={topology.broker.address}",
+    )
+
+
 def examples(cluster: LocalCluster) -> str:
     """Give commands to try, as they can be typed in the directory where this one was."""
     programs = os.path.relpath(Path(sys.executable).parent)
     data = os.path.relpath(DATA)
     return "\n".join(
         (
+            *clients_settings(cluster.topology),
             f"\nLogs are in {cluster.process(cluster.broker).log.parent}. In another terminal, try:",
             f"  {programs}/quitanda-admin product import {data}/products.csv",
             f"  {programs}/quitanda-admin customer create --cid ana --name 'Ana Souza'",

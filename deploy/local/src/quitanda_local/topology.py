@@ -91,18 +91,30 @@ PORTS_NEEDED: Final = 1 + 3 * 3 + 4 * 3
 """How many ports `on_ports` takes."""
 
 
-def fixed(*, course: bool = False) -> Topology:
-    """Lay the processes on the ports that documentation and other programs rely on; with the course's, if asked for."""
+PORTS_FROM: Final = 7000
+"""What the ports are counted from that documentation and other programs rely on."""
+PORTS_FROM_MIN: Final = 1024
+PORTS_FROM_MAX: Final = 65_535 - 883
+
+
+def fixed(*, course: bool = False, ports_from: int = PORTS_FROM) -> Topology:
+    """Lay the processes on the ports that documentation and other programs rely on; with the course's, if asked for.
+
+    `ports_from` (PORTS_FROM_MIN to PORTS_FROM_MAX) moves all of them, so that two can run side by side.
+    """
 
     def portal(name: str, role: Role, port: int) -> Service:
         return Service(name, role, port, metrics_port=port + 200, course_port=port + 100 if course else None)
 
     return Topology(
         (
-            Service("broker", Role.BROKER, 7883),
-            *(Service(f"replica{n}", Role.REPLICA, 7010 + n, 7020 + n, 7210 + n) for n in (1, 2, 3)),
-            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL, 7000 + n) for n in (1, 2)),
-            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL, 7002 + n) for n in (1, 2)),
+            Service("broker", Role.BROKER, ports_from + 883),
+            *(
+                Service(f"replica{n}", Role.REPLICA, ports_from + 10 + n, ports_from + 20 + n, ports_from + 210 + n)
+                for n in (1, 2, 3)
+            ),
+            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL, ports_from + n) for n in (1, 2)),
+            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL, ports_from + 2 + n) for n in (1, 2)),
         )
     )
 

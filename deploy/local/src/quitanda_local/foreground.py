@@ -144,10 +144,14 @@ def clients_settings(topology: Topology) -> tuple[str, ...]:
     def at(role: Role) -> str:
         return ",".join(service.address for service in topology.of(role))
 
+    where = {
+        "QUITANDA_ADMIN_PORTALS": at(Role.ADMIN_PORTAL),
+        "QUITANDA_CLIENT_PORTALS": at(Role.CLIENT_PORTAL),
+        "QUITANDA_MQTT": topology.broker.address,
+    }
     return (
         "\nThe clients look for it elsewhere. In the terminal where you use them, first give:",
-        f"  export QUITANDA_ADMIN_PORTALS={at(Role.ADMIN_PORTAL)}"
-        f" QUITANDA_CLIENT_PORTALS={at(Role.CLIENT_PORTAL)} QUITANDA_MQTT={topology.broker.address}",
+        f"  export {' '.join(f'{name}={value}' for name, value in where.items())}",
     )
 
 

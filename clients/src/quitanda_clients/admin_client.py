@@ -10,7 +10,7 @@ from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.documents_pb2 import Consistency as ProtoConsistency
 from quitanda.wire.protobuf import customer_from_proto, product_from_proto
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page, Slow, unnoticed
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portals import Portals
 from quitanda_clients.request_ids import new_request_id
@@ -32,11 +32,12 @@ class AdminClient:
     and can be repeated with the same `request_id`. Writes mint a `request_id` where none is given. One
     client serves any number of calls at the same time. Prices are in minor units.
 
-    `revision` is the highest that any answer carried; cached reads never show older data.
+    `revision` is the highest that any answer carried; cached reads never show older data. `slow` hears of calls that
+    have no answer after a second, and why.
     """
 
-    def __init__(self, portals: Sequence[Address], *, timeout: float = TIMEOUT_DEFAULT) -> None:
-        self._portals: Portals[AdminPortalAsyncStub] = Portals(portals, AdminPortalStub)
+    def __init__(self, portals: Sequence[Address], *, timeout: float = TIMEOUT_DEFAULT, slow: Slow = unnoticed) -> None:
+        self._portals: Portals[AdminPortalAsyncStub] = Portals(portals, AdminPortalStub, slow)
         self._timeout = timeout
         self.revision = 0
 
@@ -62,7 +63,7 @@ class AdminClient:
         response = await self._portals.call(
             lambda stub: stub.CreateCustomer, request, write=True, timeout=self._timeout
         )
-        return Answer(customer_from_proto(response.customer), self._seen(response.revision))
+        return Answer(customer_from_proto(response.customer), self._seen(response.revision), request.request_id)
 
     async def get_customer(
         self, customer_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
@@ -96,7 +97,7 @@ class AdminClient:
         response = await self._portals.call(
             lambda stub: stub.UpdateCustomer, request, write=True, timeout=self._timeout
         )
-        return Answer(customer_from_proto(response.customer), self._seen(response.revision))
+        return Answer(customer_from_proto(response.customer), self._seen(response.revision), request.request_id)
 
     async def delete_customer(
         self,
@@ -116,7 +117,7 @@ class AdminClient:
         response = await self._portals.call(
             lambda stub: stub.DeleteCustomer, request, write=True, timeout=self._timeout
         )
-        return Deleted(self._seen(response.revision), response.orders_cancelled)
+        return Deleted(self._seen(response.revision), response.orders_cancelled, request.request_id)
 
     async def customers_page(self, page_size: int = 0, page_token: str = "") -> Page[Customer]:
         """Fetch one page of the customers, by id; size 0 is the portal's default."""
@@ -153,7 +154,7 @@ class AdminClient:
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.CreateProduct, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision))
+        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
 
     async def get_product(
         self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
@@ -191,7 +192,7 @@ class AdminClient:
             expected_version=expected_version,
         )
         response = await self._portals.call(lambda stub: stub.UpdateProduct, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision))
+        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
 
     async def delete_product(
         self,
@@ -209,7 +210,7 @@ class AdminClient:
             expected_version=expected_version,
         )
         response = await self._portals.call(lambda stub: stub.DeleteProduct, request, write=True, timeout=self._timeout)
-        return Deleted(self._seen(response.revision), response.orders_changed)
+        return Deleted(self._seen(response.revision), response.orders_changed, request.request_id)
 
     async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
         """Fetch one page of the products, by id; size 0 is the portal's default."""
@@ -233,7 +234,7 @@ class AdminClient:
             expected_version=expected_version,
         )
         response = await self._portals.call(lambda stub: stub.AdjustStock, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision))
+        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
 
     async def cluster_status(self) -> tuple[pb.ReplicaStatus, ...]:
         """Ask how the replicas are, as a portal sees them."""

@@ -1,6 +1,7 @@
 """What clients answer with, and when: documents of the domain, and the revision of the data they come from."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
@@ -8,6 +9,14 @@ T = TypeVar("T")
 
 TIMEOUT_DEFAULT: Final = 10.0
 """Seconds that a call may take in all, however often it is tried."""
+
+
+Slow = Callable[[str], None]
+"""Hears, once for each call without an answer after a second, why there is none so far; empty if not known."""
+
+
+def unnoticed(_trouble: str) -> None:
+    """Tell nobody."""
 
 
 class Consistency(StrEnum):
@@ -21,10 +30,11 @@ class Consistency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """A document as it is at `revision`."""
+    """A document as it is at `revision`; `request_id` is the one that a write had, also where the client chose it."""
 
     document: T
     revision: int
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class Deleted:
 
     revision: int
     orders_affected: int
+    request_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import aiomqtt
 
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
-from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
+from quitanda.errors import NoConnection, OutcomeUnknown, QuitandaError, Unavailable
 from quitanda.wire.json_text import dump_json, parse_json
 from quitanda_clients.addresses import Address
 from quitanda_clients.retries import ClientClosed
@@ -88,7 +88,7 @@ class MqttSession:
     async def exchange(self, topic: str, fields: Fields, request_id: str, seconds: float) -> Fields:
         """Publish one request and wait for its reply, once.
 
-        Raises Unavailable where it was not sent, OutcomeUnknown where no reply came in `seconds`.
+        Raises Unavailable (NoConnection) where it was not sent, OutcomeUnknown where no reply came in `seconds`.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         try:
@@ -130,7 +130,7 @@ class MqttSession:
                 async with asyncio.timeout_at(deadline):
                     await self._changed.wait()
             except TimeoutError:
-                raise Unavailable(f"no connection to the broker {self._broker}: {self._trouble}") from None
+                raise NoConnection(f"no connection to the broker {self._broker}: {self._trouble}") from None
         return self._client
 
     async def _stay_connected(self) -> None:

@@ -9,12 +9,12 @@ import grpc
 from grpc import aio
 
 from quitanda.domain.outcomes import Refused
-from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
+from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.runtime.grpc_channel import LastingChannel
 from quitanda.status import from_rpc_error
 from quitanda.wire.protobuf import by_command_field
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import TIMEOUT_DEFAULT
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Slow, unnoticed
 from quitanda_clients.retries import ClientClosed, RetryPolicy, until_answered
 
 StubT = TypeVar("StubT")
@@ -47,11 +47,14 @@ CHANNEL_OPTIONS: Final = (
 class Portals(Generic[StubT]):
     """Portals that offer the same service; the one that answered last is asked first."""
 
-    def __init__(self, addresses: Sequence[Address], make_stub: Callable[[aio.Channel], StubT]) -> None:
+    def __init__(
+        self, addresses: Sequence[Address], make_stub: Callable[[aio.Channel], StubT], slow: Slow = unnoticed
+    ) -> None:
         if not addresses:
             raise ValueError("at least one portal's address is needed")
         self._addresses = tuple(addresses)
         self._make_stub = make_stub
+        self._slow = slow
         self._channels: dict[Address, LastingChannel[StubT]] = {}
         self._preferred = 0
         self._closed = False
@@ -67,7 +70,7 @@ class Portals(Generic[StubT]):
         """Send the request until a portal answers it, for at most `timeout` seconds.
 
         Raises Rejected for a refusal, Unavailable where nothing happened, OutcomeUnknown where a write may
-        have taken effect.
+        have taken effect; each with the request's id.
         """
 
         async def attempt(seconds: float) -> ResponseT:
@@ -80,7 +83,11 @@ class Portals(Generic[StubT]):
                     self._preferred = (position + 1) % len(self._addresses)
                 raise
 
-        return await until_answered(attempt, RetryPolicy(timeout, len(self._addresses)), write=write)
+        try:
+            return await until_answered(attempt, self._policy(timeout), write=write)
+        except QuitandaError as error:
+            error.request_id = getattr(request, "request_id", "")
+            raise
 
     async def stream(
         self,
@@ -103,7 +110,7 @@ class Portals(Generic[StubT]):
                 self._preferred = (position + 1) % len(self._addresses)
                 raise
 
-        first, others = await until_answered(attempt, RetryPolicy(timeout, len(self._addresses)), write=False)
+        first, others = await until_answered(attempt, self._policy(timeout), write=False)
         async with aclosing(others):
             yield first
             async for response in others:
@@ -134,8 +141,7 @@ class Portals(Generic[StubT]):
             failure = from_rpc_error(error)
             if isinstance(failure, Refused):
                 raise Rejected(by_command_field(failure)) from None
-            kind = Unavailable if failure.definite else OutcomeUnknown
-            raise kind(f"{address}: {str(failure) or failure.reason}") from error
+            raise _at(address, failure) from error
         except asyncio.CancelledError:
             # Closing a channel cancels its calls, which is not the same as cancelling who waits for them.
             task = asyncio.current_task()
@@ -161,6 +167,9 @@ class Portals(Generic[StubT]):
         except StopAsyncIteration:
             raise Unavailable(f"{address}: an empty answer") from None
 
+    def _policy(self, timeout: float) -> RetryPolicy:
+        return RetryPolicy(timeout, len(self._addresses), slow=self._slow)
+
     def _channel(self, address: Address) -> LastingChannel[StubT]:
         if address not in self._channels:
             self._channels[address] = LastingChannel(str(address), str(address), CHANNEL_OPTIONS, self._make_stub)
@@ -175,6 +184,16 @@ async def _answers(call: aio.UnaryStreamCall[RequestT, ResponseT], address: Addr
         failure = from_rpc_error(error)
         if isinstance(failure, Refused):
             raise Rejected(failure) from None
-        raise Unavailable(f"{address}: {str(failure) or failure.reason}") from error
+        told = _at(address, failure)
+        raise told if isinstance(told, Unavailable) else Unavailable(str(told)) from error
     finally:
         call.cancel()
+
+
+def _at(address: Address, failure: QuitandaError) -> Unavailable | OutcomeUnknown:
+    """Say what a portal, or the library, answered, and where."""
+    text = f"{address}: {str(failure) or failure.reason}"
+    for kind in (NotOffered, NoConnection):
+        if isinstance(failure, kind):
+            return kind(text)
+    return Unavailable(text) if failure.definite else OutcomeUnknown(text)

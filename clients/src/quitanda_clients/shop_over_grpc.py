@@ -12,7 +12,7 @@ from quitanda.wire.documents import OrderSummary
 from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
 from quitanda_clients.addresses import Address
 from quitanda_clients.admin_client import PROTO_CONSISTENCY
-from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portals import Portals
 from quitanda_clients.request_ids import new_request_id
@@ -24,10 +24,17 @@ if TYPE_CHECKING:  # only the types know this class
 class GrpcShopClient:
     """Implements `shop_client.ShopClient`; several portals are tried in turn."""
 
-    def __init__(self, customer_id: str, portals: Sequence[Address], *, timeout: float = TIMEOUT_DEFAULT) -> None:
+    def __init__(
+        self,
+        customer_id: str,
+        portals: Sequence[Address],
+        *,
+        timeout: float = TIMEOUT_DEFAULT,
+        slow: Slow = unnoticed,
+    ) -> None:
         self.customer_id = customer_id
         self.revision = 0
-        self._portals: Portals[ClientPortalAsyncStub] = Portals(portals, ClientPortalStub)
+        self._portals: Portals[ClientPortalAsyncStub] = Portals(portals, ClientPortalStub, slow)
         self._timeout = timeout
 
     async def __aenter__(self) -> Self:
@@ -53,7 +60,7 @@ class GrpcShopClient:
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.CreateOrder, request, write=True, timeout=self._timeout)
-        return Answer(order_from_proto(response.order), self._seen(response.revision))
+        return Answer(order_from_proto(response.order), self._seen(response.revision), request.request_id)
 
     async def set_order_item(
         self,
@@ -76,7 +83,7 @@ class GrpcShopClient:
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItem, request, write=True, timeout=self._timeout)
-        return Answer(order_from_proto(response.order), self._seen(response.revision))
+        return Answer(order_from_proto(response.order), self._seen(response.revision), request.request_id)
 
     async def set_order_items(
         self,
@@ -100,7 +107,7 @@ class GrpcShopClient:
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItems, request, write=True, timeout=self._timeout)
-        return Answer(order_from_proto(response.order), self._seen(response.revision))
+        return Answer(order_from_proto(response.order), self._seen(response.revision), request.request_id)
 
     async def get_order(
         self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
@@ -137,7 +144,7 @@ class GrpcShopClient:
             expected_version=expected_version,
         )
         response = await self._portals.call(lambda stub: stub.CancelOrder, request, write=True, timeout=self._timeout)
-        return Answer(order_from_proto(response.order), self._seen(response.revision))
+        return Answer(order_from_proto(response.order), self._seen(response.revision), request.request_id)
 
     async def get_product(
         self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0

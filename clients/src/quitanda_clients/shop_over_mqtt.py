@@ -9,13 +9,13 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Extra, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
-from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
+from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.status import from_json_error
 from quitanda.topics import reply_topic, request_topic
 from quitanda.wire.documents import OrderSummary, read_document, read_summary
 from quitanda.wire.json_text import parse_json
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page
+from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
 from quitanda_clients.mqtt_session import Fields, MqttSession
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.request_ids import new_request_id
@@ -33,13 +33,16 @@ REPLY_SECONDS_MAX: Final = 2.0
 class MqttShopClient:
     """Implements `shop_client.ShopClient`; needs a running event loop from its first call on."""
 
-    def __init__(self, customer_id: str, broker: Address, *, timeout: float = TIMEOUT_DEFAULT) -> None:
+    def __init__(
+        self, customer_id: str, broker: Address, *, timeout: float = TIMEOUT_DEFAULT, slow: Slow = unnoticed
+    ) -> None:
         self.customer_id = customer_id
         self.revision = 0
         # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
         session_id = f"s-{secrets.token_hex(8)}"
         self._session = MqttSession(broker, session_id, reply_topic(customer_id, session_id))
         self._timeout = timeout
+        self._slow = slow
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,8 +135,10 @@ class MqttShopClient:
         return await whole_list(self.products_page, limit)
 
     async def _order(self, operation: str, fields: Fields, request_id: str | None = None) -> Answer[Order]:
+        if operation in WRITES:
+            request_id = request_id or new_request_id()
         result, revision = await self._ask(operation, fields, request_id)
-        return Answer(_document(result, _order_of), revision)
+        return Answer(_document(result, _order_of), revision, request_id or "")
 
     def _freshness(self, consistency: Consistency, min_revision: int) -> Fields:
         return {"consistency": consistency.value, "min_revision": max(min_revision, self.revision)}
@@ -149,9 +154,13 @@ class MqttShopClient:
         async def attempt(seconds: float) -> tuple[Any, int]:
             return _outcome(await self._session.exchange(topic, fields, request_id, seconds))
 
-        result, revision = await until_answered(
-            attempt, RetryPolicy(self._timeout, patience=REPLY_SECONDS_MAX), write=operation in WRITES
-        )
+        policy = RetryPolicy(self._timeout, patience=REPLY_SECONDS_MAX, slow=self._slow)
+        write = operation in WRITES
+        try:
+            result, revision = await until_answered(attempt, policy, write=write)
+        except QuitandaError as error:
+            error.request_id = request_id if write else ""
+            raise
         self.revision = max(self.revision, revision)
         return result, revision
 

@@ -2,6 +2,8 @@
 
     QuitandaError
     ├─ Unavailable             definite: it did not and will not happen; retry freely
+    │  ├─ NoConnection         definite: nobody took the connection; is the server running?
+    │  ├─ NotOffered           definite: the server does not offer this call; there is no use in trying it again
     │  ├─ NotLeader            definite: another replica leads; retry there
     │  └─ Overloaded           definite: a queue is full; retry later
     ├─ OutcomeUnknown          indefinite: it may or may not have happened; retry with the SAME request id
@@ -10,6 +12,7 @@
 A leaf: imports nothing but the outcomes' types, so that every module may import it.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from quitanda.domain.outcomes import Refused
@@ -18,15 +21,25 @@ from quitanda.domain.outcomes import Refused
 class QuitandaError(Exception):
     """The base of all errors; `reason` is the name that programs match on.
 
-    `definite` is true where the operation did not and never will take effect.
+    `definite` is true where the operation did not and never will take effect. `request_id` is the write's, also where
+    the client chose it; empty where there is none, or where it is not known.
     """
 
     reason: ClassVar[str] = "UNAVAILABLE"
     definite: ClassVar[bool] = True
+    request_id: str = ""
 
 
 class Unavailable(QuitandaError):
     """Nobody could take the request in time; nothing happened."""
+
+
+class NoConnection(Unavailable):
+    """Nobody took the connection, so nothing was sent."""
+
+
+class NotOffered(Unavailable):
+    """The server does not offer this call, and never will."""
 
 
 class NotLeader(Unavailable):
@@ -65,3 +78,8 @@ class Rejected(QuitandaError):
         super().__init__(refused.reason.value)
         self.refused = refused
         self.revision = revision
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """The facts of the refusal, by name."""
+        return dict(self.refused.details)

@@ -15,7 +15,9 @@ from google.rpc import error_details_pb2, status_pb2
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
 from quitanda.errors import (
     InternalError,
+    NoConnection,
     NotLeader,
+    NotOffered,
     OutcomeUnknown,
     Overloaded,
     QuitandaError,
@@ -162,9 +164,9 @@ def from_rpc_error(error: grpc.RpcError) -> FailureSource:
         return _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
     code, text = _code_and_text(error)
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return Unavailable("the server does not offer this call")
+        return NotOffered("the server does not offer this call")
     if code is grpc.StatusCode.UNAVAILABLE and any(sign in text for sign in _NEVER_SENT):
-        return Unavailable("no connection")
+        return NoConnection("no connection")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TURNED_AWAY in text:
         return Overloaded("the server works on too many calls")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE_TO_TAKE in text:

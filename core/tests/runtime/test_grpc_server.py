@@ -11,7 +11,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
-from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Rejected, Unavailable
+from quitanda.errors import (
+    InternalError,
+    NoConnection,
+    NotLeader,
+    NotOffered,
+    OutcomeUnknown,
+    Overloaded,
+    Rejected,
+    Unavailable,
+)
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR, channel_options
 from quitanda.runtime.grpc_server import GrpcServer
@@ -234,13 +243,13 @@ async def test_a_caller_that_goes_away_is_logged(stub, portal, log):
 async def test_a_method_that_does_not_exist_is_definitely_not_executed(channel):
     failure = await failure_of(channel.unary_unary("/quitanda.v1.ClientPortal/Nothing")(b"", timeout=TIMEOUT))
 
-    assert type(failure) is Unavailable
+    assert type(failure) is NotOffered
 
 
 async def test_a_server_that_is_gone_is_definitely_unavailable(stub, server):
     await server.stop(0)
 
-    assert type(await failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT))) is Unavailable
+    assert type(await failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT))) is NoConnection
 
 
 async def health_of(channel, service):

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 import grpc
 from grpc import aio
 
-from quitanda.errors import Unavailable
+from quitanda.errors import NoConnection
 from quitanda.runtime.grpc_options import Options
 
 StubT = TypeVar("StubT")
@@ -43,7 +43,7 @@ class LastingChannel(Generic[StubT]):
     async def connected(self, seconds: float) -> StubT:
         """Wait for the connection, so that a request which cannot be sent is known not to have happened.
 
-        Raises Unavailable where there is none after `seconds`, or when an attempt to connect has failed.
+        Raises NoConnection where there is none after `seconds`, or when an attempt to connect has failed.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -52,10 +52,10 @@ class LastingChannel(Generic[StubT]):
                 channel, stub = self._channel, self._stub
                 while (state := channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
                     if state in _DEAD:
-                        raise Unavailable(f"no connection to {self._name}")
+                        raise NoConnection(f"no connection to {self._name}")
                     await channel.wait_for_state_change(state)
         except TimeoutError:
-            raise Unavailable(f"no connection to {self._name} within {seconds:.3g} s") from None
+            raise NoConnection(f"no connection to {self._name} within {seconds:.3g} s") from None
         if channel is self._channel:
             self._fresh_at = loop.time()
         return stub

@@ -45,6 +45,8 @@ class FakeShop:
     answers: dict[str, object] = field(default_factory=dict)
     backup_parts: list[admin_pb.BackupPart] = field(default_factory=list)
     backup_breaks_off: QuitandaError | None = None
+    backup_halts: tuple[asyncio.Event, asyncio.Event] | None = None
+    """Set after the first part of a backup, and waited for before the second."""
     verified: list[admin_pb.ReplicaVerification] = field(default_factory=list)
     revision: int = 0
 
@@ -310,7 +312,11 @@ class FakeAdminPortal(AdminPortalServicer):
 
     async def BackupCluster(self, request, context):
         self.portal.calls.append(("BackupCluster", request))
-        for part in self.shop.backup_parts:
+        for number, part in enumerate(self.shop.backup_parts):
+            if number == 1 and self.shop.backup_halts is not None:
+                reached, go_on = self.shop.backup_halts
+                reached.set()
+                await go_on.wait()
             yield part
         if self.shop.backup_breaks_off is not None:
             await abort(context, self.shop.backup_breaks_off)

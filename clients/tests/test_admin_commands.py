@@ -4,7 +4,7 @@ from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Customer, Product
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
-from quitanda_clients.admin.__main__ import app as admin_app
+from quitanda_clients.admin.application import app as admin_app
 
 PEN = Product("caneta", "Caneta", "azul", 250, 40, (("cor", '"azul"'),), 1)
 ANA = Customer("ana", "Ana", (), 2)
@@ -19,14 +19,14 @@ def stocked(shop):
 
 
 async def test_a_product_is_created_with_the_documented_command(portal, shop):
-    command = "product create --pid caneta --name Caneta --price 2.50 --quantity 40 --json"
+    command = "product create --pid caneta --name Caneta --price 2.50 --quantity 40 --json --request-id r1"
     done = await admin(portal, *command.split())
 
     assert done.exit_code == 0, done.stderr
     assert shop.products["caneta"] == Product("caneta", "Caneta", "", 250, 40, (), 1)
     assert done.stdout == (
         '{"revision":1,"product":{"product_id":"caneta","name":"Caneta","description":"",'
-        '"price":2.50,"quantity":40,"version":1}}\n'
+        '"price":2.50,"quantity":40,"version":1},"request_id":"r1"}\n'
     )
 
 
@@ -77,6 +77,8 @@ async def test_each_command_prints_one_json_object(portal, command, shown):
     assert len(done.stdout.splitlines()) == 1
     (kind,) = (name for name in shown if name in {"product", "customer"}) if "orders_affected" not in shown else ("",)
     result = done.result
+    sent = portal.calls[0][1]
+    assert result.pop("request_id", "") == getattr(sent, "request_id", "")
     if kind:
         assert shown[kind].items() <= result.pop(kind).items()
         shown = {"revision": shown["revision"]}
@@ -174,8 +176,8 @@ EXIT_CODES = [
     ("customer create --cid bia --name Bia --timeout 0", None, 2),
     ("customer create --cid bia --name Bia --timeout 0.3", Unavailable(), 3),
     ("customer create --cid bia --name Bia --timeout 0.3", Overloaded(), 3),
-    ("customer create --cid bia --name Bia --timeout 0.3", OutcomeUnknown(), 3),
-    ("customer create --cid bia --name Bia --timeout 0.3", Hang(), 3),
+    ("customer create --cid bia --name Bia --timeout 0.3", OutcomeUnknown(), 4),
+    ("customer create --cid bia --name Bia --timeout 0.3", Hang(), 4),
     ("customer get ana --timeout 0.3", Busy(), 3),
 ]
 
@@ -233,7 +235,7 @@ async def test_an_unknown_outcome_says_how_to_repeat_and_the_repetition_takes_ef
     request_id = unknown.stderr.split("--request-id ")[1].strip()
     repeated = await admin(portal, *command, "--request-id", request_id)
 
-    assert unknown.exit_code == 3
+    assert unknown.exit_code == 4
     assert repeated.exit_code == 0
     assert shop.revision == 1
 

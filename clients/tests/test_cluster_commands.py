@@ -1,29 +1,13 @@
 """quitanda-admin cluster and backup: what is printed, what is written, how it ends."""
 
 import pytest
+from backup_parts import parts
 from command_line import admin
 
-from quitanda.backup import DIGEST_KEY, OneDisk, StateDigest, encode_pairs
+from quitanda.backup import OneDisk
 from quitanda.backup.backup_file import BackupFile
 from quitanda.errors import Unavailable
-from quitanda.v1.admin_portal_pb2 import BackupChunk, BackupHeader, BackupPart, BackupTrailer, ReplicaVerification
-
-
-def parts(count=5):
-    """A whole backup of so many keys, in two chunks."""
-    digest = StateDigest()
-    pairs = [(b"Sc%d" % number, b"customer %d" % number) for number in range(count)]
-    for key, value in pairs:
-        digest.add(key, value)
-    pairs.append((DIGEST_KEY, bytes.fromhex(digest.computed)))
-    header = BackupHeader(
-        revision=70, term=3, state_digest=digest.computed, customers=count, keys_expected=count, replica="replica1"
-    )
-    return [
-        BackupPart(header=header),
-        *(BackupPart(chunk=BackupChunk(pairs=encode_pairs(some))) for some in (pairs[:2], pairs[2:])),
-        BackupPart(trailer=BackupTrailer(chunks=2, keys=len(pairs))),
-    ]
+from quitanda.v1.admin_portal_pb2 import ReplicaVerification
 
 
 def verified(name, computed="a" * 64, kept="a" * 64, compared="c" * 64):
@@ -180,7 +164,7 @@ async def test_a_backup_of_one_disk_shows_what_it_may_lack(portal, tmp_path):
     with BackupFile(file, disk) as written:
         for part in parts():
             written.take(part)
-        written.keep(force=False)
+        written.keep()
 
     as_json = await admin(portal, "backup", "inspect", file, "--json")
     for_people = await admin(portal, "backup", "inspect", file)

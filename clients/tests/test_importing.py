@@ -201,7 +201,7 @@ async def test_an_import_that_nobody_answers_stops_and_goes_on_when_it_is_given_
     portal.plans.clear()
     again = await admin(portal, "customer", "import", file)
 
-    assert stopped.exit_code == 3
+    assert stopped.exit_code == 4
     assert "Give the same command again" in stopped.stderr
     assert 20 <= carried_out < 60
     assert again.exit_code == 0, again.stderr

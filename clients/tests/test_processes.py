@@ -3,44 +3,16 @@
 import asyncio
 import json
 import os
-import pty
 import signal
 import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from fake_portals import Busy, Hang
+from program_processes import PROGRAMS, Terminal, finished, line_of, started
 
 from quitanda.domain.model import Product
 
-PROGRAMS = Path(sys.executable).parent
 PEN = Product("caneta", "Caneta", "", 250, 40, (), 1)
-
-
-@asynccontextmanager
-async def started(portal, *arguments, **options):
-    """A process of quitanda-admin; killed at the end where it still runs."""
-    program = (PROGRAMS / "quitanda-admin", "--portal", str(portal.address), *arguments)
-    streams = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | options
-    process = await asyncio.create_subprocess_exec(*program, **streams)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def line_of(stream):
-    async with asyncio.timeout(15):
-        return (await stream.readline()).decode()
-
-
-async def finished(process):
-    async with asyncio.timeout(15):
-        out, err = await process.communicate()
-    return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
 async def test_ctrl_c_ends_a_write_and_says_how_to_find_out_what_became_of_it(portal):
@@ -118,68 +90,60 @@ async def test_changes_are_json_lines_for_programs(portal, shop):
 
 async def test_on_a_terminal_the_stock_is_a_live_table(portal, shop):
     shop.products["caneta"] = PEN
-    master, terminal = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
-    async with started(
-        portal, "product", "list", "--watch", "--interval", "0.1", stdout=terminal, env=environment
-    ) as process:
-        os.close(terminal)
-        shown = await asyncio.to_thread(read_until, master, "Caneta")
+    terminal = Terminal()
+    watch = ("product", "list", "--watch", "--interval", "0.1")
+    async with started(portal, *watch, stdout=terminal.end, env=terminal.environment) as process:
+        terminal.close_end()
+        shown = await terminal.until("Caneta")
         shop.products["caneta"] = Product("caneta", "Caneta", "", 250, 4321, (), 2)
-        shown += await asyncio.to_thread(read_until, master, "4321")
+        shown += await terminal.until("4321")
         process.send_signal(signal.SIGINT)
-        rest = asyncio.create_task(asyncio.to_thread(read_to_end, master))
+        rest = asyncio.create_task(terminal.rest())
         code, _, err = await finished(process)
         await rest
-    os.close(master)
 
     assert "\x1b[" in shown
+    assert (code, err) == (130, "")
+
+
+async def test_a_live_table_of_a_thousand_products_has_pages_and_keys_turn_them(portal, shop):
+    """It showed 15 rows of 1,000, and then an ellipsis."""
+    shop.products = {f"p{n:04}": Product(f"p{n:04}", "N", "", 1, 1, (), 1) for n in range(1_000)}
+    terminal = Terminal(columns=80, lines=25)
+    watch = ("product", "list", "--watch", "--interval", "60")
+    streams = {"stdin": terminal.end, "stdout": terminal.end, "env": terminal.environment}
+    async with started(portal, *watch, **streams) as process:
+        terminal.close_end()
+        first = await terminal.until("products 1 to 20 of 1000")
+        terminal.type(" ")
+        second = await terminal.until("products 21 to 40 of 1000")
+        terminal.type("G")
+        last = await terminal.until("products 981 to 1000 of 1000")
+        terminal.type("\x1b[A")
+        above = await terminal.until("products 980 to 999 of 1000")
+        process.send_signal(signal.SIGINT)
+        rest = asyncio.create_task(terminal.rest())
+        code, _, err = await finished(process)
+        await rest
+
+    assert ["p0019" in first, "p0020" in second, "p0999" in last, "p0979" in above] == [True] * 4
+    assert "…" not in terminal.shown
     assert (code, err) == (130, "")
 
 
 async def test_on_a_terminal_an_import_has_a_progress_bar(portal, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(50)))
-    master, terminal = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    async with started(portal, "customer", "import", str(file), stderr=terminal, env=environment) as process:
-        os.close(terminal)
-        shown = await asyncio.to_thread(read_until, master, "50/50")
-        rest = asyncio.create_task(asyncio.to_thread(read_to_end, master))
+    terminal = Terminal()
+    async with started(portal, "customer", "import", file, stderr=terminal.end, env=terminal.environment) as process:
+        terminal.close_end()
+        shown = await terminal.until("50/50")
+        rest = asyncio.create_task(terminal.rest())
         code, out, _ = await finished(process)
         await rest
-    os.close(master)
 
     assert "importing" in shown
     assert (code, out) == (0, "created: 50, updated: 0, refused: 0, invalid: 0, not imported: 0\n")
-
-
-def read_until(descriptor, text):
-    shown = ""
-    while text not in shown:
-        shown += os.read(descriptor, 65_536).decode(errors="replace")
-    return shown
-
-
-def read_to_end(descriptor):
-    """Read until the other end of the terminal is closed, which Linux reports as an error."""
-    try:
-        while os.read(descriptor, 65_536):
-            pass
-    except OSError:
-        return
-
-
-async def test_output_to_a_closed_pipe_is_no_traceback(portal, shop):
-    shop.customers = {}
-    shop.products = {f"p{n:04}": Product(f"p{n:04}", "N" * 200, "", 1, 1, (), n) for n in range(2_000)}
-    reading, writing = os.pipe()
-    async with started(portal, "product", "list", stdout=writing) as process:
-        os.close(writing)
-        os.close(reading)
-        _, err = await process.communicate()
-
-    assert b"Traceback" not in err
 
 
 async def test_a_terminal_that_lacks_a_character_shows_its_number(portal, shop):

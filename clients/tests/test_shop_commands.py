@@ -4,7 +4,7 @@ from fake_gateway import Loss
 from fake_portals import Hang
 
 from quitanda.domain.model import Order, OrderItem, Product
-from quitanda_clients.shop.__main__ import app as shop_app
+from quitanda_clients.shop.application import app as shop_app
 
 PEN = OrderItem("caneta", "Caneta", 250, 3)
 
@@ -129,7 +129,7 @@ async def test_an_unknown_outcome_says_how_to_repeat(portal, shop):
     request_id = unknown.stderr.split("--request-id ")[1].strip()
     repeated = await shop_over_grpc(portal, "order", "create", "--request-id", request_id)
 
-    assert (unknown.exit_code, repeated.exit_code) == (3, 0)
+    assert (unknown.exit_code, repeated.exit_code) == (4, 0)
     assert len(shop.orders) == 2
 
 
@@ -151,7 +151,7 @@ async def test_over_mqtt_an_unknown_outcome_says_how_to_repeat(broker, gateway):
     gateway.plans.extend([Loss()] * 100)
     done = await shop_over_mqtt(broker, "order", "create", "--timeout", "0.5")
 
-    assert done.exit_code == 3
+    assert done.exit_code == 4
     assert "--request-id" in done.stderr
 
 

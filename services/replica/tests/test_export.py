@@ -72,7 +72,8 @@ def test_an_export_is_a_whole_backup_of_what_is_applied_and_says_what_it_may_lac
 
     assert exported(folder, file) == EXIT_OK
 
-    header, found = inspect(file)
+    with file.open("rb") as opened:
+        header, found, _ = inspect(opened)
     assert (header.customers, header.products, header.orders) == (1, 1, 1)
     assert found.keys == sum(key.startswith(keys.STATE) for key in kept)
     assert header.replica == folder.name
@@ -115,7 +116,8 @@ def test_a_cluster_that_is_restored_from_one_disk_remembers_and_goes_on(folder, 
         assert again.document.order_id == "o1"
         wait_until(lambda: isinstance(cluster.leading().execute(Request("a", "b", customer("eva"))), list), "a write")
         (cluster_id,) = {status.cluster for status in cluster.agreed()}
-        assert cluster_id != inspect(file)[0].one_disk.cluster
+        with file.open("rb") as opened:
+            assert cluster_id != inspect(opened)[0].one_disk.cluster
         assert cluster.fatal == []
     finally:
         cluster.close()

@@ -7,7 +7,9 @@ import typer
 
 from quitanda_clients.admin.run import AdminRun, command
 from quitanda_clients.cli import exit_codes
-from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.effect import Effect
+from quitanda_clients.cli.own_errors import OwnReason, tell_own
+from quitanda_clients.cli.source import open_to_read
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,9 +23,7 @@ def backup() -> None:
 @command(Effect.READ)
 async def inspect(
     run: AdminRun,
-    path: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="The backup's file.")
-    ],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The backup's file; - is standard input.")],
 ) -> int:
     """Check every byte of a backup and say what it holds; asks nobody.
 
@@ -33,9 +33,9 @@ async def inspect(
     from quitanda.backup.backup_file import inspect as read_whole  # noqa: PLC0415
 
     try:
-        header, contents = read_whole(path)
+        with open_to_read(path, "FILE") as file:
+            header, contents, size = read_whole(file)
     except BackupDamaged as error:
-        run.output.failed("BACKUP_DAMAGED", f"{path}: {error}")
-        return exit_codes.REFUSED
-    run.output.backup(path, header, contents, path.stat().st_size)
+        return tell_own(OwnReason.BACKUP_DAMAGED, f"{path}: {error}", as_json=run.as_json)
+    run.output.backup(path, header, contents, size)
     return exit_codes.DONE

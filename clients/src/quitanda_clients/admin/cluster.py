@@ -1,14 +1,17 @@
 """quitanda-admin cluster."""
 
+import os
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from quitanda.backup.destination import STANDARD_OUTPUT, is_plain
 from quitanda_clients.admin.run import AdminRun, command
 from quitanda_clients.cli import exit_codes
-from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.effect import Effect
+from quitanda_clients.cli.own_errors import OwnReason, tell_own
 
 if TYPE_CHECKING:
     from quitanda.backup.backup_file import BackupFile
@@ -28,10 +31,19 @@ def cluster() -> None:
 
 @app.command("status")
 @command(Effect.READ)
-async def status(run: AdminRun) -> None:
-    """Show the replicas as a portal sees them."""
+async def status(run: AdminRun) -> int:
+    """Say in one line whether all is well, and show the replicas as a portal sees them.
+
+    Exit codes: 0 all is well; 1 something is not (who leads, a majority, the states' digests, a replica that is missing
+    or far behind); 3 no portal could say it.
+    """
+    from quitanda_clients.admin.health import judge  # noqa: PLC0415 - `--help` does not need it
+
     async with run.client() as client:
-        run.output.replicas(await client.cluster_status())
+        replicas = await client.cluster_status()
+    health = judge(replicas)
+    run.output.replicas(replicas, health)
+    return exit_codes.DONE if health.well else exit_codes.REFUSED
 
 
 @app.command("transfer-leader")
@@ -52,23 +64,28 @@ async def transfer_leader(
 @command(Effect.READ)
 async def backup(
     run: AdminRun,
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.", dir_okay=False)],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.", dir_okay=False)
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
 ) -> int:
-    """Write everything that the shop holds, as of one moment, into a file; the shop goes on meanwhile."""
+    """Write everything that the shop holds, as of one moment, into a file; the shop goes on meanwhile.
+
+    A plain file is there whole or not at all. A FIFO or a device is written straight through; of a symbolic link the
+    target is meant.
+    """
     from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
     from quitanda.backup.backup_file import BackupFile  # noqa: PLC0415
 
     _check_target(path, force=force)
     try:
-        with BackupFile(path) as file:
+        with BackupFile(path, replace=force) as file:
             await _receive(run, file)
-            size = file.keep(force=force)
-            if file.header is not None and file.contents is not None:
+            size = file.keep()
+            if str(path) != STANDARD_OUTPUT and file.header is not None and file.contents is not None:
                 run.output.backup(path, file.header, file.contents, size)
     except (OSError, BackupDamaged) as error:
-        run.output.failed("NO_BACKUP", f"{path} was not written: {error}")
-        return exit_codes.NO_ANSWER
+        return tell_own(OwnReason.NO_BACKUP, f"{path} was not written: {_reason(error)}", as_json=run.as_json)
     return exit_codes.DONE
 
 
@@ -77,7 +94,7 @@ async def backup(
 async def verify(run: AdminRun) -> int:
     """Let every replica read its whole state from disk, and compare all of them.
 
-    Exit codes: 0 all is well, 1 something differs, 3 not all could be compared.
+    Exit codes: 0 all is well; 1 something differs; 3 not all could be compared.
     """
     async with run.client(VERIFY_SECONDS) as client:
         answer = await client.verify_cluster()
@@ -98,10 +115,17 @@ async def _receive(run: AdminRun, file: "BackupFile") -> None:
 
 
 def _check_target(path: Path, *, force: bool) -> None:
+    if not is_plain(path):
+        return
     if path.exists() and not force:
         raise typer.BadParameter(f"{path} exists; give another name, or --force", param_hint="FILE")
-    if not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.absolute().parent}", param_hint="FILE")
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise typer.BadParameter(f"there is no folder {folder}", param_hint="FILE")
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _verdict(answer: "VerifyClusterResponse") -> int:
@@ -113,4 +137,4 @@ def _verdict(answer: "VerifyClusterResponse") -> int:
     if damaged or len(compared) > 1:
         return exit_codes.REFUSED
     whole = all(replica.reachable and replica.compared_digest for replica in replicas)
-    return exit_codes.DONE if whole else exit_codes.NO_ANSWER
+    return exit_codes.DONE if whole else exit_codes.UNAVAILABLE

@@ -1,13 +1,15 @@
 """quitanda-admin customer."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from quitanda_clients.admin import import_options
 from quitanda_clients.admin.run import AdminRun, command
 from quitanda_clients.cli import options
-from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.effect import Effect
+from quitanda_clients.cli.printable import printable
 from quitanda_clients.cli.values import extra_fields, one_id
 from quitanda_clients.paging import LISTED_MAX
 
@@ -30,7 +32,8 @@ async def create(
     """Register a customer."""
     extra = extra_fields(field or ())
     async with run.client() as client:
-        run.output.document(await client.create_customer(cid, name, extra=extra, request_id=run.request_id))
+        answer = await client.create_customer(cid, name, extra=extra, request_id=run.request_id)
+        run.output.document(answer, "Created the customer")
 
 
 @app.command("get")
@@ -59,16 +62,25 @@ async def update(
         answer = await client.update_customer(
             customer_id, name=name, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(answer)
+        run.output.document(answer, "Changed the customer")
+
+
+def _question(given: Mapping[str, Any]) -> str:
+    """Ask before a deletion, unless --yes."""
+    if given["yes"]:
+        return ""
+    also = " and cancel all of its orders" if given["cascade"] else ""
+    return f"Delete the customer {printable(str(given['argument'] or given['cid']))}{also}?"
 
 
 @app.command("delete")
-@command(Effect.WRITE)
+@command(Effect.WRITE, _question)
 async def delete(
     run: AdminRun,
     argument: CidArgument = None,
     cid: CidOption = None,
     cascade: options.CascadeOption = False,
+    yes: options.YesOption = False,  # noqa: ARG001 - what is asked first looks at it
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
     """Delete a customer; one with orders only with --cascade, which cancels them."""

@@ -1,8 +1,8 @@
 """`customer import` and `product import`: check a CSV file, send its rows, say what became of them."""
 
 import asyncio
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,9 @@ from quitanda_clients.bulk.progress import shown_progress
 from quitanda_clients.bulk.row_commands import Layout, Planned, plan
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.failures import report
+from quitanda_clients.cli.own_errors import OwnReason, own_error, tell_json
+from quitanda_clients.cli.source import open_to_read
+from quitanda_clients.cli.streams import AnswerNotWritten, tell
 
 SHOWN_MAX: Final = 1_000
 """Problems, and refused rows, that are listed one by one."""
@@ -44,17 +47,17 @@ async def import_file(run: AdminRun, layout: Layout, options: FileOptions) -> in
             return exit_codes.WRONG_USE
     tally = await _send(run, data, planned, options, skipped=len(problems))
     if tally.failure is not None:
-        return report(tally.failure, as_json=run.as_json, request_id=None, next_step=AGAIN)
+        return report(tally.failure, run.failure_context(), AGAIN)
     return exit_codes.REFUSED if tally.refused or problems else exit_codes.DONE
 
 
 def _content(file: Path) -> bytes:
     """Read the file, or one byte more than is allowed."""
-    try:
-        with file.open("rb") as opened:
+    with open_to_read(file, "FILE.csv") as opened:
+        try:
             return opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE.csv") from None
+        except OSError as error:
+            raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE.csv") from None
 
 
 def _checked(data: bytes, layout: Layout, options: FileOptions) -> tuple[list[Planned], list[Problem]]:
@@ -71,12 +74,17 @@ async def _send(run: AdminRun, data: bytes, planned: Sequence[Planned], options:
         sending = Import(client, RowIds(data, options.sending.label), options.sending)
         try:
             with shown_progress(len(planned), quiet=run.as_json) as settled:
-                return await sending.run(planned, settled)
+                tally = await sending.run(planned, settled)
         except asyncio.CancelledError:  # Ctrl-C
-            typer.echo(f"Interrupted. {AGAIN}", err=True)
+            if run.as_json:
+                tell_json(own_error(OwnReason.INTERRUPTED, f"Interrupted. {AGAIN}"))
+            else:
+                tell(f"Interrupted. {AGAIN}")
+            with suppress(AnswerNotWritten):  # how it ended is said already
+                _summarize(run, options.file, sending.tally, len(planned), skipped)
             raise
-        finally:
-            _summarize(run, options.file, sending.tally, len(planned), skipped)
+        _summarize(run, options.file, tally, len(planned), skipped)
+        return tally
 
 
 def _list_problems(run: AdminRun, options: FileOptions, problems: Sequence[Problem]) -> None:
@@ -85,18 +93,18 @@ def _list_problems(run: AdminRun, options: FileOptions, problems: Sequence[Probl
             {"line": problem.line, "column": problem.column, "message": problem.message}
             for problem in problems[:SHOWN_MAX]
         ]
-        found = {"file": str(options.file), "problem_count": len(problems), "problems": listed}
-        typer.echo(json.dumps(found, ensure_ascii=False), err=True)
+        message = f"{options.file} has problems: {len(problems)}. Correct them and import it again."
+        error = own_error(OwnReason.FILE_NOT_VALID, message, field="FILE.csv")
+        tell_json(error, file=str(options.file), problem_count=len(problems), problems=listed)
         return
     for problem in problems[:SHOWN_MAX]:
-        typer.echo(problem.at(str(options.file)), err=True)
+        tell(problem.at(str(options.file)))
     if len(problems) > SHOWN_MAX:
-        typer.echo(f"... and {len(problems) - SHOWN_MAX} more", err=True)
+        tell(f"... and {len(problems) - SHOWN_MAX} more")
     if not options.skip_invalid:
-        typer.echo(
+        tell(
             f"Nothing was imported; problems in {options.file}: {len(problems)}. "
-            "Correct them, or give --skip-invalid to import the other rows.",
-            err=True,
+            "Correct them, or give --skip-invalid to import the other rows."
         )
 
 
@@ -104,9 +112,9 @@ def _summarize(run: AdminRun, file: Path, tally: Tally, total: int, skipped: int
     if not run.as_json:
         for row, rejected in tally.refused[:SHOWN_MAX]:
             described = describe(rejected.refused)
-            typer.echo(f"{file}:{row.line}: Refused ({described.reason}): {described.message}", err=True)
+            tell(f"{file}:{row.line}: Refused ({described.reason}): {described.message}")
         if len(tally.refused) > SHOWN_MAX:
-            typer.echo(f"... and {len(tally.refused) - SHOWN_MAX} more", err=True)
+            tell(f"... and {len(tally.refused) - SHOWN_MAX} more")
     run.output.summary(
         {
             "created": tally.created,

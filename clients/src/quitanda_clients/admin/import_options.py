@@ -16,9 +16,7 @@ def delimiter(text: str) -> str:
     return sign
 
 
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, readable=True, help="The file to import.")
-]
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file to import; - is standard input.")]
 UpdateOption = Annotated[bool, typer.Option("--update", help="Update what exists already instead of refusing the row.")]
 SkipInvalidOption = Annotated[
     bool, typer.Option("--skip-invalid", help="Import the valid rows of a file that has others.")

@@ -1,15 +1,22 @@
 """quitanda-admin product."""
 
-from typing import Annotated
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quitanda_clients.admin import import_options
 from quitanda_clients.admin.run import AdminRun, command
 from quitanda_clients.cli import options
-from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.effect import Effect
+from quitanda_clients.cli.printable import printable
+from quitanda_clients.cli.settings import Format
 from quitanda_clients.cli.values import extra_fields, one_id, price, whole_number
 from quitanda_clients.paging import LISTED_MAX
+
+if TYPE_CHECKING:
+    from quitanda_clients.admin_client import AdminClient
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -37,7 +44,7 @@ async def create(
         answer = await client.create_product(
             pid, name, minor_units, quantity, description=description, extra=extra, request_id=run.request_id
         )
-        run.output.document(answer)
+        run.output.document(answer, "Created the product")
 
 
 @app.command("get")
@@ -82,16 +89,25 @@ async def update(
             expected_version=expected_version,
             request_id=run.request_id,
         )
-        run.output.document(answer)
+        run.output.document(answer, "Changed the product")
+
+
+def _question(given: Mapping[str, Any]) -> str:
+    """Ask before a deletion, unless --yes."""
+    if given["yes"]:
+        return ""
+    also = " and take it out of every order" if given["cascade"] else ""
+    return f"Delete the product {printable(str(given['argument'] or given['pid']))}{also}?"
 
 
 @app.command("delete")
-@command(Effect.WRITE)
+@command(Effect.WRITE, _question)
 async def delete(
     run: AdminRun,
     argument: PidArgument = None,
     pid: PidOption = None,
     cascade: options.CascadeOption = False,
+    yes: options.YesOption = False,  # noqa: ARG001 - what is asked first looks at it
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
     """Delete a product; one in live orders only with --cascade, which takes it out of them."""
@@ -114,7 +130,7 @@ async def adjust_stock(
     """Add to the units on hand, or take from them; never below zero."""
     async with run.client() as client:
         answer = await client.adjust_stock(pid, delta, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(answer)
+        run.output.document(answer, "Adjusted the stock of the product")
 
 
 @app.command("list")
@@ -132,9 +148,19 @@ async def list_products(
         if not watch:
             run.output.listing("products", await client.list_products(limit or LISTED_MAX))
             return
-        from quitanda_clients.admin.watch import watch_products  # noqa: PLC0415 - rich is loaded only when it is used
+        await _watch(run, client, limit or LISTED_MAX, interval)
 
-        await watch_products(client, run.output, limit or LISTED_MAX, interval, live=not run.as_json)
+
+async def _watch(run: AdminRun, client: "AdminClient", limit: int, interval: float) -> None:
+    """Show a live table on a terminal, otherwise print the changes."""
+    if run.format is Format.TABLE and sys.stdout.isatty():
+        from quitanda_clients.admin.live_table import show_live  # noqa: PLC0415 - rich is loaded only when it is used
+
+        await show_live(client, limit, interval)
+    else:
+        from quitanda_clients.admin.watch import print_changes  # noqa: PLC0415 - few commands need it
+
+        await print_changes(client, run.output, limit, interval, as_json=run.as_json)
 
 
 @app.command("import")

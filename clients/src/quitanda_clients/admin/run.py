@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.cli import options, running
-from quitanda_clients.cli.running import Effect, Run
+from quitanda_clients.cli.effect import Effect
+from quitanda_clients.cli.next_steps import STARTS_IT, NextSteps
+from quitanda_clients.cli.running import Question, Run
 from quitanda_clients.cli.settings import Given, read_portals, read_timeout
 
 if TYPE_CHECKING:
@@ -30,14 +32,32 @@ class AdminRun(Run):
         """Make the client; to be used as an asynchronous context manager."""
         from quitanda_clients.admin_client import AdminClient  # noqa: PLC0415 - gRPC is loaded only when it is used
 
-        return AdminClient(self._portals, timeout=self.timeout(timeout_default))
+        timeout = self.timeout(timeout_default)
+        return AdminClient(self._portals, timeout=timeout, slow=self.slow(self._places(), timeout))
+
+    def next_steps(self) -> NextSteps:
+        """Say what to do where no admin portal answers."""
+        return NextSteps(
+            no_connection=f"Is Quitanda running? {STARTS_IT}; --portal HOST:PORT names other portals.",
+            not_offered=(
+                f"{self._places()} is no admin portal; --portal HOST:PORT names one (default: "
+                f"{options.ADMIN_PORTALS_DEFAULT})."
+            ),
+            unavailable=(
+                "Try again in a moment; `quitanda-admin cluster status` says how the replicas are, and "
+                "--portal HOST:PORT names other portals."
+            ),
+        )
+
+    def _places(self) -> str:
+        return ", ".join(map(str, self._portals))
 
 
 def command(
-    effect: Effect,
+    effect: Effect, question: Question | None = None
 ) -> Callable[[Callable[Concatenate[AdminRun, P], Coroutine[Any, Any, int | None]]], Callable[..., None]]:
     """Make a typer command of a coroutine function that takes an AdminRun."""
-    return running.command(AdminRun, _shared_options, effect)
+    return running.command(AdminRun, _shared_options, effect, question)
 
 
 def _shared_options(
@@ -46,5 +66,6 @@ def _shared_options(
     consistency: options.ConsistencyOption = None,
     request_id: options.RequestIdOption = None,
     json: options.JsonOption = False,
+    output: options.FormatOption = None,
 ) -> None:
     """Take the options that may stand after every command."""

@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-
-import typer
 
 from quitanda.domain.model import Product
 from quitanda.errors import Unavailable
-from quitanda_clients.cli.tables import product_table, stdout_console
+from quitanda.status import to_json_error
+from quitanda_clients.cli.own_errors import tell_json
+from quitanda_clients.cli.streams import tell
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from quitanda_clients.admin_client import AdminClient
     from quitanda_clients.answers import Listing
     from quitanda_clients.cli.output import Output
@@ -21,19 +18,8 @@ if TYPE_CHECKING:
 Known = dict[str, Product]
 
 
-async def watch_products(client: "AdminClient", output: "Output", limit: int, interval: float, *, live: bool) -> None:
-    """Look every `interval` seconds; `live` shows a table on the terminal, otherwise changes are printed.
-
-    Goes on while no portal answers, and says so.
-    """
-    console = stdout_console()
-    if live and console.is_terminal:
-        await _show_live(console, client, limit, interval)
-    else:
-        await _print_changes(client, output, limit, interval)
-
-
-async def _looks(client: "AdminClient", limit: int, interval: float) -> AsyncIterator["Listing[Product] | Unavailable"]:
+async def looks(client: "AdminClient", limit: int, interval: float) -> AsyncIterator["Listing[Product] | Unavailable"]:
+    """List the products every `interval` seconds; yield why there is no list, and go on."""
     loop = asyncio.get_running_loop()
     while True:
         begun = loop.time()
@@ -44,48 +30,39 @@ async def _looks(client: "AdminClient", limit: int, interval: float) -> AsyncIte
         await asyncio.sleep(max(0.0, begun + interval - loop.time()))
 
 
-async def _print_changes(client: "AdminClient", output: "Output", limit: int, interval: float) -> None:
+async def print_changes(client: "AdminClient", output: "Output", limit: int, interval: float, *, as_json: bool) -> None:
+    """Print one line for each change; say on stderr when no portal answers, and when one does again."""
     known: Known = {}
     available = True
-    async for look in _looks(client, limit, interval):
+    async for look in looks(client, limit, interval):
         if isinstance(look, Unavailable):
             if available:
-                typer.echo(f"Not available: {look}. Still trying.", err=True)
+                _tell_trouble(look, as_json=as_json)
             available = False
             continue
-        if not available:
-            typer.echo("Available again.", err=True)
+        if not (available or as_json):  # on stderr, programs find errors only
+            tell("Available again.")
         available = True
-        current = _by_id(look.documents)
-        for product in _changed(known, current).values():
+        current = by_id(look.documents)
+        for product in changed(known, current).values():
             output.changed(product, look.revision)
         for product_id in known.keys() - current.keys():
             output.gone(product_id, look.revision)
         known = current
 
 
-async def _show_live(console: "Console", client: "AdminClient", limit: int, interval: float) -> None:
-    from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
-    from rich.live import Live  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    known: Known = {}
-    shown = product_table(())
-    with Live(shown, console=console, auto_refresh=False) as live:
-        async for look in _looks(client, limit, interval):
-            if isinstance(look, Unavailable):
-                status = f"Not available: {look}. Still trying; the table is old."
-            else:
-                current = _by_id(look.documents)
-                shown = product_table(current.values(), highlighted=_changed(known, current) if known else {})
-                known = current
-                status = f"revision {look.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
-            live.update(Group(shown, Text(status, style="dim")), refresh=True)
-
-
-def _by_id(products: tuple[Product, ...]) -> Known:
+def by_id(products: tuple[Product, ...]) -> Known:
+    """Give the products by their ids, in their order."""
     return {product.product_id: product for product in products}
 
 
-def _changed(known: Known, current: Known) -> Known:
+def changed(known: Known, current: Known) -> Known:
+    """Give those of `current` that are new or not as in `known`."""
     return {product_id: product for product_id, product in current.items() if known.get(product_id) != product}
+
+
+def _tell_trouble(error: Unavailable, *, as_json: bool) -> None:
+    if as_json:
+        tell_json(to_json_error(error), cause=str(error))
+    else:
+        tell(f"Not available: {error}. Still trying.")

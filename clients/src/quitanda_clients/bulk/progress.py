@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import typer
+from quitanda_clients.cli.streams import tell
 
 LINE_EVERY_SECONDS: Final = 5.0
 
@@ -55,4 +55,4 @@ class _Lines:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY_SECONDS
-            typer.echo(f"{settled} of {self._total} {self._unit}", err=True)
+            tell(f"{settled} of {self._total} {self._unit}")

@@ -1,17 +1,22 @@
-"""The command group that stands for a whole application: its usage errors are JSON where JSON is asked for."""
+"""The command group that stands for a whole application: how usage errors are told, and how it ends."""
 
-import json
+import itertools
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
-from typer.exceptions import TyperException
+from typer.exceptions import Abort, TyperException
 
-WRONG_USE: Final = "WRONG_USE"
-"""Stands where a reason would stand, for a command that cannot be sent as it was written."""
+from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli.own_errors import OwnReason, own_error, tell_json
+from quitanda_clients.cli.printable import printable
+from quitanda_clients.cli.settings import Format
+
+CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 
 class Application(TyperGroup):
@@ -28,34 +33,56 @@ class Application(TyperGroup):
     ) -> Any:
         """Run on the arguments and exit; not standalone, return or raise instead."""
         arguments = list(sys.argv[1:] if args is None else args)
-        as_json = standalone_mode and _asks_for_json(arguments)
-        run = partial(super().main, arguments, prog_name, complete_var, **extra)
-        if not as_json:
-            return run(standalone_mode=standalone_mode, windows_expand_args=windows_expand_args)
+        run = partial(super().main, arguments, prog_name, complete_var, False, windows_expand_args, **extra)
+        if not standalone_mode:
+            return run()
         try:
-            code = run(standalone_mode=False, windows_expand_args=windows_expand_args)
+            code = run()
         except TyperException as error:
-            typer.echo(json.dumps({"error": _error(error)}), err=True)
+            _tell(error, as_json=_asks_for_json(arguments))
             code = error.exit_code
+        except Abort:  # Ctrl-C, or the end of the input, where something was asked
+            code = exit_codes.INTERRUPTED
         sys.exit(code)
 
 
+def make_application(name: str) -> typer.Typer:
+    """Make an application, which also tells its version."""
+    app = typer.Typer(
+        cls=Application,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings=CONTEXT_SETTINGS,
+        epilog=exit_codes.HELP,
+    )
+    app.info.name = name
+    return app
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and end, if it was asked for (the callback of an option)."""
+    if asked:
+        typer.echo(f"quitanda-clients {version('quitanda-clients')}")
+        raise typer.Exit
+
+
+def _tell(error: TyperException, *, as_json: bool) -> None:
+    error.message = printable(error.message)
+    if as_json:
+        tell_json(own_error(OwnReason.WRONG_USE, error.format_message(), field=_field(error)))
+        return
+    from typer.rich_utils import rich_format_error  # noqa: PLC0415 - rich is loaded only when it is used
+
+    rich_format_error(error)  # type: ignore[arg-type]
+
+
 def _asks_for_json(arguments: Sequence[str]) -> bool:
-    """Look for the flag itself: with a usage error the options were not read to the end."""
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return "--json" in options
-
-
-def _error(error: TyperException) -> dict[str, Any]:
-    """Write a usage error with the same members as a refusal (`quitanda.status.to_json_error`)."""
-    return {
-        "reason": WRONG_USE,
-        "message": error.format_message(),
-        "retryable": False,
-        "definite": True,
-        "field": _field(error),
-        "details": {},
-    }
+    """Look for the option itself: with a usage error the options were not read to the end."""
+    options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    json = Format.JSON.value
+    pairs = set(itertools.pairwise(options))
+    whole = {"--json", f"--output={json}", f"-o{json}"}
+    return bool(whole & set(options)) or bool({("-o", json), ("--output", json)} & pairs)
 
 
 def _field(error: TyperException) -> str:

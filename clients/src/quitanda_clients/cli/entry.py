@@ -1,13 +1,13 @@
 """Where a command-line application starts and ends."""
 
-import io
 import os
 import sys
 from typing import NoReturn
 
 import typer
 
-from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli import exit_codes, streams
+from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, tell
 
 
 def run_application(app: typer.Typer) -> NoReturn:
@@ -15,12 +15,23 @@ def run_application(app: typer.Typer) -> NoReturn:
     # gRPC's library writes notes of its own to stderr (a portal that goes away, for example); it reads this
     # when it is loaded, which is later.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character shows its number instead of ending the program.
-            stream.reconfigure(errors="backslashreplace")
+    streams.guard()
+    sys.exit(_code(app))
+
+
+def _code(app: typer.Typer) -> int:
+    """Run it; commands tell themselves what became of their answers, this is about help and the like."""
     try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(exit_codes.INTERRUPTED)
-    sys.exit(exit_codes.DONE)
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else exit_codes.DONE
+        else:
+            code = exit_codes.DONE
+        sys.stdout.flush()
+    except ReaderGone:
+        return exit_codes.READER_GONE
+    except AnswerNotWritten as error:
+        tell(f"It could not be written: {error}.")
+        return exit_codes.NOT_WRITTEN
+    return code

@@ -5,7 +5,9 @@ from typing import Annotated, Final
 import typer
 
 from quitanda_clients.answers import Consistency
-from quitanda_clients.cli.values import version, whole_number
+from quitanda_clients.cli.application import tell_version
+from quitanda_clients.cli.settings import Format
+from quitanda_clients.cli.values import quantity_to_set, version
 from quitanda_clients.transport import Transport
 
 PANEL: Final = "Options of every command"
@@ -18,7 +20,8 @@ PORTAL_HELP: Final = "A portal's address, HOST:PORT; several are tried in turn (
 TIMEOUT_HELP: Final = "Seconds that the whole call may take. (Default: 10.)"
 CONSISTENCY_HELP: Final = "For reads of one document: cached may be up to one second old. (Default: linearizable.)"
 REQUEST_ID_HELP: Final = "For writes: the id of a request that ended unknown, to repeat it safely."
-JSON_HELP: Final = "Print JSON, one object in one line; errors as JSON on stderr."
+JSON_HELP: Final = "Print JSON, one object in one line; errors as JSON on stderr. The same as -o json."
+FORMAT_HELP: Final = "How the answer is written. (Default: table.)"
 CUSTOMER_HELP: Final = "The id of the customer who acts."
 TRANSPORT_HELP: Final = "How requests travel. (Default: grpc.)"
 MQTT_HELP: Final = "The broker's address, HOST:PORT, for --transport mqtt."
@@ -36,6 +39,7 @@ RequestIdOption = Annotated[
     str | None, typer.Option("--request-id", metavar="ID", help=REQUEST_ID_HELP, rich_help_panel=PANEL)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=PANEL)]
+FormatOption = Annotated[Format | None, typer.Option("--output", "-o", help=FORMAT_HELP, rich_help_panel=PANEL)]
 CustomerOption = Annotated[
     str | None, typer.Option("--customer", metavar="CID", help=CUSTOMER_HELP, rich_help_panel=PANEL)
 ]
@@ -62,6 +66,13 @@ FieldOption = Annotated[
 CascadeOption = Annotated[
     bool, typer.Option("--cascade", help="Also cancel or change the orders that stand in the way.")
 ]
+VersionOption = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=tell_version, help="Print the version and end.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first. (Nobody is asked without a terminal.)")]
 QuantityOption = Annotated[
-    int | None, typer.Option("--quantity", parser=whole_number, metavar="N", help="Units on hand.")
+    int | None,
+    typer.Option(
+        "--quantity", parser=quantity_to_set, metavar="N", help="Units on hand; `adjust-stock` adds or takes."
+    ),
 ]

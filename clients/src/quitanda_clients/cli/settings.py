@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import typer
@@ -12,6 +13,14 @@ from quitanda_clients.transport import Transport
 
 TIMEOUT_MAX: Final = 3_600.0
 """Seconds; nobody waits longer on purpose."""
+
+
+class Format(StrEnum):
+    """How answers are written on standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,7 @@ class Given:
     consistency: Consistency | None = None
     request_id: str | None = None
     json: bool = False
+    output: Format | None = None
 
     def over(self, general: "Given") -> "Given":
         """Fill in what is not given here from the options before the command."""
@@ -38,7 +48,14 @@ class Given:
             consistency=self.consistency or general.consistency,
             request_id=self.request_id if self.request_id is not None else general.request_id,
             json=self.json or general.json,
+            output=self.output or general.output,
         )
+
+    def chosen_format(self) -> Format:
+        """Bring --json and --output together."""
+        if self.json and self.output not in {None, Format.JSON}:
+            raise typer.BadParameter(f"--json and --output {self.output} contradict each other", param_hint="--output")
+        return Format.JSON if self.json else self.output or Format.TABLE
 
 
 def read_portals(given: Sequence[str] | None, default: str) -> tuple[Address, ...]:

@@ -3,19 +3,14 @@
 Everything that comes from outside is put in as plain text, never as rich's markup.
 """
 
-import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, assert_never
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from quitanda.domain.model import Customer, Document, Extra, Order, Product
 from quitanda.wire.documents import OrderSummary
 from quitanda.wire.money import format_price
+from quitanda_clients.cli.width import Column, Rows, plain, show_fields, show_table, stdout_console
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,29 +18,52 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
 
-UNLIMITED_WIDTH: Final = 10_000
-"""Columns where the output is not a terminal: nothing is cut or wrapped for a program that reads it."""
-
 DIGEST_SHOWN: Final = 12
 """Characters of a state digest that people compare."""
 
 ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
 
-
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-
-
-def plain(text: str) -> Text:
-    """Show a text as it is, control characters by their numbers: a document must not command the terminal."""
-    return Text(_CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text))
-
-
-def stdout_console() -> Console:
-    """Write to stdout: coloured and fitted on a terminal, plain and as wide as needed elsewhere."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    return (
-        console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=UNLIMITED_WIDTH)
-    )
+CUSTOMERS: Final = (
+    Column("customer"),
+    Column("name", folds=True),
+    Column("other fields", folds=True, spare=1),
+    Column("version", "right", spare=2),
+)
+PRODUCTS: Final = (
+    Column("product"),
+    Column("name", folds=True),
+    Column("price", "right"),
+    Column("on hand", "right"),
+    Column("version", "right", spare=1),
+)
+ORDERS: Final = (
+    Column("order"),
+    Column("placed (UTC)", spare=2),
+    Column("products", "right", spare=1),
+    Column("total", "right"),
+    Column("version", "right", spare=3),
+)
+ITEMS: Final = (
+    Column("product"),
+    Column("name", folds=True, spare=1),
+    Column("unit price", "right", spare=2),
+    Column("quantity", "right"),
+    Column("total", "right"),
+)
+REPLICAS: Final = (
+    Column("replica"),
+    Column("role"),
+    Column("term", "right", spare=2),
+    Column("revision", "right"),
+    Column("commit", "right", spare=5),
+    Column("last entry", "right", spare=6),
+    Column("leader", spare=3),
+    Column("connected to", folds=True, spare=4),
+    Column("customers", "right", spare=7),
+    Column("products", "right", spare=8),
+    Column("orders", "right", spare=9),
+    Column("state digest", spare=1),
+)
 
 
 def show_document(document: Document) -> None:
@@ -53,47 +71,40 @@ def show_document(document: Document) -> None:
     console = stdout_console()
     match document:
         case Customer():
-            fields = [("customer", document.customer_id), ("name", document.name)]
-            console.print(_fields([*fields, *document.extra, ("version", str(document.version))]))
+            known = [("customer", document.customer_id), ("name", document.name)]
+            show_fields(console, [*known, *document.extra, ("version", str(document.version))], ["customer"])
         case Product():
-            console.print(_fields(_product_fields(document)))
+            show_fields(console, _product_fields(document), ["product"])
         case Order():
-            console.print(_fields(_order_fields(document)))
-            console.print(_items(document))
+            show_fields(console, _order_fields(document), ["order", "customer"])
+            columns, rows = _items(document)
+            show_table(console, columns, rows)
         case _:
             assert_never(document)
 
 
 def show_list(name: str, documents: Sequence[Document | OrderSummary]) -> None:
     """Print a table of customers, products or orders."""
-    tables: dict[str, Callable[[Iterable[object]], Table]] = {
-        "customers": _customers,
-        "products": product_table,
-        "orders": _orders,
+    tables: dict[str, tuple[Sequence[Column], Callable[[Iterable[object]], Rows]]] = {
+        "customers": (CUSTOMERS, _customers),
+        "products": (PRODUCTS, product_rows),
+        "orders": (ORDERS, _orders),
     }
-    table = tables[name](documents)
-    stdout_console().print(table)
+    columns, rows = tables[name]
+    show_table(stdout_console(), columns, rows(documents))
 
 
 def show_change(product: Document, revision: int) -> None:
     """Print one line about a product that changed."""
     if isinstance(product, Product):
         line = f"{revision}  {product.product_id}  {product.quantity} on hand  {format_price(product.price)}"
-        stdout_console().print(plain(f"{line}  {product.name}"))
+        stdout_console().print(plain(f"{line}  {product.name}"), soft_wrap=True)
 
 
 def show_replicas(replicas: "Sequence[ReplicaStatus]") -> None:
     """Print how the replicas are."""
-    table = _table("replica", "role", ("term", "right"), ("revision", "right"), ("commit", "right"))
-    for name, justify in (("last entry", "right"), ("leader", "left"), ("connected to", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("customers", "products", "orders"):
-        table.add_column(name, justify="right")
-    table.add_column("state digest")
-    for replica in replicas:
-        table.add_row(*map(plain, _replica_cells(replica)))
     console = stdout_console()
-    console.print(table)
+    show_table(console, REPLICAS, Rows([_replica_cells(replica) for replica in replicas]))
     for replica in replicas:
         if replica.error:
             console.print(plain(f"{replica.name}: {replica.error}"))
@@ -105,11 +116,15 @@ def show_replicas(replicas: "Sequence[ReplicaStatus]") -> None:
 def show_verification(answer: "VerifyClusterResponse") -> None:
     """Print how the replicas' states compare with their digests and with each other."""
     at = f"digest at {answer.revision}" if answer.revision else "digest"
-    table = _table("replica", ("revision", "right"), ("keys", "right"), "state on disk", at)
-    for replica in answer.replicas:
-        table.add_row(*map(plain, _verification_cells(replica)))
+    columns = (
+        Column("replica"),
+        Column("revision", "right", spare=1),
+        Column("keys", "right", spare=2),
+        Column("state on disk", folds=True),
+        Column(at, folds=True),
+    )
     console = stdout_console()
-    console.print(table)
+    show_table(console, columns, Rows([_verification_cells(replica) for replica in answer.replicas]))
     for replica in answer.replicas:
         if replica.error:
             console.print(plain(f"{replica.name}: {replica.error}"))
@@ -157,7 +172,7 @@ def show_backup(path: "Path", header: "Header", contents: "Contents", size: int)
             ("its log", f"known as committed to {disk.commit_index}, ends at {disk.last_log_index} (term {disk.term})"),
             ("may lack", disk.explain(header.revision)),
         ]
-    stdout_console().print(_fields(facts))
+    show_fields(stdout_console(), facts, ["backup", "state digest", "cluster"])
 
 
 def _replica_cells(replica: "ReplicaStatus") -> list[str]:
@@ -181,47 +196,51 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     ]
 
 
-def product_table(products: Iterable[object], highlighted: Container[str] = ()) -> Table:
-    """Make a table of products; prices and quantities stand right-aligned. `highlighted` are ids of bold rows."""
-    table = _table("product", "name", ("price", "right"), ("on hand", "right"), ("version", "right"))
-    for product in products:
-        if isinstance(product, Product):
-            numbers = (format_price(product.price), str(product.quantity), str(product.version))
-            style = "bold" if product.product_id in highlighted else None
-            table.add_row(*map(plain, (product.product_id, product.name, *numbers)), style=style)
-    return table
+def product_rows(products: Iterable[object], highlighted: Container[str] = ()) -> Rows:
+    """Make the rows of a table of products; `highlighted` are ids of those that stand out."""
+    shown = [product for product in products if isinstance(product, Product)]
+    cells = [
+        (product.product_id, product.name, format_price(product.price), str(product.quantity), str(product.version))
+        for product in shown
+    ]
+    return Rows(cells, frozenset(at for at, product in enumerate(shown) if product.product_id in highlighted))
 
 
-def _customers(customers: Iterable[object]) -> Table:
-    table = _table("customer", "name", "other fields", ("version", "right"))
-    for customer in customers:
-        if isinstance(customer, Customer):
-            cells = (customer.customer_id, customer.name, _extra(customer.extra), str(customer.version))
-            table.add_row(*map(plain, cells))
-    return table
+def _customers(customers: Iterable[object]) -> Rows:
+    return Rows(
+        [
+            (customer.customer_id, customer.name, _extra(customer.extra), str(customer.version))
+            for customer in customers
+            if isinstance(customer, Customer)
+        ]
+    )
 
 
-def _orders(orders: Iterable[object]) -> Table:
-    table = _table("order", "placed", ("products", "right"), ("total", "right"), ("version", "right"))
-    for order in orders:
-        if isinstance(order, OrderSummary):
-            numbers = (str(order.item_count), format_price(order.total), str(order.version))
-            table.add_row(*map(plain, (order.order_id, _moment(order.created_at_ms), *numbers)))
-    return table
+def _orders(orders: Iterable[object]) -> Rows:
+    return Rows(
+        [
+            (
+                order.order_id,
+                _moment(order.created_at_ms, "%Y-%m-%d %H:%M"),
+                str(order.item_count),
+                format_price(order.total),
+                str(order.version),
+            )
+            for order in orders
+            if isinstance(order, OrderSummary)
+        ]
+    )
 
 
-def _items(order: Order) -> Table:
-    table = _table("product", "name", ("unit price", "right"), ("quantity", "right"), ("total", "right"))
+def _items(order: Order) -> tuple[Sequence[Column], Rows]:
     described = any(item.extra for item in order.items)
-    if described:
-        table.add_column("other fields", overflow="fold")
+    columns = (*ITEMS, Column("other fields", folds=True)) if described else ITEMS
+    cells = []
     for item in order.items:
         numbers = (format_price(item.unit_price), str(item.quantity), format_price(item.total))
         others = (_extra(item.extra),) if described else ()
-        table.add_row(*map(plain, (item.product_id, item.name, *numbers, *others)))
-    table.add_section()
-    table.add_row(Text("total", style="bold"), "", "", "", Text(format_price(order.total), style="bold"))
-    return table
+        cells.append((item.product_id, item.name, *numbers, *others))
+    return columns, Rows(cells, total=("total", "", "", "", format_price(order.total)))
 
 
 def _product_fields(product: Product) -> list[tuple[str, str]]:
@@ -246,30 +265,13 @@ def _order_fields(order: Order) -> list[tuple[str, str]]:
     ]
 
 
-def _fields(fields: Iterable[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    for name, value in fields:
-        grid.add_row(plain(name), plain(value))
-    return grid
-
-
-def _table(*columns: str | tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        name, justify = column if isinstance(column, tuple) else (column, "left")
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    return table
-
-
 def _extra(extra: Extra) -> str:
     return ", ".join(f"{name}={value}" for name, value in extra)
 
 
-def _moment(created_at_ms: int) -> str:
-    """Show a time to the second, in UTC."""
+def _moment(created_at_ms: int, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+    """Show a time, to the second and with its zone where no other form is given; all times are in UTC."""
     try:
-        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).strftime(form)
     except (OverflowError, ValueError, OSError):  # a clock far off the calendar
         return f"{created_at_ms} ms"

@@ -28,6 +28,23 @@ def whole_number(text: str) -> int:
     return number
 
 
+def quantity_to_set(text: str) -> int:
+    """Read the units that there shall be: a number with a sign looks like one to add or to take."""
+    if text[:1] in {"+", "-"}:
+        raise typer.BadParameter(
+            f"'{text}' has a sign, but this sets the units on hand; to add or to take some: "
+            f"`quitanda-admin product adjust-stock PID {text}`"
+        )
+    return whole_number(text)
+
+
+def units_to_hold(text: str) -> int:
+    """Read the units that an order shall hold: a number with `+` looks like one to add."""
+    if text.startswith("+"):
+        raise typer.BadParameter(f"'{text}' has a sign, but this sets the units, it does not add; give their number")
+    return whole_number(text)
+
+
 def version(text: str) -> int:
     """Read a document's version."""
     number = whole_number(text)

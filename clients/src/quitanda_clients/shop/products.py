@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quitanda_clients.cli import options
-from quitanda_clients.cli.running import Effect
+from quitanda_clients.cli.effect import Effect
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.shop.run import ShopRun, command
 

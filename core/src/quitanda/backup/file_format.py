@@ -96,6 +96,8 @@ class BackupWriter:
         self._records = 0
         self._digest = StateDigest()
         self._chunks = 0
+        self.size = len(FIRST_LINE)
+        """Bytes that are written so far."""
         file.write(FIRST_LINE)
         self._record(_HEADER, json.dumps({"format": 1} | header.as_fields()).encode())
 
@@ -119,8 +121,10 @@ class BackupWriter:
 
     def _record(self, kind: bytes, payload: bytes) -> None:
         check = _check_of(self._records, kind, payload)
-        self._file.write(_PREFIX.pack(kind, len(payload)) + payload + check)
+        record = _PREFIX.pack(kind, len(payload)) + payload + check
+        self._file.write(record)
         self._records += 1
+        self.size += len(record)
 
 
 class BackupReader:
@@ -129,6 +133,8 @@ class BackupReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._records = 0
+        self.size = len(FIRST_LINE)
+        """Bytes that are read so far, and are right."""
         first = file.read(len(FIRST_LINE))
         if first != FIRST_LINE:
             raise BackupDamaged(_not_this_format(first))
@@ -175,6 +181,7 @@ class BackupReader:
         if check != _check_of(self._records, kind, payload):
             raise BackupDamaged(f"record {self._records + 1} does not match its checksum")
         self._records += 1
+        self.size += len(prefix) + length + len(check)
         return kind, payload
 
     def _end(self) -> None:

@@ -5,11 +5,13 @@ that was acknowledged, so the file says of itself that it comes from one disk, a
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Final
 
 from quitanda.backup import BackupDamaged, Contents, Header, OneDisk
 from quitanda.backup.backup_file import BackupFile
+from quitanda.backup.destination import STANDARD_OUTPUT, is_plain
 from quitanda_replica import condemned
 from quitanda_replica.backup_source import backup_parts
 from quitanda_replica.raft.cluster_identity import DISK_KEY, load_record
@@ -30,17 +32,28 @@ class NotExportable(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command line must say."""
     parser.add_argument("--from", dest="data_dir", required=True, type=Path, metavar="DIR", help="the data folder")
-    parser.add_argument("--to", dest="file", required=True, type=Path, metavar="FILE", help="the backup, a new file")
+    parser.add_argument(
+        "--to",
+        dest="file",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the backup, a new file; - is standard output",
+    )
 
 
 def run(given: argparse.Namespace) -> str:
     """Export; return what to tell. Raises what `export` raises."""
     header, contents = export(given.data_dir, given.file)
     lacks = "" if header.one_disk is None else header.one_disk.explain(header.revision)
-    return (
+    told = (
         f"Exported revision {header.revision} ({contents.keys} keys, state digest {contents.state_digest}) from "
         f"{given.data_dir} to {given.file}.\n{lacks}\nThe folder is as it was; keep it.\n"
     )
+    if str(given.file) == STANDARD_OUTPUT:  # where the backup itself went
+        sys.stderr.write(told)
+        return ""
+    return told
 
 
 def export(data_dir: Path, file: Path) -> tuple[Header, Contents]:
@@ -51,9 +64,9 @@ def export(data_dir: Path, file: Path) -> tuple[Header, Contents]:
     if not (data_dir / _OF_LEVELDB).is_file():
         raise NotExportable(f"{data_dir} is not the data folder of a replica")
     condemned.check(data_dir)
-    if file.exists():
+    if is_plain(file) and file.exists():
         raise FileExistsError(f"{file} exists already; choose another name")
-    if not file.absolute().parent.is_dir():
+    if is_plain(file) and not file.absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.absolute().parent}")
     store = Store.open(data_dir)
     try:
@@ -77,7 +90,7 @@ def _write(store: Store, data_dir: Path, file: Path) -> tuple[Header, Contents]:
     with store.snapshot() as state, BackupFile(file, disk) as written:
         for part in backup_parts(_name(store, data_dir), state, journal.applied_index):
             written.take(part)
-        written.keep(force=False)
+        written.keep()
         if written.header is None or written.contents is None:
             raise AssertionError("a backup was kept that is not whole")
         return written.header, written.contents

@@ -1,0 +1,68 @@
+"""Whether a cluster is well, from what its replicas tell of themselves."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+
+LAG_ENTRIES_MAX: Final = 1_000
+"""Entries that a replica may be behind the leader's commit index under load; more, and it would be long in catching up.
+
+A replica that works is a few entries behind while there are writes: what the leader sends in one or two batches.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict, and one line about it."""
+
+    well: bool
+    summary: str
+
+
+def judge(replicas: "Sequence[ReplicaStatus]") -> Health:
+    """Say whether one leader is known to all, all vote and none lags, and equal revisions have equal digests."""
+    reachable = [replica for replica in replicas if replica.reachable]
+    leaders = {replica.name for replica in reachable if replica.leader == replica.name}
+    count = f"{len(reachable)} of {len(replicas)} replicas answer"
+    faults = [*_leadership(reachable, leaders, len(replicas)), *_digests(reachable), *_lag(reachable)]
+    if len(reachable) < len(replicas):
+        missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
+        faults.append(f"{count} (not {missing})")
+    if faults:
+        return Health(well=False, summary=f"NOT WELL: {'; '.join(faults)}.")
+    (leader,) = leaders
+    return Health(well=True, summary=f"All is well: {leader} leads, {count}, their states agree and none lags.")
+
+
+def _leadership(reachable: "Sequence[ReplicaStatus]", leaders: set[str], replicas: int) -> list[str]:
+    voters = [replica for replica in reachable if not replica.catching_up]
+    faults = []
+    if 2 * len(voters) <= replicas:
+        faults.append("there is no majority, so nothing can be changed")
+    if not leaders:
+        faults.append("no replica leads")
+    elif len(leaders) > 1 or any(replica.leader not in leaders for replica in reachable):
+        faults.append("the replicas do not agree on who leads")
+    return faults
+
+
+def _digests(reachable: "Sequence[ReplicaStatus]") -> list[str]:
+    by_revision: dict[int, set[str]] = {}
+    for replica in reachable:
+        by_revision.setdefault(replica.revision, set()).add(replica.state_digest)
+    differing = [revision for revision, digests in by_revision.items() if len(digests) > 1]
+    return [f"THE STATES DIFFER at revision {revision}" for revision in differing]
+
+
+def _lag(reachable: "Sequence[ReplicaStatus]") -> list[str]:
+    committed = max((replica.commit_index for replica in reachable), default=0)
+    faults = [f"{replica.name} is still catching up" for replica in reachable if replica.catching_up]
+    for replica in reachable:
+        behind = committed - replica.revision
+        if behind > LAG_ENTRIES_MAX and not replica.catching_up:
+            faults.append(f"{replica.name} is {behind} entries behind")
+    return faults

@@ -1,0 +1,114 @@
+"""Answers for programs: one JSON object in one line, in UTF-8; documents in the form of MQTT replies (exact prices)."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from quitanda.domain.model import Document
+from quitanda.wire.documents import kind_of, present_document
+from quitanda_clients.cli.output import DocumentT, ShownT, present
+from quitanda_clients.cli.printable import printable_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+    from quitanda.backup import Contents, Header
+    from quitanda.status import Failure
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
+    from quitanda_clients.admin.health import Health
+    from quitanda_clients.answers import Answer, Deleted, Listing
+
+
+class JsonOutput:
+    """Implements `output.Output`."""
+
+    def document(self, answer: "Answer[DocumentT]", done: str = "") -> None:  # noqa: ARG002 - for people
+        """Print `{"revision": …, "customer" | "product" | "order": {…}}`, and the `request_id` of a write."""
+        minted = f',"request_id":{json.dumps(answer.request_id)}' if answer.request_id else ""
+        _print(_document(answer.document, answer.revision, minted))
+
+    def document_id(self, answer: "Answer[DocumentT]") -> None:
+        """Print the same object: programs take what they need."""
+        self.document(answer)
+
+    def changed(self, product: Document, revision: int) -> None:
+        """Print the same object as for one document."""
+        _print(_document(product, revision))
+
+    def gone(self, product_id: str, revision: int) -> None:
+        """Print `{"revision": …, "product_id": …, "deleted": true}`."""
+        _print_fields({"revision": revision, "product_id": product_id, "deleted": True})
+
+    def listing(self, name: str, listing: "Listing[ShownT]") -> None:
+        """Print `{"revision": …, "<name>": […], "truncated": true | false}`."""
+        documents = ",".join(map(present, listing.documents))
+        truncated = json.dumps(listing.truncated)
+        _print(f'{{"revision":{listing.revision},"{name}":[{documents}],"truncated":{truncated}}}')
+
+    def deleted(self, kind: str, document_id: str, deleted: "Deleted") -> None:
+        """Print `{"revision": …, "<kind>_id": …, "orders_affected": …, "request_id": …}`."""
+        told = {
+            "revision": deleted.revision,
+            f"{kind}_id": document_id,
+            "orders_affected": deleted.orders_affected,
+            "request_id": deleted.request_id,
+        }
+        _print_fields(told)
+
+    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "Health") -> None:
+        """Print `{"well": …, "summary": …, "replicas": […]}`, fields of the replicas as in the gRPC contract."""
+        _print_fields({"well": health.well, "summary": health.summary, "replicas": _dicts(replicas)})
+
+    def leadership(self, leader: str, term: int) -> None:
+        """Print `{"leader": …, "term": …}`."""
+        _print_fields({"leader": leader, "term": term})
+
+    def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+        """Print the header's fields with `file`, `keys`, `chunks` and `bytes`."""
+        counted = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
+        told = {name: value for name, value in header.as_fields().items() if name != "keys_expected"}
+        _print_fields({"file": str(path)} | told | counted)
+
+    def verification(self, answer: "VerifyClusterResponse") -> None:
+        """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""
+        _print_fields({"revision": answer.revision, "replicas": _dicts(answer.replicas)})
+
+    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
+        """Print `{"created": …, …, "refused_rows": [{"line", "reason", "message", "field"}]}`."""
+        rows = [
+            {"line": line, "reason": failure.reason, "message": failure.message, "field": failure.field}
+            for line, failure in refused
+        ]
+        _print_fields({**counts, "refused_rows": rows})
+
+
+def _document(document: Document, revision: int, beside: str = "") -> str:
+    return f'{{"revision":{revision},"{kind_of(document).value}":{present_document(document)}{beside}}}'
+
+
+def _print_fields(fields: dict[str, Any]) -> None:
+    # A file's name may be any bytes, which are no Unicode text.
+    _print(json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace").decode())
+
+
+def _print(text: str) -> None:
+    typer.echo(printable_json(text).encode())  # bytes: JSON is UTF-8 whatever the terminal's encoding is
+
+
+def _dicts(messages: "Sequence[Message]") -> list[dict[str, Any]]:
+    """Turn protobuf messages into JSON's values; 64-bit integers, which ProtoJSON writes as strings, are numbers."""
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - only these commands pay for it
+
+    return [
+        _numbers(MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        for message in messages
+    ]
+
+
+def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
+    counted = ("term", "revision", "commit_index", "last_log_index", "customers", "products", "orders", "keys")
+    return {name: int(value) if name in counted else value for name, value in fields.items()}

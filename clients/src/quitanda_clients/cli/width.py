@@ -1,0 +1,120 @@
+"""How tables fit a terminal: the one policy of all of them.
+
+Ids and numbers stay whole. Where a row does not fit, columns that can be done without are left out, those with the
+highest `spare` first, and texts are folded. Where even the ids are wider than the terminal, the line is longer than it:
+a terminal shows the rest on its next line, and what is copied from there is whole.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from quitanda_clients.cli.printable import printable
+
+UNLIMITED_WIDTH: Final = 10_000
+"""Columns where the output is not a terminal: nothing is cut or folded for a program that reads it."""
+
+GAP: Final = 2
+"""Columns between two columns of a table."""
+
+FOLDED_WIDTH_MIN: Final = 12
+LABEL_WIDTH_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `folds`: its texts may take several lines. `spare` above 0: it may be left out."""
+
+    name: str
+    justify: Literal["left", "right"] = "left"
+    folds: bool = False
+    spare: int = 0
+
+    def width(self, cells: Iterable[str], *, folded: bool) -> int:
+        """Give how wide it is; where it may be folded, how wide it must be at least."""
+        natural = max((cell_len(text) for text in (self.name, *cells)), default=0)
+        return min(natural, max(FOLDED_WIDTH_MIN, cell_len(self.name))) if folded and self.folds else natural
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a table shows: cells by row; `bold` has the positions of rows that stand out."""
+
+    cells: Sequence[Sequence[str]]
+    bold: frozenset[int] = frozenset()
+    total: Sequence[str] = ()
+    """A last row below a line."""
+
+
+def plain(text: str) -> Text:
+    """Show a text as it is, what a terminal would obey by its number."""
+    return Text(printable(text))
+
+
+def stdout_console() -> Console:
+    """Write to stdout: coloured and fitted on a terminal, plain and as wide as needed elsewhere."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    return (
+        console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=UNLIMITED_WIDTH)
+    )
+
+
+def show(console: Console, renderable: RenderableType, needed: int) -> None:
+    """Print something that needs so many columns, without cutting it."""
+    console.print(renderable, width=max(console.width, needed), crop=False)
+
+
+def show_table(console: Console, columns: Sequence[Column], rows: Rows) -> None:
+    """Print a table, fitted; what is left out is named below it."""
+    table, needed, left_out = fitted_table(columns, rows, console.width)
+    show(console, table, needed)
+    if left_out:
+        console.print(Text(f"For lack of width without: {', '.join(left_out)}.", style="dim"))
+
+
+def fitted_table(columns: Sequence[Column], rows: Rows, width: int) -> tuple[Table, int, list[str]]:
+    """Make a table for a terminal so wide; return it, the columns that it needs, and the names of those left out."""
+    safe = [[printable(cell) for cell in row] for row in (*rows.cells, *([rows.total] if rows.total else []))]
+    least = [column.width((row[at] for row in safe if at < len(row)), folded=True) for at, column in enumerate(columns)]
+    kept = list(range(len(columns)))
+    while _needed(least, kept) > width and any(columns[at].spare for at in kept):
+        kept.remove(max(kept, key=lambda at: columns[at].spare))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for at in kept:
+        column = columns[at]
+        least_width = None if column.folds else least[at]
+        table.add_column(
+            column.name, justify=column.justify, overflow="fold", no_wrap=not column.folds, min_width=least_width
+        )
+    for number, row in enumerate(safe):
+        is_total = bool(rows.total) and number == len(safe) - 1
+        if is_total:
+            table.add_section()
+        style = "bold" if is_total or number in rows.bold else None
+        table.add_row(*(Text(row[at]) for at in kept if at < len(row)), style=style)
+    left_out = [column.name for at, column in enumerate(columns) if at not in kept]
+    return table, _needed(least, kept), left_out
+
+
+def _needed(least: Sequence[int], kept: Sequence[int]) -> int:
+    return sum(least[at] for at in kept) + GAP * (len(kept) - 1)
+
+
+def show_fields(console: Console, fields: Iterable[tuple[str, str]], ids: Iterable[str]) -> None:
+    """Print one field in a line, long ones folded; `ids` are names of those that stay whole."""
+    safe = [(printable(name), printable(value)) for name, value in fields]
+    whole = set(ids)
+    label = min(LABEL_WIDTH_MAX, max((cell_len(name) for name, _ in safe), default=0))
+    widest_id = max((cell_len(value) for name, value in safe if name in whole), default=0)
+    grid = Table.grid(padding=(0, GAP))
+    grid.add_column(style="bold", width=label, overflow="fold")
+    grid.add_column(overflow="fold")
+    for name, value in safe:
+        grid.add_row(Text(name), Text(value))
+    show(console, grid, label + GAP + widest_id + GAP)

@@ -18,7 +18,6 @@ class OwnReason(StrEnum):
     NO_BACKUP = "NO_BACKUP"
     BACKUP_DAMAGED = "BACKUP_DAMAGED"
     ANSWER_NOT_WRITTEN = "ANSWER_NOT_WRITTEN"
-    NOT_CONFIRMED = "NOT_CONFIRMED"
 
 
 EXIT_CODES: Final[Mapping[OwnReason, int]] = {
@@ -28,7 +27,6 @@ EXIT_CODES: Final[Mapping[OwnReason, int]] = {
     OwnReason.NO_BACKUP: exit_codes.UNAVAILABLE,
     OwnReason.BACKUP_DAMAGED: exit_codes.REFUSED,
     OwnReason.ANSWER_NOT_WRITTEN: exit_codes.NOT_WRITTEN,
-    OwnReason.NOT_CONFIRMED: exit_codes.REFUSED,
 }
 
 

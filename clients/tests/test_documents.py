@@ -1,0 +1,38 @@
+"""What the documents say of the commands is what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli.own_errors import EXIT_CODES, OwnReason
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def rows(document, first_cell):
+    """Cells of the rows of a document's tables whose first cell looks so."""
+    lines = (ROOT / document).read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("|")]
+    return [row for row in cells if re.fullmatch(first_cell, row[0])]
+
+
+def test_the_table_of_exit_codes_has_each_with_its_meaning():
+    told = {int(code): meaning for code, meaning in rows("clients/README.md", "[0-9]+")}
+
+    assert sorted(told) == sorted(exit_codes.MEANINGS)
+    assert [code for code, meaning in exit_codes.MEANINGS.items() if not told[code].startswith(meaning)] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.pt-BR.md", "docs/ERRORS.md"])
+def test_exit_codes_that_scripts_tell_apart_are_named(document):
+    text = " ".join((ROOT / document).read_text().split())
+
+    assert re.search(r"\b1\b.{1,40}\b2\b.{1,40}\b3\b.{1,50}\b4\b.{1,40}\b5\b", text)
+
+
+def test_the_table_of_the_commands_own_reasons_has_each_with_its_exit_code():
+    told = {row[0].strip("`"): int(row[1]) for row in rows("docs/ERRORS.md", "`[A-Z_]+`") if row[1].isdigit()}
+
+    assert told == {reason.value: EXIT_CODES[reason] for reason in OwnReason}

@@ -48,6 +48,8 @@ class FakeShop:
     backup_halts: tuple[asyncio.Event, asyncio.Event] | None = None
     """Set after the first part of a backup, and waited for before the second."""
     verified: list[admin_pb.ReplicaVerification] = field(default_factory=list)
+    replicas: list[admin_pb.ReplicaStatus] | None = None
+    """What the replicas tell of themselves, instead of a leader and one that is lost."""
     revision: int = 0
 
     def next_revision(self) -> int:
@@ -282,6 +284,8 @@ class FakeAdminPortal(AdminPortalServicer):
 
     async def GetClusterStatus(self, request, context):
         def work():
+            if self.shop.replicas is not None:
+                return admin_pb.GetClusterStatusResponse(replicas=self.shop.replicas)
             leader = admin_pb.ReplicaStatus(
                 name="replica1",
                 reachable=True,

@@ -28,7 +28,12 @@ def judge(replicas: "Sequence[ReplicaStatus]") -> Health:
     reachable = [replica for replica in replicas if replica.reachable]
     leaders = {replica.name for replica in reachable if replica.leader == replica.name}
     count = f"{len(reachable)} of {len(replicas)} replicas answer"
-    faults = [*_leadership(reachable, leaders, len(replicas)), *_digests(reachable), *_lag(reachable)]
+    faults = [
+        *_leadership(reachable, leaders, len(replicas)),
+        *_digests(reachable),
+        *_refusals(reachable),
+        *_lag(reachable),
+    ]
     if len(reachable) < len(replicas):
         missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
         faults.append(f"{count} (not {missing})")
@@ -56,6 +61,10 @@ def _digests(reachable: "Sequence[ReplicaStatus]") -> list[str]:
         by_revision.setdefault(replica.revision, set()).add(replica.state_digest)
     differing = [revision for revision, digests in by_revision.items() if len(digests) > 1]
     return [f"THE STATES DIFFER at revision {revision}" for revision in differing]
+
+
+def _refusals(reachable: "Sequence[ReplicaStatus]") -> list[str]:
+    return [f"{replica.name} refuses {peer.name}" for replica in reachable for peer in replica.peers if peer.refused]
 
 
 def _lag(reachable: "Sequence[ReplicaStatus]") -> list[str]:

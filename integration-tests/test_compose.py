@@ -213,6 +213,13 @@ def test_when_everything_is_killed_nothing_is_lost(project):
 
 
 @pytest.mark.usefixtures("order")
+def test_what_one_volume_holds_is_exported_into_a_backup(mended):
+    mended.run(written("docs/OPERATIONS.md", "Export what one disk holds"))
+
+    assert mended.run("head -c 17 last.backup") == "Quitanda backup 1"
+
+
+@pytest.mark.usefixtures("order")
 def test_a_backup_is_restored_into_empty_volumes(project):
     before = project.run(project.shop("order list"))
     project.run(written("docs/OPERATIONS.md", "Back up"))

@@ -3,7 +3,10 @@
 import pickle
 import socket
 import struct
+import threading
 import time
+from collections import deque
+from contextlib import suppress
 
 import pytest
 from introductions import BlankIntroduction
@@ -14,7 +17,8 @@ from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.channel import MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
-from quitanda_replica.raft.tcp import STRANGERS_MAX, TcpNetwork
+from quitanda_replica.raft.strangers import STRANGERS_MAX
+from quitanda_replica.raft.tcp import TcpNetwork
 
 
 def stranger(cluster, name="replica1"):
@@ -70,6 +74,53 @@ def test_silent_strangers_are_bounded_and_closed_after_a_while(cluster):
         sock.close()
 
     cluster.submit(b"after")
+
+
+class Crowd(threading.Thread):
+    """Strangers who connect to a replica, greet like one, and then say nothing."""
+
+    PER_SECOND = 500
+
+    def __init__(self, cluster, name):
+        super().__init__()
+        self._cluster, self._name = cluster, name
+        self._ending = threading.Event()
+        self._made = deque()
+        self.made = 0
+
+    def run(self):
+        while not self._ending.wait(1 / self.PER_SECOND):
+            sock = stranger(self._cluster, self._name)
+            with suppress(OSError):
+                sock.sendall(MAGIC + b"x" * 32)
+            self._made.append(sock)
+            self.made += 1
+            if len(self._made) > self.PER_SECOND:
+                self._made.popleft().close()
+
+    def end(self):
+        self._ending.set()
+        self.join()
+        for sock in self._made:
+            sock.close()
+
+
+def test_a_crowd_that_greets_like_a_replica_does_not_keep_one_outside(cluster):
+    cluster.start()
+    cluster.submit(b"before")
+    cluster.wait_equal()
+    cluster.stop("replica3")
+    crowd = Crowd(cluster, "replica1")
+    crowd.start()
+    try:
+        wait_for(lambda: crowd.made > STRANGERS_MAX)
+        before = crowd.made
+        cluster.start("replica3")
+        wait_for(lambda: "replica3" in cluster["replica1"].node.status().peers)
+
+        assert crowd.made - before < 2 * Crowd.PER_SECOND
+    finally:
+        crowd.end()
 
 
 def test_a_replica_with_another_secret_stays_outside(cluster):

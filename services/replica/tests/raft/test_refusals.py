@@ -42,6 +42,24 @@ def test_the_first_refusals_of_a_period_get_a_line_each_and_the_others_a_number(
     assert refusals.total == 1001
 
 
+def test_those_that_never_greeted_get_no_line_each_but_one_number_for_a_period(caplog):
+    clock = Clock()
+    refusals = Refusals(clock)
+    with caplog.at_level(logging.WARNING):
+        for number in range(1000):
+            refusals.count(f"192.0.2.1:{number}")
+        assert caplog.messages == []
+
+        clock.now += PERIOD_SECONDS
+        refusals.sweep()
+        refusals.sweep()
+
+    (told,) = caplog.messages
+    assert told.startswith("1000 connections to the raft port")
+    assert told.endswith("192.0.2.1:999")
+    assert refusals.total == 1000
+
+
 def test_a_period_with_few_refusals_ends_without_a_word(caplog):
     clock = Clock()
     refusals = Refusals(clock)

@@ -2,12 +2,12 @@
 
 PySyncObj's own connection decodes before it bounds, derives the same key for ever and cannot tell a repeated
 message; its pieces cannot be replaced one by one. This is the pre-shared-key shape of TLS 1.3 in small:
-both sides send a fresh random greeting in clear; the keys of this one conversation, one for each direction, come from
-the key of all conversations (cluster_keys) and both greetings (HKDF-SHA256, RFC 5869); each frame is sealed with
-ChaCha20-Poly1305 (RFC 8439) and its number in the conversation. So a frame that opens was sealed by a holder of the
-secret, for this conversation, in this direction, at this place; nothing recorded can be sent again. The first frame of
-each side says who it is, whom it means, and of which cluster it is (cluster_identity). There is no forward secrecy: who
-learns the secret can read recorded conversations.
+both sides send a fresh random greeting in clear, the one that connected first; the keys of this one conversation, one
+for each direction, come from the key of all conversations (cluster_keys) and both greetings (HKDF-SHA256, RFC 5869);
+each frame is sealed with ChaCha20-Poly1305 (RFC 8439) and its number in the conversation. So a frame that opens was
+sealed by a holder of the secret, for this conversation, in this direction, at this place; nothing recorded can be sent
+again. The first frame of each side says who it is, whom it means, and of which cluster it is (cluster_identity). There
+is no forward secrecy: who learns the secret can read recorded conversations.
 
     greeting = MAGIC, 32 random bytes          frame = length (4 bytes, big-endian), ciphertext, tag (16 bytes)
 """
@@ -78,11 +78,16 @@ class SecureChannel:
         self._accepts = accepts
         self._greeting = MAGIC + os.urandom(GREETING_BYTES - len(MAGIC))
         self._inbox = bytearray()
-        self._outbox: list[bytes] = [self._greeting]
+        self._outbox: list[bytes] = [self._greeting] if self._initiator else []
         self._seal: ChaCha20Poly1305 | None = None
         self._open: ChaCha20Poly1305 | None = None
         self._sealed = 0
         self._opened = 0
+
+    @property
+    def greeted(self) -> bool:
+        """True once the other side has sent a complete greeting; that proves nothing yet."""
+        return self._open is not None
 
     def take_outgoing(self) -> list[bytes]:
         """Return what must be sent now because of the greeting, and forget it."""
@@ -120,6 +125,8 @@ class SecureChannel:
         self._derive_keys(theirs)
         if self._initiator:
             self._say_hello(self.peer)
+        else:
+            self._outbox.append(self._greeting)
         return True
 
     def _derive_keys(self, theirs: bytes) -> None:

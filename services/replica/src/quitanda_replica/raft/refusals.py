@@ -17,31 +17,52 @@ _log = logging.getLogger(__name__)
 
 
 class Refusals:
-    """Counts refused connections; writes a line for the first few of each period, and for the others a number."""
+    """Counts refused connections. Of those that greeted like a replica the first few of each period get a line each.
+
+    Of the others, and of those that never greeted (scans, probes, crowds), a period's number is told at its end.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._period_ends = 0.0
-        self._in_period = 0
+        self._period_ends: float | None = None
+        self._greeted = 0
+        self._silent = 0
+        self._last_silent = ""
         self.total = 0
 
     def note(self, caller: str, reason: str) -> None:
-        """Count a refused connection, and maybe tell of it."""
-        self.total += 1
-        self.sweep()
-        if self._in_period == 0:
-            self._period_ends = self._clock() + PERIOD_SECONDS
-        self._in_period += 1
-        if self._in_period <= LINES_PER_PERIOD:
+        """Count a refused connection that had greeted like a replica, and maybe tell of it."""
+        self._begin()
+        self._greeted += 1
+        if self._greeted <= LINES_PER_PERIOD:
             _log.warning("a connection to the raft port is refused: %s from %s", reason, caller)
 
+    def count(self, caller: str) -> None:
+        """Count a refused connection that had not even greeted like a replica."""
+        self._begin()
+        self._silent += 1
+        self._last_silent = caller
+
     def sweep(self) -> None:
-        """End a period that is over; to be called now and then, as its number is told also when all is quiet again."""
-        if self._in_period == 0 or self._clock() < self._period_ends:
+        """End a period that is over; to be called now and then, as it is told of when all is quiet again, too."""
+        if self._period_ends is None or self._clock() < self._period_ends:
             return
-        if (silent := self._in_period - LINES_PER_PERIOD) > 0:
-            _log.warning("%d more connections to the raft port were refused in %g s", silent, PERIOD_SECONDS)
-        self._in_period = 0
+        if (more := self._greeted - LINES_PER_PERIOD) > 0:
+            _log.warning("%d more connections to the raft port were refused in %g s", more, PERIOD_SECONDS)
+        if self._silent:
+            _log.warning(
+                "%d connections to the raft port in %g s said nothing that a replica says, the last one from %s",
+                self._silent,
+                PERIOD_SECONDS,
+                self._last_silent,
+            )
+        self._period_ends, self._greeted, self._silent = None, 0, 0
+
+    def _begin(self) -> None:
+        self.sweep()
+        self.total += 1
+        if self._period_ends is None:
+            self._period_ends = self._clock() + PERIOD_SECONDS
 
 
 class RefusedPeers:

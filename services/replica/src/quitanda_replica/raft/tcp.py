@@ -8,7 +8,6 @@ import errno
 import logging
 import selectors
 import socket
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -17,17 +16,17 @@ from typing import Final
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.channel import ChannelRefused, PeerRefused, SecureChannel
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
+from quitanda_replica.raft.connection import Connection
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
 from quitanda_replica.raft.refusals import Refusals
 from quitanda_replica.raft.resolver import Resolver, SocketAddress, format_address, split_address
+from quitanda_replica.raft.strangers import Strangers
 
-STRANGERS_MAX: Final = 32
-"""Accepted connections that have not proved yet who they are. One more closes the oldest: a replica proves itself at
-once, so a crowd that only holds connections open cannot keep it outside."""
-ACCEPTS_PER_POLL: Final = 4
-"""So few that whoever proves himself at once is not the oldest before he is through."""
-CALLERS_MAX: Final = 128
+STRANGER_SECONDS: Final = 0.002
+"""How long a poll hears those that have not proved themselves, and how long it accepts; whoever is left over has his
+turn in the next poll. So a crowd makes a round longer by this twice at most."""
+CALLERS_MAX: Final = 1024
 """Connections that the system keeps until they are accepted; beyond them callers wait a second to try again."""
 UNSENT_BYTES_MAX: Final = 128 * MIB
 """A peer that lets more than this pile up is cut off; it will be sent what it lacks when it is back."""
@@ -41,40 +40,6 @@ ACCEPT_PAUSE_SECONDS: Final = 0.5
 """Rest after the system refused to accept a connection, for example because no descriptors are left."""
 
 _log = logging.getLogger(__name__)
-
-
-class Connection:
-    """A socket with its channel and what could not be sent yet."""
-
-    def __init__(self, sock: socket.socket, channel: SecureChannel, deadline: float, caller: str = "") -> None:
-        self.socket = sock
-        self.caller = caller
-        """Address of the other side, where it connected."""
-        self.channel = channel
-        self.connecting = False
-        self.deadline = deadline
-        """When it is given up unless something is heard."""
-        self.ping_at = 0.0
-        self.unsent: deque[bytes | memoryview] = deque()
-        self.unsent_bytes = 0
-
-    def queue(self, data: bytes) -> None:
-        """Put `data` behind what waits to be sent."""
-        self.unsent.append(data)
-        self.unsent_bytes += len(data)
-
-    def flush(self) -> None:
-        """Send what the socket takes. Raises OSError."""
-        while self.unsent:
-            data = self.unsent.popleft()
-            try:
-                sent = self.socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            self.unsent_bytes -= sent
-            if sent < len(data):
-                self.unsent.appendleft(memoryview(data)[sent:])
-                return
 
 
 class TcpNetwork:
@@ -95,8 +60,10 @@ class TcpNetwork:
         """Established, by peer."""
         self._attempts: dict[str, Connection] = {}
         """On the way to be established, by the peer that is meant."""
-        self._strangers: dict[Connection, None] = {}
-        """Accepted and not established yet, the oldest first."""
+        self._door = selectors.DefaultSelector()
+        """Watches the listener and the strangers; the other selector watches it, as it does the replicas."""
+        self._strangers: Strangers[Connection] = Strangers()
+        """Accepted and not established yet."""
         self._refusals = Refusals(clock)
         self._broken: dict[Connection, str] = {}
         """Found broken by a `send`, with the reason; dropped in `poll`, the only place where the receiver is told."""
@@ -108,6 +75,7 @@ class TcpNetwork:
         for sock in (self._wake_in, self._wake_out):
             sock.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
+        self._selector.register(self._door, selectors.EVENT_READ, self._hear_strangers)
         self._listener = _listen(self._options)
         self._accept_again()
         self._resolver.start()
@@ -151,6 +119,7 @@ class TcpNetwork:
         for sock in (self._listener, self._wake_in, self._wake_out):
             if sock is not None:
                 sock.close()
+        self._door.close()
         self._selector.close()
 
     # --- connections come and go
@@ -159,35 +128,51 @@ class TcpNetwork:
     def _peers_to_connect(options: RaftOptions) -> list[str]:
         return [peer for peer in options.peers if peer < options.name]
 
-    def _accept(self, _events: int) -> None:
+    def _hear_strangers(self, _events: int) -> None:
+        """Hear those that wait, then let others in, for a moment each."""
+        knocked = False
+        until = self._clock() + STRANGER_SECONDS
+        for key, events in self._door.select(0):
+            if key.fileobj is self._listener:
+                knocked = True
+            elif self._clock() < until:
+                key.data(events)
+        if knocked:
+            self._accept()
+
+    def _accept(self) -> None:
         if self._listener is None:
             return
+        until = self._clock() + STRANGER_SECONDS
         try:
-            for _ in range(ACCEPTS_PER_POLL):
+            while self._clock() < until:
                 self._admit_stranger(*self._listener.accept())
         except OSError as error:
             # Out of descriptors, or the caller has gone already: neither may close the door for others.
             if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
                 _log.warning("a connection could not be accepted: %s", error)
-                self._selector.unregister(self._listener)
+                self._door.unregister(self._listener)
                 self._accept_at = self._clock() + ACCEPT_PAUSE_SECONDS
 
     def _admit_stranger(self, sock: socket.socket, caller: tuple[object, ...]) -> None:
         if self._receiver is None:
             raise AssertionError("the network is not open")
-        if len(self._strangers) >= STRANGERS_MAX:
-            self._refuse(next(iter(self._strangers)), "too many have not said who they are, it was the oldest")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
         channel = SecureChannel(self._channel_key, self._options.name, self._receiver, accepts=accepts)
         deadline = self._clock() + self._options.connect_timeout_seconds
-        connection = Connection(sock, channel, deadline, format_address(caller))
-        self._strangers[connection] = None
+        connection = Connection(sock, channel, self._door, deadline, format_address(caller))
+        self._let_go(self._strangers.add(connection, str(caller[0])))
         self._register(connection)
-        self._flush(connection)
+        # a replica has greeted already: it does not wait for a turn among those that say nothing
+        self._handle(connection, selectors.EVENT_READ)
+
+    def _let_go(self, crowded_out: Connection | None) -> None:
+        if crowded_out is not None:
+            self._refuse(crowded_out, "too many have not proved who they are, and it had the longest time for that")
 
     def _accept_again(self) -> None:
         if self._listener is not None:
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._door.register(self._listener, selectors.EVENT_READ)
         self._accept_at = None
 
     def _connect_missing(self, now: float) -> None:
@@ -205,7 +190,7 @@ class TcpNetwork:
         family, target = address
         sock = socket.socket(family, socket.SOCK_STREAM)
         channel = SecureChannel(self._channel_key, self._options.name, self._receiver, connects_to=peer)
-        connection = Connection(sock, channel, now + self._options.connect_timeout_seconds)
+        connection = Connection(sock, channel, self._selector, now + self._options.connect_timeout_seconds)
         sock.setblocking(False)
         if sock.connect_ex(target) not in {0, errno.EINPROGRESS}:
             sock.close()
@@ -219,14 +204,15 @@ class TcpNetwork:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for data in connection.channel.take_outgoing():
             connection.queue(data)
-        events = selectors.EVENT_READ | selectors.EVENT_WRITE
-        self._selector.register(connection.socket, events, partial(self._handle, connection))
+        connection.watch(partial(self._handle, connection))
 
     def _establish(self, connection: Connection) -> None:
         peer = connection.channel.peer
-        self._strangers.pop(connection, None)
+        self._strangers.discard(connection)
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
+        else:
+            connection.watch_elsewhere(self._selector)
         if (superseded := self._connections.get(peer)) is not None:
             self._drop(superseded, "the peer has connected again")
         self._connections[peer] = connection
@@ -236,9 +222,9 @@ class TcpNetwork:
     def _drop(self, connection: Connection, reason: str) -> None:
         if connection.socket.fileno() < 0:
             return
-        self._selector.unregister(connection.socket)
+        connection.selector.unregister(connection.socket)
         connection.socket.close()
-        self._strangers.pop(connection, None)
+        self._strangers.discard(connection)
         peer = connection.channel.peer
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
@@ -250,7 +236,10 @@ class TcpNetwork:
 
     def _refuse(self, connection: Connection, reason: str) -> None:
         """Close a connection that is not a replica's, or that a replica must not go on with."""
-        self._refusals.note(connection.caller or connection.channel.peer, reason)
+        if connection.channel.greeted:
+            self._refusals.note(connection.caller or connection.channel.peer, reason)
+        else:
+            self._refusals.count(connection.caller or connection.channel.peer)
         self._drop(connection, reason)
 
     def _part_from(self, connection: Connection, reason: str) -> None:
@@ -328,6 +317,8 @@ class TcpNetwork:
     def _take(self, connection: Connection, data: bytes) -> None:
         known = connection.channel.established
         messages = connection.channel.receive(data)
+        if connection.channel.greeted:
+            self._let_go(self._strangers.greeted(connection))
         for outgoing in connection.channel.take_outgoing():
             connection.queue(outgoing)
         if connection.channel.established:
@@ -345,7 +336,7 @@ class TcpNetwork:
         if connection.unsent_bytes > UNSENT_BYTES_MAX:
             raise OSError("too much waits to be sent to it")
         connection.flush()
-        self._watch(connection)
+        connection.watch_needed()
 
     def _flush(self, connection: Connection) -> None:
         if connection.socket.fileno() < 0 or connection.connecting:
@@ -355,13 +346,7 @@ class TcpNetwork:
         except OSError as error:
             self._drop(connection, str(error))
             return
-        self._watch(connection)
-
-    def _watch(self, connection: Connection) -> None:
-        """Have the selector report what is waited for."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.unsent else 0)
-        if self._selector.get_key(connection.socket).events != events:
-            self._selector.modify(connection.socket, events, partial(self._handle, connection))
+        connection.watch_needed()
 
     def _drain_wake(self, _events: int) -> None:
         try:

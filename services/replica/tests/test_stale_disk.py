@@ -78,7 +78,7 @@ class ProcessCluster:
         with BackupFile(file) as written:
             for part in stub.Backup(pb.BackupRequest(), timeout=10):
                 written.take(part)
-            written.keep(force=False)
+            written.keep()
         return file
 
     def errors(self, name):

@@ -117,14 +117,6 @@ MUTANTS: Final = (
         (f"{_STANDING}::TestThePermission",),
     ),
     Mutant(
-        "permission-outlives-its-tick",
-        "The permission to stand ends with its tick.",
-        f"{RAFT}/engine.py",
-        "        finally:\n            self._may_stand = False\n",
-        "        finally:\n            pass\n",
-        (f"{_STANDING}::TestThePermission",),
-    ),
-    Mutant(
         "permission-of-a-minority",
         "A majority is willing before a replica stands.",
         f"{RAFT}/canvass.py",
@@ -154,7 +146,7 @@ MUTANTS: Final = (
         f"{RAFT}/canvass.py",
         'if message["round"] == self._round and message["willing"]:',
         'if message["round"] == self._round:',
-        (f"{_STANDING}", f"{_CONSENSUS}", f"{RAFT_TESTS}/test_cluster.py"),
+        (f"{_STANDING}::TestThePermission",),
     ),
     Mutant(
         "permission-outlives-a-leader",

@@ -65,20 +65,32 @@ class TestThePermission:
 
         assert ticked.tick(may_stand=False) == (Role.FOLLOWER, 7)
 
-    def test_it_is_not_given_by_answers_that_come_after_a_leader_was_heard_again(self, replica):
+    def test_it_is_not_given_by_answers_that_come_after_a_leader_was_heard_again(self, follower):
+        follower.network.willing = False
+        follower.round_until(lambda: follower.network.questions)
+        _, question = follower.network.questions[-1]
+        follower.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])  # of the very same term
+        follower.round()
+
+        for peer in ("replica2", "replica3"):
+            follower.network.bring(peer, "canvass_answer", round=question["round"], willing=True)
+        follower.round()
+        follower.round()
+
+        assert (follower.status.role, follower.status.leader) == (Role.FOLLOWER, "replica2")
+        assert follower.sent("request_vote") == []
+
+    def test_it_is_not_given_by_those_who_answer_that_they_would_not_vote(self, replica):
         replica.network.willing = False
         replica.network.connect("replica2", "replica3")
         replica.round_until(lambda: replica.network.questions)
         _, question = replica.network.questions[-1]
-        replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-        replica.round()
 
         for peer in ("replica2", "replica3"):
-            replica.network.bring(peer, "canvass_answer", round=question["round"], willing=True)
+            replica.network.bring(peer, "canvass_answer", round=question["round"], willing=False)
         replica.round()
         replica.round()
 
-        assert (replica.status.role, replica.status.leader) == (Role.FOLLOWER, "replica2")
         assert replica.sent("request_vote") == []
 
     def test_it_is_not_given_by_answers_that_were_asked_for_in_an_earlier_term(self, replica):

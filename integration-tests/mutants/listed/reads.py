@@ -128,12 +128,13 @@ MUTANTS: Final = (
         (f"{_CONFIRMING}::test_a_reader_does_not_go_on_with_what_is_applied_and_not_durable",),
     ),
     Mutant(
-        "confirming-readers-outlive-the-leadership",
-        "Readers whose round runs are sent away when the leadership ends, too.",
+        "round-outlives-the-leadership",
+        "Readers whose round runs, or who wait for its index, are sent away when the leadership ends, too.",
         f"{RAFT}/read_index.py",
+        "        waiting = asking + self._confirming + [waiter for _, waiters in self._applying for waiter in waiters]\n"
         "        self._confirming, self._applying = [], []\n",
-        "        self._applying = []\n",
-        (_WAITING, f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked"),
+        "        waiting = asking\n",
+        (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),
     ),
     Mutant(
         "half-replaced-state-is-read",

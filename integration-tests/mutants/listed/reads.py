@@ -131,7 +131,8 @@ MUTANTS: Final = (
         "round-outlives-the-leadership",
         "Readers whose round runs, or who wait for its index, are sent away when the leadership ends, too.",
         f"{RAFT}/read_index.py",
-        "        waiting = asking + self._confirming + [waiter for _, waiters in self._applying for waiter in waiters]\n"
+        "        waiting = asking + self._confirming + [waiter for _, waiters in self._applying "
+        "for waiter in waiters]\n"
         "        self._confirming, self._applying = [], []\n",
         "        waiting = asking\n",
         (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),

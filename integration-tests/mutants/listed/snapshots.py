@@ -96,8 +96,8 @@ MUTANTS: Final = (
         "missing-chunk-skipped",
         "A chunk that is missing stops the replica.",
         f"{RAFT}/installation.py",
-        "        if pairs is None:\n            raise StoreFailed(",
-        "        pairs = pairs or encode_nothing()\n        if pairs is None:\n            raise StoreFailed(",
+        "        if pairs is None:\n            raise StoreDamaged(",
+        '        pairs = b"\\x90" if pairs is None else pairs\n        if not pairs:\n            raise StoreDamaged(',
         (f"{_INSTALLATION}::test_a_missing_chunk_stops_the_replica",),
     ),
     Mutant(

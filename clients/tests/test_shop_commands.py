@@ -161,3 +161,15 @@ async def test_without_a_broker_the_command_is_not_available():
 
     assert done.exit_code == 3
     assert done.error["error"]["reason"] == "UNAVAILABLE"
+
+
+async def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant_and_others_do_no_harm(portal):
+    options = ("--portal", portal.address, "--customer", "ana", "order", "list")
+    misspelt = await run(shop_app, *options, env={"QUITANDA_CUSTMER": "ana"})
+    as_json = await run(shop_app, *options, "--json", env={"QUITANDA_CUSTMER": "ana"})
+    unrelated = await run(shop_app, *options, env={"QUITANDA_OWNER": "ana", "QUITANDA_LOG_LEVL": "debug"})
+
+    assert misspelt.exit_code == as_json.exit_code == 2
+    assert "QUITANDA_CUSTMER: nothing reads it; did you mean QUITANDA_CUSTOMER?" in misspelt.message
+    assert (as_json.error["error"]["reason"], as_json.error["error"]["field"]) == ("WRONG_USE", "QUITANDA_CUSTMER")
+    assert unrelated.exit_code == 0

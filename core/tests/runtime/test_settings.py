@@ -240,3 +240,39 @@ def test_a_process_with_wrong_settings_ends_with_two_and_one_clear_message():
         "The settings are not usable:",
         "  QUITANDA_LISTEN 'nowhere' is not an address; write host:port, for example 127.0.0.1:7011",
     ]
+
+
+def test_everything_that_is_wrong_is_told_together_relations_and_slips_too(environment):
+    environment(
+        REPLICA,
+        QUITANDA_NAME="replica9",
+        QUITANDA_LISTEN="here",
+        QUITANDA_RAFT_ADDRESSES="replica1=127.0.0.1:7021",
+        QUITANDA_CLUSTER_SECRET="short",
+        QUITANDA_RAFT_HEARTBEAT_SECONDS="3",
+        QUITANDA_MQTT="127.0.0.1:7883",
+        QUITANDA_BOOSTRAP="true",
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load(ReplicaSettings)
+
+    title, *lines = str(caught.value).splitlines()
+    assert title == "The settings are not usable:"
+    assert [line.split()[0] for line in lines] == [
+        "QUITANDA_BOOSTRAP",
+        "QUITANDA_NAME",
+        "QUITANDA_LISTEN",
+        "QUITANDA_FEED_KEY",
+        "QUITANDA_RAFT_ADDRESSES",
+        "QUITANDA_CLUSTER_SECRET",
+        "QUITANDA_RAFT_HEARTBEAT_SECONDS",
+    ]
+    assert lines[0] == "  QUITANDA_BOOSTRAP is not a setting; did you mean QUITANDA_BOOTSTRAP?"
+
+
+def test_a_misspelt_variable_alone_is_refused_too(environment):
+    environment(PORTAL, QUITANDA_CACHE_ENTRYS="5")
+
+    with pytest.raises(SettingsError, match="QUITANDA_CACHE_ENTRYS is not a setting; did you mean QUITANDA_CACHE_ENTR"):
+        load(AdminPortalSettings)

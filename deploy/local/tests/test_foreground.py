@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
-from quitanda_local.foreground import clients_settings, course_doors, describe, examples, keep_running
+from quitanda_local.foreground import clients_settings, course_doors, describe, examples, keep_running, without_effect
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
@@ -85,6 +85,12 @@ def test_a_folder_that_cannot_be_used_is_told_in_one_line_with_the_next_step(tmp
     assert line.startswith("Cannot run: ")
     assert words in line
     assert "directory" in line.rpartition(";")[2] or "give a new or empty directory" in line
+
+
+def test_settings_of_the_shell_that_reach_no_process_are_told():
+    shell = {"QUITANDA_CACHE_ENTRIES": "0", "QUITANDA_MQTT": "x:1", "QUITANDA_CUSTOMER": "ana", "PATH": "/bin"}
+
+    assert without_effect(shell) == ["QUITANDA_CACHE_ENTRIES"]
 
 
 @pytest.mark.parametrize("given", ["80", "64653", "many"])

@@ -1,5 +1,6 @@
 """The application quitanda-admin: its commands, and the options before them."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from quitanda_clients.admin import backup, cluster, customers, products
 from quitanda_clients.cli import options
 from quitanda_clients.cli.application import make_application
-from quitanda_clients.cli.settings import Given
+from quitanda_clients.cli.settings import Given, check_variables
 
 app = make_application("quitanda-admin")
 app.add_typer(customers.app, name="customer", help="Create, show, change, delete, list and import customers.")
@@ -36,6 +37,7 @@ def quitanda_admin(
     version: options.VersionOption = False,  # noqa: ARG001 - its callback answers
 ) -> None:
     """Administer a Quitanda shop: customers, products, stock."""
+    check_variables(os.environ)
     context.obj = Given(
         portal=portal, timeout=timeout, consistency=consistency, request_id=request_id, json=json, output=output
     )

@@ -1,12 +1,13 @@
 """The options that every command takes, read and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import typer
 
+from quitanda.runtime import variables
 from quitanda_clients.addresses import Address, parse_address, parse_addresses
 from quitanda_clients.answers import Consistency
 from quitanda_clients.transport import Transport
@@ -56,6 +57,12 @@ class Given:
         if self.json and self.output not in {None, Format.JSON}:
             raise typer.BadParameter(f"--json and --output {self.output} contradict each other", param_hint="--output")
         return Format.JSON if self.json else self.output or Format.TABLE
+
+
+def check_variables(environment: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly one of those that are read here: it would have no effect."""
+    for name, nearest in variables.misspelt(environment, variables.OF_CLIENTS):
+        raise typer.BadParameter(f"nothing reads it; did you mean {nearest}?", param_hint=name)
 
 
 def read_portals(given: Sequence[str] | None, default: str) -> tuple[Address, ...]:

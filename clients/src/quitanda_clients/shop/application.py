@@ -1,12 +1,13 @@
 """The application quitanda-shop: its commands, and the options before them."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from quitanda_clients.cli import options
 from quitanda_clients.cli.application import make_application
-from quitanda_clients.cli.settings import Given
+from quitanda_clients.cli.settings import Given, check_variables
 from quitanda_clients.shop import orders, products
 
 app = make_application("quitanda-shop")
@@ -48,6 +49,7 @@ def quitanda_shop(
     version: options.VersionOption = False,  # noqa: ARG001 - its callback answers
 ) -> None:
     """Order at a Quitanda shop."""
+    check_variables(os.environ)
     context.obj = Given(
         customer=customer,
         transport=transport,

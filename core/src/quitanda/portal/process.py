@@ -1,6 +1,7 @@
 """A portal's process: the parts that every portal has, put around those that are its own."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
 from quitanda.feed_key import FeedKey
-from quitanda.runtime import example_secrets, lifecycle, logging, metrics, settings
+from quitanda.runtime import example_secrets, lifecycle, logging, metrics, settings, unknown_variables
 from quitanda.runtime.settings import PortalSettings
 
 STOP_SECONDS_MAX: Final = 4.0
@@ -28,6 +29,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     read = settings.load_or_exit(kind)
     logging.configure(read.log_level, read.log_format, service, read.name)
     example_secrets.warn(read)
+    unknown_variables.warn(os.environ)
     try:
         return asyncio.run(run(read, compose))
     except OSError as error:

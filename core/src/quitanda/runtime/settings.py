@@ -3,20 +3,23 @@
 `docs/OPERATIONS.md` explains each. Nothing else in the code reads the environment.
 """
 
+import math
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quitanda.domain.limits import ID_LENGTH_MAX, ID_PATTERN
 from quitanda.feed_key import KEY_CHARACTERS_MIN
+from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_named_addresses
 
-ENV_PREFIX: Final = "QUITANDA_"
+ENV_PREFIX: Final = variables.PREFIX
 EXIT_CODE: Final = 2
 """How a process ends whose settings are wrong."""
 
@@ -80,11 +83,11 @@ class ProcessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: Name
-    """Unique in the system; stands in the logs. A replica keeps its name for ever."""
-
     replicas: NamedAddresses
     """Where each replica serves gRPC."""
+
+    name: Name
+    """Unique in the system; stands in the logs. A replica keeps its name for ever."""
 
     listen: Listen
     """Where this process serves gRPC."""
@@ -104,17 +107,18 @@ class ProcessSettings(BaseSettings):
     stop_timeout_seconds: Seconds = 10.0
     """How long an orderly end may take before the process ends anyway."""
 
-    @model_validator(mode="after")
-    def _feed_has_a_key(self) -> Self:
-        key = "" if self.feed_key is None else self.feed_key.get_secret_value()
-        if self.mqtt is not None and not key:
+    @field_validator("feed_key")
+    @classmethod
+    def _the_feed_has_a_key(cls, feed_key: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        key = "" if feed_key is None else feed_key.get_secret_value()
+        if others.data.get("mqtt") is not None and not key:
             raise ValueError(
-                f"{ENV_PREFIX}MQTT needs {ENV_PREFIX}FEED_KEY, by which the change feed is told from what others "
-                "publish: set the same one for every replica and portal, or do without a broker"
+                f"is needed where {ENV_PREFIX}MQTT is set: by it the change feed is told from what others publish; set "
+                "the same one for every replica and portal, or do without a broker"
             )
         if key and len(key) < KEY_CHARACTERS_MIN:
-            raise ValueError(f"{ENV_PREFIX}FEED_KEY must have at least {KEY_CHARACTERS_MIN} characters")
-        return self
+            raise ValueError(f"must have at least {KEY_CHARACTERS_MIN} characters")
+        return feed_key
 
     def required_feed_key(self) -> str:
         """Give the text of the feed's key, which there is wherever there is a broker."""
@@ -147,36 +151,63 @@ class ReplicaSettings(ProcessSettings):
     feed_heartbeat_seconds: Seconds = 0.25
     """How often the leader tells on the feed that it lives; well below the portals' staleness bound."""
 
-    @model_validator(mode="after")
-    def _relations(self) -> Self:
-        if self.name not in self.replicas:
-            raise ValueError(f"{ENV_PREFIX}NAME {self.name!r} is not among {ENV_PREFIX}REPLICAS")
-        if set(self.raft_addresses) != set(self.replicas):
-            raise ValueError(f"{ENV_PREFIX}RAFT_ADDRESSES and {ENV_PREFIX}REPLICAS must have the same names")
-        if len(self.cluster_secret.get_secret_value()) < _SECRET_LENGTH_MIN:
-            raise ValueError(f"{ENV_PREFIX}CLUSTER_SECRET must have at least {_SECRET_LENGTH_MIN} characters")
-        if self.feed_key == self.cluster_secret:
+    # Each looks at fields above its own, where those are right themselves: so everything wrong is told at once.
+
+    @field_validator("name")
+    @classmethod
+    def _it_is_among_the_replicas(cls, name: str, others: ValidationInfo) -> str:
+        if name not in others.data.get("replicas", (name,)):
+            raise ValueError(f"{name!r} is not among {ENV_PREFIX}REPLICAS")
+        return name
+
+    @field_validator("raft_addresses")
+    @classmethod
+    def _they_are_the_same(cls, addresses: Mapping[str, Address], others: ValidationInfo) -> Mapping[str, Address]:
+        if "replicas" in others.data and set(addresses) != set(others.data["replicas"]):
+            raise ValueError(f"must have the same names as {ENV_PREFIX}REPLICAS")
+        return addresses
+
+    @field_validator("cluster_secret")
+    @classmethod
+    def _it_is_a_secret(cls, secret: SecretStr, others: ValidationInfo) -> SecretStr:
+        if len(secret.get_secret_value()) < _SECRET_LENGTH_MIN:
+            raise ValueError(f"must have at least {_SECRET_LENGTH_MIN} characters")
+        if secret == others.data.get("feed_key"):
             raise ValueError(
-                f"{ENV_PREFIX}FEED_KEY must not be {ENV_PREFIX}CLUSTER_SECRET: every portal knows the feed's key, and "
-                "only replicas may know the secret"
+                f"must not be {ENV_PREFIX}FEED_KEY: every portal knows the feed's key, and only replicas may know "
+                "the secret"
             )
-        if self.raft_election_timeout_min_seconds >= self.raft_election_timeout_max_seconds:
+        return secret
+
+    @field_validator("raft_election_timeout_max_seconds")
+    @classmethod
+    def _elections_do_not_collide(cls, longest: float, others: ValidationInfo) -> float:
+        if longest <= others.data.get("raft_election_timeout_min_seconds", 0.0):
             raise ValueError(
-                f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS must be below "
-                f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MAX_SECONDS, so that elections do not collide for ever"
+                f"must be above {ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS, so that elections do not collide for "
+                "ever"
             )
-        if self.raft_heartbeat_seconds * 3 >= self.raft_election_timeout_min_seconds:
+        return longest
+
+    @field_validator("raft_heartbeat_seconds")
+    @classmethod
+    def _a_late_one_is_borne(cls, pause: float, others: ValidationInfo) -> float:
+        if pause * 3 >= others.data.get("raft_election_timeout_min_seconds", math.inf):
             raise ValueError(
-                f"{ENV_PREFIX}RAFT_HEARTBEAT_SECONDS must be below a third of "
-                f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS, so that one late heartbeat starts no election"
+                f"must be below a third of {ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MIN_SECONDS, so that one late heartbeat "
+                "starts no election"
             )
-        given = self.raft_connection_timeout_seconds
-        if given is not None and given < self.raft_election_timeout_max_seconds:
+        return pause
+
+    @field_validator("raft_connection_timeout_seconds")
+    @classmethod
+    def _a_silent_leader_keeps_it(cls, silence: float | None, others: ValidationInfo) -> float | None:
+        if silence is not None and silence < others.data.get("raft_election_timeout_max_seconds", 0.0):
             raise ValueError(
-                f"{ENV_PREFIX}RAFT_CONNECTION_TIMEOUT_SECONDS must be at least "
-                f"{ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MAX_SECONDS, so that a silent leader does not lose its connections"
+                f"must be at least {ENV_PREFIX}RAFT_ELECTION_TIMEOUT_MAX_SECONDS, so that a silent leader does not "
+                "lose its connections"
             )
-        return self
+        return silence
 
 
 class PortalSettings(ProcessSettings):
@@ -204,11 +235,12 @@ class ClientPortalSettings(PortalSettings):
 
     mqtt_gateway: Annotated[MqttGateway, BeforeValidator(_lower)] = MqttGateway.OFF
 
-    @model_validator(mode="after")
-    def _relations(self) -> Self:
-        if self.mqtt_gateway is not MqttGateway.OFF and self.mqtt is None:
-            raise ValueError(f"{ENV_PREFIX}MQTT_GATEWAY needs a broker: set {ENV_PREFIX}MQTT, or switch it off")
-        return self
+    @field_validator("mqtt_gateway")
+    @classmethod
+    def _there_is_a_broker(cls, gateway: MqttGateway, others: ValidationInfo) -> MqttGateway:
+        if gateway is not MqttGateway.OFF and others.data.get("mqtt", gateway) is None:
+            raise ValueError(f"needs a broker: set {ENV_PREFIX}MQTT, or switch it off")
+        return gateway
 
 
 Settings = TypeVar("Settings", bound=ProcessSettings)
@@ -217,12 +249,19 @@ Settings = TypeVar("Settings", bound=ProcessSettings)
 def load(kind: type[Settings], **given: Any) -> Settings:
     """Read the settings from the environment; a field in `given` counts instead of its variable.
 
-    SettingsError names each variable that is missing or wrong.
+    SettingsError names each variable that is missing or wrong, and each that is misspelt, all together.
     """
+    slips = [
+        f"{name} is not a setting; did you mean {nearest}?"
+        for name, nearest in variables.misspelt(os.environ, variables.OF_PROCESSES)
+    ]
     try:
-        return kind(**given)
+        settings = kind(**given)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(_together([*slips, *_problems(error)])) from None
+    if slips:
+        raise SettingsError(_together(slips))
+    return settings
 
 
 def load_or_exit(kind: type[Settings]) -> Settings:
@@ -234,13 +273,15 @@ def load_or_exit(kind: type[Settings]) -> Settings:
         raise SystemExit(EXIT_CODE) from None
 
 
-def _explain(error: ValidationError) -> str:
-    lines = ["The settings are not usable:"]
+def _together(problems: Sequence[str]) -> str:
+    return "\n".join(("The settings are not usable:", *(f"  {problem}" for problem in problems)))
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_input=False):
         text = problem["msg"].removeprefix("Value error, ")
         variable = "".join(f"{ENV_PREFIX}{str(part).upper()} " for part in problem["loc"][:1])
-        lines.append(f"  {variable}{_reason(problem['type'], text)}")
-    return "\n".join(lines)
+        yield f"{variable}{_reason(problem['type'], text)}"
 
 
 def _reason(kind: str, text: str) -> str:

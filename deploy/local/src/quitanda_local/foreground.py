@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.local_cluster import LocalCluster
@@ -57,6 +58,8 @@ async def run(
 
 async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> int:
     began = time.monotonic()
+    if ignored := without_effect(os.environ):
+        console.print(f"Without effect here, where each process is given its own settings: {', '.join(ignored)}")
     console.print(f"Starting {len(cluster.topology.services)} processes ...")
     if not await _started(cluster, stop):
         console.print("Stopped before everything was ready.")
@@ -153,6 +156,11 @@ def clients_settings(topology: Topology) -> tuple[str, ...]:
         "\nThe clients look for it elsewhere. In the terminal where you use them, first give:",
         f"  export {' '.join(f'{name}={value}' for name, value in where.items())}",
     )
+
+
+def without_effect(environment: Mapping[str, str]) -> list[str]:
+    """Name the settings of processes that the shell has: here each process is given its own."""
+    return sorted(name for name in environment if name.upper() in OF_PROCESSES - OF_CLIENTS)
 
 
 def examples(cluster: LocalCluster) -> str:

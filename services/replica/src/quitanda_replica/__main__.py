@@ -7,6 +7,7 @@ trouble that forbids going on (fatal).
 """
 
 import gc
+import os
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from quitanda.runtime import example_secrets, logging
+from quitanda.runtime import example_secrets, logging, unknown_variables
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica import offline_commands
 from quitanda_replica.composition import ReplicaProcess
@@ -46,6 +47,7 @@ def main() -> int:
     settings = load_or_exit(ReplicaSettings)
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
     example_secrets.warn(settings)
+    unknown_variables.warn(os.environ)
     sys.setswitchinterval(SWITCH_SECONDS)
     # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
     gc.freeze()

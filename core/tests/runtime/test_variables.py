@@ -1,0 +1,71 @@
+"""Variables that nobody knows: a slip is refused, anything else only told of."""
+
+import re
+from pathlib import Path
+
+import pytest
+import structlog
+
+from quitanda.runtime import unknown_variables
+from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
+from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, misspelt, unknown
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_known_variables_are_the_settings_of_all_processes():
+    fields = {f for kind in (ReplicaSettings, AdminPortalSettings, ClientPortalSettings) for f in kind.model_fields}
+
+    assert {f"QUITANDA_{field.upper()}" for field in fields} == OF_PROCESSES
+
+
+def test_the_known_variables_of_the_clients_are_those_that_their_options_name():
+    sources = [path.read_text("utf-8") for path in (ROOT / "clients" / "src").rglob("*.py")]
+
+    assert {name for source in sources for name in re.findall(r'envvar="(\w+)"', source)} == OF_CLIENTS
+
+
+def test_every_variable_of_the_compose_file_and_its_settings_is_known():
+    texts = [(ROOT / name).read_text("utf-8") for name in ("docker-compose.yml", ".env", "Makefile")]
+    used = {name for text in texts for name in re.findall(r"\bQUITANDA_[A-Z0-9_]*[A-Z0-9]\b", text)}
+
+    assert unknown(dict.fromkeys(used, "")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("QUITANDA_CACHE_ENTRYS", "QUITANDA_CACHE_ENTRIES"),
+        ("QUITANDA_LOGLEVEL", "QUITANDA_LOG_LEVEL"),
+        ("QUITANDA_REPLICA", "QUITANDA_REPLICAS"),
+        ("quitanda_boostrap", "QUITANDA_BOOTSTRAP"),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_the_nearest_known_name(name, meant):
+    assert misspelt({name: "1", "PATH": "/bin"}, OF_PROCESSES) == [(name, meant)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "QUITANDA_OWNER",
+        "QUITANDA_SERVICE_HOST",
+        "QUITANDA_REPLICA1_SERVICE_PORT_GRPC",
+        "QUITANDA_REPLICA1_PORT_7011_TCP_ADDR",
+        "QUITANDA_ADMIN_PORTAL_1_PORT",
+        "QUITANDA_TEST_CLUSTER",
+        "QUITANDA_CUSTOMER",
+    ],
+)
+def test_what_others_add_to_a_containers_variables_stops_nothing(name):
+    assert misspelt({name: "1"}, OF_PROCESSES) == []
+
+
+def test_an_unknown_variable_that_is_no_slip_is_logged_with_what_it_is_most_like():
+    with structlog.testing.capture_logs() as logs:
+        unknown_variables.warn({"QUITANDA_STALENESS": "5", "QUITANDA_XYZZY": "", "QUITANDA_SERVICE_HOST": "10.0.0.1"})
+
+    assert [(log["log_level"], log["variable"], log["nearest"]) for log in logs] == [
+        ("warning", "QUITANDA_STALENESS", "QUITANDA_STALENESS_SECONDS"),
+        ("warning", "QUITANDA_XYZZY", None),
+    ]

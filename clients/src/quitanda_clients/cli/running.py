@@ -120,7 +120,8 @@ def _confirmed(run: Run, question: str) -> bool:
     """Ask, where there is something to ask, and somebody to answer: programs go on as they always did."""
     if not question or run.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    if typer.confirm(question, err=True):
+    tell(f"{question} [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
         return True
     tell("Nothing was changed.")
     return False

@@ -77,9 +77,9 @@ def guard() -> None:
     sys.stderr = _stream(STDERR, sys.stderr, _nobody_hears, closed_before=closed[STDERR])
 
 
-def tell(text: str) -> None:
+def tell(text: str, end: str = "\n") -> None:
     """Say something on standard error, whatever it quotes."""
-    typer.echo(printable(text), err=True)
+    typer.echo(f"{printable(text)}{end}", err=True, nl=False)
 
 
 def _occupy() -> None:

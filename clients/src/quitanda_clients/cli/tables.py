@@ -25,16 +25,16 @@ ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
 
 CUSTOMERS: Final = (
     Column("customer"),
-    Column("name", folds=True),
-    Column("other fields", folds=True, spare=1),
-    Column("version", "right", spare=2),
+    Column("name", folds=True, spare=1),
+    Column("other fields", folds=True, spare=2),
+    Column("version", "right", spare=3),
 )
 PRODUCTS: Final = (
     Column("product"),
-    Column("name", folds=True),
+    Column("name", folds=True, spare=1),
     Column("price", "right"),
     Column("on hand", "right"),
-    Column("version", "right", spare=1),
+    Column("version", "right", spare=2),
 )
 ORDERS: Final = (
     Column("order"),

@@ -20,11 +20,12 @@ from quitanda_clients.cli.printable import printable
 UNLIMITED_WIDTH: Final = 10_000
 """Columns where the output is not a terminal: nothing is cut or folded for a program that reads it."""
 
-GAP: Final = 2
-"""Columns between two columns of a table."""
+GAP: Final = 3
+"""Columns between two columns of a table: a space on both sides of the box's divider, which is one, too."""
 
 FOLDED_WIDTH_MIN: Final = 12
 LABEL_WIDTH_MAX: Final = 20
+LABEL_GAP: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def stdout_console() -> Console:
 
 def show(console: Console, renderable: RenderableType, needed: int) -> None:
     """Print something that needs so many columns, without cutting it."""
-    console.print(renderable, width=max(console.width, needed), crop=False)
+    there_are = console.width
+    console.width = max(there_are, needed)
+    console.print(renderable, crop=False)
+    console.width = there_are
 
 
 def show_table(console: Console, columns: Sequence[Column], rows: Rows) -> None:
@@ -111,10 +115,9 @@ def show_fields(console: Console, fields: Iterable[tuple[str, str]], ids: Iterab
     safe = [(printable(name), printable(value)) for name, value in fields]
     whole = set(ids)
     label = min(LABEL_WIDTH_MAX, max((cell_len(name) for name, _ in safe), default=0))
-    widest_id = max((cell_len(value) for name, value in safe if name in whole), default=0)
-    grid = Table.grid(padding=(0, GAP))
-    grid.add_column(style="bold", width=label, overflow="fold")
-    grid.add_column(overflow="fold")
     for name, value in safe:
+        grid = Table.grid(padding=(0, LABEL_GAP))
+        grid.add_column(style="bold", width=label, overflow="fold")
+        grid.add_column(overflow="fold")
         grid.add_row(Text(name), Text(value))
-    show(console, grid, label + GAP + widest_id + GAP)
+        show(console, grid, label + LABEL_GAP + (cell_len(value) if name in whole else 0))

@@ -74,16 +74,13 @@ async def test_an_order_is_known_by_the_beginning_of_its_id(portal, broker, shop
     shown = await over(transport, portal, broker, "order", "show", "5f3c2a7", "--json")
     changed = await over(transport, portal, broker, "order", "set", "5f3c2a1b", "caneta", "1", "--json")
     cancelled = await over(transport, portal, broker, "order", "cancel", "5f3c2a7", "--json")
-    ambiguous = await over(transport, portal, broker, "order", "cancel", "5f3c2a", "--json")
     short = await over(transport, portal, broker, "order", "show", "5f3c2", "--json")
     unknown = await over(transport, portal, broker, "order", "show", "5f3c2a9", "--json")
 
     assert [done.result["order"]["order_id"] for done in (shown, changed, cancelled)] == [SECOND, FIRST, SECOND]
     assert FIRST in shop.orders
-    assert ambiguous.exit_code == 0  # only one of them is left
-    assert [(done.exit_code, done.error["error"]["reason"]) for done in (short, unknown)] == [
-        (1, "ORDER_NOT_FOUND")
-    ] * 2
+    for done in (short, unknown):
+        assert (done.exit_code, done.error["error"]["reason"]) == (1, "ORDER_NOT_FOUND")
 
 
 async def test_where_several_orders_begin_so_they_are_listed_and_nothing_is_done(portal, shop):
@@ -164,7 +161,8 @@ async def test_csv_of_orders_and_of_one_order(portal):
     assert [row["order_id"] for row in table(orders)] == [FIRST, SECOND]
     assert table(orders)[0]["placed"] == "2023-11-14T22:13:20.000+00:00"
     assert [(row["product_id"], row["quantity"], row["total"]) for row in table(items)] == [("caneta", "3", "7.50")]
-    assert created.stdout == "order_id,product_id,name,unit_price,quantity,total\n"
+    assert (len(table(created)), table(created)[0]["total"]) == (1, "0.00")  # an order without items has an id, too
+    assert table(created)[0]["order_id"]
     assert table(deleted)[0]["customer_id"] == "ana"
 
 

@@ -160,6 +160,8 @@ def _row(document: Document | OrderSummary) -> Row:
 
 
 def _items(order: Order) -> list[Row]:
+    if not order.items:
+        return [{"order_id": order.order_id, "total": format_price(order.total)}]
     return [
         {
             "order_id": order.order_id,

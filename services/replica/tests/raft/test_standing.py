@@ -120,6 +120,20 @@ class TestThePermission:
 
         assert (replica.status.role, replica.status.term) == (Role.FOLLOWER, 0)
 
+    def test_it_is_given_by_answers_that_take_many_heartbeats(self, store):
+        # where the timeouts are long because the network is slow
+        replica = Played(store, election_timeout_min_seconds=0.8, election_timeout_max_seconds=0.9)
+        replica.network.willing = False
+        replica.network.connect("replica2", "replica3")
+        replica.round_until(lambda: replica.network.questions)
+        _, question = replica.network.questions[-1]
+        answered_at = time.monotonic() + 0.2
+        replica.round_until(lambda: time.monotonic() > answered_at)
+
+        replica.network.bring("replica2", "canvass_answer", round=question["round"], willing=True)
+
+        replica.round_until(lambda: replica.sent("request_vote"))
+
     @pytest.mark.parametrize(
         ("peer", "term"), [("replica3", 1), ("replica2", 2), ("replica2", 0)], ids=["a peer", "a later term", "an old"]
     )

@@ -22,6 +22,9 @@ from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.rejoin import RejoinGuard
 
 NEVER: Final = float("-inf")
+ASKINGS_PER_TIMEOUT: Final = 2
+"""Of the shortest election timeout. Only answers to the latest question count, so they must have the time to come: on a
+slow network as much longer as the timeouts are set for it."""
 
 
 class Canvass:
@@ -72,7 +75,7 @@ class Canvass:
         now = self._clock()
         if self._engine.standing_is_due(now):
             self._engine.forget_leader()
-            self._engine.hold_election(now + self._options.heartbeat_seconds)
+            self._engine.hold_election(now + self._options.election_timeout_min_seconds / ASKINGS_PER_TIMEOUT)
             self._ask(connected)
         return False
 

@@ -5,6 +5,7 @@ from random import Random
 
 SECRET = "a secret of the simulation"
 LAN, REGION, ERRATIC = "lan", "region", "erratic"
+MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS = "mended", "too few disks", "one fault stays"
 STALLS = ((0.001, 0.01), (0.01, 0.1), (0.1, 1.0), (1.0, 3.0))
 STALL_WEIGHTS = (10, 5, 3, 2)
 """How long processes stand still within a round, from and to, and how often each of them."""
@@ -85,11 +86,14 @@ class Circumstances:
     """That messages of the last conversation arrive once more in the next one."""
     options: dict[str, int] = field(default_factory=dict)
     """For RaftOptions."""
+    ending: str = MENDED
+    """What the run ends with: everything mended, a majority of the disks lost, or a fault that stays."""
+    remembered: int = 0
+    """How many requests the shop remembers, where the product's own state machine runs; 0: the simulation's ledger."""
 
 
 def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
     """Draw a run's circumstances: small bounds, so that what is rare in practice happens all the time."""
-    entries = chance.choice((6, 12, 30, 80))
     return Circumstances(
         replicas=chance.choice((3, 3, 3, 5)),
         delays=replace(
@@ -104,8 +108,12 @@ def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
         reads_share=chance.choice((0.2, 0.5)),
         clients_max=chance.choice((4, 12, 24)),
         repeat_chance=chance.choice((0.0, 0.5)),
+        ending=chance.choices((MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS), (16, 1, 1))[0],
+        remembered=chance.choice((0, 0, 0, 6, 24, 1000)),
         options={
-            "log_entries_max": entries,
+            "log_entries_max": chance.choice((6, 12, 30, 80)),
+            "log_bytes_max": chance.choice((300, 2000, 1 << 25)),
+            "entry_bytes_max": chance.choice((150, 1 << 22)),
             "snapshot_chunk_bytes": chance.choice((200, 1000, 10_000)),
             "pipeline_entries_max": chance.choice((1, 4, 32)),
             "pipeline_bytes_max": chance.choice((60, 300, 100_000)),

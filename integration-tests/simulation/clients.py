@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError
-from simulation import machine
 
 PATIENCE_SECONDS = 1.5
 """How long a client waits for one replica."""
@@ -26,10 +25,6 @@ class Operation:
     pending: object = field(default=None, repr=False)
     done: bool = False
 
-    def command(self, attempt: int) -> bytes:
-        """Return what is submitted."""
-        return machine.payload(self.request, attempt, self.padding)
-
 
 class Clients:
     """All clients of a run."""
@@ -48,6 +43,11 @@ class Clients:
     def stop(self) -> None:
         """Begin nothing new; what is under way goes on until it is answered."""
         self._generating = False
+
+    def resume(self) -> None:
+        """Begin new operations again."""
+        self._generating = True
+        self._next()
 
     @property
     def waiting(self) -> int:
@@ -74,10 +74,14 @@ class Clients:
 
     def _invoke(self, *, write, target):
         request = next(self._requests)
-        operation = Operation(request, write, self._world.judge.floor, self._chance.randint(0, 24), target)
+        operation = Operation(request, write, self._world.judge.floor, self._padding(), target)
         self._open.add(request)
         self._send(operation)
         return operation
+
+    def _padding(self):
+        """Draw how much a write carries: little most of the time, sometimes much, sometimes too much."""
+        return self._chance.randint(0, 24) if self._chance.random() < 0.9 else self._chance.randint(25, 160)
 
     def _send(self, operation):
         if operation.done:
@@ -95,11 +99,18 @@ class Clients:
         if attempt != operation.attempt or not replica.up or replica.paused_since is not None:
             return
         try:
-            operation.pending = replica.submit(operation.command(attempt)) if operation.write else replica.ask()
+            operation.pending = self._submit(operation, attempt, replica) if operation.write else replica.ask()
         except QuitandaError as error:
             self._refused(operation, attempt, error)
             return
+        except ValueError:
+            self._world.count("answer too long")
+            self._end(operation)
+            return
         replica.follow(operation.pending, lambda outcome, error: self._settled(operation, attempt, outcome, error))
+
+    def _submit(self, operation, attempt, replica):
+        return replica.submit(self._world.machine.command(operation.request, attempt, operation.padding))
 
     def _settled(self, operation, attempt, outcome, error):
         """The answer travels; a client that has turned elsewhere takes it all the same."""
@@ -133,6 +144,10 @@ class Clients:
         operation.pending = None
         self._send(operation)
 
+    def _end(self, operation):
+        operation.done = True
+        self._open.discard(operation.request)
+
     def _note_certainty(self, operation, attempt, error):
         if operation.write and not isinstance(error, OutcomeUnknown):
             self._world.judge.refused(operation.request, attempt)
@@ -140,14 +155,12 @@ class Clients:
     def _answered(self, operation, outcome):
         if operation.done:
             return
-        operation.done = True
-        self._open.discard(operation.request)
+        self._end(operation)
         judge = self._world.judge
         if operation.write:
-            index = machine.read_answer(operation.command(0), outcome)
+            index = judge.acknowledged(operation.request, outcome, operation.floor)
             self._world.trace.note("client", f"write {operation.request} is acknowledged at entry {index}")
             self._world.count("acknowledged writes")
-            judge.acknowledged(operation.request, index, operation.floor)
         else:
             point, applied, state = outcome
             self._world.trace.note("client", f"read {operation.request} is answered with the state at {applied}")

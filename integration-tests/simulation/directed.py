@@ -118,7 +118,7 @@ def early_read(story: Story) -> None:
     new, third = story.others(old)
     story[third].delays = story.world.slow
     written = story.write(old)
-    story.until(lambda: story.world.judge.effects.get(written[0].request) is not None)
+    story.until(lambda: story.world.judge.effects.get(written[0].request))
     story.cut(old, [new, third])
     story.until(lambda: written[0].done)
     story[old].crash(power=False)

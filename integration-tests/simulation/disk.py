@@ -1,9 +1,14 @@
-"""Simulated disks: what is committed survives every crash, what is only staged survives none."""
+"""Simulated disks: what is committed survives every crash, what is only staged survives none.
+
+A disk may be damaged. Then LevelDB's checksums do not match: whoever reads the value that is damaged, or opens a
+database whose last batch is there in part, is told so (`store.Store` opens it with paranoid checks).
+"""
 
 from collections import deque
 from random import Random
 
 from quitanda_replica.raft.rejoin import JOINED_KEY
+from quitanda_replica.store import StoreFailed
 
 UNSYNCED_BATCHES_MAX = 40
 
@@ -21,6 +26,10 @@ class Disk:
         self._synced = synced
         self._undo: deque[dict[bytes, bytes | None]] = deque(maxlen=UNSYNCED_BATCHES_MAX)
         """How to undo the batches that the disk has not been made to write yet, the oldest first."""
+        self.damaged: set[bytes] = set()
+        """Keys whose stored values do not match their checksums."""
+        self.torn = False
+        """The last batch is there in part."""
 
     def write(self, batch: dict[bytes, bytes | None]) -> None:
         """Take one batch, wholly."""
@@ -36,8 +45,24 @@ class Disk:
 
     def wipe(self) -> None:
         """Be replaced by a blank one."""
-        self.content.clear()
+        self.replace_by({})
+
+    def replace_by(self, content: dict[bytes, bytes]) -> None:
+        """Be replaced by one with this content."""
+        self.content = dict(content)
         self._undo.clear()
+        self.damaged.clear()
+        self.torn = False
+
+    @property
+    def whole(self) -> bool:
+        """False where a replica that uses this disk must stop."""
+        return not self.damaged and not self.torn
+
+    def check(self, keys) -> None:
+        """Compare what is read with its checksums. Raises StoreFailed."""
+        if self.damaged and not self.damaged.isdisjoint(keys):
+            raise StoreFailed("a checksum does not match")
 
     @property
     def counts(self) -> bool:
@@ -50,22 +75,28 @@ class Disk:
                 self.content.pop(key, None)
             else:
                 self.content[key] = value
+        if self.damaged:
+            self.damaged.difference_update(batch)
 
 
 class SimulatedSnapshot:
     """`store.StoreSnapshot` over a disk."""
 
-    def __init__(self, content: dict[bytes, bytes]):
-        self._content = dict(content)
+    def __init__(self, disk: Disk):
+        self._disk = disk
+        self._content = dict(disk.content)
 
     def get(self, key):
+        self._disk.check((key,))
         return self._content.get(key)
 
     def scan(self, prefix, after=None, limit=None):
-        return _under(self._content, prefix, after)[:limit]
+        found = _under(self._content, prefix, after)[:limit]
+        self._disk.check(key for key, _ in found)
+        return found
 
     def iterate(self, prefix, after=None):
-        return iter(_under(self._content, prefix, after))
+        return iter(self.scan(prefix, after))
 
     def close(self):
         self._content = {}
@@ -75,6 +106,9 @@ class SimulatedStore:
     """`store.Store` over a disk. Its commits and what happens around them are told to the host."""
 
     def __init__(self, disk: Disk, host):
+        """Open the database. Raises StoreFailed."""
+        if disk.torn:
+            raise StoreFailed("the write-ahead file ends in the middle of a record")
         self._disk = disk
         self._host = host
         self._staged: dict[bytes, bytes | None] = {}
@@ -82,6 +116,7 @@ class SimulatedStore:
     def get(self, key):
         if key in self._staged:
             return self._staged[key]
+        self._disk.check((key,))
         return self._disk.content.get(key)
 
     def put(self, key, value):
@@ -93,7 +128,9 @@ class SimulatedStore:
     def scan(self, prefix, after=None, limit=None):
         merged = {key: value for key, value in self._disk.content.items() if key.startswith(prefix)}
         merged |= {key: value for key, value in self._staged.items() if key.startswith(prefix)}
-        return _under({key: value for key, value in merged.items() if value is not None}, prefix, after)[:limit]
+        found = _under({key: value for key, value in merged.items() if value is not None}, prefix, after)[:limit]
+        self._disk.check(key for key, _ in found if key not in self._staged)
+        return found
 
     @property
     def staged(self):
@@ -114,7 +151,7 @@ class SimulatedStore:
         self._host.step("written")
 
     def snapshot(self):
-        return SimulatedSnapshot(self._disk.content)
+        return SimulatedSnapshot(self._disk)
 
     def close(self):
         self._staged = {}

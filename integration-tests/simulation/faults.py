@@ -32,6 +32,7 @@ class Faults:
             "slow disk": self._slow_disk,
             "handing over": self._hand_over,
             "lost disk": self._lose_disk,
+            "damaged disk": self._damage_disk,
         }
 
     def begin(self) -> None:
@@ -50,6 +51,8 @@ class Faults:
             replica.draw_stall()
             replica.resume()
             replica.hand_over(wanted=False)
+            if not replica.disk.whole:
+                self._replace_disk(replica)
             self._start(replica)
 
     def _next(self):
@@ -126,12 +129,67 @@ class Faults:
     def _lose_disk(self):
         """Replace a disk, but leave a majority that counts."""
         replica = self._any()
-        counting = sum(disk.counts for disk in self._world.disks if disk is not replica.disk)
-        if counting * 2 <= len(self._world.disks):
+        if self._can_spare(replica):
+            self._replace_disk(replica)
+            self._later(0.5, lambda: self._start(replica))
+
+    def _damage_disk(self):
+        """Damage a stored value, or tear the last batch with the power; the replica stops, and its disk is replaced."""
+        replica = self._any()
+        if not self._can_spare(replica) or not replica.disk.content:
             return
+        self._world.count("damaged disks")
+        if self._chance.random() < 0.3:
+            self._world.trace.note(replica.name, "its last batch is torn")
+            replica.disk.torn = True
+            self._kill(replica, power=True)
+        else:
+            key = self._chance.choice(sorted(replica.disk.content))
+            self._world.trace.note(replica.name, f"its disk is damaged at {key!r}")
+            replica.disk.damaged.add(key)
+            if self._chance.random() < 0.5:
+                self._kill(replica)
+        self._later(2.0, lambda: self._repair(replica))
+
+    def _repair(self, replica):
+        if not replica.disk.whole:
+            self._replace_disk(replica)
+            self._later(0.5, lambda: self._start(replica))
+
+    def _can_spare(self, replica):
+        """Say whether a majority of disks counts, and can be read, without this one."""
+        good = sum(disk.counts and disk.whole for disk in self._world.disks if disk is not replica.disk)
+        return good * 2 > len(self._world.disks)
+
+    def _replace_disk(self, replica):
         replica.lose_disk()
         self._replaced.add(replica.name)
-        self._later(0.5, lambda: self._start(replica))
+
+    # --- faults that stay
+
+    def lose_majority(self) -> None:
+        """Replace disks until those that count are no majority any more, but not the last one."""
+        names = [name for name in self._world.replicas if self._world.replicas[name].disk.counts]
+        self._chance.shuffle(names)
+        for name in names[: len(self._world.disks) // 2 + 1]:
+            if sum(disk.counts for disk in self._world.disks) > 1:
+                self._replace_disk(self._world.replicas[name])
+        self._world.count("lost majorities")
+
+    def stay(self) -> None:
+        """Take a replica away for good, or cut a link for good, one way or both ways."""
+        names = list(self._world.replicas)
+        gone, peer = self._chance.sample(names, 2)
+        kind = self._chance.choice(("replica", "link", "one way"))
+        self._world.count("faults that stay")
+        self._world.trace.note("faults", f"for good: {kind} {gone} {peer}")
+        if kind == "replica":
+            self._world.replicas[gone].crash(power=True)
+            return
+        now = self._world.schedule.now
+        self._world.fabric.paths[gone, peer].cut(now)
+        if kind == "link":
+            self._world.fabric.paths[peer, gone].cut(now)
 
     # --- the network
 
@@ -229,4 +287,5 @@ NAMES = (
     "slow disk",
     "handing over",
     "lost disk",
+    "damaged disk",
 )

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from random import Random
 
 from quitanda.errors import QuitandaError
+from quitanda_replica.divergence import StateDiverged
+from quitanda_replica.state_access import StateCorrupt
 from quitanda_replica.store import StoreFailed
 from simulation.disk import Crash, Disk
 
@@ -93,6 +95,11 @@ class Host(ABC):
         if time < self._next_round and self.up:
             self._next_round = time
             self.world.schedule.at(time, lambda: self._round_if_due(time))
+
+    @property
+    def runs(self) -> bool:
+        """True unless the process is dead or stands still."""
+        return self.up and self.paused_since is None
 
     # --- life
 
@@ -245,15 +252,27 @@ class Host(ABC):
             self.crash(power=self._chance.random() < 0.5)
         except StoreFailed as failure:
             self._observe()
-            if not self._disk_fails:
-                self.world.judge.accuse("stopped", f"{self.name} stopped: {failure}")
-            self.crash(power=False)
+            self._stop_over(failure, expected=self._disk_fails or not self.disk.whole)
+        except (StateCorrupt, StateDiverged) as finding:
+            self._observe()
+            self._stop_over(finding, expected=not self.disk.whole)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
-            self.world.judge.accuse("stopped", f"{self.name} stopped: {type(error).__name__}: {error}")
-            self.crash(power=False)
+            self._stop_over(error, expected=False)
         else:
             self._observe()
         self._tell_settled()
+
+    def _stop_over(self, error, *, expected) -> None:
+        if not expected:
+            self.world.judge.accuse("stopped", f"{self.name} stopped: {type(error).__name__}: {error}")
+        elif not self.disk.whole:
+            self.world.count("damage noticed")
+            self.world.trace.note(self.name, f"notices its damaged disk: {error}")
+        self.crash(power=False)
+
+    def hear_digests(self, told: dict[str, tuple[int, int]]) -> None:
+        """Compare the own state with what others say of theirs; a difference may make the replica stop."""
+        self._guarded(lambda: self._compare(told))
 
     def _observe(self) -> None:
         if (view := self.view()) is not None:
@@ -326,6 +345,13 @@ class Host(ABC):
     @abstractmethod
     def hand_over(self, *, wanted: bool, to: str = "") -> None:
         """Begin or cease to hand the leadership over, to anyone or to `to`."""
+
+    @abstractmethod
+    def digest_told(self) -> tuple[int, int] | None:
+        """Return an entry and the digest of the state behind it, as the others are told; None where there is none."""
+
+    @abstractmethod
+    def _compare(self, told: dict[str, tuple[int, int]]) -> None: ...
 
     @abstractmethod
     def _boot(self, settings) -> None: ...

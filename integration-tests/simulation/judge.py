@@ -4,12 +4,12 @@ The judge keeps the one true log: whatever any replica was the first to count as
 may have another entry there, no later leader may lack it, and every state must be the one that it leads to.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from struct import Struct
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
 from quitanda_replica.raft.rejoin import JOINED_KEY
-from simulation.machine import START, digest_behind, read_attempt
 
 VOTERS_ALONE = frozenset(
     {"append_entries", "request_vote", "response_vote", "timeout_now", "read_probe", "read_echo", "snapshot_chunk"}
@@ -39,8 +39,12 @@ class Committed:
     term: int
     committed_in: int
     """Term in which somebody first counted it as committed, or a later one."""
-    state: tuple[int, bytes]
-    """Index of the last command up to here, and the digest of all."""
+    last_command: int
+    """Index of the last command up to here."""
+    state: object
+    """What the state machine's state is behind this entry, as `Ledger.state` gives it."""
+    answer: bytes = b""
+    """What the submitter of the command is to be told."""
 
 
 class Judge:
@@ -51,11 +55,14 @@ class Judge:
         self.violations: list[Violation] = []
         self.floor = 0
         """Every operation that begins now must see at least the entries up to here."""
-        self.effects: dict[int, int] = {}
-        """The entry at which a request has taken effect, by request."""
+        self.effects: dict[int, set[int]] = {}
+        """The entries at which a request has taken effect, by request: more than one where it was forgotten between."""
+        self._remembered: OrderedDict[int, int] = OrderedDict()
+        """The entry at which a request has taken effect that must be remembered, the oldest first."""
         self._refused: set[tuple[int, int]] = set()
         self._committed_attempts: set[tuple[int, int]] = set()
-        self._log = [Committed(NO_OP, 0, 0, (0, START))]
+        self._machine = world.machine
+        self._log = [Committed(NO_OP, 0, 0, 0, world.machine.state({}))]
         self._leaders: dict[int, tuple[str, int]] = {}
         self._appended: dict[tuple[int, int], tuple[bytes, int | None]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -167,20 +174,31 @@ class Judge:
 
     def _extend(self, name, view, command, term) -> None:
         index = len(self._log) + 1
-        last_command, digest = self._log[-1].state
+        last_command, state, answer = self._log[-1].last_command, self._log[-1].state, b""
         if (payload := view.payload_of(command)) is not None:
-            last_command, digest = index, digest_behind(digest, payload)
-            attempt = read_attempt(payload)
-            self.effects.setdefault(attempt[0], index)
+            last_command = index
+            answer, state = self._machine.extend(index, payload)
+            attempt = self._machine.read_attempt(payload)
+            self._note_effect(index, attempt[0], answer)
             self._committed_attempts.add(attempt)
             if attempt in self._refused:
                 self.accuse(
                     "refused", f"write {attempt[0]} is committed at {index}, though attempt {attempt[1]} was refused"
                 )
-        self._log.append(Committed(bytes(command), term, view.term, (last_command, digest)))
+        self._log.append(Committed(bytes(command), term, view.term, last_command, state, answer))
         self._world.trace.note(name, f"commits {index} of term {term}")
         if self._world.variant.on_disks:
             self._check_majority(name, index, term)
+
+    def _note_effect(self, index, request, answer) -> None:
+        """Follow the window of remembered requests; the state machine's own copy must say the same."""
+        if request not in self._remembered:
+            self._remembered[request] = index
+            self.effects.setdefault(request, set()).add(index)
+            if self._machine.remembered is not None and len(self._remembered) > self._machine.remembered:
+                self._remembered.popitem(last=False)
+        if (told := self._machine.read_answer(answer)) != (effect := self._remembered[request]):
+            self.accuse("once", f"write {request} at {index} is said to be at {told}, and took effect at {effect}")
 
     def _check_majority(self, name, index, term) -> None:
         """A disk that knows that it may have forgotten something counts for what it once held."""
@@ -203,26 +221,34 @@ class Judge:
         if (request, attempt) in self._committed_attempts:
             self.accuse("refused", f"write {request} is committed, though attempt {attempt} was refused")
 
-    def acknowledged(self, request: int, index: int | None, floor: int) -> None:
-        """Check a write that is answered: it is in the true log where the answer says, behind what was known."""
-        if index is None:
-            self.accuse("acknowledged", f"write {request} gets the answer of another command")
-            return
-        if self.effects.get(request) != index:
+    def acknowledged(self, request: int, answer: bytes, floor: int) -> int:
+        """Check a write that is answered, and return its entry.
+
+        It is in the true log where the answer says, behind what was known, and the answer is the true one.
+        """
+        index = self._machine.read_answer(answer)
+        if index not in self.effects.get(request, ()):
             self.accuse("acknowledged", f"write {request} is not at entry {index} but at {self.effects.get(request)}")
+        elif not self._machine.agree(answer, self._log[index - 1].answer):
+            self.accuse("acknowledged", f"write {request}, at entry {index}, gets another answer than it should")
         elif index <= floor:
             self.accuse("linearizable", f"write {request} took effect at {index}, before {floor} which it followed")
         self.floor = max(self.floor, index)
+        return index
 
-    def answered(self, point: int, applied: int, state: tuple[int, bytes], floor: int) -> None:
+    def answered(self, point: int, applied: int, state: object, floor: int) -> None:
         """Check a read that is answered: a state of the true log, and none older than what was known."""
         if applied < point:
             self.accuse("linearizable", f"a read of entry {point} is answered with the state at {applied}")
         elif not 0 < applied <= len(self._log) or self._log[applied - 1].state != state:
             self.accuse("linearizable", f"a read is answered with a state at {applied} that never was")
-        elif state[0] < floor:
-            self.accuse("linearizable", f"a read that follows entry {floor} sees entry {state[0]} as the last one")
-        self.floor = max(self.floor, state[0])
+        else:
+            last_command = self._log[applied - 1].last_command
+            if last_command < floor:
+                self.accuse(
+                    "linearizable", f"a read that follows entry {floor} sees entry {last_command} as the last one"
+                )
+            self.floor = max(self.floor, last_command)
 
 
 def _holds(content, index, term) -> bool:

@@ -13,16 +13,6 @@ _ATTEMPT = Struct(">QH")
 _REQUEST_BYTES = 8
 
 
-def payload(request: int, attempt: int, padding: int) -> bytes:
-    """Return the command of the write `request`, with some weight; attempts can be told apart."""
-    return _ATTEMPT.pack(request, attempt) + bytes(padding)
-
-
-def read_attempt(command: bytes) -> tuple[int, int]:
-    """Return request and attempt of a command."""
-    return _ATTEMPT.unpack_from(command)
-
-
 def digest_behind(digest: bytes, command: bytes) -> bytes:
     """Return the digest of all commands up to `command`, where `digest` is that of all before it."""
     return blake2b(digest + command, digest_size=16).digest()
@@ -33,11 +23,48 @@ def read_state(value: bytes | None) -> tuple[int, bytes]:
     return (0, START) if value is None else (_INDEX.unpack_from(value)[0], value[_INDEX.size :])
 
 
-def read_answer(command: bytes, answer: bytes) -> int | None:
-    """Return the index of the entry at which the request of `command` took effect; None if it answers another one."""
-    if answer[: -_INDEX.size] != command[:_REQUEST_BYTES]:
-        return None
-    return _INDEX.unpack(answer[-_INDEX.size :])[0]
+class Ledger:
+    """What clients and the judge know of the state machine. One for each run: it follows the true log."""
+
+    remembered: int | None = None
+    """How many requests the state machine remembers; None: all."""
+
+    def __init__(self):
+        self._true_state = (0, START)
+        self._true_effects: dict[int, int] = {}
+
+    def command(self, request: int, attempt: int, padding: int) -> bytes:
+        """Return the command of the write `request`, with some weight; attempts can be told apart."""
+        return _ATTEMPT.pack(request, attempt) + bytes(padding)
+
+    def read_attempt(self, command: bytes) -> tuple[int, int]:
+        """Return request and attempt of a command."""
+        return _ATTEMPT.unpack_from(command)
+
+    def machine(self, store, on_installed, _history):
+        """Return the state machine of a replica."""
+        return LedgerMachine(store, on_installed)
+
+    def read_answer(self, answer: bytes) -> int:
+        """Return the index of the entry at which the request that is answered took effect."""
+        return _INDEX.unpack(answer[-_INDEX.size :])[0]
+
+    def agree(self, answer: bytes, other: bytes) -> bool:
+        """Say whether two answers are the same."""
+        return answer == other
+
+    def extend(self, index: int, command: bytes) -> tuple[bytes, object]:
+        """Return the true answer to the command, which comes next, and the state behind it."""
+        self._true_state = index, digest_behind(self._true_state[1], command)
+        effect = self._true_effects.setdefault(self.read_attempt(command)[0], index)
+        return command[:_REQUEST_BYTES] + _INDEX.pack(effect), self._true_state
+
+    def state(self, content: dict[bytes, bytes]):
+        """Return the state on a disk, as it can be compared."""
+        return read_state(content.get(DIGEST_KEY))
+
+    def check(self, _snapshot) -> None:
+        """Compare a whole state with its digest; here they are one."""
 
 
 class LedgerMachine:
@@ -56,8 +83,11 @@ class LedgerMachine:
         self._store.put(key, _INDEX.pack(index))
         return command[:_REQUEST_BYTES] + _INDEX.pack(index)
 
+    def started(self, _index):
+        """Nothing is kept in memory."""
+
     def committed(self, _index):
-        pass
+        """Nobody is told."""
 
     def installed(self, _index):
         self._on_installed()

@@ -9,10 +9,12 @@ import itertools
 from collections import deque
 from random import Random
 
+from quitanda_replica.raft.options import RaftOptions
+
 CONNECTED, MESSAGE, CLOSED = "connected", "message", "closed"
-CONNECT_SECONDS_MAX = 2.0
-RETRY_SECONDS = 0.25
-SILENCE_SECONDS = 4.0
+CONNECT_SECONDS_MAX = RaftOptions.connect_timeout_seconds
+RETRY_SECONDS = RaftOptions.connect_retry_seconds
+SILENCE_SECONDS = RaftOptions.connection_timeout_seconds
 SILENCE_CHECK_SECONDS = 0.5
 REPEATED_MAX = 6
 NEVER = float("inf")
@@ -107,6 +109,12 @@ class Fabric:
             self.paths[host.name, name] = Path(self, host.name, name)
         self.hosts[host.name] = host
 
+    def reachable(self, one, other):
+        """Return whether two different replicas can hear each other now."""
+        return one != other and all(
+            self.paths[source, target].cut_since is None for source, target in ((one, other), (other, one))
+        )
+
     def delay(self):
         """Draw how long a message travels."""
         return self.delays.network(self._chance)
@@ -114,8 +122,7 @@ class Fabric:
     def connect(self, connector, acceptor, now):
         """Begin a conversation, if both sides can hear each other; both are told when it stands."""
         there, back = self.paths[connector, acceptor], self.paths[acceptor, connector]
-        host = self.hosts[acceptor]
-        if not host.up or host.paused_since is not None or there.cut_since is not None or back.cut_since is not None:
+        if not self.hosts[acceptor].runs or not self.reachable(connector, acceptor):
             return False
         conversation = next(self._conversations)
         begun_by = {name: self.hosts[name].incarnation for name in (connector, acceptor)}

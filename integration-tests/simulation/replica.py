@@ -1,6 +1,8 @@
 """The process that runs the project's own Raft."""
 
 from quitanda.errors import Unavailable
+from quitanda_replica.digest_history import DigestHistory
+from quitanda_replica.divergence import DivergenceJudge
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.installation import INSTALL_KEY
@@ -8,7 +10,6 @@ from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
 from simulation.circumstances import SECRET
 from simulation.disk import SimulatedStore
 from simulation.host import Host
-from simulation.machine import DIGEST_KEY, LedgerMachine, read_state
 from simulation.network import SimulatedNetwork
 
 
@@ -18,6 +19,9 @@ class Replica(Host):
     def __init__(self, name, world, disk, chance):
         super().__init__(name, world, disk, chance)
         self.consensus = None
+        self.history: DigestHistory | None = None
+        """The digests of the latest entries; told to the others."""
+        self.divergence: DivergenceJudge | None = None
         self._store = None
 
     def view(self):
@@ -83,8 +87,8 @@ class Replica(Host):
 
     @property
     def durable_state(self):
-        """Index of the last applied command, and the digest of all."""
-        return read_state(self.disk.content.get(DIGEST_KEY))
+        """The state machine's state on the disk, as it can be compared."""
+        return self.world.machine.state(self.disk.content)
 
     @property
     def state_is_whole(self):
@@ -97,6 +101,16 @@ class Replica(Host):
 
     def note_sent(self, message):
         self.world.judge.sent(self.disk, message)
+
+    # --- digests
+
+    def digest_told(self):
+        if self.consensus is None or (digest := self.history.at(self.history.durable)) is None:
+            return None
+        return self.history.durable, digest
+
+    def _compare(self, told):
+        self.divergence.heard(told)
 
     # --- life
 
@@ -111,11 +125,17 @@ class Replica(Host):
             **(self.world.circumstances.options | {"bootstrap": True} | settings),
         )
         self.world.running = self
-        self.consensus = variant.consensus(options, self._store, self._machine(), self.network, self.clock)
+        self.history = DigestHistory()
+        self.divergence = DivergenceJudge(options.peers, self.history, self.clock_reading)
+        machine = self.world.machine.machine(self._store, self._installed, self.history)
+        self.consensus = variant.consensus(options, self._store, machine, self.network, self.clock)
+        self.world.machine.check(self._store.snapshot())
+        machine.started(self.durable_applied)
         self.consensus.open()
 
-    def _machine(self):
-        return LedgerMachine(self._store, lambda: self.world.count("snapshots"))
+    def _installed(self):
+        self.world.count("snapshots")
+        self.world.machine.check(self._store.snapshot())
 
     def _turn(self):
         self.consensus.round()

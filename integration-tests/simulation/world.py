@@ -5,19 +5,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from quitanda_replica.peer_digests import ASK_SECONDS
 from simulation import faults
-from simulation.circumstances import CALM, Circumstances, draw
+from simulation.circumstances import CALM, ONE_FAULT_STAYS, TOO_FEW_DISKS, Circumstances, draw
 from simulation.clients import Clients
 from simulation.disk import Disk
 from simulation.faults import Faults
 from simulation.judge import Judge, Violation
 from simulation.library import simulated_library
+from simulation.machine import Ledger
 from simulation.network import Fabric
 from simulation.schedule import Schedule, Trace
+from simulation.shop import Shop
 from simulation.variants import HARDENED, Variant
 
 PROGRESS_SECONDS = 25.0
 """After the last fault, everything must be well again within this time."""
+FALLBACK_SECONDS = 8.0
+"""In which a leader without a majority has stepped down, a broken conversation is given up, and another one leads."""
+REFUSING_SECONDS = 2.0
+RESTING_SECONDS = 4.0
+DIGESTS_SECONDS = ASK_SECONDS
 SLOW = replace(CALM, disk_mean=0.05, stall_chance=0.1, stall_max=1.0)
 
 
@@ -53,6 +61,8 @@ class World:
         self.circumstances = circumstances or draw(Random(chance.getrandbits(64)), faults.NAMES)
         if not variant.reads:
             self.circumstances = replace(self.circumstances, reads_share=0.0)
+        remembered = self.circumstances.remembered
+        self.machine = Shop(remembered) if remembered and variant.on_disks else Ledger()
         self.schedule = Schedule()
         self.trace = Trace(self.schedule, write)
         self.counts: Counter = Counter()
@@ -88,8 +98,20 @@ class World:
 
     def start(self) -> None:
         """Start all replicas, with blank disks of a new cluster."""
+        self.schedule.after(DIGESTS_SECONDS, self._compare_digests)
         for replica in self.replicas.values():
             replica.start()
+
+    def _compare_digests(self) -> None:
+        """Let every replica ask those that it can reach for their digests."""
+        told = {name: replica.digest_told() for name, replica in self.replicas.items() if replica.runs}
+        for name in told:
+            heard = {
+                peer: each for peer, each in told.items() if each is not None and self.fabric.reachable(name, peer)
+            }
+            if heard and self.replicas[name].up:
+                self.replicas[name].hear_digests(heard)
+        self.schedule.after(DIGESTS_SECONDS, self._compare_digests)
 
     def run(self, seconds: float, done: Callable[[], bool] = lambda: False) -> bool:
         """Let time pass, until a violation, or until `done`; True in the latter case."""
@@ -119,6 +141,34 @@ class World:
                 f"{self.judge.last_index}, {standing}",
             )
 
+    def refuse(self) -> None:
+        """Mend everything but the disks, of which too few are left: nobody leads, and nobody is answered any more."""
+        self.faults.end()
+        self.run(FALLBACK_SECONDS)
+        answered = self.counts["acknowledged writes"], self.counts["answered reads"]
+        self.run(REFUSING_SECONDS)
+        if self.judge.violations:
+            return
+        leaders = [name for name, replica in self.replicas.items() if replica.view() and replica.leads]
+        if leaders:
+            self.judge.accuse("refuses", f"{', '.join(leaders)} leads, though no majority counts")
+        if answered != (self.counts["acknowledged writes"], self.counts["answered reads"]):
+            self.judge.accuse("refuses", "clients are answered, though no majority counts")
+
+    def go_on(self) -> None:
+        """Let one fault stay: the others go on without it, and the leadership comes to rest."""
+        self.faults.stay()
+        self.clients.resume()
+        self.run(FALLBACK_SECONDS)
+        elections = self.counts["elections"]
+        self.run(RESTING_SECONDS)
+        if not self.judge.violations and self.counts["elections"] != elections:
+            self.judge.accuse("progress", f"{FALLBACK_SECONDS:g} s after the last fault there is still another leader")
+        self.clients.stop()
+        self.clients.write()
+        if not self.run(RESTING_SECONDS, lambda: not self.clients.waiting) and not self.judge.violations:
+            self.judge.accuse("progress", f"{self.clients.waiting} operations wait, though one fault alone stays")
+
     def report(self) -> Report:
         """Return what came of the run so far."""
         return Report(self.seed, tuple(self.judge.violations), self.counts, self.schedule.now, self.trace.digest)
@@ -133,8 +183,19 @@ def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None
         world.run(world.circumstances.quiet_seconds)
         world.faults.begin()
         world.run(world.circumstances.fault_seconds)
-        if not world.judge.violations:
-            world.recover()
+        _end(world)
         for replica in world.replicas.values():
             replica.close()
     return world.report()
+
+
+def _end(world: World) -> None:
+    if world.judge.violations:
+        return
+    if world.circumstances.ending == TOO_FEW_DISKS:
+        world.faults.lose_majority()
+        world.refuse()
+        return
+    world.recover()
+    if world.circumstances.ending == ONE_FAULT_STAYS and not world.judge.violations:
+        world.go_on()

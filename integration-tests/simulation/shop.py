@@ -1,0 +1,127 @@
+"""The product's own state machine in the simulation: the shop's rules, its window of remembered requests, its digests.
+
+Each log entry holds one request, as a portal would send it. Which attempt it was stands in a field of the entry that
+the product does not know, and so passes over.
+"""
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    Request,
+    SetOrderItems,
+    UpdateProduct,
+)
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.wire.protobuf import request_to_proto
+from quitanda_replica import digest, keys
+from quitanda_replica.applier import Applier
+from quitanda_replica.digest_history import DigestHistory
+from quitanda_replica.outcomes_window import WindowBounds
+
+ATTEMPT_BYTES = 2
+_ATTEMPT_TAG = b"\xfa\x7f" + bytes([ATTEMPT_BYTES])
+"""Field 2047 of a log entry, bytes of this length."""
+PRODUCTS, CUSTOMERS = 4, 2
+
+
+class NoFeed:
+    """Who would like to know of changes (`entry_changes.ChangeSink`), and is nobody here."""
+
+    def applied(self, revision, entries):
+        """Changes became durable."""
+
+    def restarted(self, revision, last_changed):
+        """The state was replaced."""
+
+
+class MemoryStore:
+    """`state_access.StateStore` in memory, for the judge's own copy of the state."""
+
+    def __init__(self):
+        self.content: dict[bytes, bytes] = {}
+
+    def get(self, key):
+        return self.content.get(key)
+
+    def scan(self, prefix, after, limit):
+        found = sorted(key for key in self.content if key.startswith(prefix) and (after is None or key > after))
+        return [(key, self.content[key]) for key in found[:limit]]
+
+    def put(self, key, value):
+        self.content[key] = bytes(value)
+
+    def delete(self, key):
+        self.content.pop(key, None)
+
+
+class Shop:
+    """`machine.Ledger`'s verbs, with the product's applier behind them."""
+
+    def __init__(self, remembered: int):
+        self.remembered = remembered
+        self._truth = self.machine(MemoryStore(), lambda: None, DigestHistory())
+        self._truth_store = self._truth._store  # noqa: SLF001 - made in the line above
+
+    def machine(self, store, on_installed, history):
+        """Return the state machine of a replica."""
+        return Applier(
+            store, NoFeed(), window=WindowBounds(requests=self.remembered), on_installed=on_installed, history=history
+        )
+
+    def command(self, request: int, attempt: int, padding: int) -> bytes:
+        """Return what is submitted: the same request in every attempt."""
+        entry = pb.LogEntry(requests=[request_to_proto(_request(request, padding))])
+        return entry.SerializeToString() + _ATTEMPT_TAG + attempt.to_bytes(ATTEMPT_BYTES, "big")
+
+    def read_attempt(self, command: bytes) -> tuple[int, int]:
+        """Return request and attempt of a command."""
+        (request,) = pb.LogEntry.FromString(command).requests
+        return int(request.request_id), int.from_bytes(command[-ATTEMPT_BYTES:], "big")
+
+    def read_answer(self, answer: bytes) -> int:
+        """Return the index of the entry at which the request that is answered took effect."""
+        (outcome,) = pb.ExecuteResponse.FromString(answer).outcomes
+        return outcome.revision
+
+    def agree(self, answer: bytes, other: bytes) -> bool:
+        """Say whether two answers are the same."""
+        return pb.ExecuteResponse.FromString(answer) == pb.ExecuteResponse.FromString(other)
+
+    def extend(self, index: int, command: bytes) -> tuple[bytes, object]:
+        """Return the true answer to the command, which comes next, and the state behind it."""
+        answer = self._truth.apply(index, command)
+        return answer, self.state(self._truth_store.content)
+
+    def state(self, content: dict[bytes, bytes]):
+        """Return the state on a disk, as it can be compared."""
+        return content.get(keys.DIGEST)
+
+    def check(self, snapshot) -> None:
+        """Compare a whole state with its digest. Raises StateCorrupt."""
+        digest.verify(snapshot)
+
+
+def _request(number: int, padding: int) -> Request:
+    """Return the request `number`: a shop is set up first, then used; a third of all is refused, which is fine."""
+    product, customer = f"p{number % PRODUCTS}", f"c{number % CUSTOMERS}"
+    kind = number % 11 if number > PRODUCTS + CUSTOMERS else -number
+    order = f"o{number // 7 % 5}"
+    some = (ItemQuantity(product, padding % 4), ItemQuantity(f"p{padding % PRODUCTS}", 1 + number % 3))
+    command = {
+        0: CreateOrder(customer, f"o{number}", 0),
+        1: CreateOrder(customer, order, number, some[1:]),
+        2: SetOrderItems(customer, order, some),
+        3: SetOrderItems(customer, order, some[:1]),
+        4: CancelOrder(customer, order),
+        5: UpdateProduct(product, price=100 + number, description="x" * padding),
+    }.get(kind, AdjustStock(product, padding % 9 - 3 or 5))
+    if -PRODUCTS <= kind < 0:
+        command = CreateProduct(product, f"product {product}", 250, 40)
+    elif kind < 0:
+        command = CreateCustomer(customer, f"customer {customer}")
+    scope = customer if isinstance(command, CreateOrder | SetOrderItems | CancelOrder) else ""
+    return Request(scope, str(number), command)

@@ -167,14 +167,16 @@ class Faults:
 
     # --- faults that stay
 
-    def lose_majority(self) -> None:
-        """Replace disks until those that count are no majority any more, but not the last one."""
-        names = [name for name in self._world.replicas if self._world.replicas[name].disk.counts]
-        self._chance.shuffle(names)
-        for name in names[: len(self._world.disks) // 2 + 1]:
-            if sum(disk.counts for disk in self._world.disks) > 1:
-                self._replace_disk(self._world.replicas[name])
+    def lose_majority(self) -> bool:
+        """Replace disks until the good ones are no majority any more; False where the cluster is not founded yet."""
+        good = [each for each in self._world.replicas.values() if each.disk.counts and each.disk.whole]
+        too_few = len(self._world.disks) // 2
+        if len(good) <= too_few:
+            return False
+        for replica in self._chance.sample(good, len(good) - self._chance.randint(1, too_few)):
+            self._replace_disk(replica)
         self._world.count("lost majorities")
+        return True
 
     def stay(self) -> None:
         """Take a replica away for good, or cut a link for good, one way or both ways."""

@@ -25,6 +25,8 @@ FALLBACK_SECONDS = 8.0
 """In which a leader without a majority has stepped down, a broken conversation is given up, and another one leads."""
 REFUSING_SECONDS = 2.0
 RESTING_SECONDS = 4.0
+ANSWERED_SECONDS = 20.0
+"""Clients often ask the one that is gone, and find that out slowly."""
 DIGESTS_SECONDS = ASK_SECONDS
 SLOW = replace(CALM, disk_mean=0.05, stall_chance=0.1, stall_max=1.0)
 
@@ -166,7 +168,7 @@ class World:
             self.judge.accuse("progress", f"{FALLBACK_SECONDS:g} s after the last fault there is still another leader")
         self.clients.stop()
         self.clients.write()
-        if not self.run(RESTING_SECONDS, lambda: not self.clients.waiting) and not self.judge.violations:
+        if not self.run(ANSWERED_SECONDS, lambda: not self.clients.waiting) and not self.judge.violations:
             self.judge.accuse("progress", f"{self.clients.waiting} operations wait, though one fault alone stays")
 
     def report(self) -> Report:
@@ -192,8 +194,7 @@ def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None
 def _end(world: World) -> None:
     if world.judge.violations:
         return
-    if world.circumstances.ending == TOO_FEW_DISKS:
-        world.faults.lose_majority()
+    if world.circumstances.ending == TOO_FEW_DISKS and world.faults.lose_majority():
         world.refuse()
         return
     world.recover()

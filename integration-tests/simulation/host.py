@@ -67,7 +67,7 @@ class Host(ABC):
         self._looks_to_stall -= 1
         if self._looks_to_stall < 0:
             self._stall()
-        return self.clock_reading()
+        return self._clock_offset + (self.world.schedule.now + self._elapsed) * self._clock_rate
 
     def clock_reading(self) -> float:
         """What the clock shows to somebody who looks at it without taking any time."""

@@ -8,7 +8,7 @@ Time passes at every look. Where the library looks while it walks over a set of 
 each process, it sees one time for all of them; otherwise a run could not be played again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 from sys import _getframe
@@ -20,14 +20,13 @@ WALKS = frozenset({"__onBecomeLeader", "__sendAppendEntries"})
 
 
 @contextmanager
-def simulated_library(
-    clock: Callable[[], float], standing_clock: Callable[[], float], chance: Random
-) -> Iterator[None]:
-    """Let PySyncObj see the time of `clock`, in walks that of `standing_clock`, and draw from `chance` meanwhile."""
+def simulated_library(world, chance: Random) -> Iterator[None]:
+    """Let PySyncObj see the clock of the replica whose round it is in `world`, and draw from `chance` meanwhile."""
     real = syncobj.monotonicTime, syncobj.random
 
     def look() -> float:
-        return standing_clock() if _getframe(1).f_code.co_name in WALKS else clock()
+        host = world.running
+        return host.clock_reading() if _getframe(1).f_code.co_name in WALKS else host.clock()
 
     syncobj.monotonicTime, syncobj.random = look, chance
     try:

@@ -89,14 +89,7 @@ class World:
 
     def simulated(self):
         """Give PySyncObj this world's time and chance."""
-        return simulated_library(self._look, self._read_clock, self.library_chance)
-
-    def _look(self) -> float:
-        """Look at the clock of the replica whose round it is."""
-        return self.running.clock()
-
-    def _read_clock(self) -> float:
-        return self.running.clock_reading()
+        return simulated_library(self, self.library_chance)
 
     def start(self) -> None:
         """Start all replicas, with blank disks of a new cluster."""

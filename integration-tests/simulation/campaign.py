@@ -30,6 +30,8 @@ TABLE = (
     ("damaged disks", "disks damaged"),
     ("damage noticed", "replicas stopped by it"),
     ("lost majorities", "clusters with too few disks left"),
+    ("restored clusters", "clusters restored from a backup"),
+    ("refused greetings", "conversations with strangers refused"),
     ("faults that stay", "faults that stay for good"),
     ("cuts", "networks cut"),
     ("resets", "conversations reset"),

@@ -5,7 +5,7 @@ from random import Random
 
 SECRET = "a secret of the simulation"
 LAN, REGION, ERRATIC = "lan", "region", "erratic"
-MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS = "mended", "too few disks", "one fault stays"
+MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS, RESTORED = "mended", "too few disks", "one fault stays", "restored"
 STALLS = ((0.001, 0.01), (0.01, 0.1), (0.1, 1.0), (1.0, 3.0))
 STALL_WEIGHTS = (10, 5, 3, 2)
 """How long processes stand still within a round, from and to, and how often each of them."""
@@ -87,7 +87,7 @@ class Circumstances:
     options: dict[str, int] = field(default_factory=dict)
     """For RaftOptions."""
     ending: str = MENDED
-    """What the run ends with: everything mended, a majority of the disks lost, or a fault that stays."""
+    """What the run ends with: everything mended, a majority of the disks lost, a fault that stays, or a backup."""
     remembered: int = 0
     """How many requests the shop remembers, where the product's own state machine runs; 0: the simulation's ledger."""
 
@@ -108,7 +108,7 @@ def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
         reads_share=chance.choice((0.2, 0.5)),
         clients_max=chance.choice((4, 12, 24)),
         repeat_chance=chance.choice((0.0, 0.5)),
-        ending=chance.choices((MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS), (16, 1, 1))[0],
+        ending=chance.choices((MENDED, TOO_FEW_DISKS, ONE_FAULT_STAYS, RESTORED), (16, 1, 1, 1))[0],
         remembered=chance.choice((0, 0, 0, 6, 24, 1000)),
         options={
             "log_entries_max": chance.choice((6, 12, 30, 80)),

@@ -165,6 +165,17 @@ class Faults:
         replica.lose_disk()
         self._replaced.add(replica.name)
 
+    def any_name(self) -> str:
+        """Return the name of some replica."""
+        return self._any().name
+
+    def hand_over_some_time(self) -> None:
+        """Let the term grow a little."""
+        for leader in filter(None, [self._leader()] * self._chance.randint(0, 1)):
+            leader.hand_over(wanted=True)
+            self._world.run(0.5)
+            leader.hand_over(wanted=False)
+
     # --- faults that stay
 
     def lose_majority(self) -> bool:

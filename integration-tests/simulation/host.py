@@ -223,6 +223,11 @@ class Host(ABC):
         trace.note(self.name, f"< {peer} {message['type']}", " ".join(fields))
         self.world.count("messages")
 
+    def refuses(self, peer: str, reason: str) -> None:
+        """Take note of a conversation that is refused."""
+        self.world.count("refused greetings")
+        self.world.trace.note(self.name, f"refuses {peer}", reason)
+
     # --- rounds
 
     def _round_if_due(self, time: float) -> None:
@@ -349,6 +354,10 @@ class Host(ABC):
     @abstractmethod
     def digest_told(self) -> tuple[int, int] | None:
         """Return an entry and the digest of the state behind it, as the others are told; None where there is none."""
+
+    @abstractmethod
+    def listens_to(self, peer: str) -> bool:
+        """Say whether what a peer tells of its state is compared with the own."""
 
     @abstractmethod
     def _compare(self, told: dict[str, tuple[int, int]]) -> None: ...

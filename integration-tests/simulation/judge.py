@@ -47,12 +47,24 @@ class Committed:
     """What the submitter of the command is to be told."""
 
 
+@dataclass(frozen=True)
+class Mark:
+    """The true log, and what came of it, up to some entry."""
+
+    log: list[Committed]
+    effects: dict[int, set[int]]
+    remembered: OrderedDict[int, int]
+    machine: object
+
+
 class Judge:
     """Keeps the true log and compares everything with it."""
 
     def __init__(self, world):
         self._world = world
         self.violations: list[Violation] = []
+        self.strangers: set[str] = set()
+        """Replicas that run with a disk of another past."""
         self.floor = 0
         """Every operation that begins now must see at least the entries up to here."""
         self.effects: dict[int, set[int]] = {}
@@ -69,6 +81,30 @@ class Judge:
         """Incarnation and commit index that were looked at last, by replica."""
         self._forgotten: dict[str, int] = {}
         """Where the true log ended when a disk was lost that does not count again yet, by replica."""
+
+    def mark(self) -> "Mark":
+        """Return what must be known to begin again from here."""
+        return Mark(
+            list(self._log),
+            {request: set(entries) for request, entries in self.effects.items()},
+            OrderedDict(self._remembered),
+            self._machine.copy(),
+        )
+
+    def begin_again(self, mark: "Mark") -> None:
+        """Follow another cluster from now on, which begins with the state of the mark."""
+        self._log, self.effects, self._remembered = list(mark.log), dict(mark.effects), OrderedDict(mark.remembered)
+        self._machine = self._world.machine = mark.machine.copy()
+        self.floor = self._log[-1].last_command
+        for known in (
+            self._leaders,
+            self._appended,
+            self._seen,
+            self._forgotten,
+            self._refused,
+            self._committed_attempts,
+        ):
+            known.clear()
 
     @property
     def last_index(self) -> int:
@@ -89,11 +125,10 @@ class Judge:
 
     def sent(self, disk, message) -> None:
         """Check what leaves a replica: one that may have forgotten something leads, votes and confirms nothing."""
-        if disk.counts:
+        if disk.counts or disk.name in self.strangers:
             return
         kind = message["type"]
-        counts = kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"])
-        if counts or (kind == "canvass_answer" and message["willing"]):
+        if kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"]):
             self.accuse("blank", f"{disk.name} sends {kind}, though its disk has no past")
 
     def wrote(self, disk, batch) -> None:
@@ -101,6 +136,8 @@ class Judge:
 
         And an index and a term mean one entry with one predecessor.
         """
+        if disk.name in self.strangers:
+            return
         if JOINED_KEY in batch and (needed := self._forgotten.pop(disk.name, 1)) > read_applied(
             disk.content.get(APPLIED_KEY)
         ):
@@ -118,6 +155,8 @@ class Judge:
 
     def observe(self, name: str, incarnation: int, view) -> None:
         """Compare a replica with the true log."""
+        if name in self.strangers:
+            return
         if (view.leads or view.stands) and not view.counts:
             self.accuse("blank", f"{name} {'leads' if view.leads else 'stands'} in term {view.term} with a blank disk")
         if view.leads:

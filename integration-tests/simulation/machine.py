@@ -33,6 +33,12 @@ class Ledger:
         self._true_state = (0, START)
         self._true_effects: dict[int, int] = {}
 
+    def copy(self) -> "Ledger":
+        """Return another one that has followed the same entries."""
+        other = Ledger()
+        other._true_state, other._true_effects = self._true_state, dict(self._true_effects)
+        return other
+
     def command(self, request: int, attempt: int, padding: int) -> bytes:
         """Return the command of the write `request`, with some weight; attempts can be told apart."""
         return _ATTEMPT.pack(request, attempt) + bytes(padding)

@@ -9,7 +9,9 @@ import itertools
 from collections import deque
 from random import Random
 
+from quitanda_replica.raft.codec import MalformedMessage
 from quitanda_replica.raft.options import RaftOptions
+from quitanda_replica.raft.tcp import REFUSED_RETRY_SECONDS
 
 CONNECTED, MESSAGE, CLOSED = "connected", "message", "closed"
 CONNECT_SECONDS_MAX = RaftOptions.connect_timeout_seconds
@@ -129,7 +131,7 @@ class Fabric:
         self._latest[frozenset(begun_by)] = conversation, begun_by
         for path, stands_at in ((there, now + self.delay()), (back, now + self.delay() + self.delay())):
             path.clear()
-            path.put((CONNECTED, conversation, None), stands_at)
+            path.put((CONNECTED, conversation, self.hosts[path.source].network.greeting_to(path.target)), stands_at)
             repeated = self._repeated(path)
             path.recent.clear()
             for data in repeated:
@@ -227,6 +229,10 @@ class SimulatedNetwork:
         self._receiver = receiver
         self._attempt_at = {peer: 0.0 for peer in self._fabric.hosts if peer < self._host.name}
 
+    def greeting_to(self, peer):
+        """What a conversation with `peer` begins with."""
+        return self._receiver.greeting_to(peer)
+
     def poll(self, _timeout):
         for _, peer, item in self._fabric.arrived(self._host.name, self._host.now):
             self._take(peer, *item)
@@ -262,6 +268,9 @@ class SimulatedNetwork:
 
     def _take(self, peer, kind, conversation, data):
         if kind == CONNECTED:
+            if reason := self._receiver.judge(peer, data):
+                self._refuse(peer, conversation, reason)
+                return
             if peer in self.conversations:
                 self._drop(peer)
             self.conversations[peer] = conversation
@@ -274,16 +283,30 @@ class SimulatedNetwork:
         else:
             message = self._decode(data)
             self._host.note_message(peer, message)
-            self._receiver.received(peer, message)
+            try:
+                self._receiver.received(peer, message)
+            except MalformedMessage as reason:
+                self._drop(peer)
+                self._refuse(peer, conversation, str(reason))
+
+    def _refuse(self, peer, conversation, reason):
+        """End a conversation at its beginning, or because of what was said in it; the other side will hear of it."""
+        self._host.refuses(peer, reason)
+        if peer < self._host.name:
+            self._attempt_at[peer] = self._host.now + REFUSED_RETRY_SECONDS
+        self._end_conversation(peer, conversation)
 
     def _drop(self, peer):
         conversation = self.conversations.pop(peer)
         if peer < self._host.name:
             self._attempt_at[peer] = self._host.now + RETRY_SECONDS
+        self._end_conversation(peer, conversation)
+        self._receiver.disconnected(peer)
+
+    def _end_conversation(self, peer, conversation):
         self._fabric.paths[self._host.name, peer].put(
             (CLOSED, conversation, None), self._host.now + self._fabric.delay()
         )
-        self._receiver.disconnected(peer)
 
     def _drop_silent(self, now):
         for peer in list(self.conversations):

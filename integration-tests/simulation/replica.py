@@ -3,6 +3,7 @@
 from quitanda.errors import Unavailable
 from quitanda_replica.digest_history import DigestHistory
 from quitanda_replica.divergence import DivergenceJudge
+from quitanda_replica.peer_digests import counts
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.installation import INSTALL_KEY
@@ -108,6 +109,10 @@ class Replica(Host):
         if self.consensus is None or (digest := self.history.at(self.history.durable)) is None:
             return None
         return self.history.durable, digest
+
+    def listens_to(self, peer):
+        own, theirs = self.status, self.world.replicas[peer].status
+        return counts(own_cluster=own.cluster, cluster=theirs.cluster, catching_up=not theirs.voting)
 
     def _compare(self, told):
         self.divergence.heard(told)

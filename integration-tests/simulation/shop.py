@@ -63,8 +63,14 @@ class Shop:
 
     def __init__(self, remembered: int):
         self.remembered = remembered
-        self._truth = self.machine(MemoryStore(), lambda: None, DigestHistory())
-        self._truth_store = self._truth._store  # noqa: SLF001 - made in the line above
+        self._true_state = MemoryStore()
+        self._truth = self.machine(self._true_state, lambda: None, DigestHistory())
+
+    def copy(self) -> "Shop":
+        """Return another one that has followed the same entries."""
+        other = Shop(self.remembered)
+        other._true_state.content.update(self._true_state.content)
+        return other
 
     def machine(self, store, on_installed, history):
         """Return the state machine of a replica."""
@@ -94,7 +100,7 @@ class Shop:
     def extend(self, index: int, command: bytes) -> tuple[bytes, object]:
         """Return the true answer to the command, which comes next, and the state behind it."""
         answer = self._truth.apply(index, command)
-        return answer, self.state(self._truth_store.content)
+        return answer, self.state(self._true_state.content)
 
     def state(self, content: dict[bytes, bytes]):
         """Return the state on a disk, as it can be compared."""

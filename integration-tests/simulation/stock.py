@@ -153,6 +153,12 @@ class StockReplica(Host):
 
     # --- the network's receiver
 
+    def greeting_to(self, _peer):
+        return None
+
+    def judge(self, _peer, _greeting):
+        return ""
+
     def connected(self, peer):
         self._transport.connected(self._nodes[peer])
 
@@ -164,6 +170,9 @@ class StockReplica(Host):
 
     def digest_told(self):
         return None
+
+    def listens_to(self, _peer):
+        return False
 
     def _compare(self, _told):
         """It keeps no digests."""

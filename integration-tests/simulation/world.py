@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from quitanda_replica.peer_digests import ASK_SECONDS
-from simulation import faults
-from simulation.circumstances import CALM, ONE_FAULT_STAYS, TOO_FEW_DISKS, Circumstances, draw
+from simulation import faults, restoring
+from simulation.circumstances import CALM, ONE_FAULT_STAYS, RESTORED, TOO_FEW_DISKS, Circumstances, draw
 from simulation.clients import Clients
 from simulation.disk import Disk
 from simulation.faults import Faults
@@ -102,7 +102,9 @@ class World:
         told = {name: replica.digest_told() for name, replica in self.replicas.items() if replica.runs}
         for name in told:
             heard = {
-                peer: each for peer, each in told.items() if each is not None and self.fabric.reachable(name, peer)
+                peer: each
+                for peer, each in told.items()
+                if each is not None and self.fabric.reachable(name, peer) and self.replicas[name].listens_to(peer)
             }
             if heard and self.replicas[name].up:
                 self.replicas[name].hear_digests(heard)
@@ -195,3 +197,23 @@ def _end(world: World) -> None:
     world.recover()
     if world.circumstances.ending == ONE_FAULT_STAYS and not world.judge.violations:
         world.go_on()
+    if world.circumstances.ending == RESTORED and not world.judge.violations:
+        _begin_again(world)
+
+
+def _begin_again(world: World) -> None:
+    """Restore a backup; then a replica comes up with its disk of before, which may be further in every respect."""
+    backup = restoring.back_up(world)
+    world.faults.hand_over_some_time()
+    world.clients.resume()
+    world.run(FALLBACK_SECONDS / 4)
+    world.recover()
+    stale = world.faults.any_name()
+    old = dict(world.replicas[stale].disk.content)
+    if world.judge.violations:
+        return
+    restoring.restore(world, backup)
+    world.recover()
+    if not world.judge.violations:
+        restoring.come_up_as_stranger(world, stale, old)
+        restoring.see_stranger_refused(world, stale)

@@ -1,5 +1,8 @@
 """A replica whose state is not the majority's stops; the others go on."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 import pytest
 import structlog
 from replica_processes import Cluster, Process, Topology
@@ -7,11 +10,14 @@ from replica_state import customer, product
 from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
-from quitanda.v1 import admin_portal_pb2
+from quitanda.runtime.addresses import Address
+from quitanda.v1 import admin_portal_pb2, replica_pb2
+from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
 from quitanda_replica import digest, keys
 from quitanda_replica.digest_history import DigestHistory
 from quitanda_replica.divergence import GRACE_SECONDS, DivergenceJudge, StateDiverged
 from quitanda_replica.fatal import next_step
+from quitanda_replica.peer_digests import PeerDigests
 from quitanda_replica.store import Store
 
 PEERS = ("replica2", "replica3")
@@ -128,6 +134,40 @@ class TestJudge:
 
     def test_what_is_no_longer_known_is_not_compared(self, judge):
         judge.heard({"replica2": (5, 99), "replica3": (5, 99)})
+
+
+class TellingReplica(ReplicaServicer):
+    """A replica that tells nothing but one status."""
+
+    def __init__(self, **status):
+        self.status = status
+
+    def GetStatus(self, _request, _context):  # noqa: N802 - gRPC's name
+        return replica_pb2.GetStatusResponse(status=admin_portal_pb2.ReplicaStatus(**self.status))
+
+
+@pytest.mark.parametrize(
+    ("told", "stops"),
+    [({"cluster": "ours"}, True), ({"cluster": "another"}, False), ({"cluster": "ours", "catching_up": True}, False)],
+    ids=["of this cluster", "of another cluster", "catching up"],
+)
+def test_only_the_state_of_replicas_of_the_same_cluster_is_compared(judge, clock, told, stops):
+    server = grpc.server(ThreadPoolExecutor(2))
+    add_ReplicaServicer_to_server(TellingReplica(revision=20, state_digest="63", **told), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    fatal = []
+    peers = {name: Address("127.0.0.1", port) for name in ("replica2", "replica3")}
+    peer_digests = PeerDigests(peers, judge, fatal.append, lambda: "ours")
+    try:
+        for _ in range(2):
+            peer_digests.ask()
+            clock.now += 60
+    finally:
+        peer_digests.close()
+        server.stop(None)
+
+    assert [type(error) for error in fatal[:1]] == [StateDiverged] * stops
 
 
 def falsify(directory):

@@ -105,7 +105,7 @@ class ReplicaProcess:
         history = DigestHistory()
         raft = self._start_raft(store, queue, history)
         self._start_feed(raft, queue)
-        self._start_comparing(history)
+        self._start_comparing(raft, history)
         status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
         server.start(self._servicer(store, raft, kept, status, history))
         # at the end, first of all: calls in flight need everything else
@@ -182,12 +182,12 @@ class ReplicaProcess:
         watching.start()
         self._closing.callback(watching.close, 1.0)
 
-    def _start_comparing(self, history: DigestHistory) -> None:
+    def _start_comparing(self, raft: RaftNode, history: DigestHistory) -> None:
         peers = {name: address for name, address in self._settings.replicas.items() if name != self._settings.name}
         if not peers:
             return
         judge = DivergenceJudge(tuple(peers), history, time.monotonic)
-        peer_digests = PeerDigests(peers, judge, self._fatal)
+        peer_digests = PeerDigests(peers, judge, self._fatal, lambda: raft.status().cluster)
         comparing = Periodic("digest-comparison", ASK_SECONDS, peer_digests.ask)
         comparing.start()
         self._closing.callback(comparing.close, ASK_SECONDS)

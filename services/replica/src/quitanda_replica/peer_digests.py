@@ -15,13 +15,28 @@ ASK_SECONDS: Final = 1.0
 """Pause between two questions, and the longest wait for an answer."""
 
 
+def counts(*, own_cluster: str, cluster: str, catching_up: bool) -> bool:
+    """Decide whether what another replica says of its state says anything about the own one.
+
+    One that catches up repeats what somebody else says. One that came up with a disk of another cluster, for example
+    with that of before a restore, numbers other entries: its digests contradict everybody's, and nobody is wrong.
+    """
+    return not catching_up and cluster == own_cluster
+
+
 class PeerDigests:
     """Asks all others at once, and lets the judge compare; what it finds goes to `on_fatal`."""
 
     def __init__(
-        self, peers: Mapping[str, Address], judge: DivergenceJudge, on_fatal: Callable[[BaseException], None]
+        self,
+        peers: Mapping[str, Address],
+        judge: DivergenceJudge,
+        on_fatal: Callable[[BaseException], None],
+        cluster: Callable[[], str],
     ) -> None:
+        """`cluster` gives the id of this replica's cluster, as `RaftStatus` does."""
         self._judge = judge
+        self._cluster = cluster
         self._on_fatal = on_fatal
         self._closed = False
         self._channels = {
@@ -58,6 +73,8 @@ class PeerDigests:
                 status = call.result().status
             except (grpc.RpcError, grpc.FutureCancelledError):
                 continue
-            if status.state_digest and not status.catching_up:  # that one would repeat what another one says
+            if status.state_digest and counts(
+                own_cluster=self._cluster(), cluster=status.cluster, catching_up=status.catching_up
+            ):
                 told[name] = status.revision, int(status.state_digest, 16)
         return told

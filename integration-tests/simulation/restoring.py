@@ -1,0 +1,85 @@
+"""Backups and what comes of them: a cluster that begins with one, and replicas that come up with another past.
+
+A restored cluster is another cluster. Its history begins where the backup was made, and so does the judge's. A replica
+whose disk is of before, or of elsewhere, is a stranger to it: the judge says nothing about what that replica believes,
+but everything that it might do to the others is seen in them.
+"""
+
+from dataclasses import dataclass
+
+from quitanda_replica.raft.founding import begin_at
+from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied, read_term
+from quitanda_replica.raft.snapshots import STATE_PREFIX
+from simulation.shop import MemoryStore
+
+STRANGER_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The state behind an entry, and what the judge knew then."""
+
+    pairs: dict[bytes, bytes]
+    index: int
+    term: int
+    mark: object
+
+    def content(self) -> dict[bytes, bytes]:
+        """Return what a disk holds into which the backup is restored."""
+        store = MemoryStore()
+        store.content.update(self.pairs)
+        begin_at(store, self.index, self.term, f"backup of entry {self.index} in {self.term}")
+        return store.content
+
+
+def back_up(world) -> Backup:
+    """Back the state up; everything must be well. A backup of a replica that is at the end of the true log."""
+    (content, *_) = (replica.disk.content for replica in world.replicas.values() if replica.up and replica.voting)
+    index = read_applied(content[APPLIED_KEY])
+    pairs = {key: value for key, value in content.items() if key.startswith(STATE_PREFIX)}
+    return Backup(pairs, index, read_term(content[log_key(index)]), world.judge.mark())
+
+
+def restore(world, backup: Backup) -> None:
+    """Begin a new cluster with the backup, on all replicas."""
+    world.count("restored clusters")
+    world.trace.note("administrator", f"restores the backup of entry {backup.index}")
+    for replica in world.replicas.values():
+        replica.crash(power=False)
+        replica.disk.replace_by(backup.content())
+    world.judge.begin_again(backup.mark)
+    for replica in world.replicas.values():
+        replica.start(bootstrap=False)
+
+
+def come_up_as_stranger(world, name: str, content: dict[bytes, bytes], **settings) -> None:
+    """Start a replica with a disk of another past, or with other settings than the rest."""
+    replica = world.replicas[name]
+    replica.crash(power=False)
+    replica.disk.replace_by(content)
+    world.judge.strangers.add(name)
+    world.count("strangers")
+    world.trace.note(name, "comes up as a stranger")
+    replica.start(**settings)
+
+
+def see_stranger_refused(world, name: str) -> None:
+    """Let time pass with a stranger: it is refused, the others go on, and with a blank disk it is one of them again."""
+    refused, answered = world.counts["refused greetings"], world.counts["acknowledged writes"]
+    world.clients.resume()
+    world.run(STRANGER_SECONDS)
+    world.clients.stop()
+    if world.judge.violations:
+        return
+    if world.counts["refused greetings"] == refused:
+        world.judge.accuse("stranger", f"nobody refuses {name}")
+    if world.counts["acknowledged writes"] == answered:
+        world.judge.accuse("stranger", f"no write is acknowledged while {name} is there")
+    if world.replicas[name].view() and world.replicas[name].leads:
+        world.judge.accuse("stranger", f"{name} leads")
+    stranger = world.replicas[name]
+    stranger.crash(power=False)
+    world.judge.strangers.discard(name)
+    stranger.lose_disk()
+    stranger.start(bootstrap=False)
+    world.recover()

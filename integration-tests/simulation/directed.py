@@ -8,6 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simulation.story import Story, Unplayable
+from quitanda.domain.model import Kind
+from quitanda_replica.keys import DOCUMENTS
+from simulation import restoring
+from simulation.story import Story
 from simulation.variants import HARDENED, Variant
 from simulation.world import Report
 
@@ -226,6 +230,81 @@ def late_answer(story: Story) -> None:
     story.demand(story[leader].leads and story[leader].term == term, f"{asking} stands though it hears {leader}")
 
 
+def other_members(story: Story) -> None:
+    """A replica comes back with a longer list of replicas than the others'."""
+    story.found()
+    story.write_done(story.leader(), 3)
+    name = story.others(story.leader())[0]
+    longer = story.world.addresses | {"replica9": "replica9:1"}
+    restoring.come_up_as_stranger(story.world, name, dict(story[name].disk.content), addresses=longer)
+    restoring.see_stranger_refused(story.world, name)
+
+
+def other_cluster(story: Story) -> None:
+    """A replica comes up with a disk of another cluster, whose replicas have the same names and the same secret."""
+    other = Story(story.world.seed + 1, story.world.variant)
+    with other.world.simulated():
+        other.found()
+        other.write_done(other.leader(), 12)
+    story.found()
+    story.write_done(story.leader(), 3)
+    name = story.others(story.leader())[0]
+    restoring.come_up_as_stranger(story.world, name, other[name].disk.content)
+    restoring.see_stranger_refused(story.world, name)
+
+
+def stale_disk(story: Story) -> None:
+    """After a restore one replica comes up with its disk of before, which is further, and in a later term."""
+    story.found()
+    story.write_done(story.leader(), 6)
+    story.until(story.world.well)
+    backup = restoring.back_up(story.world)
+    first = story.leader()
+    story[first].crash(power=False)
+    story.write_done(story.leader(story.others(first)), 12)
+    story[first].start()
+    story.until(story.world.well)
+    old = dict(story[first].disk.content)
+    restoring.restore(story.world, backup)
+    story.until(story.world.well)
+    story.write_done(story.leader(), 3)
+    restoring.come_up_as_stranger(story.world, first, old)
+    restoring.see_stranger_refused(story.world, first)
+
+
+def quiet_damage(story: Story) -> None:
+    """A follower's state changes without any checksum's notice; its digest must tell, and it alone must stop."""
+    story.found()
+    leader = story.leader()
+    story.write_done(leader, 30)
+    wrong = story.others(leader)[0]
+    story.until(story.world.well)
+    story[wrong].disk.alter(DOCUMENTS[Kind.PRODUCT])
+    for _ in range(6):
+        story.write_done(leader, 4)
+    story.until(lambda: not story[wrong].up)
+    story.write_done(leader, 4)
+    story.wipe(wrong)
+    story[wrong].start()
+
+
+def failed_hand_over(story: Story) -> None:
+    """The one that is to lead cannot be reached; the leader goes on, also where another attempt follows the first."""
+    story.found()
+    leader = story.leader()
+    gone, other = story.others(leader)
+    story[gone].pause()
+    for target in (gone, ""):
+        story[leader].hand_over(wanted=True, to=target)
+        story.pass_time(0.2)
+        if target == gone:
+            story.isolate(leader)
+    story[leader].hand_over(wanted=False)
+    story.mend([leader, other], [leader, other])
+    story.write_done(story.leader([leader, other]), 3)
+    story[gone].resume()
+
+
 SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "stale reply": (stale_reply, 5),
     "doubled vote": (doubled_vote, 5),
@@ -239,10 +318,17 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "replaced entry": (replaced_entry, 3),
     "leader with a blank": (leader_with_a_blank, 3),
     "late answer": (late_answer, 3),
+    "other members": (other_members, 3),
+    "other cluster": (other_cluster, 3),
+    "stale disk": (stale_disk, 3),
+    "quiet damage": (quiet_damage, 3),
+    "failed hand-over": (failed_hand_over, 3),
 }
 """By name: the schedule and how many replicas it needs."""
 OPTIONS = {
     "long conflict": {"message_bytes": 40},
+    "quiet damage": {"remembered": 1000},
+    "stale disk": {"remembered": 1000},
     "slow reader": {"log_entries_max": 8},
     "late snapshot": {"log_entries_max": 8, "snapshot_chunk_bytes": 100_000},
 }

@@ -30,6 +30,8 @@ class Disk:
         """Keys whose stored values do not match their checksums."""
         self.torn = False
         """The last batch is there in part."""
+        self.altered = False
+        """A value is another one, and no checksum says so."""
 
     def write(self, batch: dict[bytes, bytes | None]) -> None:
         """Take one batch, wholly."""
@@ -52,12 +54,19 @@ class Disk:
         self.content = dict(content)
         self._undo.clear()
         self.damaged.clear()
-        self.torn = False
+        self.torn = self.altered = False
 
     @property
     def whole(self) -> bool:
         """False where a replica that uses this disk must stop."""
-        return not self.damaged and not self.torn
+        return not self.damaged and not self.torn and not self.altered
+
+    def alter(self, prefix: bytes) -> None:
+        """Misspell what is stored under `prefix`, as if it had been written so."""
+        self.altered = True
+        for key, value in self.content.items():
+            if key.startswith(prefix):
+                self.content[key] = value.replace(b"product", b"produkt")
 
     def check(self, keys) -> None:
         """Compare what is read with its checksums. Raises StoreFailed."""

@@ -169,7 +169,7 @@ class Judge:
             if commit_index < start:
                 self.accuse("commit index", f"{name} goes back from {start} to {commit_index}")
             self._check_committed(name, view, start, commit_index)
-        if view.wrote_state and view.state_is_whole:
+        if view.wrote_state and view.state_is_whole and not view.altered:
             view.wrote_state = False
             self._check_state(name, view.durable_applied, view.durable_state)
 

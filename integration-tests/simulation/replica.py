@@ -75,6 +75,11 @@ class Replica(Host):
         return self.disk.counts
 
     @property
+    def altered(self):
+        """The state is another one than it wrote."""
+        return self.disk.altered
+
+    @property
     def commit_index(self):
         return self.consensus._engine.commit_index  # noqa: SLF001
 
@@ -124,10 +129,9 @@ class Replica(Host):
         self._store = SimulatedStore(self.disk, self)
         self.network = SimulatedNetwork(self.world.fabric, self, encode, decode)
         options = RaftOptions(
-            name=self.name,
-            addresses=self.world.addresses,
-            secret=SECRET,
-            **(self.world.circumstances.options | {"bootstrap": True} | settings),
+            **{"name": self.name, "addresses": self.world.addresses, "secret": SECRET, "bootstrap": True}
+            | self.world.circumstances.options
+            | settings
         )
         self.world.running = self
         self.history = DigestHistory()

@@ -88,7 +88,7 @@ class StockReplica(Host):
     """A process that runs nothing but the library."""
 
     voting = counts = True
-    stands = False
+    stands = altered = False
     state_is_whole = True
 
     def __init__(self, name, world, disk, chance):

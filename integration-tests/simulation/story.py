@@ -20,8 +20,8 @@ class Unplayable(Exception):
 class Story:
     """The verbs that schedules are told with."""
 
-    def __init__(self, seed: int, variant: Variant, replicas: int = 3, **options: int):
-        circumstances = Circumstances(replicas=replicas, options=OPTIONS | options)
+    def __init__(self, seed: int, variant: Variant, replicas: int = 3, remembered: int = 0, **options: int):
+        circumstances = Circumstances(replicas=replicas, options=OPTIONS | options, remembered=remembered)
         self.world = World(seed, variant, circumstances)
         self.names = list(self.world.replicas)
 

@@ -7,11 +7,10 @@ replica plays is found out as it goes; only times of elections depend on the see
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulation.story import Story, Unplayable
 from quitanda.domain.model import Kind
 from quitanda_replica.keys import DOCUMENTS
 from simulation import restoring
-from simulation.story import Story
+from simulation.story import Story, Unplayable
 from simulation.variants import HARDENED, Variant
 from simulation.world import Report
 
@@ -259,17 +258,19 @@ def stale_disk(story: Story) -> None:
     story.write_done(story.leader(), 6)
     story.until(story.world.well)
     backup = restoring.back_up(story.world)
-    first = story.leader()
-    story[first].crash(power=False)
-    story.write_done(story.leader(story.others(first)), 12)
-    story[first].start()
-    story.until(story.world.well)
-    old = dict(story[first].disk.content)
+    for _ in range(4):
+        first = story.leader()
+        story[first].crash(power=False)
+        story.write_done(story.leader(story.others(first)), 12)
+        story[first].start()
+        story.until(story.world.well)
+    stale = story.leader()
+    old = dict(story[stale].disk.content)
     restoring.restore(story.world, backup)
     story.until(story.world.well)
     story.write_done(story.leader(), 3)
-    restoring.come_up_as_stranger(story.world, first, old)
-    restoring.see_stranger_refused(story.world, first)
+    restoring.come_up_as_stranger(story.world, stale, old)
+    restoring.see_stranger_refused(story.world, stale)
 
 
 def quiet_damage(story: Story) -> None:

@@ -52,8 +52,8 @@ class Ledger:
         return LedgerMachine(store, on_installed)
 
     def read_answer(self, answer: bytes) -> int:
-        """Return the index of the entry at which the request that is answered took effect."""
-        return _INDEX.unpack(answer[-_INDEX.size :])[0]
+        """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
+        return 0 if len(answer) < _INDEX.size else _INDEX.unpack(answer[-_INDEX.size :])[0]
 
     def agree(self, answer: bytes, other: bytes) -> bool:
         """Say whether two answers are the same."""

@@ -89,9 +89,8 @@ class Shop:
         return int(request.request_id), int.from_bytes(command[-ATTEMPT_BYTES:], "big")
 
     def read_answer(self, answer: bytes) -> int:
-        """Return the index of the entry at which the request that is answered took effect."""
-        (outcome,) = pb.ExecuteResponse.FromString(answer).outcomes
-        return outcome.revision
+        """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
+        return sum(outcome.revision for outcome in pb.ExecuteResponse.FromString(answer).outcomes)
 
     def agree(self, answer: bytes, other: bytes) -> bool:
         """Say whether two answers are the same."""

@@ -114,6 +114,18 @@ class StandsByTheClock(Engine):
         return bool(self._SyncObj__connectedNodes)
 
 
+class AnyCluster(Consensus):
+    """Whoever has the secret is talked to, and what he sends is taken, whatever cluster his disk is of."""
+
+    def judge(self, _peer, _greeting):
+        return ""
+
+    def received(self, peer, message):
+        if message["type"] == "snapshot_chunk":
+            message |= {"cluster": self._guard.cluster}
+        super().received(peer, message)
+
+
 # --- what goes out
 
 
@@ -294,6 +306,7 @@ BY_NAME = {
             "an answer to the question before an election counts until a leader is heard",
             _with(canvass_type=LateCanvass),
         ),
+        Variant("cluster_id", "replicas of another cluster are not talked to", AnyCluster),
         Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),
         Variant("synced_writes", "each batch is on the disk before the next step", synced=False),

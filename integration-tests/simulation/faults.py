@@ -123,8 +123,11 @@ class Faults:
         self._later(self._chance.choice((0.05, 0.5, 2.0)), lambda: self._start(replica))
 
     def _start(self, replica):
+        """Start it; the flag for a new cluster stays on until there is one, and does not matter afterwards."""
         if not replica.up:
-            replica.start(bootstrap=replica.name not in self._replaced or self._chance.random() < 0.5)
+            begun = any(disk.counts for disk in self._world.disks)
+            flag = replica.name not in self._replaced or not begun or self._chance.random() < 0.5
+            replica.start(bootstrap=flag)
 
     def _lose_disk(self):
         """Replace a disk, but leave a majority that counts."""
@@ -157,7 +160,9 @@ class Faults:
             self._later(0.5, lambda: self._start(replica))
 
     def _can_spare(self, replica):
-        """Say whether a majority of disks counts, and can be read, without this one."""
+        """Say whether a majority counts, and can be read, without this one; or it is the first, while all begin."""
+        if not self._replaced and not self._world.counts["acknowledged writes"]:
+            return True
         good = sum(disk.counts and disk.whole for disk in self._world.disks if disk is not replica.disk)
         return good * 2 > len(self._world.disks)
 

@@ -161,7 +161,8 @@ class Faults:
 
     def _can_spare(self, replica):
         """Say whether a majority counts, and can be read, without this one; or it is the first, while all begin."""
-        if not self._replaced and not self._world.counts["acknowledged writes"]:
+        first = not self._replaced and all(disk.whole for disk in self._world.disks)
+        if first and not self._world.counts["acknowledged writes"]:
             return True
         good = sum(disk.counts and disk.whole for disk in self._world.disks if disk is not replica.disk)
         return good * 2 > len(self._world.disks)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from quitanda_clients import addresses
 from quitanda_clients.admin import backup, cluster, customers, products
 from quitanda_clients.cli import options
 from quitanda_clients.cli.application import make_application
@@ -25,8 +26,8 @@ def quitanda_admin(
         typer.Option(
             "--portal",
             metavar="HOST:PORT",
-            envvar="QUITANDA_ADMIN_PORTALS",
-            help=f"{options.PORTAL_HELP} (Default: {options.ADMIN_PORTALS_DEFAULT}.)",
+            envvar=addresses.ADMIN_PORTALS_VARIABLE,
+            help=f"{options.PORTAL_HELP} (Default: {addresses.ADMIN_PORTALS_DEFAULT}.)",
         ),
     ] = None,
     timeout: options.TimeoutOption = None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from quitanda_clients import addresses
 from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.cli import options, running
 from quitanda_clients.cli.effect import Effect
@@ -21,7 +22,7 @@ class AdminRun(Run):
 
     def __init__(self, given: Given, effect: Effect) -> None:
         super().__init__(given, effect)
-        self._portals = read_portals(given.portal, options.ADMIN_PORTALS_DEFAULT)
+        self._portals = read_portals(given.portal, addresses.ADMIN_PORTALS_DEFAULT)
         self._timeout_given = None if given.timeout is None else read_timeout(given.timeout)
 
     def timeout(self, default: float = TIMEOUT_DEFAULT) -> float:
@@ -41,7 +42,7 @@ class AdminRun(Run):
             no_connection=f"Is Quitanda running? {STARTS_IT}; --portal HOST:PORT names other portals.",
             not_offered=(
                 f"{self._places()} is no admin portal; --portal HOST:PORT names one (default: "
-                f"{options.ADMIN_PORTALS_DEFAULT})."
+                f"{addresses.ADMIN_PORTALS_DEFAULT})."
             ),
             unavailable=(
                 "Try again in a moment; `quitanda-admin cluster status` says how the replicas are, and "

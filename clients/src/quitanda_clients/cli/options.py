@@ -12,10 +12,6 @@ from quitanda_clients.transport import Transport
 
 PANEL: Final = "Options of every command"
 
-ADMIN_PORTALS_DEFAULT: Final = "127.0.0.1:7001,127.0.0.1:7002"
-CLIENT_PORTALS_DEFAULT: Final = "127.0.0.1:7003,127.0.0.1:7004"
-BROKER_DEFAULT: Final = "127.0.0.1:7883"
-
 PORTAL_HELP: Final = "A portal's address, HOST:PORT; several are tried in turn (repeat it, or use commas)."
 TIMEOUT_HELP: Final = "Seconds that the whole call may take. (Default: 10.)"
 CONSISTENCY_HELP: Final = "For reads of one document: cached may be up to one second old. (Default: linearizable.)"

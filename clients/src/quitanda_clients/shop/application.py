@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from quitanda_clients import addresses
 from quitanda_clients.cli import options
 from quitanda_clients.cli.application import make_application
 from quitanda_clients.cli.settings import Given, check_variables
@@ -28,8 +29,8 @@ def quitanda_shop(
         typer.Option(
             "--portal",
             metavar="HOST:PORT",
-            envvar="QUITANDA_CLIENT_PORTALS",
-            help=f"{options.PORTAL_HELP} (Default: {options.CLIENT_PORTALS_DEFAULT}.)",
+            envvar=addresses.CLIENT_PORTALS_VARIABLE,
+            help=f"{options.PORTAL_HELP} (Default: {addresses.CLIENT_PORTALS_DEFAULT}.)",
         ),
     ] = None,
     mqtt: Annotated[
@@ -37,8 +38,8 @@ def quitanda_shop(
         typer.Option(
             "--mqtt",
             metavar="HOST:PORT",
-            envvar="QUITANDA_MQTT",
-            help=f"{options.MQTT_HELP} (Default: {options.BROKER_DEFAULT}.)",
+            envvar=addresses.BROKER_VARIABLE,
+            help=f"{options.MQTT_HELP} (Default: {addresses.BROKER_DEFAULT}.)",
         ),
     ] = None,
     timeout: options.TimeoutOption = None,

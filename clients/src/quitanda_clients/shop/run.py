@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import typer
 
+from quitanda_clients import addresses
 from quitanda_clients.answers import TIMEOUT_DEFAULT
 from quitanda_clients.cli import options, running
 from quitanda_clients.cli.effect import Effect
@@ -28,8 +29,8 @@ class ShopRun(Run):
             raise typer.BadParameter("say who orders, for example --customer ana", param_hint="--customer")
         self._customer_id = given.customer
         self._transport = given.transport or Transport.GRPC
-        self._portals = read_portals(given.portal, options.CLIENT_PORTALS_DEFAULT)
-        self._broker = read_broker(given.mqtt or options.BROKER_DEFAULT)
+        self._portals = read_portals(given.portal, addresses.CLIENT_PORTALS_DEFAULT)
+        self._broker = read_broker(given.mqtt or addresses.BROKER_DEFAULT)
         self._timeout = read_timeout(TIMEOUT_DEFAULT if given.timeout is None else given.timeout)
 
     def client(self) -> "ShopClient":
@@ -58,7 +59,7 @@ class ShopRun(Run):
             no_connection=f"Is Quitanda running? {STARTS_IT}; --portal HOST:PORT names other portals.",
             not_offered=(
                 f"{self._places()} is no client portal; --portal HOST:PORT names one (default: "
-                f"{options.CLIENT_PORTALS_DEFAULT})."
+                f"{addresses.CLIENT_PORTALS_DEFAULT})."
             ),
             unavailable="Try again in a moment; --portal HOST:PORT names other portals.",
         )

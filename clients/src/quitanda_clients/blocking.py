@@ -1,0 +1,92 @@
+"""The clients for scripts: the same methods with the same answers and errors, each of which waits for its answer.
+
+with blocking(connect_admin) as admin:
+admin.create_customer("ana", "Ana")
+"""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+
+class Closeable(Protocol):
+    """What `AdminClient` and every `ShopClient` is, for this module."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class Blocking:
+    """A client whose methods are called without `await`; also a context manager.
+
+    The client lives in an event loop and a thread of its own, so it may be used wherever another loop runs, and by
+    several threads at the same time. Ctrl-C ends the call that waits.
+    """
+
+    def __init__(self, open_client: Callable[[], Closeable]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="quitanda-client", daemon=True)
+        self._thread.start()
+        try:
+            self._client = self._wait(_opened(open_client))
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Give a method of the client that waits for its answer; any other attribute as it is."""
+        attribute = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(attribute):
+            return attribute
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            return self._wait(attribute(*arguments, **named))
+
+        call.__name__, call.__doc__ = name, attribute.__doc__
+        return call
+
+    def close(self) -> None:
+        """Close the connections; closing twice does nothing."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._wait(self._client.close())
+        finally:
+            self._end()
+
+    def _wait(self, coroutine: Any) -> Any:
+        answer: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return answer.result()
+        except BaseException:
+            answer.cancel()
+            raise
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def blocking(open_client: Callable[..., Closeable], *arguments: Any, **named: Any) -> Blocking:
+    """Make a client with `open_client(*arguments, **named)`, to be used without `await`."""
+    return Blocking(lambda: open_client(*arguments, **named))
+
+
+async def _opened(open_client: Callable[[], Closeable]) -> Closeable:
+    """Make the client where its event loop runs."""
+    return open_client()

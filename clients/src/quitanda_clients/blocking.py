@@ -9,10 +9,14 @@ import inspect
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+
+THREAD: Final = "quitanda-client"
+"""Name of the thread that each client lives in."""
 
 
 class Closeable(Protocol):
@@ -31,7 +35,7 @@ class Blocking:
 
     def __init__(self, open_client: Callable[[], Closeable]) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="quitanda-client", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True)
         self._thread.start()
         try:
             self._client = self._wait(_opened(open_client))

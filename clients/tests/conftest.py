@@ -1,4 +1,3 @@
-import signal
 import sys
 from pathlib import Path
 
@@ -12,12 +11,6 @@ from fake_portals import FakePortal, FakeShop
 
 from quitanda_local.broker import choose, find_mosquitto
 from quitanda_local.topology import BrokerKind
-
-
-@pytest.fixture(autouse=True, scope="session")
-def ctrl_c_counts():
-    """Processes of these tests take Ctrl-C, though whoever started the tests (nohup) may ignore it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

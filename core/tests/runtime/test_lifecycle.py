@@ -5,8 +5,10 @@ import os
 import signal
 
 import pytest
+from structlog.testing import capture_logs
 
 from quitanda.runtime import lifecycle
+from quitanda.runtime.listening import CannotListen
 
 TIMEOUT = 10
 
@@ -69,6 +71,21 @@ async def test_a_part_that_does_not_start_ends_the_process_and_what_began_is_sto
 
     assert story == ["start a", "start b", "stop b", "stop a"]
     assert code == 1
+
+
+async def test_a_part_that_cannot_listen_ends_the_process_with_the_reason_and_no_traceback(story):
+    class Door(Part):
+        async def start(self):
+            raise CannotListen("cannot listen on 127.0.0.1:7001: port 7001 is in use by process 1 (init)")
+
+    with capture_logs() as logs:
+        code = await run([Part("a", story), Door("b", story)])
+
+    (told,) = [line for line in logs if line["log_level"] == "error"]
+    assert code == 1
+    assert told["error"].endswith("process 1 (init)")
+    assert "exc_info" not in told
+    assert story == ["start a", "stop b", "stop a"]
 
 
 async def test_a_part_that_fails_while_it_runs_ends_the_process(story):

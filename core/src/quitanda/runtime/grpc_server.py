@@ -26,6 +26,7 @@ from quitanda.runtime.grpc_options import (
     REFUSED_BYTES_FACTOR,
     server_options,
 )
+from quitanda.runtime.listening import cannot_listen
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
 from quitanda.runtime.requests_log import ENDED, OK, RequestLog, request_context, unexpected
 from quitanda.status import FailureSource, describe, to_rpc_status
@@ -200,7 +201,7 @@ class GrpcServer:
         self.address = listen
 
     async def start(self) -> None:
-        """Listen; `address` then has the port that was bound. OSError where the address is taken."""
+        """Listen; `address` then has the port that was bound. CannotListen where the address is taken."""
         server = grpc.aio.server(
             interceptors=[RequestInterceptor(self._log, self._receive_bytes_max, self._answer_instead)],
             options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
@@ -238,4 +239,4 @@ def _bind(server: grpc.aio.Server, listen: Address) -> int:
     try:
         return server.add_insecure_port(str(listen))
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {listen}: {error}") from error
+        raise cannot_listen(listen, error) from error

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from quitanda.runtime.listening import CannotListen
+
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 
@@ -55,6 +57,9 @@ async def run(
             if started is not None:
                 await started()
             return await _until(stop, failed)
+        except CannotListen as error:
+            _log.error("cannot_start", error=str(error))
+            return EXIT_FAILED
         except Exception:  # noqa: BLE001 - the process ends in order, whatever went wrong
             _log.exception("the process fails", last_started=begun[-1].name if begun else "")
             return EXIT_FAILED

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.listening import cannot_listen
 
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -45,8 +46,11 @@ class MetricsServer:
     """Serves one registry over HTTP, from a thread of its own."""
 
     def __init__(self, registry: CollectorRegistry, listen: Address) -> None:
-        """Start serving; OSError where the address cannot be bound."""
-        self._server, self._thread = start_http_server(listen.port, addr=listen.host, registry=registry)
+        """Start serving; CannotListen where the address cannot be bound."""
+        try:
+            self._server, self._thread = start_http_server(listen.port, addr=listen.host, registry=registry)
+        except OSError as error:
+            raise cannot_listen(listen, error) from error
         self.address = Address(listen.host, self._server.server_port)
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_RECEIVE_BYTES_MAX, server_options
+from quitanda.runtime.listening import cannot_listen
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda.runtime.requests_log import OK, unexpected
@@ -137,11 +138,11 @@ class GrpcServer:
         self.set_ready(ready=False)
 
     def bind(self) -> Address:
-        """Take the address, and give it with the port that was bound. OSError where it is taken."""
+        """Take the address, and give it with the port that was bound. CannotListen where it is taken."""
         try:
             port = self._server.add_insecure_port(str(self._listen))
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {self._listen}: {error}") from error
+            raise cannot_listen(self._listen, error) from error
         return Address(self._listen.host, port)
 
     def start(self, servicer: ReplicaServicer) -> None:

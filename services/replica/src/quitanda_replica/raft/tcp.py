@@ -13,6 +13,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.listening import cannot_listen
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.channel import ChannelRefused, PeerRefused, SecureChannel
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
@@ -371,7 +373,7 @@ def _listen(options: RaftOptions) -> socket.socket:
         listener.setblocking(False)
         listener.bind((host, port))
         listener.listen(CALLERS_MAX)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise cannot_listen(Address(host, port), error) from error
     return listener

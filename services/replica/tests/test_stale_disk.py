@@ -19,6 +19,7 @@ from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.offline_commands import main as offline_command
 
 STALE = "replica3"
+START_SECONDS = 60
 
 
 class ProcessCluster:
@@ -30,8 +31,11 @@ class ProcessCluster:
         self._writes = 0
 
     def start(self, *names):
-        for name in names or self.topology.names:
+        """Start processes, and wait until they answer: how long that takes is the machine's affair."""
+        names = names or self.topology.names
+        for name in names:
             self.running[name] = Process(self.topology, name)
+        wait_until(lambda: all(self.status(name) is not None for name in names), "they run", START_SECONDS)
         return self
 
     def stop(self, *names):
@@ -139,7 +143,6 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
     before = {name: cluster.status(name) for name in healthy}
 
     cluster.start(STALE)
-    wait_until(lambda: cluster.status(STALE) is not None, "it runs")
     wait_until(lambda: any("another cluster" in text for text in cluster.errors(STALE)), "it says so itself")
     for _ in range(12):
         cluster.write(healthy)

@@ -259,3 +259,30 @@ def test_a_file_that_is_too_large_is_to_be_cut():
     read = read_rows(bytes(FILE_BYTES_MAX + 1), ",", ["id"])
 
     assert [problem.line for problem in read.problems] == [0]
+
+
+@pytest.mark.parametrize("update", [[], ["--update"]], ids=["", "update"])
+async def test_a_dry_run_says_what_an_import_then_does_and_changes_nothing(portal, shop, write, update):
+    shop.products["a"] = Product("a", "Old", "old", 1, 1, (), 1)
+    file = write(f"{HEADER}\na,New,new,2.50,9\nb,B,,1,1\nc,C,,x,1\n")
+    options = [file, "--skip-invalid", *update]
+    before = dict(shop.products)
+    foreseen = await admin(portal, "product", "import", *options, "--dry-run", "--json")
+    assert shop.products == before
+    for_people = await admin(portal, "product", "import", *options, "--dry-run")
+    assert {name for name, _ in portal.calls} == {"ListProducts"}
+    done = await admin(portal, "product", "import", *options, "--json")
+
+    assert foreseen.exit_code == for_people.exit_code == done.exit_code
+    assert foreseen.result.pop("dry_run") == 1
+    counted = ("created", "updated", "refused", "invalid", "not_imported")
+    assert [foreseen.result[name] for name in counted] == [done.result[name] for name in counted]
+    assert "nothing was changed" in for_people.stderr
+
+
+async def test_a_dry_run_of_a_file_with_problems_names_them_as_an_import_does(portal, write):
+    file = write("customer_id,name\n,\n")
+    dry = await admin(portal, "customer", "import", file, "--dry-run")
+    real = await admin(portal, "customer", "import", file)
+
+    assert (dry.exit_code, dry.stderr) == (real.exit_code, real.stderr)

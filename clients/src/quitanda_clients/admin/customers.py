@@ -107,6 +107,7 @@ async def import_csv(
     file: import_options.FileArgument,
     update: import_options.UpdateOption = False,
     skip_invalid: import_options.SkipInvalidOption = False,
+    dry_run: import_options.DryRunOption = False,
     delimiter: import_options.DelimiterOption = ",",
     in_flight: import_options.InFlightOption = 64,
     run_label: import_options.RunLabelOption = "",
@@ -123,4 +124,4 @@ async def import_csv(
     from quitanda_clients.bulk.row_commands import CUSTOMERS  # noqa: PLC0415
 
     sending = ImportOptions(update=update, label=run_label, in_flight=in_flight)
-    return await import_file(run, CUSTOMERS, FileOptions(file, delimiter, skip_invalid, sending))
+    return await import_file(run, CUSTOMERS, FileOptions(file, delimiter, skip_invalid, sending, dry_run))

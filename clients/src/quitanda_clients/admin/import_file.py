@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from quitanda.status import describe
+from quitanda_clients.admin.dry_run import foresee
 from quitanda_clients.admin.run import AdminRun
 from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX, Problem, read_rows
 from quitanda_clients.bulk.importing import Import, ImportOptions, RowIds, Tally
@@ -35,6 +36,7 @@ class FileOptions:
     delimiter: str
     skip_invalid: bool
     sending: ImportOptions
+    dry_run: bool = False
 
 
 async def import_file(run: AdminRun, layout: Layout, options: FileOptions) -> int:
@@ -45,6 +47,8 @@ async def import_file(run: AdminRun, layout: Layout, options: FileOptions) -> in
         _list_problems(run, options, problems)
         if not planned or not options.skip_invalid:
             return exit_codes.WRONG_USE
+    if options.dry_run:
+        return await _foresee(run, planned, options, skipped=len(problems))
     tally = await _send(run, data, planned, options, skipped=len(problems))
     if tally.failure is not None:
         return report(tally.failure, run.failure_context(), AGAIN)
@@ -66,6 +70,16 @@ def _checked(data: bytes, layout: Layout, options: FileOptions) -> tuple[list[Pl
     planned = [result for result in results if isinstance(result, Planned)]
     problems = [*read.problems, *(result for result in results if isinstance(result, Problem))]
     return planned, sorted(problems, key=lambda problem: problem.line)
+
+
+async def _foresee(run: AdminRun, planned: Sequence[Planned], options: FileOptions, *, skipped: int) -> int:
+    """Show the summary that an import would end with, and end as it would."""
+    async with run.client() as client:
+        counts = await foresee(client, planned, update=options.sending.update)
+    if not run.as_json:
+        tell(f"Dry run of {options.file}: nothing was changed. An import would end with:")
+    run.output.summary({"dry_run": 1, **counts, "invalid": skipped, "not_imported": 0}, [])
+    return exit_codes.REFUSED if counts["refused"] or skipped else exit_codes.DONE
 
 
 async def _send(run: AdminRun, data: bytes, planned: Sequence[Planned], options: FileOptions, *, skipped: int) -> Tally:

@@ -21,6 +21,7 @@ UpdateOption = Annotated[bool, typer.Option("--update", help="Update what exists
 SkipInvalidOption = Annotated[
     bool, typer.Option("--skip-invalid", help="Import the valid rows of a file that has others.")
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what an import would do, and change nothing.")]
 DelimiterOption = Annotated[
     str, typer.Option("--delimiter", parser=delimiter, metavar="CHAR", help="What separates values; may be tab.")
 ]

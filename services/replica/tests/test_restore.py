@@ -121,6 +121,16 @@ def test_one_that_is_restored_alone_beside_a_cluster_with_a_past_does_not_vote_u
         cluster.close()
 
 
+def test_of_a_symbolic_link_the_target_becomes_the_folder(backup, tmp_path):
+    folder, link = tmp_path / "disk" / "data", tmp_path / "link"
+    folder.mkdir(parents=True)
+    link.symlink_to(folder)
+
+    assert restored(backup, link) == 0
+    assert link.is_symlink()
+    assert contents(folder) == contents(link) != {}
+
+
 def test_a_folder_with_something_in_it_is_left_alone(backup, tmp_path, capsys):
     folder = tmp_path / "full"
     folder.mkdir()

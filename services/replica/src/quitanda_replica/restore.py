@@ -50,6 +50,7 @@ def restore(file: Path, data_dir: Path, *, one_disk: bool = False) -> tuple[Head
     """
     if data_dir.exists() and any(data_dir.iterdir()):
         raise NotEmpty(f"{data_dir} is not empty; a backup is restored into a new cluster only")
+    data_dir = data_dir.resolve()  # of a symbolic link, the target is meant
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     partial = data_dir.with_name(f".{data_dir.name}.restoring")
     shutil.rmtree(partial, ignore_errors=True)

@@ -22,7 +22,7 @@ def test_the_known_variables_are_the_settings_of_all_processes():
 def test_the_known_variables_of_the_clients_are_those_that_their_options_name():
     sources = [path.read_text("utf-8") for path in (ROOT / "clients" / "src").rglob("*.py")]
 
-    assert {name for source in sources for name in re.findall(r'envvar="(\w+)"', source)} == OF_CLIENTS
+    assert {name for source in sources for name in re.findall(r'"(QUITANDA_\w+)"', source)} == OF_CLIENTS
 
 
 def test_every_variable_of_the_compose_file_and_its_settings_is_known():

@@ -304,7 +304,7 @@ async def test_wildcards_are_no_topics_to_publish_to(cluster, shop, topic):
     assert (await bystander.list_orders()).documents == ()
 
 
-async def test_a_retained_request_takes_effect_once(cluster, shop):
+async def test_a_retained_request_takes_no_effect_or_at_an_old_broker_one(cluster, shop):
     customer = await shop.customer()
     topic = request_topic(customer.customer_id, "create_order")
     async with raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
@@ -312,7 +312,8 @@ async def test_a_retained_request_takes_effect_once(cluster, shop):
             await client.publish(topic, envelope(request_id="kept")("nobody"), retain=True)
         await client.publish(topic, b"", retain=True)  # takes it away
 
-        assert len(await client.orders()) <= 1
+        # amqtt, which does not share requests, does not speak MQTT 5 either: the flag of the first is not to be seen
+        assert len(await client.orders()) <= (0 if cluster.shares_mqtt else 1)
     await customer.create_order(request_id="afterwards")
 
 

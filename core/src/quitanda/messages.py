@@ -112,6 +112,7 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.UNKNOWN_VALUE: "{field} has a value that does not exist[: {value}]. Use one of the documented values.",
     Problem.NOTHING_TO_CHANGE: "The request changes nothing. Give at least one field to change.",
     Problem.DUPLICATE: "{field} is given twice. Keep one of them.",
+    Problem.RETAINED: "The request was published with the flag {field}. Publish it again without that.",
     Problem.MALFORMED: "{field} cannot be read. Send it as the contract says.",
 }
 """One template for each problem of an INVALID_ARGUMENT."""

@@ -37,6 +37,16 @@ def test_ids_of_the_same_instant_differ_by_their_random_bits():
     assert len({mint.order().order_id for _ in range(10_000)}) == 10_000
 
 
+@given(st.lists(st.integers(1, 2**60), min_size=2, max_size=20))
+def test_orders_of_one_portal_sort_as_they_were_placed_whatever_its_clock_does(times_ns):
+    clock = iter(times_ns)
+    mint = Mint(now_ns=lambda: next(clock))
+    orders = [mint.order() for _ in times_ns]
+
+    assert [order.order_id for order in orders] == sorted(order.order_id for order in orders)
+    assert [order.created_at_ms for order in orders] == [time_ns // 1_000_000 for time_ns in times_ns]
+
+
 def test_the_creation_time_is_the_one_that_the_id_names():
     order = Mint(now_ns=lambda: NOW_NS).order()
 

@@ -243,6 +243,35 @@ class TestBadRequests:
 
         assert cluster.requests == []
 
+    @pytest.mark.skipif(brokers.choose(None) is not BrokerKind.MOSQUITTO, reason="amqtt does not speak MQTT 5")
+    async def test_a_request_with_the_retain_flag_is_refused_also_where_the_portal_is_subscribed(
+        self, mqtt_caller, portal
+    ):
+        fields = {"request_id": "r1", "reply_to": "s-7"}
+        await mqtt_caller.send("create_order", "ana", fields, retain=True)
+        refused = await mqtt_caller.reply("r1")
+        await mqtt_caller.send("create_order", "ana", b"", retain=True)  # forget it
+        assert portal.cluster.requests == []
+        await mqtt_caller.send("create_order", "ana", fields)
+
+        assert (refused["error"]["reason"], refused["error"]["field"]) == ("INVALID_ARGUMENT", "retain")
+        assert refused["error"]["details"]["problem"] == "retained"
+        assert "result" in await mqtt_caller.reply("r1")
+
+    async def test_a_broker_that_does_not_speak_mqtt_5_is_spoken_to_in_3_1_1(self, portals, tmp_path):
+        old = BrokerProcess(BrokerKind.AMQTT, tmp_path)
+        old.start()
+        try:
+            async with portals(old):
+                caller = MqttCaller(old.port)
+                await caller.open()
+                _, order = await caller.call("create_order", "ana")
+                await caller.close()
+        finally:
+            old.kill()
+
+        assert order.customer_id == "ana"
+
 
 class TestOverload:
     @pytest.fixture

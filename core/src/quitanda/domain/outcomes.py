@@ -52,6 +52,7 @@ class Problem(StrEnum):
     UNKNOWN_VALUE = "unknown_value"
     NOTHING_TO_CHANGE = "nothing_to_change"
     DUPLICATE = "duplicate"
+    RETAINED = "retained"
     MALFORMED = "malformed"
 
 

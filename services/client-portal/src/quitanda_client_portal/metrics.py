@@ -5,7 +5,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 RETAINED: Final = "retained"
-"""A retained request: it would be executed again at every reconnect."""
+"""A retained request, which is refused: it would be executed again at every reconnect."""
 
 UNANSWERABLE: Final = "unanswerable"
 """A message without a usable reply address."""

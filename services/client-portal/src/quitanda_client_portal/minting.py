@@ -8,11 +8,13 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _FRACTION_BITS = 12
 _RANDOM_BITS = 62
+_ID_STEP_NS = 250
+"""Times so far apart make ids of which the later one sorts after the earlier one."""
 
 
 def uuid7(now_ns: int, random_bytes: bytes) -> str:
@@ -30,9 +32,24 @@ def uuid7(now_ns: int, random_bytes: bytes) -> str:
     return str(uuid.UUID(int=value))
 
 
+class Ascending:
+    """Keeps a clock's times ascending although it was set back: what it gives is never below what it gave."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self, now_ns: int) -> int:
+        """Give the time, or the least one that makes a later id than the last where that is not later."""
+        self._last = max(now_ns, self._last + _ID_STEP_NS)
+        return self._last
+
+
 @dataclass(frozen=True, slots=True)
 class MintedOrder:
-    """The id of a new order and the moment that the id names, in milliseconds since 1970-01-01T00:00Z."""
+    """The id of a new order and its time, in milliseconds since 1970-01-01T00:00Z.
+
+    The id names that time, too, or a later one where the clock was set back since the last order.
+    """
 
     order_id: str
     created_at_ms: int
@@ -44,12 +61,14 @@ class Mint:
 
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
+    ascending: Ascending = field(default_factory=Ascending)
 
     def request_id(self) -> str:
         """Return an id for a request that came without one: 32 hexadecimal digits of a UUID version 4."""
         return uuid.UUID(bytes=self.random_bytes(16), version=4).hex
 
     def order(self) -> MintedOrder:
-        """Return the id and the time of a new order; ids of later orders sort after it."""
+        """Return the id and the time of a new order; ids that are made here later sort after it, whatever the clock."""
         now_ns = self.now_ns()
-        return MintedOrder(uuid7(now_ns, self.random_bytes(8)), now_ns // _NANOSECONDS_PER_MILLISECOND)
+        order_id = uuid7(self.ascending(now_ns), self.random_bytes(8))
+        return MintedOrder(order_id, now_ns // _NANOSECONDS_PER_MILLISECOND)

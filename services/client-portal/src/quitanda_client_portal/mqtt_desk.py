@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from quitanda import topics
@@ -92,6 +92,13 @@ def open_envelope(topic: str, payload: bytes) -> Envelope | Unanswerable:
         reply_topic=topics.reply_topic(named[0], str(reply_to)),
         fields=wrong or fields,
     )
+
+
+def refuse_retained(envelope: Envelope | Unanswerable) -> Envelope | Unanswerable:
+    """Let a request be refused that was published with the retain flag: it would come again at every reconnect."""
+    if isinstance(envelope, Unanswerable):
+        return envelope
+    return replace(envelope, fields=invalid("retain", Problem.RETAINED))
 
 
 def _salvage(payload: bytes) -> Mapping[str, Any]:

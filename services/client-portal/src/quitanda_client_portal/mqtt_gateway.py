@@ -14,15 +14,17 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import aiomqtt
 import structlog
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
-from quitanda_client_portal.mqtt_desk import Desk, Envelope, Unanswerable, open_envelope
+from quitanda_client_portal.mqtt_desk import Desk, Envelope, Unanswerable, open_envelope, refuse_retained
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +91,7 @@ class MqttGateway:
         self._refusals: asyncio.Queue[Envelope] = asyncio.Queue(options.refusal_queue_length)
         self._unanswered = 0
         self._client: aiomqtt.Client | None = None
+        self._protocol = aiomqtt.ProtocolVersion.V5
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -132,6 +135,8 @@ class MqttGateway:
             try:
                 await self._serve_connection()
             except aiomqtt.MqttError as error:
+                if self._take_older_protocol(error):
+                    continue
                 if self.connected or not told:  # once for each absence, not at every try
                     log.warning("mqtt_broker_lost" if self.connected else "mqtt_broker_unreachable", error=str(error))
             except Exception:  # without this task no request would ever arrive again
@@ -143,6 +148,15 @@ class MqttGateway:
             self._metrics.connected.set(0)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the portals, hides nothing
 
+    def _take_older_protocol(self, error: aiomqtt.MqttError) -> bool:
+        """Speak MQTT 3.1.1 from now on where the broker does not know version 5, and tell whether that is so."""
+        refused = isinstance(error, MqttConnectError) and "protocol version" in str(error).lower()
+        if not refused or self._protocol is not aiomqtt.ProtocolVersion.V5:
+            return False
+        self._protocol = aiomqtt.ProtocolVersion.V311
+        log.info("mqtt_broker_speaks_3_1_1", consequence="retained requests cannot be told at their first delivery")
+        return True
+
     async def _serve_connection(self) -> None:
         """Connect, subscribe and take requests until the connection ends, which raises MqttError."""
         options = self._options
@@ -150,8 +164,9 @@ class MqttGateway:
             options.host,
             options.port,
             identifier=options.client_id,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=True,  # what was published while nobody listened has been given up by its client
+            protocol=self._protocol,
+            # what was published while nobody listened has been given up by its client; version 5 begins so by itself
+            clean_session=True if self._protocol is aiomqtt.ProtocolVersion.V311 else None,
             timeout=options.broker_timeout,
             keepalive=options.keepalive,
             max_inflight_messages=options.workers + options.refusal_workers,
@@ -160,7 +175,7 @@ class MqttGateway:
         )
         client.pending_calls_threshold = options.workers + options.refusal_workers  # that many replies are normal
         async with client:
-            granted = await client.subscribe(options.requests_filter, qos=QOS_AT_LEAST_ONCE)
+            granted = await self._subscribe(client)
             if any(_code(code) >= _SUBSCRIPTION_REFUSED for code in granted):
                 raise aiomqtt.MqttError(f"the broker refuses the subscription to {options.requests_filter}")
             self._client = client
@@ -168,6 +183,13 @@ class MqttGateway:
             log.info("mqtt_gateway_connected", filter=options.requests_filter)
             async for message in client.messages:
                 self._take(message)
+
+    async def _subscribe(self, client: aiomqtt.Client) -> Sequence[object]:
+        """Ask for requests, and to be told of the retain flag also where one comes at once; 3.1.1 cannot."""
+        if self._protocol is aiomqtt.ProtocolVersion.V311:
+            return await client.subscribe(self._options.requests_filter, qos=QOS_AT_LEAST_ONCE)
+        wanted = SubscribeOptions(qos=QOS_AT_LEAST_ONCE, retainAsPublished=True)
+        return await client.subscribe(self._options.requests_filter, options=wanted)
 
     async def _unsubscribe(self) -> None:
         if self._client is not None:
@@ -185,11 +207,11 @@ class MqttGateway:
 
     def _take(self, message: aiomqtt.Message) -> None:
         """Queue a message for an answer or for a refusal; never waits."""
-        if message.retain:  # it would be executed again at every reconnect
-            self._metrics.dropped.labels(RETAINED).inc()
-            log.warning("mqtt_request_ignored", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
-            return
         envelope = open_envelope(message.topic.value, message.payload)
+        if message.retain:
+            self._metrics.dropped.labels(RETAINED).inc()
+            log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
+            envelope = refuse_retained(envelope)
         if isinstance(envelope, Unanswerable):
             self._metrics.dropped.labels(UNANSWERABLE).inc()
             log.warning(

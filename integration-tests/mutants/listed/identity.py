@@ -170,7 +170,7 @@ MUTANTS: Final = (
         "A disk that the cluster began with counts, though another one is lost.",
         f"{RAFT}/rejoin.py",
         "if offer.disks.get(self._name) == self.disk:",
-        "if offer.disks.get(self._name) == self.disk and self._all_answered:",
+        "if offer.disks.get(self._name) == self.disk and leader:",
         (f"{_JOINING}::test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost",),
     ),
     Mutant(

@@ -40,7 +40,7 @@ MUTANTS: Final = (
         f"{RAFT}/channel.py",
         "if not known or addressee != self._name:",
         "if not known:",
-        (_HELLO,),
+        (f"{_CHANNEL}::test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches",),
     ),
     Mutant(
         "entries-with-a-gap",

@@ -43,12 +43,11 @@ MUTANTS: Final = (
         (f"{_FEED}::test_a_full_queue_drops_the_newest_and_the_position_shows_it",),
     ),
     Mutant(
-        "dropped-entry-hidden",
-        "What the queue drops is a gap that subscribers see.",
+        "position-of-the-first-change",
+        "The position tells the last entry with changes, so that what was dropped is a gap.",
         f"{REPLICA}/feed_queue.py",
-        "            last_changed = entries[-1].revision if entries else self._position.last_changed\n",
-        "            fits = len(self._entries) < self._bounds.entries\n"
-        "            last_changed = entries[-1].revision if entries and fits else self._position.last_changed\n",
+        "last_changed = entries[-1].revision if entries else",
+        "last_changed = entries[0].revision if entries else",
         (f"{_FEED}::test_a_full_queue_drops_the_newest_and_the_position_shows_it",),
     ),
     Mutant(
@@ -77,12 +76,12 @@ MUTANTS: Final = (
         (f"{TESTS}/test_snapshot_contents.py::test_a_backup_holds_every_kind_of_key",),
     ),
     Mutant(
-        "restore-into-a-used-folder",
-        "A folder with something in it is left alone.",
+        "half-a-restore-stays",
+        "A damaged backup leaves no folder behind.",
         f"{REPLICA}/restore.py",
-        "    if data_dir.exists() and any(data_dir.iterdir()):\n",
-        "    if data_dir.exists() and not data_dir.is_dir():\n",
-        (f"{TESTS}/test_restore.py::test_a_folder_with_something_in_it_is_left_alone",),
+        "    except BaseException:\n        shutil.rmtree(partial, ignore_errors=True)\n        raise",
+        "    except BaseException:\n        partial.rename(data_dir)\n        raise",
+        (f"{TESTS}/test_restore.py::test_a_damaged_backup_leaves_no_folder",),
     ),
     Mutant(
         "restore-of-foreign-keys",

@@ -43,6 +43,16 @@ class ListLink:
         return True
 
 
+class WatchedLeadership(FakeLeadership):
+    """Counts how often somebody looks who leads."""
+
+    looked = 0
+
+    def status(self):
+        self.looked += 1
+        return super().status()
+
+
 class Feed:
     """A publisher over a queue, started and ended."""
 
@@ -98,9 +108,11 @@ def test_a_subscriber_never_sees_a_heartbeat_before_the_changes_it_speaks_of():
 
 
 def test_only_the_leader_publishes():
-    with Feed(FakeLeadership(role=Role.FOLLOWER)) as feed:
+    with Feed(WatchedLeadership(role=Role.FOLLOWER)) as feed:
         feed.queue.applied(2, [an_entry(2, 1)])
-        wait_until(lambda: feed.queue.take(0)[0] == [], "the queue is emptied")
+        wait_until(lambda: not feed.queue._entries, "the publisher takes the change")
+        looked = feed.leadership.looked
+        wait_until(lambda: feed.leadership.looked > looked + 2, "it has looked whether it leads, and gone on")
         feed.leadership.role = Role.LEADER
         wait_until(lambda: feed.heartbeats, "a heartbeat of the new leader")
 

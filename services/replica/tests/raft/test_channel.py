@@ -116,6 +116,17 @@ def test_a_hello_must_come_from_and_mean_the_right_one(name, meant, accepts):
         shake_hands(initiator, responder)
 
 
+def test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches():
+    initiator, responder = pair(meant="replica3")
+    for sender, receiver in ((initiator, responder), (responder, initiator)):  # the greetings
+        for data in sender.take_outgoing():
+            receiver.receive(data)
+
+    (hello,) = initiator.take_outgoing()
+    with pytest.raises(ChannelRefused, match="means 'replica3'"):
+        responder.receive(hello)
+
+
 @pytest.mark.parametrize("change", ["damage", "repeat", "skip", "reflect"])
 def test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused(change):
     initiator, responder = pair()

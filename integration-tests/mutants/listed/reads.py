@@ -84,8 +84,8 @@ MUTANTS: Final = (
         "echo-for-anybody",
         "A replica confirms the leader that it follows, in its term.",
         f"{RAFT}/consensus.py",
-        "if self._guard.voting and self._follows(peer, message):",
-        "if self._guard.voting:",
+        "if self._votes_durably and self._follows(peer, message):",
+        "if self._votes_durably:",
         (_PROBE_OF,),
     ),
     Mutant(

@@ -14,7 +14,7 @@ MUTANTS: Final = (
         "blank-disk-echoes",
         "A replica with a blank disk confirms no leader.",
         f"{RAFT}/consensus.py",
-        "if self._guard.voting and self._follows(peer, message):",
+        "if self._votes_durably and self._follows(peer, message):",
         "if self._follows(peer, message):",
         (f"{_CONSENSUS}::test_a_blank_disk_neither_votes_nor_stands_nor_echoes",),
     ),

@@ -568,6 +568,25 @@ def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_it
     assert load_record(store).cluster == RECORD.cluster
 
 
+def test_a_disk_that_the_cluster_began_with_echoes_only_when_it_is_durable_that_it_counts(store):
+    replica = Played(store, voting=False)
+    own = replica.consensus.greeting_to("replica2").disk
+    replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True))
+    replica.network.connect("replica2", "replica3")
+    record = {"origin": RECORD.origin, "term": 0, "disks": RECORD.disks | {"replica1": own}}
+    replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, **record)
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.network.bring("replica2", "read_probe", term=1, round=5)
+    replica.round()
+    assert replica.status.voting
+    assert replica.sent("read_echo") == []
+
+    replica.network.bring("replica2", "read_probe", term=1, round=6)
+    replica.round()
+
+    assert [message["round"] for _, message in replica.sent("read_echo")] == [6]
+
+
 def test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more(store):
     replica = Played(store, voting=False)
     replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True))

@@ -113,6 +113,8 @@ class Consensus:
             "cluster_record": self._joining.told_record,
         }
         store.commit()
+        self._votes_durably = self._guard.voting
+        """Whether a crash now would leave a replica that votes; what leaves before the commit goes by this."""
         self.status = self._current_status()
 
     def open(self) -> None:
@@ -234,7 +236,7 @@ class Consensus:
             self._canvass.told_to_stand()
 
     def _on_read_probe(self, peer: str, message: Message) -> None:
-        if self._guard.voting and self._follows(peer, message):
+        if self._votes_durably and self._follows(peer, message):
             self._network.send(peer, message | {"type": "read_echo"})
 
     def _on_read_echo(self, peer: str, message: Message) -> None:
@@ -340,6 +342,7 @@ class Consensus:
             self._network.send(peer, message)
         self._journal.stage_raft_state()
         self._store.commit()
+        self._votes_durably = self._guard.voting
         applied_before, self._durable = self._durable, self._applied
         for peer, message in self._transport.take_late():
             self._network.send(peer, message)

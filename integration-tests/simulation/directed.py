@@ -229,6 +229,40 @@ def late_answer(story: Story) -> None:
     story.demand(story[leader].leads and story[leader].term == term, f"{asking} stands though it hears {leader}")
 
 
+def older_entry(story: Story) -> None:
+    """An entry of an earlier term reaches a majority, and its leader's own entry does not (Raft, figure 8)."""
+    story.found()
+    first = story.leader()
+    story.write_done(first, 2)
+    follower, rival = story.others(first)
+    story.isolate(first)
+    story.write(first)
+    story.until(lambda: story.last_index(first) > story.last_index(follower))
+    older = story.last_index(first)
+    # The rival leads a later term and appends; nobody hears of it.
+    story.until(lambda: story[follower].leads or story[rival].leads)
+    if story[follower].leads:
+        follower, rival = rival, follower
+    story.isolate(rival)
+    story.world.fabric.reset(rival, follower)
+    story.pass_time(0.05)
+    # The first one leads again, and its old entry arrives, but not the new one behind it.
+    story.world.fabric.delays = replace(story.world.fabric.delays, network_mean=0.02)
+    story.join(first, follower)
+    story.until(lambda: story[first].leads and story[first].term > story[rival].term)
+    story.until(lambda: story.last_index(follower) >= older)
+    if story.last_index(follower) != older:
+        raise Unplayable("both entries came together")
+    story.cut(first, follower)
+    story.pass_time(0.1)
+    # It is gone, and the rival, whose last entry is of a later term than the old one, may lead.
+    story[first].crash(power=False)
+    story.join(rival, follower)
+    story.until(lambda: story[rival].leads)
+    story.pass_time(0.2)
+    story[first].start()
+
+
 def other_members(story: Story) -> None:
     """A replica comes back with a longer list of replicas than the others'."""
     story.found()
@@ -319,6 +353,7 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
     "replaced entry": (replaced_entry, 3),
     "leader with a blank": (leader_with_a_blank, 3),
     "late answer": (late_answer, 3),
+    "older entry": (older_entry, 3),
     "other members": (other_members, 3),
     "other cluster": (other_cluster, 3),
     "stale disk": (stale_disk, 3),
@@ -328,6 +363,7 @@ SCHEDULES: dict[str, tuple[Callable[[Story], None], int]] = {
 """By name: the schedule and how many replicas it needs."""
 OPTIONS = {
     "long conflict": {"message_bytes": 40},
+    "older entry": {"message_bytes": 1},
     "quiet damage": {"remembered": 1000},
     "stale disk": {"remembered": 1000},
     "slow reader": {"log_entries_max": 8},

@@ -12,9 +12,11 @@ from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_ke
 from quitanda_replica.raft.rejoin import JOINED_KEY
 
 VOTERS_ALONE = frozenset(
-    {"append_entries", "request_vote", "response_vote", "timeout_now", "read_probe", "read_echo", "snapshot_chunk"}
+    {"append_entries", "request_vote", "response_vote", "timeout_now", "read_probe", "snapshot_chunk"}
 )
-"""Messages that only a replica may send which counts."""
+"""Messages that only a replica may send which counts, and will after a crash, too."""
+PROMISE_NOTHING = frozenset({"read_echo", "canvass_answer"})
+"""Messages that only a replica may send which counts, be it in memory alone: they say what is so now."""
 
 _NUMBER = Struct(">Q")
 
@@ -123,12 +125,13 @@ class Judge:
         """Note that a replica has forgotten everything."""
         self._forgotten.setdefault(name, self.last_index)
 
-    def sent(self, disk, message) -> None:
+    def sent(self, disk, message, *, voting: bool) -> None:
         """Check what leaves a replica: one that may have forgotten something leads, votes and confirms nothing."""
         if disk.counts or disk.name in self.strangers:
             return
         kind = message["type"]
-        if kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"]):
+        lasting = kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"])
+        if lasting or (kind in PROMISE_NOTHING and not voting):
             self.accuse("blank", f"{disk.name} sends {kind}, though its disk has no past")
 
     def wrote(self, disk, batch) -> None:

@@ -106,7 +106,7 @@ class Replica(Host):
         return command[1:] if command[:1] == b"\x00" else None
 
     def note_sent(self, message):
-        self.world.judge.sent(self.disk, message)
+        self.world.judge.sent(self.disk, message, voting=self.consensus._guard.voting)  # noqa: SLF001 - as above
 
     # --- digests
 

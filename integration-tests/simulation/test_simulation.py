@@ -38,6 +38,7 @@ CAUGHT_BY_SCHEDULES = {
     "office_of_voters": ("leader with a blank", range(1)),
     "answers_in_time": ("late answer", range(8)),
     "cluster_id": ("stale disk", range(3)),
+    "own_term_commits": ("older entry", range(3)),
 }
 """The schedule that is about the repair, and seeds of which some fail without it."""
 CAUGHT_BY_SWEEPS = {

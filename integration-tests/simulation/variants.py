@@ -99,6 +99,14 @@ class CountingEngine(Engine):
         return Admission(message)
 
 
+class CountsOlderTerms(Engine):
+    """What a majority holds counts as committed, whatever term it is of."""
+
+    def _SyncObj__getEntries(self, fromIDx, count=None, maxSizeBytes=None):  # noqa: N802, N803 - PySyncObj's names
+        entries = super()._SyncObj__getEntries(fromIDx, count, maxSizeBytes)
+        return [(command, index, self.term) for command, index, _ in entries] if count == 1 else entries
+
+
 class StandsByTheClock(Engine):
     """Standing is no permission: PySyncObj stands where its own look at the clock shows that the deadline is over.
 
@@ -305,6 +313,11 @@ BY_NAME = {
             "answers_in_time",
             "an answer to the question before an election counts until a leader is heard",
             _with(canvass_type=LateCanvass),
+        ),
+        Variant(
+            "own_term_commits",
+            "only an entry of the leader's own term commits what is before it",
+            _with(engine_type=CountsOlderTerms),
         ),
         Variant("cluster_id", "replicas of another cluster are not talked to", AnyCluster),
         Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),

@@ -63,6 +63,22 @@ MUTANTS: Final = (
         (f"{TESTS}/test_durable_names.py::test_the_newest_file_is_the_one_with_the_highest_number",),
     ),
     Mutant(
+        "folder-lost-unnoticed",
+        "Nothing is acknowledged into a folder that its path does not lead to any more.",
+        f"{REPLICA}/data_folder.py",
+        "if _identity(found) != self._identity:",
+        "if found.st_dev != self._identity[0]:",
+        (f"{TESTS}/test_data_folder.py::test_a_symbolic_link_that_leads_to_the_same_folder_is_right",),
+    ),
+    Mutant(
+        "lock-lost-unnoticed",
+        "Whoever replaces the lock of the folder lets no second process in unnoticed.",
+        f"{REPLICA}/data_folder.py",
+        "if name == LOCK and found != self._lock:",
+        "if name == LOCK and found[0] != self._lock[0]:",
+        (f"{TESTS}/test_data_folder.py::test_a_lock_that_was_replaced_lets_nobody_else_in_unnoticed",),
+    ),
+    Mutant(
         "damaged-file-dropped",
         "A damaged write-ahead file is refused, not shortened in silence.",
         f"{REPLICA}/store.py",

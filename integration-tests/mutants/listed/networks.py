@@ -43,6 +43,22 @@ MUTANTS: Final = (
         (f"{_CHANNEL}::test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches",),
     ),
     Mutant(
+        "crowd-of-one-address-pushes-out-another",
+        "Of those that have greeted, one of the address with the most goes first.",
+        f"{RAFT}/strangers.py",
+        "crowd, _ = self._by_address.most_common(1)[0]",
+        "crowd = next(iter(self._greeted.values()))",
+        (f"{RAFT_TESTS}/test_strangers.py::test_however_many_greet_from_one_address_one_from_another_stays",),
+    ),
+    Mutant(
+        "silent-crowd-pushes-out-who-has-greeted",
+        "Those that say nothing compete among each other only.",
+        f"{RAFT}/strangers.py",
+        "crowded_out = next(iter(self._silent)) if len(self._silent) >= SILENT_MAX else None",
+        "crowded_out = next(iter(self)) if len(self) >= SILENT_MAX else None",
+        (f"{RAFT_TESTS}/test_strangers.py",),
+    ),
+    Mutant(
         "entries-with-a-gap",
         "Entries on the wire follow on each other.",
         f"{RAFT}/codec.py",

@@ -45,7 +45,7 @@ ARGS ?=
 SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
-# `make mutants ONLY=name`, or `PART=2/6`: every sixth mutant, from the second on.
+# `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on.
 ONLY ?=
 PART ?=
 # `make down VOLUMES=1`: remove the data, too.
@@ -100,7 +100,7 @@ simulate: $(VENV)/.ready ## Play SEEDS=from:to of the Raft simulation (SEEDS=17 
 	@PYTHONPATH=integration-tests $(BIN)/python -m simulation --seeds "$(SEEDS)" \
 		$(if $(WITHOUT),--without "$(WITHOUT)") $(if $(TRACE),--trace)
 
-mutants: $(VENV)/.ready ## Make known mistakes in a copy of the replica, one by one: each must fail a test (ONLY=name, PART=1/6)
+mutants: $(VENV)/.ready ## Make known mistakes in a copy of the replica, one by one: each must fail a test (ONLY=name, PART=1/4)
 	@PYTHONPATH=integration-tests $(BIN)/python -m mutants --json build/mutants.json \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(PART),--part "$(PART)")
 

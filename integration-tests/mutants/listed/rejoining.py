@@ -151,4 +151,12 @@ MUTANTS: Final = (
         'if message["term"] < self._engine.term and self._guard.voting:',
         (f"{_STANDING}::TestAReplicaWithoutAVote",),
     ),
+    Mutant(
+        "echo-before-it-is-durable-that-it-counts",
+        "A replica confirms a leader when it is durable that it votes: a crash may not leave one that has forgotten.",
+        f"{RAFT}/consensus.py",
+        "if self._votes_durably and self._follows(peer, message):",
+        "if self._guard.voting and self._follows(peer, message):",
+        (f"{_CONSENSUS}::test_a_disk_that_the_cluster_began_with_echoes_only_when_it_is_durable_that_it_counts",),
+    ),
 )

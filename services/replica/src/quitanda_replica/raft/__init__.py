@@ -13,7 +13,7 @@ the face down (imports go one way):
     joining      until it counts and has its cluster's id              cluster_identity  who belongs to a cluster
     journal      the log in the store                                   tcp, channel, resolver, codec   the network
     library      imports PySyncObj before anybody else, and mends what that breaks
-    refusals     strangers, in the log
+    connection   one socket with what waits to be sent                  strangers, refusals  at the door, in the log
 """
 
 from quitanda_replica.raft import library  # noqa: F401 - must come before whatever else imports PySyncObj

@@ -79,6 +79,11 @@ async def test_answers_over_mqtt_tell_the_request_id_too(portal, broker):
         answer = await shop.create_order()
         found = await shop.get_order(answer.document.order_id)
 
+    with pytest.raises(Rejected) as rejected:
+        async with connect_shop("ana", Transport.MQTT, broker=str(broker.address), timeout=5.0) as shop:
+            await shop.cancel_order("o9")
+
+    assert rejected.value.request_id == portal.requests("CancelOrder")[0].request_id
     assert answer.request_id == portal.requests("CreateOrder")[0].request_id
     assert found.request_id == ""
 

@@ -137,8 +137,12 @@ class MqttShopClient:
     async def _order(self, operation: str, fields: Fields, request_id: str | None = None) -> Answer[Order]:
         if operation in WRITES:
             request_id = request_id or new_request_id()
-        result, revision = await self._ask(operation, fields, request_id)
-        return Answer(_document(result, _order_of), revision, request_id or "")
+        try:
+            result, revision = await self._ask(operation, fields, request_id)
+            return Answer(_document(result, _order_of), revision, request_id or "")
+        except QuitandaError as error:
+            error.request_id = request_id or ""
+            raise
 
     def _freshness(self, consistency: Consistency, min_revision: int) -> Fields:
         return {"consistency": consistency.value, "min_revision": max(min_revision, self.revision)}
@@ -155,12 +159,7 @@ class MqttShopClient:
             return _outcome(await self._session.exchange(topic, fields, request_id, seconds))
 
         policy = RetryPolicy(self._timeout, patience=REPLY_SECONDS_MAX, slow=self._slow)
-        write = operation in WRITES
-        try:
-            result, revision = await until_answered(attempt, policy, write=write)
-        except QuitandaError as error:
-            error.request_id = request_id if write else ""
-            raise
+        result, revision = await until_answered(attempt, policy, write=operation in WRITES)
         self.revision = max(self.revision, revision)
         return result, revision
 

@@ -21,7 +21,12 @@ RANDOM_SEEDS = range(150)
 SWEPT_STEPS = 60
 STORIES_SEEDS = range(4)
 
-CAUGHT_BY_SEEDS = {"everything": range(60), "rejoin_guard": range(100), "append_filter": range(150)}
+CAUGHT_BY_SEEDS = {
+    "everything": range(60),
+    "rejoin_guard": range(100),
+    "append_filter": range(150),
+    "standing_permission": range(40, 110),
+}
 """Seeds of which some fail without the repair."""
 CAUGHT_BY_SCHEDULES = {
     "commit_cap": ("long conflict", range(3)),

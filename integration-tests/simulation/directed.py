@@ -324,19 +324,19 @@ def quiet_damage(story: Story) -> None:
 
 
 def failed_hand_over(story: Story) -> None:
-    """The one that is to lead cannot be reached; the leader goes on, also where another attempt follows the first."""
+    """The one that is to lead stands still; the leader gives it up, and takes writes again at once."""
     story.found()
     leader = story.leader()
-    gone, other = story.others(leader)
+    gone, _ = story.others(leader)
     story[gone].pause()
-    for target in (gone, ""):
-        story[leader].hand_over(wanted=True, to=target)
-        story.pass_time(0.2)
-        if target == gone:
-            story.isolate(leader)
+    story[leader].hand_over(wanted=True, to=gone)
+    story.pass_time(0.2)
     story[leader].hand_over(wanted=False)
-    story.mend([leader, other], [leader, other])
-    story.write_done(story.leader([leader, other]), 3)
+    term = story[leader].term
+    written = story.write(leader, 3)
+    story.pass_time(1.0)
+    story.demand(story[leader].leads and story[leader].term == term, f"{leader} does not lead on")
+    story.demand(all(each.done for each in written), f"{leader} takes no writes again")
     story[gone].resume()
 
 

@@ -102,20 +102,4 @@ MUTANTS: Final = (
         "",
         (f"{_STORE}::test_a_commit_makes_all_staged_changes_visible_to_snapshots_together",),
     ),
-    Mutant(
-        "replaced-folder-not-noticed",
-        "A data folder that was removed or replaced is noticed with each commit.",
-        f"{REPLICA}/data_folder.py",
-        "if _identity(found) != self._identity:",
-        "if not _identity(found):",
-        (f"{TESTS}/test_data_folder.py",),
-    ),
-    Mutant(
-        "replaced-lock-not-noticed",
-        "A lock that was replaced lets nobody else into the data folder unnoticed.",
-        f"{REPLICA}/data_folder.py",
-        "if name == LOCK and found != self._lock:",
-        "if name == LOCK and not found:",
-        (f"{TESTS}/test_data_folder.py::test_a_lock_that_was_replaced_lets_nobody_else_in_unnoticed",),
-    ),
 )

@@ -89,7 +89,7 @@ def test_commands_of_a_leader_that_is_cut_off_end_as_unknown_and_do_not_hang(clu
     cluster.cut(leader.name)
 
     pending = leader.node.submit(b"lost?")
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         pending.result(5)
 
     with pytest.raises(Unavailable):
@@ -112,7 +112,7 @@ def test_a_suffix_that_was_never_committed_is_replaced_by_the_new_leaders_entrie
 
     assert state == [b"before"] + [b"kept %d" % number for number in range(50)]
     for submission in lost:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(OutcomeUnknown, match="leadership ended"):
             submission.result(0)
 
 
@@ -330,7 +330,7 @@ def test_closing_settles_everybody_who_waits(cluster):
     started = time.monotonic()
     cluster.stop(leader.name)
 
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         pending.result(0)
     with pytest.raises(Unavailable):
         leader.node.submit(b"after the end")
@@ -391,7 +391,7 @@ def test_an_exception_of_the_state_machine_stops_the_replica(tmp_path):
     wait_for(lambda: cluster.fatal)
 
     assert str(cluster.fatal[0]) == "the rules are broken"
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         pending.result(5)
     with pytest.raises(Unavailable):
         wait_for(lambda: leader.node.submit(b"x") and None)
@@ -409,7 +409,7 @@ def test_a_disk_that_fails_stops_the_replica(tmp_path):
 
     wait_for(lambda: cluster.fatal)
     assert isinstance(cluster.fatal[0], StoreFailed)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         pending.result(5)
     cluster.close()
 

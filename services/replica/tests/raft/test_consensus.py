@@ -345,7 +345,7 @@ def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(repli
     replica.network.bring("replica3", "append_entries", term=higher, **append)
     replica.round()
 
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         begun.result(0)
     for refused in (lambda: reader.result(0), lambda: replica.consensus.submissions.offer(b"y")):
         with pytest.raises(NotLeader) as refusal:
@@ -364,7 +364,7 @@ def test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_subm
     replica.round()
 
     assert replica.status.applied_index == index
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknown, match="leadership ended"):
         begun.result(0)
 
 

@@ -63,7 +63,7 @@ async def test_an_empty_text_counts_as_an_object_without_fields(course):
     assert verdict(await course.create_order(oid, cid, "")) == "DONE"
     assert verdict(await course.update_order(oid, cid, "")) == "DONE"
 
-    assert await course.shown_order(oid) == {"OID": oid, "CID": cid, "products": []}
+    assert await course.shown_order(oid) == {"OID": oid, "CID": cid, "products": [], "total": "0.00"}
 
 
 async def test_a_byte_order_mark_and_blanks_around_the_object_are_no_part_of_it(course):

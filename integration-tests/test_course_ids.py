@@ -4,7 +4,7 @@ import json
 
 import pytest
 from course.documented import DONE, verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT
+from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown
 
 pytest_plugins = ("course.fixtures",)
 
@@ -42,7 +42,7 @@ async def test_any_id_names_a_client_a_product_and_an_order(course, odd_id):
     for _ in range(2):
         assert await course.shown_client(cid) == {"CID": cid, "name": "Ana"}
         assert await course.shown_product(pid) == {**product, "quantity": "5"}
-        shown = {"OID": oid, "CID": cid, "products": [{**line, "price": "1.00"}]}
+        shown = as_shown({"OID": oid, "CID": cid, "products": [line]}, name="Tea", price="1.00")
         assert await course.shown_order(oid) == shown
         assert [(order.OID, order.CID) for order in await course.retrieve_client_orders(cid)] == [(oid, cid)]
 
@@ -134,7 +134,7 @@ async def test_an_id_may_stand_in_the_document_alone(course):
     assert verdict(await course.update_order("", "", {"OID": oid, "CID": cid, "note": "gift"})) == DONE
     assert await course.shown_client(cid) == {"CID": cid, "name": "Bia"}
     assert await course.shown_product(pid) == {**product, "quantity": "2"}
-    assert await course.shown_order(oid) == {"OID": oid, "CID": cid, "products": [], "note": "gift"}
+    assert await course.shown_order(oid) == {"OID": oid, "CID": cid, "products": [], "total": "0.00", "note": "gift"}
 
 
 async def test_an_id_may_be_a_json_number_in_the_document_and_is_shown_as_a_string(course):
@@ -149,7 +149,8 @@ async def test_an_id_may_be_a_json_number_in_the_document_and_is_shown_as_a_stri
     assert await course.shown_order(named) == {
         "OID": named,
         "CID": named,
-        "products": [{"PID": named, "quantity": "1", "price": "1.00"}],
+        "products": [{"PID": named, "name": "Tea", "quantity": "1", "price": "1.00"}],
+        "total": "1.00",
     }
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from course.documented import DONE, verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
+from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown, order_document
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
@@ -53,7 +53,7 @@ async def test_what_the_others_wrote_a_stranger_reads_at_once(course, shop, admi
         await admins[units % 2].update_product(pid, price=100 * units + 5)
         await admins[units % 2].update_customer(cid, name=f"Ana {units}")
         await client.set_order_item(oid, pid, units)
-        shown = {"OID": oid, "CID": cid, "products": [{"PID": pid, "quantity": str(units), "price": price}]}
+        shown = as_shown(order_document(oid, cid, (pid, units)), name="Tea", price=price)
         for _ in range(2):
             assert await course.shown_order(oid) == shown
             assert [json.loads(order.data) for order in await course.retrieve_client_orders(cid)] == [shown]
@@ -118,7 +118,7 @@ async def test_fields_of_a_stranger_outlive_what_the_others_change(course, shop,
     await admins[0].update_product(pid, price=500, extra=(("color", '"red"'),))
     await admins[1].adjust_stock(pid, -8)
 
-    assert await course.shown_order(oid) == {**document, "products": [{**line, "quantity": "2", "price": "2.50"}]}
+    assert await course.shown_order(oid) == as_shown({**document, "products": [{**line, "quantity": "2"}]})
     assert await course.shown_client(cid) == {"CID": cid, "name": "Ana", "city": "Recife", "version": 7, "age": 40}
     assert await course.shown_product(pid) == {
         "PID": pid,

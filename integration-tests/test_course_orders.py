@@ -4,7 +4,7 @@ import json
 
 import pytest
 from course.documented import DONE, verdict
-from course.shop import NO_ORDER, order_document
+from course.shop import NO_ORDER, PRODUCT_NAME, as_shown, order_document
 
 pytest_plugins = ("course.fixtures",)
 
@@ -16,7 +16,7 @@ async def ana(course):
 
 
 def item(pid, quantity, price="2.50", **fields):
-    return {"PID": pid, "quantity": quantity, "price": price, **fields}
+    return {"PID": pid, "name": PRODUCT_NAME, "quantity": quantity, "price": price, **fields}
 
 
 @pytest.mark.parametrize("document", [{}, {"products": []}, {"products": None}, {"note": "gift"}], ids=str)
@@ -26,7 +26,7 @@ async def test_an_order_may_begin_empty(course, ana, document):
 
     for _ in range(2):
         extras = {name: value for name, value in document.items() if name != "products"}
-        assert await course.shown_order(oid) == {"OID": oid, "CID": ana, "products": [], **extras}
+        assert await course.shown_order(oid) == {"OID": oid, "CID": ana, "products": [], "total": "0.00", **extras}
 
 
 async def test_a_whole_order_is_created_at_once_and_takes_its_units(course, ana):
@@ -38,6 +38,7 @@ async def test_a_whole_order_is_created_at_once_and_takes_its_units(course, ana)
             "OID": oid,
             "CID": ana,
             "products": [item(bread, "3"), item(cheese, "1"), item(tea, "10")],
+            "total": "35.00",
         }
     assert [await course.stock(pid) for pid in (bread, cheese, tea)] == [7, 9, 0]
 
@@ -170,6 +171,7 @@ async def test_an_update_is_all_or_nothing(course, ana):
             "OID": oid,
             "CID": ana,
             "products": [item(bread, "3")],
+            "total": "7.50",
             "note": "before",
         }
     assert [await course.stock(bread), await course.stock(cheese)] == [7, 2]
@@ -184,7 +186,7 @@ async def test_only_its_client_changes_an_order(course, ana):
         assert verdict(await course.update_order(oid, cid, {})) == reason
         assert verdict(await course.update_order(oid, cid, {"note": "mine"})) == reason
 
-    assert await course.shown_order(oid) == {"OID": oid, "CID": ana, "products": [item(pid, "3")]}
+    assert await course.shown_order(oid) == as_shown(order_document(oid, ana, (pid, 3)))
 
 
 async def test_a_deleted_order_gives_its_units_back_and_is_gone_at_once_at_every_portal(course, ana):

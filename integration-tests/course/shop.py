@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+from decimal import Decimal
 
 from course.documented import DONE, verdict
 from course.stranger import Stranger
 from quitanda.course import contract_pb2 as pb
 
-NO_CLIENT = pb.Client(CID="0")
-NO_PRODUCT = pb.Product(PID="0")
-NO_ORDER = pb.Order(OID="0", CID="0")
+NO_CLIENT = pb.Client(CID="0", data='{"CID":"0"}')
+NO_PRODUCT = pb.Product(PID="0", data='{"PID":"0"}')
+NO_ORDER = pb.Order(OID="0", CID="0", data='{"OID":"0","CID":"0"}')
+
+
+PRODUCT_NAME = "Pão de queijo"
 
 
 class CourseShop(Stranger):
@@ -28,7 +32,7 @@ class CourseShop(Stranger):
     async def product(self, quantity=100, price="2.50", **fields) -> str:
         """Offer a product; give the PID."""
         pid = self.new_id("product")
-        document = {"PID": pid, "name": "Pão de queijo", "quantity": str(quantity), "price": price, **fields}
+        document = {"PID": pid, "name": PRODUCT_NAME, "quantity": str(quantity), "price": price, **fields}
         expect_done(await self.create_product(pid, document))
         return pid
 
@@ -78,6 +82,13 @@ def order_document(oid, cid, *lines, **fields) -> dict:
         "products": [{"PID": pid, "quantity": str(units)} for pid, units in lines],
         **fields,
     }
+
+
+def as_shown(document, name=PRODUCT_NAME, price="2.50") -> dict:
+    """Add to an order's document what portals show beside it: name and price of each line, and the total."""
+    lines = [{"name": name, "price": price, **line} for line in document["products"]]
+    total = sum((Decimal(line["price"]) * int(line["quantity"]) for line in lines), Decimal("0.00"))
+    return {**document, "products": lines, "total": f"{total:.2f}"}
 
 
 def quantities(document) -> dict[str, int]:

@@ -73,10 +73,14 @@ REASONS: Final[Mapping[str, str]] = {
 """One template for each reason: those of the rules, and those of the edges (`errors`)."""
 
 COURSE: Final[Mapping[str, str]] = {
-    Reason.CUSTOMER_HAS_ORDERS: "The customer [{customer_id} ]has orders[: {orders}]. Delete them first.",
+    Reason.CUSTOMER_EXISTS: (
+        "A client [{customer_id} ]exists already. Choose another id, or update the client that there is."
+    ),
+    Reason.CUSTOMER_NOT_FOUND: "There is no client[ {customer_id}]. Check the id, or create the client first.",
+    Reason.CUSTOMER_HAS_ORDERS: "The client [{customer_id} ]has orders[: {orders}]. Delete them first.",
     Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id.",
     Reason.PRODUCT_IN_USE: "The product [{product_id} ]is in orders[: {orders}]. Take it out of them first.",
-    Reason.ORDER_NOT_FOUND: "There is no order[ {order_id}], or it is another customer's. Check the ids.",
+    Reason.ORDER_NOT_FOUND: "There is no order[ {order_id}], or it is another client's. Check the ids.",
     "OUTCOME_UNKNOWN": (
         "The answer did not come in time: the request may or may not have taken effect. "
         "Retrieve what it was about, and repeat it only where it did not."

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda.course.data import read_data
-from quitanda.domain.limits import ITEMS_PER_ORDER_MAX, QUANTITY_MAX
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.wire.money import format_price
 
 
 def units(text):
     reader = read_data(f'{{"quantity": {text}}}')
-    return reader.finish(reader.units("quantity"))
+    return reader.finish(reader.units("quantity", QUANTITY_MAX))
 
 
 def price(text):
@@ -157,3 +157,30 @@ def test_numbers_of_other_fields_stay_exact():
 
     assert reader.peek("x") == Decimal("2.50")
     assert reader.rest(()) == (("x", "2.50"),)
+
+
+@pytest.mark.parametrize("text", ["1e400", "9223372036854775808", '"9223372036854775808"', f'"{10**39}"'])
+def test_units_of_ten_to_the_400_are_refused_with_the_true_limit(text):
+    reader = read_data(f'{{"products": [{{"quantity": {text}}}]}}')
+    (line,) = reader.objects("products", 1)
+    refused = line.finish(line.units("quantity", ITEM_QUANTITY_MAX))
+
+    assert problem_of(refused) == ("products[0].quantity", "too_large")
+    assert dict(refused.details)["limit"] == str(ITEM_QUANTITY_MAX)
+
+
+@pytest.mark.parametrize(("cid", "length", "allowed"), [("é" * 12, "12", "10"), ("x" * 70, "70", "64")])
+def test_the_length_of_an_id_and_its_limit_are_told_in_the_clients_own_characters(cid, length, allowed):
+    refused = identity(f'{{"CID": "{cid}"}}')
+
+    assert problem_of(refused) == ("CID", "too_long")
+    assert (dict(refused.details)["length"], dict(refused.details)["limit"]) == (length, allowed)
+    assert isinstance(identity(f'{{"CID": "{cid[: int(allowed)]}"}}'), str)
+
+
+def test_a_bare_array_is_the_field_that_it_may_stand_for():
+    reader = read_data('[{"PID": "3"}]', array="products")
+
+    assert reader.peek("products") == [{"PID": "3"}]
+    assert problem_of(read_data('[{"PID": "3"}]')) == ("data", "wrong_type")
+    assert problem_of(read_data('[{"a": 1, "a": 2}]', array="products")) == ("products[0].a", "duplicate")

@@ -195,14 +195,34 @@ class TestOrders:
         shop.does(orders.create(pb.Order(OID="9", CID="7", data=written(document)), CREATED_AT_MS))
         shown = orders.shown(shop.state.order("9"))
 
-        expected_item = {**item, "quantity": "2", "price": "2.50"}
+        expected_item = {**item, "quantity": "2", "price": "2.50", "name": "Tea"}
         assert (shown.OID, shown.CID) == ("9", "7")
-        assert parsed(shown.data) == {**document, "OID": "9", "CID": "7", "products": [expected_item]}
+        expected = {**document, "OID": "9", "CID": "7", "products": [expected_item], "total": "5.00"}
+        assert parsed(shown.data) == expected
 
     def test_an_order_may_be_empty_and_its_lines_may_be_many(self, shop):
         for oid, data in (("1", ""), ("2", "{}"), ("3", '{"products": null}'), ("4", '{"products": []}')):
             shop.does(orders.create(pb.Order(OID=oid, CID="7", data=data), CREATED_AT_MS))
             assert shop.state.order(oid).items == ()
+
+    @pytest.mark.parametrize("read", [lambda message: orders.create(message, CREATED_AT_MS), orders.update])
+    def test_a_bare_array_is_taken_as_the_products_of_the_order(self, read):
+        lines = '[{"PID": "3", "quantity": 2}, {"PID": "4", "quantity": "1"}]'
+        bare, whole = (read(pb.Order(OID="9", CID="7", data=data)) for data in (lines, f'{{"products": {lines}}}'))
+
+        assert bare == whole
+        assert bare.items == (ItemQuantity("3", 2), ItemQuantity("4", 1))
+
+    @pytest.mark.parametrize(
+        ("nothing", "data"),
+        [
+            (customers.NOT_FOUND, '{"CID":"0"}'),
+            (products.NOT_FOUND, '{"PID":"0"}'),
+            (orders.NOT_FOUND, '{"OID":"0","CID":"0"}'),
+        ],
+    )
+    def test_who_parses_the_data_of_what_was_not_found_finds_the_id_that_means_nothing(self, nothing, data):
+        assert nothing.data == data
 
     def test_lines_of_one_product_are_summed_and_lines_of_no_units_are_left_out(self):
         data = '{"products": [{"PID": 3, "quantity": 1}, {"PID": 4, "quantity": "0"}, {"PID": "3", "quantity": "2"}]}'
@@ -221,7 +241,7 @@ class TestOrders:
             ({"PID": "3", "quantity": "x"}, "products[1].quantity", "not_a_number"),
             ({"PID": "3"}, "products[1].quantity", "missing"),
             ({"quantity": 1}, "products[1].PID", "missing"),
-            ({"PID": "x" * 65, "quantity": 0}, "items[1].product_id", "too_long"),
+            ({"PID": "x" * 65, "quantity": 0}, "products[1].PID", "too_long"),
             ({"PID": "3", "quantity": 10**6 + 1}, "items[1].quantity", "too_large"),
             ("3", "products[1]", "wrong_type"),
         ],
@@ -246,7 +266,8 @@ class TestOrders:
         assert parsed(orders.shown(shop.state.order("9")).data) == {
             "OID": "9",
             "CID": "7",
-            "products": [{"PID": "3", "quantity": "5", "price": "2.50", "note": "x", "size": "L"}],
+            "products": [{"PID": "3", "name": "Tea", "quantity": "5", "price": "2.50", "note": "x", "size": "L"}],
+            "total": "12.50",
             "gift": True,
             "to": "Bia",
         }
@@ -259,9 +280,10 @@ class TestOrders:
     def test_an_update_that_names_no_change_only_looks_for_the_clients_order(self):
         assert orders.update(pb.Order(OID="9", CID="7")) == GetDocument(Kind.ORDER, "9", "7")
 
-    def test_what_the_client_says_about_prices_means_nothing(self):
-        data = '{"products": [{"PID": "3", "quantity": 1, "price": ["free"]}]}'
+    def test_what_is_shown_of_an_order_can_be_sent_back_and_changes_nothing_that_is_the_products(self):
+        data = '{"products": [{"PID": "3", "quantity": 1, "price": ["free"], "name": "Gold"}], "total": 0}'
 
+        assert orders.update(pb.Order(OID="9", CID="7", data=data)).extra == ()
         assert orders.update(pb.Order(OID="9", CID="7", data=data)).items == (ItemQuantity("3", 1),)
 
     @given(native_orders)

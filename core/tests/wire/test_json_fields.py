@@ -119,7 +119,7 @@ def test_a_field_of_the_right_type_is_read(getter, value, expected):
         ("integer", "3", "f", Problem.WRONG_TYPE),
         ("integer", Decimal("3.5"), "f", Problem.NOT_AN_INTEGER),
         ("integer", 2**63, "f", Problem.TOO_LARGE),
-        ("integer", -(10**900), "f", Problem.TOO_LARGE),
+        ("integer", -(10**900), "f", Problem.NEGATIVE),
         ("integer", Decimal("1E+900"), "f", Problem.TOO_LARGE),
         ("flag", "true", "f", Problem.WRONG_TYPE),
         ("flag", 1, "f", Problem.WRONG_TYPE),

@@ -94,7 +94,7 @@ class TestClients:
 
     @pytest.mark.parametrize("cid", ["x", "", "0", "y" * 65])
     async def test_who_is_not_there_is_the_empty_client(self, course, cid):
-        assert await course.ask("RetrieveClient", cid) == pb.Client(CID="0", data="")
+        assert await course.ask("RetrieveClient", cid) == pb.Client(CID="0", data='{"CID":"0"}')
 
     async def test_each_call_is_a_request_of_its_own(self, course, cluster):
         await course.write("CreateClient", "7", {"name": "Bia"})
@@ -138,7 +138,7 @@ class TestProducts:
 
     @pytest.mark.parametrize("pid", ["x", "", "0", "y" * 65])
     async def test_what_is_not_there_is_the_empty_product(self, course, pid):
-        assert await course.ask("RetrieveProduct", pid) == pb.Product(PID="0", data="")
+        assert await course.ask("RetrieveProduct", pid) == pb.Product(PID="0", data='{"PID":"0"}')
 
 
 class TestRefusals:
@@ -186,7 +186,7 @@ class TestRefusals:
     async def test_what_is_in_use_cannot_be_deleted(self, course):
         client, product = await course.ask("DeleteClient", "ana"), await course.ask("DeleteProduct", "caneta")
 
-        assert (client.error, client.description) == (12, "The customer ana has orders: 1. Delete them first.")
+        assert (client.error, client.description) == (12, "The client ana has orders: 1. Delete them first.")
         assert (product.error, product.description) == (
             22,
             "The product caneta is in orders: 1. Take it out of them first.",

@@ -21,7 +21,7 @@ from quitanda_client_portal.course_servicer import DELETE_ATTEMPTS
 
 CALL_SECONDS = 10.0
 DONE = pb.Reply(error=0)
-NO_ORDER = pb.Order(OID="0", CID="0", data="")
+NO_ORDER = pb.Order(OID="0", CID="0", data='{"OID":"0","CID":"0"}')
 
 
 class Course:
@@ -184,7 +184,8 @@ class TestRetrieving:
         assert json.loads(shown.data) == {
             "OID": "9",
             "CID": "ana",
-            "products": [{"PID": "caneta", "quantity": "3", "price": "2.50"}],
+            "products": [{"PID": "caneta", "name": "Caneta", "quantity": "3", "price": "2.50"}],
+            "total": "7.50",
         }
         assert portal.reader.asked == [(Consistency.LINEARIZABLE, 0)]
 

@@ -71,7 +71,9 @@ Global___Product: _TypeAlias = Product  # noqa: Y015
 
 @_typing.final
 class Order(_message.Message):
-    """{"OID": "9", "CID": "7", "products": [{"PID": "3", "quantity": "2"}]}; answers also tell the items' prices."""
+    """{"OID": "9", "CID": "7", "products": [{"PID": "3", "quantity": "2"}]}; answers also tell
+    name and price of each product, and the order's total.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -86,7 +86,7 @@ class AdminPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetrieveClient(self, request, context):
-        """Without such a client the answer has the CID "0" and no data.
+        """Without such a client the answer has the CID "0", also in its data.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +111,7 @@ class AdminPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetrieveProduct(self, request, context):
-        """Without such a product the answer has the PID "0" and no data.
+        """Without such a product the answer has the PID "0", also in its data.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -447,7 +447,7 @@ class OrderPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetrieveOrder(self, request, context):
-        """Without such an order the answer has the OID "0", the CID "0" and no data.
+        """Without such an order the answer has the OID "0" and the CID "0", also in its data.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

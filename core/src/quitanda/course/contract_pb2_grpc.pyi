@@ -38,12 +38,12 @@ class AdminPortalStub:
     def __new__(cls, channel: _aio.Channel) -> AdminPortalAsyncStub: ...
     CreateClient: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Client, _contract_pb2.Reply]
     RetrieveClient: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Client]
-    """Without such a client the answer has the CID "0" and no data."""
+    """Without such a client the answer has the CID "0", also in its data."""
     UpdateClient: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Client, _contract_pb2.Reply]
     DeleteClient: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Product, _contract_pb2.Reply]
     RetrieveProduct: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Product]
-    """Without such a product the answer has the PID "0" and no data."""
+    """Without such a product the answer has the PID "0", also in its data."""
     UpdateProduct: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Product, _contract_pb2.Reply]
     DeleteProduct: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]
 
@@ -52,12 +52,12 @@ class AdminPortalAsyncStub(AdminPortalStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateClient: _aio.UnaryUnaryMultiCallable[_contract_pb2.Client, _contract_pb2.Reply]  # type: ignore[assignment]
     RetrieveClient: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Client]  # type: ignore[assignment]
-    """Without such a client the answer has the CID "0" and no data."""
+    """Without such a client the answer has the CID "0", also in its data."""
     UpdateClient: _aio.UnaryUnaryMultiCallable[_contract_pb2.Client, _contract_pb2.Reply]  # type: ignore[assignment]
     DeleteClient: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]  # type: ignore[assignment]
     CreateProduct: _aio.UnaryUnaryMultiCallable[_contract_pb2.Product, _contract_pb2.Reply]  # type: ignore[assignment]
     RetrieveProduct: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Product]  # type: ignore[assignment]
-    """Without such a product the answer has the PID "0" and no data."""
+    """Without such a product the answer has the PID "0", also in its data."""
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_contract_pb2.Product, _contract_pb2.Reply]  # type: ignore[assignment]
     DeleteProduct: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]  # type: ignore[assignment]
 
@@ -75,7 +75,7 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ID,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.Client, _abc.Awaitable[_contract_pb2.Client]]:
-        """Without such a client the answer has the CID "0" and no data."""
+        """Without such a client the answer has the CID "0", also in its data."""
 
     @_abc_1.abstractmethod
     def UpdateClient(
@@ -104,7 +104,7 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ID,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.Product, _abc.Awaitable[_contract_pb2.Product]]:
-        """Without such a product the answer has the PID "0" and no data."""
+        """Without such a product the answer has the PID "0", also in its data."""
 
     @_abc_1.abstractmethod
     def UpdateProduct(
@@ -130,7 +130,7 @@ class OrderPortalStub:
     CreateOrder: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Order, _contract_pb2.Reply]
     """The client chooses the OID, which nobody may have used for an order that there is."""
     RetrieveOrder: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Order]
-    """Without such an order the answer has the OID "0", the CID "0" and no data."""
+    """Without such an order the answer has the OID "0" and the CID "0", also in its data."""
     UpdateOrder: _grpc.UnaryUnaryMultiCallable[_contract_pb2.Order, _contract_pb2.Reply]
     """Sets the quantities of the products that are named; 0 removes one, and those that are not named stay."""
     DeleteOrder: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]
@@ -143,7 +143,7 @@ class OrderPortalAsyncStub(OrderPortalStub):
     CreateOrder: _aio.UnaryUnaryMultiCallable[_contract_pb2.Order, _contract_pb2.Reply]  # type: ignore[assignment]
     """The client chooses the OID, which nobody may have used for an order that there is."""
     RetrieveOrder: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Order]  # type: ignore[assignment]
-    """Without such an order the answer has the OID "0", the CID "0" and no data."""
+    """Without such an order the answer has the OID "0" and the CID "0", also in its data."""
     UpdateOrder: _aio.UnaryUnaryMultiCallable[_contract_pb2.Order, _contract_pb2.Reply]  # type: ignore[assignment]
     """Sets the quantities of the products that are named; 0 removes one, and those that are not named stay."""
     DeleteOrder: _aio.UnaryUnaryMultiCallable[_contract_pb2.ID, _contract_pb2.Reply]  # type: ignore[assignment]
@@ -165,7 +165,7 @@ class OrderPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _contract_pb2.ID,
         context: _ServicerContext,
     ) -> _typing.Union[_contract_pb2.Order, _abc.Awaitable[_contract_pb2.Order]]:
-        """Without such an order the answer has the OID "0", the CID "0" and no data."""
+        """Without such an order the answer has the OID "0" and the CID "0", also in its data."""
 
     @_abc_1.abstractmethod
     def UpdateOrder(

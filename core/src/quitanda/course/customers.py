@@ -13,7 +13,7 @@ from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import KNOWN_FIELDS
 from quitanda.wire.reads import GetDocument
 
-NOT_FOUND: Final = Client(CID=NOTHING)
+NOT_FOUND: Final = Client(CID=NOTHING, data=write_object([("CID", text(NOTHING))]))
 
 _RESERVED: Final = KNOWN_FIELDS[Kind.CUSTOMER]
 _OWN: Final = ("CID", "name")

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from quitanda.course import extras
-from quitanda.course.ids import NOTHING, native_id
+from quitanda.course.ids import NOTHING, characters_allowed, native_id
 from quitanda.domain.model import Extra
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.wire.json_fields import FieldReader
 from quitanda.wire.json_text import dump_json, parse_json
-from quitanda.wire.money import exact_number
+from quitanda.wire.numbers import whole_number
 
 DATA: Final = "data"
 """Names the whole text where no single field is at fault."""
@@ -37,23 +37,26 @@ class DataReader(FieldReader):
             self._refuse(invalid(self._name(name), Problem.ZERO))
         if not told:
             self._refuse(invalid(self._name(name), Problem.MISSING))
+        allowed = characters_allowed(told)
+        if len(told) > allowed:
+            self._refuse(invalid(self._name(name), Problem.TOO_LONG, limit=allowed, length=len(told)))
         return native_id(told)
 
-    def units(self, name: str) -> int:
-        """Take a number of units that must be there, as a number or as its text."""
-        return self._required(name, self.optional_units(name), 0)
+    def units(self, name: str, limit: int) -> int:
+        """Take a number of units that must be there, as a number or as its text; there may be at most `limit`."""
+        return self._required(name, self.optional_units(name, limit), 0)
 
-    def optional_units(self, name: str) -> int | None:
+    def optional_units(self, name: str, limit: int) -> int | None:
         """Take a number of units, as a number or as its text; None where there is no such field."""
         value = self.peek(name)
         if not isinstance(value, str):
-            return self.optional_integer(name)
-        number = exact_number(value)
-        if number is None:
-            self._refuse(invalid(self._name(name), Problem.NOT_A_NUMBER))
+            return self.optional_integer(name, limit)
+        self._take(name)
+        number = whole_number(value, self._name(name), limit)
+        if isinstance(number, Refused):
+            self._refuse(number)
             return None
-        self._fields = {**self._fields, name: number}
-        return self.optional_integer(name)
+        return number
 
     def objects(self, name: str, limit: int) -> "list[DataReader]":
         """Take a list of at most `limit` objects, each to be read; none where there is no such field."""
@@ -96,13 +99,21 @@ class DataReader(FieldReader):
             self._refuse(part.refusal)
 
 
-def read_data(text: str) -> DataReader | Refused:
-    """Read `data`; an empty text counts as an object without fields."""
+def read_data(text: str, array: str = "") -> DataReader | Refused:
+    """Read `data`; an empty text counts as an object without fields.
+
+    A bare array counts as an object whose only field has the name `array`, where there is such a name.
+    """
     if not text or text.isspace():
         return DataReader({})
     parsed = parse_json(text, DATA)
     if isinstance(parsed, Refused):
-        return replace(parsed, field=parsed.field.removeprefix(f"{DATA}."))
+        place = parsed.field.removeprefix(f"{DATA}.")
+        if array and place.startswith(f"{DATA}["):
+            place = array + place.removeprefix(DATA)
+        return replace(parsed, field=place)
+    if array and isinstance(parsed.value, list):
+        return DataReader({array: parsed.value})
     if not isinstance(parsed.value, dict):
         return invalid(DATA, Problem.WRONG_TYPE, expected="object")
     return DataReader(parsed.value)

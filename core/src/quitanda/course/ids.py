@@ -49,6 +49,14 @@ def course_id(native_id: str) -> str:
     return "".join(read)
 
 
+def characters_allowed(course_id: str) -> int:
+    """Count how many characters of a text, from its beginning, an id may have, so that what is stored is one."""
+    allowed = min(len(course_id), ID_LENGTH_MAX)
+    while len(native_id(course_id[:allowed])) > ID_LENGTH_MAX:
+        allowed -= 1
+    return allowed
+
+
 def id_of_something(course_id: str) -> str | None:
     """Give the id that is stored, or None where no document can have it."""
     native = native_id(course_id)

@@ -9,27 +9,31 @@ from quitanda.course.data import DataReader, read_data, text, units, write_objec
 from quitanda.course.ids import NOTHING, course_id, id_of_something
 from quitanda.domain import model, refusals
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
-from quitanda.domain.limits import ITEMS_PER_ORDER_MAX, PAGE_SIZE_MAX
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX, PAGE_SIZE_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, check
 from quitanda.wire.money import format_price
 from quitanda.wire.reads import GetDocument, ListDocuments
 
-NOT_FOUND: Final = Order(OID=NOTHING, CID=NOTHING)
+_NO_IDS: Final = (("OID", text(NOTHING)), ("CID", text(NOTHING)))
+NOT_FOUND: Final = Order(OID=NOTHING, CID=NOTHING, data=write_object(_NO_IDS))
 
 _RESERVED: Final = KNOWN_FIELDS[Kind.ORDER]
-_OWN: Final = ("OID", "CID", "products")
-_OWN_OF_ITEM: Final = ("PID", "quantity", "price")
+_LINES: Final = "products"
+_TOTAL: Final = "total"
+_OWN: Final = ("OID", "CID", _LINES, _TOTAL)
+_OWN_OF_ITEM: Final = ("PID", "name", "quantity", "price")
 
 
 def create(message: Order, created_at_ms: int) -> CreateOrder | Refused:
     """Read the request to place an order under the id that it names; lines of no units are left out."""
-    data = read_data(message.data)
+    data = read_data(message.data, array=_LINES)
     if isinstance(data, Refused):
         return data
     order_id, customer_id = data.identity("OID", message.OID), data.identity("CID", message.CID)
     lines = _lines(data)
+    data.ignore(_TOTAL)
     command = data.finish(CreateOrder(customer_id, order_id, created_at_ms, lines, data.rest(_RESERVED)))
     if isinstance(command, Refused):
         return command
@@ -39,10 +43,11 @@ def create(message: Order, created_at_ms: int) -> CreateOrder | Refused:
 
 def update(message: Order) -> SetOrderItems | GetDocument | Refused:
     """Read the request to change an order; where it names no change, the order is only looked for."""
-    data = read_data(message.data)
+    data = read_data(message.data, array=_LINES)
     if isinstance(data, Refused):
         return data
     order_id, customer_id = data.identity("OID", message.OID), data.identity("CID", message.CID)
+    data.ignore(_TOTAL)
     command = SetOrderItems(customer_id, order_id, _lines(data), extra=data.rest(_RESERVED))
     if not command.items and not command.extra:
         return data.finish(GetDocument(Kind.ORDER, order_id, customer_id))
@@ -71,24 +76,26 @@ def not_found(message: ID) -> Refused:
 
 
 def shown(order: model.Order) -> Order:
-    """Write an order, with the price of one unit of each product."""
+    """Write an order, with name and price of each product, and what it costs altogether."""
     oid, cid = course_id(order.order_id), course_id(order.customer_id)
     members = (
         ("OID", text(oid)),
         ("CID", text(cid)),
-        ("products", "[" + ",".join(map(_item_text, order.items)) + "]"),
+        (_LINES, "[" + ",".join(map(_item_text, order.items)) + "]"),
+        (_TOTAL, text(format_price(order.total))),
         *extras.shown(order.extra, _RESERVED, _OWN),
     )
     return Order(OID=oid, CID=cid, data=write_object(members))
 
 
 def _lines(data: DataReader) -> tuple[ItemQuantity, ...]:
-    return tuple(_line(data, line) for line in data.objects("products", ITEMS_PER_ORDER_MAX))
+    return tuple(_line(data, line) for line in data.objects(_LINES, ITEMS_PER_ORDER_MAX))
 
 
 def _line(data: DataReader, line: DataReader) -> ItemQuantity:
-    item = ItemQuantity(line.identity("PID"), line.units("quantity"))
-    line.ignore("price")  # it is the product's, whatever the client believes
+    item = ItemQuantity(line.identity("PID"), line.units("quantity", ITEM_QUANTITY_MAX))
+    for name in ("name", "price"):  # they are the product's, whatever the client believes
+        line.ignore(name)
     item = replace(item, extra=line.rest(KNOWN_ITEM_FIELDS))
     data.part_finished(line)
     return item
@@ -97,6 +104,7 @@ def _line(data: DataReader, line: DataReader) -> ItemQuantity:
 def _item_text(item: model.OrderItem) -> str:
     members = (
         ("PID", text(course_id(item.product_id))),
+        ("name", text(item.name)),
         ("quantity", units(item.quantity)),
         ("price", text(format_price(item.unit_price))),
         *extras.shown(item.extra, KNOWN_ITEM_FIELDS, _OWN_OF_ITEM),

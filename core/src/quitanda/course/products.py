@@ -9,13 +9,14 @@ from quitanda.course.data import DataReader, read_data, text, units, write_objec
 from quitanda.course.ids import NOTHING, course_id, id_of_something
 from quitanda.domain import model, refusals
 from quitanda.domain.commands import CreateProduct, DeleteProduct, UpdateProduct
+from quitanda.domain.limits import QUANTITY_MAX
 from quitanda.domain.model import Extra, Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import KNOWN_FIELDS, check
 from quitanda.wire.money import format_price
 from quitanda.wire.reads import GetDocument
 
-NOT_FOUND: Final = Product(PID=NOTHING)
+NOT_FOUND: Final = Product(PID=NOTHING, data=write_object([("PID", text(NOTHING))]))
 
 _RESERVED: Final = KNOWN_FIELDS[Kind.PRODUCT]
 _OWN: Final = ("PID", "name", "quantity", "price")
@@ -32,7 +33,7 @@ def create(message: Product) -> CreateProduct | Refused:
     if isinstance(data, Refused):
         return data
     product_id, name = data.identity("PID", message.PID), data.text("name")
-    price, quantity = data.price("price"), data.units("quantity")
+    price, quantity = data.price("price"), data.units("quantity", QUANTITY_MAX)
     description = _description(data) or ""
     return data.finish(CreateProduct(product_id, name, price, quantity, description, data.rest(_RESERVED)))
 
@@ -43,7 +44,7 @@ def update(message: Product) -> UpdateProduct | GetDocument | Refused:
     if isinstance(data, Refused):
         return data
     product_id, name = data.identity("PID", message.PID), data.optional_text("name")
-    price, quantity = data.optional_price("price"), data.optional_units("quantity")
+    price, quantity = data.optional_price("price"), data.optional_units("quantity", QUANTITY_MAX)
     description = _description(data)
     extra = data.rest(_RESERVED)
     if description:

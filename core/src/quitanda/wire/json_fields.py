@@ -5,18 +5,16 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX
 from quitanda.domain.model import Extra
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.wire.extras import extra_from_values
 from quitanda.wire.json_text import parse_json
 from quitanda.wire.money import parse_price
+from quitanda.wire.numbers import INT64_MAX, whole_number
 
 WHOLE: Final = "request"
 """Names the whole message where no single field is at fault."""
-
-_INTEGER_MAX: Final = 2**63 - 1
-"""What the binary contract can carry; the rules' own bounds are tighter."""
 
 _NAME_LENGTH_SHOWN: Final = 64
 _TYPE_NAMES: Final = {
@@ -82,17 +80,20 @@ class FieldReader:
         self._mistyped(name, "string", value)
         return None
 
-    def integer(self, name: str) -> int:
+    def integer(self, name: str, limit: int = INT64_MAX) -> int:
         """Take an integer that must be there."""
-        value = self.optional_integer(name)
+        value = self.optional_integer(name, limit)
         return self._required(name, value, 0)
 
-    def optional_integer(self, name: str) -> int | None:
-        """Take an integer; a number like 3.0 is one, 3.5 is none. None where there is no such field."""
+    def optional_integer(self, name: str, limit: int = INT64_MAX) -> int | None:
+        """Take an integer (see `wire.numbers`); None where there is no such field.
+
+        `limit` is the field's own bound, told of a number that is too large to be carried on.
+        """
         value = self._take(name)
         if value is None:
             return None
-        number = _integer_or_refused(value, self._name(name))
+        number = _integer_or_refused(value, self._name(name), limit)
         if isinstance(number, Refused):
             self._refuse(number)
             return None
@@ -153,7 +154,8 @@ class FieldReader:
             self._mistyped(path, "object", value)
             return ItemQuantity("", 0)
         reader = FieldReader(value, f"{self._name(path)}.")
-        item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"), reader.unknown_fields("extra"))
+        product_id, quantity = reader.text("product_id"), reader.integer("quantity", ITEM_QUANTITY_MAX)
+        item = ItemQuantity(product_id, quantity, reader.unknown_fields("extra"))
         reader.finish(item)
         if reader.refusal is not None:
             self._refuse(reader.refusal)
@@ -181,14 +183,10 @@ class FieldReader:
         return shown if name else self._path.removesuffix(".") or WHOLE  # a name may be empty
 
 
-def _integer_or_refused(value: Any, field: str) -> int | Refused:
+def _integer_or_refused(value: Any, field: str, limit: int) -> int | Refused:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return _wrong_type(field, "integer", value)
-    if not -_INTEGER_MAX <= value <= _INTEGER_MAX:
-        return invalid(field, Problem.TOO_LARGE, limit=_INTEGER_MAX)
-    if value != int(value):
-        return invalid(field, Problem.NOT_AN_INTEGER, value=str(value)[:_NAME_LENGTH_SHOWN])
-    return int(value)
+    return whole_number(value, field, limit)
 
 
 def _wrong_type(field: str, expected: str, value: Any) -> Refused:

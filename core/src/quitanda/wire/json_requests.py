@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, PAGE_SIZE_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.wire.json_fields import FieldReader
@@ -50,7 +51,8 @@ def set_order_item(customer_id: str, fields: Mapping[str, Any]) -> SetOrderItems
     """Read {"order_id", "product_id", "quantity", "extra"?, "expected_version"?}; `extra` is the item's."""
     reader = _reader(fields)
     order_id = reader.text("order_id")
-    item = ItemQuantity(reader.text("product_id"), reader.integer("quantity"), reader.unknown_fields("extra"))
+    product_id, quantity = reader.text("product_id"), reader.integer("quantity", ITEM_QUANTITY_MAX)
+    item = ItemQuantity(product_id, quantity, reader.unknown_fields("extra"))
     return reader.finish(SetOrderItems(customer_id, order_id, (item,), reader.optional_integer("expected_version")))
 
 
@@ -123,7 +125,7 @@ def _get(kind: Kind, id_field: str, customer_id: str, fields: Mapping[str, Any])
 
 def _list(kind: Kind, customer_id: str, fields: Mapping[str, Any]) -> ListDocuments | Refused:
     reader = _reader(fields)
-    page_size = page_size_or_refused(reader.optional_integer("page_size") or 0)
+    page_size = page_size_or_refused(reader.optional_integer("page_size", PAGE_SIZE_MAX) or 0)
     page_token = reader.optional_text("page_token") or ""
     if reader.refusal is None and isinstance(page_size, Refused):
         return page_size

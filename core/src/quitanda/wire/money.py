@@ -1,14 +1,13 @@
 """Prices: an exact integer number of minor units inside, a decimal number with two places outside."""
 
-import re
 from decimal import Decimal
 from typing import Final
 
 from quitanda.domain.limits import MINOR_UNITS_PER_UNIT, PRICE_MAX
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.wire.numbers import exact_number
 
 _DECIMALS: Final = 2
-_TEXT: Final = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 _INTEGER_DIGITS_MAX: Final = 15
 """Digits before the point beyond which a price is too large without computing it."""
 
@@ -41,15 +40,6 @@ def parse_price(value: str | int | Decimal, field: str) -> int | Refused:
         return invalid(field, Problem.TOO_MANY_DECIMALS, limit=_DECIMALS)
     minor = int(significant) * 10 ** (_DECIMALS - places)
     return minor if minor <= PRICE_MAX else _too_large(field)
-
-
-def exact_number(value: str | int | Decimal) -> Decimal | None:
-    """Read a number, or its text of digits with a sign or a point, as an exact decimal; None where it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return Decimal(value) if _TEXT.fullmatch(value) else None
-    return Decimal(value)
 
 
 def _too_large(field: str) -> Refused:

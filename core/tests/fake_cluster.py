@@ -16,6 +16,7 @@ from quitanda.domain.commands import Command, Request
 from quitanda.domain.memory import MemoryState
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
+from quitanda.errors import OutcomeUnknown
 from quitanda.v1 import admin_portal_pb2
 from quitanda.wire.documents import document_digest, encode_document
 
@@ -36,6 +37,7 @@ class FakeCluster:
         self._meanwhile: list[Callable[[], None]] = []
         self._lists: dict[str, tuple[List, list[Document], int]] = {}
         self._keeps_lists = True
+        self._loses_answer = False
         self._list_numbers = itertools.count(1)
         self._request_numbers = itertools.count(1)
         self._open = asyncio.Event()
@@ -58,6 +60,10 @@ class FakeCluster:
     def before_next_execution(self, happens: Callable[[], None]) -> None:
         """Let something happen before the next request of the portal that nothing else happens before."""
         self._meanwhile.append(happens)
+
+    def lose_next_answer(self) -> None:
+        """Execute the next request, but let nobody hear what became of it."""
+        self._loses_answer = True
 
     def hold(self) -> None:
         """Answer nothing until `release`."""
@@ -82,7 +88,11 @@ class FakeCluster:
         await self.turn(timeout)
         if self._meanwhile:
             self._meanwhile.pop(0)()
-        return self._execute(request)
+        executed = self._execute(request)
+        if self._loses_answer:
+            self._loses_answer = False
+            raise OutcomeUnknown("the answer was lost")
+        return executed
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
         self.reads.append(tuple(reads))

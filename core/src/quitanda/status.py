@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
+from quitanda.domain.validation import check_id
 from quitanda.errors import (
     InternalError,
     NoConnection,
@@ -33,7 +34,7 @@ _STATUS_KEY: Final = "grpc-status-details-bin"
 _FACT_LENGTH_MAX: Final = 200
 """Characters of one fact in an error that travels; keeps a call's trailing metadata small."""
 
-_OWN_METADATA: Final = frozenset({"field", "definite", "retryable"})
+_OWN_METADATA: Final = frozenset({"field", "definite", "retryable", "request_id"})
 
 FailureSource: TypeAlias = Refused | QuitandaError
 
@@ -144,12 +145,19 @@ def to_rpc_status(failure: FailureSource) -> RpcStatus:
             "field": told.field,
             "definite": _flag_text(told.definite),
             "retryable": _flag_text(told.retryable),
+            **_request_id(failure),
         },
     )
     packed = AnyMessage()
     packed.Pack(info)
     status = status_pb2.Status(code=told.code.value[0], message=told.message, details=[packed])
     return RpcStatus(told.code, told.message, ((_STATUS_KEY, status.SerializeToString()),))
+
+
+def _request_id(failure: FailureSource) -> dict[str, str]:
+    """Give the id of the write that failed, where it is known and one that can be repeated with."""
+    request_id = failure.request_id if isinstance(failure, QuitandaError) else ""
+    return {} if check_id("request_id", request_id) else {"request_id": request_id}
 
 
 def from_rpc_error(error: grpc.RpcError) -> FailureSource:
@@ -161,7 +169,10 @@ def from_rpc_error(error: grpc.RpcError) -> FailureSource:
     if info is not None:
         facts = dict(info.metadata)
         details = {name: value for name, value in facts.items() if name not in _OWN_METADATA}
-        return _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
+        source = _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
+        if isinstance(source, QuitandaError):
+            source.request_id = facts.get("request_id", "")
+        return source
     code, text = _code_and_text(error)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return NotOffered("the server does not offer this call")

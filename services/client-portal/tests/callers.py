@@ -26,7 +26,7 @@ CALL_SECONDS = 10.0
 
 
 class CallFailed(Exception):
-    """`failure` is a row of the error table; `request_id` what the reply echoed (MQTT)."""
+    """`failure` is a row of the error table; `request_id` what the error told."""
 
     def __init__(self, failure: status.Failure, request_id: str | None = None) -> None:
         super().__init__(f"{failure.reason} {failure.field} {failure.details}")
@@ -73,7 +73,8 @@ class GrpcCaller:
                 request_type(customer_id=customer_id, **_with_json_texts(fields)), timeout=CALL_SECONDS
             )
         except grpc.aio.AioRpcError as error:
-            raise CallFailed(status.describe(status.from_rpc_error(error))) from error
+            failure = status.from_rpc_error(error)
+            raise CallFailed(status.describe(failure), getattr(failure, "request_id", None)) from error
         return response.revision, self._read(response)
 
     @staticmethod

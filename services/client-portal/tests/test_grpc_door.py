@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import pytest
 from callers import CallFailed
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from running_portal import wait_for
@@ -181,3 +182,48 @@ class TestHealth:
 
         names = {service.name for service in response.list_services_response.service}
         assert "quitanda.v1.ClientPortal" in names
+
+
+class TestRequestIds:
+    async def test_a_write_without_an_id_whose_outcome_is_unknown_is_repeated_with_the_told_one_and_gives_one_order(
+        self, grpc_caller, cluster
+    ):
+        cluster.lose_next_answer()
+        with pytest.raises(CallFailed) as caught:
+            await grpc_caller.call("create_order", "ana", items=[ITEM])
+        told = caught.value.request_id
+        _, order = await grpc_caller.call("create_order", "ana", items=[ITEM], request_id=told)
+
+        assert (caught.value.reason, len(told)) == ("OUTCOME_UNKNOWN", 32)
+        assert [request.request_id for request in cluster.requests] == [told, told]
+        assert order == cluster.state.order(order.order_id)
+        assert cluster.state.product("caneta").quantity == 9
+
+    async def test_every_answer_and_every_error_of_a_write_tells_its_id(self, channel, grpc_caller, cluster):
+        stub = ClientPortalStub(channel)
+        minted = (await stub.CreateOrder(pb.CreateOrderRequest(customer_id="ana"))).request_id
+        chosen = (await stub.CreateOrder(pb.CreateOrderRequest(customer_id="ana", request_id="mine"))).request_id
+
+        assert (minted, chosen) == (cluster.requests[0].request_id, "mine")
+        for refused in ({"customer_id": "nobody"}, {"customer_id": "ana", "items": [pb.ItemQuantity(product_id="x")]}):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.CreateOrder(pb.CreateOrderRequest(request_id="other", **refused))
+            assert from_rpc_error_id(caught.value) == "other"
+        cluster.fail_next(RuntimeError("a bug"))
+        with pytest.raises(CallFailed) as failed:
+            await grpc_caller.call("create_order", "ana")
+        assert (failed.value.reason, failed.value.request_id) == ("INTERNAL", cluster.requests[-1].request_id)
+
+    async def test_an_id_that_is_none_is_not_repeated_in_the_error(self, grpc_caller):
+        with pytest.raises(CallFailed) as caught:
+            await grpc_caller.call("create_order", "ana", request_id="x" * 100_000)
+
+        assert (caught.value.field, caught.value.request_id) == ("request_id", None)
+
+
+def from_rpc_error_id(error):
+    """Read the request's id from the ErrorInfo of a refusal, as any client would."""
+    info, status = error_details_pb2.ErrorInfo(), status_pb2.Status()
+    status.ParseFromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    assert status.details[0].Unpack(info)
+    return info.metadata["request_id"]

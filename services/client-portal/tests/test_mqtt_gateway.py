@@ -63,7 +63,8 @@ class TestReplies:
         reply = await mqtt_caller.reply("r1")
 
         assert set(reply) == {"request_id", "error"}
-        assert set(reply["error"]) == {"reason", "message", "retryable", "definite", "field", "details"}
+        members = {"reason", "message", "retryable", "definite", "field", "details", "request_id"}
+        assert set(reply["error"]) == members
         assert (reply["error"]["reason"], reply["error"]["retryable"]) == ("PRODUCT_NOT_FOUND", False)
 
     async def test_a_write_without_an_id_is_answered_with_the_minted_one(self, mqtt_caller, cluster):
@@ -73,6 +74,22 @@ class TestReplies:
         reply = mqtt_caller.received[0][1]
         assert reply["request_id"] == cluster.requests[0].request_id
         assert len(reply["request_id"]) == 32
+
+    async def test_a_write_without_an_id_whose_outcome_is_unknown_is_repeated_with_the_told_one_and_gives_one_order(
+        self, mqtt_caller, cluster
+    ):
+        fields = {"reply_to": "s-7", "items": [{"product_id": "caneta", "quantity": 1}]}
+        cluster.lose_next_answer()
+        await mqtt_caller.send("create_order", "ana", fields)
+        await wait_for(lambda: mqtt_caller.received, "the reply")
+        failed = mqtt_caller.received[0][1]
+        told = failed["error"]["request_id"]
+        await mqtt_caller.send("create_order", "ana", {**fields, "request_id": told})
+        await wait_for(lambda: len(mqtt_caller.received) == 2, "the reply to the repeated request")
+
+        assert (failed["error"]["reason"], failed["request_id"], len(told)) == ("OUTCOME_UNKNOWN", told, 32)
+        assert cluster.state.order(mqtt_caller.received[1][1]["result"]["order_id"]) is not None
+        assert cluster.state.product("caneta").quantity == 9
 
     async def test_a_read_without_an_id_is_answered_with_null(self, mqtt_caller):
         await mqtt_caller.send("list_products", "ana", {"reply_to": "s-7"})

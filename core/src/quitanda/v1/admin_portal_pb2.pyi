@@ -5,8 +5,10 @@ What administrators do: customers, products and stock.
 
 Every write carries an optional `request_id` (1 to 64 characters of the alphabet of ids). The same
 request with the same id takes effect once, however often and through whichever portal it is sent;
-the same id with another request is refused (REQUEST_ID_REUSED). Without an id, the portal mints one,
-and the write is then not safe to repeat after an unknown outcome.
+the same id with another request is refused (REQUEST_ID_REUSED). Without an id, the portal mints one.
+Every answer to a write tells the id in `request_id`, and every error of one in the metadata of its
+ErrorInfo, so that it can be repeated after an unknown outcome. Only where no answer comes at all does
+nobody tell a minted id: clients had better choose it themselves.
 
 Every answer carries the `revision` of the data it speaks of. Every error carries a
 `google.rpc.ErrorInfo` (domain `quitanda`) whose `reason` is listed in docs/ERRORS.md.
@@ -103,7 +105,9 @@ class CreateCustomerResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    request_id: _builtins.str
     @_builtins.property
     def customer(self) -> _documents_pb2.Customer: ...
     def __init__(
@@ -111,10 +115,11 @@ class CreateCustomerResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         customer: _documents_pb2.Customer | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -238,7 +243,9 @@ class UpdateCustomerResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     CUSTOMER_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    request_id: _builtins.str
     @_builtins.property
     def customer(self) -> _documents_pb2.Customer: ...
     def __init__(
@@ -246,10 +253,11 @@ class UpdateCustomerResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         customer: _documents_pb2.Customer | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,17 +300,20 @@ class DeleteCustomerResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     ORDERS_CANCELLED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     orders_cancelled: _builtins.int
+    request_id: _builtins.str
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         orders_cancelled: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders_cancelled", b"orders_cancelled", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders_cancelled", b"orders_cancelled", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -430,7 +441,9 @@ class CreateProductResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     PRODUCT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    request_id: _builtins.str
     @_builtins.property
     def product(self) -> _documents_pb2.Product: ...
     def __init__(
@@ -438,10 +451,11 @@ class CreateProductResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         product: _documents_pb2.Product | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,7 +598,9 @@ class UpdateProductResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     PRODUCT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    request_id: _builtins.str
     @_builtins.property
     def product(self) -> _documents_pb2.Product: ...
     def __init__(
@@ -592,10 +608,11 @@ class UpdateProductResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         product: _documents_pb2.Product | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -638,17 +655,20 @@ class DeleteProductResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     ORDERS_CHANGED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     orders_changed: _builtins.int
+    request_id: _builtins.str
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         orders_changed: _builtins.int = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders_changed", b"orders_changed", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders_changed", b"orders_changed", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -743,7 +763,9 @@ class AdjustStockResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     PRODUCT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
+    request_id: _builtins.str
     @_builtins.property
     def product(self) -> _documents_pb2.Product: ...
     def __init__(
@@ -751,10 +773,11 @@ class AdjustStockResponse(_message.Message):
         *,
         revision: _builtins.int = ...,
         product: _documents_pb2.Product | None = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,6 +17,7 @@ from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.errors import InternalError, Rejected
 from quitanda.portal.deadlines import time_allowed
+from quitanda.portal.request_ids import told
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer as Contract
 from quitanda.wire import portal_requests as read
@@ -55,8 +56,9 @@ class AdminPortalServicer(Contract):
 
     async def CreateCustomer(self, request: pb.CreateCustomerRequest, context: Context) -> pb.CreateCustomerResponse:
         """See the contract."""
-        revision, customer = await self._write(context, request.request_id, read.create_customer(request), Customer)
-        return pb.CreateCustomerResponse(revision=revision, customer=customer_to_proto(customer))
+        command = read.create_customer(request)
+        revision, customer, request_id = await self._write(context, request.request_id, command, Customer)
+        return pb.CreateCustomerResponse(revision=revision, customer=customer_to_proto(customer), request_id=request_id)
 
     async def GetCustomer(self, request: pb.GetCustomerRequest, context: Context) -> pb.GetCustomerResponse:
         """See the contract."""
@@ -65,13 +67,16 @@ class AdminPortalServicer(Contract):
 
     async def UpdateCustomer(self, request: pb.UpdateCustomerRequest, context: Context) -> pb.UpdateCustomerResponse:
         """See the contract."""
-        revision, customer = await self._write(context, request.request_id, read.update_customer(request), Customer)
-        return pb.UpdateCustomerResponse(revision=revision, customer=customer_to_proto(customer))
+        command = read.update_customer(request)
+        revision, customer, request_id = await self._write(context, request.request_id, command, Customer)
+        return pb.UpdateCustomerResponse(revision=revision, customer=customer_to_proto(customer), request_id=request_id)
 
     async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, context: Context) -> pb.DeleteCustomerResponse:
         """See the contract."""
-        revision, done = await self._execute(context, request.request_id, read.delete_customer(request))
-        return pb.DeleteCustomerResponse(revision=revision, orders_cancelled=done.orders_affected)
+        revision, done, request_id = await self._execute(context, request.request_id, read.delete_customer(request))
+        return pb.DeleteCustomerResponse(
+            revision=revision, orders_cancelled=done.orders_affected, request_id=request_id
+        )
 
     async def ListCustomers(self, request: pb.ListCustomersRequest, context: Context) -> pb.ListCustomersResponse:
         """See the contract."""
@@ -81,8 +86,9 @@ class AdminPortalServicer(Contract):
 
     async def CreateProduct(self, request: pb.CreateProductRequest, context: Context) -> pb.CreateProductResponse:
         """See the contract."""
-        revision, product = await self._write(context, request.request_id, read.create_product(request), Product)
-        return pb.CreateProductResponse(revision=revision, product=product_to_proto(product))
+        command = read.create_product(request)
+        revision, product, request_id = await self._write(context, request.request_id, command, Product)
+        return pb.CreateProductResponse(revision=revision, product=product_to_proto(product), request_id=request_id)
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Context) -> pb.GetProductResponse:
         """See the contract."""
@@ -91,13 +97,14 @@ class AdminPortalServicer(Contract):
 
     async def UpdateProduct(self, request: pb.UpdateProductRequest, context: Context) -> pb.UpdateProductResponse:
         """See the contract."""
-        revision, product = await self._write(context, request.request_id, read.update_product(request), Product)
-        return pb.UpdateProductResponse(revision=revision, product=product_to_proto(product))
+        command = read.update_product(request)
+        revision, product, request_id = await self._write(context, request.request_id, command, Product)
+        return pb.UpdateProductResponse(revision=revision, product=product_to_proto(product), request_id=request_id)
 
     async def DeleteProduct(self, request: pb.DeleteProductRequest, context: Context) -> pb.DeleteProductResponse:
         """See the contract."""
-        revision, done = await self._execute(context, request.request_id, read.delete_product(request))
-        return pb.DeleteProductResponse(revision=revision, orders_changed=done.orders_affected)
+        revision, done, request_id = await self._execute(context, request.request_id, read.delete_product(request))
+        return pb.DeleteProductResponse(revision=revision, orders_changed=done.orders_affected, request_id=request_id)
 
     async def ListProducts(self, request: pb.ListProductsRequest, context: Context) -> pb.ListProductsResponse:
         """See the contract."""
@@ -107,8 +114,9 @@ class AdminPortalServicer(Contract):
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Context) -> pb.AdjustStockResponse:
         """See the contract."""
-        revision, product = await self._write(context, request.request_id, read.adjust_stock(request), Product)
-        return pb.AdjustStockResponse(revision=revision, product=product_to_proto(product))
+        command = read.adjust_stock(request)
+        revision, product, request_id = await self._write(context, request.request_id, command, Product)
+        return pb.AdjustStockResponse(revision=revision, product=product_to_proto(product), request_id=request_id)
 
     async def GetClusterStatus(
         self,
@@ -145,19 +153,22 @@ class AdminPortalServicer(Contract):
 
     async def _write(
         self, context: Context, request_id: str, command: Command | Refused, kind: type[Shown]
-    ) -> tuple[int, Shown]:
-        """Execute a command that leaves a document of this kind."""
-        revision, done = await self._execute(context, request_id, command)
-        return revision, _of_kind(kind, done.document)
+    ) -> tuple[int, Shown, str]:
+        """Execute a command that leaves a document of this kind; give also the request's id."""
+        revision, done, request_id = await self._execute(context, request_id, command)
+        with told(request_id):
+            return revision, _of_kind(kind, done.document), request_id
 
-    async def _execute(self, context: Context, request_id: str, command: Command | Refused) -> tuple[int, Done]:
+    async def _execute(self, context: Context, request_id: str, command: Command | Refused) -> tuple[int, Done, str]:
+        """Execute a command; give also the request's id, minted where there was none."""
         request_id = request_id or self._mint_request_id()
         # Each call runs in a task of its own, so what is bound here ends with the call.
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        if isinstance(command, Refused):
-            raise Rejected(command)
-        answer = _accepted(await self._operations.execute(command, request_id, self._time_allowed(context)))
-        return answer.revision, answer.result
+        with told(request_id):
+            if isinstance(command, Refused):
+                raise Rejected(command)
+            answer = _accepted(await self._operations.execute(command, request_id, self._time_allowed(context)))
+            return answer.revision, answer.result, request_id
 
     async def _get(self, context: Context, asked: GetDocument | Refused, kind: type[Shown]) -> tuple[int, Shown]:
         answer = _accepted(await self._operations.get_document(_accepted(asked), self._time_allowed(context)))

@@ -123,11 +123,10 @@ class Desk:
         call = self._call(envelope)
         with request_context(call):
             answer = await self._perform(call, time_allowed(timeout))
-            echo = _echo(call.request_id, envelope.correlation)
-            payload = _reply(call.operation, echo, answer)
+            payload = _reply(call.operation, call.request_id, envelope.correlation, answer)
             if len(payload) > REPLY_BYTES_MAX:
                 answer = _too_large(len(payload))
-                payload = _reply(call.operation, echo, answer)
+                payload = _reply(call.operation, call.request_id, envelope.correlation, answer)
             self._tell(call.operation, answer, time.perf_counter() - begun)
         return payload
 
@@ -136,7 +135,7 @@ class Desk:
         refusal = Overloaded()
         with request_context(envelope):
             self._tell(envelope.operation_label, refusal, 0.0)
-        return _reply(envelope.operation_label, _echo(envelope.request_id, envelope.correlation), refusal)
+        return _reply(envelope.operation_label, envelope.request_id or "", envelope.correlation, refusal)
 
     async def _perform(self, call: Call, timeout: float) -> Answered | FailureSource:
         try:
@@ -188,11 +187,14 @@ def _echo(request_id: str | None, correlation: str | None) -> str:
     return echo if correlation is None else f'{echo},"correlation":{json.dumps(correlation)}'
 
 
-def _reply(operation: str, echo: str, answer: Answered | FailureSource) -> bytes:
+def _reply(operation: str, request_id: str, correlation: str | None, answer: Answered | FailureSource) -> bytes:
+    echo = _echo(request_id, correlation)
     if isinstance(answer, Answered):
         result = _present(operation, answer.result)
         return f'{{{echo},"revision":{answer.revision},"result":{result}}}'.encode()
-    return f'{{{echo},"error":{json.dumps(to_json_error(answer))}}}'.encode()
+    # Also in the error, as everywhere: whoever hands on only that hands on what repeating needs.
+    error = to_json_error(answer) | ({"request_id": request_id} if request_id else {})
+    return f'{{{echo},"error":{json.dumps(error)}}}'.encode()
 
 
 def _present(operation: str, result: Document | Page) -> str:

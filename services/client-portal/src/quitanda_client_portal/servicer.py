@@ -15,6 +15,7 @@ from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected
 from quitanda.portal.deadlines import time_allowed
+from quitanda.portal.request_ids import told
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer as Contract
 from quitanda.wire import portal_requests as read
@@ -55,23 +56,27 @@ class ClientPortalServicer(Contract):
         """See the contract."""
         minted = self._mint.order()
         command = read.create_order(request, order_id=minted.order_id, created_at_ms=minted.created_at_ms)
-        revision, order = await self._write(context, "create_order", request, command)
-        return pb.CreateOrderResponse(revision=revision, order=order_to_proto(order))
+        revision, order, request_id = await self._write(context, "create_order", request, command)
+        return pb.CreateOrderResponse(revision=revision, order=order_to_proto(order), request_id=request_id)
 
     async def SetOrderItem(self, request: pb.SetOrderItemRequest, context: Context) -> pb.SetOrderItemResponse:
         """See the contract."""
-        revision, order = await self._write(context, "set_order_item", request, read.set_order_item(request))
-        return pb.SetOrderItemResponse(revision=revision, order=order_to_proto(order))
+        revision, order, request_id = await self._write(
+            context, "set_order_item", request, read.set_order_item(request)
+        )
+        return pb.SetOrderItemResponse(revision=revision, order=order_to_proto(order), request_id=request_id)
 
     async def SetOrderItems(self, request: pb.SetOrderItemsRequest, context: Context) -> pb.SetOrderItemsResponse:
         """See the contract."""
-        revision, order = await self._write(context, "set_order_items", request, read.set_order_items(request))
-        return pb.SetOrderItemsResponse(revision=revision, order=order_to_proto(order))
+        revision, order, request_id = await self._write(
+            context, "set_order_items", request, read.set_order_items(request)
+        )
+        return pb.SetOrderItemsResponse(revision=revision, order=order_to_proto(order), request_id=request_id)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Context) -> pb.CancelOrderResponse:
         """See the contract."""
-        revision, order = await self._write(context, "cancel_order", request, read.cancel_order(request))
-        return pb.CancelOrderResponse(revision=revision, order=order_to_proto(order))
+        revision, order, request_id = await self._write(context, "cancel_order", request, read.cancel_order(request))
+        return pb.CancelOrderResponse(revision=revision, order=order_to_proto(order), request_id=request_id)
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
         """See the contract."""
@@ -105,11 +110,14 @@ class ClientPortalServicer(Contract):
 
     async def _write(
         self, context: Context, operation: str, request: Writing, asked: Asked | Refused
-    ) -> tuple[int, Order]:
+    ) -> tuple[int, Order, str]:
+        """Have a write performed; give the revision, the order and the request's id, minted where there was none."""
         request_id = request.request_id or self._mint.request_id()
         # Each call runs in a task of its own, so what is bound here ends with the call.
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        return await self._perform(context, Call(operation, request.customer_id, request_id, asked), Order)
+        with told(request_id):
+            call = Call(operation, request.customer_id, request_id, asked)
+            return *await self._perform(context, call, Order), request_id
 
     async def _read(
         self, context: Context, operation: str, request: Asking, asked: Asked | Refused, kind: type[Result]

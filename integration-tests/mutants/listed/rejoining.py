@@ -43,6 +43,14 @@ MUTANTS: Final = (
         (f"{_REJOIN}::test_another_ones_other_term_makes_it_ask_again",),
     ),
     Mutant(
+        "counts-among-two-clusters",
+        "A blank disk counts when all others are of one cluster.",
+        f"{RAFT}/rejoin.py",
+        'if len({answer["cluster"] for answer in self._answers.values()}) > 1:',
+        "if not self._answers:",
+        (f"{_REJOIN}::test_one_that_runs_with_a_disk_of_another_cluster_does_not_answer_for_the_disk_that_is_meant",),
+    ),
+    Mutant(
         "counts-before-it-has-caught-up",
         "A blank disk counts when it holds what the leader held when it answered.",
         f"{RAFT}/rejoin.py",

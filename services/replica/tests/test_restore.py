@@ -2,19 +2,22 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
+import msgpack
 import pytest
 from replica_fake_raft import FakeLeadership
 from replica_processes import Cluster
 from replica_state import customer, order, product
 from replica_waiting import wait_until
 
-from quitanda.backup import BackupWriter, Header, encode_pairs
+from quitanda.backup import BackupReader, BackupWriter, Header, encode_pairs
 from quitanda.domain.commands import Request
 from quitanda_replica import keys
 from quitanda_replica.backup_source import BackupSource
 from quitanda_replica.offline_commands import EXIT_FAILED, main
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
+from quitanda_replica.raft.rejoin import ORIGIN_KEY
 from quitanda_replica.store import Store
 
 INDEX = 90
@@ -73,6 +76,26 @@ def test_every_replica_gets_the_same_bytes(backup, state, tmp_path):
     assert contents(folders[0]) == contents(folders[1]) == contents(folders[2])
     assert contents(folders[0], keys.STATE) == state.contents()
     assert read_applied(contents(folders[0])[APPLIED_KEY]) == INDEX
+
+
+def test_backups_of_equal_states_at_different_entries_are_not_the_same_backup(backup, state, tmp_path):
+    """A new leader's entry changes no state. Logs that begin at different entries must not be taken for one."""
+    later = tmp_path / "later"
+    with backup.open("rb") as opened, later.open("wb") as other:
+        reader = BackupReader(opened)
+        writer = BackupWriter(other, replace(reader.header, revision=INDEX + 2, term=TERM + 1))
+        chunks = list(reader.chunks())
+        for chunk in chunks:
+            writer.chunk(chunk)
+        writer.finish(len(chunks), writer.keys)
+    origins = []
+    for file, name in ((backup, "one"), (later, "two")):
+        assert restored(file, tmp_path / name) == 0
+        origins.append(contents(tmp_path / name)[ORIGIN_KEY])
+
+    assert contents(tmp_path / "one", keys.STATE) == contents(tmp_path / "two", keys.STATE)
+    (_, one), (_, two) = map(msgpack.unpackb, origins)
+    assert one != two
 
 
 def test_a_cluster_begins_there_remembers_and_goes_on(backup, tmp_path):

@@ -30,6 +30,7 @@ class PlayedNetwork:
         self.events = events
         self.willing = True
         self.questions = []
+        self.waits = []
         self._incoming = []
         self._receiver = None
 
@@ -37,6 +38,7 @@ class PlayedNetwork:
         self._receiver = receiver
 
     def poll(self, timeout):
+        self.waits.append(timeout)
         if not self._incoming:
             time.sleep(min(timeout, 0.005))
         incoming, self._incoming = self._incoming, []
@@ -168,6 +170,13 @@ def test_an_acknowledgement_leaves_only_when_the_entries_are_durable(replica):
 
     assert replica.order() == ["commit", "next_node_idx"]
     assert replica.sent("next_node_idx")[0][1]["term"] == 1
+
+
+def test_nobody_waits_for_messages_longer_than_until_the_next_heartbeat(store):
+    quick = Played(store, heartbeat_seconds=0.01, election_timeout_min_seconds=0.035, election_timeout_max_seconds=0.07)
+    quick.round()
+
+    assert quick.network.waits == [0.01]
 
 
 def test_a_vote_leaves_only_when_it_is_durable(replica):

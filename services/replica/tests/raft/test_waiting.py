@@ -4,7 +4,7 @@ import pytest
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import RaftOptions
-from quitanda_replica.raft.cluster_identity import NEW_CLUSTER
+from quitanda_replica.raft.cluster_identity import NEW_CLUSTER, ClusterRecord
 from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.rejoin import ORIGIN_KEY, QUESTION_PERIOD_SECONDS, RejoinGuard, encode_origin
 from quitanda_replica.raft.submission import SubmissionQueue
@@ -228,6 +228,32 @@ class TestRejoin:
         self.answer(guard, "replica3", 5, 90, question, voting=False)
 
         assert not guard.reached(5, "replica2", 1000)
+
+    def test_one_that_runs_with_a_disk_of_another_cluster_does_not_answer_for_the_disk_that_is_meant(self, store):
+        """What a lost disk has promised may be known to that disk alone."""
+        guard = RejoinGuard(store, options(), last_index=1)
+        question = guard.question(0.0)
+        self.answer(guard, "replica2", 5, 90, question, cluster="this one")
+        self.answer(guard, "replica3", 5, 40, question, cluster="another one")
+        guard.adopt(ClusterRecord("this one", NEW_CLUSTER, 0, {}))
+        assert not guard.reached(5, "replica2", 1000)
+
+        question = guard.question(1.0)
+        self.answer(guard, "replica2", 5, 90, question, cluster="this one")
+        self.answer(guard, "replica3", 5, 90, question, cluster="this one")
+
+        assert guard.reached(5, "replica2", 90)
+
+    def test_answers_have_as_much_time_to_come_as_the_election_timeouts_are_set_for(self, store):
+        slow = options(election_timeout_min_seconds=3.0, election_timeout_max_seconds=4.0)
+        guard = RejoinGuard(store, slow, last_index=1)
+        question = guard.question(10.0)
+        assert guard.question(12.9) is None
+
+        for peer in ("replica2", "replica3"):
+            self.answer(guard, peer, 5, 90, question)
+
+        assert guard.reached(5, "replica2", 90)
 
     def test_of_five_two_that_do_not_count_do_not_keep_each_other_waiting(self, store):
         guard = RejoinGuard(

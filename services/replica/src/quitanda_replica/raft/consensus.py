@@ -36,7 +36,8 @@ from quitanda_replica.raft.transport import DurableTransport
 from quitanda_replica.store import Store
 
 POLL_SECONDS_MAX = 0.05
-"""Longest wait for messages; elections are at most this late."""
+"""Longest wait for messages, or the time between two heartbeats where that is shorter: elections and heartbeats are at
+most this late."""
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Consensus:
     def round(self) -> None:
         """Wait a moment for something to do, and do it. Any exception means that the replica must stop."""
         stood_still = self._clock() - self._heard_at > self._options.election_timeout_min_seconds
-        self._network.poll(0.0 if self._has_work() else POLL_SECONDS_MAX)
+        self._network.poll(0.0 if self._has_work() else min(POLL_SECONDS_MAX, self._options.heartbeat_seconds))
         self._heard_at = self._clock()
         if stood_still:  # it may be the own fault that nothing was heard, and that connections are gone
             self._engine.postpone_overdue_election(self._heard_at)

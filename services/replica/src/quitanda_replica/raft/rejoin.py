@@ -7,10 +7,11 @@ others, again and again, and counts from the moment when their answers show one 
 
 **The cluster goes on without it** (a replaced disk):
 
-1. EVERY other replica has answered one question, after this one started, that it is in the same term as this one, and
-   at least a majority of all are others that count: then no vote that was given before can still make a leader of a
-   later term, for every majority that could have followed one has a member that would know (those that do not count
-   themselves may have forgotten, but can have become a leader only with it); and
+1. EVERY other replica has answered one question, after this one started, that it is in the same term as this one, all
+   of them are of one cluster, and at least a majority of all are others that count: then no vote that was given before
+   can still make a leader of a later term, for every majority that could have followed one has a member that would know
+   (those that do not count themselves may have forgotten, but can have become a leader only with it). One that runs
+   with a disk of another cluster cannot answer for the disk that is meant; and
 2. everything that was in the leader's log when it answered is applied and durable here. Among it is every entry that
    became committed with an acknowledgement given before: a leader's log holds whatever was committed in earlier terms.
 
@@ -66,6 +67,8 @@ JOINED_KEY: Final = b"Mjoined"
 ORIGIN_KEY: Final = b"Morigin"
 """[index, name]: what the log began with, on a disk that began together with its cluster."""
 QUESTION_PERIOD_SECONDS: Final = 0.5
+"""At least, and the shortest election timeout where that is longer: only answers to the latest question count, so they
+must have the time to come, on a slow network as much as the timeouts are set for it."""
 
 
 class RejoinGuard:
@@ -81,6 +84,7 @@ class RejoinGuard:
         self._founder = min(options.addresses)
         """The only one that draws a cluster's id."""
         self._round = 0
+        self._question_period = max(QUESTION_PERIOD_SECONDS, options.election_timeout_min_seconds)
         self._next_question = 0.0
         self._answers: dict[str, Message] = {}
         self._target: tuple[int, int, str] | None = None
@@ -133,7 +137,7 @@ class RejoinGuard:
         knows_enough = self._target is not None and self._target[2] == self.cluster
         if now < self._next_question or knows_enough or self.settled:
             return None
-        self._next_question = now + QUESTION_PERIOD_SECONDS
+        self._next_question = now + self._question_period
         self._round += 1
         self._answers = {}
         return {"type": "rejoin_question", "round": self._round}
@@ -150,6 +154,8 @@ class RejoinGuard:
             return
         self._answers[peer] = message
         if self._target is not None or not self._all_answered or self._answers_that_count < self._majority:
+            return
+        if len({answer["cluster"] for answer in self._answers.values()}) > 1:
             return
         if {answer["term"] for answer in self._answers.values()} == {term} and leader in self._peers:
             self._target = term, self._answers[leader]["last_index"], self._answers[leader]["cluster"]

@@ -78,7 +78,7 @@ def test_every_replica_gets_the_same_bytes(backup, state, tmp_path):
     assert read_applied(contents(folders[0])[APPLIED_KEY]) == INDEX
 
 
-def test_backups_of_equal_states_at_different_entries_are_not_the_same_backup(backup, state, tmp_path):
+def test_backups_of_equal_states_at_different_entries_are_not_the_same_backup(backup, tmp_path):
     """A new leader's entry changes no state. Logs that begin at different entries must not be taken for one."""
     later = tmp_path / "later"
     with backup.open("rb") as opened, later.open("wb") as other:

@@ -97,7 +97,7 @@ def product(**changes):
 ORDER = ("shop", "--customer", "nobody", "order")
 WRONG_USE = [
     *((product(price=text), "--price") for text in ("NaN", "inf", "", "1e3", "1,50", "0x1", "1.999", "٣", "9" * 60)),
-    *((product(quantity=text), "--quantity") for text in ("NaN", "", "1.5", "1e3", "٣", "9" * 30, str(2**63))),
+    *((product(quantity=text), "--quantity") for text in ("NaN", "", "1.5", "1e3", "٣", "9" * 41)),
     *((product(**{name: None}), f"--{name}") for name in ("pid", "name", "price", "quantity")),
     *((product(**{name: NOT_UTF8}), f"--{name}") for name in ("pid", "name", "price", "quantity", "description")),
     *((product(field=text), "--field") for text in ("a", "a:={", "a:=NaN", f"a:={'[' * 99}", "a:=1e9999")),
@@ -139,7 +139,7 @@ REFUSED = [
     (product(name="a\nb"), "INVALID_ARGUMENT", "name"),
     (product(price="-1"), "INVALID_ARGUMENT", "price"),
     (product(price="99999999"), "INVALID_ARGUMENT", "price"),
-    (product(quantity="-1"), "INVALID_ARGUMENT", "quantity"),
+    *((product(quantity=text), "INVALID_ARGUMENT", "quantity") for text in ("-1", str(2**63), "9" * 30)),
     (product(description="x" * 2_001), "INVALID_ARGUMENT", "description"),
     (product(field="name=x"), "INVALID_ARGUMENT", "extra.name"),
     (("admin", "product", "update", "a"), "INVALID_ARGUMENT", ""),

@@ -4,6 +4,7 @@ import socket
 import pytest
 from fake_portals import Busy, FakePortal, Hang
 
+from quitanda.domain.limits import PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSION_MAX
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
@@ -281,3 +282,33 @@ async def test_a_portal_that_never_accepts_is_passed_over_in_bounded_time(portal
 async def test_two_fake_portals_share_their_shop(portal, other_portal):
     assert isinstance(other_portal, FakePortal)
     assert portal.shop is other_portal.shop
+
+
+@pytest.mark.parametrize(
+    ("field", "problem", "limit", "call"),
+    [
+        ("quantity", Problem.TOO_LARGE, QUANTITY_MAX, lambda client: client.create_product("p", "P", 1, 2**63)),
+        ("quantity", Problem.TOO_LARGE, QUANTITY_MAX, lambda client: client.update_product("p", quantity=10**400)),
+        ("quantity", Problem.NEGATIVE, 0, lambda client: client.update_product("p", quantity=-(2**63) - 1)),
+        ("price", Problem.TOO_LARGE, PRICE_MAX, lambda client: client.create_product("p", "P", 2**63, 1)),
+        ("delta", Problem.TOO_LARGE, QUANTITY_MAX, lambda client: client.adjust_stock("p", -(2**63) - 1)),
+        ("page_size", Problem.TOO_LARGE, PAGE_SIZE_MAX, lambda client: client.products_page(2**31)),
+        ("expected_version", Problem.NEGATIVE, 0, lambda client: client.delete_product("p", expected_version=-1)),
+        (
+            "expected_version",
+            Problem.TOO_LARGE,
+            VERSION_MAX,
+            lambda client: client.delete_customer("c", expected_version=2**64),
+        ),
+        ("min_revision", Problem.TOO_LARGE, VERSION_MAX, lambda client: client.get_product("p", min_revision=2**64)),
+    ],
+)
+async def test_a_number_that_no_message_can_carry_is_refused_by_its_field_and_true_limit(
+    portal, field, problem, limit, call
+):
+    async with client_of(portal) as client:
+        with pytest.raises(Rejected) as caught:
+            await call(client)
+
+    assert caught.value.refused == invalid(field, problem, limit=limit)
+    assert portal.calls == []

@@ -1,10 +1,12 @@
 import pytest
+import typer
 from command_line import admin, run
 from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Customer, Product
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
 from quitanda_clients.admin.application import app as admin_app
+from quitanda_clients.cli.values import whole_number
 
 PEN = Product("caneta", "Caneta", "azul", 250, 40, (("cor", '"azul"'),), 1)
 ANA = Customer("ana", "Ana", (), 2)
@@ -167,7 +169,7 @@ EXIT_CODES = [
     ("product create --pid p --name P --price 1.005 --quantity 1", None, 2),
     ("product create --pid p --name P --price 1 --quantity many", None, 2),
     ("product create --pid p --name P --price 1 --quantity 2.5", None, 2),
-    ("product create --pid p --name P --price 1 --quantity 9223372036854775808", None, 2),
+    ("product create --pid p --name P --price 1 --quantity 9223372036854775808", None, 1),
     ("product adjust-stock caneta", None, 2),
     ("product adjust-stock caneta 1 2", None, 2),
     ("product adjust-stock caneta --nonsense 1", None, 2),
@@ -325,3 +327,14 @@ async def test_every_command_explains_itself():
 
         assert done.exit_code == 0
         assert "--portal" in done.stdout
+
+
+@pytest.mark.parametrize("written", ["5", "+5", "5.0", "05"])
+def test_a_number_may_be_written_as_anywhere_else(written):
+    assert whole_number(written) == 5
+
+
+@pytest.mark.parametrize("written", ["5e0", " 5", "5,0", "5.5", "", "NaN", "1_000"])
+def test_what_is_no_whole_number_elsewhere_is_none_here(written):
+    with pytest.raises(typer.BadParameter):
+        whole_number(written)

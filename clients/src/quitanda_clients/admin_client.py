@@ -9,6 +9,7 @@ from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.documents_pb2 import Consistency as ProtoConsistency
 from quitanda.wire.protobuf import customer_from_proto, product_from_proto
+from quitanda_clients import carried
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page, Slow, unnoticed
 from quitanda_clients.paging import LISTED_MAX, whole_list
@@ -72,7 +73,7 @@ class AdminClient:
         request = pb.GetCustomerRequest(
             customer_id=customer_id,
             consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=max(min_revision, self.revision),
+            min_revision=carried.revision(max(min_revision, self.revision)),
         )
         response = await self._portals.call(lambda stub: stub.GetCustomer, request, write=False, timeout=self._timeout)
         return Answer(customer_from_proto(response.customer), self._seen(response.revision))
@@ -92,7 +93,7 @@ class AdminClient:
             customer_id=customer_id,
             name=name,
             extra=dict(extra),
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(
             lambda stub: stub.UpdateCustomer, request, write=True, timeout=self._timeout
@@ -112,7 +113,7 @@ class AdminClient:
             request_id=request_id or new_request_id(),
             customer_id=customer_id,
             cascade=cascade,
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(
             lambda stub: stub.DeleteCustomer, request, write=True, timeout=self._timeout
@@ -121,7 +122,7 @@ class AdminClient:
 
     async def customers_page(self, page_size: int = 0, page_token: str = "") -> Page[Customer]:
         """Fetch one page of the customers, by id; size 0 is the portal's default."""
-        request = pb.ListCustomersRequest(page_size=page_size, page_token=page_token)
+        request = pb.ListCustomersRequest(page_size=carried.page_size(page_size), page_token=page_token)
         response = await self._portals.call(
             lambda stub: stub.ListCustomers, request, write=False, timeout=self._timeout
         )
@@ -149,8 +150,8 @@ class AdminClient:
             product_id=product_id,
             name=name,
             description=description,
-            price_minor_units=price,
-            quantity=quantity,
+            price_minor_units=carried.price(price),
+            quantity=carried.product_quantity(quantity),
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.CreateProduct, request, write=True, timeout=self._timeout)
@@ -163,7 +164,7 @@ class AdminClient:
         request = pb.GetProductRequest(
             product_id=product_id,
             consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=max(min_revision, self.revision),
+            min_revision=carried.revision(max(min_revision, self.revision)),
         )
         response = await self._portals.call(lambda stub: stub.GetProduct, request, write=False, timeout=self._timeout)
         return Answer(product_from_proto(response.product), self._seen(response.revision))
@@ -186,10 +187,10 @@ class AdminClient:
             product_id=product_id,
             name=name,
             description=description,
-            price_minor_units=price,
-            quantity=quantity,
+            price_minor_units=carried.price(price),
+            quantity=carried.product_quantity(quantity),
             extra=dict(extra),
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(lambda stub: stub.UpdateProduct, request, write=True, timeout=self._timeout)
         return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
@@ -207,14 +208,14 @@ class AdminClient:
             request_id=request_id or new_request_id(),
             product_id=product_id,
             cascade=cascade,
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(lambda stub: stub.DeleteProduct, request, write=True, timeout=self._timeout)
         return Deleted(self._seen(response.revision), response.orders_changed, request.request_id)
 
     async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
         """Fetch one page of the products, by id; size 0 is the portal's default."""
-        request = pb.ListProductsRequest(page_size=page_size, page_token=page_token)
+        request = pb.ListProductsRequest(page_size=carried.page_size(page_size), page_token=page_token)
         response = await self._portals.call(lambda stub: stub.ListProducts, request, write=False, timeout=self._timeout)
         products = tuple(product_from_proto(product) for product in response.products)
         return Page(products, response.next_page_token, self._seen(response.revision))
@@ -230,8 +231,8 @@ class AdminClient:
         request = pb.AdjustStockRequest(
             request_id=request_id or new_request_id(),
             product_id=product_id,
-            delta=delta,
-            expected_version=expected_version,
+            delta=carried.delta(delta),
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(lambda stub: stub.AdjustStock, request, write=True, timeout=self._timeout)
         return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)

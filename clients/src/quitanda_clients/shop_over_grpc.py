@@ -10,6 +10,7 @@ from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.wire.documents import OrderSummary
 from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
+from quitanda_clients import carried
 from quitanda_clients.addresses import Address
 from quitanda_clients.admin_client import PROTO_CONSISTENCY
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
@@ -78,8 +79,8 @@ class GrpcShopClient:
             customer_id=self.customer_id,
             order_id=order_id,
             product_id=product_id,
-            quantity=quantity,
-            expected_version=expected_version,
+            quantity=carried.item_quantity(quantity),
+            expected_version=carried.version(expected_version),
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItem, request, write=True, timeout=self._timeout)
@@ -103,7 +104,7 @@ class GrpcShopClient:
             customer_id=self.customer_id,
             order_id=order_id,
             items=_items(items),
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
             extra=dict(extra),
         )
         response = await self._portals.call(lambda stub: stub.SetOrderItems, request, write=True, timeout=self._timeout)
@@ -117,14 +118,16 @@ class GrpcShopClient:
             customer_id=self.customer_id,
             order_id=order_id,
             consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=max(min_revision, self.revision),
+            min_revision=carried.revision(max(min_revision, self.revision)),
         )
         response = await self._portals.call(lambda stub: stub.GetOrder, request, write=False, timeout=self._timeout)
         return Answer(order_from_proto(response.order), self._seen(response.revision))
 
     async def orders_page(self, page_size: int = 0, page_token: str = "") -> Page[OrderSummary]:
         """Fetch one page of the customer's orders, oldest first; size 0 is the portal's default."""
-        request = pb.ListOrdersRequest(customer_id=self.customer_id, page_size=page_size, page_token=page_token)
+        request = pb.ListOrdersRequest(
+            customer_id=self.customer_id, page_size=carried.page_size(page_size), page_token=page_token
+        )
         response = await self._portals.call(lambda stub: stub.ListOrders, request, write=False, timeout=self._timeout)
         orders = tuple(summary_from_proto(summary) for summary in response.orders)
         return Page(orders, response.next_page_token, self._seen(response.revision))
@@ -141,7 +144,7 @@ class GrpcShopClient:
             request_id=request_id or new_request_id(),
             customer_id=self.customer_id,
             order_id=order_id,
-            expected_version=expected_version,
+            expected_version=carried.version(expected_version),
         )
         response = await self._portals.call(lambda stub: stub.CancelOrder, request, write=True, timeout=self._timeout)
         return Answer(order_from_proto(response.order), self._seen(response.revision), request.request_id)
@@ -154,7 +157,7 @@ class GrpcShopClient:
             customer_id=self.customer_id,
             product_id=product_id,
             consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=max(min_revision, self.revision),
+            min_revision=carried.revision(max(min_revision, self.revision)),
         )
         response = await self._portals.call(lambda stub: stub.GetProduct, request, write=False, timeout=self._timeout)
         return Answer(product_from_proto(response.product), self._seen(response.revision))
@@ -162,7 +165,7 @@ class GrpcShopClient:
     async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
         """Fetch one page of the products, by id; size 0 is the portal's default."""
         request = pb.ListProductsForCustomerRequest(
-            customer_id=self.customer_id, page_size=page_size, page_token=page_token
+            customer_id=self.customer_id, page_size=carried.page_size(page_size), page_token=page_token
         )
         response = await self._portals.call(lambda stub: stub.ListProducts, request, write=False, timeout=self._timeout)
         products = tuple(product_from_proto(product) for product in response.products)
@@ -179,5 +182,10 @@ class GrpcShopClient:
 
 def _items(items: Sequence[ItemQuantity]) -> list[pb.ItemQuantity]:
     return [
-        pb.ItemQuantity(product_id=item.product_id, quantity=item.quantity, extra=dict(item.extra)) for item in items
+        pb.ItemQuantity(
+            product_id=item.product_id,
+            quantity=carried.item_quantity(item.quantity, f"items[{index}].quantity"),
+            extra=dict(item.extra),
+        )
+        for index, item in enumerate(items)
     ]

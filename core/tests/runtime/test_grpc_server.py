@@ -7,6 +7,7 @@ import json
 import grpc
 import pytest
 import structlog
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -286,7 +287,34 @@ async def test_reflection_lists_the_services(channel):
         "quitanda.v1.ClientPortal",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
+        "grpc.reflection.v1.ServerReflection",
     }
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize(
+    ("symbol", "message"),
+    [
+        ("google.rpc.ErrorInfo", "google.rpc.ErrorInfo"),
+        ("quitanda.v1.ClientPortal", "quitanda.v1.CreateOrderRequest"),
+        ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1.ServerReflectionRequest"),
+    ],
+)
+async def test_a_generic_tool_learns_the_services_and_the_details_of_errors_by_either_version_of_reflection(
+    channel, version, symbol, message
+):
+    ask = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)
+    answer = await ask(iter([asked]), timeout=TIMEOUT).read()
+    pool = descriptor_pool.DescriptorPool()
+    for file in reversed(answer.file_descriptor_response.file_descriptor_proto):
+        pool.AddSerializedFile(file)
+
+    assert pool.FindMessageTypeByName(message).full_name == message
 
 
 async def test_a_port_that_is_taken_is_an_error(server):

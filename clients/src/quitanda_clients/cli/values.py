@@ -4,9 +4,8 @@ What cannot be put into a request (not a number, too many decimals) is wrong use
 what can be is for the portal to judge.
 """
 
-import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,18 +13,15 @@ if TYPE_CHECKING:
     from quitanda.domain.commands import ItemQuantity
     from quitanda.domain.model import Extra
 
-INT64_MAX: Final = 2**63 - 1
-_WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
-
 
 def whole_number(text: str) -> int:
-    """Read an integer that fits into a request (64 bits with a sign)."""
-    if not _WHOLE_NUMBER.fullmatch(text):
+    """Read an integer (see `quitanda.wire.numbers`); whether it is too large is not judged here."""
+    from quitanda.wire.numbers import exact_number  # noqa: PLC0415 - only commands with numbers pay for it
+
+    number = exact_number(text)
+    if number is None or number != int(number):
         raise typer.BadParameter(f"'{text}' is not a whole number")
-    number = int(text)
-    if abs(number) > INT64_MAX:
-        raise typer.BadParameter(f"'{text}' is too large")
-    return number
+    return int(number)
 
 
 def quantity_to_set(text: str) -> int:

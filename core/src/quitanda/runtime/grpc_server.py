@@ -13,7 +13,6 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.addresses import Address
@@ -28,6 +27,7 @@ from quitanda.runtime.grpc_options import (
 )
 from quitanda.runtime.listening import cannot_listen
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
+from quitanda.runtime.reflecting import enable_reflection
 from quitanda.runtime.requests_log import ENDED, OK, RequestLog, request_context, unexpected
 from quitanda.status import FailureSource, describe, to_rpc_status
 
@@ -209,8 +209,7 @@ class GrpcServer:
         )
         self._register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = (*self._service_names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        enable_reflection((*self._service_names, health.SERVICE_NAME), server)
         self.address = Address(self._listen.host, _bind(server, self._listen))
         await self._health.set(LIVENESS, _SERVING)
         await self.set_ready(ready=False)

@@ -8,7 +8,6 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.addresses import Address
@@ -16,6 +15,7 @@ from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_REC
 from quitanda.runtime.listening import cannot_listen
 from quitanda.runtime.malformed import Malformed, guarded_deserializer
 from quitanda.runtime.metrics import RequestMetrics
+from quitanda.runtime.reflecting import enable_reflection
 from quitanda.runtime.requests_log import OK, unexpected
 from quitanda.status import describe, to_rpc_status
 from quitanda.v1 import replica_pb2
@@ -133,7 +133,7 @@ class GrpcServer:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         service = replica_pb2.DESCRIPTOR.services_by_name["Replica"].full_name
-        reflection.enable_server_reflection((service, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        enable_reflection((service, health.SERVICE_NAME), self._server)
         self._health.set(LIVENESS, _SERVING)
         self.set_ready(ready=False)
 

@@ -4,13 +4,18 @@ Both have the same messages on the wire; the library has code for the older name
 `google.rpc.ErrorInfo`, so that generic tools decode the details of our errors: they ask for it by its name.
 """
 
+import importlib
 from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.rpc import error_details_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha import reflection
+
+_LIBRARY: Final[Any] = reflection
+_MESSAGES: Final[Any] = importlib.import_module("grpc_reflection.v1alpha.reflection_pb2")
+"""The published types know neither the servicers nor the messages."""
 
 V1_NAME: Final = "grpc.reflection.v1.ServerReflection"
 _V1_FILE: Final = "grpc/reflection/v1/reflection.proto"
@@ -24,12 +29,12 @@ def enable_reflection(service_names: Sequence[str], server: grpc.aio.Server | gr
     _describe_v1()
     names = (*service_names, reflection.SERVICE_NAME, V1_NAME)
     reflection.enable_server_reflection(names, server)
-    kind = reflection.aio.ReflectionServicer if isinstance(server, grpc.aio.Server) else reflection.ReflectionServicer
-    servicer: Any = kind(names)
+    kind: Any = _LIBRARY.aio.ReflectionServicer if isinstance(server, grpc.aio.Server) else _LIBRARY.ReflectionServicer
+    servicer = kind(names)
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        request_deserializer=_MESSAGES.ServerReflectionRequest.FromString,
+        response_serializer=_MESSAGES.ServerReflectionResponse.SerializeToString,
     )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(V1_NAME, {_METHOD: handler}),))
 
@@ -46,7 +51,7 @@ def _describe_v1() -> None:
 def _v1_file() -> descriptor_pb2.FileDescriptorProto:
     """Write the description of v1, which is that of v1alpha by another name."""
     file = descriptor_pb2.FileDescriptorProto()
-    reflection_pb2.DESCRIPTOR.CopyToProto(file)
+    _MESSAGES.DESCRIPTOR.CopyToProto(file)
     older = f".{file.package}."
     file.name, file.package = _V1_FILE, V1_NAME.rpartition(".")[0]
     newer = f".{file.package}."

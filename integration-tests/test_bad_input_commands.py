@@ -193,16 +193,16 @@ async def test_wrong_use_is_json_too_where_json_is_asked_for(run):
 HEADER = b"product_id,name,price,quantity"
 GOOD_ROW = b"\ngood,Good,1,1"
 BAD_FILES = {
-    "empty": (b"", 1, "product_id, name, price, quantity"),
-    "blank": (b"\n\n\n", 1, "product_id, name, price, quantity"),
+    "empty": (b"", 1, "product_id, name, price"),
+    "blank": (b"\n\n\n", 1, "product_id, name, price"),
     "no column": (b"product_id,name,quantity\na,A,1", 1, "price"),
     "column twice": (HEADER + b",name\na,A,1,1,B", 1, "column name"),
-    "column without a name": (HEADER + b",\na,A,1,1,B", 1, "column 5"),
-    "semicolons": (HEADER.replace(b",", b";") + b"\na;A;1;1", 1, "--delimiter"),
-    "latin-1": (HEADER + GOOD_ROW + "\nb,Pão,1,1".encode("latin-1"), 3, "UTF-8"),
-    "utf-16": (HEADER.decode().encode("utf-16"), 1, "UTF-8"),
+    "column without a name": (HEADER + b",\na,A,1,1,B", 2, "column 5"),
+    "bars": (HEADER.replace(b",", b"|") + b"\na|A|1|1", 1, "--delimiter"),
+    "partly UTF-8": (HEADER + "\npao,Pão,1,1".encode() + "\nb,Pão,1,1".encode("latin-1"), 3, "UTF-8"),
+    "utf-16 unmarked": (HEADER.decode().encode("utf-16-le"), 1, "--encoding"),
     "zero byte": (HEADER + GOOD_ROW + b"\nb,B\0,1,1", 3, "zero"),
-    "binary": (bytes(range(256)) * 50, 1, "UTF-8"),
+    "binary": (bytes(range(256)) * 50, 1, "zero"),
     "open quote": (HEADER + GOOD_ROW + b'\nb,"B,1,1\nc,C,1,1', 3, "quote"),
     "text after a quote": (HEADER + GOOD_ROW + b'\nb,"B"B,1,1', 3, "quote"),
     "too few values": (HEADER + GOOD_ROW + b"\nb,B,1", 3, "3 values"),
@@ -220,7 +220,7 @@ BAD_FILES = {
     },
     **{
         f"quantity {text}": (HEADER + GOOD_ROW + f"\nb,B,1,{text}".encode(), 3, "column quantity")
-        for text in ("-1", "NaN", "1.5", "1e5", "abc", "", "9" * 20, "9" * 5_000, "٣")
+        for text in ("-1", "NaN", "1.5", "1e5", "abc", "9" * 20, "9" * 5_000, "٣")
     },
 }
 """Files of products: (content, the first line at fault, what is said of it)."""
@@ -253,7 +253,7 @@ async def test_what_is_no_readable_file_is_wrong_use(run, state_unchanged, tmp_p
 
 async def test_the_installed_programs_say_it_without_a_traceback(run_process, state_unchanged, tmp_path):
     file = tmp_path / "products.csv"
-    file.write_bytes(HEADER + b"\nb,\xff,1,1")
+    file.write_bytes(HEADER + b"\nb,\x81,1,1")
     commands = [
         (*product(name=NOT_UTF8), "--json"),
         product(price="NaN"),

@@ -8,8 +8,10 @@ from quitanda.domain.limits import NAME_LENGTH_MAX
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown
-from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX, ROWS_MAX, Problem, read_rows
-from quitanda_clients.bulk.row_commands import PRODUCTS, Planned, plan
+from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX, ROWS_MAX, read_rows
+from quitanda_clients.bulk.file_plan import Reading, plan_file
+from quitanda_clients.bulk.problems import Problem
+from quitanda_clients.bulk.row_commands import PRODUCTS
 
 CUSTOMERS = "customer_id,name,city\nana,Ana,Rio\nbia,Bia,\ncaio,Caio,Recife\n"
 HEADER = "product_id,name,description,price,quantity"
@@ -25,12 +27,13 @@ def write(tmp_path):
     return write_file
 
 
-def found(content, delimiter=","):
+def found(content, **reading):
     """What is wrong with a file of products: (line, column, a part of the message)."""
     data = content if isinstance(content, bytes) else content.encode()
-    read = read_rows(data, delimiter, PRODUCTS.needed)
-    planned = [row for row in plan(PRODUCTS, read.rows) if not isinstance(row, Planned)]
-    return [(problem.line, problem.column, problem.message) for problem in (*read.problems, *planned)]
+    return [
+        (problem.line, problem.column, problem.message)
+        for problem in plan_file(data, PRODUCTS, Reading(**reading)).problems
+    ]
 
 
 async def test_customers_are_created_with_their_own_fields_as_text(portal, shop, write):
@@ -42,7 +45,10 @@ async def test_customers_are_created_with_their_own_fields_as_text(portal, shop,
         "bia": ("Bia", ()),
         "caio": ("Caio", (("city", '"Recife"'),)),
     }
-    assert done.stdout == "created: 3, updated: 0, refused: 0, invalid: 0, not imported: 0\n"
+    assert done.stdout == (
+        "rows: 3, created: 3, updated: 0, unchanged: 0, already imported: 0, changed since: 0, refused: 0, "
+        "invalid: 0, not imported: 0\n"
+    )
 
 
 async def test_products_are_created_from_all_their_columns(portal, shop, write):
@@ -55,12 +61,26 @@ async def test_products_are_created_from_all_their_columns(portal, shop, write):
     assert pen.extra == (("cor", '"azul"'),)
     assert (pencil.name, pencil.description, pencil.extra) == ("Lápis", "duas\nlinhas", ())
     assert done.result == {
+        "rows": 2,
         "created": 2,
         "updated": 0,
+        "unchanged": 0,
+        "already_imported": 0,
+        "changed_since": 0,
         "refused": 0,
         "invalid": 0,
         "not_imported": 0,
         "refused_rows": [],
+        "changed_since_lines": [],
+        "read_as": {
+            "encoding": "UTF-8",
+            "delimiter": "comma",
+            "decimal": "point",
+            "program": "",
+            "columns": {},
+            "left_out": [],
+            "passed_over": 0,
+        },
     }
 
 
@@ -86,14 +106,16 @@ async def test_files_of_other_programs_are_read(portal, shop, write, content, op
 @pytest.mark.parametrize(
     ("content", "problems"),
     [
-        ("", [(1, "", "lacks product_id, name, price, quantity")]),
-        ("product_id,name\n", [(1, "", "lacks price, quantity; it has product_id, name")]),
-        ("product_id;name;price;quantity\n", [(1, "", "lacks"), (1, "", "separated by ';'")]),
+        ("", [(1, "", "lacks product_id, name, price")]),
+        ("product_id,name\n", [(1, "", "lacks price; it has product_id, name")]),
+        ("product_id|name|price|quantity\n", [(1, "", "lacks"), (1, "", "separated by '|'")]),
         ("product_id,name,price,quantity,name\n", [(1, "name", "twice")]),
-        ("product_id,name,price,quantity,\n", [(1, "", "column 5 has no name")]),
+        ("product_id,name,price,quantity,\na,A,1,1,x\n", [(2, "", "column 5 has a value, but no name")]),
+        ("product_id,name,price,quantity,quantity_change\n", [(1, "", "keep one of the two")]),
+        ("product_id\n", [(1, "", "lacks name, price")]),
         (f"{HEADER}\na,A,,1,1\na,B,,1,1\n", [(3, "product_id", "'a' stands on line 2 already")]),
         (f"{HEADER}\na,A,,abc,1\n", [(2, "price", "")]),
-        (f"{HEADER}\na,A,,,\n", [(2, "price", "missing"), (2, "quantity", "missing")]),
+        (f"{HEADER}\na,A,,,\n", [(2, "price", "missing")]),
         (f"{HEADER}\na,A,,1.005,1\n", [(2, "price", "")]),
         (f"{HEADER}\na,A,,-1,1\n", [(2, "price", "")]),
         (f"{HEADER}\na,A,,1,-1\n", [(2, "quantity", "")]),
@@ -114,8 +136,8 @@ async def test_files_of_other_programs_are_read(portal, shop, write, content, op
         (f"{HEADER},note\na,A,,1,1,{'x' * 20_000}\n", [(2, "note", "")]),
         (f"{HEADER},n,o\na,A,,1,1,{'x' * 9_000},{'x' * 9_000}\n", [(2, "", "")]),
         (f"{HEADER}\nmaçã,A,,1,1\n", [(2, "product_id", "not allowed")]),
-        (f"{HEADER}\na,Maçã,,1,1\nb,B,,1,1\nc,é,,1,1\n".encode("latin-1"), [(2, "", "byte 5"), (4, "", "byte 3")]),
-        (f"{HEADER}\n".encode("utf-16"), [(1, "", "not UTF-8"), (1, "", "zero"), (2, "", "zero")]),
+        (f"{HEADER}\na,\u00e7,,1,1\nb,B,,1,1\nc,".encode() + b"\xe9,,1,1\n", [(4, "", "byte 3 (0xe9) is not UTF-8")]),
+        (f"{HEADER}\n".encode("utf-16-le"), [(1, "", "--encoding utf-16-le"), (2, "", "zero")]),
         (f"{HEADER}\na,A\0,,1,1\n", [(2, "", "byte 4 is zero")]),
     ],
 )
@@ -133,7 +155,7 @@ async def test_a_file_with_problems_is_not_imported_and_each_problem_is_listed(p
     file = write(f"{HEADER}\na,A,,abc,1\nb,B,,1,1\nc,C,,1,-5\n")
     done = await admin(portal, "product", "import", file)
 
-    first, second, last = done.stderr.splitlines()
+    _, first, second, last = done.stderr.splitlines()
     assert done.exit_code == 2
     assert first.startswith(f"{file}:2: column price: ")
     assert second.startswith(f"{file}:4: column quantity: ")
@@ -155,7 +177,8 @@ async def test_the_valid_rows_are_imported_if_asked_for(portal, shop, write):
 
     assert done.exit_code == 1
     assert list(shop.products) == ["b"]
-    assert "created: 1, updated: 0, refused: 0, invalid: 1" in done.stdout
+    assert "rows: 2, created: 1, " in done.stdout
+    assert "invalid: 1" in done.stdout
 
 
 async def test_rows_that_exist_are_refused_and_reported_with_their_lines(portal, shop, write):
@@ -166,7 +189,8 @@ async def test_rows_that_exist_are_refused_and_reported_with_their_lines(portal,
     assert done.exit_code == 1
     assert f"{file}:3: Refused (CUSTOMER_EXISTS): " in done.stderr
     assert shop.customers["bia"].name == "Old"
-    assert "created: 2, updated: 0, refused: 1" in done.stdout
+    assert "rows: 3, created: 2, " in done.stdout
+    assert "refused: 1" in done.stdout
 
 
 async def test_rows_that_exist_are_updated_if_asked_for(portal, shop, write):
@@ -176,7 +200,7 @@ async def test_rows_that_exist_are_updated_if_asked_for(portal, shop, write):
     assert done.exit_code == 0, done.stderr
     updated = shop.products["a"]
     assert (updated.name, updated.description, updated.price, updated.quantity) == ("New", "new", 250, 9)
-    assert "created: 1, updated: 1, refused: 0" in done.stdout
+    assert "created: 1, updated: 1, " in done.stdout
 
 
 async def test_the_same_file_is_one_import_however_often_it_is_given(portal, shop, write):
@@ -218,7 +242,7 @@ async def test_no_more_rows_than_allowed_are_on_their_way(portal, shop, write):
 
 
 async def test_refusals_of_the_portal_are_reported_for_programs(portal, write):
-    portal.plans.append(refused(Reason.INTERNAL))
+    portal.plans.extend([None, None, refused(Reason.INTERNAL)])
     done = await admin(portal, "customer", "import", write("customer_id,name\nana,Ana\n"), "--json")
 
     assert done.exit_code == 1
@@ -249,14 +273,14 @@ async def test_a_file_that_is_not_there_is_wrong_use(portal, tmp_path):
 
 
 def test_a_file_with_too_many_rows_is_to_be_cut():
-    read = read_rows(b"id\n" + b"x\n" * (ROWS_MAX + 5), ",", ["id"])
+    read = read_rows(b"id\n" + b"x\n" * (ROWS_MAX + 5))
 
     assert len(read.rows) == ROWS_MAX
     assert read.problems == (Problem(ROWS_MAX + 2, "", "more than 100000 rows; cut the file into parts"),)
 
 
 def test_a_file_that_is_too_large_is_to_be_cut():
-    read = read_rows(bytes(FILE_BYTES_MAX + 1), ",", ["id"])
+    read = read_rows(bytes(FILE_BYTES_MAX + 1))
 
     assert [problem.line for problem in read.problems] == [0]
 
@@ -270,18 +294,18 @@ async def test_a_dry_run_says_what_an_import_then_does_and_changes_nothing(porta
     foreseen = await admin(portal, "product", "import", *options, "--dry-run", "--json")
     assert shop.products == before
     for_people = await admin(portal, "product", "import", *options, "--dry-run")
-    assert {name for name, _ in portal.calls} == {"ListProducts"}
+    assert {name for name, _ in portal.calls} == {"GetProduct", "ListProducts"}
     done = await admin(portal, "product", "import", *options, "--json")
 
     assert foreseen.exit_code == for_people.exit_code == done.exit_code
     assert foreseen.result.pop("dry_run") == 1
-    counted = ("created", "updated", "refused", "invalid", "not_imported")
+    counted = ("rows", "created", "updated", "unchanged", "refused", "invalid", "not_imported")
     assert [foreseen.result[name] for name in counted] == [done.result[name] for name in counted]
     assert "nothing was changed" in for_people.stderr
 
 
 async def test_a_dry_run_of_a_file_with_problems_names_them_as_an_import_does(portal, write):
-    file = write("customer_id,name\n,\n")
+    file = write("customer_id,name\n,A\n")
     dry = await admin(portal, "customer", "import", file, "--dry-run")
     real = await admin(portal, "customer", "import", file)
 

@@ -143,7 +143,8 @@ async def test_on_a_terminal_an_import_has_a_progress_bar(portal, tmp_path):
         await rest
 
     assert "importing" in shown
-    assert (code, out) == (0, "created: 50, updated: 0, refused: 0, invalid: 0, not imported: 0\n")
+    assert code == 0
+    assert out.startswith("rows: 50, created: 50, updated: 0, ")
 
 
 async def test_a_terminal_that_lacks_a_character_shows_its_number(portal, shop):

@@ -247,7 +247,7 @@ async def test_refusals_that_quote_an_id_do_not_command_the_terminal(portal):
 
 async def test_with_json_everything_on_stderr_is_the_documented_object(portal, tmp_path):
     problems = tmp_path / "problems.csv"
-    problems.write_text("customer_id,name\n,\n")
+    problems.write_text("customer_id,name\n,A\n")
     rows = tmp_path / "rows.csv"
     rows.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(10)))
     bad = await admin(portal, "customer", "import", problems, "--json")

@@ -94,9 +94,7 @@ async def test_ids_stay_whole_and_nothing_stands_beyond_the_edge(on_terminal, tm
     if command.startswith("backup inspect"):
         await on_terminal(admin_app, "cluster backup FILE", columns)
     lines = await on_terminal(app, command, columns)
-    wrapped = re.compile(
-        rf"^(Changed|Adjusted|Deleted|Cancelled|Placed|All is well|created: )|{tmp_path}|state digest "
-    )
+    wrapped = re.compile(rf"^(Changed|Adjusted|Deleted|Cancelled|Placed|All is well|rows: )|{tmp_path}|state digest ")
 
     assert lines
     assert [whole for whole in ids if not any(whole in line for line in lines)] == []

@@ -108,20 +108,26 @@ async def import_csv(
     update: import_options.UpdateOption = False,
     skip_invalid: import_options.SkipInvalidOption = False,
     dry_run: import_options.DryRunOption = False,
-    delimiter: import_options.DelimiterOption = ",",
+    column: import_options.MapOption = None,
+    encoding: import_options.EncodingOption = None,
+    delimiter: import_options.DelimiterOption = None,
+    decimal: import_options.DecimalOption = None,
     in_flight: import_options.InFlightOption = 64,
     run_label: import_options.RunLabelOption = "",
 ) -> int:
-    """Create customers from a CSV file in UTF-8 with a header line.
+    """Create customers from a CSV file with a header line.
 
-    Columns: customer_id, name; other columns are kept as text fields.
+    Columns: customer_id, name; other columns are kept as text fields. What the file has no column for is left as it
+    is; an empty value removes a field of one's own.
 
     The whole file is checked first. An import that was interrupted can be given again: rows that are done
     are not done twice.
     """
     from quitanda_clients.admin.import_file import FileOptions, import_file  # noqa: PLC0415 - few commands need it
+    from quitanda_clients.bulk.file_plan import Reading  # noqa: PLC0415
     from quitanda_clients.bulk.importing import ImportOptions  # noqa: PLC0415
     from quitanda_clients.bulk.row_commands import CUSTOMERS  # noqa: PLC0415
 
+    reading = Reading(delimiter, encoding, decimal, import_options.columns(column or []), update)
     sending = ImportOptions(update=update, label=run_label, in_flight=in_flight)
-    return await import_file(run, CUSTOMERS, FileOptions(file, delimiter, skip_invalid, sending, dry_run))
+    return await import_file(run, CUSTOMERS, FileOptions(file, reading, skip_invalid, sending, dry_run))

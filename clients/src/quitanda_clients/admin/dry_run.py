@@ -1,34 +1,57 @@
 """`import --dry-run`: what would become of checked rows, from the documents that there are now; nothing is sent."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from quitanda.domain.commands import CreateCustomer
-from quitanda_clients.bulk.row_commands import Planned
+from quitanda.status import describe
+from quitanda_clients.bulk.importing import ImportOptions, cannot_be
+from quitanda_clients.bulk.present import Present, changed_fields
+from quitanda_clients.bulk.row_commands import Layout, Planned
 
-if TYPE_CHECKING:
-    from quitanda_clients.admin_client import AdminClient
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would become of one row: `created`, `updated`, `unchanged` or `refused`, and which fields or why."""
+
+    line: int
+    document_id: str
+    becomes: str
+    fields: tuple[str, ...] = ()
+    message: str = ""
+
+    def told(self) -> str:
+        """Say it in one line."""
+        what = ", ".join(self.fields) or self.message
+        return f"{self.document_id} would be {self.becomes}{f': {what}' if what else ''}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Say it for programs."""
+        told = {"line": self.line, "id": self.document_id, "becomes": self.becomes, "fields": list(self.fields)}
+        return told | ({"message": self.message} if self.message else {})
 
 
-async def foresee(client: "AdminClient", planned: Sequence[Planned], *, update: bool) -> dict[str, int]:
-    """Count the rows that would be created, updated and refused. Raises what listing the documents raises.
+def foresee(layout: Layout, rows: Sequence[Planned], present: Present, options: ImportOptions) -> Iterator[Foreseen]:
+    """Tell of each row what an import would make of it.
 
-    An import that was given before is not foreseen: its rows would only be told again what became of them.
+    An import that was given before is not foreseen: its rows would be left as they are.
     """
-    there_are = await _ids(client, customers=any(isinstance(row.command, CreateCustomer) for row in planned))
-    known = sum(_id(row) in there_are for row in planned)
-    return {
-        "created": len(planned) - known,
-        "updated": known if update else 0,
-        "refused": 0 if update else known,
-    }
+    for row in rows:
+        found = present.documents.get(row.document_id)
+        refused = cannot_be(row, layout, exists=found is not None, update=options.update)
+        if refused is None and found is not None and row.delta < 0 and getattr(found, "quantity", 0) + row.delta < 0:
+            yield Foreseen(row.line, row.document_id, "refused", (), "there are not so many units to take")
+        elif refused is not None:
+            yield Foreseen(row.line, row.document_id, "refused", (), describe(refused).message)
+        elif found is None:
+            yield Foreseen(row.line, row.document_id, "created")
+        else:
+            fields = (*changed_fields(row, found), *(("quantity_change",) if row.delta else ()))
+            yield Foreseen(row.line, row.document_id, "updated" if fields else "unchanged", fields)
 
 
-async def _ids(client: "AdminClient", *, customers: bool) -> set[str]:
-    if customers:
-        return {customer.customer_id for customer in (await client.list_customers()).documents}
-    return {product.product_id for product in (await client.list_products()).documents}
-
-
-def _id(row: Planned) -> str:
-    return row.command.customer_id if isinstance(row.command, CreateCustomer) else row.command.product_id
+def counted(foreseen: Sequence[Foreseen]) -> dict[str, int]:
+    """Count the rows by what would become of them."""
+    counts = Counter(row.becomes for row in foreseen)
+    return {name: counts[name] for name in ("created", "updated", "unchanged", "refused")}

@@ -171,20 +171,27 @@ async def import_csv(
     update: import_options.UpdateOption = False,
     skip_invalid: import_options.SkipInvalidOption = False,
     dry_run: import_options.DryRunOption = False,
-    delimiter: import_options.DelimiterOption = ",",
+    column: import_options.MapOption = None,
+    encoding: import_options.EncodingOption = None,
+    delimiter: import_options.DelimiterOption = None,
+    decimal: import_options.DecimalOption = None,
     in_flight: import_options.InFlightOption = 64,
     run_label: import_options.RunLabelOption = "",
 ) -> int:
-    """Create products from a CSV file in UTF-8 with a header line.
+    """Create products from a CSV file with a header line.
 
-    Columns: product_id, name, description (may be left out), price, quantity; other columns are kept as text fields.
+    Columns: product_id, name, description, price, quantity (quantity_change adds or takes); other columns are kept as
+    text fields. New products need product_id, name and price. What the file has no column for is left as it is; an
+    empty value empties a text, and leaves the stock. Exports of other shops' programs are known, and Portuguese names.
 
     The whole file is checked first. An import that was interrupted can be given again: rows that are done
     are not done twice.
     """
     from quitanda_clients.admin.import_file import FileOptions, import_file  # noqa: PLC0415 - few commands need it
+    from quitanda_clients.bulk.file_plan import Reading  # noqa: PLC0415
     from quitanda_clients.bulk.importing import ImportOptions  # noqa: PLC0415
     from quitanda_clients.bulk.row_commands import PRODUCTS  # noqa: PLC0415
 
+    reading = Reading(delimiter, encoding, decimal, import_options.columns(column or []), update)
     sending = ImportOptions(update=update, label=run_label, in_flight=in_flight)
-    return await import_file(run, PRODUCTS, FileOptions(file, delimiter, skip_invalid, sending, dry_run))
+    return await import_file(run, PRODUCTS, FileOptions(file, reading, skip_invalid, sending, dry_run))

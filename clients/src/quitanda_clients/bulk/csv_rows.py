@@ -1,6 +1,6 @@
 """CSV files as rows of named values; says where in the file each problem is.
 
-UTF-8, with or without a byte order mark; one header line; quoting as in RFC 4180. Knows nothing of
+One header line; quoting as in RFC 4180. Encoding and separator are recognized unless they are given. Knows nothing of
 customers or products.
 """
 
@@ -10,16 +10,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from quitanda_clients.bulk.problems import Problem
+from quitanda_clients.bulk.text_encoding import Encoding, decode
+
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 """The whole file is read into memory and checked before the first row is sent."""
 
 ROWS_MAX: Final = 100_000
-"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most
+"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row seldom takes more than
 two: a file of this size can be imported again safely, even while others write."""
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+SEPARATORS: Final = (",", ";", "\t")
+"""What is recognized; of those that cut the header into equally many names, the first."""
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_SEPARATOR_LINE: Final = re.compile(r"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)
+"""Excel's own way to name the separator, before the header."""
 
 _READER_ERRORS: Final = {
     "unexpected end of data": "a quote that opens here is never closed",
@@ -27,20 +33,6 @@ _READER_ERRORS: Final = {
     "field larger than field limit": "a value is far too long, or a quote that opens here is never closed",
 }
 """What the standard library's reader says, and how we say it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something wrong at `line` (from 1; 0 for the whole file); `column` is a column's name, or empty."""
-
-    line: int
-    column: str
-    message: str
-
-    def at(self, file: str) -> str:
-        """Say it in one line, in the form that editors understand."""
-        place = f"{file}:{self.line}" if self.line else file
-        return f"{place}: {f'column {self.column}: ' if self.column else ''}{self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +50,32 @@ class Rows:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
+    header_line: int = 1
+    encoding: Encoding = Encoding.UTF_8
+    separator: str = ","
 
 
-def read_rows(data: bytes, delimiter: str, required: Sequence[str]) -> Rows:
-    """Read a whole file. With problems in the encoding or in the header there are no rows."""
+def read_rows(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> Rows:
+    """Read a whole file. With problems in the encoding or in the header there are no rows.
+
+    Records without any value are passed over, and so are columns that have neither a name nor a value.
+    """
     if len(data) > FILE_BYTES_MAX:
         return _unreadable(Problem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts"))
-    data = data.removeprefix(BYTE_ORDER_MARK)
-    if wrong := tuple(_encoding_problems(data)):
-        return _unreadable(*wrong)
-    records = _records(data.decode(), delimiter)
+    decoded = decode(data, encoding)
+    if isinstance(decoded, tuple):
+        return _unreadable(*decoded)
+    text, first_line = decoded.text, 1
+    if named := _SEPARATOR_LINE.match(text):
+        text, first_line, separator = text[named.end() :], 2, separator or named[1]
     try:
+        separator = separator or _recognized(text)
+        records = _records(text, separator, first_line)
         header_line, header = next(records, (1, []))
         columns = tuple(name.strip() for name in header)
-        if wrong := tuple(_header_problems(columns, header_line, delimiter, required)):
-            return _unreadable(*wrong)
-        return _body(columns, records)
+        problems = tuple(_header_problems(columns, header_line))
+        rows, more = ((), ()) if problems else _body(columns, records)
+        return Rows(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
     except _BrokenQuoting as broken:
         return _unreadable(Problem(broken.line, "", f"not valid CSV: {broken}"))
 
@@ -88,24 +90,24 @@ def _unreadable(*problems: Problem) -> Rows:
     return Rows((), (), problems)
 
 
-def _encoding_problems(data: bytes) -> Iterator[Problem]:
-    """Find every line that is not UTF-8, or that no CSV file holds."""
-    for number, line in enumerate(data.splitlines(), start=1):
+def _recognized(text: str) -> str:
+    """Choose the separator that cuts the first record into most names."""
+
+    def names(separator: str) -> int:
         try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            yield Problem(
-                number, "", f"byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8; save the file as UTF-8"
-            )
-        if b"\0" in line:
-            yield Problem(number, "", f"byte {line.index(0) + 1} is zero; this is not a text file in UTF-8")
+            _, header = next(_records(text, separator), (0, []))
+        except _BrokenQuoting:
+            return 0
+        return sum(bool(name.strip()) for name in header)
+
+    return max(SEPARATORS, key=names)
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Split into records, each with the line on which it begins; empty lines are passed over."""
+def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Split into records, each with the line on which it begins; those without a value are passed over."""
     # Only \n, \r\n and \r end a line: the characters at which Python's own splitlines also splits stay in values.
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
-    begin = 1
+    reader = csv.reader(_lines(text), delimiter=separator, strict=True)
+    begin = first_line
     while True:
         try:
             record = next(reader)
@@ -113,9 +115,9 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise _BrokenQuoting(begin, _in_our_words(str(error))) from None
-        if record:
+        if any(value.strip() for value in record):
             yield begin, record
-        begin = reader.line_num + 1
+        begin = reader.line_num + first_line
 
 
 def _in_our_words(error: str) -> str:
@@ -132,29 +134,36 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _header_problems(columns: Sequence[str], line: int, delimiter: str, required: Sequence[str]) -> Iterator[Problem]:
-    missing = [name for name in required if name not in columns]
-    if missing:
-        yield Problem(line, "", f"the header lacks {', '.join(missing)}; it has {', '.join(columns) or 'nothing'}")
-        other = next((sign for sign in ";\t|," if sign != delimiter and any(sign in name for name in columns)), None)
-        if other:
-            yield Problem(line, "", f"values seem to be separated by {other!r}; if so, give --delimiter {other!r}")
-    for position, name in enumerate(columns, start=1):
-        if not name:
-            yield Problem(line, "", f"column {position} has no name")
-        elif name in columns[: position - 1]:
+def _header_problems(columns: Sequence[str], line: int) -> Iterator[Problem]:
+    for position, name in enumerate(columns):
+        if name and name in columns[:position]:
             yield Problem(line, name, "the header names this column twice")
 
 
-def _body(columns: tuple[str, ...], records: Iterator[tuple[int, list[str]]]) -> Rows:
+def _body(
+    columns: tuple[str, ...], records: Iterator[tuple[int, list[str]]]
+) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
     rows: list[Row] = []
     problems: list[Problem] = []
     for line, record in records:
         if len(rows) + len(problems) >= ROWS_MAX:
             problems.append(Problem(line, "", f"more than {ROWS_MAX} rows; cut the file into parts"))
             break
-        if len(record) == len(columns):
-            rows.append(Row(line, dict(zip(columns, record, strict=True))))
+        result = _row(columns, line, record)
+        if isinstance(result, Row):
+            rows.append(result)
         else:
-            problems.append(Problem(line, "", f"{len(record)} values, but the header has {len(columns)} columns"))
-    return Rows(columns, tuple(rows), tuple(problems))
+            problems.append(result)
+    return tuple(rows), tuple(problems)
+
+
+def _row(columns: tuple[str, ...], line: int, record: list[str]) -> Row | Problem:
+    surplus = record[len(columns) :]
+    if len(record) < len(columns) or any(value.strip() for value in surplus):
+        return Problem(line, "", f"{len(record)} values, but the header has {len(columns)} columns")
+    named = dict(zip(columns, record, strict=False))
+    for position, (name, value) in enumerate(zip(columns, record, strict=False), start=1):
+        if not name and value.strip():
+            return Problem(line, "", f"column {position} has a value, but no name in the header")
+    named.pop("", None)
+    return Row(line, named)

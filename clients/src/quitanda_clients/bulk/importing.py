@@ -1,27 +1,30 @@
-"""Sending checked rows, a bounded number at a time; safe to do again with the same file."""
+"""Sending checked rows, a bounded number at a time; safe to do again with the same file, or with one like it."""
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from quitanda.domain.commands import CreateCustomer
-from quitanda.domain.outcomes import Reason
+from quitanda.domain.commands import CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
+from quitanda.domain.outcomes import Reason, Refused
+from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.bulk.row_commands import Planned
+from quitanda_clients.answers import Answer
+from quitanda_clients.bulk.present import Present, changed_fields
+from quitanda_clients.bulk.row_commands import Layout, Planned
 from quitanda_clients.request_ids import derived_request_id
 
 IN_FLIGHT_DEFAULT: Final = 64
 """Rows on their way at the same time."""
 
 EXISTS: Final = frozenset({Reason.CUSTOMER_EXISTS, Reason.PRODUCT_EXISTS})
+NOT_FOUND: Final = frozenset({Reason.CUSTOMER_NOT_FOUND, Reason.PRODUCT_NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """`update` changes what exists already; `label` tells one run from another of the same file."""
+    """`update` changes what exists already; `label` tells one run from another of the same rows."""
 
     update: bool = False
     label: str = ""
@@ -30,78 +33,146 @@ class ImportOptions:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the rows so far. `failure` is why it stopped before the end, or None."""
+    """What became of the rows so far. `failure` is why it stopped before the end, or None.
+
+    `already_imported` rows repeat an earlier run and stand as that left them; `changed_since` repeat one, too, but
+    their documents were changed or deleted after it. Both were left as they are.
+    """
 
     created: int = 0
     updated: int = 0
-    refused: list[tuple[Planned, Rejected]] = field(default_factory=list)
+    unchanged: int = 0
+    already_imported: int = 0
+    changed_since: list[Planned] = field(default_factory=list)
+    refused: list[tuple[Planned, Refused]] = field(default_factory=list)
     failure: Unavailable | OutcomeUnknown | None = None
 
     @property
     def settled(self) -> int:
-        """Rows that are done or refused."""
-        return self.created + self.updated + len(self.refused)
+        """Rows of which it is known what became of them."""
+        done = self.created + self.updated + self.unchanged + self.already_imported
+        return done + len(self.changed_since) + len(self.refused)
 
 
 class RowIds:
-    """The request ids of one file's rows: the same file, label and line give the same id."""
+    """The request ids of rows: the same content, document and label give the same id, in whichever file they stand."""
 
-    def __init__(self, data: bytes, label: str) -> None:
-        self._file = hashlib.sha256(data).hexdigest()
+    def __init__(self, layout: Layout, label: str) -> None:
+        self._kind = layout.id_column
         self._label = label
 
-    def of(self, row: Planned, action: str) -> str:
-        """Give the id of one row's creation or update."""
-        return derived_request_id(self._file, self._label, row.line, action)
+    def of(self, row: Planned, action: str, after: int = 0) -> str:
+        """Give the id of one write of a row; `after` the revision at which an earlier refusal no longer held."""
+        return derived_request_id(
+            "row of an import", self._kind, self._label, row.document_id, row.content(), action, after
+        )
+
+
+def cannot_be(row: Planned, layout: Layout, *, exists: bool, update: bool) -> Refused | None:
+    """Say why a row cannot be imported where its document exists, or does not; None where it can."""
+    customer = layout.id_column == "customer_id"
+    if exists and not update:
+        return (customer_exists if customer else product_exists)(row.document_id)
+    if not exists and row.create is None:
+        return customer_not_found(row.document_id) if customer else product_not_found(row.document_id)
+    return None
 
 
 class Import:
     """One import; `tally` can be read at any time, also after a cancellation."""
 
-    def __init__(self, client: AdminClient, ids: RowIds, options: ImportOptions) -> None:
+    def __init__(self, client: AdminClient, layout: Layout, options: ImportOptions) -> None:
         self.tally = Tally()
         self._client = client
-        self._ids = ids
+        self._layout = layout
+        self._ids = RowIds(layout, options.label)
         self._options = options
 
-    async def run(self, rows: Sequence[Planned], settled: Callable[[int], None]) -> Tally:
-        """Send the rows; `settled` hears how many are settled. Stops at the first row that nobody answers."""
+    async def run(self, rows: Sequence[Planned], present: Present, settled: Callable[[int], None]) -> Tally:
+        """Send the rows; `settled` hears how many are settled. Stops at the first row that nobody answers.
+
+        `present` is what there was before: an answer that is not newer repeats an earlier run.
+        """
         remaining = iter(rows)
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(self._options.in_flight, len(rows))):
-                workers.create_task(self._work(remaining, settled))
+                workers.create_task(self._work(remaining, present, settled))
         return self.tally
 
-    async def _work(self, remaining: Iterator[Planned], settled: Callable[[int], None]) -> None:
+    async def _work(self, remaining: Iterator[Planned], present: Present, settled: Callable[[int], None]) -> None:
         for row in remaining:
             try:
-                await self._send(row)
+                await self._send(row, present)
             except Rejected as rejected:
-                self.tally.refused.append((row, rejected))
+                self.tally.refused.append((row, rejected.refused))
             except (Unavailable, OutcomeUnknown) as failure:
                 self.tally.failure = self.tally.failure or failure
             settled(self.tally.settled)
             if self.tally.failure is not None:
                 return
 
-    async def _send(self, row: Planned) -> None:
-        try:
-            await self._create(row)
-            self.tally.created += 1
-        except Rejected as rejected:
-            if not self._options.update or rejected.refused.reason not in EXISTS:
-                raise
-            await self._update(row)
-            self.tally.updated += 1
+    async def _send(self, row: Planned, present: Present) -> None:
+        """Create the row's document, or change it where it exists."""
+        if row.create is not None:
+            created = await self._create(row, row.create, present)
+            if created is not None:
+                self._count(row, present, [created], new="created")
+                return
+        exists = row.create is not None or row.document_id in present.documents
+        if refused := cannot_be(row, self._layout, exists=exists, update=self._options.update):
+            raise Rejected(refused)
+        await self._change(row, present)
 
-    async def _create(self, row: Planned) -> None:
-        command, request_id = row.command, self._ids.of(row, "create")
+    async def _create(self, row: Planned, command: CreateCustomer | CreateProduct, present: Present) -> int | None:
+        """Create a document; returns the revision at which it was created, or None where there is one already."""
+        absent = row.document_id not in present.documents
+        # An earlier run may have been refused for a document that is gone since: its refusal is what is remembered.
+        for after in (0, present.revision) if absent else (0,):
+            try:
+                return (await self._creation(command, self._ids.of(row, "create", after))).revision
+            except Rejected as rejected:
+                if rejected.refused.reason not in EXISTS:
+                    raise
+        return None
+
+    async def _change(self, row: Planned, present: Present) -> None:
+        """Adjust the stock, then set fields: where the first is refused, nothing of the row was changed."""
+        revisions = []
+        if row.delta:
+            request_id = self._ids.of(row, "adjust")
+            adjusted = await self._client.adjust_stock(row.document_id, row.delta, request_id=request_id)
+            revisions.append(adjusted.revision)
+        if row.change is not None:
+            revisions.append(await self._update(row, row.change, present))
+        found = present.documents.get(row.document_id)
+        as_it_is = not row.delta and found is not None and not changed_fields(row, found)
+        self._count(row, present, revisions, new="unchanged" if as_it_is else "updated")
+
+    async def _update(self, row: Planned, change: UpdateCustomer | UpdateProduct, present: Present) -> int:
+        try:
+            return (await self._updating(change, self._ids.of(row, "update"))).revision
+        except Rejected as rejected:
+            if rejected.refused.reason not in NOT_FOUND or row.document_id not in present.documents:
+                raise
+        # The refusal is that of an earlier run: there is one now.
+        return (await self._updating(change, self._ids.of(row, "update", present.revision))).revision
+
+    def _count(self, row: Planned, present: Present, revisions: Sequence[int], *, new: str) -> None:
+        if not revisions or any(revision > present.revision for revision in revisions):
+            setattr(self.tally, new, getattr(self.tally, new) + 1)
+            return
+        found = present.documents.get(row.document_id)
+        if found is None or changed_fields(row, found):
+            self.tally.changed_since.append(row)
+        else:
+            self.tally.already_imported += 1
+
+    def _creation(self, command: CreateCustomer | CreateProduct, request_id: str) -> Awaitable[Answer[Any]]:
         if isinstance(command, CreateCustomer):
-            await self._client.create_customer(
+            return self._client.create_customer(
                 command.customer_id, command.name, extra=command.extra, request_id=request_id
             )
-            return
-        await self._client.create_product(
+        return self._client.create_product(
             command.product_id,
             command.name,
             command.price,
@@ -111,19 +182,17 @@ class Import:
             request_id=request_id,
         )
 
-    async def _update(self, row: Planned) -> None:
-        command, request_id = row.command, self._ids.of(row, "update")
-        if isinstance(command, CreateCustomer):
-            await self._client.update_customer(
-                command.customer_id, name=command.name, extra=command.extra, request_id=request_id
+    def _updating(self, change: UpdateCustomer | UpdateProduct, request_id: str) -> Awaitable[Answer[Any]]:
+        if isinstance(change, UpdateCustomer):
+            return self._client.update_customer(
+                change.customer_id, name=change.name, extra=change.extra, request_id=request_id
             )
-            return
-        await self._client.update_product(
-            command.product_id,
-            name=command.name,
-            description=command.description,
-            price=command.price,
-            quantity=command.quantity,
-            extra=command.extra,
+        return self._client.update_product(
+            change.product_id,
+            name=change.name,
+            description=change.description,
+            price=change.price,
+            quantity=change.quantity,
+            extra=change.extra,
             request_id=request_id,
         )

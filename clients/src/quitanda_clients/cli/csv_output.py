@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
-    from quitanda.status import Failure
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.admin.health import Health
     from quitanda_clients.answers import Answer, Deleted, Listing
@@ -117,7 +116,7 @@ class CsvOutput:
         )
         _print(columns, _messages(answer.replicas, columns))
 
-    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:  # noqa: ARG002
+    def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one row; refused rows are told on stderr."""
         _print(tuple(counts), [counts])
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from quitanda.backup import Contents, Header
-    from quitanda.status import Failure
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.admin.health import Health
     from quitanda_clients.answers import Answer, Deleted, Listing
@@ -77,13 +76,9 @@ class JsonOutput:
         """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""
         _print_fields({"revision": answer.revision, "replicas": _dicts(answer.replicas)})
 
-    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
-        """Print `{"created": …, …, "refused_rows": [{"line", "reason", "message", "field"}]}`."""
-        rows = [
-            {"line": line, "reason": failure.reason, "message": failure.message, "field": failure.field}
-            for line, failure in refused
-        ]
-        _print_fields({**counts, "refused_rows": rows})
+    def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
+        """Print `{"rows": …, "created": …, …, "refused_rows": [{"line", "reason", "message", "field"}], …}`."""
+        _print_fields({**counts, **beside})
 
 
 def _document(document: Document, revision: int, beside: str = "") -> str:

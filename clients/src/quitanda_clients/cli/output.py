@@ -1,6 +1,6 @@
 """How commands print their answers on stdout: for people, or in one of the formats for programs."""
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from quitanda.domain.model import Document
 from quitanda.wire.documents import OrderSummary, present_document, present_summary
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
-    from quitanda.status import Failure
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.admin.health import Health
     from quitanda_clients.answers import Answer, Deleted, Listing
@@ -47,8 +46,8 @@ class Output(Protocol):
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Show how the replicas' states compare."""
 
-    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:
-        """Show what an import came to."""
+    def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
+        """Show what an import came to; `beside` is told to programs only."""
 
     def changed(self, product: Document, revision: int) -> None:
         """Show, in one line, a product that changed."""

@@ -1,6 +1,6 @@
 """Answers for people: sentences and tables; colours only on a terminal."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
-    from quitanda.status import Failure
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.admin.health import Health
     from quitanda_clients.answers import Answer, Deleted, Listing
@@ -73,7 +72,7 @@ class TextOutput:
         """Print a table, and below it what is wrong or not known."""
         tables.show_verification(answer)
 
-    def summary(self, counts: dict[str, int], refused: "Sequence[tuple[int, Failure]]") -> None:  # noqa: ARG002
+    def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; refused rows are told on stderr."""
         typer.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()))
 

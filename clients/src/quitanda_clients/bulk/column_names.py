@@ -1,0 +1,133 @@
+"""The names that columns have in files of other programs: the one table.
+
+Names are compared without case and accents; underscores count as spaces. English and Portuguese; the product exports
+of Shopify, WooCommerce and PrestaShop, and Google Merchant Center's feed, which Google Sheets writes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+Names: TypeAlias = Mapping[str, tuple[str, ...]]
+"""For each of our fields the names of its column, the one to be preferred first."""
+
+CUSTOMER_NAMES: Final[Names] = {
+    "customer_id": ("customer id", "id do cliente", "codigo do cliente", "codigo", "id"),
+    "name": ("name", "nome", "nome do cliente", "nome completo", "full name", "cliente"),
+}
+
+PRODUCT_NAMES: Final[Names] = {
+    "product_id": (
+        "product id",
+        "sku",
+        "codigo do produto",
+        "id do produto",
+        "codigo",
+        "referencia",
+        "reference",
+        "id",
+    ),
+    "name": ("name", "nome", "nome do produto", "produto", "title", "titulo"),
+    "description": ("description", "descricao", "descricao do produto"),
+    "price": ("price", "preco", "preco de venda", "preco unitario", "valor", "valor unitario"),
+    "quantity": ("quantity", "quantidade", "qtd", "qtde", "qty", "estoque", "stock"),
+    "quantity_change": ("quantity change", "ajuste", "ajuste de estoque"),
+}
+
+OPTIONS: Final = ("option1 value", "option2 value", "option3 value")
+"""Shopify's columns of what tells the variants of one product from one another."""
+
+HANDLES: Final = ("handle", "url handle")
+"""Shopify's column of what the variants of one product have in common."""
+
+PARENTS: Final = frozenset({"variable", "grouped"})
+"""WooCommerce's types of rows that only hold others together; those others are what is sold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What one program writes: it is known by having a column of each group in `signs`.
+
+    Its other columns are its own business, and are not taken as fields; `fallback` has the id where it is empty.
+    """
+
+    program: str
+    signs: tuple[tuple[str, ...], ...]
+    names: Names
+    fallback: tuple[str, ...] = ()
+
+
+PRODUCT_EXPORTS: Final = (
+    Export(
+        "Shopify",
+        (HANDLES, ("title",), ("variant price", "price")),
+        {
+            "product_id": ("variant sku", "sku"),
+            "name": ("title",),
+            "description": ("body (html)", "description"),
+            "price": ("variant price", "price"),
+            "quantity": ("variant inventory qty", "inventory quantity"),
+        },
+    ),
+    Export(
+        "WooCommerce",
+        (("type", "tipo"), ("sku",), ("in stock?", "em estoque?")),
+        {
+            "product_id": ("sku",),
+            "name": ("name", "nome"),
+            "description": ("description", "descricao"),
+            "price": ("regular price", "preco normal", "preco"),
+            "quantity": ("stock", "estoque"),
+        },
+        fallback=("id",),
+    ),
+    Export(
+        "PrestaShop",
+        (("product id",), ("price (tax excl.)", "price (tax incl.)")),
+        {
+            "product_id": ("product id",),
+            "name": ("name",),
+            "description": ("description",),
+            "price": ("price (tax incl.)", "price (tax excl.)"),
+            "quantity": ("quantity",),
+        },
+    ),
+    Export(
+        "Google Merchant Center",
+        (("id",), ("title",), ("price",), ("link", "availability", "image link")),
+        {
+            "product_id": ("id",),
+            "name": ("title",),
+            "description": ("description",),
+            "price": ("price",),
+            "quantity": ("quantity", "sell on google quantity"),
+        },
+    ),
+)
+
+
+def folded(name: str) -> str:
+    """Write a column's name so that those that mean the same are the same."""
+    plain = unicodedata.normalize("NFKD", name.replace("_", " ").casefold())
+    return " ".join("".join(sign for sign in plain if not unicodedata.combining(sign)).split())
+
+
+def find(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """Find the column with the first of these names that is there."""
+    there = {folded(column): column for column in reversed(columns) if column}
+    return next((there[name] for name in wanted if name in there), None)
+
+
+def recognize(columns: Sequence[str], exports: Sequence[Export]) -> Export | None:
+    """Tell which program wrote the file, by its columns."""
+    return next(
+        (export for export in exports if all(find(columns, names) is not None for names in export.signs)),
+        None,
+    )
+
+
+def id_of_words(*words: str) -> str:
+    """Make an id of names for people: `Camiseta Básica`, `Azul` is `camiseta-basica-azul`."""
+    return "-".join(part for word in words if (part := re.sub(r"[^a-z0-9]+", "-", folded(word)).strip("-")))

@@ -1,0 +1,72 @@
+"""Numbers as spreadsheets of different countries write them: which sign stands before the decimals.
+
+A number such as `1.234` is a thousand and more in one country and little more than one in another. The other numbers of
+the file decide; where they do not, it is refused.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+
+class DecimalSign(StrEnum):
+    """What stands before the decimals; the values are what --decimal takes."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+_SIGNS: Final = {DecimalSign.POINT: ".", DecimalSign.COMMA: ","}
+_GROUP_SPACES: Final = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")
+"""What only ever separates thousands."""
+
+_SPACED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+(?:[.,][0-9]+)?", re.ASCII)
+_AMBIGUOUS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}", re.ASCII)
+_CURRENCY: Final = re.compile(r"(?:R\$|€|[A-Z]{3})[ \u00a0]?|[ \u00a0]?(?:R\$|€|[A-Z]{3})")
+
+
+def without_currency(text: str) -> tuple[str, str]:
+    """Split a price into its number and the currency that stands before or after it (`R$`, `€`, or three letters)."""
+    number = text.strip()
+    for found in (_CURRENCY.match(number), re.search(f"(?:{_CURRENCY.pattern})$", number)):
+        rest = "" if found is None else (number[: found.start()] + number[found.end() :]).strip()
+        if found is not None and rest[:1].isdigit():
+            return rest, found.group().strip(" \u00a0")
+    return number, ""
+
+
+def shown_by(text: str) -> DecimalSign | None:
+    """Tell which sign this number must have before its decimals; None where both are possible, or it is no number."""
+    number = _joined(text)
+    possible = [sign for sign in DecimalSign if plain(number, sign) is not None]
+    if len(possible) != 1 or not set(number) & {".", ","}:
+        return None
+    return possible[0]
+
+
+def ambiguous(text: str) -> bool:
+    """Tell whether a number means one thing with a decimal point and another one with a decimal comma."""
+    return _AMBIGUOUS.fullmatch(_joined(text)) is not None
+
+
+def shown_by_all(texts: Iterable[str]) -> set[DecimalSign]:
+    """Collect what the numbers of a file show."""
+    return {sign for text in texts if (sign := shown_by(text)) is not None}
+
+
+def plain(text: str, sign: DecimalSign) -> str | None:
+    """Write a number with digits and at most one point; None where it is none with this decimal sign."""
+    number = _joined(text)
+    decimal = _SIGNS[sign]
+    group = _SIGNS[DecimalSign.COMMA if sign is DecimalSign.POINT else DecimalSign.POINT]
+    form = rf"[+-]?(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+)(?:{re.escape(decimal)}[0-9]+)?"
+    if re.fullmatch(form, number, re.ASCII) is None:
+        return None
+    return number.replace(group, "").replace(decimal, ".")
+
+
+def _joined(text: str) -> str:
+    """Take out what only ever separates thousands."""
+    stripped = text.strip()
+    return stripped.translate(_GROUP_SPACES) if _SPACED.fullmatch(stripped) else stripped

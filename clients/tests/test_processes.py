@@ -40,9 +40,10 @@ async def test_ctrl_c_ends_a_read_without_a_word(portal):
 async def test_ctrl_c_ends_an_import_with_a_summary(portal, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(10)))
-    portal.plans.extend([None, None, *[Hang()] * 100])
+    looks = 11  # at the revision, and at each document
+    portal.plans.extend([None] * (looks + 2) + [Hang()] * 100)
     async with started(portal, "customer", "import", str(file), "--in-flight", "2") as process:
-        await portal.called(4)  # so the answers to the first two have come
+        await portal.called(looks + 4)  # so the answers to the first two have come
         process.send_signal(signal.SIGINT)
         code, out, err = await finished(process)
 

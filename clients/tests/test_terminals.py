@@ -251,10 +251,11 @@ async def test_with_json_everything_on_stderr_is_the_documented_object(portal, t
     rows = tmp_path / "rows.csv"
     rows.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(10)))
     bad = await admin(portal, "customer", "import", problems, "--json")
-    portal.plans.extend([None, *[Hang()] * 100])
+    looks = 11  # at the revision, and at each document
+    portal.plans.extend([None] * (looks + 1) + [Hang()] * 100)
     begun = len(portal.calls)
     async with started(portal, "customer", "import", rows, "--in-flight", "2", "--json") as process:
-        await portal.called(begun + 3)
+        await portal.called(begun + looks + 3)
         process.send_signal(signal.SIGINT)
         code, out, err = await finished(process)
     portal.plans.clear()

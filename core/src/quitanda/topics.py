@@ -17,6 +17,7 @@ from typing import Any, Final
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Refused
+from quitanda.domain.validation import check_id
 from quitanda.wire.documents import id_of, read_document, stored_text
 from quitanda.wire.json_text import dump_json, parse_json
 
@@ -52,6 +53,13 @@ def parse_request_topic(topic: str) -> tuple[str, str] | None:
 def reply_topic(customer_id: str, reply_to: str) -> str:
     """Name the topic on which a client session (`reply_to`) of a customer gets its answers."""
     return f"{PREFIX}/customers/{customer_id}/replies/{reply_to}"
+
+
+def reply_session(customer_id: str, topic: str) -> str | None:
+    """Give the client session whose replies of this customer a topic is for; None for any other topic."""
+    prefix = reply_topic(customer_id, "")
+    session = topic.removeprefix(prefix)
+    return session if topic.startswith(prefix) and not check_id("reply_to", session) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 import asyncio
 import json
 
+import aiomqtt
 import pytest
 from broker_process import BrokerProcess
 from callers import CallFailed, MqttCaller
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
-from running_portal import wait_for
+from running_portal import WAIT_SECONDS, wait_for
 
 from quitanda import topics
 from quitanda.domain.commands import CreateProduct
@@ -475,3 +478,63 @@ class TestTheBroker:
 
         assert len(cluster.requests) == 20
         assert len(caller.received) == 20
+
+
+class TestMqtt5:
+    """A client that uses the response topic and the correlation data of MQTT 5."""
+
+    @pytest.fixture
+    async def client(self, portal, broker):  # noqa: ARG002 - there must be a portal to answer
+        async with aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+            await client.subscribe("#", qos=1)
+            yield client
+
+    async def ask(self, client, fields, **given):
+        properties = Properties(PacketTypes.PUBLISH)
+        for name, value in given.items():
+            setattr(properties, name, value)
+        topic = "quitanda/v1/customers/ana/requests/get_product"
+        await client.publish(topic, json.dumps({"product_id": "lapis", **fields}), qos=1, properties=properties)
+
+    async def reply(self, client):
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await anext(message async for message in client.messages if "/requests/" not in message.topic.value)
+
+    async def test_the_answer_goes_to_the_response_topic_with_the_correlation_data(self, client):
+        topic = "quitanda/v1/customers/ana/replies/mine"
+        await self.ask(client, {}, ResponseTopic=topic, CorrelationData=b"\x00any\xff")
+        message = await self.reply(client)
+
+        assert (message.topic.value, message.properties.CorrelationData) == (topic, b"\x00any\xff")
+        assert json.loads(message.payload)["result"]["product_id"] == "lapis"
+
+    @pytest.mark.parametrize(
+        "topic",
+        [
+            "quitanda/v1/feed",
+            "quitanda/v1/customers/bia/replies/mine",
+            "quitanda/v1/customers/ana/requests/create_order",
+            "quitanda/v1/customers/ana/replies/mine/too",
+            "quitanda/v1/customers/ana/replies/",
+            "elsewhere",
+        ],
+    )
+    async def test_nothing_is_published_to_a_topic_that_is_not_of_the_customers_own_replies(
+        self, client, portal, topic
+    ):
+        await self.ask(client, {}, ResponseTopic=topic)
+        await self.ask(client, {"reply_to": "mine", "request_id": "r1"}, ResponseTopic=topic)
+        message = await self.reply(client)
+        error = json.loads(message.payload)["error"]
+
+        assert message.topic.value == "quitanda/v1/customers/ana/replies/mine"
+        assert (error["reason"], error["field"]) == ("INVALID_ARGUMENT", "response_topic")
+        assert portal.counted("quitanda_mqtt_gateway_dropped_total", why="unanswerable") == 1
+
+    async def test_a_response_topic_and_a_reply_to_that_differ_are_refused(self, client):
+        topic = "quitanda/v1/customers/ana/replies/mine"
+        await self.ask(client, {"reply_to": "other"}, ResponseTopic=topic)
+        message = await self.reply(client)
+
+        assert message.topic.value == "quitanda/v1/customers/ana/replies/other"
+        assert json.loads(message.payload)["error"]["details"]["problem"] == "duplicate"

@@ -4,6 +4,9 @@
     request  {"request_id"?, "reply_to", "correlation"?, ...fields}
     reply    {"request_id", "correlation"?, "revision", "result"} or {…, "error"}, on .../replies/{reply_to}
 
+A client of MQTT 5 may give a response topic instead of `reply_to`, and correlation data, which its reply then has. Only
+topics of the customer's own replies are answered to: a portal may publish where a client may not.
+
 The customer is the topic's: brokers authorise by topic. A request is answerable if it is sent to such a
 topic and names a reply address, even where the rest of it cannot be read.
 """
@@ -45,11 +48,23 @@ _SALVAGED: Final = re.compile(rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-
 
 
 @dataclass(frozen=True, slots=True)
+class Properties:
+    """What a client of MQTT 5 says beside the payload about its answer; of 3.1.1, nothing."""
+
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+
+
+NO_PROPERTIES: Final = Properties()
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A request that can be answered.
 
     `request_id` is None where the client gave none, or none that is usable; so is `correlation`, which the
     reply repeats. `fields` is a refusal where the payload cannot be read.
+    `correlation_data` is a property of the reply.
     """
 
     customer_id: str
@@ -58,6 +73,7 @@ class Envelope:
     correlation: str | None
     reply_topic: str
     fields: Mapping[str, Any] | Refused
+    correlation_data: bytes | None = None
 
     @property
     def operation_label(self) -> str:
@@ -71,19 +87,28 @@ class Unanswerable:
 
     topic: str
     size: int
+    why: str = "no reply address"
 
 
-def open_envelope(topic: str, payload: bytes) -> Envelope | Unanswerable:
+def open_envelope(topic: str, payload: bytes, properties: Properties = NO_PROPERTIES) -> Envelope | Unanswerable:
     """Read where an answer goes and what it answers; total, whatever was sent."""
     named = topics.parse_request_topic(topic)
     fields = parse_object(payload, REQUEST_BYTES_MAX)
     known = _salvage(payload) if isinstance(fields, Refused) else fields
     reply_to, request_id, correlation = (known.get(name) for name in ("reply_to", "request_id", "correlation"))
-    if named is None or check_id("reply_to", reply_to):
+    if named is None:
         return Unanswerable(topic, len(payload))
+    wrong_topic = None
+    if properties.response_topic is not None:
+        session = topics.reply_session(named[0], properties.response_topic)
+        wrong_topic = _check_session(named[0], session, reply_to)
+        reply_to = session if reply_to is None else reply_to
+    if check_id("reply_to", reply_to):
+        why = "a response topic that is not of the customer's replies" if wrong_topic else "no reply address"
+        return Unanswerable(topic, len(payload), why)
     wrong_id = None if request_id is None else check_id("request_id", request_id)
     wrong_correlation = None if correlation is None else check_id("correlation", correlation)
-    wrong = wrong_id or wrong_correlation
+    wrong = wrong_id or wrong_correlation or wrong_topic
     return Envelope(
         customer_id=named[0],
         operation=named[1],
@@ -91,7 +116,17 @@ def open_envelope(topic: str, payload: bytes) -> Envelope | Unanswerable:
         correlation=None if wrong_correlation else correlation,
         reply_topic=topics.reply_topic(named[0], str(reply_to)),
         fields=wrong or fields,
+        correlation_data=properties.correlation_data,
     )
+
+
+def _check_session(customer_id: str, session: str | None, reply_to: object) -> Refused | None:
+    """Say what is wrong with the session that a response topic names, beside the payload's `reply_to`; or None."""
+    if session is None:
+        return invalid("response_topic", Problem.UNKNOWN_VALUE, expected=topics.reply_topic(customer_id, "{reply_to}"))
+    if reply_to is None or reply_to == session:
+        return None
+    return invalid("response_topic", Problem.DUPLICATE)
 
 
 def refuse_retained(envelope: Envelope | Unanswerable) -> Envelope | Unanswerable:

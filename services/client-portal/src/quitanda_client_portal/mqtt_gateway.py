@@ -16,15 +16,24 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 import structlog
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt import properties as paho
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
-from quitanda_client_portal.mqtt_desk import Desk, Envelope, Unanswerable, open_envelope, refuse_retained
+from quitanda_client_portal.mqtt_desk import (
+    Desk,
+    Envelope,
+    Properties,
+    Unanswerable,
+    open_envelope,
+    refuse_retained,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +41,9 @@ QOS_AT_LEAST_ONCE: Final = 1
 _SUBSCRIPTION_REFUSED: Final = 0x80
 _SEND_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 """Without it a reply waits some 40 ms for the acknowledgement of what was sent before."""
+
+_PAHO_PROPERTIES: Final[Any] = paho.Properties
+"""The library has no types for it."""
 
 _IDLE_CHECK_SECONDS: Final = 0.01
 _TOPIC_LENGTH_SHOWN: Final = 200
@@ -207,7 +219,7 @@ class MqttGateway:
 
     def _take(self, message: aiomqtt.Message) -> None:
         """Queue a message for an answer or for a refusal; never waits."""
-        envelope = open_envelope(message.topic.value, message.payload)
+        envelope = open_envelope(message.topic.value, message.payload, _asked_of(message.properties))
         if message.retain:
             self._metrics.dropped.labels(RETAINED).inc()
             log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
@@ -216,7 +228,7 @@ class MqttGateway:
             self._metrics.dropped.labels(UNANSWERABLE).inc()
             log.warning(
                 "mqtt_request_ignored",
-                why="no reply address",
+                why=envelope.why,
                 topic=envelope.topic[:_TOPIC_LENGTH_SHOWN],
                 size=envelope.size,
             )
@@ -241,17 +253,23 @@ class MqttGateway:
 
     async def _reply(self, envelope: Envelope, payload: bytes) -> None:
         try:
-            await self._publish(envelope.reply_topic, payload)
+            await self._publish(envelope, payload)
         except (aiomqtt.MqttError, ValueError) as error:  # the client hears nothing, and repeats the request
             self._metrics.dropped.labels(REPLY_LOST).inc()
             log.warning("mqtt_reply_lost", request_id=envelope.request_id, error=str(error))
         finally:
             self._unanswered -= 1
 
-    async def _publish(self, topic: str, payload: bytes) -> None:
+    async def _publish(self, envelope: Envelope, payload: bytes) -> None:
         if self._client is None:
             raise aiomqtt.MqttError("not connected")
-        await self._client.publish(topic, payload, qos=QOS_AT_LEAST_ONCE, timeout=self._options.reply_timeout)
+        await self._client.publish(
+            envelope.reply_topic,
+            payload,
+            qos=QOS_AT_LEAST_ONCE,
+            properties=_properties_of(envelope),
+            timeout=self._options.reply_timeout,
+        )
 
 
 def _put(queue: asyncio.Queue[Item], item: Item) -> bool:
@@ -260,6 +278,20 @@ def _put(queue: asyncio.Queue[Item], item: Item) -> bool:
     except asyncio.QueueFull:
         return False
     return True
+
+
+def _asked_of(properties: paho.Properties | None) -> Properties:
+    """Read what a client of MQTT 5 asks of its reply; the client library sets attributes for what there is."""
+    return Properties(getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
+
+
+def _properties_of(envelope: Envelope) -> paho.Properties | None:
+    """Write the properties of a reply; only a request over MQTT 5 can have asked for any."""
+    if envelope.correlation_data is None:
+        return None
+    properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
+    properties.CorrelationData = envelope.correlation_data
+    return properties
 
 
 def _code(granted: object) -> int:

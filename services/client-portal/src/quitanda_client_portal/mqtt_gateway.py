@@ -289,7 +289,7 @@ def _properties_of(envelope: Envelope) -> paho.Properties | None:
     """Write the properties of a reply; only a request over MQTT 5 can have asked for any."""
     if envelope.correlation_data is None:
         return None
-    properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
+    properties: paho.Properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
     properties.CorrelationData = envelope.correlation_data
     return properties
 

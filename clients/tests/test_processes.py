@@ -37,6 +37,15 @@ async def test_ctrl_c_ends_a_read_without_a_word(portal):
         assert await finished(process) == (130, "", "")
 
 
+async def test_a_server_that_is_no_broker_writes_nothing_of_the_library_into_the_errors(portal):
+    options = ("--mqtt", portal.address, "--transport", "mqtt", "--customer", "ana", "--timeout", "4", "--json")
+    async with started(portal, *options, "order", "list", program="quitanda-shop") as process:
+        code, out, err = await finished(process)
+
+    assert (code, out) == (3, "")
+    assert json.loads(err)["error"]["reason"] == "UNAVAILABLE"
+
+
 async def test_ctrl_c_ends_an_import_with_a_summary(portal, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(10)))

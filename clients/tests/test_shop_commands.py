@@ -167,9 +167,12 @@ async def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant_and_o
     options = ("--portal", portal.address, "--customer", "ana", "order", "list")
     misspelt = await run(shop_app, *options, env={"QUITANDA_CUSTMER": "ana"})
     as_json = await run(shop_app, *options, "--json", env={"QUITANDA_CUSTMER": "ana"})
+    several = await run(shop_app, *options, env={"QUITANDA_CUSTMER": "ana", "QUITANDA_MQTTT": "x:1"})
     unrelated = await run(shop_app, *options, env={"QUITANDA_OWNER": "ana", "QUITANDA_LOG_LEVL": "debug"})
 
     assert misspelt.exit_code == as_json.exit_code == 2
     assert "QUITANDA_CUSTMER: nothing reads it; did you mean QUITANDA_CUSTOMER?" in misspelt.message
+    assert "QUITANDA_MQTTT: nothing reads it; did you mean QUITANDA_MQTT?" in several.message
+    assert "QUITANDA_CUSTMER: nothing reads it; did you mean QUITANDA_CUSTOMER?" in several.message
     assert (as_json.error["error"]["reason"], as_json.error["error"]["field"]) == ("WRONG_USE", "QUITANDA_CUSTMER")
     assert unrelated.exit_code == 0

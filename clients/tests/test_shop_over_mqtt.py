@@ -143,3 +143,11 @@ async def test_two_clients_of_one_customer_hear_only_their_own_replies(broker):
         answers = await asyncio.gather(*(client.create_order() for client in (one, other) for _ in range(10)))
 
     assert len({answer.document.order_id for answer in answers}) == 20
+
+
+async def test_an_address_that_cannot_be_looked_up_is_told_and_the_session_closes_quietly():
+    async with MqttShopClient("ana", Address("x" * 64 + ".example", 1883), timeout=0.5) as client:
+        with pytest.raises(Unavailable) as caught:
+            await client.list_orders()
+
+    assert "label" in str(caught.value)

@@ -138,10 +138,12 @@ class MqttSession:
         while True:
             try:
                 await self._take_replies()
-            except aiomqtt.MqttError as error:
+            except Exception as error:
+                if not isinstance(error, aiomqtt.MqttError):  # without this task nobody would be answered again
+                    log.exception("the connection to the broker failed unexpectedly")
                 lost = self._client is not None
                 self._client = None
-                self._trouble = str(error)
+                self._trouble = str(error) or repr(error)
                 self._fail_waiting(OutcomeUnknown(f"the connection to the broker {self._broker} was lost: {error}"))
                 delay = RECONNECT_SECONDS_MIN if lost else min(2 * delay, RECONNECT_SECONDS_MAX)
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, hides nothing

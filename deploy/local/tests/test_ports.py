@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from quitanda_local.errors import PortInUse
-from quitanda_local.ports import check_free, free_ports, holder_of
+from quitanda_local.ports import check_free, free_ports
 from quitanda_local.topology import PORTS_NEEDED, on_ports
 
 
@@ -25,7 +25,3 @@ def test_a_port_in_use_is_named_with_its_purpose_and_holder():
     assert caught.value.port == ports[1]
     assert f"port {ports[1]} (the gRPC port of replica1) is in use by process {os.getpid()}" in str(caught.value)
     assert "stop that process" in str(caught.value)
-
-
-def test_a_port_that_nobody_holds_has_no_named_holder():
-    assert holder_of(free_ports(1)[0]) == "another process"

@@ -392,6 +392,36 @@ class TestTheBroker:
 
         assert order.customer_id == "ana"
 
+    async def test_a_defect_while_the_loss_of_the_broker_is_handled_does_not_end_the_gateway(self, own_broker, cluster):
+        class DefectiveOnce(GatewayMetrics):
+            """Its gauge of the connection fails the first time that it is set to 0."""
+
+            def __init__(self, registry):
+                super().__init__(registry)
+                self.failures = 0
+                self._gauge, self.connected = self.connected, self
+
+            def set(self, value):
+                if value == 0 and not self.failures:
+                    self.failures += 1
+                    raise ZeroDivisionError("a defect")
+                self._gauge.set(value)
+
+        registry = CollectorRegistry()
+        metrics = DefectiveOnce(registry)
+        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        options = GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "defective", 5.0)
+        gateway = MqttGateway(options, desk, metrics)
+        await gateway.start()
+        try:
+            await wait_for(lambda: gateway.connected, "the gateway's connection")
+            own_broker.kill()
+            await wait_for(lambda: metrics.failures, "the defect")
+            own_broker.start()
+            await wait_for(lambda: gateway.connected, "the gateway's return")
+        finally:
+            await gateway.stop(2.0)
+
     async def test_without_a_broker_grpc_is_served_and_stopping_is_quick(self, portals, own_broker, cluster):
         own_broker.kill()
         async with portals() as portal:

@@ -1,5 +1,6 @@
 """Where a command-line application starts and ends."""
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -15,6 +16,9 @@ def run_application(app: typer.Typer) -> NoReturn:
     # gRPC's library writes notes of its own to stderr (a portal that goes away, for example); it reads this
     # when it is loaded, which is later.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Without any handler Python writes warnings of libraries to stderr, which is for what this says itself; the MQTT
+    # library, for example, tells there of each answer of a server that is no broker.
+    logging.getLogger().addHandler(logging.NullHandler())
     streams.guard()
     sys.exit(_code(app))
 

@@ -61,8 +61,11 @@ class Given:
 
 def check_variables(environment: Mapping[str, str]) -> None:
     """Refuse a variable that is nearly one of those that are read here: it would have no effect."""
-    for name, nearest in variables.misspelt(environment, variables.OF_CLIENTS):
-        raise typer.BadParameter(f"nothing reads it; did you mean {nearest}?", param_hint=name)
+    wrong = variables.misspelt(environment, variables.OF_CLIENTS)
+    if wrong:
+        told = [f"nothing reads it; did you mean {nearest}?" for _, nearest in wrong]
+        others = [f"{name}: {why}" for (name, _), why in zip(wrong[1:], told[1:], strict=True)]
+        raise typer.BadParameter(" ".join([told[0], *others]), param_hint=wrong[0][0])
 
 
 def read_portals(given: Sequence[str] | None, default: str) -> tuple[Address, ...]:

@@ -22,6 +22,7 @@ from quitanda.domain.model import Customer, Document, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
 from quitanda.feed_key import FeedKey
+from quitanda.runtime.lasting_task import lasting_task
 from quitanda.wire.documents import id_of, kind_of
 
 AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -161,11 +162,11 @@ async def open_reader(
     cache = CoherentCache(options.max_entries, options.staleness)
     show_feed_age(registry, lambda: cache.feed_age(clock()))
     probe = FreshnessProbe(cluster, cache, Refutations(counters.contradiction), options.staleness, clock)
-    tasks = [asyncio.create_task(probe.run(), name="freshness probe")]
+    tasks = [lasting_task(probe.run, "freshness probe")]
     if options.mqtt is not None and options.feed_key is not None:
         intake = FeedIntake(cache, options.feed_key, counters, clock, doubt=probe.doubt)
         feed = FeedSubscriber(options.mqtt, options.name, intake)
-        tasks.append(asyncio.create_task(feed.run(), name="feed subscriber"))
+        tasks.append(lasting_task(feed.run, "feed subscriber"))
     try:
         yield CachedReader(cluster, cache, probe, counters, clock)
     finally:

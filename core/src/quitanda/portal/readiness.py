@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from quitanda.runtime.lasting_task import lasting_task
+
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS: Final = 0.5
@@ -52,7 +54,7 @@ class Readiness:
 
     async def start(self) -> None:
         """Begin to ask; returns at once."""
-        self._task = asyncio.create_task(self._watch(), name="readiness")
+        self._task = lasting_task(self._watch, "readiness")
 
     async def stop(self, timeout: float) -> None:  # noqa: ARG002 - nothing to wait for
         """Stop asking."""
@@ -62,7 +64,8 @@ class Readiness:
                 await self._task
 
     async def _watch(self) -> None:
-        was_ready = was_alive = False
+        was_ready: bool | None = None  # not told yet, or told by a look that failed
+        was_alive: bool | None = None
         while True:
             ready, alive = await self._cluster.ready(), self._feed.feed_alive()
             if ready is not was_ready:

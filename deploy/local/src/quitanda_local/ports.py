@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-import psutil
-
+from quitanda.runtime.listening import holder_of
 from quitanda_local.errors import PortInUse
 from quitanda_local.topology import HOST, Topology
 
@@ -44,21 +43,6 @@ def free_ports(count: int) -> list[int]:
             if _bind(probe, port):
                 chosen.append(port)
     raise PortInUse(PORT_MIN, "a free port for a test cluster", "so many processes that no free port was found")
-
-
-def holder_of(port: int) -> str:
-    """Describe the process that listens on the port, as far as this user may know it."""
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except (psutil.AccessDenied, OSError):
-        return "another process"
-    for connection in connections:
-        if connection.laddr and connection.laddr.port == port and connection.pid:
-            try:
-                return f"process {connection.pid} ({' '.join(psutil.Process(connection.pid).cmdline())[:120]})"
-            except psutil.Error:
-                break
-    return "another process"
 
 
 def _bind(probe: socket.socket, port: int) -> bool:

@@ -25,6 +25,7 @@ from paho.mqtt import properties as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from quitanda.runtime.lasting_task import lasting_task
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
 from quitanda_client_portal.mqtt_desk import (
     Desk,
@@ -121,9 +122,9 @@ class MqttGateway:
         """Begin to connect and to serve; returns at once, whether there is a broker or not."""
         options = self._options
         self._tasks = [
-            asyncio.create_task(self._stay_connected(), name="mqtt-connection"),
-            *(asyncio.create_task(self._serve(), name="mqtt-worker") for _ in range(options.workers)),
-            *(asyncio.create_task(self._refuse(), name="mqtt-refusal-worker") for _ in range(options.refusal_workers)),
+            lasting_task(self._stay_connected, "mqtt-connection"),
+            *(lasting_task(self._serve, "mqtt-worker") for _ in range(options.workers)),
+            *(lasting_task(self._refuse, "mqtt-refusal-worker") for _ in range(options.refusal_workers)),
         ]
 
     async def stop(self, timeout: float) -> None:

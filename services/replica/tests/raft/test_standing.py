@@ -212,7 +212,6 @@ class TestAReplicaWithoutAVote:
     @pytest.mark.parametrize("answer", [{}, {"reset": True, "success": False, "next_node_idx": 1}])
     def test_does_not_keep_a_leader_in_office(self, replica, answer):
         replica.lead()
-        began = time.monotonic()
 
         def answered():
             replica.acknowledge("replica2", voting=False, **answer)
@@ -220,7 +219,6 @@ class TestAReplicaWithoutAVote:
 
         replica.round_until(answered)
 
-        assert time.monotonic() - began < 1  # twice the longest election time-out is 0.3 s
         with pytest.raises(NotLeader):
             replica.consensus.submissions.offer(b"x")
 

@@ -59,6 +59,14 @@ MUTANTS: Final = (
         (f"{_REJOIN}::test_it_counts_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here",),
     ),
     Mutant(
+        "counts-with-other-entries",
+        "A blank disk counts when its entries are the leader's, not when they are as many.",
+        f"{RAFT}/joining.py",
+        "caught_up = min(durable, self._agreed[1] if self._agreed[0] == self._engine.term else 0)",
+        "caught_up = durable",
+        (f"{_CONSENSUS}::test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote",),
+    ),
+    Mutant(
         "counts-in-a-new-term",
         "A new term starts the questions of a blank disk again.",
         f"{RAFT}/rejoin.py",

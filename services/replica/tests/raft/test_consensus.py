@@ -11,6 +11,7 @@ from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.cluster_identity import DISK_KEY, NEW_CLUSTER, ClusterRecord, load_record, stage_record
 from quitanda_replica.raft.codec import MalformedMessage, encode_pairs
 from quitanda_replica.raft.consensus import Consensus
+from quitanda_replica.raft.founding import begin_at
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
 from quitanda_replica.raft.refusals import CONFLICTS_MIN
 from quitanda_replica.raft.rejoin import JOINED_KEY
@@ -459,6 +460,25 @@ def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(sto
     assert replica.sent("response_vote") == []  # whatever was asked for in that term may have been given before
     replica.network.bring("replica2", "request_vote", term=8, last_log_index=1, last_log_term=0)
     replica.round_until(lambda: replica.sent("response_vote"))
+
+
+@pytest.mark.parametrize(("own_term", "counts"), [(4, False), (5, True)], ids=["other entries", "the leader's entries"])
+def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_term, counts):
+    begin_at(store, 12, own_term, "backup")
+    replica = Played(store, voting=False)
+    replica.network.connect("replica2", "replica3")
+    heartbeat = {"term": 6, "commit_index": 12, "prevLogIdx": 12, "prevLogTerm": 5, "entries": []}
+    replica.network.bring("replica2", "append_entries", **heartbeat)
+    replica.round()
+    ((_, question), *_) = replica.sent("rejoin_question")
+    standing = {"term": 6, "last_index": 12, "voting": True, "origin": "", "cluster": "", "disk": ""}
+    for peer in ("replica2", "replica3"):
+        replica.network.bring(peer, "rejoin_answer", round=question["round"], **standing)
+    replica.network.bring("replica2", "append_entries", **heartbeat)
+    replica.round()
+    replica.round()
+
+    assert replica.status.voting is counts
 
 
 def test_a_blank_disk_with_the_bootstrap_flag_does_not_vote_while_anybody_has_a_past_or_is_silent(store):

@@ -27,6 +27,15 @@ class Admission:
     deliver: Message | None = None
     reply: Message | None = None
 
+    @property
+    def agreed_upto(self) -> int:
+        """Index up to which an admitted `append_entries` makes or shows the own log to be the leader's; 0: unknown."""
+        if self.deliver is not None and "prevLogIdx" in self.deliver:
+            return int(self.deliver["prevLogIdx"]) + len(self.deliver["entries"])
+        if self.reply is not None and self.reply["success"]:
+            return int(self.reply["next_node_idx"]) - 1
+        return 0
+
 
 DROPPED = Admission()
 

@@ -214,7 +214,9 @@ class Consensus:
             return
         if message["term"] >= self._engine.term:
             self._conflict.heard(peer, message, contradicts=contradicts(self._journal, message))
-        self._admit(peer, self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message))
+        admission = self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message)
+        self._joining.agrees(message["term"], admission.agreed_upto)
+        self._admit(peer, admission)
 
     def _on_next_node_idx(self, peer: str, message: Message) -> None:
         if message["term"] > self._engine.term:

@@ -44,6 +44,8 @@ class Joining:
         """The same, of conversations that do not stand yet."""
         self._refused = RefusedPeers(clock)
         self._waits_for = ""
+        self._agreed: tuple[int, int] = 0, 0
+        """A term, and the index up to which the own log has turned out to be that of its leader."""
 
     @property
     def refused(self) -> dict[str, str]:
@@ -101,6 +103,10 @@ class Joining:
         self._guard.offered(peer, record)
         self._adopt_what_was_offered()
 
+    def agrees(self, term: int, index: int) -> None:
+        """Note that up to `index` the own log is that of the leader of `term`, which only appends to it."""
+        self._agreed = max(self._agreed, (term, index))
+
     # --- a round
 
     def watch(self, connected: Collection[str], durable: int) -> None:
@@ -116,7 +122,8 @@ class Joining:
                 self._waits_for = waits_for
                 lacking = "a cluster's id" if self._guard.voting else "a past"
                 _log.info("without %s, this replica %s", lacking, waits_for)
-        if not self._guard.voting and self._guard.reached(self._engine.term, self._engine.leader, durable):
+        caught_up = min(durable, self._agreed[1] if self._agreed[0] == self._engine.term else 0)
+        if not self._guard.voting and self._guard.reached(self._engine.term, self._engine.leader, caught_up):
             self._engine.vote_spent()
             self._guard.admit()
             self._engine.postpone_election(self._clock())

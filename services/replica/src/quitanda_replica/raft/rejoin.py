@@ -12,8 +12,9 @@ others, again and again, and counts from the moment when their answers show one 
    can still make a leader of a later term, for every majority that could have followed one has a member that would know
    (those that do not count themselves may have forgotten, but can have become a leader only with it). One that runs
    with a disk of another cluster cannot answer for the disk that is meant; and
-2. everything that was in the leader's log when it answered is applied and durable here. Among it is every entry that
-   became committed with an acknowledgement given before: a leader's log holds whatever was committed in earlier terms.
+2. everything that was in the leader's log when it answered is applied and durable here, which means the same entries
+   and not only as many: the leader's own messages have shown so. Among it is every entry that became committed with an
+   acknowledgement given before: a leader's log holds whatever was committed in earlier terms.
 
 It then counts as having voted in that term. Before it takes anything, it learns the cluster's id from that leader.
 
@@ -161,7 +162,10 @@ class RejoinGuard:
             self._target = term, self._answers[leader]["last_index"], self._answers[leader]["cluster"]
 
     def reached(self, term: int, leader: str, durable_index: int) -> bool:
-        """Return whether both conditions of a replaced disk hold; a new term starts the questions again."""
+        """Return whether both conditions of a replaced disk hold; a new term starts the questions again.
+
+        Up to `durable_index` the own log is that of the `leader` of `term`, applied and durable.
+        """
         if self._target is None:
             return False
         target_term, target_index, cluster = self._target

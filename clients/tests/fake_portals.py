@@ -241,7 +241,7 @@ class FakeAdminPortal(AdminPortalServicer):
                 request.description if request.HasField("description") else old.description,
                 request.price_minor_units if request.HasField("price_minor_units") else old.price,
                 request.quantity if request.HasField("quantity") else old.quantity,
-                old.extra,
+                _merged(old.extra, request.extra),
                 revision,
             )
             self.shop.products[request.product_id] = product

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
+from quitanda.domain.extras import merged
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
+from quitanda.domain.validation import check_extra_size
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.answers import Answer
@@ -70,12 +72,16 @@ class RowIds:
 
 def cannot_be(row: Planned, layout: Layout, *, exists: bool, update: bool) -> Refused | None:
     """Say why a row cannot be imported where its document exists, or does not; None where it can."""
-    customer = layout.id_column == "customer_id"
     if exists and not update:
-        return (customer_exists if customer else product_exists)(row.document_id)
+        return _exists(row, layout)
     if not exists and row.create is None:
+        customer = layout.id_column == "customer_id"
         return customer_not_found(row.document_id) if customer else product_not_found(row.document_id)
     return None
+
+
+def _exists(row: Planned, layout: Layout) -> Refused:
+    return (customer_exists if layout.id_column == "customer_id" else product_exists)(row.document_id)
 
 
 class Import:
@@ -113,30 +119,54 @@ class Import:
 
     async def _send(self, row: Planned, present: Present) -> None:
         """Create the row's document, or change it where it exists."""
-        if row.create is not None:
-            created = await self._create(row, row.create, present)
-            if created is not None:
-                self._count(row, present, [created], new="created")
-                return
-        exists = row.create is not None or row.document_id in present.documents
-        if refused := cannot_be(row, self._layout, exists=exists, update=self._options.update):
+        absent = row.document_id not in present.documents
+        if row.create is not None and await self._created(row, row.create, present):
+            return
+        if refused := cannot_be(row, self._layout, exists=not absent, update=self._options.update):
             raise Rejected(refused)
         await self._change(row, present)
 
-    async def _create(self, row: Planned, command: CreateCustomer | CreateProduct, present: Present) -> int | None:
-        """Create a document; returns the revision at which it was created, or None where there is one already."""
-        absent = row.document_id not in present.documents
-        # An earlier run may have been refused for a document that is gone since: its refusal is what is remembered.
-        for after in (0, present.revision) if absent else (0,):
+    async def _created(self, row: Planned, command: CreateCustomer | CreateProduct, present: Present) -> bool:
+        """Tell whether the row is settled; False where there is a document already, which is to be changed.
+
+        An earlier run may have been refused because of a document that is gone since: that refusal is what is
+        remembered, and the creation needs another id. But a row that changed it then is not imported anew.
+        """
+        if await self._try_to_create(row, command, present, 0):
+            return True
+        if row.document_id in present.documents:
+            return False
+        if self._options.update:
             try:
-                return (await self._creation(command, self._ids.of(row, "create", after))).revision
+                await self._change(row, present)
             except Rejected as rejected:
-                if rejected.refused.reason not in EXISTS:
+                if rejected.refused.reason not in NOT_FOUND:
                     raise
-        return None
+            else:
+                return True
+        if await self._try_to_create(row, command, present, present.revision):
+            return True
+        raise Rejected(_exists(row, self._layout))  # somebody created it just now
+
+    async def _try_to_create(
+        self, row: Planned, command: CreateCustomer | CreateProduct, present: Present, after: int
+    ) -> bool:
+        try:
+            answer = await self._creation(command, self._ids.of(row, "create", after))
+        except Rejected as rejected:
+            if rejected.refused.reason not in EXISTS:
+                raise
+            return False
+        self._count(row, present, [answer.revision], new="created")
+        return True
 
     async def _change(self, row: Planned, present: Present) -> None:
         """Adjust the stock, then set fields: where the first is refused, nothing of the row was changed."""
+        found = present.documents.get(row.document_id)
+        if row.change is not None and found is not None:
+            too_large = check_extra_size(merged(found.extra, row.change.extra))
+            if too_large:
+                raise Rejected(too_large)
         revisions = []
         if row.delta:
             request_id = self._ids.of(row, "adjust")
@@ -144,7 +174,6 @@ class Import:
             revisions.append(adjusted.revision)
         if row.change is not None:
             revisions.append(await self._update(row, row.change, present))
-        found = present.documents.get(row.document_id)
         as_it_is = not row.delta and found is not None and not changed_fields(row, found)
         self._count(row, present, revisions, new="unchanged" if as_it_is else "updated")
 

@@ -6,20 +6,20 @@ from typing import Final, TypeAlias
 
 from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
 from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.limits import QUANTITY_MAX
 from quitanda.domain.outcomes import Problem as ProblemName
 from quitanda.domain.outcomes import Refused, invalid
 from quitanda.domain.validation import check, check_id
 from quitanda.status import describe
 from quitanda.wire.extras import extra_from_values
-from quitanda.wire.money import exact_number, parse_price
+from quitanda.wire.money import parse_price
+from quitanda.wire.numbers import whole_number
 from quitanda_clients.bulk.column_names import CUSTOMER_NAMES, PRODUCT_EXPORTS, PRODUCT_NAMES, Export, Names
 from quitanda_clients.bulk.csv_rows import Row
 from quitanda_clients.bulk.problems import Problem
 
 Creation: TypeAlias = CreateCustomer | CreateProduct
 Change: TypeAlias = UpdateCustomer | UpdateProduct
-
-_SHOWN_DIGITS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,7 @@ def _price(text: str) -> int | Refused:
 
 
 def _whole(text: str, field: str) -> int | Refused | None:
-    if not text:
-        return None
-    number = exact_number(text)
-    if number is None or number != int(number):
-        return invalid(field, ProblemName.NOT_AN_INTEGER, value=text[:_SHOWN_DIGITS])
-    return int(number)
+    return None if not text else whole_number(text, field, QUANTITY_MAX)
 
 
 def _own(row: Row, known: Names) -> dict[str, str]:

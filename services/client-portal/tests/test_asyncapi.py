@@ -1,0 +1,153 @@
+"""docs/asyncapi.yaml says what the code does: topics, operations, fields, bounds, errors."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from quitanda import topics
+from quitanda.domain import limits
+from quitanda.domain.commands import CreateOrder
+from quitanda.domain.outcomes import Reason, Refused
+from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
+from quitanda.status import describe, to_json_error
+from quitanda.wire import json_requests
+from quitanda.wire.json_fields import parse_object
+
+DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
+SCHEMAS = DOCUMENT["components"]["schemas"]
+OPERATIONS = {"create_order", *json_requests.OPERATIONS}
+ENVELOPE = {"request_id", "reply_to", "correlation"}
+EXAMPLES = {
+    "Id": "a",
+    "ItemQuantity": 1,
+    "Items": [{"product_id": "a", "quantity": 1, "extra": {}}],
+    "Extra": {},
+    "Version": 1,
+    "Revision": 1,
+    "Consistency": "cached",
+    "PageSize": 1,
+    "PageToken": "",
+}
+
+
+def resolve(reference):
+    """Follow a reference inside the document."""
+    found = DOCUMENT
+    for part in reference["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return resolve(found) if "$ref" in found else found
+
+
+def request_of(operation):
+    return resolve(DOCUMENT["channels"][operation]["messages"]["request"])["payload"]
+
+
+def fields_of(operation):
+    """Give a value of the right kind for every field that the document knows, the envelope's left out."""
+    properties = request_of(operation)["properties"]
+    return {
+        name: EXAMPLES[schema["$ref"].rpartition("/")[2]]
+        for name, schema in properties.items()
+        if name not in ENVELOPE | {"customer_id"}
+    }
+
+
+def read(operation, fields):
+    """Read a request as the portal does."""
+    parsed = parse_object(json.dumps(fields).encode(), 10_000)
+    if operation == "create_order":
+        return json_requests.create_order("ana", parsed, order_id="o", created_at_ms=1)
+    return json_requests.OPERATIONS[operation]("ana", parsed)
+
+
+def references(part):
+    """Give every reference in a part of the document."""
+    if isinstance(part, dict):
+        yield from [part] if "$ref" in part else []
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+def test_every_operation_is_there_with_its_topics_and_no_other_is():
+    channels = DOCUMENT["channels"]
+
+    assert set(DOCUMENT["operations"]) == OPERATIONS
+    assert set(channels) == {"replies", *OPERATIONS}
+    assert channels["replies"]["address"] == topics.reply_topic("{customer_id}", "{reply_to}")
+    for operation in OPERATIONS:
+        assert channels[operation]["address"] == topics.request_topic("{customer_id}", operation)
+        assert DOCUMENT["operations"][operation]["channel"] == {"$ref": f"#/channels/{operation}"}
+
+
+def test_every_reference_leads_somewhere():
+    assert all(resolve(reference) for reference in references(DOCUMENT))
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_the_fields_of_a_request_are_those_that_the_portal_reads(operation):
+    fields, schema = fields_of(operation), request_of(operation)
+    needed = set(schema["required"]) - ENVELOPE
+
+    assert not isinstance(read(operation, fields), Refused)
+    assert read(operation, {**fields, "another": 1}).field == "another"
+    for name in fields:
+        missing = read(operation, {other: value for other, value in fields.items() if other != name})
+        assert (isinstance(missing, Refused) and missing.field == name) == (name in needed), name
+    assert schema["properties"].keys() >= ENVELOPE
+    assert isinstance(read("create_order", fields_of("create_order")), CreateOrder)
+
+
+def test_the_bounds_are_those_of_the_rules():
+    assert SCHEMAS["Id"]["pattern"] == f"^{limits.ID_PATTERN}$"
+    assert SCHEMAS["Id"]["maxLength"] == limits.ID_LENGTH_MAX
+    assert SCHEMAS["ItemQuantity"]["maximum"] == limits.ITEM_QUANTITY_MAX
+    assert SCHEMAS["Items"]["maxItems"] == limits.ITEMS_PER_ORDER_MAX
+    assert SCHEMAS["Extra"]["maxProperties"] == limits.EXTRA_FIELDS_MAX
+    assert SCHEMAS["Version"]["maximum"] == limits.VERSION_MAX
+    assert SCHEMAS["PageSize"]["maximum"] == limits.PAGE_SIZE_MAX
+
+
+def test_the_errors_are_those_of_the_table():
+    failures = [
+        *(Refused(reason) for reason in Reason),
+        *(QuitandaError(), NotLeader(), Overloaded(), OutcomeUnknown(), InternalError()),
+        Rejected(Refused(Reason.INTERNAL)),
+    ]
+
+    assert set(SCHEMAS["Error"]["properties"]["reason"]["enum"]) == {describe(failure).reason for failure in failures}
+    assert set(SCHEMAS["Error"]["required"]) == set(to_json_error(OutcomeUnknown()))
+    assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id"}
+
+
+@pytest.mark.parametrize("operation", ["create_order", "get_order", "list_orders", "get_product", "list_products"])
+async def test_a_reply_has_the_members_that_the_document_names(mqtt_caller, operation):
+    _, order = await mqtt_caller.call("create_order", "ana", items=[{"product_id": "caneta", "quantity": 1}])
+    fields = {"get_order": {"order_id": order.order_id}, "get_product": {"product_id": "caneta"}}.get(operation, {})
+    items = {"items": [{"product_id": "caneta", "quantity": 1}]} if operation == "create_order" else {}
+    await mqtt_caller.send(operation, "ana", {"request_id": "r", "reply_to": "s", **fields, **items})
+    reply = await mqtt_caller.reply("r")
+    schema = resolve({"$ref": f"#/components/messages/{operation}_reply"})["payload"]
+
+    assert set(reply) <= set(schema["properties"])
+    check(reply["result"], schema["properties"]["result"])
+
+
+def check(value, schema):
+    """Hold a value against the members and types that a schema names."""
+    schema = resolve(schema) if "$ref" in schema else schema
+    if schema["type"] == "object":
+        assert set(value) == set(schema["required"]) == set(schema["properties"])
+        for name, member in schema["properties"].items():
+            check(value[name], member)
+    elif schema["type"] == "array":
+        assert value
+        for member in value:
+            check(member, schema["items"])
+    else:
+        kinds = {"string": str, "integer": int, "number": (int, float, object), "boolean": bool}
+        assert isinstance(value, kinds[schema["type"]])

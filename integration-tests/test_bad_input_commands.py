@@ -292,3 +292,26 @@ async def test_a_byte_order_mark_and_old_line_ends_are_no_fault(run, shop, tmp_p
     done = await run("admin", "product", "import", str(file), "--json")
 
     assert (done.code, json.loads(done.out)["created"]) == (0, 2)
+
+
+async def test_rows_of_an_earlier_import_are_known_by_the_revision_of_their_answer(run, shop, tmp_path):
+    """The whole path gives a repeated request the revision of its first time; sold units are not set back."""
+    admin = await shop.admin()
+    first, second = shop.new_id(), shop.new_id()
+    file = tmp_path / "products.csv"
+    command = ("admin", "product", "import", str(file), "--update", "--json")
+    file.write_text(f"product_id,name,price,quantity\n{first},A,1,5\n{second},B,1,5\n")
+    created = json.loads((await run(*command)).out)
+    again = json.loads((await run(*command)).out)
+    await admin.adjust_stock(first, -2)
+    await admin.delete_product(second)
+    since = await run(*command)
+    file.write_text(f"product_id,name,price,quantity\n{first},A,2,5\n{second},B,1,5\n")
+    one_row = json.loads((await run(*command)).out)
+
+    assert (created["rows"], created["created"]) == (2, 2)
+    assert (again["created"], again["updated"], again["already_imported"]) == (0, 0, 2)
+    assert (since.code, json.loads(since.out)["changed_since"]) == (1, 2)
+    assert (one_row["updated"], one_row["changed_since"], one_row["changed_since_lines"]) == (1, 1, [3])
+    assert (await admin.get_product(first)).document.quantity == 5
+    assert second not in {product.product_id for product in (await admin.list_products()).documents}

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from command_line import admin
+from fake_portals import Busy
+from hypothesis import given
+from hypothesis import strategies as st
 
-from quitanda.domain.model import Product
+from quitanda.domain.model import Customer, Product
 from quitanda_clients.bulk.decimal_signs import DecimalSign, ambiguous, plain, shown_by, without_currency
 
 FILES = Path(__file__).parent / "shop_files"
@@ -397,3 +400,37 @@ async def test_the_names_of_columns_in_the_first_line_do_not_command_the_termina
     assert done.exit_code == 0, done.stderr
     assert {"\x1b", "\u202e"} & set(done.stderr + done.stdout) == set()
     assert "\\x1b[2Jcor is cor" in done.stderr
+
+
+async def test_an_import_that_cannot_look_at_what_there_is_sends_nothing_and_says_so(portal, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("product_id,name,price\na,A,1\n")
+    portal.plans.extend([Busy()] * 50)
+    done = await admin(portal, "product", "import", file, "--timeout", "0.3")
+    portal.plans.clear()
+
+    assert done.exit_code == 3, done.stderr
+    assert {name for name, _ in portal.calls} == {"ListProducts"}
+
+
+@given(units=st.integers(0, 10_000_000), cents=st.integers(0, 99), group=st.sampled_from(["", " ", "\u00a0", "'"]))
+def test_a_number_written_with_any_separators_is_read_as_itself(units, cents, group):
+    for decimal, thousands in ((",", "."), (".", ",")):
+        for separator in {group, thousands}:
+            text = f"{units:,}".replace(",", separator) + f"{decimal}{cents:02d}"
+            sign = DecimalSign.COMMA if decimal == "," else DecimalSign.POINT
+            assert plain(text, sign) == f"{units}.{cents:02d}"
+            assert shown_by(text) is sign
+
+
+async def test_a_dry_run_of_customers_says_which_fields_would_change(portal, shop, tmp_path):
+    shop.customers["ana"] = Customer("ana", "Ana", (("cidade", '"Rio"'),), 1)
+    file = tmp_path / "customers.csv"
+    file.write_text("Código;Nome completo;cidade\nana;Ana;\nbia;Bia;Recife\n")
+    dry = await admin(portal, "customer", "import", file, "--update", "--dry-run")
+    done = await admin(portal, "customer", "import", file, "--update", "--json")
+
+    assert f"{file}:2: ana would be updated: cidade\n{file}:3: bia would be created\n" in dry.stderr
+    assert (dry.exit_code, done.exit_code) == (0, 0)
+    assert (done.result["updated"], done.result["created"]) == (1, 1)
+    assert shop.customers["ana"].extra == ()

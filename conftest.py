@@ -1,8 +1,11 @@
 """What holds for the tests of all members."""
 
+import os
 import signal
 
 import pytest
+
+from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -12,3 +15,10 @@ def _ctrl_c_counts():
     A process begins with the signals that are ignored where it was started, and Python then leaves them ignored.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_a_running_quitanda():
+    """Tests give settings themselves; the terminal may have those that `make run PORTS=8000` says to export."""
+    for name in (*OF_PROCESSES, *OF_CLIENTS):
+        os.environ.pop(name, None)

@@ -1,6 +1,9 @@
 """Variables that nobody knows: a slip is refused, anything else only told of."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,16 @@ def test_an_unknown_variable_that_is_no_slip_is_logged_with_what_it_is_most_like
         ("warning", "QUITANDA_STALENESS", "QUITANDA_STALENESS_SECONDS"),
         ("warning", "QUITANDA_XYZZY", None),
     ]
+
+
+def test_no_setting_of_the_terminal_reaches_a_test():
+    assert not (OF_PROCESSES | OF_CLIENTS) & set(os.environ)
+
+
+def test_no_setting_of_a_terminal_that_has_some_reaches_a_test():
+    one = f"{Path(__file__).relative_to(ROOT)}::test_no_setting_of_the_terminal_reaches_a_test"
+    told = os.environ | {"QUITANDA_MQTT": "127.0.0.1:10183", "QUITANDA_CLIENT_PORTALS": "127.0.0.1:9303"}
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one)
+    ended = subprocess.run(command, cwd=ROOT, env=told, capture_output=True, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 0, ended.stdout

@@ -17,19 +17,28 @@ class DecimalSign(StrEnum):
     COMMA = "comma"
 
 
-_SIGNS: Final = {DecimalSign.POINT: ".", DecimalSign.COMMA: ","}
 _GROUP_SPACES: Final = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")
 """What only ever separates thousands."""
 
 _SPACED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+(?:[.,][0-9]+)?", re.ASCII)
 _AMBIGUOUS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}", re.ASCII)
-_CURRENCY: Final = re.compile(r"(?:R\$|€|[A-Z]{3})[ \u00a0]?|[ \u00a0]?(?:R\$|€|[A-Z]{3})")
+_CURRENCY_BEFORE: Final = re.compile(r"(?:R\$|€|[A-Z]{3})[ \u00a0]?")
+_CURRENCY_AFTER: Final = re.compile(r"[ \u00a0]?(?:R\$|€|[A-Z]{3})$")
+
+
+def _form(group: str, decimal: str) -> re.Pattern[str]:
+    return re.compile(rf"[+-]?(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+)(?:{decimal}[0-9]+)?", re.ASCII)
+
+
+_FORMS: Final = {DecimalSign.POINT: _form(",", r"\."), DecimalSign.COMMA: _form(r"\.", ",")}
 
 
 def without_currency(text: str) -> tuple[str, str]:
     """Split a price into its number and the currency that stands before or after it (`R$`, `€`, or three letters)."""
     number = text.strip()
-    for found in (_CURRENCY.match(number), re.search(f"(?:{_CURRENCY.pattern})$", number)):
+    if number[:1].isdigit() and number[-1:].isdigit():
+        return number, ""
+    for found in (_CURRENCY_BEFORE.match(number), _CURRENCY_AFTER.search(number)):
         rest = "" if found is None else (number[: found.start()] + number[found.end() :]).strip()
         if found is not None and rest[:1].isdigit():
             return rest, found.group().strip(" \u00a0")
@@ -39,10 +48,10 @@ def without_currency(text: str) -> tuple[str, str]:
 def shown_by(text: str) -> DecimalSign | None:
     """Tell which sign this number must have before its decimals; None where both are possible, or it is no number."""
     number = _joined(text)
-    possible = [sign for sign in DecimalSign if plain(number, sign) is not None]
-    if len(possible) != 1 or not set(number) & {".", ","}:
+    if "." not in number and "," not in number:
         return None
-    return possible[0]
+    possible = [sign for sign, form in _FORMS.items() if form.fullmatch(number)]
+    return possible[0] if len(possible) == 1 else None
 
 
 def ambiguous(text: str) -> bool:
@@ -58,15 +67,15 @@ def shown_by_all(texts: Iterable[str]) -> set[DecimalSign]:
 def plain(text: str, sign: DecimalSign) -> str | None:
     """Write a number with digits and at most one point; None where it is none with this decimal sign."""
     number = _joined(text)
-    decimal = _SIGNS[sign]
-    group = _SIGNS[DecimalSign.COMMA if sign is DecimalSign.POINT else DecimalSign.POINT]
-    form = rf"[+-]?(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+)(?:{re.escape(decimal)}[0-9]+)?"
-    if re.fullmatch(form, number, re.ASCII) is None:
+    if _FORMS[sign].fullmatch(number) is None:
         return None
+    group, decimal = (",", ".") if sign is DecimalSign.POINT else (".", ",")
     return number.replace(group, "").replace(decimal, ".")
 
 
 def _joined(text: str) -> str:
     """Take out what only ever separates thousands."""
     stripped = text.strip()
+    if stripped.isdigit():
+        return stripped
     return stripped.translate(_GROUP_SPACES) if _SPACED.fullmatch(stripped) else stripped

@@ -67,6 +67,22 @@ MUTANTS: Final = (
         (f"{_CONSENSUS}::test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote",),
     ),
     Mutant(
+        "term-goes-back-at-a-beginning",
+        "A disk that its cluster began with keeps the later term that it has heard of.",
+        f"{RAFT}/joining.py",
+        "self._engine.votes_spent(max(record.term, self._engine.term))",
+        "self._engine.votes_spent(record.term)",
+        (f"{_CONSENSUS}::test_a_disk_that_its_cluster_began_with_keeps_the_later_term_that_it_has_heard_of",),
+    ),
+    Mutant(
+        "record-outlives-its-conversation",
+        "What was told of a cluster is forgotten when the conversation is over.",
+        f"{RAFT}/joining.py",
+        "        self._guard.forget(peer)\n",
+        "",
+        (f"{_CONSENSUS}::test_a_record_that_was_told_in_a_conversation_that_is_over_is_forgotten",),
+    ),
+    Mutant(
         "counts-in-a-new-term",
         "A new term starts the questions of a blank disk again.",
         f"{RAFT}/rejoin.py",

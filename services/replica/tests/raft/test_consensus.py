@@ -661,3 +661,70 @@ def test_a_leader_whose_log_contradicts_what_is_committed_here_is_told_of(replic
     (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert "different entries 2" in told
     assert "move its data folder away" in told
+
+
+def test_who_is_new_is_asked_at_once_by_a_blank_disk(store):
+    slow = {"election_timeout_min_seconds": 60.0, "election_timeout_max_seconds": 61.0}
+    blank = Played(store, voting=False, connection_timeout_seconds=61.0, **slow)
+    blank.network.connect("replica2")
+    blank.round()
+    blank.events.clear()
+
+    blank.network.connect("replica3")
+    blank.round()
+
+    assert [peer for peer, _ in blank.sent("rejoin_question")].count("replica3") == 1
+
+
+def test_a_disk_that_its_cluster_began_with_keeps_the_later_term_that_it_has_heard_of(store):
+    blank = Played(store, voting=False)
+    blank.network.connect("replica2", "replica3")
+    blank.network.bring("replica2", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
+    blank.round()
+
+    disks = RECORD.disks | {"replica1": store.get(DISK_KEY).decode()}
+    blank.network.bring("replica2", "cluster_record", cluster="a cluster", origin=NEW_CLUSTER, term=2, disks=disks)
+    blank.round()
+
+    assert (blank.status.voting, blank.status.term) == (True, 5)
+
+
+def test_a_record_that_was_told_in_a_conversation_that_is_over_is_forgotten(store):
+    blank = Played(store, voting=False)
+    told = {"cluster": "of before", "origin": "", "term": 0, "disks": {}}
+    blank.network.connect("replica2")
+    blank.network.bring("replica2", "cluster_record", **told)
+    blank.network.disconnect("replica2")
+    blank.network.connect("replica2")
+    blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    blank.round()
+    blank.round()
+    assert blank.status.cluster == ""
+
+    blank.network.bring("replica2", "cluster_record", **(told | {"cluster": "of now"}))
+    blank.round()
+
+    assert blank.status.cluster == "of now"
+
+
+def test_a_replica_that_begins_to_lead_while_it_is_to_hand_over_takes_nothing_until_that_is_over(replica):
+    replica.consensus.hand_over(wanted=True)
+    replica.lead()
+    with pytest.raises(NotLeader):
+        replica.consensus.submissions.offer(b"x")
+
+    replica.consensus.hand_over(wanted=False)
+
+    replica.consensus.submissions.offer(b"x")
+
+
+def test_a_leader_that_falls_silent_is_followed_no_more(replica):
+    replica.network.willing = False
+    replica.network.connect("replica2", "replica3")
+    replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    replica.round()
+    assert replica.status.leader == "replica2"
+
+    replica.round_until(lambda: replica.network.questions)
+
+    assert replica.status.leader == ""

@@ -27,7 +27,8 @@ COMMAND_SECONDS: Final = 200.0
 GUARD_SECONDS: Final = 30.0
 NETWORK_AS_WRITTEN: Final = "--network quitanda"
 CLIENTS_AS_WRITTEN: Final = "quitanda/clients"
-VOLUMES_AS_WRITTEN: Final = "quitanda_"
+VOLUME_AS_WRITTEN: Final = re.compile(r"\bquitanda_(?=replica[0-9])")
+"""Of a replica: the module `quitanda_replica` is none."""
 
 REPLICAS: Final = ("replica1", "replica2", "replica3")
 PORTALS: Final = ("admin-portal-1", "admin-portal-2", "client-portal-1", "client-portal-2")
@@ -140,7 +141,7 @@ class ComposeProject:
     def _here(self, command: str) -> str:
         """Put this project's names where the documents have the default ones."""
         command = command.replace(NETWORK_AS_WRITTEN, f"--network {self.name}")
-        command = command.replace(f"{VOLUMES_AS_WRITTEN}replica", f"{self.name}_replica")
+        command = VOLUME_AS_WRITTEN.sub(f"{self.name}_", command)
         command = command.replace(CLIENTS_AS_WRITTEN, f"{CLIENTS_AS_WRITTEN}:{TAG}")
         return command.replace("docker run", f"docker run --label {PROJECT_LABEL}={self.name}")
 

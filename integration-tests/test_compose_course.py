@@ -48,4 +48,4 @@ async def test_the_documented_example_works_and_both_portals_of_each_kind_show_w
     for address in orders:
         async with grpc.aio.insecure_channel(address) as channel:
             order = await OrderPortalStub(channel).RetrieveOrder(pb.ID(ID="9"), timeout=CALL_SECONDS)
-            assert json.loads(order.data)["products"] == [{"PID": "3", "quantity": "2", "price": "2.50"}]
+            assert json.loads(order.data)["products"] == [{"PID": "3", "name": "Tea", "quantity": "2", "price": "2.50"}]

@@ -8,6 +8,7 @@ import aiomqtt
 import bad_values as bad
 import pytest
 from raw_mqtt import envelope, raw_client, raw_customer, verdict
+from wholeness import FORGERY_ALARM
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
@@ -347,3 +348,5 @@ async def test_garbage_on_the_feed_never_makes_a_read_wrong(cluster, shop):
     for consistency in ("linearizable", "cached"):
         answer = await customer.get_product(product.product_id, consistency=consistency, min_revision=customer.revision)
         assert answer.document.quantity in ({12} if consistency == "linearizable" else {7, 12})
+    reporting = cluster.admin_portals + cluster.client_portals
+    assert all(any(FORGERY_ALARM in line for line in cluster.log(portal)) for portal in reporting)

@@ -7,6 +7,9 @@ from quitanda_local.errors import NotRunning
 
 START_SECONDS = 60.0
 
+FORGERY_ALARM = "feed_message_forged"
+"""What portals say, at level error on purpose, of messages on the feed that nobody with its key has sent."""
+
 
 def incarnations(cluster: Cluster) -> dict[str, str]:
     """Give the lives of those that run: equal before and after means that none ended in between."""

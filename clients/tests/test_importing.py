@@ -4,7 +4,7 @@ import pytest
 from command_line import admin
 from fake_portals import Busy, Hang
 
-from quitanda.domain.limits import NAME_LENGTH_MAX
+from quitanda.domain.limits import NAME_LENGTH_MAX, REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown
@@ -276,7 +276,13 @@ def test_a_file_with_too_many_rows_is_to_be_cut():
     read = read_rows(b"id\n" + b"x\n" * (ROWS_MAX + 5))
 
     assert len(read.rows) == ROWS_MAX
-    assert read.problems == (Problem(ROWS_MAX + 2, "", "more than 100000 rows; cut the file into parts"),)
+    assert read.problems == (Problem(ROWS_MAX + 2, "", "more than 80000 rows; cut the file into parts"),)
+
+
+def test_all_requests_of_the_largest_file_are_remembered():
+    requests_of_a_row = 3  # to create, to adjust the stock, to set fields
+
+    assert requests_of_a_row * ROWS_MAX < REMEMBERED_REQUESTS_MAX
 
 
 def test_a_file_that_is_too_large_is_to_be_cut():

@@ -16,9 +16,9 @@ from quitanda_clients.bulk.text_encoding import Encoding, decode
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 """The whole file is read into memory and checked before the first row is sent."""
 
-ROWS_MAX: Final = 100_000
-"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row seldom takes more than
-two: a file of this size can be imported again safely, even while others write."""
+ROWS_MAX: Final = 80_000
+"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most three (to
+create, to adjust the stock, to set fields): a file of this size can be imported again, even while others write."""
 
 SEPARATORS: Final = (",", ";", "\t")
 """What is recognized; of those that cut the header into equally many names, the first."""

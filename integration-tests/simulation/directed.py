@@ -68,18 +68,7 @@ def doubled_vote(story: Story) -> None:
 
 def blank_reply(story: Story) -> None:
     """A replica that has voted for a new leader loses its disk, and acknowledges entries of the old one."""
-    story.found()
-    old = story.leader()
-    story.write_done(old)
-    voter, new = story.others(old)
-    story.isolate(old)
-    story.until(lambda: story[new].leads or story[voter].leads)
-    if story[voter].leads:
-        voter, new = new, voter
-    story.isolate(new)
-    story.wipe(voter)
-    story.join(old, voter)
-    story[voter].start(bootstrap=False)
+    old, voter, new = story.forget_a_vote()
     story.write(old, 3)
     story.pass_time(1.0)
     story.join(new, [old, voter])

@@ -120,6 +120,26 @@ class Story:
         """Replace a replica's disk by a blank one; it does not run afterwards."""
         self[name].lose_disk()
 
+    def forget_a_vote(self) -> tuple[str, str, str]:
+        """Begin a cluster; let a replica elect a leader that nobody hears any more, and lose its disk.
+
+        Return the old leader; that replica, which runs with a blank disk and talks with the old leader alone; the new
+        leader.
+        """
+        self.found()
+        old = self.leader()
+        self.write_done(old)
+        voter, new = self.others(old)
+        self.isolate(old)
+        self.until(lambda: self[new].leads or self[voter].leads)
+        if self[voter].leads:
+            voter, new = new, voter
+        self.isolate(new)
+        self.wipe(voter)
+        self.join(old, voter)
+        self[voter].start(bootstrap=False)
+        return old, voter, new
+
     def start_again(self, *names: str) -> None:
         """Start those of the replicas that do not run."""
         for name in names:

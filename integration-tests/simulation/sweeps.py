@@ -135,18 +135,7 @@ def forgotten_vote(story: Story, looks: int) -> None:
 
     Its next term is the one in which it has voted already, and the old leader would make it the second leader of it.
     """
-    story.found()
-    old = story.leader()
-    story.write_done(old)
-    voter, new = story.others(old)
-    story.isolate(old)
-    story.until(lambda: story[new].leads or story[voter].leads)
-    if story[voter].leads:
-        voter, new = new, voter
-    story.isolate(new)
-    story.wipe(voter)
-    story.join(old, voter)
-    story[voter].start(bootstrap=False)
+    old, voter, new = story.forget_a_vote()
     story.until(lambda: story.last_index(voter) == story.last_index(old))
     story[voter].stall_in(looks, 1.2)
     story.pass_time(2.5)

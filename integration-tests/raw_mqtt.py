@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import aiomqtt
 
-from quitanda.topics import reply_topic, request_topic
+from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda_clients.addresses import parse_address
 
 REPLY_SECONDS = 10.0

@@ -11,7 +11,7 @@ from raw_mqtt import envelope, raw_client, raw_customer, verdict
 from wholeness import FORGERY_ALARM
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
-from quitanda.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
+from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
 from quitanda_clients.transport import Transport
 
 pytest_plugins = ("bad_input_fixtures",)

@@ -3,7 +3,7 @@
 from course.documented import NUMBERS
 from course.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
 
-from quitanda.course.errors import ERROR_NUMBERS
+from quitanda.compat.errors import ERROR_NUMBERS
 from quitanda_local.cluster import Door
 
 

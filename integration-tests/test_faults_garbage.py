@@ -10,7 +10,7 @@ from garbage import openings, say, silent_strangers
 from scraping import cache_serves
 from wholeness import incarnations
 
-from quitanda.topics import FEED_TOPIC, request_topic
+from quitanda.mqtt.topics import FEED_TOPIC, request_topic
 from quitanda_clients.addresses import parse_address
 
 SILENT_AT_EACH_PORT = 20

@@ -16,7 +16,7 @@ from lossy_link import HOST, lossy_link
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
-from quitanda.topics import reply_topic, request_topic
+from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients.addresses import parse_address

@@ -8,15 +8,15 @@ import grpc.aio
 import pytest
 from chronicle import insist
 
+from quitanda.codec.documents import decode_document
+from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
+from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Unavailable
-from quitanda.status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda.wire.documents import decode_document
-from quitanda.wire.protobuf import request_to_proto
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.answers import Consistency

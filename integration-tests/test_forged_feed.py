@@ -10,8 +10,8 @@ from raw_mqtt import raw_client
 from scraping import cache_serves, figure
 
 from quitanda.domain.model import Kind
-from quitanda.feed_key import FeedKey
-from quitanda.topics import FEED_TOPIC, FeedChange, FeedMessage, encode_feed
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FEED_TOPIC, FeedChange, FeedMessage, encode_feed
 from quitanda_clients.answers import Consistency
 from quitanda_local.waiting import wait_until
 

@@ -13,13 +13,13 @@ from history.invented import Inventor
 from history.operations import NEVER, GetOrder, GetProduct, Listed, ListOrders, TurnedAway, Unknown
 from history.told import Telling
 
+from quitanda.codec.documents import summarize
 from quitanda.domain import refusals
 from quitanda.domain.commands import (
     AdjustStock,
     DeleteProduct,
 )
 from quitanda.domain.outcomes import Done
-from quitanda.wire.documents import summarize
 
 HERE = Path(__file__).parent
 

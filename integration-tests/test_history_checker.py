@@ -8,6 +8,7 @@ from history.operations import GetOrder, GetProduct, Listed, ListOrders, TurnedA
 from history.search import Answer
 from history.told import Telling
 
+from quitanda.codec.documents import summarize
 from quitanda.domain import refusals
 from quitanda.domain.commands import (
     AdjustStock,
@@ -21,7 +22,6 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import OrderItem
 from quitanda.domain.outcomes import Done
-from quitanda.wire.documents import summarize
 
 
 def of_bread(units):

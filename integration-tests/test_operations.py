@@ -15,7 +15,7 @@ from quitanda_clients.addresses import parse_address
 from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.transport import Transport, make_shop_client
 from quitanda_local.errors import ProcessDied, RestoreFailed
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 HANDED_OVER_SECONDS = 0.3
 """By how much a write may take longer because the leadership is handed over meanwhile."""

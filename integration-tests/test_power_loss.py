@@ -11,7 +11,7 @@ from power_loss import committing_store, recorder
 from power_loss.campaign import Campaign, Lost
 from preloaded import compiler
 
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.state.store import Store, StoreFailed
 
 pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="the recording layer needs a C compiler (set CC)"),
@@ -105,7 +105,7 @@ END_OF_RECORD = "end of the record\n"
 COMMITS_WITH_RECORDS = f"""
 import os, sys
 from pathlib import Path
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 folder, record, commits = sys.argv[1:]
 store = Store.open(folder, write_buffer_bytes=64 * 1024)
 for number in range(int(commits)):

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import aiomqtt
 
+from quitanda.codec.custom_fields import extra_from_values
+from quitanda.codec.documents import present_document, present_summary
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.refusals import customer_not_found
+from quitanda.error_status import to_json_error
 from quitanda.errors import QuitandaError
-from quitanda.status import to_json_error
-from quitanda.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
-from quitanda.wire.documents import present_document, present_summary
-from quitanda.wire.extras import extra_from_values
+from quitanda.mqtt.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import Consistency
 from quitanda_clients.shop_over_grpc import GrpcShopClient

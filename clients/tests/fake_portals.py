@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from grpc import aio
 
+from quitanda.codec.documents import summarize
+from quitanda.codec.protobuf import customer_to_proto, order_to_proto, product_to_proto, summary_to_proto
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
+from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
-from quitanda.status import to_rpc_status
 from quitanda.v1 import admin_portal_pb2 as admin_pb
 from quitanda.v1 import client_portal_pb2 as client_pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer, add_AdminPortalServicer_to_server
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer, add_ClientPortalServicer_to_server
-from quitanda.wire.documents import summarize
-from quitanda.wire.protobuf import customer_to_proto, order_to_proto, product_to_proto, summary_to_proto
 from quitanda_clients.addresses import Address
 
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import Rejected
-from quitanda.wire.documents import OrderSummary
 from quitanda_clients.answers import Answer, Consistency
 from quitanda_clients.transport import Transport, make_shop_client
 

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
+from quitanda.codec.json_text import dump_json
 from quitanda.domain import commands
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, PRICE_MAX, QUANTITY_MAX
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda.wire.json_text import dump_json
 
 ids = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~@:-]{0,63}\Z")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

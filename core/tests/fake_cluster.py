@@ -10,22 +10,22 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
-from quitanda.cluster_client.answers import ReadItem, Result
+from quitanda.cluster_client.values import ReadItem, Result
+from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain import machine
 from quitanda.domain.commands import Command, Request
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown
 from quitanda.v1 import admin_portal_pb2
-from quitanda.wire.documents import document_digest, encode_document
 
 
 class FakeCluster:
     """`requests` and `reads` keep what was asked, in order; `revision` is the last one given."""
 
     def __init__(self) -> None:
-        self.state = MemoryState()
+        self.state = InMemoryState()
         self.revision = 0
         self.requests: list[Request] = []
         self.reads: list[tuple[ReadItem, ...]] = []

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from quitanda.domain.outcomes import Problem, Reason, Refused
+from quitanda.error_status import describe
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
-from quitanda.status import describe
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ERRORS.md").read_text(encoding="utf-8")
 EDGES = (Unavailable, NotLeader, Overloaded, InternalError, OutcomeUnknown)

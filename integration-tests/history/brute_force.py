@@ -9,11 +9,11 @@ from copy import deepcopy
 from dataclasses import replace
 
 from history.operations import GetCustomer, GetOrder, GetProduct, Listed, ListOrders, Operation, Read
+from quitanda.codec.documents import summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import CreateOrder, Request
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.outcomes import Done
-from quitanda.wire.documents import summarize
 
 _NOT_COMPARED = re.compile(r"version=\d+|field='[^']*'|\('revision', '\d+'\)")
 
@@ -23,10 +23,10 @@ def is_linearizable(history: Sequence[Operation], order_ids: Sequence[tuple[str,
 
     `order_ids` are ids and times that an order created without an answer may have.
     """
-    return _try(MemoryState(), tuple(history), order_ids)
+    return _try(InMemoryState(), tuple(history), order_ids)
 
 
-def _try(state: MemoryState, left: tuple[Operation, ...], order_ids: Sequence[tuple[str, int]]) -> bool:
+def _try(state: InMemoryState, left: tuple[Operation, ...], order_ids: Sequence[tuple[str, int]]) -> bool:
     if not any(operation.is_decided for operation in left):
         return True
     deadline = min(operation.answered_at for operation in left)
@@ -53,7 +53,7 @@ def _minted(operation: Operation, order_ids: Sequence[tuple[str, int]]) -> list[
     return [replace(action, order_id=order_id, created_at_ms=moment) for order_id, moment in choices]
 
 
-def _perform(state: MemoryState, operation: Operation, action: object) -> object:
+def _perform(state: InMemoryState, operation: Operation, action: object) -> object:
     if operation.is_read:
         return _read(state, action)
     request = Request(operation.scope, operation.request_id, action)
@@ -62,7 +62,7 @@ def _perform(state: MemoryState, operation: Operation, action: object) -> object
     return execution.outcome
 
 
-def _read(state: MemoryState, action: Read) -> object:
+def _read(state: InMemoryState, action: Read) -> object:
     asker = "" if isinstance(action, GetCustomer) else action.customer_id
     if asker and not state.customer(asker):
         return refusals.customer_not_found(asker)

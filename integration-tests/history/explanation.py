@@ -8,9 +8,9 @@ from history.parts import Names, named
 from history.placed import Placed
 from history.rules import Rules, repeated_requests
 from history.window import Window
+from quitanda.codec.documents import present_document
 from quitanda.domain.model import Document
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.wire.documents import present_document
 
 LAST_SHOWN = 12
 """Operations before the end of the order that are shown, of those that have to do with what cannot come."""

@@ -24,6 +24,7 @@ from history.operations import (
     Unknown,
 )
 from history.rules import LISTED_MAX
+from quitanda.codec.documents import summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import (
     AdjustStock,
@@ -38,10 +39,9 @@ from quitanda.domain.commands import (
     SetOrderItems,
     UpdateProduct,
 )
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda.wire.documents import summarize
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Inventor:
     dice: Random
     size: Size = field(default_factory=Size)
     shop: str = "shop"
-    state: MemoryState = field(default_factory=MemoryState)
+    state: InMemoryState = field(default_factory=InMemoryState)
     history: list[Operation] = field(default_factory=list)
     _numbers: count = field(default_factory=lambda: count(1))
     _known: list[Order] = field(default_factory=list)
@@ -254,7 +254,7 @@ def _wrong_outcomes(operation: Operation) -> Sequence[Outcome]:  # noqa: PLR0911
             return ()
 
 
-def _read(state: MemoryState, action: Read) -> Outcome:
+def _read(state: InMemoryState, action: Read) -> Outcome:
     asker = "" if isinstance(action, GetCustomer) else action.customer_id
     if asker and state.customer(asker) is None:
         return refusals.customer_not_found(asker)

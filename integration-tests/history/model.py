@@ -9,16 +9,16 @@ from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 
-from quitanda.domain.memory import MemoryState
+from quitanda.codec.documents import id_of, kind_of
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Document, Kind, Order
-from quitanda.domain.state import Change, Delete, Put, Remembered
-from quitanda.wire.documents import id_of, kind_of
+from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 
 _DIGEST_BYTES = 16
 _DIGEST_MODULUS = 1 << (8 * _DIGEST_BYTES)
 
 
-class Model(MemoryState):
+class Model(InMemoryState):
     """A StateView whose changes are undone in the opposite order; `digest` is equal for equal states."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Model(MemoryState):
         self._take(Delete(Kind.ORDER, order.order_id))
         self._take(Put(renamed))
 
-    def remember(self, scope: str, request_id: str, remembered: Remembered) -> None:
+    def remember(self, scope: str, request_id: str, remembered: StoredOutcome) -> None:
         """Keep the outcome of a request that comes again in the history."""
         self._undo.append((scope, request_id))
         self._remembered[scope, request_id] = remembered

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import CancelOrder, Command, CreateOrder, SetOrderItems
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.wire.documents import OrderSummary
 
 NEVER = math.inf
 """When an operation without an answer was answered."""

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from history.model import Model
 from history.operations import GetCustomer, GetOrder, GetProduct, Listed, ListOrders, Operation, Outcome
+from quitanda.codec.documents import OrderSummary, summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import CancelOrder, CreateOrder, Request
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda.domain.state import Execution, Put, Remembered
-from quitanda.wire.documents import OrderSummary, summarize
+from quitanda.domain.state import Execution, Put, StoredOutcome
 
 _UNSTABLE_FACTS = {Reason.REQUEST_ID_REUSED: "revision"}
 """Facts of a refusal that count log entries, which a part of a history does not show."""
@@ -189,7 +189,7 @@ def _minted(operation: Operation) -> object:
             return replace(command, order_id=placeholder(operation), created_at_ms=0)
 
 
-def _as_told(execution: Execution, version: int) -> Remembered:
+def _as_told(execution: Execution, version: int) -> StoredOutcome:
     """Give what is remembered of a command, without a version that nobody was told."""
     remember = execution.remember
     match execution.outcome:

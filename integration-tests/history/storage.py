@@ -9,10 +9,10 @@ from typing import Any, get_args
 import simplejson
 
 from history.operations import NEVER, Action, Listed, Operation, Outcome, TurnedAway, Unknown
+from quitanda.codec.documents import kind_of, present_summary, read_document, read_summary, stored_text
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda.wire.documents import kind_of, present_summary, read_document, read_summary, stored_text
 
 _ACTIONS = {kind.__name__: kind for kind in get_args(Action)}
 

@@ -47,7 +47,7 @@ Call = Callable[[Action, str], Awaitable]
 
 
 @dataclass(slots=True)
-class Doors:
+class PortalServers:
     """Where a cluster's portals and broker are, and clients for them."""
 
     cluster: Cluster
@@ -116,7 +116,7 @@ class Client:
 class Crew:
     """A clerk and some customers, and the shops that they have worked in."""
 
-    def __init__(self, name: str, seed: int, doors: Doors, recorder: Recorder) -> None:
+    def __init__(self, name: str, seed: int, doors: PortalServers, recorder: Recorder) -> None:
         self.shops: list[Shop] = []
         self._name = name
         self._seed = seed
@@ -167,7 +167,7 @@ class Workload:
     """All crews; `seed` decides what each client would like to do."""
 
     def __init__(self, cluster: Cluster, seed: int, recorder: Recorder, crews: int = CREWS) -> None:
-        self._doors = Doors(cluster)
+        self._doors = PortalServers(cluster)
         self._recorder = recorder
         self._crews = [Crew(f"s{seed}-{number}", seed, self._doors, recorder) for number in range(1, crews + 1)]
 

@@ -4,15 +4,15 @@ import base64
 import json
 import random
 
+from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import CreateCustomer, CreateProduct, Request
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.protobuf import request_to_proto
-from quitanda_replica.applier import Applier
-from quitanda_replica.feed_queue import FeedPosition, FeedQueue
-from quitanda_replica.outcomes_window import REMEMBERED_BYTES_MAX
+from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.raft.journal import APPLIED_KEY, NO_OP, log_key
-from quitanda_replica.raft.rejoin import JOINED_KEY
-from quitanda_replica.store import Store
+from quitanda_replica.raft.learner import JOINED_KEY
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.dedup_window import REMEMBERED_BYTES_MAX
+from quitanda_replica.state.store import Store
 
 NOTE_BYTES = 12_000
 """Of each customer, random and as base64: 16 kB, near the limit, that cannot be compressed much."""

@@ -81,7 +81,11 @@ def test_a_mutant_that_does_not_fit_the_code_any_more_stops_the_campaign(old):
 @pytest.mark.timeout(400)  # some ten seconds on a machine that has nothing else to do
 def test_a_campaign_tells_which_test_catches_a_mistake_and_that_none_catches_another():
     told = []
-    mutants = [COMMENT, NO_BOUND, replace(NO_BOUND, name="elsewhere", tests=(f"{RAFT_TESTS}/test_refusals.py",))]
+    mutants = [
+        COMMENT,
+        NO_BOUND,
+        replace(NO_BOUND, name="elsewhere", tests=(f"{RAFT_TESTS}/test_rejected_connection_log.py",)),
+    ]
 
     results = Campaign(mutants, told.append, wider=[[WINDOW_TESTS]]).play()
 

@@ -4,7 +4,7 @@ import os
 import sys
 from itertools import count
 
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 WRITE_BUFFER_BYTES = 64 * 1024
 

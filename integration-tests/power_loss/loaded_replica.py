@@ -12,19 +12,19 @@ from collections import deque
 from itertools import count
 from random import Random
 
+from quitanda.codec.documents import decode_document
+from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
 from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, Request
 from quitanda.domain.model import Kind
 from quitanda.errors import QuitandaError
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document
-from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
-from quitanda_replica import digest, keys
-from quitanda_replica.applier import Applier
-from quitanda_replica.feed_queue import FeedPosition, FeedQueue
-from quitanda_replica.outcomes_window import recall
+from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
-from quitanda_replica.store import Store
-from quitanda_replica.stored_documents import json_of
+from quitanda_replica.state import digest, keys
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.dedup_window import recall
+from quitanda_replica.state.store import Store
+from quitanda_replica.state.stored_documents import json_of
 
 WRITE_BUFFER_BYTES = 256 * 1024
 """Small, so that LevelDB changes its files many times in each round."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quitanda.domain.model import Kind
-from quitanda_replica.keys import DOCUMENTS
+from quitanda_replica.state.keys import DOCUMENTS
 from simulation import restoring
 from simulation.story import Story, Unplayable
 from simulation.variants import HARDENED, Variant

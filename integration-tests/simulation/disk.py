@@ -7,8 +7,8 @@ database whose last batch is there in part, is told so (`store.Store` opens it w
 from collections import deque
 from random import Random
 
-from quitanda_replica.raft.rejoin import JOINED_KEY
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.raft.learner import JOINED_KEY
+from quitanda_replica.state.store import StoreFailed
 
 UNSYNCED_BATCHES_MAX = 40
 

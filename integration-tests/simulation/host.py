@@ -10,9 +10,9 @@ from abc import ABC, abstractmethod
 from random import Random
 
 from quitanda.errors import QuitandaError
-from quitanda_replica.divergence import StateDiverged
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.integrity.divergence import StateDiverged
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import StoreFailed
 from simulation.disk import Crash, Disk
 
 POLL_SECONDS = 0.05

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
-from quitanda_replica.raft.rejoin import JOINED_KEY
+from quitanda_replica.raft.learner import JOINED_KEY
 
 VOTERS_ALONE = frozenset(
     {"append_entries", "request_vote", "response_vote", "timeout_now", "read_probe", "snapshot_chunk"}

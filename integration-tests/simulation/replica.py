@@ -1,13 +1,13 @@
 """The process that runs the project's own Raft."""
 
 from quitanda.errors import Unavailable
-from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.divergence import DivergenceJudge
-from quitanda_replica.peer_digests import counts
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.integrity.divergence import DivergenceDetector
+from quitanda_replica.integrity.peer_digests import counts
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
-from quitanda_replica.raft.installation import INSTALL_KEY
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from simulation.circumstances import SECRET
 from simulation.disk import SimulatedStore
 from simulation.host import Host
@@ -22,7 +22,7 @@ class Replica(Host):
         self.consensus = None
         self.history: DigestHistory | None = None
         """The digests of the latest entries; told to the others."""
-        self.divergence: DivergenceJudge | None = None
+        self.divergence: DivergenceDetector | None = None
         self._store = None
 
     def view(self):
@@ -135,7 +135,7 @@ class Replica(Host):
         )
         self.world.running = self
         self.history = DigestHistory()
-        self.divergence = DivergenceJudge(options.peers, self.history, self.clock_reading)
+        self.divergence = DivergenceDetector(options.peers, self.history, self.clock_reading)
         machine = self.world.machine.machine(self._store, self._installed, self.history)
         self.consensus = variant.consensus(options, self._store, machine, self.network, self.clock)
         self.world.machine.check(self._store.snapshot())

@@ -7,9 +7,9 @@ but everything that it might do to the others is seen in them.
 
 from dataclasses import dataclass
 
-from quitanda_replica.raft.founding import begin_at
+from quitanda_replica.raft.bootstrap import begin_at
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied, read_term
-from quitanda_replica.raft.snapshots import STATE_PREFIX
+from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
 from simulation.shop import MemoryStore
 
 STRANGER_SECONDS = 5.0

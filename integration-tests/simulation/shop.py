@@ -4,6 +4,7 @@ Each log entry holds one request, as a portal would send it. Which attempt it wa
 the product does not know, and so passes over.
 """
 
+from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -16,11 +17,10 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.protobuf import request_to_proto
-from quitanda_replica import digest, keys
-from quitanda_replica.applier import Applier
-from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.outcomes_window import WindowBounds
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.state import digest, keys
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.dedup_window import WindowBounds
 
 ATTEMPT_BYTES = 2
 _ATTEMPT_TAG = b"\xfa\x7f" + bytes([ATTEMPT_BYTES])

@@ -1,22 +1,22 @@
 """The project's Raft with single repairs left out, to show that each is needed and that the simulation would notice.
 
-Each variant puts another part in one of the places that `Consensus` has for its parts, or overrides one step of its
-rounds. Where something is left to PySyncObj, what it then does is described in the admission module.
+Each variant puts another part in one of the places that `RaftLoop` has for its parts, or overrides one step of its
+rounds. Where something is left to PySyncObj, what it then does is described in the message_filter module.
 """
 
 from dataclasses import dataclass
 
 from pysyncobj import syncobj
 
-from quitanda_replica.raft import admission
-from quitanda_replica.raft.admission import Admission
-from quitanda_replica.raft.canvass import Canvass
-from quitanda_replica.raft.consensus import Consensus
-from quitanda_replica.raft.engine import Engine
-from quitanda_replica.raft.installation import INSTALL_KEY, Installation, SnapshotReceiver
+from quitanda_replica.raft import message_filter
 from quitanda_replica.raft.journal import LevelJournal
+from quitanda_replica.raft.learner import JOINED_KEY
+from quitanda_replica.raft.message_filter import FilteredMessage
+from quitanda_replica.raft.prevote import PreVote
+from quitanda_replica.raft.raft_core import RaftCore
+from quitanda_replica.raft.raft_loop import RaftLoop
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.rejoin import JOINED_KEY
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY, Installation, SnapshotReceiver
 from simulation.host import Host
 from simulation.replica import Replica
 from simulation.stock import StockReplica
@@ -29,7 +29,7 @@ class Variant:
     name: str
     what: str
     """What is left out."""
-    consensus: type[Consensus] = Consensus
+    consensus: type[RaftLoop] = RaftLoop
     replica: type[Host] = Replica
     synced: bool = True
     on_disks: bool = True
@@ -45,45 +45,45 @@ class Variant:
 
 def admit_everything(_log, _term, _commit_index, message):
     """PySyncObj cuts its log behind the previous entry of every message, conflict or not."""
-    return Admission(message)
+    return FilteredMessage(message)
 
 
 def admit_uncapped(log, term, commit_index, message):
     """Entries behind what the message has compared count as committed."""
-    admitted = admission.admit_append(log, term, commit_index, message)
+    admitted = message_filter.filter_append(log, term, commit_index, message)
     if admitted.deliver is None:
         return admitted
-    return Admission(admitted.deliver | {"commit_index": message["commit_index"]}, admitted.reply)
+    return FilteredMessage(admitted.deliver | {"commit_index": message["commit_index"]}, admitted.reply)
 
 
 def admit_with_slow_back_off(log, term, commit_index, message):
     """After a conflict one entry earlier is asked for, as PySyncObj does; messages behind the gap undo it."""
-    admitted = admission.admit_append(log, term, commit_index, message)
+    admitted = message_filter.filter_append(log, term, commit_index, message)
     if admitted.reply is None or admitted.reply["success"]:
         return admitted
     known = log.first_index <= message["prevLogIdx"] <= log.last_index
     wanted = message["prevLogIdx"] if known else log.last_index + 1
-    return Admission(admitted.deliver, admitted.reply | {"next_node_idx": wanted})
+    return FilteredMessage(admitted.deliver, admitted.reply | {"next_node_idx": wanted})
 
 
 def admit_any_term(term, _last_index, message):
     """A reply counts in whatever term it arrives."""
-    return admission.admit_reply(term, message["next_node_idx"], message | {"term": term})
+    return message_filter.filter_reply(term, message["next_node_idx"], message | {"term": term})
 
 
 def admit_blank(term, last_index, message):
     """What a replica without a past says counts."""
-    return admission.admit_reply(term, last_index, message | {"voting": True})
+    return message_filter.filter_reply(term, last_index, message | {"voting": True})
 
 
 def admit_answers(term, last_index, message):
     """What a replica without a past says commits nothing, but shows the leader that somebody is there."""
     if message["voting"] or message["term"] != term:
-        return admission.admit_reply(term, last_index, message)
-    return Admission(message | {"success": False})
+        return message_filter.filter_reply(term, last_index, message)
+    return FilteredMessage(message | {"success": False})
 
 
-class LateCanvass(Canvass):
+class LateCanvass(PreVote):
     """Answers count whatever was heard since they were asked for."""
 
     def heard_leader(self, term):
@@ -92,14 +92,14 @@ class LateCanvass(Canvass):
         self._round = asked_for
 
 
-class CountingEngine(Engine):
+class CountingEngine(RaftCore):
     """A vote that arrives twice counts twice."""
 
-    def admit_vote(self, _peer, message):
-        return Admission(message)
+    def filter_vote(self, _peer, message):
+        return FilteredMessage(message)
 
 
-class CountsOlderTerms(Engine):
+class CountsOlderTerms(RaftCore):
     """What a majority holds counts as committed, whatever term it is of."""
 
     def _SyncObj__getEntries(self, fromIDx, count=None, maxSizeBytes=None):  # noqa: N802, N803 - PySyncObj's names
@@ -107,7 +107,7 @@ class CountsOlderTerms(Engine):
         return [(command, index, self.term) for command, index, _ in entries] if count == 1 else entries
 
 
-class StandsByTheClock(Engine):
+class StandsByTheClock(RaftCore):
     """Standing is no permission: PySyncObj stands where its own look at the clock shows that the deadline is over.
 
     The rounds only move the deadline, of a replica without a vote each time.
@@ -122,7 +122,7 @@ class StandsByTheClock(Engine):
         return bool(self._SyncObj__connectedNodes)
 
 
-class AnyCluster(Consensus):
+class AnyCluster(RaftLoop):
     """Whoever has the secret is talked to, and what he sends is taken, whatever cluster his disk is of."""
 
     def judge(self, _peer, _greeting):
@@ -137,7 +137,7 @@ class AnyCluster(Consensus):
 # --- what goes out
 
 
-class SendsBeforeCommit(Consensus):
+class SendsBeforeCommit(RaftLoop):
     """Votes and acknowledgements leave before they are durable."""
 
     def _commit(self):
@@ -171,7 +171,7 @@ class LateJournal(LevelJournal):
             self._late_applied = None
 
 
-class CommitsTwice(Consensus):
+class CommitsTwice(RaftLoop):
     """The applied index becomes durable one batch later than the effects."""
 
     journal_type = LateJournal
@@ -182,7 +182,7 @@ class CommitsTwice(Consensus):
         self._store.commit()
 
 
-class CutsTooMuch(Consensus):
+class CutsTooMuch(RaftLoop):
     """The log is cut whether or not what is cut off is applied."""
 
     def _compact(self):
@@ -192,7 +192,7 @@ class CutsTooMuch(Consensus):
             journal.compact(point)
 
 
-class BlankDiskCounts(Consensus):
+class BlankDiskCounts(RaftLoop):
     """A replica with a blank disk votes at once."""
 
     def __init__(self, options, store, machine, network, clock):
@@ -224,7 +224,7 @@ class AnyInstallation(Installation):
         return True
 
 
-class ForgetsInstallation(Consensus):
+class ForgetsInstallation(RaftLoop):
     """An installation that a crash has interrupted is not taken up again."""
 
     def __init__(self, options, store, machine, network, clock):
@@ -235,7 +235,7 @@ class ForgetsInstallation(Consensus):
 # --- clients
 
 
-class AnswersByIndex(Consensus):
+class AnswersByIndex(RaftLoop):
     """Whatever is committed at its index answers a submission."""
 
     def _apply(self, index, command):
@@ -253,7 +253,7 @@ class UnconfirmedReads(ReadIndex):
         self._confirming = []
 
 
-class HastyReads(Consensus):
+class HastyReads(RaftLoop):
     """A new leader answers readers before it has committed an entry of its own term."""
 
     def _probe_for_readers(self):
@@ -264,8 +264,8 @@ class HastyReads(Consensus):
 
 
 def _with(**parts):
-    """Return a Consensus with other parts."""
-    return type("Variant", (Consensus,), parts)
+    """Return a RaftLoop with other parts."""
+    return type("Variant", (RaftLoop,), parts)
 
 
 HARDENED = Variant("", "nothing")

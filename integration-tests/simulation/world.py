@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from quitanda_replica.peer_digests import ASK_SECONDS
+from quitanda_replica.integrity.peer_digests import ASK_SECONDS
 from simulation import faults, restoring
 from simulation.circumstances import CALM, ONE_FAULT_STAYS, RESTORED, TOO_FEW_DISKS, Circumstances, draw
 from simulation.clients import Clients

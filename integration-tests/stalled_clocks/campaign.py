@@ -18,7 +18,7 @@ from quitanda_local.local_cluster import COMMANDS, LocalCluster
 from quitanda_local.topology import Role, Service, Topology
 from quitanda_local.waiting import wait_until
 from quitanda_replica.raft.journal import LevelJournal
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 NAMES = ("replica1", "replica2", "replica3")
 WRITERS = 3

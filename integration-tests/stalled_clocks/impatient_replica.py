@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulation.variants import StandsByTheClock
 
 from quitanda_replica.__main__ import main
-from quitanda_replica.raft.consensus import Consensus
+from quitanda_replica.raft.raft_loop import RaftLoop
 
 if __name__ == "__main__":
-    Consensus.engine_type = StandsByTheClock
+    RaftLoop.engine_type = StandsByTheClock
     sys.exit(main())

@@ -3,10 +3,10 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
+from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.outcomes import Done
 from quitanda.v1.replica_pb2 import DOCUMENT_KIND_CUSTOMER, GetItem, ReadItem
-from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
 from quitanda_local.waiting import wait_until
 
 CALL_SECONDS = 2.0

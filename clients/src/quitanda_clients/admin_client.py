@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from quitanda.domain.model import Customer, Extra, Product
+from quitanda.codec.protobuf import customer_from_proto, product_from_proto
+from quitanda.domain.model import Customer, CustomFields, Product
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.documents_pb2 import Consistency as ProtoConsistency
-from quitanda.wire.protobuf import customer_from_proto, product_from_proto
 from quitanda_clients import carried
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page, Slow, unnoticed
@@ -55,7 +55,7 @@ class AdminClient:
         await self._portals.close()
 
     async def create_customer(
-        self, customer_id: str, name: str, *, extra: Extra = (), request_id: str | None = None
+        self, customer_id: str, name: str, *, extra: CustomFields = (), request_id: str | None = None
     ) -> Answer[Customer]:
         """Register a customer; refused with CUSTOMER_EXISTS where there is one."""
         request = pb.CreateCustomerRequest(
@@ -83,7 +83,7 @@ class AdminClient:
         customer_id: str,
         *,
         name: str | None = None,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Customer]:
@@ -141,7 +141,7 @@ class AdminClient:
         quantity: int,
         *,
         description: str = "",
-        extra: Extra = (),
+        extra: CustomFields = (),
         request_id: str | None = None,
     ) -> Answer[Product]:
         """Add a product with `quantity` units on hand; refused with PRODUCT_EXISTS where there is one."""
@@ -177,7 +177,7 @@ class AdminClient:
         description: str | None = None,
         price: int | None = None,
         quantity: int | None = None,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Product]:

@@ -2,10 +2,10 @@
 
 from typing import Final, TypeVar
 
+from quitanda.codec.numbers import INT64_MAX
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSION_MAX
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.errors import Rejected
-from quitanda.wire.numbers import INT64_MAX
 
 _INT32_MAX: Final = 2**31 - 1
 _UINT64_MAX: Final = 2**64 - 1

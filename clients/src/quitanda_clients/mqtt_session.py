@@ -22,10 +22,10 @@ from typing import Any, Final, TypeAlias
 
 import aiomqtt
 
+from quitanda.codec.json_text import dump_json, parse_json
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import NoConnection, OutcomeUnknown, QuitandaError, Unavailable
-from quitanda.wire.json_text import dump_json, parse_json
 from quitanda_clients.addresses import Address
 from quitanda_clients.retries import ClientClosed
 

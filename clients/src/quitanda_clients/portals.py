@@ -8,11 +8,11 @@ from typing import Final, Generic, TypeVar
 import grpc
 from grpc import aio
 
+from quitanda.codec.protobuf import by_command_field
 from quitanda.domain.outcomes import Refused
+from quitanda.error_status import from_rpc_error
 from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, QuitandaError, Rejected, Unavailable
-from quitanda.runtime.grpc_channel import LastingChannel
-from quitanda.status import from_rpc_error
-from quitanda.wire.protobuf import by_command_field
+from quitanda.runtime.grpc_channel import ReconnectingChannel
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Slow, unnoticed
 from quitanda_clients.retries import ClientClosed, RetryPolicy, until_answered
@@ -55,7 +55,7 @@ class Portals(Generic[StubT]):
         self._addresses = tuple(addresses)
         self._make_stub = make_stub
         self._slow = slow
-        self._channels: dict[Address, LastingChannel[StubT]] = {}
+        self._channels: dict[Address, ReconnectingChannel[StubT]] = {}
         self._preferred = 0
         self._closed = False
 
@@ -170,9 +170,9 @@ class Portals(Generic[StubT]):
     def _policy(self, timeout: float) -> RetryPolicy:
         return RetryPolicy(timeout, len(self._addresses), slow=self._slow)
 
-    def _channel(self, address: Address) -> LastingChannel[StubT]:
+    def _channel(self, address: Address) -> ReconnectingChannel[StubT]:
         if address not in self._channels:
-            self._channels[address] = LastingChannel(str(address), str(address), CHANNEL_OPTIONS, self._make_stub)
+            self._channels[address] = ReconnectingChannel(str(address), str(address), CHANNEL_OPTIONS, self._make_stub)
         return self._channels[address]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
+from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Extra, Order, Product
-from quitanda.wire.documents import OrderSummary
+from quitanda.domain.model import CustomFields, Order, Product
 from quitanda_clients.answers import Answer, Consistency, Listing, Page
 from quitanda_clients.paging import LISTED_MAX
 
@@ -37,7 +37,7 @@ class ShopClient(Protocol):
         """Close the connections; calls in flight end with an error."""
 
     async def create_order(
-        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+        self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
     ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
 
@@ -47,7 +47,7 @@ class ShopClient(Protocol):
         product_id: str,
         quantity: int,
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
@@ -58,7 +58,7 @@ class ShopClient(Protocol):
         order_id: str,
         items: Sequence[ItemQuantity] = (),
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:

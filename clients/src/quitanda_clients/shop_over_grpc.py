@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from quitanda.codec.documents import OrderSummary
+from quitanda.codec.protobuf import order_from_proto, product_from_proto, summary_from_proto
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Extra, Order, Product
+from quitanda.domain.model import CustomFields, Order, Product
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda.wire.documents import OrderSummary
-from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
 from quitanda_clients import carried
 from quitanda_clients.addresses import Address
 from quitanda_clients.admin_client import PROTO_CONSISTENCY
@@ -51,7 +51,7 @@ class GrpcShopClient:
         await self._portals.close()
 
     async def create_order(
-        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+        self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
     ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
         request = pb.CreateOrderRequest(
@@ -69,7 +69,7 @@ class GrpcShopClient:
         product_id: str,
         quantity: int,
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
@@ -91,7 +91,7 @@ class GrpcShopClient:
         order_id: str,
         items: Sequence[ItemQuantity] = (),
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:

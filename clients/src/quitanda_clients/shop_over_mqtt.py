@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from quitanda.codec.documents import OrderSummary, read_document, read_summary
+from quitanda.codec.json_text import parse_json
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Extra, Kind, Order, Product
+from quitanda.domain.model import CustomFields, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
+from quitanda.error_status import from_json_error
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
-from quitanda.status import from_json_error
-from quitanda.topics import reply_topic, request_topic
-from quitanda.wire.documents import OrderSummary, read_document, read_summary
-from quitanda.wire.json_text import parse_json
+from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda_clients.addresses import Address
 from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
 from quitanda_clients.mqtt_session import Fields, MqttSession
@@ -57,7 +57,7 @@ class MqttShopClient:
         await self._session.close()
 
     async def create_order(
-        self, items: Sequence[ItemQuantity] = (), *, extra: Extra = (), request_id: str | None = None
+        self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
     ) -> Answer[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
         return await self._order("create_order", {"items": _items(items), **_extra(extra)}, request_id)
@@ -68,7 +68,7 @@ class MqttShopClient:
         product_id: str,
         quantity: int,
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
@@ -83,7 +83,7 @@ class MqttShopClient:
         order_id: str,
         items: Sequence[ItemQuantity] = (),
         *,
-        extra: Extra = (),
+        extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> Answer[Order]:
@@ -215,7 +215,7 @@ def _items(items: Sequence[ItemQuantity]) -> list[Fields]:
     ]
 
 
-def _extra(extra: Extra, field: str = "extra") -> Fields:
+def _extra(extra: CustomFields, field: str = "extra") -> Fields:
     """Write unknown fields as the values that they are; raises Rejected where a text is not JSON."""
     return {"extra": {name: _value(text, f"{field}.{name}") for name, text in extra}} if extra else {}
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import aiomqtt
 import pytest
 
-from quitanda.feed_key import FeedKey
-from quitanda.topics import FEED_TOPIC, encode_feed
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FEED_TOPIC, encode_feed
 from quitanda_local import broker as brokers
 from quitanda_local.ports import free_ports
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from quitanda.cache.coherence import Answer, CoherentCache, Unserved
+from quitanda.cache.coherence import Answer, CacheMiss, CoherentCache
 from quitanda.cache.position import Step
 from quitanda.domain.model import Customer, Kind
-from quitanda.topics import FeedChange, FeedMessage
+from quitanda.mqtt.topics import FeedChange, FeedMessage
 
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 
@@ -82,7 +82,7 @@ def test_of_two_changes_in_one_entry_the_last_one_counts(portal):
 def test_the_feed_does_not_fill_what_is_not_held(portal):
     portal.hear(11, put(ana(2)), previous=10)
 
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_a_slow_fill_never_overwrites_a_newer_event(portal):
@@ -99,7 +99,7 @@ def test_a_fill_older_than_the_position_is_not_kept(portal):
     portal.hear(11, put(ana(2)), previous=10)
     portal.cache.complete(slow, [ana(1)], 10)
 
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_a_fill_ahead_of_the_feed_is_not_set_back_by_older_events(portal):
@@ -113,14 +113,14 @@ def test_a_gap_forgets_everything(portal):
     portal.read(10, ana(1))
 
     assert portal.hear(13, put(Customer("bia", "Bia", (), 9)), previous=12) is Step.GAP
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_changes_too_large_to_announce_are_a_gap(portal):
     portal.read(10, ana(1))
 
     assert portal.cache.receive(FeedMessage(1, 11, 10, None), portal.now) is Step.GAP
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_a_fill_that_began_before_a_gap_is_not_kept(portal):
@@ -128,13 +128,13 @@ def test_a_fill_that_began_before_a_gap_is_not_kept(portal):
     portal.hear(13, previous=12)
     portal.cache.complete(early, [ana(1)], 13)
 
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_something_unreadable_is_a_gap_and_the_feed_goes_on_with_the_next_message(portal):
     portal.read(10, ana(1))
     portal.cache.lose_position()
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
     portal.hear(11, put(ana(2)), previous=10)
     portal.read(11, ana(2))
 
@@ -156,7 +156,7 @@ def test_an_old_leader_does_not_make_the_feed_look_alive(portal):
     portal.beat(10, term=1)
     portal.read(10, ana(1))
 
-    assert portal.ask() is Unserved.BYPASS
+    assert portal.ask() is CacheMiss.BYPASS
 
 
 def test_a_new_leader_that_is_behind_does_not_move_the_position_back(portal):
@@ -180,7 +180,7 @@ def test_a_silent_feed_switches_memory_off(portal):
     portal.now += 1.01
     portal.read(10, keys=())
 
-    assert portal.ask() is Unserved.BYPASS
+    assert portal.ask() is CacheMiss.BYPASS
 
 
 def test_without_a_recent_proof_memory_does_not_answer(portal):
@@ -188,7 +188,7 @@ def test_without_a_recent_proof_memory_does_not_answer(portal):
     portal.now += 1.01
     portal.beat(10)
 
-    assert portal.ask() is Unserved.BYPASS
+    assert portal.ask() is CacheMiss.BYPASS
 
 
 def test_a_feed_that_lags_behind_the_proof_is_not_fresh_enough_however_often_it_beats(portal):
@@ -198,7 +198,7 @@ def test_a_feed_that_lags_behind_the_proof_is_not_fresh_enough_however_often_it_
     portal.now += 0.2
     portal.beat(10)
 
-    assert portal.ask() is Unserved.BYPASS
+    assert portal.ask() is CacheMiss.BYPASS
 
 
 def test_an_older_proof_serves_while_the_feed_is_a_little_behind_the_newest(portal):
@@ -212,7 +212,7 @@ def test_an_older_proof_serves_while_the_feed_is_a_little_behind_the_newest(port
 def test_memory_never_answers_below_what_the_session_has_seen(portal):
     portal.read(10, ana(1))
 
-    assert portal.ask(least=11) is Unserved.BYPASS
+    assert portal.ask(least=11) is CacheMiss.BYPASS
     portal.beat(11, previous=10)
     assert portal.ask(least=11) == Answer(11, (ana(1),))
 
@@ -221,7 +221,7 @@ def test_documents_that_reach_different_snapshots_are_not_answered_together(port
     portal.read(10, ana(1))
     portal.read(12, None, keys=(BIA,))
 
-    assert portal.ask(ANA, BIA) is Unserved.BYPASS
+    assert portal.ask(ANA, BIA) is CacheMiss.BYPASS
     assert portal.ask(BIA) == Answer(12, (None,))
     portal.beat(12, previous=10)
     assert portal.ask(ANA, BIA) == Answer(12, (ana(1), None))
@@ -230,7 +230,7 @@ def test_documents_that_reach_different_snapshots_are_not_answered_together(port
 def test_an_own_write_is_served_only_after_the_feed_or_a_read_confirmed_it(portal):
     portal.cache.learn(ANA, ana(2), 11)
     portal.read(10, keys=())
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
     portal.hear(11, put(ana(3)), previous=10)
 
     assert portal.ask() == Answer(11, (ana(3),))
@@ -241,7 +241,7 @@ def test_an_own_write_takes_the_place_of_what_it_made_old(portal):
     portal.cache.learn(ANA, ana(2), 11)
 
     assert portal.cache.begin([ANA], portal.now).held[0].document == ana(2)
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
 
 
 def test_the_outcome_of_a_repeated_request_does_not_replace_newer_knowledge(portal):
@@ -271,7 +271,7 @@ def test_an_answer_below_what_was_known_before_means_other_replicas_and_forgets_
 
     assert portal.cache.contradicts(fill, 3, 1)
     assert portal.cache.position is None
-    assert portal.ask() is Unserved.MISS
+    assert portal.ask() is CacheMiss.MISS
     assert portal.beat(3, term=1) is Step.GAP
     portal.read(3, ana(1))
     assert portal.ask() == Answer(3, (ana(1),))

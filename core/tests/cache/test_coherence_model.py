@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from quitanda.cache.coherence import Answer, CoherentCache
 from quitanda.domain.model import Customer, Kind
-from quitanda.topics import FeedChange, FeedMessage
+from quitanda.mqtt.topics import FeedChange, FeedMessage
 
 BOUND = 1.0
 KEYS = [(Kind.CUSTOMER, name) for name in ("ana", "bia", "caio")]

@@ -8,8 +8,8 @@ from quitanda.cache.coherence import Answer, CoherentCache
 from quitanda.cache.counters import CacheCounters
 from quitanda.cache.feed_intake import REPORT_SECONDS, FeedIntake
 from quitanda.domain.model import Customer, Kind
-from quitanda.feed_key import FeedKey
-from quitanda.topics import FeedChange, FeedMessage, encode_feed
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FeedChange, FeedMessage, encode_feed
 
 ANA = (Kind.CUSTOMER, "ana")
 KEY = FeedKey.derive("a feed key of the tests")

@@ -9,7 +9,7 @@ from quitanda.cache.counters import CacheCounters
 from quitanda.cache.feed import FeedSubscriber
 from quitanda.cache.feed_intake import FeedIntake
 from quitanda.domain.model import Customer, Kind
-from quitanda.topics import FeedChange, FeedMessage
+from quitanda.mqtt.topics import FeedChange, FeedMessage
 
 ANA = (Kind.CUSTOMER, "ana")
 

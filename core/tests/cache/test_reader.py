@@ -13,11 +13,11 @@ from quitanda.cache.probe import FreshnessProbe
 from quitanda.cache.reader import AGE_CLOCK, age_clock
 from quitanda.cache.refutations import Refutations
 from quitanda.cluster_client import Absent, Found, ReadAnswer, Unchanged
+from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected, Unavailable
-from quitanda.topics import FeedChange, FeedMessage
-from quitanda.wire.documents import document_digest, encode_document
+from quitanda.mqtt.topics import FeedChange, FeedMessage
 
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 

@@ -11,16 +11,16 @@ import grpc
 import pytest
 
 from quitanda.cluster_client import ClusterClient, ClusterOptions
+from quitanda.codec.documents import document_digest, encode_document
+from quitanda.codec.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, refused
+from quitanda.error_status import to_rpc_status
 from quitanda.errors import NotLeader
-from quitanda.status import to_rpc_status
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
-from quitanda.wire.documents import document_digest, encode_document
-from quitanda.wire.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
 
 TEST_DEADLINE = 10.0
 
@@ -36,7 +36,7 @@ class History:
     """The replicated state, and who leads."""
 
     def __init__(self) -> None:
-        self.state = MemoryState()
+        self.state = InMemoryState()
         self.revision = 0
         self.leader = ""
         self.executed: list[str] = []

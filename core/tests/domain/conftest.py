@@ -12,7 +12,7 @@ from quitanda.domain.commands import (
     Request,
 )
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Order, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Delete, Put
@@ -22,7 +22,7 @@ class Shop:
     """A state in memory with a log that grows by one request at a time."""
 
     def __init__(self):
-        self.state = MemoryState()
+        self.state = InMemoryState()
         self._revisions = count(1)
 
     def do(self, command, request_id=None, scope=""):

@@ -18,7 +18,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 
 LENGTH = 3000
 
@@ -68,7 +68,7 @@ def some_extra(random):
 
 
 def digest():
-    state, running = MemoryState(remembered_max=500), blake2b(digest_size=16)
+    state, running = InMemoryState(remembered_max=500), blake2b(digest_size=16)
     for revision, request in enumerate(log()):
         execution = execute(state, request, revision)
         state.apply(request, execution)

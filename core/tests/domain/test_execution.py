@@ -22,7 +22,7 @@ from quitanda.domain.commands import (
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.lookups import BrokenInvariantError
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.domain.state import Delete, Execution
@@ -104,7 +104,7 @@ def test_an_invalid_request_may_be_corrected_under_its_id(shop):
 
 
 def test_only_the_latest_outcomes_are_remembered_the_oldest_are_forgotten_first():
-    state = MemoryState(remembered_max=3)
+    state = InMemoryState(remembered_max=3)
     for number in range(5):
         request = Request("", f"r{number}", CreateCustomer(f"c{number}", "C"))
         state.apply(request, execute(state, request, number))

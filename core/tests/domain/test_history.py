@@ -20,7 +20,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Kind, Order, Product
 from quitanda.domain.outcomes import Done, Reason
 
@@ -239,7 +239,7 @@ class History(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.state = MemoryState()
+        self.state = InMemoryState()
         self.model = Model()
         self.requests = []
         self.revision = 0

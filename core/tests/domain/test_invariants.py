@@ -3,7 +3,7 @@
 import pytest
 
 from quitanda.domain import invariants
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done
 from quitanda.domain.state import Delete, Execution, Put
@@ -22,7 +22,7 @@ def order(*items, version=3):
 
 
 def holding(*documents):
-    state = MemoryState()
+    state = InMemoryState()
     for document in documents:
         state.apply(None, Execution(Done(None), 1, (Put(document),)))
     return state
@@ -31,7 +31,7 @@ def holding(*documents):
 def test_a_sound_state_violates_nothing(shop):
     assert invariants.check(shop.state) == []
     assert invariants.check(shop.state, {"rice": 100, "beans": 10, "salt": 0}) == []
-    assert invariants.check(MemoryState()) == []
+    assert invariants.check(InMemoryState()) == []
 
 
 def test_a_state_at_its_bounds_is_sound():
@@ -76,7 +76,7 @@ def test_stock_that_was_lost_or_made_is_named():
     ]
 
 
-class ForgetfulState(MemoryState):
+class ForgetfulState(InMemoryState):
     """Its indexes are empty."""
 
     def orders_of_customer(self, customer_id, limit):

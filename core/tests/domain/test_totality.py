@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quitanda.domain import invariants
 from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.outcomes import Done, Refused
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
@@ -71,7 +71,7 @@ COMMANDS = st.one_of(
 
 
 def small_shop():
-    state = MemoryState()
+    state = InMemoryState()
     for number, command in enumerate(
         [
             CreateCustomer("ana", "Ana"),

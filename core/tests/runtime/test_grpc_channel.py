@@ -10,7 +10,7 @@ from grpc_health.v1.health import aio as health
 from runtime.name_server import NameServer
 
 from quitanda.errors import Unavailable
-from quitanda.runtime.grpc_channel import RENEW_SECONDS, LastingChannel
+from quitanda.runtime.grpc_channel import RENEW_SECONDS, ReconnectingChannel
 from quitanda.runtime.grpc_options import channel_options, server_options
 
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
@@ -56,7 +56,7 @@ async def host():
 async def channel(names, host):
     names.address = FIRST
     options = (*channel_options(), ("grpc.use_local_subchannel_pool", 1))
-    channel = LastingChannel("replica1", names.target(host.port), options, health_pb2_grpc.HealthStub)
+    channel = ReconnectingChannel("replica1", names.target(host.port), options, health_pb2_grpc.HealthStub)
     yield channel
     await channel.close()
 

@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
+from quitanda.error_status import from_rpc_error
 from quitanda.errors import (
     InternalError,
     NoConnection,
@@ -22,12 +23,11 @@ from quitanda.errors import (
     Rejected,
     Unavailable,
 )
+from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR, channel_options
 from quitanda.runtime.grpc_server import GrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
-from quitanda.runtime.requests_log import RequestLog
-from quitanda.status import from_rpc_error
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import client_portal_pb2_grpc
 
@@ -87,7 +87,7 @@ async def server(portal, registry, log):  # noqa: ARG001 - the log is configured
     def register(server):
         client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
 
-    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], RequestLog(RequestMetrics(registry)))
+    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], AccessLog(RequestMetrics(registry)))
     await server.start()
     yield server
     await server.stop(0)
@@ -163,14 +163,14 @@ async def test_a_failure_becomes_its_status_and_its_reason(stub, portal, log, fa
 
 
 async def test_a_contract_may_answer_instead_of_ending_the_call_but_the_log_still_tells(portal, registry, log):
-    def answer_instead(method, failure):
+    def render_error(method, failure):
         return pb.GetOrderResponse(revision=99) if (method, failure) == (GET_ORDER, portal.failure) else None
 
     def register(server):
         client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
 
-    counted = RequestLog(RequestMetrics(registry), "other")
-    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], counted, answer_instead=answer_instead)
+    counted = AccessLog(RequestMetrics(registry), "other")
+    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], counted, render_error=render_error)
     await server.start()
     portal.failure = Overloaded()
     async with grpc.aio.insecure_channel(str(server.address)) as channel:
@@ -318,7 +318,7 @@ async def test_a_generic_tool_learns_the_services_and_the_details_of_errors_by_e
 
 
 async def test_a_port_that_is_taken_is_an_error(server):
-    second = GrpcServer(server.address, lambda _: None, [], RequestLog(RequestMetrics(new_registry())))
+    second = GrpcServer(server.address, lambda _: None, [], AccessLog(RequestMetrics(new_registry())))
 
     with pytest.raises(OSError, match=str(server.address.port)):
         await second.start()

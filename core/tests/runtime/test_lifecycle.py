@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from quitanda.runtime import lifecycle
-from quitanda.runtime.listening import CannotListen
+from quitanda.runtime.listen_errors import CannotListen
 
 TIMEOUT = 10
 

@@ -5,14 +5,14 @@ from typing import Final
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
 _AGREEMENT: Final = f"{RAFT_TESTS}/test_agreement.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
-_WAITING: Final = f"{RAFT_TESTS}/test_waiting.py::TestSubmissions"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_WAITING: Final = f"{RAFT_TESTS}/test_proposals.py::TestSubmissions"
 
 MUTANTS: Final = (
     Mutant(
         "answer-before-fsync",
         "A command is answered when its effects are durable.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n        self._in_flight.answer()\n        self._store.commit()",
         (f"{_AGREEMENT}::TestAcknowledging::test_a_round_whose_commit_fails_tells_nobody_anything",),
@@ -20,7 +20,7 @@ MUTANTS: Final = (
     Mutant(
         "machine-told-before-fsync",
         "The state machine is told that entries are durable when they are.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n        self._machine.committed(self._applied)\n"
         "        self._store.commit()",
@@ -29,7 +29,7 @@ MUTANTS: Final = (
     Mutant(
         "answer-of-another-entry",
         "A command is answered by its own entry, not by another one at its index.",
-        f"{RAFT}/in_flight.py",
+        f"{RAFT}/pending_proposals.py",
         "if appended_in == term:",
         "if appended_in <= term:",
         (f"{_CONSENSUS}::test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one",),
@@ -37,7 +37,7 @@ MUTANTS: Final = (
     Mutant(
         "begun-command-taken-back",
         "A command that was begun cannot be taken back: its outcome is unknown.",
-        f"{RAFT}/submission.py",
+        f"{RAFT}/proposal.py",
         "            if submission not in self._queued:\n                return False",
         "            if submission not in self._queued:\n                return True",
         (f"{_WAITING}::test_one_that_was_begun_is_unknown_at_its_deadline",),
@@ -45,7 +45,7 @@ MUTANTS: Final = (
     Mutant(
         "refused-command-happens",
         "A command that was refused with certainty never happens.",
-        f"{RAFT}/submission.py",
+        f"{RAFT}/proposal.py",
         "refused, self._queued = self._queued, deque()",
         "refused = self._queued.copy()",
         (f"{_WAITING}::test_a_refusal_reaches_the_queue_and_everybody_who_comes_later",),
@@ -53,7 +53,7 @@ MUTANTS: Final = (
     Mutant(
         "expired-command-happens",
         "A command that is given up before it was begun never happens.",
-        f"{RAFT}/submission.py",
+        f"{RAFT}/proposal.py",
         "            self._queued.remove(submission)\n            self._forget(submission)",
         "            self._forget(submission)",
         (f"{_WAITING}::test_one_that_was_not_begun_in_time_is_taken_back_and_never_happens",),

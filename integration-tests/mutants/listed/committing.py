@@ -5,8 +5,8 @@ from typing import Final
 from mutants.mutant import LIBRARY, RAFT, RAFT_TESTS, Mutant
 
 _AGREEMENT: Final = f"{RAFT_TESTS}/test_agreement.py"
-_ADMISSION: Final = f"{RAFT_TESTS}/test_admission.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
+_ADMISSION: Final = f"{RAFT_TESTS}/test_message_filter.py"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _COUNTING: Final = (
     f"{_AGREEMENT}::TestCommitting::test_an_entry_of_an_earlier_term_is_not_committed_by_counting_who_holds_it"
 )
@@ -15,7 +15,7 @@ MUTANTS: Final = (
     Mutant(
         "commits-older-terms",
         "Entries of an earlier term are committed with one of the own term, never by counting (figure 8 of the paper).",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "return entries if count is None else _head(entries[:APPLIED_PER_ROUND], self._apply_bytes_max)",
         "counted = entries[:APPLIED_PER_ROUND] if count != 1 else [(*entry[:2], self.term) for entry in entries]\n"
         "        return entries if count is None else _head(counted, self._apply_bytes_max)",
@@ -48,7 +48,7 @@ MUTANTS: Final = (
     Mutant(
         "acknowledgement-of-a-lost-disk",
         "What a peer acknowledged before it connected is not counted: it may have lost its disk since.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0\n        self._windows",
         "self._windows",
         (f"{_CONSENSUS}::test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more",),
@@ -56,7 +56,7 @@ MUTANTS: Final = (
     Mutant(
         "commit-index-beyond-what-was-compared",
         "A follower counts no entry as committed that it has not compared with the leader's.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'cap = min(message["commit_index"], matched + len(news))',
         'cap = message["commit_index"]',
         (f"{_ADMISSION}::test_nothing_is_committed_beyond_the_entries_that_were_compared",),
@@ -77,7 +77,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-commits-the-whole-log",
         "A snapshot says that its own entry is committed, not what follows on it.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         'self._engine.commit_upto(message["index"])',
         "self._engine.commit_upto(self._journal.last_index)",
         (
@@ -90,7 +90,7 @@ MUTANTS: Final = (
     Mutant(
         "acknowledgement-of-any-term",
         "An acknowledgement counts in its own term alone.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["voting"] and message["next_node_idx"] <= last_index + 1',
         (f"{_ADMISSION}::test_a_reply_of_another_term_is_dropped",),
@@ -98,7 +98,7 @@ MUTANTS: Final = (
     Mutant(
         "acknowledgement-without-a-vote",
         "Nothing that a replica answers that does not vote commits an entry or keeps a leader in office.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["term"] == term and message["next_node_idx"] <= last_index + 1',
         (f"{_ADMISSION}::test_nothing_that_a_replica_without_a_vote_answers_counts", f"{_CONSENSUS}"),
@@ -106,7 +106,7 @@ MUTANTS: Final = (
     Mutant(
         "acknowledgement-beyond-the-log",
         "An acknowledgement beyond the leader's own log is of another leadership.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["voting"] and message["term"] == term',
         (f"{_ADMISSION}::test_a_reply_beyond_the_own_log_is_dropped",),

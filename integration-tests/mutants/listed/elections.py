@@ -5,8 +5,8 @@ from typing import Final
 from mutants.mutant import LIBRARY, RAFT, RAFT_TESTS, Mutant
 
 _AGREEMENT: Final = f"{RAFT_TESTS}/test_agreement.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
-_STANDING: Final = f"{RAFT_TESTS}/test_standing.py"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_STANDING: Final = f"{RAFT_TESTS}/test_prevote.py"
 _REMEMBERED: Final = (
     f"{_AGREEMENT}::TestVoting::test_a_vote_is_remembered_by_a_replica_that_is_killed_the_moment_the_vote_leaves"
 )
@@ -39,7 +39,7 @@ MUTANTS: Final = (
     Mutant(
         "vote-not-taken-up",
         "After a restart a replica knows whom it has voted for.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "self._SyncObj__votedForNodeId = journal.getVotedForNodeId()",
         "self._SyncObj__votedForNodeId = None",
         (_REMEMBERED,),
@@ -47,7 +47,7 @@ MUTANTS: Final = (
     Mutant(
         "term-not-taken-up",
         "After a restart a replica is in the term that it was in.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "self._SyncObj__raftCurrentTerm = journal.getCurrentTerm()",
         "self._SyncObj__raftCurrentTerm = 0",
         (_REMEMBERED,),
@@ -87,7 +87,7 @@ MUTANTS: Final = (
     Mutant(
         "repeated-vote-counts",
         "A peer's vote counts once in a term.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "if peer in voters:\n            return DROPPED",
         "if peer in ():\n            return DROPPED",
         (f"{_CONSENSUS}::test_a_vote_that_arrives_twice_counts_once",),
@@ -95,7 +95,7 @@ MUTANTS: Final = (
     Mutant(
         "willing-beside-a-leader",
         "Who hears a leader would not vote for another one.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "if self._engine.leads or self._clock() - self._leader_heard_at < self._options.election_timeout_min_seconds:",
         "if self._engine.leads:",
         (f"{_CONSENSUS}::test_a_follower_that_hears_the_leader_would_not_vote_for_another_one",),
@@ -103,7 +103,7 @@ MUTANTS: Final = (
     Mutant(
         "willing-for-shorter-log",
         "Who has more than the one that asks would not vote for it.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         'return (message["last_log_term"], message["last_log_index"]) >= own',
         "return bool(own)",
         (f"{_CONSENSUS}::test_a_follower_that_hears_no_leader_would_vote_for_whoever_has_what_it_has_itself",),
@@ -111,7 +111,7 @@ MUTANTS: Final = (
     Mutant(
         "stands-by-the-clock",
         "The permission to stand is asked for where PySyncObj decides, whatever its clock says.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "        permitted, self._may_stand = self._may_stand, False\n        return permitted",
         "        self._may_stand = False\n        return bool(self._SyncObj__connectedNodes)",
         (f"{_STANDING}::TestThePermission",),
@@ -119,7 +119,7 @@ MUTANTS: Final = (
     Mutant(
         "permission-of-a-minority",
         "A majority is willing before a replica stands.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "len(self._willing) + 1 >= self._options.majority",
         "len(self._willing) + 2 >= self._options.majority",
         (f"{_STANDING}::TestThePermission", f"{_CONSENSUS}"),
@@ -127,7 +127,7 @@ MUTANTS: Final = (
     Mutant(
         "permission-of-an-earlier-term",
         "Who was willing in an earlier term need not be any more.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "return self._term == self._engine.term and len(self._willing)",
         "return len(self._willing)",
         (f"{_STANDING}::TestThePermission",),
@@ -135,7 +135,7 @@ MUTANTS: Final = (
     Mutant(
         "permission-of-an-earlier-round",
         "Answers count in the round of questions that they answer.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         'if message["round"] == self._round and message["willing"]:',
         'if message["willing"]:',
         (f"{_STANDING}::TestThePermission",),
@@ -143,7 +143,7 @@ MUTANTS: Final = (
     Mutant(
         "unwilling-counts",
         "Who says that it would not vote does not count.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         'if message["round"] == self._round and message["willing"]:',
         'if message["round"] == self._round:',
         (f"{_STANDING}::TestThePermission",),
@@ -151,7 +151,7 @@ MUTANTS: Final = (
     Mutant(
         "permission-outlives-a-leader",
         "Hearing a leader ends the round of questions.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "            self._leader_heard_at = self._clock()\n            self._end_round()\n",
         "            self._leader_heard_at = self._clock()\n",
         (f"{_STANDING}::TestThePermission",),
@@ -159,7 +159,7 @@ MUTANTS: Final = (
     Mutant(
         "stands-half-replaced",
         "A replica whose state is just being replaced does not stand.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "if self._engine.leads or not self._guard.voting or not state_is_whole:",
         "if self._engine.leads or not self._guard.voting:",
         (f"{_STANDING}::TestThePermission",),
@@ -167,7 +167,7 @@ MUTANTS: Final = (
     Mutant(
         "told-to-stand-by-anybody",
         "A replica stands without asking when the leader that it follows says so.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        if self._follows(peer, message):\n            self._canvass.told_to_stand()",
         "        if peer:\n            self._canvass.told_to_stand()",
         (f"{_STANDING}::TestThePermission",),
@@ -175,7 +175,7 @@ MUTANTS: Final = (
     Mutant(
         "told-to-stand-for-ever",
         "What the leader said about standing holds for one tick.",
-        f"{RAFT}/canvass.py",
+        f"{RAFT}/prevote.py",
         "        told_in, self._told_in = self._told_in, None\n",
         "        told_in = self._told_in\n",
         (f"{_STANDING}::TestThePermission",),
@@ -183,7 +183,7 @@ MUTANTS: Final = (
     Mutant(
         "leader-ignores-a-later-term",
         "Who hears of a later term goes on in that one.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         '        if message["term"] > self._engine.term:\n            self._engine.follow_term',
         '        if message["term"] < 0:\n            self._engine.follow_term',
         (_STANDING,),

@@ -4,10 +4,10 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
-_CHANNEL: Final = f"{RAFT_TESTS}/test_channel.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
+_CHANNEL: Final = f"{RAFT_TESTS}/test_secure_channel.py"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _IDENTITY: Final = f"{RAFT_TESTS}/test_cluster_identity.py"
-_JOINING: Final = f"{RAFT_TESTS}/test_joining.py"
+_JOINING: Final = f"{RAFT_TESTS}/test_membership.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -45,7 +45,7 @@ MUTANTS: Final = (
     Mutant(
         "greeting-not-judged",
         "Both sides of a conversation refuse a replica of another cluster.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "if reason := self._introduction.judge(sender, greeting):",
         "if (reason := self._introduction.judge(sender, greeting)) and self._initiator:",
         (f"{_CHANNEL}::test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why",),
@@ -53,7 +53,7 @@ MUTANTS: Final = (
     Mutant(
         "greeting-judged-by-the-listener-alone",
         "Both sides of a conversation refuse a replica of another cluster.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "if reason := self._introduction.judge(sender, greeting):",
         "if (reason := self._introduction.judge(sender, greeting)) and not self._initiator:",
         (f"{_CHANNEL}::test_whoever_connects_refuses_another_cluster_too",),
@@ -61,7 +61,7 @@ MUTANTS: Final = (
     Mutant(
         "foreign-peer-goes-on",
         "A peer that turns out to be of another cluster is not listened to any more.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        if self._joining.is_foreign(peer):\n",
         "        if not peer:\n",
         (f"{_CONSENSUS}::test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more",),
@@ -69,7 +69,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-of-another-cluster",
         "A snapshot of another cluster is not taken.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         'if message["cluster"] != self._guard.cluster:',
         'if message["cluster"] is None:',
         (f"{_CONSENSUS}::test_a_snapshot_of_another_cluster_is_not_taken",),
@@ -77,7 +77,7 @@ MUTANTS: Final = (
     Mutant(
         "takes-before-it-knows-its-cluster",
         "A disk without an id takes nothing of a cluster before that cluster's id is its own.",
-        f"{RAFT}/joining.py",
+        f"{RAFT}/membership.py",
         'return self._clusters.get(peer, "") in {"", self._guard.cluster}',
         'return self._clusters.get(peer, "") != "?"',
         (f"{_CONSENSUS}::test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_its_own",),
@@ -85,7 +85,7 @@ MUTANTS: Final = (
     Mutant(
         "id-told-before-fsync",
         "A cluster's id is told when it is durable.",
-        f"{RAFT}/joining.py",
+        f"{RAFT}/membership.py",
         "            for peer in connected:\n                self._transport.promise(peer, _record_message(record))",
         "            for peer in connected:\n                self._network.send(peer, _record_message(record))",
         (f"{RAFT_TESTS}/test_agreement.py::TestFounding", _CONSENSUS),
@@ -93,7 +93,7 @@ MUTANTS: Final = (
     Mutant(
         "anybody-draws-an-id",
         "One replica, the same for ever, draws the cluster's id.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "if self.record is not None or self._name != self._founder or not self._all_answered:",
         "if self.record is not None or not self._all_answered:",
         (f"{_JOINING}::test_nobody_else_draws_one",),
@@ -101,7 +101,7 @@ MUTANTS: Final = (
     Mutant(
         "begins-without-all",
         "A cluster begins when all replicas have answered.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "if self.record is not None or self._name != self._founder or not self._all_answered:",
         "if self.record is not None or self._name != self._founder:",
         (f"{_JOINING}::test_no_id_is_drawn_while_anybody_is_silent",),
@@ -109,7 +109,7 @@ MUTANTS: Final = (
     Mutant(
         "second-id-beside-the-first",
         "No id is drawn where any disk knows of one.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         'if any(answer["cluster"] for answer in answers):',
         'if all(answer["cluster"] for answer in answers):',
         (f"{_JOINING}::test_no_second_id_is_drawn_where_a_disk_knows_one_already",),
@@ -117,18 +117,18 @@ MUTANTS: Final = (
     Mutant(
         "begins-beside-a-past",
         "A cluster begins when all replicas begin with the same.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         'begins = bool(own) and all(answer["origin"] == own for answer in answers)',
         "begins = bool(own)",
         (
-            f"{RAFT_TESTS}/test_waiting.py::TestRejoin::test_no_cluster_begins_where_one_of_the_others_has_a_past",
+            f"{RAFT_TESTS}/test_proposals.py::TestRejoin::test_no_cluster_begins_where_one_of_the_others_has_a_past",
             f"{_JOINING}::test_replicas_of_two_backups_get_no_id",
         ),
     ),
     Mutant(
         "old-cluster-gets-an-id-in-two-terms",
         "A cluster of before gets an id when all follow one leader's term.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         'all(answer["voting"] and answer["term"] == term for answer in answers)',
         'all(answer["voting"] for answer in answers)',
         (f"{_JOINING}::test_a_cluster_of_before_gets_no_id_while_it_does_not_agree",),
@@ -136,7 +136,7 @@ MUTANTS: Final = (
     Mutant(
         "old-cluster-gets-an-id-beside-a-blank-disk",
         "A cluster of before gets an id when all of its replicas count.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         'all(answer["voting"] and answer["term"] == term for answer in answers)',
         'all(answer["term"] == term for answer in answers)',
         (f"{_JOINING}::test_a_cluster_of_before_gets_no_id_while_a_disk_catches_up",),
@@ -144,7 +144,7 @@ MUTANTS: Final = (
     Mutant(
         "id-changes",
         "An id that a disk has once taken is never changed.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "        if self.record is not None:\n            return None\n        for offer",
         "        if self.record is not None and not self._offers:\n            return None\n        for offer",
         (f"{_JOINING}::test_an_id_once_taken_is_never_changed",),
@@ -152,7 +152,7 @@ MUTANTS: Final = (
     Mutant(
         "id-of-any-leader",
         "A replica that counts takes no id but that of a cluster which began with its disk.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "return None if self.voting else self._offers.get(leader)",
         "return self._offers.get(leader)",
         (f"{_JOINING}::test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of",),
@@ -160,7 +160,7 @@ MUTANTS: Final = (
     Mutant(
         "counts-though-it-was-not-there",
         "A record makes the disks count that it names, and no others.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "if self.voting or record.disks.get(self._name) != self.disk:",
         "if self.voting or self._name not in record.disks:",
         (f"{_JOINING}::test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record",),
@@ -168,7 +168,7 @@ MUTANTS: Final = (
     Mutant(
         "founding-disk-shut-out",
         "A disk that the cluster began with counts, though another one is lost.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "if offer.disks.get(self._name) == self.disk:",
         "if offer.disks.get(self._name) == self.disk and leader:",
         (f"{_JOINING}::test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost",),
@@ -176,7 +176,7 @@ MUTANTS: Final = (
     Mutant(
         "counts-with-another-clusters-id",
         "A lost disk counts with the id of the cluster that it has caught up with.",
-        f"{RAFT}/rejoin.py",
+        f"{RAFT}/learner.py",
         "return bool(leader) and durable_index >= target_index and cluster == self.cluster",
         "return bool(leader) and durable_index >= target_index",
         (f"{_JOINING}::test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_with",),

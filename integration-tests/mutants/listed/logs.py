@@ -4,14 +4,14 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
-_ADMISSION: Final = f"{RAFT_TESTS}/test_admission.py"
+_ADMISSION: Final = f"{RAFT_TESTS}/test_message_filter.py"
 _JOURNAL: Final = f"{RAFT_TESTS}/test_journal.py"
 
 MUTANTS: Final = (
     Mutant(
         "entries-of-an-older-leader",
         "A message of an older term's leader changes nothing.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'own.\n    """\n    if message["term"] < term:',
         'own.\n    """\n    if message["term"] < 0:',
         (f"{_ADMISSION}::test_a_message_of_an_older_term_is_dropped",),
@@ -19,7 +19,7 @@ MUTANTS: Final = (
     Mutant(
         "late-message-cuts-the-log",
         "A message that comes late removes no entry that it does not contradict.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         "if not news and matched < log.last_index:",
         "if not news and matched < log.first_index:",
         (f"{_ADMISSION}::test_a_late_message_with_fewer_entries_than_the_log_removes_nothing",),
@@ -27,7 +27,7 @@ MUTANTS: Final = (
     Mutant(
         "committed-entry-replaced",
         "A replica that is told to replace a committed entry stops.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         "if news and matched < commit_index:",
         "if news and matched < log.first_index:",
         (f"{_ADMISSION}::test_a_conflict_with_a_committed_entry_is_no_message_but_a_disaster",),
@@ -35,7 +35,7 @@ MUTANTS: Final = (
     Mutant(
         "previous-entry-not-compared",
         "Entries are taken only behind an entry that is the leader's, too.",
-        f"{RAFT}/admission.py",
+        f"{RAFT}/message_filter.py",
         'return bool(inside and log.term_at(previous) == message["prevLogTerm"])',
         'return bool(inside and log.term_at(previous) <= message["prevLogTerm"])',
         (f"{_ADMISSION}::test_a_previous_entry_of_another_term_asks_for_everything_behind_the_commit_index",),
@@ -43,9 +43,9 @@ MUTANTS: Final = (
     Mutant(
         "conflict-one-by-one",
         "After a conflict everything behind the commit index is asked for at once.",
-        f"{RAFT}/admission.py",
-        'return Admission(_bare(message, 0), _reply(message["term"], commit_index + 1, success=False))',
-        'return Admission(_bare(message, 0), _reply(message["term"], previous, success=False))',
+        f"{RAFT}/message_filter.py",
+        'return FilteredMessage(_bare(message, 0), _reply(message["term"], commit_index + 1, success=False))',
+        'return FilteredMessage(_bare(message, 0), _reply(message["term"], previous, success=False))',
         (f"{_ADMISSION}::test_a_gap_asks_for_everything_behind_the_commit_index_and_commits_nothing",),
     ),
     Mutant(
@@ -99,7 +99,7 @@ MUTANTS: Final = (
     Mutant(
         "applied-index-left-behind",
         "The applied index is in the same batch as the effects.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        self._journal.set_applied(index)\n        self._applied = index",
         "        self._applied = index\n        self._journal.set_applied(self._durable)",
         (f"{RAFT_TESTS}/test_cluster.py::test_a_restart_applies_nothing_twice_and_goes_on",),

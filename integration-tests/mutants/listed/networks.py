@@ -4,7 +4,7 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, REPLICA, TESTS, Mutant
 
-_CHANNEL: Final = f"{RAFT_TESTS}/test_channel.py"
+_CHANNEL: Final = f"{RAFT_TESTS}/test_secure_channel.py"
 _CODEC: Final = f"{RAFT_TESTS}/test_codec.py"
 _FRAMES: Final = f"{_CHANNEL}::test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused"
 _HELLO: Final = f"{_CHANNEL}::test_a_hello_must_come_from_and_mean_the_right_one"
@@ -13,7 +13,7 @@ MUTANTS: Final = (
     Mutant(
         "one-key-for-both-directions",
         "What one side has sent cannot be sent back to it.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "ChaCha20Poly1305(keys[KEY_BYTES:])",
         "ChaCha20Poly1305(keys[:KEY_BYTES])",
         (_FRAMES,),
@@ -21,7 +21,7 @@ MUTANTS: Final = (
     Mutant(
         "same-keys-in-every-conversation",
         "What was recorded cannot be sent again in another conversation.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "salt = self._greeting + theirs if self._initiator else theirs + self._greeting",
         "salt = MAGIC",
         (f"{_CHANNEL}::test_a_recorded_conversation_cannot_be_replayed_to_a_new_listener",),
@@ -29,7 +29,7 @@ MUTANTS: Final = (
     Mutant(
         "strangers-by-any-name",
         "Only the replicas' names are taken.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "known = sender == self.peer if self._initiator else sender in self._accepts",
         "known = sender == self.peer if self._initiator else bool(sender)",
         (_HELLO,),
@@ -37,7 +37,7 @@ MUTANTS: Final = (
     Mutant(
         "hello-for-somebody-else",
         "A hello is taken by the one that it means.",
-        f"{RAFT}/channel.py",
+        f"{RAFT}/secure_channel.py",
         "if not known or addressee != self._name:",
         "if not known:",
         (f"{_CHANNEL}::test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches",),
@@ -45,18 +45,20 @@ MUTANTS: Final = (
     Mutant(
         "crowd-of-one-address-pushes-out-another",
         "Of those that have greeted, one of the address with the most goes first.",
-        f"{RAFT}/strangers.py",
+        f"{RAFT}/unauthenticated_connections.py",
         "crowd, _ = self._by_address.most_common(1)[0]",
         "crowd = next(iter(self._greeted.values()))",
-        (f"{RAFT_TESTS}/test_strangers.py::test_however_many_greet_from_one_address_one_from_another_stays",),
+        (
+            f"{RAFT_TESTS}/test_unauthenticated_connections.py::test_however_many_greet_from_one_address_one_from_another_stays",
+        ),
     ),
     Mutant(
         "silent-crowd-pushes-out-who-has-greeted",
         "Those that say nothing compete among each other only.",
-        f"{RAFT}/strangers.py",
+        f"{RAFT}/unauthenticated_connections.py",
         "crowded_out = next(iter(self._silent)) if len(self._silent) >= SILENT_MAX else None",
         "crowded_out = next(iter(self)) if len(self) >= SILENT_MAX else None",
-        (f"{RAFT_TESTS}/test_strangers.py",),
+        (f"{RAFT_TESTS}/test_unauthenticated_connections.py",),
     ),
     Mutant(
         "entries-with-a-gap",
@@ -93,7 +95,7 @@ MUTANTS: Final = (
     Mutant(
         "page-token-not-checked",
         "A page token is taken if a replica of this cluster has sealed it.",
-        f"{REPLICA}/page_tokens.py",
+        f"{REPLICA}/reads/page_tokens.py",
         "token = _decoded(data) if compare_digest(seal, self._seal(data)) else None",
         "token = _decoded(data) if compare_digest(seal, seal) else None",
         (f"{TESTS}/test_page_tokens.py",),

@@ -5,17 +5,17 @@ from typing import Final
 from mutants.mutant import RAFT, RAFT_TESTS, REPLICA, TESTS, Mutant
 
 _CONFIRMING: Final = f"{RAFT_TESTS}/test_agreement.py::TestConfirmingReads"
-_WAITING: Final = f"{RAFT_TESTS}/test_waiting.py::TestReads"
+_WAITING: Final = f"{RAFT_TESTS}/test_proposals.py::TestReads"
 _OTHER_ECHOES: Final = f"{_CONFIRMING}::test_an_echo_of_another_term_or_round_confirms_nobody"
 _PROBE_OF: Final = (
-    f"{RAFT_TESTS}/test_consensus.py::test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone"
+    f"{RAFT_TESTS}/test_raft_loop.py::test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone"
 )
 
 MUTANTS: Final = (
     Mutant(
         "looks-before-the-proof",
         "The state is looked at when the leadership is proven, not before.",
-        f"{REPLICA}/reads.py",
+        f"{REPLICA}/reads/reads.py",
         "        self._leadership.read_point(timeout)\n        term = self._leadership.status().term\n"
         "        with self._now() as now:\n",
         "        term = self._leadership.status().term\n        with self._now() as now:\n"
@@ -25,7 +25,7 @@ MUTANTS: Final = (
     Mutant(
         "reads-without-a-proof",
         "A read proves the leadership.",
-        f"{REPLICA}/reads.py",
+        f"{REPLICA}/reads/reads.py",
         "        self._leadership.read_point(timeout)\n",
         "",
         (f"{TESTS}/test_reads.py::test_without_a_proof_of_leadership_nothing_is_answered",),
@@ -33,7 +33,7 @@ MUTANTS: Final = (
     Mutant(
         "echo-of-any-term",
         "An echo counts in the term that it confirms.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         'if self._leads_in(message):\n            self.reads.echoed(peer, message["round"])',
         'if self._engine.leads:\n            self.reads.echoed(peer, message["round"])',
         (_OTHER_ECHOES,),
@@ -83,7 +83,7 @@ MUTANTS: Final = (
     Mutant(
         "echo-for-anybody",
         "A replica confirms the leader that it follows, in its term.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "if self._votes_durably and self._follows(peer, message):",
         "if self._votes_durably:",
         (_PROBE_OF,),
@@ -91,7 +91,7 @@ MUTANTS: Final = (
     Mutant(
         "echo-for-an-older-term",
         "A replica confirms a leader in its own term alone.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         'return bool(message["term"] == self._engine.term and self._engine.leader == peer)',
         "return bool(self._engine.leader == peer)",
         (_PROBE_OF,),
@@ -99,12 +99,12 @@ MUTANTS: Final = (
     Mutant(
         "reads-before-the-own-no-op",
         "A new leader answers readers when an entry of its own term is committed.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "if self._journal.term_at(commit_index) != self._engine.term:",
         "if self._journal.term_at(commit_index) > self._engine.term:",
         (
             (
-                f"{RAFT_TESTS}/test_consensus.py"
+                f"{RAFT_TESTS}/test_raft_loop.py"
                 "::test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committed"
             ),
         ),
@@ -112,7 +112,7 @@ MUTANTS: Final = (
     Mutant(
         "reads-of-what-is-not-applied",
         "A reader goes on when the state has reached its index.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "self.reads.settle(self._durable)",
         "self.reads.settle(self._engine.commit_index)",
         (f"{_CONFIRMING}::test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_applied",),
@@ -120,7 +120,7 @@ MUTANTS: Final = (
     Mutant(
         "reads-of-what-is-not-durable",
         "A reader goes on when the state at its index is durable.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n"
         "        self.reads.settle(self._applied)\n"
@@ -140,15 +140,15 @@ MUTANTS: Final = (
     Mutant(
         "half-replaced-state-is-read",
         "A state that is just being replaced is not read.",
-        f"{REPLICA}/whole_snapshots.py",
+        f"{REPLICA}/reads/consistent_snapshots.py",
         "if snapshot.get(INSTALL_KEY) is None:",
         'if snapshot.get(INSTALL_KEY) != b"":',
-        (f"{TESTS}/test_whole_snapshots.py::test_while_a_state_is_being_replaced_readers_are_sent_away",),
+        (f"{TESTS}/test_consistent_snapshots.py::test_while_a_state_is_being_replaced_readers_are_sent_away",),
     ),
     Mutant(
         "shared-snapshot-closed-in-use",
         "A snapshot is closed by its last user.",
-        f"{REPLICA}/open_snapshots.py",
+        f"{REPLICA}/reads/open_snapshots.py",
         "            self._users += 1",
         "            self._users += 0",
         (f"{TESTS}/test_reads.py::test_a_snapshot_in_use_is_closed_only_after_its_last_user",),
@@ -156,7 +156,7 @@ MUTANTS: Final = (
     Mutant(
         "page-of-another-list",
         "A page token goes on with the list that it was given for.",
-        f"{REPLICA}/reads.py",
+        f"{REPLICA}/reads/reads.py",
         "if (token.kind, token.customer_id) != (item.kind, item.customer_id):",
         "if token.kind != item.kind:",
         (f"{TESTS}/test_reads.py::test_a_token_of_another_list_is_refused",),
@@ -164,7 +164,7 @@ MUTANTS: Final = (
     Mutant(
         "page-skips-a-document",
         "The next page begins behind the last document of this one.",
-        f"{REPLICA}/pages.py",
+        f"{REPLICA}/reads/pages.py",
         "            return PageOfDocuments(documents, last)",
         "            return PageOfDocuments(documents, document_id)",
         (f"{TESTS}/test_reads.py::test_a_list_is_paged_in_the_order_of_ids_until_its_end",),
@@ -180,7 +180,7 @@ MUTANTS: Final = (
     Mutant(
         "forged-document-confirmed",
         "A document is unchanged if its version and its content are.",
-        f"{REPLICA}/reads.py",
+        f"{REPLICA}/reads/reads.py",
         "return version_of(value) == version and document_digest(json_of(value)) == digest",
         "return version_of(value) == version",
         (f"{TESTS}/test_reads.py::test_a_conditional_get_answers_with_what_the_asker_does_not_hold",),

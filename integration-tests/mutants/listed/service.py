@@ -11,7 +11,7 @@ MUTANTS: Final = (
     Mutant(
         "heartbeat-without-a-proof",
         "A leader that cannot prove it keeps silent on the feed.",
-        f"{REPLICA}/feed.py",
+        f"{REPLICA}/feed/publisher.py",
         "            return  # whoever does not lead, or cannot prove it, keeps silent\n",
         "            pass\n",
         (f"{_FEED}::test_a_leader_that_cannot_prove_it_keeps_silent",),
@@ -19,7 +19,7 @@ MUTANTS: Final = (
     Mutant(
         "heartbeat-of-before-the-proof",
         "A heartbeat speaks of everything that was acknowledged before the leadership was proven.",
-        f"{REPLICA}/feed.py",
+        f"{REPLICA}/feed/publisher.py",
         "        try:\n            self._leadership.read_point(self._heartbeat_seconds)\n",
         "        entries, position = self._queue.take(0)\n        try:\n"
         "            self._leadership.read_point(self._heartbeat_seconds)\n"
@@ -29,7 +29,7 @@ MUTANTS: Final = (
     Mutant(
         "followers-publish",
         "Only the leader publishes.",
-        f"{REPLICA}/feed.py",
+        f"{REPLICA}/feed/publisher.py",
         "        status = self._leadership.status()\n        if status.role is not Role.LEADER:\n            return\n",
         "        status = self._leadership.status()\n",
         (f"{_FEED}::test_only_the_leader_publishes",),
@@ -37,7 +37,7 @@ MUTANTS: Final = (
     Mutant(
         "queue-without-a-bound",
         "What waits for a slow broker is bounded.",
-        f"{REPLICA}/feed_queue.py",
+        f"{REPLICA}/feed/queue.py",
         "if len(self._entries) >= self._bounds.entries or self._size + entry.size > self._bounds.size:",
         "if len(self._entries) >= self._bounds.entries:",
         (f"{_FEED}::test_a_full_queue_drops_the_newest_and_the_position_shows_it",),
@@ -45,7 +45,7 @@ MUTANTS: Final = (
     Mutant(
         "position-of-the-first-change",
         "The position tells the last entry with changes, so that what was dropped is a gap.",
-        f"{REPLICA}/feed_queue.py",
+        f"{REPLICA}/feed/queue.py",
         "last_changed = entries[-1].revision if entries else",
         "last_changed = entries[0].revision if entries else",
         (f"{_FEED}::test_a_full_queue_drops_the_newest_and_the_position_shows_it",),
@@ -53,7 +53,7 @@ MUTANTS: Final = (
     Mutant(
         "replaced-state-without-a-gap",
         "A state that came as a whole is a gap.",
-        f"{REPLICA}/feed_queue.py",
+        f"{REPLICA}/feed/queue.py",
         "            self._entries.clear()\n            self._size = 0\n            self._position =",
         "            self._position =",
         (f"{_FEED}::test_a_state_that_came_as_a_whole_is_a_gap",),
@@ -61,7 +61,7 @@ MUTANTS: Final = (
     Mutant(
         "backup-of-before-the-proof",
         "A backup holds every write that was acknowledged before it was asked for.",
-        f"{REPLICA}/backup_source.py",
+        f"{REPLICA}/admin/backup_source.py",
         "            self._leadership.read_point(timeout)\n            snapshot = self._snapshots.snapshot()\n",
         "            snapshot = self._snapshots.snapshot()\n            self._leadership.read_point(timeout)\n",
         (f"{_BACKUP}::test_the_state_is_looked_at_only_when_the_leadership_is_proven",),
@@ -69,7 +69,7 @@ MUTANTS: Final = (
     Mutant(
         "backup-loses-a-pair",
         "A backup holds every key.",
-        f"{REPLICA}/backup_source.py",
+        f"{REPLICA}/admin/backup_source.py",
         "    while found := state.scan(keys.STATE, after, _SCAN_KEYS):\n        after = found[-1][0]\n",
         "    while found := state.scan(keys.STATE, after, _SCAN_KEYS):\n        after = found[-1][0]\n"
         '        found = [pair for pair in found if not pair[0].startswith(b"Sq")]\n',
@@ -78,7 +78,7 @@ MUTANTS: Final = (
     Mutant(
         "half-a-restore-stays",
         "A damaged backup leaves no folder behind.",
-        f"{REPLICA}/restore.py",
+        f"{REPLICA}/admin/restore.py",
         "    except BaseException:\n        shutil.rmtree(partial, ignore_errors=True)\n        raise",
         "    except BaseException:\n        partial.rename(data_dir)\n        raise",
         (f"{TESTS}/test_restore.py::test_a_damaged_backup_leaves_no_folder",),
@@ -86,7 +86,7 @@ MUTANTS: Final = (
     Mutant(
         "restore-of-foreign-keys",
         "A backup restores the replicated state and nothing else.",
-        f"{REPLICA}/restore.py",
+        f"{REPLICA}/admin/restore.py",
         "if not key.startswith(keys.STATE):",
         'if not key.startswith(b""):',
         (f"{TESTS}/test_restore.py::test_keys_that_are_not_of_the_state_are_refused",),

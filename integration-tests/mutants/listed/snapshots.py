@@ -4,10 +4,10 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, TESTS, Mutant
 
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_consensus.py"
+_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _CONTENTS: Final = f"{TESTS}/test_snapshot_contents.py"
-_INSTALLATION: Final = f"{RAFT_TESTS}/test_installation.py"
-_SNAPSHOTS: Final = f"{RAFT_TESTS}/test_snapshots.py"
+_INSTALLATION: Final = f"{RAFT_TESTS}/test_snapshot_receiver.py"
+_SNAPSHOTS: Final = f"{RAFT_TESTS}/test_snapshot_sender.py"
 _CUT_SHORT: Final = f"{_SNAPSHOTS}::test_an_installation_that_was_cut_short_is_ended_at_the_next_start"
 _WALK: Final = "    for key, value in snapshot.iterate(STATE_PREFIX):\n"
 
@@ -15,7 +15,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-without-outcomes",
         "A snapshot holds the outcomes that are remembered for repeated requests.",
-        f"{RAFT}/snapshots.py",
+        f"{RAFT}/snapshot_sender.py",
         _WALK,
         f'{_WALK}        if key.startswith(b"Sr"):\n            continue\n',
         (_CONTENTS,),
@@ -23,7 +23,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-without-sequence",
         "A snapshot holds the order in which outcomes are forgotten.",
-        f"{RAFT}/snapshots.py",
+        f"{RAFT}/snapshot_sender.py",
         _WALK,
         f'{_WALK}        if key.startswith(b"Sq"):\n            continue\n',
         (_CONTENTS,),
@@ -31,7 +31,7 @@ MUTANTS: Final = (
     Mutant(
         "old-state-stays",
         "A snapshot replaces the state: what it does not hold is gone.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "            yield from self._remove_state()\n",
         "            yield True\n",
         (_CONTENTS, f"{_SNAPSHOTS}::test_a_snapshot_replaces_the_whole_state_and_the_log"),
@@ -39,7 +39,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-goes-back",
         "A snapshot that is not ahead of the own state is ignored.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         'if message["index"] <= applied_index or self.complete:',
         "if self.complete:",
         (f"{_SNAPSHOTS}::test_a_snapshot_that_is_not_ahead_is_ignored",),
@@ -47,7 +47,7 @@ MUTANTS: Final = (
     Mutant(
         "obsolete-snapshot-installed",
         "A snapshot that the own state has overtaken is not installed.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "return self._installed > 0 or self.index > read_applied(self._store.get(APPLIED_KEY))",
         "return self._installed >= 0 or self.index > read_applied(self._store.get(APPLIED_KEY))",
         (f"{_INSTALLATION}::test_an_obsolete_snapshot_is_cleaned_up_and_changes_nothing",),
@@ -55,7 +55,7 @@ MUTANTS: Final = (
     Mutant(
         "chunk-of-another-transfer",
         "Chunks of two transfers are not mixed.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         'if (message["transfer"], message["number"]) != (self._transfer, self._expected):',
         'if message["number"] != self._expected:',
         (f"{_SNAPSHOTS}::test_a_chunk_out_of_order_or_of_another_transfer_is_ignored",),
@@ -63,7 +63,7 @@ MUTANTS: Final = (
     Mutant(
         "chunk-out-of-order",
         "No chunk of a snapshot is missing.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         'if (message["transfer"], message["number"]) != (self._transfer, self._expected):',
         'if message["transfer"] != self._transfer:',
         (f"{_SNAPSHOTS}::test_a_chunk_out_of_order_or_of_another_transfer_is_ignored",),
@@ -71,7 +71,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-with-foreign-keys",
         "A snapshot changes the replicated state and nothing else of the disk.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "if not all(key.startswith(STATE_PREFIX) for key, _ in decode_pairs",
         "if not any(key.startswith(key) for key, _ in decode_pairs",
         (f"{_SNAPSHOTS}::test_a_chunk_may_hold_replicated_state_alone",),
@@ -79,7 +79,7 @@ MUTANTS: Final = (
     Mutant(
         "interrupted-installation-forgotten",
         "An installation that was cut short is ended before anything else looks at the state.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "    if marker is None:\n        return\n    installation =",
         "    if marker is None or store.staged == 0:\n        return\n    installation =",
         (_CUT_SHORT,),
@@ -87,7 +87,7 @@ MUTANTS: Final = (
     Mutant(
         "installation-forgets-its-progress",
         "What a step of an installation has done is in the same batch as the step.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "self._store.put(INSTALL_KEY, _marker(self.index, self.term, self._chunks, self._installed))",
         "self._store.put(INSTALL_KEY, _marker(self.index, self.term, self._chunks, self._installed - 1))",
         (_CUT_SHORT,),
@@ -95,7 +95,7 @@ MUTANTS: Final = (
     Mutant(
         "missing-chunk-skipped",
         "A chunk that is missing stops the replica.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "        if pairs is None:\n            raise StoreDamaged(",
         '        pairs = b"\\x90" if pairs is None else pairs\n        if not pairs:\n            raise StoreDamaged(',
         (f"{_INSTALLATION}::test_a_missing_chunk_stops_the_replica",),
@@ -103,7 +103,7 @@ MUTANTS: Final = (
     Mutant(
         "log-stays-behind-a-snapshot",
         "The log is replaced in the same batch in which the snapshot's state becomes valid.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "        while pairs := self._store.scan(LOG_PREFIX, after, DELETE_BATCH):\n",
         "        while pairs := self._store.scan(LOG_PREFIX, after, 0):\n",
         (f"{_SNAPSHOTS}::test_a_snapshot_replaces_the_whole_state_and_the_log",),
@@ -111,7 +111,7 @@ MUTANTS: Final = (
     Mutant(
         "last-chunk-acknowledged-early",
         "The leader keeps its log until the snapshot is installed, not only received.",
-        f"{RAFT}/installation.py",
+        f"{RAFT}/snapshot_receiver.py",
         "            self._last = peer, reply\n",
         "            self._promise(peer, reply)\n",
         (f"{_INSTALLATION}::test_the_leader_keeps_its_log_until_the_snapshot_is_installed_and_not_only_received",),
@@ -119,7 +119,7 @@ MUTANTS: Final = (
     Mutant(
         "applies-while-the-state-is-replaced",
         "Nothing is applied to a state that is just being replaced.",
-        f"{RAFT}/engine.py",
+        f"{RAFT}/raft_core.py",
         "return bool(self.applies and super()._SyncObj__applyLogEntries())",
         "return bool(super()._SyncObj__applyLogEntries())",
         (f"{_CONSENSUS}::test_nothing_is_applied_while_a_snapshot_replaces_the_state",),
@@ -127,7 +127,7 @@ MUTANTS: Final = (
     Mutant(
         "log-thrown-away-for-a-snapshot",
         "A log that reaches a snapshot's entry stays, as what is behind may be acknowledged.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         'if self._journal.holds(message["index"], message["index_term"]):',
         'if self._journal.holds(message["index"] + 1, 0):',
         (f"{_CONSENSUS}::test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledged_behind_it",),
@@ -135,7 +135,7 @@ MUTANTS: Final = (
     Mutant(
         "transfer-outlives-the-term",
         "A transfer ends with the term that it began in.",
-        f"{RAFT}/snapshots.py",
+        f"{RAFT}/snapshot_sender.py",
         "if transfer.term != term or now - transfer.heard_at > STALLED_SECONDS:",
         "if now - transfer.heard_at > STALLED_SECONDS:",
         (f"{_SNAPSHOTS}::test_a_transfer_ends_when_nothing_is_heard_or_the_term_is_over",),
@@ -143,7 +143,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-of-now",
         "A snapshot shows one moment, whatever is written meanwhile.",
-        f"{RAFT}/snapshots.py",
+        f"{RAFT}/snapshot_sender.py",
         "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)",
         "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)\n"
         "            transfer._chunks = iter([self._store.scan(STATE_PREFIX)])",
@@ -152,7 +152,7 @@ MUTANTS: Final = (
     Mutant(
         "machine-not-told-of-a-snapshot",
         "The state machine forgets what it kept in memory when a snapshot replaces the state.",
-        f"{RAFT}/consensus.py",
+        f"{RAFT}/raft_loop.py",
         "            self._machine.installed(installation.index)\n",
         "",
         (f"{RAFT_TESTS}/test_cluster.py::test_a_follower_that_was_away_longer_than_the_log_catches_up_by_a_snapshot",),

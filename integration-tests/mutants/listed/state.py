@@ -12,7 +12,7 @@ MUTANTS: Final = (
     Mutant(
         "outcome-not-remembered",
         "A repeated request gets the first outcome and changes nothing.",
-        f"{REPLICA}/applier.py",
+        f"{REPLICA}/state/applier.py",
         "if execution.remember is not None:",
         "if execution.remember is not None and not execution.changes:",
         (f"{_APPLIER}::test_a_repeated_request_gets_the_first_outcome_and_changes_nothing",),
@@ -20,7 +20,7 @@ MUTANTS: Final = (
     Mutant(
         "internal-failure-not-remembered",
         "A refusal with INTERNAL stands when the bug is mended.",
-        f"{REPLICA}/applier.py",
+        f"{REPLICA}/state/applier.py",
         "            state.stage(draft)\n        return outcome\n\n    def _view",
         "            state.finish()\n        return outcome\n\n    def _view",
         (f"{_APPLIER}::test_an_internal_refusal_stands_even_when_the_bug_is_mended",),
@@ -28,7 +28,7 @@ MUTANTS: Final = (
     Mutant(
         "window-never-forgets",
         "The memory of requests is bounded.",
-        f"{REPLICA}/outcomes_window.py",
+        f"{REPLICA}/state/dedup_window.py",
         "    while _over(draft, bounds):\n",
         "    while _over(draft, bounds) and not bounds:\n",
         (_FORGOTTEN,),
@@ -36,7 +36,7 @@ MUTANTS: Final = (
     Mutant(
         "window-forgets-one-too-many",
         "As many requests are remembered as the bound says.",
-        f"{REPLICA}/outcomes_window.py",
+        f"{REPLICA}/state/dedup_window.py",
         "return number > bounds.requests or",
         "return number >= bounds.requests or",
         (_FORGOTTEN,),
@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant(
         "window-size-not-counted",
         "Outcomes of unusual size are forgotten sooner.",
-        f"{REPLICA}/outcomes_window.py",
+        f"{REPLICA}/state/dedup_window.py",
         "    counters.window_bytes += len(value)\n",
         "",
         (f"{_APPLIER}::test_large_outcomes_are_forgotten_sooner",),
@@ -52,7 +52,7 @@ MUTANTS: Final = (
     Mutant(
         "forgotten-outcome-stays",
         "What is forgotten is removed.",
-        f"{REPLICA}/outcomes_window.py",
+        f"{REPLICA}/state/dedup_window.py",
         "    draft.delete(keys.remembered(entry[_SIZE.size :]))\n",
         "",
         (_FORGOTTEN,),
@@ -60,7 +60,7 @@ MUTANTS: Final = (
     Mutant(
         "failed-rule-leaves-changes",
         "A rule that fails changes nothing.",
-        f"{REPLICA}/applier.py",
+        f"{REPLICA}/state/applier.py",
         "            draft_change(draft, self._decoder, change)\n        if execution.changes:",
         "            draft_change(draft, self._decoder, change)\n"
         "            self._store.put(*draft.changes.copy().popitem())\n"
@@ -70,15 +70,15 @@ MUTANTS: Final = (
     Mutant(
         "disk-failure-becomes-an-outcome",
         "A failure of this replica's own disk stops it, and is no outcome.",
-        f"{REPLICA}/applier.py",
-        "execution, index)\n        except OWN_TROUBLE:\n            raise\n",
+        f"{REPLICA}/state/applier.py",
+        "execution, index)\n        except LOCAL_FAILURES:\n            raise\n",
         "execution, index)\n",
         (f"{_APPLIER}::test_a_replicas_own_trouble_is_no_outcome",),
     ),
     Mutant(
         "removed-item-stays-in-the-index",
         "An item that is taken out leaves the index of its product.",
-        f"{REPLICA}/state_view.py",
+        f"{REPLICA}/state/view.py",
         "        if key not in after:\n            draft.delete(key)\n",
         "        if not after:\n            draft.delete(key)\n",
         (f"{_APPLIER}::test_an_item_taken_out_leaves_the_index_of_its_product_only",),
@@ -86,7 +86,7 @@ MUTANTS: Final = (
     Mutant(
         "digest-forgets-removals",
         "The digest is of everything that is there.",
-        f"{REPLICA}/digest.py",
+        f"{REPLICA}/state/digest.py",
         "    if old is not None:\n        digest -=",
         "    if old is not None and new is not None:\n        digest -=",
         (f"{_APPLIER}::test_a_cancelled_order_leaves_no_trace_but_its_outcome", _FORGOTTEN),
@@ -94,7 +94,7 @@ MUTANTS: Final = (
     Mutant(
         "digest-not-compared",
         "A state that does not match its digest is not served.",
-        f"{REPLICA}/digest.py",
+        f"{REPLICA}/state/digest.py",
         "    if kept != found:\n",
         "    if not kept:\n",
         (f"{_APPLIER}::test_a_changed_value_does_not_match_the_digest",),
@@ -102,7 +102,7 @@ MUTANTS: Final = (
     Mutant(
         "feed-before-fsync",
         "The feed hears of changes when they are durable.",
-        f"{REPLICA}/applier.py",
+        f"{REPLICA}/state/applier.py",
         "            self._uncommitted.append(changes)\n",
         "            self._uncommitted.append(changes)\n            self._sink.applied(index, [changes])\n",
         (f"{_APPLIER}::test_the_sink_hears_of_changes_only_when_they_are_durable",),
@@ -110,7 +110,7 @@ MUTANTS: Final = (
     Mutant(
         "feed-of-a-replaced-state",
         "What was collected before a snapshot replaced the state is not announced.",
-        f"{REPLICA}/applier.py",
+        f"{REPLICA}/state/applier.py",
         "        self._uncommitted = []\n        self._history.restarted",
         "        self._history.restarted",
         (f"{_APPLIER}::test_an_installed_snapshot_forgets_what_was_not_yet_announced",),
@@ -118,7 +118,7 @@ MUTANTS: Final = (
     Mutant(
         "digest-told-before-fsync",
         "The digest at an entry is told when the entry is durable.",
-        f"{REPLICA}/digest_history.py",
+        f"{REPLICA}/integrity/digest_history.py",
         "if revision > self._durable or not self._revisions or",
         "if not self._revisions or",
         (f"{_DIVERGENCE}::TestHistory::test_what_is_applied_and_not_durable_is_told_to_nobody",),
@@ -126,7 +126,7 @@ MUTANTS: Final = (
     Mutant(
         "contradicted-replica-goes-on",
         "A replica that all others contradict stops at once.",
-        f"{REPLICA}/divergence.py",
+        f"{REPLICA}/integrity/divergence.py",
         "if could_agree < self._others_needed or self._clock() - since >= self._grace:",
         "if self._clock() - since >= self._grace:",
         (f"{_DIVERGENCE}::TestJudge::test_one_that_all_others_contradict_stops_at_once",),
@@ -134,7 +134,7 @@ MUTANTS: Final = (
     Mutant(
         "earlier-agreement-counts",
         "Agreement about an earlier entry says nothing about a later difference.",
-        f"{REPLICA}/divergence.py",
+        f"{REPLICA}/integrity/divergence.py",
         "agreeing = sum(revision >= first for revision in self._agreed.values())",
         "agreeing = sum(revision >= 0 for revision in self._agreed.values())",
         (f"{_DIVERGENCE}::TestJudge::test_agreement_about_an_earlier_entry_says_nothing_about_a_later_difference",),

@@ -8,9 +8,9 @@ import pytest
 from fake_cluster import DirectReader, FakeCluster
 from prometheus_client import CollectorRegistry
 
-from quitanda import status
+from quitanda import error_status
 from quitanda.domain.commands import CreateCustomer, CreateProduct
-from quitanda.portal.doors import Doors
+from quitanda.portal.servers import PortalServers
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
@@ -24,7 +24,7 @@ STOP_SECONDS = 2.0
 class Portal:
     """A running portal and what stands behind it."""
 
-    doors: Doors
+    doors: PortalServers
     channel: grpc.aio.Channel
     stub: AdminPortalStub
     cluster: FakeCluster
@@ -36,7 +36,7 @@ class Portal:
         try:
             return await getattr(self.stub, method)(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            return status.describe(status.from_rpc_error(error))
+            return error_status.describe(error_status.from_rpc_error(error))
 
 
 @pytest.fixture

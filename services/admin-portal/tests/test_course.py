@@ -8,9 +8,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from quitanda.cache import Consistency
+from quitanda.compat.errors import ERROR_NUMBERS
 from quitanda.course import contract_pb2 as pb
 from quitanda.course.contract_pb2_grpc import AdminPortalStub
-from quitanda.course.errors import ERROR_NUMBERS
 from quitanda.domain.commands import CreateOrder, ItemQuantity
 from quitanda.domain.limits import EXTRA_BYTES_MAX
 from quitanda.domain.model import Kind

@@ -5,13 +5,13 @@ import pytest
 
 from quitanda.cache import Consistency
 from quitanda.cluster_client import Get, List
+from quitanda.codec.protobuf import customer_from_proto, product_from_proto
 from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity
 from quitanda.domain.model import Kind
+from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
-from quitanda.status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1 import documents_pb2
-from quitanda.wire.protobuf import customer_from_proto, product_from_proto
 
 
 @pytest.fixture

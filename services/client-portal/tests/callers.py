@@ -13,14 +13,15 @@ import aiomqtt
 import grpc
 import simplejson
 
-from quitanda import status, topics
+from quitanda import error_status
+from quitanda.codec.documents import read_document, read_summary
+from quitanda.codec.json_text import dump_json
+from quitanda.codec.protobuf import order_from_proto, product_from_proto, summary_from_proto
 from quitanda.domain.model import Kind
+from quitanda.mqtt import topics
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import documents_pb2
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda.wire.documents import read_document, read_summary
-from quitanda.wire.json_text import dump_json
-from quitanda.wire.protobuf import order_from_proto, product_from_proto, summary_from_proto
 
 CALL_SECONDS = 10.0
 
@@ -28,7 +29,7 @@ CALL_SECONDS = 10.0
 class CallFailed(Exception):
     """`failure` is a row of the error table; `request_id` what the error told."""
 
-    def __init__(self, failure: status.Failure, request_id: str | None = None) -> None:
+    def __init__(self, failure: error_status.Failure, request_id: str | None = None) -> None:
         super().__init__(f"{failure.reason} {failure.field} {failure.details}")
         self.failure = failure
         self.reason = failure.reason
@@ -73,8 +74,8 @@ class GrpcCaller:
                 request_type(customer_id=customer_id, **_with_json_texts(fields)), timeout=CALL_SECONDS
             )
         except grpc.aio.AioRpcError as error:
-            failure = status.from_rpc_error(error)
-            raise CallFailed(status.describe(failure), getattr(failure, "request_id", None)) from error
+            failure = error_status.from_rpc_error(error)
+            raise CallFailed(error_status.describe(failure), getattr(failure, "request_id", None)) from error
         return response.revision, self._read(response)
 
     @staticmethod
@@ -148,7 +149,7 @@ class MqttCaller:
     @staticmethod
     def _result(operation: str, reply: dict[str, Any]) -> tuple[int, Any]:
         if "error" in reply:
-            raise CallFailed(status.describe(status.from_json_error(reply["error"])), reply["request_id"])
+            raise CallFailed(error_status.describe(error_status.from_json_error(reply["error"])), reply["request_id"])
         revision, result = reply["revision"], reply["result"]
         match operation:
             case "list_orders":

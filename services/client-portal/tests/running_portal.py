@@ -9,7 +9,7 @@ from broker_process import BrokerProcess
 from fake_cluster import DirectReader, FakeCluster
 from prometheus_client import CollectorRegistry
 
-from quitanda.portal.doors import Doors
+from quitanda.portal.servers import PortalServers
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.settings import ClientPortalSettings
 
@@ -28,7 +28,7 @@ async def wait_for(condition, what: str, timeout: float = WAIT_SECONDS) -> None:
 class Portal:
     """A running portal and what stands behind it."""
 
-    doors: Doors
+    doors: PortalServers
     cluster: FakeCluster
     reader: DirectReader
     registry: CollectorRegistry

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quitanda import topics
+from quitanda.codec import json_requests
+from quitanda.codec.json_fields import parse_object
 from quitanda.domain import limits
 from quitanda.domain.commands import CreateOrder
 from quitanda.domain.outcomes import Reason, Refused
+from quitanda.error_status import describe, to_json_error
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
-from quitanda.status import describe, to_json_error
-from quitanda.wire import json_requests
-from quitanda.wire.json_fields import parse_object
+from quitanda.mqtt import topics
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -23,7 +23,7 @@ EXAMPLES = {
     "Id": "a",
     "ItemQuantity": 1,
     "Items": [{"product_id": "a", "quantity": 1, "extra": {}}],
-    "Extra": {},
+    "CustomFields": {},
     "Version": 1,
     "Revision": 1,
     "Consistency": "cached",
@@ -107,7 +107,7 @@ def test_the_bounds_are_those_of_the_rules():
     assert SCHEMAS["Id"]["maxLength"] == limits.ID_LENGTH_MAX
     assert SCHEMAS["ItemQuantity"]["maximum"] == limits.ITEM_QUANTITY_MAX
     assert SCHEMAS["Items"]["maxItems"] == limits.ITEMS_PER_ORDER_MAX
-    assert SCHEMAS["Extra"]["maxProperties"] == limits.EXTRA_FIELDS_MAX
+    assert SCHEMAS["CustomFields"]["maxProperties"] == limits.EXTRA_FIELDS_MAX
     assert SCHEMAS["Version"]["maximum"] == limits.VERSION_MAX
     assert SCHEMAS["PageSize"]["maximum"] == limits.PAGE_SIZE_MAX
 

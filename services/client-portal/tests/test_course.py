@@ -9,9 +9,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from running_portal import wait_for
 
 from quitanda.cache import Consistency
+from quitanda.compat.errors import ERROR_NUMBERS
 from quitanda.course import contract_pb2 as pb
 from quitanda.course.contract_pb2_grpc import OrderPortalStub
-from quitanda.course.errors import ERROR_NUMBERS
 from quitanda.domain.commands import CancelOrder, CreateCustomer, CreateOrder, DeleteCustomer, ItemQuantity
 from quitanda.domain.limits import PAGE_SIZE_MAX
 from quitanda.domain.model import Kind

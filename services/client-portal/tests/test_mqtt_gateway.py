@@ -12,15 +12,15 @@ from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
 from running_portal import WAIT_SECONDS, wait_for
 
-from quitanda import topics
 from quitanda.domain.commands import CreateProduct
 from quitanda.domain.limits import EXTRA_BYTES_MAX
+from quitanda.mqtt import topics
+from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.metrics import RequestMetrics
-from quitanda.runtime.requests_log import RequestLog
+from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.metrics import GatewayMetrics
-from quitanda_client_portal.minting import Mint
-from quitanda_client_portal.mqtt_desk import REQUEST_BYTES_MAX, Desk
 from quitanda_client_portal.mqtt_gateway import GatewayOptions, MqttGateway
+from quitanda_client_portal.mqtt_request_handler import REQUEST_BYTES_MAX, MqttRequestHandler
 from quitanda_client_portal.operations import Operations
 from quitanda_local import broker as brokers
 from quitanda_local.topology import BrokerKind
@@ -309,7 +309,7 @@ class TestOverload:
             refusal_queue_length=2,
             refusal_workers=1,
         )
-        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry))
         await gateway.start()
         await wait_for(lambda: gateway.connected, "the gateway's connection")
@@ -339,7 +339,7 @@ class TestOverload:
         options = GatewayOptions(
             "127.0.0.1", broker.port, topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
         )
-        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry), monotonic=lambda: now)
         caller = MqttCaller(broker.port)
         await caller.open()
@@ -409,7 +409,7 @@ class TestTheBroker:
 
         registry = CollectorRegistry()
         metrics = DefectiveOnce(registry)
-        desk = Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
         options = GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "defective", 5.0)
         gateway = MqttGateway(options, desk, metrics)
         await gateway.start()
@@ -428,7 +428,9 @@ class TestTheBroker:
             assert portal.port
         gateway = MqttGateway(
             GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "alone", request_timeout=5.0),
-            Desk(Operations(cluster, None), Mint(), RequestLog(RequestMetrics(CollectorRegistry()))),
+            MqttRequestHandler(
+                Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(CollectorRegistry()))
+            ),
             GatewayMetrics(CollectorRegistry()),
         )
         await gateway.start()

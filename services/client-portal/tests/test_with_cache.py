@@ -7,9 +7,9 @@ from running_portal import portal_settings
 
 from quitanda.cache import ReaderOptions, open_reader
 from quitanda.cluster_client import Get
+from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain.commands import UpdateProduct
 from quitanda.domain.model import Kind
-from quitanda.wire.documents import document_digest, encode_document
 from quitanda_client_portal.composition import compose
 
 

@@ -11,8 +11,8 @@ from random import Random
 from introductions import BlankIntroduction
 
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
-from quitanda_replica.raft.channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
+from quitanda_replica.raft.secure_channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel
 
 TLS_HELLO = bytes.fromhex("16030100c8010000c403035b") + bytes(120)
 HTTP = (

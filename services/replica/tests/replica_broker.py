@@ -9,9 +9,9 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from replica_waiting import wait_until
 
-from quitanda.feed_key import FeedKey
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FEED_TOPIC, decode_feed
 from quitanda.runtime.addresses import Address
-from quitanda.topics import FEED_TOPIC, decode_feed
 from quitanda_local import broker, ports
 
 FEED_KEY = FeedKey.derive(replica_processes.FEED_KEY)

@@ -10,14 +10,14 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from replica_waiting import wait_until
 
+from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.error_status import from_rpc_error
 from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.runtime.grpc_options import channel_options
 from quitanda.runtime.settings import ReplicaSettings, load
-from quitanda.status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
 from quitanda_local import ports
 from quitanda_replica.composition import ReplicaProcess
 

@@ -2,6 +2,8 @@
 
 from itertools import count
 
+from quitanda.codec.documents import decode_document
+from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
 from quitanda.domain.commands import (
     CreateCustomer,
     CreateOrder,
@@ -12,15 +14,13 @@ from quitanda.domain.commands import (
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document
-from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
-from quitanda_replica import digest, keys
-from quitanda_replica.applier import Applier
-from quitanda_replica.draft import read_counters
-from quitanda_replica.outcomes_window import WindowBounds
-from quitanda_replica.state_view import StoredState
-from quitanda_replica.store import Store
-from quitanda_replica.stored_documents import DocumentDecoder, json_of
+from quitanda_replica.state import digest, keys
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.dedup_window import WindowBounds
+from quitanda_replica.state.store import Store
+from quitanda_replica.state.stored_documents import DocumentDecoder, json_of
+from quitanda_replica.state.view import StoredState
+from quitanda_replica.state.write_set import read_counters
 
 
 class ListSink:

@@ -14,20 +14,20 @@ from quitanda.backup import StateDigest, decode_pairs
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
+from quitanda.error_status import from_rpc_error
 from quitanda.errors import NotLeader, Overloaded, Unavailable
-from quitanda.status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda_replica import keys
-from quitanda_replica.backup_source import BackupSource
-from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.operations import Operations
+from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.operations import Operations
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.integrity.verification import Verification, matches
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
 from quitanda_replica.servicer import Replica
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreDamaged
-from quitanda_replica.verification import Verification, matches
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import StoreDamaged
 
 SECONDS = 20.0
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replica_state import ReplicaState, customer, entry, order, product
 
+from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain import invariants
 from quitanda.domain.commands import (
     AdjustStock,
@@ -21,16 +22,15 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import MemoryState
+from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, refused
 from quitanda.domain.state import Delete, Execution
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.protobuf import request_to_proto
-from quitanda_replica import keys
-from quitanda_replica.outcomes_window import WindowBounds
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.dedup_window import WindowBounds
+from quitanda_replica.state.store import StoreFailed
 
 
 def test_an_order_takes_stock_and_stands_in_both_indexes(state):
@@ -343,7 +343,7 @@ logs = st.lists(st.lists(requests, min_size=1, max_size=4), max_size=12)
 @given(log=logs)
 def test_the_store_keeps_exactly_what_the_model_in_memory_keeps(tmp_path_factory, log):
     stored = ReplicaState(tmp_path_factory.mktemp("data"), window=WindowBounds(requests=5))
-    model = MemoryState(remembered_max=5)
+    model = InMemoryState(remembered_max=5)
     try:
         for index, requests_of_entry in enumerate(log, 1):
             expected = []

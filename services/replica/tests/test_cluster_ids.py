@@ -7,7 +7,7 @@ from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda_replica.raft.cluster_identity import CLUSTER_KEY, DISK_KEY
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from quitanda_replica.data_folder import FILES, LOCK, DataFolder, FolderLost
-from quitanda_replica.store import DataFolderLost, Store
+from quitanda_replica.state.data_folder import FILES, LOCK, DataFolder, FolderLost
+from quitanda_replica.state.store import DataFolderLost, Store
 
 
 @pytest.fixture

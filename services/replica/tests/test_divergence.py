@@ -13,12 +13,12 @@ from quitanda.domain.commands import Request
 from quitanda.runtime.addresses import Address
 from quitanda.v1 import admin_portal_pb2, replica_pb2
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
-from quitanda_replica import digest, keys
-from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.divergence import GRACE_SECONDS, DivergenceJudge, StateDiverged
 from quitanda_replica.fatal import next_step
-from quitanda_replica.peer_digests import PeerDigests
-from quitanda_replica.store import Store
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.integrity.divergence import GRACE_SECONDS, DivergenceDetector, StateDiverged
+from quitanda_replica.integrity.peer_digests import PeerDigests
+from quitanda_replica.state import digest, keys
+from quitanda_replica.state.store import Store
 
 PEERS = ("replica2", "replica3")
 
@@ -49,7 +49,7 @@ def history():
 
 @pytest.fixture
 def judge(history, clock):
-    return DivergenceJudge(PEERS, history, clock)
+    return DivergenceDetector(PEERS, history, clock)
 
 
 class TestHistory:

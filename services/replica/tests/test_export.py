@@ -11,11 +11,12 @@ from replica_waiting import wait_until
 from quitanda.backup import Header, OneDisk
 from quitanda.backup.backup_file import inspect
 from quitanda.domain.commands import Request
-from quitanda_replica import condemned, keys
-from quitanda_replica.offline_commands import EXIT_FAILED, EXIT_OK, main
-from quitanda_replica.raft.installation import INSTALL_KEY
+from quitanda_replica.admin.offline_commands import EXIT_FAILED, EXIT_OK, main
+from quitanda_replica.integrity import quarantine as condemned
 from quitanda_replica.raft.journal import LevelJournal
-from quitanda_replica.store import Store
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
+from quitanda_replica.state import keys
+from quitanda_replica.state.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from quitanda_replica.condemned import Condemned
 from quitanda_replica.fatal import EXIT_FATAL, next_step, next_step_before_the_start
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import DataFolderLost, StoreDamaged, StoreFailed, StoreInUse, TooManyFiles
+from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import DataFolderLost, StoreDamaged, StoreFailed, StoreInUse, TooManyFiles
 
 
 def caused(error):
@@ -45,7 +45,7 @@ from quitanda.runtime.logging import configure
 from quitanda.runtime.settings import LogFormat, LogLevel
 from quitanda_replica.fatal import stop_process
 from quitanda_replica.raft import options
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.state.store import StoreFailed
 import logging, sys
 configure(LogLevel.INFO, LogFormat.JSON, "replica", "replica1")
 for number in range(5000):

@@ -12,14 +12,14 @@ from replica_waiting import wait_until
 
 from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable
+from quitanda.mqtt.topics import FEED_TOPIC, FeedChange
 from quitanda.runtime.addresses import Address
-from quitanda.topics import FEED_TOPIC, FeedChange
 from quitanda_local.broker import choose
 from quitanda_local.topology import BrokerKind
-from quitanda_replica.entry_changes import EntryChanges
-from quitanda_replica.feed import PAYLOAD_BYTES_MAX, FeedPublisher
-from quitanda_replica.feed_link import FeedLink
-from quitanda_replica.feed_queue import FeedPosition, FeedQueue, QueueBounds
+from quitanda_replica.feed.entry_changes import EntryChanges
+from quitanda_replica.feed.mqtt_publisher import MqttPublisher
+from quitanda_replica.feed.publisher import PAYLOAD_BYTES_MAX, FeedPublisher
+from quitanda_replica.feed.queue import FeedPosition, FeedQueue, QueueBounds
 from quitanda_replica.raft.state_machine import Role
 
 
@@ -211,7 +211,7 @@ def broker(tmp_path_factory, request):
 def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
     queue = FeedQueue(FeedPosition(0, 0))
     state.applier._sink = queue
-    link = FeedLink(broker.address, "replica1", FEED_TOPIC)
+    link = MqttPublisher(broker.address, "replica1", FEED_TOPIC)
     link.start()
     listener = FeedListener(broker.address)
     publisher = FeedPublisher(queue, FakeLeadership(), link, FEED_KEY, 0.05)
@@ -234,7 +234,7 @@ def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
 
 def test_a_broker_that_goes_and_comes_costs_messages_but_nothing_else(tmp_path):
     broker = Broker(tmp_path)
-    link = FeedLink(broker.address, "replica1", FEED_TOPIC)
+    link = MqttPublisher(broker.address, "replica1", FEED_TOPIC)
     with Feed(link=link) as feed:
         link.start()
         try:
@@ -253,7 +253,7 @@ def test_a_broker_that_goes_and_comes_costs_messages_but_nothing_else(tmp_path):
 
 
 def test_a_broker_that_does_not_read_makes_nobody_wait():
-    link = FeedLink(Address("127.0.0.1", 9), "replica1", FEED_TOPIC)
+    link = MqttPublisher(Address("127.0.0.1", 9), "replica1", FEED_TOPIC)
     link.start()
     try:
         assert [link.publish(b"x") for _ in range(100)] == [False] * 100
@@ -276,7 +276,7 @@ def test_a_broker_that_talks_nonsense_is_tried_again():
 
         talker = threading.Thread(target=talk_nonsense)
         talker.start()
-        link = FeedLink(Address("127.0.0.1", server.getsockname()[1]), "replica1", FEED_TOPIC)
+        link = MqttPublisher(Address("127.0.0.1", server.getsockname()[1]), "replica1", FEED_TOPIC)
         link.start()
         try:
             wait_until(lambda: len(accepted) >= 3, "the link tries again", 15)

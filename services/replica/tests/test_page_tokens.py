@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
 from quitanda.v1 import replica_pb2 as pb
-from quitanda_replica.page_tokens import TOKEN_LENGTH_MAX, PageTokens
+from quitanda_replica.reads.page_tokens import TOKEN_LENGTH_MAX, PageTokens
 
 SECRET = "a secret of the tests"
 TOKEN = pb.PageToken(replica="replica1", snapshot_id=7, revision=12, kind=pb.ListItem.KIND_CUSTOMERS, after_id="ana")

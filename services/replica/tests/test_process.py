@@ -11,8 +11,8 @@ from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.v1 import admin_portal_pb2
-from quitanda_replica import keys
-from quitanda_replica.store import Store
+from quitanda_replica.state import keys
+from quitanda_replica.state.store import Store
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from quitanda.domain.outcomes import Done
 from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.v1 import admin_portal_pb2
 from quitanda_local import ports
-from quitanda_replica.raft.refusals import LINES_PER_PERIOD, PERIOD_SECONDS
-from quitanda_replica.raft.strangers import STRANGERS_MAX
+from quitanda_replica.raft.rejected_connection_log import LINES_PER_PERIOD, PERIOD_SECONDS
+from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
 
 INPUTS = 10_000
 WRITES_MEANWHILE = 100

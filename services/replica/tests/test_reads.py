@@ -4,18 +4,18 @@ import pytest
 from replica_fake_raft import FakeLeadership
 from replica_state import ReplicaState, customer, order, product
 
+from quitanda.codec.documents import decode_document, document_digest, encode_document
+from quitanda.codec.protobuf import refused_from_proto
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateProduct
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Reason
 from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document, document_digest, encode_document
-from quitanda.wire.protobuf import refused_from_proto
-from quitanda_replica.open_snapshots import OpenSnapshots, SnapshotBounds
-from quitanda_replica.page_tokens import PageTokens
-from quitanda_replica.reads import Reads
-from quitanda_replica.state_access import StateCorrupt
+from quitanda_replica.reads.open_snapshots import OpenSnapshots, SnapshotBounds
+from quitanda_replica.reads.page_tokens import PageTokens
+from quitanda_replica.reads.reads import Reads
+from quitanda_replica.state.access import StateCorrupt
 
 SECRET = "a secret of the tests"
 

@@ -10,10 +10,10 @@ from quitanda.domain.commands import Request
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_local import ports
-from quitanda_replica import digest
-from quitanda_replica.applier import Applier
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
-from quitanda_replica.store import Store
+from quitanda_replica.state import digest
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.store import Store
 
 SECONDS = 5.0
 

@@ -13,12 +13,12 @@ from replica_waiting import wait_until
 
 from quitanda.backup import BackupReader, BackupWriter, Header, encode_pairs
 from quitanda.domain.commands import Request
-from quitanda_replica import keys
-from quitanda_replica.backup_source import BackupSource
-from quitanda_replica.offline_commands import EXIT_FAILED, main
+from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.offline_commands import EXIT_FAILED, main
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
-from quitanda_replica.raft.rejoin import ORIGIN_KEY
-from quitanda_replica.store import Store
+from quitanda_replica.raft.learner import ORIGIN_KEY
+from quitanda_replica.state import keys
+from quitanda_replica.state.store import Store
 
 INDEX = 90
 TERM = 4

@@ -11,6 +11,8 @@ from replica_processes import Client, Cluster, Topology
 from replica_state import customer, order, product
 from replica_waiting import wait_until
 
+from quitanda.codec.documents import decode_document, document_digest, encode_document
+from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused
@@ -18,10 +20,8 @@ from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda.runtime.grpc_options import HEALTH_SERVICES
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.wire.documents import decode_document, document_digest, encode_document
-from quitanda.wire.protobuf import request_to_proto
 from quitanda_replica.composition import ReplicaProcess
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.state.store import StoreFailed
 
 
 @pytest.fixture(scope="module")

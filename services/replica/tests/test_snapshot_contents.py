@@ -7,12 +7,12 @@ from replica_state import ReplicaState, customer, order, product
 from quitanda.backup import decode_pairs
 from quitanda.domain.commands import Request
 from quitanda.domain.model import Kind
-from quitanda_replica import keys
-from quitanda_replica.backup_source import BackupSource
-from quitanda_replica.outcomes_window import WindowBounds
-from quitanda_replica.raft.installation import SnapshotReceiver, install
+from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.raft.journal import APPLIED_KEY, LevelJournal, read_applied
-from quitanda_replica.raft.snapshots import SnapshotSender
+from quitanda_replica.raft.snapshot_receiver import SnapshotReceiver, install
+from quitanda_replica.raft.snapshot_sender import SnapshotSender
+from quitanda_replica.state import keys
+from quitanda_replica.state.dedup_window import WindowBounds
 
 KINDS = {
     keys.document(Kind.CUSTOMER, ""),

@@ -16,7 +16,7 @@ from quitanda.domain.commands import Request
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda_replica.offline_commands import main as offline_command
+from quitanda_replica.admin.offline_commands import main as offline_command
 
 STALE = "replica3"
 START_SECONDS = 60

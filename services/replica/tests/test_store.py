@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quitanda_replica.store import Store, StoreDamaged, StoreFailed, StoreInUse
+from quitanda_replica.state.store import Store, StoreDamaged, StoreFailed, StoreInUse
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_folder_that_another_process_has_is_told_apart_from_a_broken_disk(tmp_
 def test_too_many_open_files_are_told_apart_from_a_broken_disk(tmp_path):
     Store.open(tmp_path).close()
     script = (
-        "import resource, sys; from quitanda_replica.store import Store, TooManyFiles\n"
+        "import resource, sys; from quitanda_replica.state.store import Store, TooManyFiles\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))\n"
         "try: Store.open(sys.argv[1])\n"
         "except TooManyFiles as error: print(error)\n"
@@ -186,7 +186,7 @@ WITH_ONE_LIBRARY = """
 import sys
 hidden, path, before, mark = sys.argv[1:]
 sys.modules[hidden] = None  # as if it were not installed
-from quitanda_replica import store as module
+from quitanda_replica.state import store as module
 store = module.Store.open(path, write_buffer_bytes=64 * 1024)
 found = [value for _, value in store.scan(b"S")]
 assert found == [before.encode() * 40 + b"%d" % n for n in range(3_000) if n != 7] * bool(before), found[:2]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quitanda.status import describe
+from quitanda.error_status import describe
 from quitanda_clients.bulk.importing import ImportOptions, cannot_be
 from quitanda_clients.bulk.present import Present, changed_fields
 from quitanda_clients.bulk.row_commands import Layout, Planned

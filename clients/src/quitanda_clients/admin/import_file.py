@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import typer
 
-from quitanda.status import describe
+from quitanda.error_status import describe
 from quitanda_clients.admin.dry_run import counted, foresee
 from quitanda_clients.admin.run import AdminRun
 from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX

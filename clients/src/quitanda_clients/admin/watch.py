@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from quitanda.domain.model import Product
+from quitanda.error_status import to_json_error
 from quitanda.errors import Unavailable
-from quitanda.status import to_json_error
 from quitanda_clients.cli.own_errors import tell_json
 from quitanda_clients.cli.streams import tell
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
-from quitanda.domain.extras import merged
+from quitanda.domain.custom_fields import merged
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
 from quitanda.domain.validation import check_extra_size

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quitanda.domain.commands import UpdateCustomer
-from quitanda.domain.extras import merged
+from quitanda.domain.custom_fields import merged
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected

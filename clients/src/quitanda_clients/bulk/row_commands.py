@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from quitanda.codec.custom_fields import extra_from_values
+from quitanda.codec.money import parse_price
+from quitanda.codec.numbers import whole_number
 from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.limits import QUANTITY_MAX
 from quitanda.domain.outcomes import Problem as ProblemName
 from quitanda.domain.outcomes import Refused, invalid
 from quitanda.domain.validation import check, check_id
-from quitanda.status import describe
-from quitanda.wire.extras import extra_from_values
-from quitanda.wire.money import parse_price
-from quitanda.wire.numbers import whole_number
+from quitanda.error_status import describe
 from quitanda_clients.bulk.column_names import CUSTOMER_NAMES, PRODUCT_EXPORTS, PRODUCT_NAMES, Export, Names
 from quitanda_clients.bulk.csv_rows import Row
 from quitanda_clients.bulk.problems import Problem

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import typer
 
-from quitanda.domain.model import Customer, Document, Extra, Order, Product
+from quitanda.codec.documents import OrderSummary
+from quitanda.codec.json_text import parse_json
+from quitanda.codec.money import format_price
+from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
 from quitanda.domain.outcomes import Refused
-from quitanda.wire.documents import OrderSummary
-from quitanda.wire.json_text import parse_json
-from quitanda.wire.money import format_price
 from quitanda_clients.cli.printable import printable
 from quitanda_clients.cli.streams import tell
 
@@ -175,7 +175,7 @@ def _items(order: Order) -> list[Row]:
     ]
 
 
-def _extra(extra: Extra) -> Row:
+def _extra(extra: CustomFields) -> Row:
     return {name: _as_text(value) for name, value in extra}
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from quitanda.domain.outcomes import Refused
+from quitanda.error_status import describe, to_json_error
 from quitanda.errors import NoConnection, NotOffered, QuitandaError, Rejected
-from quitanda.status import describe, to_json_error
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.effect import Effect
 from quitanda_clients.cli.next_steps import NextSteps

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from quitanda.codec.documents import kind_of, present_document
 from quitanda.domain.model import Document
-from quitanda.wire.documents import kind_of, present_document
 from quitanda_clients.cli.output import DocumentT, ShownT, present
 from quitanda_clients.cli.printable import printable_json
 

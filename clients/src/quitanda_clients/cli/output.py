@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from quitanda.codec.documents import OrderSummary, present_document, present_summary
 from quitanda.domain.model import Document
-from quitanda.wire.documents import OrderSummary, present_document, present_summary
 from quitanda_clients.cli.settings import Format
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ EXIT_CODES: Final[Mapping[OwnReason, int]] = {
 
 
 def own_error(reason: OwnReason, message: str, *, field: str = "", definite: bool = True) -> dict[str, Any]:
-    """Write an error with the members of a refusal (`quitanda.status.to_json_error`)."""
+    """Write an error with the members of a refusal (`quitanda.error_status.to_json_error`)."""
     return {
         "reason": reason.value,
         "message": message,

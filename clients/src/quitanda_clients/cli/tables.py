@@ -7,9 +7,9 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, assert_never
 
-from quitanda.domain.model import Customer, Document, Extra, Order, Product
-from quitanda.wire.documents import OrderSummary
-from quitanda.wire.money import format_price
+from quitanda.codec.documents import OrderSummary
+from quitanda.codec.money import format_price
+from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
 from quitanda_clients.cli.width import Column, Rows, plain, show_fields, show_table, stdout_console
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def _order_fields(order: Order) -> list[tuple[str, str]]:
     ]
 
 
-def _extra(extra: Extra) -> str:
+def _extra(extra: CustomFields) -> str:
     return ", ".join(f"{name}={value}" for name, value in extra)
 
 

@@ -11,12 +11,12 @@ import typer
 
 if TYPE_CHECKING:
     from quitanda.domain.commands import ItemQuantity
-    from quitanda.domain.model import Extra
+    from quitanda.domain.model import CustomFields
 
 
 def whole_number(text: str) -> int:
-    """Read an integer (see `quitanda.wire.numbers`); whether it is too large is not judged here."""
-    from quitanda.wire.numbers import exact_number  # noqa: PLC0415 - only commands with numbers pay for it
+    """Read an integer (see `quitanda.codec.numbers`); whether it is too large is not judged here."""
+    from quitanda.codec.numbers import exact_number  # noqa: PLC0415 - only commands with numbers pay for it
 
     number = exact_number(text)
     if number is None or number != int(number):
@@ -54,9 +54,9 @@ def price(text: str, option: str = "--price") -> int:
 
     Raises Rejected for a number that no portal would take (negative, too large).
     """
+    from quitanda.codec.money import parse_price  # noqa: PLC0415
     from quitanda.domain.outcomes import Problem, Refused  # noqa: PLC0415 - only commands with prices pay for it
     from quitanda.errors import Rejected  # noqa: PLC0415
-    from quitanda.wire.money import parse_price  # noqa: PLC0415
 
     parsed = parse_price(text, "price")
     if not isinstance(parsed, Refused):
@@ -68,11 +68,11 @@ def price(text: str, option: str = "--price") -> int:
     raise Rejected(parsed)
 
 
-def extra_fields(given: Iterable[str]) -> "Extra":
+def extra_fields(given: Iterable[str]) -> "CustomFields":
     """Read --field: `name=text`, or `name:=value in JSON` (`name:=null` removes the field in an update)."""
+    from quitanda.codec.custom_fields import extra_from_pairs  # noqa: PLC0415
     from quitanda.domain.outcomes import Refused  # noqa: PLC0415 - only commands with fields pay for it
-    from quitanda.status import describe  # noqa: PLC0415
-    from quitanda.wire.extras import extra_from_pairs  # noqa: PLC0415
+    from quitanda.error_status import describe  # noqa: PLC0415
 
     extra = extra_from_pairs([_field(text) for text in given])
     if isinstance(extra, Refused):
@@ -81,7 +81,7 @@ def extra_fields(given: Iterable[str]) -> "Extra":
 
 
 def _field(text: str) -> tuple[str, str]:
-    from quitanda.wire.json_text import dump_json  # noqa: PLC0415
+    from quitanda.codec.json_text import dump_json  # noqa: PLC0415
 
     name, equals, value = text.partition("=")
     if not equals:

@@ -50,7 +50,7 @@ from quitanda.cache.freshness import FreshnessProofs
 from quitanda.cache.lru import DocumentCache, Entry, Key
 from quitanda.cache.position import FeedPosition, Step
 from quitanda.domain.model import Document
-from quitanda.topics import FeedMessage
+from quitanda.mqtt.topics import FeedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Answer:
     documents: tuple[Document | None, ...]
 
 
-class Unserved(Enum):
+class CacheMiss(Enum):
     """Why memory does not answer."""
 
     MISS = "miss"
@@ -139,19 +139,19 @@ class CoherentCache:
 
     # Reads
 
-    def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> Answer | Unserved:
+    def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> Answer | CacheMiss:
         """Answer from memory if that is at least `min_revision` and provably within the staleness bound."""
         held = [self._entries.get(key) for key in keys]
         entries = [entry for entry in held if entry is not None and entry.confirmed]
         if len(entries) < len(held):
-            return Unserved.MISS
+            return CacheMiss.MISS
         position = self._position.revision
         if position is None or not self._position.alive(now, self._staleness):
-            return Unserved.BYPASS
+            return CacheMiss.BYPASS
         reaches = {max(entry.valid_at, position) for entry in entries} or {position}
         reach = reaches.pop()
         if reaches or reach < min_revision or not self._proofs.cover(reach, now):
-            return Unserved.BYPASS
+            return CacheMiss.BYPASS
         return Answer(reach, tuple(entry.document for entry in entries))
 
     def begin(self, keys: Sequence[Key], now: float) -> Fill:

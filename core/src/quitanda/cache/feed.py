@@ -13,7 +13,7 @@ import aiomqtt
 import structlog
 
 from quitanda.cache.feed_intake import FeedIntake
-from quitanda.topics import FEED_TOPIC
+from quitanda.mqtt.topics import FEED_TOPIC
 
 RECONNECT_MIN: Final = 0.1
 RECONNECT_MAX: Final = 2.0

@@ -14,8 +14,8 @@ import structlog
 from quitanda.cache.coherence import CoherentCache
 from quitanda.cache.counters import CacheCounters
 from quitanda.cache.position import Step
-from quitanda.feed_key import FeedKey, NotAuthentic
-from quitanda.topics import decode_feed
+from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
+from quitanda.mqtt.topics import decode_feed
 
 REPORT_SECONDS: Final = 10.0
 """How often the log says that messages are dropped; the metric counts each."""

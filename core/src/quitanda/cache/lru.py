@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain.model import Document, Kind
-from quitanda.wire.documents import document_digest, encode_document
 
 Key: TypeAlias = tuple[Kind, str]
 """A document's kind and id."""

@@ -12,7 +12,7 @@ but it must not make the feed look alive.
 from enum import Enum
 from math import inf
 
-from quitanda.topics import FeedMessage
+from quitanda.mqtt.topics import FeedMessage
 
 
 class Step(Enum):

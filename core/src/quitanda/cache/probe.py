@@ -8,7 +8,7 @@ import structlog
 
 from quitanda.cache.coherence import CoherentCache
 from quitanda.cache.refutations import Refutations
-from quitanda.cluster_client.answers import ReadAnswer, ReadItem
+from quitanda.cluster_client.values import ReadAnswer, ReadItem
 from quitanda.errors import QuitandaError
 
 DEMAND_BOUNDS: Final = 3

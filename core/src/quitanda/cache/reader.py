@@ -10,20 +10,20 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from quitanda.cache.coherence import Answer, CoherentCache, Fill, Unserved
+from quitanda.cache.coherence import Answer, CacheMiss, CoherentCache, Fill
 from quitanda.cache.counters import CacheCounters, show_feed_age
 from quitanda.cache.feed import FeedSubscriber
 from quitanda.cache.feed_intake import FeedIntake
 from quitanda.cache.lru import Entry, Key
 from quitanda.cache.probe import FreshnessProbe, Reads
 from quitanda.cache.refutations import Refutations
-from quitanda.cluster_client.answers import Absent, Found, Get, ReadAnswer, Result, Unchanged
+from quitanda.cluster_client.values import Absent, Found, Get, ReadAnswer, Result, Unchanged
+from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import Customer, Document, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
-from quitanda.feed_key import FeedKey
-from quitanda.runtime.lasting_task import lasting_task
-from quitanda.wire.documents import id_of, kind_of
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.runtime.background_task import lasting_task
 
 AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine is suspended: Linux's CLOCK_MONOTONIC, Python's `time.monotonic`, stands still then, and
@@ -92,7 +92,7 @@ class CachedReader:
             if isinstance(served, Answer):
                 self._counters.hit.inc()
                 return served
-            if served is Unserved.BYPASS:
+            if served is CacheMiss.BYPASS:
                 self._counters.bypass.inc()
         return await self._read(keys, timeout)
 

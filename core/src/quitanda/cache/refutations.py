@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import Counter
 
 from quitanda.cache.coherence import Fill
-from quitanda.cluster_client.answers import ReadAnswer
+from quitanda.cluster_client.values import ReadAnswer
 
 NEXT_STEP: Final = (
     "nothing to do where the replicas were just replaced by restored ones; otherwise somebody who has the feed's key "

@@ -1,6 +1,8 @@
 """Asks the replicas: finds the leader, gathers requests into calls, retries within each caller's time."""
 
-from quitanda.cluster_client.answers import (
+from quitanda.cluster_client.client import ClusterClient
+from quitanda.cluster_client.options import ClusterOptions
+from quitanda.cluster_client.values import (
     Absent,
     Executed,
     Found,
@@ -12,8 +14,6 @@ from quitanda.cluster_client.answers import (
     Result,
     Unchanged,
 )
-from quitanda.cluster_client.client import ClusterClient
-from quitanda.cluster_client.options import ClusterOptions
 
 __all__ = [
     "Absent",

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
-from quitanda.cluster_client.calls import ReplicaCalls
-from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.cluster_client.replica_channel import ReplicaChannel
+from quitanda.cluster_client.retrying import ReplicaCalls
 from quitanda.errors import QuitandaError
 from quitanda.v1.admin_portal_pb2 import (
     BackupPart,

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import CollectorRegistry
 
 from quitanda.cluster_client.administration import Administration
-from quitanda.cluster_client.answers import Executed, ReadAnswer, ReadItem
-from quitanda.cluster_client.calls import ReplicaCalls
 from quitanda.cluster_client.commands import Commands
 from quitanda.cluster_client.counters import ClusterCounters
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.reads import Reads
-from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.cluster_client.replica_channel import ReplicaChannel
+from quitanda.cluster_client.retrying import ReplicaCalls
+from quitanda.cluster_client.values import Executed, ReadAnswer, ReadItem
 from quitanda.domain.commands import Request
 from quitanda.errors import QuitandaError
 

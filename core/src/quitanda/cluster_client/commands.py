@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from quitanda.cluster_client.answers import Executed
-from quitanda.cluster_client.calls import ReplicaCalls
-from quitanda.cluster_client.coalescing import Bounds, Coalescer, Waiter, last_deadline, waiting
+from quitanda.cluster_client.batching import Bounds, Coalescer, Waiter, last_deadline, waiting
 from quitanda.cluster_client.counters import ClusterCounters
 from quitanda.cluster_client.options import ClusterOptions
-from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.cluster_client.replica_channel import ReplicaChannel
+from quitanda.cluster_client.retrying import ReplicaCalls
+from quitanda.cluster_client.values import Executed
+from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
 from quitanda.domain.commands import Request
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
-from quitanda.wire.protobuf import outcome_from_proto, request_to_proto
 
 CommandWaiter: TypeAlias = Waiter[replica_pb2.Request, Executed]
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from quitanda.cluster_client.answers import List, ReadAnswer, ReadItem, Result
-from quitanda.cluster_client.calls import ReplicaCalls
-from quitanda.cluster_client.coalescing import Bounds, Coalescer, Waiter, last_deadline, waiting
+from quitanda.cluster_client.batching import Bounds, Coalescer, Waiter, last_deadline, waiting
 from quitanda.cluster_client.counters import ClusterCounters
-from quitanda.cluster_client.messages import item_to_proto, results_from_proto, weight_of
 from quitanda.cluster_client.options import ClusterOptions
-from quitanda.cluster_client.replicas import ReplicaChannel
+from quitanda.cluster_client.read_messages import item_to_proto, results_from_proto, weight_of
+from quitanda.cluster_client.replica_channel import ReplicaChannel
+from quitanda.cluster_client.retrying import ReplicaCalls
+from quitanda.cluster_client.values import List, ReadAnswer, ReadItem, Result
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
@@ -97,7 +97,7 @@ async def _read(replica: ReplicaChannel, batch: Sequence[ReadWaiter], timeout: f
         if waiter.question or proven:
             waiter.answer(_answer(response, results, waiter.question))
     if not proven and waiting(batch):
-        # Refusals need no proof of leadership; who asked for nothing but that asks again, without them.
+        # RejectedConnectionLog need no proof of leadership; who asked for nothing but that asks again, without them.
         await _read(replica, waiting(batch), timeout)
 
 

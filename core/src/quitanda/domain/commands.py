@@ -8,7 +8,7 @@ caller's: a repeated request may carry other values there and is still the same 
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from quitanda.domain.model import Extra
+from quitanda.domain.model import CustomFields
 
 MINTED: dict[str, Any] = {"minted": True}
 """Metadata of a field whose value the portal chose, not the caller."""
@@ -20,7 +20,7 @@ class CreateCustomer:
 
     customer_id: str
     name: str
-    extra: Extra = ()
+    extra: CustomFields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class UpdateCustomer:
 
     customer_id: str
     name: str | None = None
-    extra: Extra = ()
+    extra: CustomFields = ()
     expected_version: int | None = None
 
 
@@ -51,7 +51,7 @@ class CreateProduct:
     price: int
     quantity: int
     description: str = ""
-    extra: Extra = ()
+    extra: CustomFields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class UpdateProduct:
     description: str | None = None
     price: int | None = None
     quantity: int | None = None
-    extra: Extra = ()
+    extra: CustomFields = ()
     expected_version: int | None = None
 
 
@@ -91,7 +91,7 @@ class ItemQuantity:
 
     product_id: str
     quantity: int
-    extra: Extra = ()
+    extra: CustomFields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,14 @@ class CreateOrder:
     order_id: str = field(metadata=MINTED)
     created_at_ms: int = field(metadata=MINTED)
     items: tuple[ItemQuantity, ...] = ()
-    extra: Extra = ()
+    extra: CustomFields = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SetOrderItems:
     """Set the quantities of some products, or only extra fields; all or nothing.
 
-    Zero removes an item, with its extra fields; duplicates are put together first, as in CreateOrder. Extra
+    Zero removes an item, with its extra fields; duplicates are put together first, as in CreateOrder. CustomFields
     fields of the order and of the items named change as in UpdateCustomer.
     """
 
@@ -120,7 +120,7 @@ class SetOrderItems:
     order_id: str
     items: tuple[ItemQuantity, ...]
     expected_version: int | None = None
-    extra: Extra = ()
+    extra: CustomFields = ()
 
 
 @dataclass(frozen=True, slots=True)

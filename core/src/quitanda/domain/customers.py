@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from quitanda.domain import extras, lookups, refusals, stock, validation, versions
+from quitanda.domain import custom_fields, lookups, refusals, stock, validation, versions
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Customer, Kind
@@ -28,7 +28,7 @@ def update(view: StateView, command: UpdateCustomer) -> Decision:
     changed = replace(
         customer,
         name=customer.name if command.name is None else command.name,
-        extra=extras.merged(customer.extra, command.extra),
+        extra=custom_fields.merged(customer.extra, command.extra),
     )
     if too_large := validation.check_extra_size(changed.extra):
         return Decision(too_large)

@@ -21,7 +21,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.fingerprint import fingerprint
-from quitanda.domain.state import Decision, Execution, Remembered, StateView
+from quitanda.domain.state import Decision, Execution, StateView, StoredOutcome
 
 
 def execute(view: StateView, request: Request, revision: int) -> Execution:
@@ -38,7 +38,7 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     earlier = view.remembered(request.scope, request.request_id)
     if earlier is None:
         decision = _decide_valid(view, request.command)
-        remember = Remembered(asked, revision, decision.outcome)
+        remember = StoredOutcome(asked, revision, decision.outcome)
         return Execution(decision.outcome, revision, decision.changes, remember)
     if earlier.fingerprint != asked:
         return Execution(refusals.request_id_reused(earlier.revision), revision)

@@ -7,12 +7,12 @@ from typing import Final, TypeVar
 from quitanda.domain.commands import Request
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
-from quitanda.domain.state import Change, Delete, Execution, Put, Remembered
+from quitanda.domain.state import Change, Delete, Execution, Put, StoredOutcome
 
 _Document = TypeVar("_Document", Customer, Product, Order)
 
 
-class MemoryState:
+class InMemoryState:
     """A StateView over dictionaries, which takes up what executing requests comes to.
 
     Everything is listed in ascending order of ids. Of the remembered outcomes, the oldest beyond
@@ -27,7 +27,7 @@ class MemoryState:
         self._orders: dict[str, Order] = {}
         self._by_customer: dict[str, list[str]] = {}
         self._by_product: dict[str, list[str]] = {}
-        self._remembered: dict[tuple[str, str], Remembered] = {}
+        self._remembered: dict[tuple[str, str], StoredOutcome] = {}
 
     @property
     def last_version(self) -> int:
@@ -54,7 +54,7 @@ class MemoryState:
         """Return ids of the orders that hold the product, ascending, at most `limit`."""
         return tuple(self._by_product.get(product_id, ())[:limit])
 
-    def remembered(self, scope: str, request_id: str) -> Remembered | None:
+    def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
         return self._remembered.get((scope, request_id))
 
@@ -76,7 +76,7 @@ class MemoryState:
         """Yield all orders."""
         return _ascending(self._orders)
 
-    def memories(self) -> Iterator[tuple[tuple[str, str], Remembered]]:
+    def memories(self) -> Iterator[tuple[tuple[str, str], StoredOutcome]]:
         """Yield all remembered outcomes with their (scope, request id), the oldest first."""
         return iter(self._remembered.items())
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-Extra: TypeAlias = tuple[tuple[str, str], ...]
+CustomFields: TypeAlias = tuple[tuple[str, str], ...]
 """Fields of a document, or of an order's item, that Quitanda does not know: (name, JSON text), sorted by name."""
 
 
@@ -26,7 +26,7 @@ class Customer:
 
     customer_id: str
     name: str
-    extra: Extra
+    extra: CustomFields
     version: int
 
 
@@ -43,7 +43,7 @@ class Product:
     description: str
     price: int
     quantity: int
-    extra: Extra
+    extra: CustomFields
     version: int
 
 
@@ -58,7 +58,7 @@ class OrderItem:
     name: str
     unit_price: int
     quantity: int
-    extra: Extra = ()
+    extra: CustomFields = ()
 
     @property
     def total(self) -> int:
@@ -78,7 +78,7 @@ class Order:
     created_at_ms: int
     items: tuple[OrderItem, ...]
     version: int
-    extra: Extra = ()
+    extra: CustomFields = ()
 
     @property
     def total(self) -> int:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from quitanda.domain import extras, refusals, stock, validation, versions
+from quitanda.domain import custom_fields, refusals, stock, validation, versions
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
-from quitanda.domain.model import Extra, Kind, Order, OrderItem, Product
+from quitanda.domain.model import CustomFields, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Change, Decision, Delete, StateView
 
-_Combined: TypeAlias = Callable[[Extra, Extra], Extra]
+_Combined: TypeAlias = Callable[[CustomFields, CustomFields], CustomFields]
 """What an item's extra fields come to: those that it has, and those that the command gives."""
 
 
@@ -25,7 +25,7 @@ class _Line:
     index: int
     product_id: str
     quantity: int
-    extra: Extra
+    extra: CustomFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def create(view: StateView, command: CreateOrder) -> Decision:
     if view.order(command.order_id) is not None:
         return Decision(refusals.order_exists(command.order_id))
     empty = Order(command.order_id, command.customer_id, command.created_at_ms, (), version=0, extra=command.extra)
-    filled = _fill(view, empty, command.items, extras.overlaid)
+    filled = _fill(view, empty, command.items, custom_fields.overlaid)
     return Decision(filled) if isinstance(filled, Refused) else _put(view, filled)
 
 
@@ -52,8 +52,8 @@ def set_items(view: StateView, command: SetOrderItems) -> Decision:
     order = _find(view, command.customer_id, command.order_id, command.expected_version)
     if isinstance(order, Refused):
         return Decision(order)
-    described = replace(order, extra=extras.merged(order.extra, command.extra))
-    filled = _fill(view, described, command.items, extras.merged)
+    described = replace(order, extra=custom_fields.merged(order.extra, command.extra))
+    filled = _fill(view, described, command.items, custom_fields.merged)
     if isinstance(filled, Refused):
         return Decision(filled)
     return Decision(Done(order)) if filled.order == order else _put(view, filled)
@@ -118,7 +118,7 @@ def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _
     items[product.product_id] = replace(item, quantity=line.quantity, extra=combined(item.extra, line.extra))
 
 
-def _check_extra_sizes(extra: Extra, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
+def _check_extra_sizes(extra: CustomFields, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
     for line in lines:
         if line.product_id in items:
             field = f"items[{line.index}].extra"
@@ -132,6 +132,6 @@ def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
     lines: dict[str, _Line] = {}
     for index, item in enumerate(wanted):
         line = lines.get(item.product_id) or _Line(index, item.product_id, 0, ())
-        quantity, extra = line.quantity + item.quantity, extras.overlaid(line.extra, item.extra)
+        quantity, extra = line.quantity + item.quantity, custom_fields.overlaid(line.extra, item.extra)
         lines[item.product_id] = replace(line, quantity=quantity, extra=extra)
     return list(lines.values())

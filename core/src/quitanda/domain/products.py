@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from quitanda.domain import extras, lookups, refusals, validation, versions
+from quitanda.domain import custom_fields, lookups, refusals, validation, versions
 from quitanda.domain.commands import AdjustStock, CreateProduct, DeleteProduct, UpdateProduct
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, QUANTITY_MAX
 from quitanda.domain.model import Kind, Order, Product
@@ -39,7 +39,7 @@ def update(view: StateView, command: UpdateProduct) -> Decision:
         description=product.description if command.description is None else command.description,
         price=product.price if command.price is None else command.price,
         quantity=product.quantity if command.quantity is None else command.quantity,
-        extra=extras.merged(product.extra, command.extra),
+        extra=custom_fields.merged(product.extra, command.extra),
     )
     if too_large := validation.check_extra_size(changed.extra):
         return Decision(too_large)

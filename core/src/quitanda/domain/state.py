@@ -13,7 +13,7 @@ from quitanda.domain.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoredOutcome:
     """The outcome of an earlier request: `revision` is the log index at which it was decided."""
 
     fingerprint: str
@@ -43,7 +43,7 @@ class StateView(Protocol):
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Return ids of the orders that hold the product, ascending, at most `limit`."""
 
-    def remembered(self, scope: str, request_id: str) -> Remembered | None:
+    def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
 
 
@@ -86,4 +86,4 @@ class Execution:
     outcome: Outcome
     revision: int
     changes: tuple[Change, ...] = ()
-    remember: Remembered | None = None
+    remember: StoredOutcome | None = None

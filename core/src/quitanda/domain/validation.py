@@ -46,7 +46,7 @@ from quitanda.domain.limits import (
     TIMESTAMP_MS_MAX,
     VERSION_MAX,
 )
-from quitanda.domain.model import Extra, Kind
+from quitanda.domain.model import CustomFields, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 
 KNOWN_FIELDS: Final = {
@@ -167,14 +167,14 @@ def check_id(field: str, value: object) -> Refused | None:
     return None if position == len(value) else invalid(field, Problem.ALPHABET, position=position)
 
 
-def check_extra_size(extra: Extra, field: str = "extra") -> Refused | None:
+def check_extra_size(extra: CustomFields, field: str = "extra") -> Refused | None:
     """Say whether unknown fields are too many or too large for one document or item; their types are right."""
     if len(extra) > EXTRA_FIELDS_MAX:
         return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
     return _check_extra_bytes(field, _extra_bytes(extra))
 
 
-def check_order_extra_size(extra: Extra, item_extras: Iterable[Extra]) -> Refused | None:
+def check_order_extra_size(extra: CustomFields, item_extras: Iterable[CustomFields]) -> Refused | None:
     """Say whether an order's unknown fields are too many, or together with its items' too large."""
     if wrong := check_extra_size(extra):
         return wrong
@@ -292,7 +292,7 @@ def _item(field: str, item: object) -> Refused | None:
     )
 
 
-def _order_extra(extra: Extra, items: Iterable[ItemQuantity]) -> Refused | None:
+def _order_extra(extra: CustomFields, items: Iterable[ItemQuantity]) -> Refused | None:
     """Check what a command says of an order; its items have been found right."""
     return _extra(KNOWN_FIELDS[Kind.ORDER], extra) or check_order_extra_size(extra, (item.extra for item in items))
 
@@ -339,7 +339,7 @@ def _check_extra_bytes(field: str, size: int) -> Refused | None:
     return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
 
 
-def _extra_bytes(extra: Extra) -> int:
+def _extra_bytes(extra: CustomFields) -> int:
     return sum(len(name.encode()) + len(text.encode()) for name, text in extra)
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
-from quitanda.feed_key import FeedKey
+from quitanda.mqtt.feed_key import FeedKey
 from quitanda.runtime import example_secrets, lifecycle, logging, metrics, settings, unknown_variables
 from quitanda.runtime.settings import PortalSettings
 

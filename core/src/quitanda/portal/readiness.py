@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from quitanda.runtime.lasting_task import lasting_task
+from quitanda.runtime.background_task import lasting_task
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class Feed(Protocol):
 
 
 class Health(Protocol):
-    """What readiness needs of `doors.Doors`."""
+    """What readiness needs of `doors.PortalServers`."""
 
     async def set_ready(self, *, ready: bool) -> None:
         """Tell health checks whether requests can be answered."""

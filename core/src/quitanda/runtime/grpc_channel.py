@@ -26,7 +26,7 @@ RETIRED_SECONDS: Final = 10.0
 _DEAD: Final = frozenset({grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN})
 
 
-class LastingChannel(Generic[StubT]):
+class ReconnectingChannel(Generic[StubT]):
     """The way to one server at "host:port"; `name` is what errors call it. Made while the event loop runs."""
 
     def __init__(self, name: str, address: str, options: Options, make_stub: Callable[[aio.Channel], StubT]) -> None:

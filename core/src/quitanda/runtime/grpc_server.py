@@ -2,7 +2,7 @@
 
 A handler returns its answer, or raises a QuitandaError (`Rejected` for a refusal); the interceptor turns
 that into the status of the one table, writes the call's one log line and counts it. Where a contract has
-messages of its own for what fails, `answer_instead` writes them.
+messages of its own for what fails, `render_error` writes them.
 """
 
 import asyncio
@@ -14,7 +14,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from quitanda.error_status import FailureSource, describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.runtime.access_log import ENDED, OK, AccessLog, request_context, unexpected
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
@@ -25,11 +27,9 @@ from quitanda.runtime.grpc_options import (
     REFUSED_BYTES_FACTOR,
     server_options,
 )
-from quitanda.runtime.listening import cannot_listen
-from quitanda.runtime.malformed import Malformed, guarded_deserializer
-from quitanda.runtime.reflecting import enable_reflection
-from quitanda.runtime.requests_log import ENDED, OK, RequestLog, request_context, unexpected
-from quitanda.status import FailureSource, describe, to_rpc_status
+from quitanda.runtime.listen_errors import cannot_listen
+from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
+from quitanda.runtime.reflection import enable_reflection
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -58,13 +58,13 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(
         self,
-        log: RequestLog,
+        log: AccessLog,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
-        answer_instead: AnswerInstead = no_answer_instead,
+        render_error: AnswerInstead = no_answer_instead,
     ) -> None:
         self._log = log
         self._receive_bytes_max = receive_bytes_max
-        self._answer_instead = answer_instead
+        self._answer_instead = render_error
         self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -184,10 +184,10 @@ class GrpcServer:
         listen: Address,
         register: Callable[[grpc.aio.Server], None],
         service_names: Sequence[str],
-        log: RequestLog,
+        log: AccessLog,
         *,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
-        answer_instead: AnswerInstead = no_answer_instead,
+        render_error: AnswerInstead = no_answer_instead,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection."""
         self._listen = listen
@@ -195,7 +195,7 @@ class GrpcServer:
         self._service_names = service_names
         self._log = log
         self._receive_bytes_max = receive_bytes_max
-        self._answer_instead = answer_instead
+        self._answer_instead = render_error
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.address = listen

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from quitanda.runtime.listening import CannotListen
+from quitanda.runtime.listen_errors import CannotListen
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.listening import cannot_listen
+from quitanda.runtime.listen_errors import cannot_listen
 
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

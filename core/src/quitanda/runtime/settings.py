@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quitanda.domain.limits import ID_LENGTH_MAX, ID_PATTERN
-from quitanda.feed_key import KEY_CHARACTERS_MIN
+from quitanda.mqtt.feed_key import KEY_CHARACTERS_MIN
 from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_named_addresses
 

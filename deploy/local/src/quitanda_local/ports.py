@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from quitanda.runtime.listening import holder_of
+from quitanda.runtime.listen_errors import holder_of
 from quitanda_local.errors import PortInUse
 from quitanda_local.topology import HOST, Topology
 

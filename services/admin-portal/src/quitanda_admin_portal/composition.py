@@ -5,20 +5,21 @@ from typing import Final, Protocol
 import grpc
 from prometheus_client import CollectorRegistry
 
+from quitanda.compat.errors import render_error
 from quitanda.course import contract_pb2 as course_pb
 from quitanda.course.contract_pb2_grpc import add_AdminPortalServicer_to_server as add_CourseServicer_to_server
-from quitanda.course.errors import answer_instead
 from quitanda.portal import readiness
-from quitanda.portal.doors import Doors
 from quitanda.portal.readiness import Readiness
+from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
+from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.grpc_server import GrpcServer
-from quitanda.runtime.requests_log import RequestLog
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1.admin_portal_pb2_grpc import add_AdminPortalServicer_to_server
-from quitanda_admin_portal import care, operations
-from quitanda_admin_portal.care import Care
+from quitanda_admin_portal import cluster_admin as care
+from quitanda_admin_portal import operations
+from quitanda_admin_portal.cluster_admin import ClusterAdmin
 from quitanda_admin_portal.course_servicer import CourseServicer
 from quitanda_admin_portal.operations import Operations
 from quitanda_admin_portal.servicer import AdminPortalServicer, new_request_id
@@ -41,18 +42,18 @@ class Reader(operations.Reader, readiness.Feed, Protocol):
 
 def compose(
     settings: AdminPortalSettings, cluster: Cluster, reader: Reader, registry: CollectorRegistry
-) -> tuple[Doors, Readiness]:
+) -> tuple[PortalServers, Readiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
     performed = Operations(cluster, reader)
-    caring = Care(cluster, cluster.administration)
+    caring = ClusterAdmin(cluster, cluster.administration)
     servicer = AdminPortalServicer(performed, caring, settings.request_timeout_seconds)
     counted = metrics.RequestMetrics(registry)
 
     def register(server: grpc.aio.Server) -> None:
         add_AdminPortalServicer_to_server(servicer, server)
 
-    server = GrpcServer(settings.listen, register, (_SERVICE,), RequestLog(counted))
-    doors = Doors(server, _course_server(settings, performed, counted))
+    server = GrpcServer(settings.listen, register, (_SERVICE,), AccessLog(counted))
+    doors = PortalServers(server, _course_server(settings, performed, counted))
     return doors, Readiness(cluster, reader, doors)
 
 
@@ -67,5 +68,5 @@ def _course_server(
     def register(server: grpc.aio.Server) -> None:
         add_CourseServicer_to_server(servicer, server)
 
-    log = RequestLog(counted, "course")
-    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, answer_instead=answer_instead)
+    log = AccessLog(counted, "course")
+    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)

@@ -11,15 +11,15 @@ from typing import Any, TypeAlias
 import grpc
 import structlog
 
-from quitanda.course import customers, products
+from quitanda.codec.queries import GetDocument
+from quitanda.compat import customers, products
+from quitanda.compat.errors import DONE
 from quitanda.course.contract_pb2 import ID, Client, Product, Reply
 from quitanda.course.contract_pb2_grpc import AdminPortalServicer as Contract
-from quitanda.course.errors import DONE
 from quitanda.domain import model
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.errors import Rejected
 from quitanda.portal.deadlines import time_allowed
-from quitanda.wire.reads import GetDocument
 from quitanda_admin_portal.operations import Answered, Command, Operations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

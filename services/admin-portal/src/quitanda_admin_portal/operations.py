@@ -9,7 +9,8 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Executed, List, Page, ReadAnswer
-from quitanda.cluster_client.answers import ReadItem
+from quitanda.cluster_client.values import ReadItem
+from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision
 from quitanda.domain import refusals
 from quitanda.domain.commands import (
     AdjustStock,
@@ -25,7 +26,6 @@ from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.validation import check_id, check_request
 from quitanda.errors import InternalError
-from quitanda.wire.reads import GetDocument, ListDocuments, check_min_revision
 
 SCOPE: Final = ""
 """Whose request ids these are: all administrators'."""

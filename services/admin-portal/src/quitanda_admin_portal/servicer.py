@@ -13,6 +13,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 import grpc
 import structlog
 
+from quitanda.codec import portal_requests as read
+from quitanda.codec.protobuf import by_message_field, customer_to_proto, product_to_proto
+from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.errors import InternalError, Rejected
@@ -20,10 +23,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.request_ids import told
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer as Contract
-from quitanda.wire import portal_requests as read
-from quitanda.wire.protobuf import by_message_field, customer_to_proto, product_to_proto
-from quitanda.wire.reads import GetDocument, ListDocuments
-from quitanda_admin_portal.care import Care
+from quitanda_admin_portal.cluster_admin import ClusterAdmin
 from quitanda_admin_portal.operations import Command, Operations
 
 VERIFY_SECONDS_MAX: Final = 3_600.0
@@ -45,7 +45,7 @@ class AdminPortalServicer(Contract):
     def __init__(
         self,
         operations: Operations,
-        care: Care,
+        care: ClusterAdmin,
         request_timeout: float,
         mint_request_id: Callable[[], str] = new_request_id,
     ) -> None:

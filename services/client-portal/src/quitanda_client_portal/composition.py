@@ -6,26 +6,26 @@ from typing import Final, Protocol
 import grpc
 from prometheus_client import CollectorRegistry
 
-from quitanda import topics
+from quitanda.compat.errors import render_error
 from quitanda.course import contract_pb2 as course_pb
 from quitanda.course.contract_pb2_grpc import add_OrderPortalServicer_to_server
-from quitanda.course.errors import answer_instead
+from quitanda.mqtt import topics
 from quitanda.portal import readiness
-from quitanda.portal.doors import Doors
 from quitanda.portal.readiness import Readiness
+from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
+from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.grpc_server import GrpcServer
-from quitanda.runtime.requests_log import RequestLog
 from quitanda.runtime.settings import ClientPortalSettings
 from quitanda.runtime.settings import MqttGateway as GatewayMode
 from quitanda.v1 import client_portal_pb2
 from quitanda.v1.client_portal_pb2_grpc import add_ClientPortalServicer_to_server
 from quitanda_client_portal import operations
 from quitanda_client_portal.course_servicer import CourseServicer
+from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.metrics import GatewayMetrics
-from quitanda_client_portal.minting import Mint
-from quitanda_client_portal.mqtt_desk import Desk
 from quitanda_client_portal.mqtt_gateway import GatewayOptions, MqttGateway
+from quitanda_client_portal.mqtt_request_handler import MqttRequestHandler
 from quitanda_client_portal.operations import Operations
 from quitanda_client_portal.servicer import ClientPortalServicer
 
@@ -46,13 +46,13 @@ def compose(
     cluster: Cluster,
     reader: Reader,
     registry: CollectorRegistry,
-    mint: Mint | None = None,
-) -> tuple[Doors, Readiness]:
+    mint: IdGenerator | None = None,
+) -> tuple[PortalServers, Readiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
-    mint = mint or Mint()
+    mint = mint or IdGenerator()
     performed = Operations(cluster, reader)
     counted = metrics.RequestMetrics(registry)
-    log = RequestLog(counted)
+    log = AccessLog(counted)
     servicer = ClientPortalServicer(performed, mint, settings.request_timeout_seconds)
 
     def register(server: grpc.aio.Server) -> None:
@@ -60,13 +60,15 @@ def compose(
 
     server = GrpcServer(settings.listen, register, (_SERVICE,), log)
     options = gateway_options(settings)
-    gateway = MqttGateway(options, Desk(performed, mint, log), GatewayMetrics(registry)) if options else None
-    doors = Doors(server, _course_server(settings, performed, mint, counted), gateway)
+    gateway = (
+        MqttGateway(options, MqttRequestHandler(performed, mint, log), GatewayMetrics(registry)) if options else None
+    )
+    doors = PortalServers(server, _course_server(settings, performed, mint, counted), gateway)
     return doors, Readiness(cluster, reader, doors)
 
 
 def _course_server(
-    settings: ClientPortalSettings, performed: Operations, mint: Mint, counted: metrics.RequestMetrics
+    settings: ClientPortalSettings, performed: Operations, mint: IdGenerator, counted: metrics.RequestMetrics
 ) -> GrpcServer | None:
     """Make the server of the course's contract, where it is asked for."""
     if settings.course_listen is None:
@@ -76,8 +78,8 @@ def _course_server(
     def register(server: grpc.aio.Server) -> None:
         add_OrderPortalServicer_to_server(servicer, server)
 
-    log = RequestLog(counted, "course")
-    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, answer_instead=answer_instead)
+    log = AccessLog(counted, "course")
+    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)
 
 
 def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:

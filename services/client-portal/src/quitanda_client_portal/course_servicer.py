@@ -14,17 +14,17 @@ import grpc
 import structlog
 
 from quitanda.cluster_client import Page
-from quitanda.course import orders
+from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.compat import orders
+from quitanda.compat.errors import DONE
 from quitanda.course.contract_pb2 import ID, Order, Reply
 from quitanda.course.contract_pb2_grpc import OrderPortalServicer as Contract
-from quitanda.course.errors import DONE
 from quitanda.domain import model
 from quitanda.domain.commands import CancelOrder, CreateOrder, SetOrderItems
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.errors import InternalError, Rejected
 from quitanda.portal.deadlines import time_allowed
-from quitanda.wire.reads import GetDocument, ListDocuments
-from quitanda_client_portal.minting import Mint
+from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.operations import Answered, Call, Operations
 
 DELETE_ATTEMPTS: Final = 3
@@ -39,7 +39,7 @@ Writing: TypeAlias = CreateOrder | SetOrderItems | CancelOrder | GetDocument
 class CourseServicer(Contract):
     """Serves `project.OrderPortal`; `request_timeout` (seconds) bounds each call."""
 
-    def __init__(self, operations: Operations, mint: Mint, request_timeout: float) -> None:
+    def __init__(self, operations: Operations, mint: IdGenerator, request_timeout: float) -> None:
         self._operations = operations
         self._mint = mint
         self._request_timeout = request_timeout

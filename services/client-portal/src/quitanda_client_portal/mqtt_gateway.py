@@ -25,14 +25,14 @@ from paho.mqtt import properties as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from quitanda.runtime.lasting_task import lasting_task
+from quitanda.runtime.background_task import lasting_task
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
-from quitanda_client_portal.mqtt_desk import (
-    Desk,
+from quitanda_client_portal.mqtt_request_handler import (
     Envelope,
+    MqttRequestHandler,
+    NoReplyTopic,
     Properties,
-    Unanswerable,
-    open_envelope,
+    parse_request,
     refuse_retained,
 )
 
@@ -92,7 +92,7 @@ class MqttGateway:
     def __init__(
         self,
         options: GatewayOptions,
-        desk: Desk,
+        desk: MqttRequestHandler,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -220,12 +220,12 @@ class MqttGateway:
 
     def _take(self, message: aiomqtt.Message) -> None:
         """Queue a message for an answer or for a refusal; never waits."""
-        envelope = open_envelope(message.topic.value, message.payload, _asked_of(message.properties))
+        envelope = parse_request(message.topic.value, message.payload, _asked_of(message.properties))
         if message.retain:
             self._metrics.dropped.labels(RETAINED).inc()
             log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
             envelope = refuse_retained(envelope)
-        if isinstance(envelope, Unanswerable):
+        if isinstance(envelope, NoReplyTopic):
             self._metrics.dropped.labels(UNANSWERABLE).inc()
             log.warning(
                 "mqtt_request_ignored",

@@ -11,14 +11,14 @@ from typing import Final, Protocol, TypeAlias, assert_never
 
 from quitanda.cache import Answer, Consistency, Key
 from quitanda.cluster_client import Absent, Executed, Get, List, Page, ReadAnswer
-from quitanda.cluster_client.answers import ReadItem, Result
+from quitanda.cluster_client.values import ReadItem, Result
+from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision
 from quitanda.domain import refusals
 from quitanda.domain.commands import CancelOrder, CreateOrder, Request, SetOrderItems
 from quitanda.domain.model import Document, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id, check_request
 from quitanda.errors import InternalError
-from quitanda.wire.reads import GetDocument, ListDocuments, check_min_revision
 
 _ONLY_ITEM: Final = "items[0]."
 

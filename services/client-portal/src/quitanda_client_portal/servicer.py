@@ -11,6 +11,9 @@ import grpc
 import structlog
 
 from quitanda.cluster_client import Page
+from quitanda.codec import portal_requests as read
+from quitanda.codec.documents import summarize
+from quitanda.codec.protobuf import order_to_proto, product_to_proto, summary_to_proto
 from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected
@@ -18,10 +21,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.request_ids import told
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer as Contract
-from quitanda.wire import portal_requests as read
-from quitanda.wire.documents import summarize
-from quitanda.wire.protobuf import order_to_proto, product_to_proto, summary_to_proto
-from quitanda_client_portal.minting import Mint
+from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.operations import Asked, Call, Operations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -47,7 +47,7 @@ class Writing(Asking, Protocol):
 class ClientPortalServicer(Contract):
     """Serves `quitanda.v1.ClientPortal`; `request_timeout` (seconds) bounds each call."""
 
-    def __init__(self, operations: Operations, mint: Mint, request_timeout: float) -> None:
+    def __init__(self, operations: Operations, mint: IdGenerator, request_timeout: float) -> None:
         self._operations = operations
         self._mint = mint
         self._request_timeout = request_timeout

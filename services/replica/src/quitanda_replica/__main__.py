@@ -20,13 +20,13 @@ import structlog
 
 from quitanda.runtime import example_secrets, logging, unknown_variables
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
-from quitanda_replica import offline_commands
+from quitanda_replica.admin import offline_commands
 from quitanda_replica.composition import ReplicaProcess
-from quitanda_replica.condemned import Condemned
 from quitanda_replica.fatal import next_step_before_the_start, stop_process
-from quitanda_replica.raft.engine import UnsupportedLibrary
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.raft.raft_core import UnsupportedLibrary
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import StoreFailed
 
 EXIT_OK: Final = 0
 EXIT_NOT_STARTED: Final = 1

@@ -8,37 +8,37 @@ from typing import Final
 
 import structlog
 
-from quitanda.feed_key import FeedKey
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
-from quitanda.topics import FEED_TOPIC
-from quitanda_replica import condemned
-from quitanda_replica.applier import Applier
-from quitanda_replica.backup_source import BackupSource
-from quitanda_replica.digest_history import DigestHistory
-from quitanda_replica.divergence import DivergenceJudge, StateDiverged
-from quitanda_replica.draft import read_counters
-from quitanda_replica.feed import FeedPublisher
-from quitanda_replica.feed_link import FeedLink
-from quitanda_replica.feed_queue import FeedPosition, FeedQueue
+from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.operations import Operations
+from quitanda_replica.admin.replica_status import StatusReport
+from quitanda_replica.feed.mqtt_publisher import MqttPublisher
+from quitanda_replica.feed.publisher import FeedPublisher
+from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
+from quitanda_replica.integrity import quarantine as condemned
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.integrity.divergence import DivergenceDetector, StateDiverged
+from quitanda_replica.integrity.peer_digests import ASK_SECONDS, PeerDigests
+from quitanda_replica.integrity.state_check import StateCheck
+from quitanda_replica.integrity.verification import Verification
 from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
-from quitanda_replica.open_snapshots import OpenSnapshots
-from quitanda_replica.operations import Operations
-from quitanda_replica.page_tokens import PageTokens
-from quitanda_replica.peer_digests import ASK_SECONDS, PeerDigests
 from quitanda_replica.periodic import Periodic
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
 from quitanda_replica.readiness import Readiness
-from quitanda_replica.reads import Reads
-from quitanda_replica.replica_status import StatusReport
+from quitanda_replica.reads.consistent_snapshots import ConsistentSnapshots
+from quitanda_replica.reads.open_snapshots import OpenSnapshots
+from quitanda_replica.reads.page_tokens import PageTokens
+from quitanda_replica.reads.reads import Reads
 from quitanda_replica.servicer import Replica
-from quitanda_replica.state_access import StateReader
-from quitanda_replica.state_check import StateCheck
-from quitanda_replica.store import Store, StoreFailed
-from quitanda_replica.verification import Verification
-from quitanda_replica.whole_snapshots import WholeSnapshots
+from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.store import Store, StoreFailed
+from quitanda_replica.state.write_set import read_counters
 
 READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
@@ -117,7 +117,7 @@ class ReplicaProcess:
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
     def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory) -> RaftNode:
-        check = StateCheck(WholeSnapshots(store), self._fatal)
+        check = StateCheck(ConsistentSnapshots(store), self._fatal)
         machine = Applier(store, queue, on_installed=check.run_aside, history=history)
         raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
         self._closing.callback(lambda: raft.close(self._left()))
@@ -133,7 +133,7 @@ class ReplicaProcess:
     ) -> Replica:
         settings = self._settings
         tokens = PageTokens(settings.cluster_secret.get_secret_value())
-        whole = WholeSnapshots(store)
+        whole = ConsistentSnapshots(store)
         reads = Reads(settings.name, list(settings.replicas), whole, _applied_index, raft, kept, tokens)
         backups = BackupSource(settings.name, whole, _applied_index, raft)
         verification = Verification(settings.name, store, _applied_index, history)
@@ -145,7 +145,7 @@ class ReplicaProcess:
         if settings.mqtt is None:
             _log.warning("no broker is set: no change feed is published, and portals do not serve CACHED reads")
             return
-        link = FeedLink(settings.mqtt, settings.name, FEED_TOPIC)
+        link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC)
         key = FeedKey.derive(settings.required_feed_key())
         publisher = FeedPublisher(queue, raft, link, key, settings.feed_heartbeat_seconds)
         link.start()
@@ -186,7 +186,7 @@ class ReplicaProcess:
         peers = {name: address for name, address in self._settings.replicas.items() if name != self._settings.name}
         if not peers:
             return
-        judge = DivergenceJudge(tuple(peers), history, time.monotonic)
+        judge = DivergenceDetector(tuple(peers), history, time.monotonic)
         peer_digests = PeerDigests(peers, judge, self._fatal, lambda: raft.status().cluster)
         comparing = Periodic("digest-comparison", ASK_SECONDS, peer_digests.ask)
         comparing.start()

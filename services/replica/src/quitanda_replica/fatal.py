@@ -6,10 +6,10 @@ from typing import Final, NoReturn
 
 import structlog
 
-from quitanda_replica.condemned import Condemned
-from quitanda_replica.divergence import StateDiverged
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import (
+from quitanda_replica.integrity.divergence import StateDiverged
+from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import (
     TOO_MANY_FILES,
     DataFolderLost,
     StoreDamaged,

@@ -9,19 +9,19 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from quitanda.error_status import describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.runtime.access_log import OK, unexpected
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_RECEIVE_BYTES_MAX, server_options
-from quitanda.runtime.listening import cannot_listen
-from quitanda.runtime.malformed import Malformed, guarded_deserializer
+from quitanda.runtime.listen_errors import cannot_listen
+from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.metrics import RequestMetrics
-from quitanda.runtime.reflecting import enable_reflection
-from quitanda.runtime.requests_log import OK, unexpected
-from quitanda.status import describe, to_rpc_status
+from quitanda.runtime.reflection import enable_reflection
 from quitanda.v1 import replica_pb2
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
-from quitanda_replica.state_access import StateCorrupt
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.store import StoreFailed
 
 THREADS: Final = 64
 """Calls worked on at a time; portals put many requests into one call, and have few calls in flight."""

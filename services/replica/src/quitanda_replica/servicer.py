@@ -8,16 +8,16 @@ import structlog
 from grpc import ServicerContext
 
 from quitanda.domain.outcomes import Problem, invalid
+from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
-from quitanda.runtime.requests_log import OK
-from quitanda.status import describe
+from quitanda.runtime.access_log import OK
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest, TransferLeadershipResponse
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
+from quitanda_replica.admin.operations import Operations
+from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.metrics import CommandMetrics
-from quitanda_replica.operations import Operations
-from quitanda_replica.reads import Reads
-from quitanda_replica.replica_status import StatusReport
+from quitanda_replica.reads.reads import Reads
 
 COMMANDS_PER_CALL_MAX: Final = 512
 COMMAND_BYTES_PER_CALL_MAX: Final = 2 * 1024 * 1024
@@ -39,7 +39,7 @@ _ANSWER_MARGIN: Final = 0.02
 _log = structlog.get_logger("quitanda.requests")
 
 
-class Submission(Protocol):
+class Proposal(Protocol):
     """An entry on its way into the log."""
 
     def result(self, timeout: float) -> bytes:
@@ -49,7 +49,7 @@ class Submission(Protocol):
 class Log(Protocol):
     """Where entries are proposed."""
 
-    def submit(self, payload: bytes) -> Submission:
+    def submit(self, payload: bytes) -> Proposal:
         """Propose an entry. NotLeader, Overloaded, Unavailable."""
 
 

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from raft_cluster import RaftCluster
 
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from raft_cluster import QUICK, SECRET, ListMachine
 
 from quitanda.errors import QuitandaError
 from quitanda_replica.raft import RaftNode, RaftOptions
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 WINDOW = 40
 

@@ -7,7 +7,7 @@ import time
 from quitanda.errors import QuitandaError
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.raft.tcp import TcpNetwork
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 SECRET = "a secret of the tests"
 QUICK = {

@@ -1,12 +1,12 @@
 """The arguments that agreement rests on, one by one: each test fails if the argument does not hold."""
 
 import pytest
-from test_consensus import FOLLOWING, SNAPSHOT, Played, founding
+from test_raft_loop import FOLLOWING, SNAPSHOT, Played, founding
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import Role
 from quitanda_replica.raft.cluster_identity import load_record
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.state.store import Store, StoreFailed
 
 
 @pytest.fixture

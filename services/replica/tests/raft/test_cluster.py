@@ -8,7 +8,7 @@ from raft_cluster import CuttableNetwork, RaftCluster, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Overloaded, Unavailable
 from quitanda_replica.raft import Role
-from quitanda_replica.store import StoreFailed
+from quitanda_replica.state.store import StoreFailed
 
 
 def test_a_command_is_answered_by_the_leader_and_reaches_every_replica(cluster):

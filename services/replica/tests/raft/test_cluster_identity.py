@@ -19,7 +19,7 @@ from quitanda_replica.raft.cluster_identity import (
     read_greeting,
     stage_record,
 )
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.state.store import Store, StoreFailed
 
 MEMBER = Greeting("members", "cluster a", "disk 1", counts=True, origin="backup 1", founding_disk="disk 2")
 BLANK = Greeting("members", "", "disk 2", counts=False, origin="", founding_disk="")

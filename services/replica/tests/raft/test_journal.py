@@ -3,7 +3,7 @@
 import pytest
 
 from quitanda_replica.raft.journal import APPLIED_KEY, COMMAND, NO_OP, LevelJournal, log_key
-from quitanda_replica.store import Store, StoreFailed
+from quitanda_replica.state.store import Store, StoreFailed
 
 
 def reopened(store):

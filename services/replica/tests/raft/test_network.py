@@ -15,10 +15,10 @@ from raft_cluster import SECRET, RaftCluster, wait_for
 from quitanda.errors import Unavailable
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft import RaftOptions
-from quitanda_replica.raft.channel import MAGIC, SecureChannel
 from quitanda_replica.raft.codec import encode
-from quitanda_replica.raft.strangers import STRANGERS_MAX
+from quitanda_replica.raft.secure_channel import MAGIC, SecureChannel
 from quitanda_replica.raft.tcp import TcpNetwork
+from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
 
 
 def stranger(cluster, name="replica1"):

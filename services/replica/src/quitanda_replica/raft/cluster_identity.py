@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import msgpack
 
-from quitanda_replica.store import Store, StoreDamaged
+from quitanda_replica.state.store import Store, StoreDamaged
 
 CLUSTER_KEY: Final = b"Mcluster"
 """[id, origin, term, {name: disk}]; never changed once it is there."""

@@ -5,7 +5,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from quitanda_replica.raft.channel import SecureChannel
+from quitanda_replica.raft.secure_channel import SecureChannel
 
 
 class Connection:

@@ -11,7 +11,7 @@ from typing import Final, Protocol, overload
 import msgpack
 from pysyncobj.journal import Journal
 
-from quitanda_replica.store import Store, StoreDamaged
+from quitanda_replica.state.store import Store, StoreDamaged
 
 LOG_PREFIX: Final = b"L"
 RAFT_STATE_KEY: Final = b"Mraft"

@@ -3,10 +3,10 @@
 import logging
 
 from quitanda.errors import NotLeader, Unavailable
-from quitanda_replica.raft.engine import Engine
-from quitanda_replica.raft.in_flight import InFlight
+from quitanda_replica.raft.pending_proposals import PendingProposals
+from quitanda_replica.raft.proposal import ProposalQueue
+from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.submission import SubmissionQueue
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ class Leadership:
     """Opens and closes this replica to those who submit and read; the raft thread's alone."""
 
     def __init__(
-        self, name: str, engine: Engine, submissions: SubmissionQueue, reads: ReadIndex, in_flight: InFlight
+        self, name: str, engine: RaftCore, submissions: ProposalQueue, reads: ReadIndex, in_flight: PendingProposals
     ) -> None:
         self._name = name
         self._engine = engine

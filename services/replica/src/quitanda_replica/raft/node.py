@@ -13,15 +13,15 @@ from types import TracebackType
 from typing import Final, Self
 
 from quitanda.errors import Unavailable
-from quitanda_replica.raft.consensus import Consensus
 from quitanda_replica.raft.leadership_transfer import LeadershipTransfers
+from quitanda_replica.raft.loop_times import TimedNetwork
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.round_times import TimedNetwork
+from quitanda_replica.raft.proposal import Proposal
+from quitanda_replica.raft.raft_loop import RaftLoop
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
-from quitanda_replica.raft.submission import Submission
 from quitanda_replica.raft.tcp import TcpNetwork
-from quitanda_replica.store import Store
+from quitanda_replica.state.store import Store
 
 NETWORK_GONE: Final = "the replica is not running"
 
@@ -47,7 +47,7 @@ class RaftNode:
         self._options = options
         self._network = TimedNetwork(network or TcpNetwork(options, clock), clock)
         try:
-            self._consensus = Consensus(options, store, machine, self._network, clock)
+            self._consensus = RaftLoop(options, store, machine, self._network, clock)
         except BaseException:
             self._network.close()
             raise
@@ -64,8 +64,8 @@ class RaftNode:
             raise
         self._thread.start()
 
-    def submit(self, payload: bytes) -> Submission:
-        """Put a command on its way; wait for it with `Submission.result`.
+    def submit(self, payload: bytes) -> Proposal:
+        """Put a command on its way; wait for it with `Proposal.result`.
 
         Raises NotLeader with the leader's name, Overloaded, Unavailable: definitely not executed. ValueError where
         `payload` is longer than an entry may be.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from quitanda.errors import NotLeader, Overloaded, QuitandaError, Unavailable
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.submission import renewed
+from quitanda_replica.raft.proposal import renewed
 
 
 class ReadWaiter:

@@ -14,16 +14,16 @@ from functools import partial
 from typing import Final
 
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.listening import cannot_listen
+from quitanda.runtime.listen_errors import cannot_listen
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
-from quitanda_replica.raft.channel import ChannelRefused, PeerRefused, SecureChannel
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
 from quitanda_replica.raft.connection import Connection
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
-from quitanda_replica.raft.refusals import Refusals
+from quitanda_replica.raft.rejected_connection_log import RejectedConnectionLog
 from quitanda_replica.raft.resolver import Resolver, SocketAddress, format_address, split_address
-from quitanda_replica.raft.strangers import Strangers
+from quitanda_replica.raft.secure_channel import ChannelRefused, PeerRefused, SecureChannel
+from quitanda_replica.raft.unauthenticated_connections import UnauthenticatedConnections
 
 STRANGER_SECONDS: Final = 0.002
 """How long a poll hears those that have not proved themselves, and how long it accepts; whoever is left over has his
@@ -64,9 +64,9 @@ class TcpNetwork:
         """On the way to be established, by the peer that is meant."""
         self._door = selectors.DefaultSelector()
         """Watches the listener and the strangers; the other selector watches it, as it does the replicas."""
-        self._strangers: Strangers[Connection] = Strangers()
+        self._strangers: UnauthenticatedConnections[Connection] = UnauthenticatedConnections()
         """Accepted and not established yet."""
-        self._refusals = Refusals(clock)
+        self._refusals = RejectedConnectionLog(clock)
         self._broken: dict[Connection, str] = {}
         """Found broken by a `send`, with the reason; dropped in `poll`, the only place where the receiver is told."""
         self._attempt_at: dict[str, float] = dict.fromkeys(self._peers_to_connect(options), 0.0)

@@ -10,8 +10,8 @@ from typing import Final
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
-from quitanda_replica.raft.admission import complete_reply
 from quitanda_replica.raft.codec import Message
+from quitanda_replica.raft.message_filter import complete_reply
 
 COUNTED: Final = frozenset({"next_node_idx", "response_vote"})
 """What the receiver counts, unless it comes from a replica that may not vote."""

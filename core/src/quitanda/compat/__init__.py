@@ -1,0 +1,1 @@
+"""The course's contract, translated to commands, queries and back."""

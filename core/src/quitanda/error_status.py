@@ -1,0 +1,251 @@
+"""The one table between what can fail and how it travels: gRPC status and JSON error, both ways.
+
+No other module names a status code. Programs match on `reason`, never on a message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
+from quitanda.domain.validation import check_id
+from quitanda.error_messages import render
+from quitanda.errors import (
+    InternalError,
+    NoConnection,
+    NotLeader,
+    NotOffered,
+    OutcomeUnknown,
+    Overloaded,
+    QuitandaError,
+    Rejected,
+    Unavailable,
+)
+
+DOMAIN: Final = "quitanda"
+"""The domain of every ErrorInfo that we send."""
+
+_STATUS_KEY: Final = "grpc-status-details-bin"
+_FACT_LENGTH_MAX: Final = 200
+"""Characters of one fact in an error that travels; keeps a call's trailing metadata small."""
+
+_OWN_METADATA: Final = frozenset({"field", "definite", "retryable", "request_id"})
+
+FailureSource: TypeAlias = Refused | QuitandaError
+
+
+class _Row(NamedTuple):
+    code: grpc.StatusCode
+    definite: bool
+    retryable: bool
+
+
+_REFUSALS: Final[Mapping[Reason, _Row]] = {
+    Reason.INVALID_ARGUMENT: _Row(grpc.StatusCode.INVALID_ARGUMENT, definite=True, retryable=False),
+    Reason.CUSTOMER_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
+    Reason.CUSTOMER_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
+    Reason.CUSTOMER_HAS_ORDERS: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.PRODUCT_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
+    Reason.PRODUCT_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
+    Reason.PRODUCT_IN_USE: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.ORDER_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
+    Reason.ORDER_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
+    Reason.OUT_OF_STOCK: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.STOCK_BOUND: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.TOO_MANY_ITEMS: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.CASCADE_TOO_LARGE: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.VERSION_MISMATCH: _Row(grpc.StatusCode.ABORTED, definite=True, retryable=False),
+    Reason.REQUEST_ID_REUSED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.PAGE_TOKEN_EXPIRED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.INTERNAL: _Row(grpc.StatusCode.INTERNAL, definite=True, retryable=False),
+}
+
+_ERRORS: Final[Mapping[type[QuitandaError], _Row]] = {
+    Unavailable: _Row(grpc.StatusCode.UNAVAILABLE, definite=True, retryable=True),
+    NotLeader: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=True),
+    Overloaded: _Row(grpc.StatusCode.RESOURCE_EXHAUSTED, definite=True, retryable=True),
+    OutcomeUnknown: _Row(grpc.StatusCode.DEADLINE_EXCEEDED, definite=False, retryable=True),
+    InternalError: _Row(grpc.StatusCode.INTERNAL, definite=False, retryable=False),
+}
+
+_NEVER_SENT: Final = ("failed to connect to all addresses", "DNS resolution failed")
+"""How the library's UNAVAILABLE says that there was no connection to send the call on."""
+
+_TURNED_AWAY: Final = "Concurrent RPC limit exceeded"
+"""How the library's RESOURCE_EXHAUSTED says that the server never began with the call."""
+
+_TOO_LARGE_TO_TAKE: Final = "SERVER: Received message larger than max"
+"""How it says that the server did not even read the request; without `SERVER` it speaks of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A refusal or an error as it is told to a caller.
+
+    `definite`: it did not and will not take effect. `retryable`: the same request, with the same request
+    id, may succeed later without anybody changing anything.
+    """
+
+    reason: str
+    code: grpc.StatusCode
+    definite: bool
+    retryable: bool
+    message: str
+    field: str
+    details: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RpcStatus(grpc.Status):
+    """A status for `context.abort_with_status`, or field by field for asyncio's `context.abort`."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, bytes], ...]
+
+
+def describe(failure: FailureSource) -> Failure:
+    """Look a refusal or an error up in the table."""
+    if isinstance(failure, Rejected):
+        return describe(failure.refused)
+    if isinstance(failure, Refused):
+        row = _REFUSALS[failure.reason]
+        return _failure(failure.reason.value, row, failure.field, dict(failure.details))
+    details = {"leader": failure.leader} if isinstance(failure, NotLeader) and failure.leader else {}
+    return _failure(failure.reason, _row_of(type(failure)), "", details)
+
+
+def _row_of(kind: type[QuitandaError]) -> _Row:
+    """Find the row of an error's type, or of the nearest type above it."""
+    for ancestor in kind.__mro__:
+        if ancestor in _ERRORS:
+            return _ERRORS[ancestor]
+    return _ERRORS[OutcomeUnknown]
+
+
+def _failure(reason: str, row: _Row, field: str, details: dict[str, str]) -> Failure:
+    bounded = {name: value[:_FACT_LENGTH_MAX] for name, value in details.items()}
+    field = field[:_FACT_LENGTH_MAX]
+    return Failure(reason, row.code, row.definite, row.retryable, render(reason, field, bounded), field, bounded)
+
+
+def to_rpc_status(failure: FailureSource) -> RpcStatus:
+    """Write a status with an ErrorInfo that says everything but the sentence."""
+    told = describe(failure)
+    info = error_details_pb2.ErrorInfo(
+        reason=told.reason,
+        domain=DOMAIN,
+        metadata={
+            **told.details,
+            "field": told.field,
+            "definite": _flag_text(told.definite),
+            "retryable": _flag_text(told.retryable),
+            **_request_id(failure),
+        },
+    )
+    packed = AnyMessage()
+    packed.Pack(info)
+    status = status_pb2.Status(code=told.code.value[0], message=told.message, details=[packed])
+    return RpcStatus(told.code, told.message, ((_STATUS_KEY, status.SerializeToString()),))
+
+
+def _request_id(failure: FailureSource) -> dict[str, str]:
+    """Give the id of the write that failed, where it is known and one that can be repeated with."""
+    request_id = failure.request_id if isinstance(failure, QuitandaError) else ""
+    return {} if check_id("request_id", request_id) else {"request_id": request_id}
+
+
+def from_rpc_error(error: grpc.RpcError) -> FailureSource:
+    """Read the failure of a call, synchronous or asyncio.
+
+    Ours carry an ErrorInfo. Without one, an error is definite only where the call certainly never left.
+    """
+    info = _error_info(error)
+    if info is not None:
+        facts = dict(info.metadata)
+        details = {name: value for name, value in facts.items() if name not in _OWN_METADATA}
+        source = _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
+        if isinstance(source, QuitandaError):
+            source.request_id = facts.get("request_id", "")
+        return source
+    code, text = _code_and_text(error)
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return NotOffered("the server does not offer this call")
+    if code is grpc.StatusCode.UNAVAILABLE and any(sign in text for sign in _NEVER_SENT):
+        return NoConnection("no connection")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TURNED_AWAY in text:
+        return Overloaded("the server works on too many calls")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE_TO_TAKE in text:
+        return invalid("request", Problem.TOO_LARGE)
+    return OutcomeUnknown(f"the call ended with {code.name}")
+
+
+def to_json_error(failure: FailureSource) -> dict[str, Any]:
+    """Write an error as the MQTT replies carry it."""
+    told = describe(failure)
+    return {
+        "reason": told.reason,
+        "message": told.message,
+        "retryable": told.retryable,
+        "definite": told.definite,
+        "field": told.field,
+        "details": told.details,
+    }
+
+
+def from_json_error(error: Mapping[str, Any]) -> FailureSource:
+    """Read what `to_json_error` wrote; anything unknown or malformed counts as an unknown outcome."""
+    field = error.get("field", "")
+    details = error.get("details", {})
+    if not isinstance(field, str) or not isinstance(details, Mapping):
+        return OutcomeUnknown("a malformed error came back")
+    facts = {str(name): str(value) for name, value in details.items()}
+    return _source(str(error.get("reason", "")), error.get("definite") is True, field, facts)
+
+
+def _source(reason: str, definite: bool, field: str, details: Mapping[str, str]) -> FailureSource:
+    """Make the refusal or the error that a reason names."""
+    if reason == NotLeader.reason:
+        return NotLeader(details.get("leader", ""))
+    for kind in _ERRORS:
+        if kind.reason == reason and kind.definite is definite:
+            return kind()
+    if definite and reason in set(Reason):
+        return Refused(Reason(reason), field, tuple(sorted(details.items())))
+    return Unavailable(f"reason {reason!r}") if definite else OutcomeUnknown(f"reason {reason!r}")
+
+
+def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    """Find our ErrorInfo in the trailing metadata of a failed call."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return None
+    for key, value in error.trailing_metadata() or ():
+        if key == _STATUS_KEY and isinstance(value, bytes):
+            return _unpack(value)
+    return None
+
+
+def _unpack(data: bytes) -> error_details_pb2.ErrorInfo | None:
+    info = error_details_pb2.ErrorInfo()
+    try:
+        details = status_pb2.Status.FromString(data).details
+        ours = any(detail.Unpack(info) and info.domain == DOMAIN for detail in details)
+    except DecodeError:
+        return None
+    return info if ours else None
+
+
+def _code_and_text(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    """Give the status of a failed call as the library tells it."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return grpc.StatusCode.UNKNOWN, ""
+    return error.code() or grpc.StatusCode.UNKNOWN, error.details() or ""
+
+
+def _flag_text(flag: bool) -> str:
+    return "true" if flag else "false"

@@ -1,0 +1,170 @@
+"""Documents as JSON: one canonical stored form, and a form to be shown."""
+
+import json
+from decimal import Decimal
+
+import pytest
+import simplejson
+from arbitrary_values import documents, orders
+from hypothesis import given
+
+from quitanda.codec.documents import (
+    OrderSummary,
+    decode_document,
+    encode_document,
+    id_of,
+    kind_of,
+    present_document,
+    present_summary,
+    read_document,
+    read_summary,
+    stored_text,
+    summarize,
+)
+from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
+
+ANA = Customer("ana", "Ana", (("email", '"ana@example.org"'), ("since", "2019")), 7)
+TEA = Product("tea", 'Tea "green"', "dried\nleaves", 1250, 40, (("weight", "0.50"),), 8)
+ORDER = Order("o1", "ana", 1_700_000_000_000, (OrderItem("tea", "Tea", 1250, 3), OrderItem("cup", "Cup", 5, 1)), 9)
+ORDER_WITH_EXTRA = Order(
+    "o1",
+    "ana",
+    1_700_000_000_000,
+    (OrderItem("tea", "Tea", 1250, 3, (("gift", "true"), ("price", '"ask"'))), OrderItem("cup", "Cup", 5, 1)),
+    9,
+    (("note", '"ring twice"'), ("quantity", "null")),
+)
+
+
+@given(documents)
+def test_a_stored_document_is_read_back_the_same(document):
+    assert decode_document(kind_of(document), encode_document(document)) == document
+
+
+@given(documents)
+def test_a_stored_document_is_one_valid_json_object(document):
+    fields = json.loads(encode_document(document))
+
+    assert fields["version"] == document.version
+    assert id_of(document) == fields[f"{kind_of(document)}_id"]
+
+
+@given(documents)
+def test_a_shown_document_is_read_back_the_same(document):
+    shown = simplejson.loads(present_document(document), use_decimal=True)
+
+    assert read_document(kind_of(document), shown) == document
+
+
+@given(orders)
+def test_a_shown_order_has_exact_totals(order):
+    shown = simplejson.loads(present_document(order), use_decimal=True)
+
+    assert int(shown["total"] * 100) == order.total
+    assert [int(item["total"] * 100) for item in shown["items"]] == [item.total for item in order.items]
+
+
+@given(orders)
+def test_a_shown_summary_is_read_back_the_same(order):
+    summary = summarize(order)
+
+    assert read_summary(simplejson.loads(present_summary(summary), use_decimal=True)) == summary
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (ANA, '{"customer_id":"ana","name":"Ana","version":7,"email":"ana@example.org","since":2019}'),
+        (
+            TEA,
+            (
+                '{"product_id":"tea","name":"Tea \\"green\\"","description":"dried\\nleaves","price":12.50,'
+                '"quantity":40,"version":8,"weight":0.50}'
+            ),
+        ),
+        (
+            ORDER,
+            (
+                '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+                '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3},'
+                '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1}],"version":9}'
+            ),
+        ),
+        (
+            ORDER_WITH_EXTRA,
+            (
+                '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+                '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3,"gift":true,"price":"ask"},'
+                '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1}],"version":9,'
+                '"note":"ring twice","quantity":null}'
+            ),
+        ),
+    ],
+)
+def test_the_stored_form_has_known_fields_in_a_fixed_order_and_then_the_others(document, text):
+    assert stored_text(document) == text
+
+
+def test_an_order_without_unknown_fields_is_read_from_what_was_always_stored():
+    stored = (
+        b'{"order_id":"o1","customer_id":"ana","created_at_ms":1000,"items":['
+        b'{"product_id":"rice","name":"Rice","unit_price":2.50,"quantity":5}],"version":6}'
+    )
+    order = Order("o1", "ana", 1000, (OrderItem("rice", "Rice", 250, 5),), 6)
+
+    assert decode_document(Kind.ORDER, stored) == order
+    assert encode_document(order) == stored
+
+
+def test_unknown_fields_of_an_order_are_shown_after_those_that_are_known():
+    assert present_document(ORDER_WITH_EXTRA) == (
+        '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+        '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3,"total":37.50,"gift":true,"price":"ask"},'
+        '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1,"total":0.05}],"total":37.55,"version":9,'
+        '"note":"ring twice","quantity":null}'
+    )
+
+
+def test_an_order_is_shown_with_totals():
+    assert present_document(ORDER) == (
+        '{"order_id":"o1","customer_id":"ana","created_at_ms":1700000000000,"items":['
+        '{"product_id":"tea","name":"Tea","unit_price":12.50,"quantity":3,"total":37.50},'
+        '{"product_id":"cup","name":"Cup","unit_price":0.05,"quantity":1,"total":0.05}],"total":37.55,"version":9}'
+    )
+
+
+def test_a_summary_counts_products_and_sums_prices():
+    assert summarize(ORDER) == OrderSummary("o1", 1_700_000_000_000, 2, 3755, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (Kind.CUSTOMER, b""),
+        (Kind.CUSTOMER, b"\xff"),
+        (Kind.CUSTOMER, b"[]"),
+        (Kind.CUSTOMER, b"null"),
+        (Kind.CUSTOMER, b'{"customer_id":"ana","name":"Ana"}'),
+        (Kind.CUSTOMER, b'{"customer_id":1,"name":"Ana","version":1}'),
+        (Kind.CUSTOMER, b'{"customer_id":"ana","name":"Ana","version":"1"}'),
+        (Kind.CUSTOMER, b'{"customer_id":"ana","name":"Ana","version":true}'),
+        (Kind.PRODUCT, encode_document(ANA)),
+        (Kind.PRODUCT, encode_document(TEA).replace(b"12.50", b"12.505")),
+        (Kind.PRODUCT, encode_document(TEA).replace(b"12.50", b"12")),
+        (Kind.PRODUCT, encode_document(TEA).replace(b"12.50", b'"12.50"')),
+        (Kind.ORDER, encode_document(ORDER).replace(b'"cup"', b"null")),
+        (Kind.ORDER, encode_document(ORDER)[:-1]),
+    ],
+)
+def test_corrupt_bytes_are_a_value_error(kind, data):
+    with pytest.raises(ValueError, match=r"."):
+        decode_document(kind, data)
+
+
+NOT_EXACT = {"order_id": "o1", "created_at_ms": 1, "item_count": 1, "total": Decimal("1.005"), "version": 1}
+
+
+@pytest.mark.parametrize("fields", [None, [], {}, {"order_id": "o1"}, NOT_EXACT])
+def test_what_is_not_a_summary_is_a_value_error(fields):
+    with pytest.raises(ValueError, match="not a summary"):
+        read_summary(fields)

@@ -1,0 +1,199 @@
+"""Messages and values of the domain are the same things in two forms."""
+
+import pytest
+from arbitrary_values import customers, documents, orders, outcomes, products, refusals, requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda.codec import protobuf
+from quitanda.codec.documents import summarize
+from quitanda.codec.proto_commands import COMMAND_FIELDS, COMMAND_READERS
+from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQuantity, Request, SetOrderItems
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.admin_portal_pb2 import CreateProductRequest, UpdateProductRequest
+
+LARGEST_UINT64 = 2**64 - 1
+
+
+@given(requests)
+def test_a_request_comes_back_the_same_through_the_bytes_of_the_log(request):
+    data = protobuf.request_to_proto(request).SerializeToString()
+
+    assert protobuf.request_from_proto(pb.Request.FromString(data)) == request
+
+
+@given(outcomes, st.integers(0, LARGEST_UINT64))
+def test_an_outcome_comes_back_the_same_with_its_revision(outcome, revision):
+    data = protobuf.outcome_to_proto(outcome, revision).SerializeToString()
+
+    assert protobuf.outcome_from_proto(pb.Outcome.FromString(data)) == (outcome, revision)
+
+
+@given(refusals)
+def test_a_refusal_comes_back_the_same(refused):
+    assert protobuf.refused_from_proto(protobuf.refused_to_proto(refused)) == refused
+
+
+@given(customers)
+def test_a_customer_comes_back_the_same(customer):
+    assert protobuf.customer_from_proto(protobuf.customer_to_proto(customer)) == customer
+
+
+@given(products)
+def test_a_product_comes_back_the_same(product):
+    assert protobuf.product_from_proto(protobuf.product_to_proto(product)) == product
+
+
+@given(orders)
+def test_an_order_comes_back_the_same_and_its_message_has_totals(order):
+    message = protobuf.order_to_proto(order)
+
+    assert protobuf.order_from_proto(message) == order
+    assert message.total_minor_units == order.total
+    assert [item.total_minor_units for item in message.items] == [item.total for item in order.items]
+
+
+@given(orders)
+def test_a_summary_comes_back_the_same(order):
+    assert protobuf.summary_from_proto(protobuf.summary_to_proto(summarize(order))) == summarize(order)
+
+
+@given(documents)
+def test_any_document_becomes_the_message_of_its_kind(document):
+    assert type(protobuf.document_to_proto(document)).__name__ == type(document).__name__
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_a_number_of_its_own(kind):
+    assert protobuf.kind_from_proto(protobuf.kind_to_proto(kind)) is kind
+
+
+@pytest.mark.parametrize("number", [0, 99])
+def test_a_number_that_stands_for_no_kind_gives_none(number):
+    assert protobuf.kind_from_proto(number) is None
+
+
+def test_every_command_is_in_the_contract_and_every_command_of_the_contract_is_read():
+    in_contract = {field.name for field in pb.Request.DESCRIPTOR.oneofs_by_name["command"].fields}
+
+    assert set(COMMAND_FIELDS) == set(Command.__args__)
+    assert set(COMMAND_READERS) == in_contract
+
+
+def test_a_request_without_a_command_is_refused_as_malformed():
+    message = pb.Request(scope="ana", request_id="r1")
+
+    assert protobuf.request_from_proto(message) == invalid("request", Problem.MALFORMED)
+
+
+def test_a_command_that_this_version_does_not_know_is_refused_as_malformed():
+    unknown_field = b"\xfa\x06\x00"  # field 111, length-delimited, empty
+
+    assert protobuf.request_from_proto(pb.Request.FromString(unknown_field)) == invalid("request", Problem.MALFORMED)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.Request(create_customer=pb.CreateCustomerCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(update_customer=pb.UpdateCustomerCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(create_product=pb.CreateProductCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(update_product=pb.UpdateProductCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(create_order=pb.CreateOrderCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+        pb.Request(set_order_items=pb.SetOrderItemsCommand(extra=[pb.ExtraField(name="a", value_json="?")])),
+    ],
+)
+def test_an_extra_field_that_is_not_json_is_refused_even_in_the_log(message):
+    refused = protobuf.request_from_proto(message)
+
+    assert isinstance(refused, Refused)
+    assert refused.field == "extra.a"
+
+
+ITEMS_WITH_BROKEN_EXTRA = [
+    pb.CommandItem(product_id="tea", quantity=1),
+    pb.CommandItem(product_id="cup", quantity=1, extra=[pb.ExtraField(name="a", value_json="?")]),
+]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.Request(create_order=pb.CreateOrderCommand(items=ITEMS_WITH_BROKEN_EXTRA)),
+        pb.Request(set_order_items=pb.SetOrderItemsCommand(items=ITEMS_WITH_BROKEN_EXTRA)),
+    ],
+)
+def test_an_extra_field_of_an_item_that_is_not_json_is_refused_by_its_place(message):
+    refused = protobuf.request_from_proto(message)
+
+    assert isinstance(refused, Refused)
+    assert refused.field == "items[1].extra.a"
+
+
+@pytest.mark.parametrize(
+    ("data", "command"),
+    [
+        (
+            b'\n\x03ana\x12\x02r1R!\n\x03ana\x12\x02o1\x18\xe8\x07"\x08\n\x04rice\x10\x05"\t\n\x05beans\x10\x02',
+            CreateOrder("ana", "o1", 1000, (ItemQuantity("rice", 5), ItemQuantity("beans", 2))),
+        ),
+        (
+            b"\n\x03ana\x12\x02r1Z\x1f\n\x03ana\x12\x02o1\x1a\x08\n\x04rice\x10\x07\x1a\x08\n\x04rice\x10\x01 \x06",
+            SetOrderItems("ana", "o1", (ItemQuantity("rice", 7), ItemQuantity("rice", 1)), 6),
+        ),
+    ],
+)
+def test_a_command_without_extra_fields_has_the_bytes_that_it_always_had_in_the_log(data, command):
+    request = Request("ana", "r1", command)
+
+    assert protobuf.request_from_proto(pb.Request.FromString(data)) == request
+    assert protobuf.request_to_proto(request).SerializeToString(deterministic=True) == data
+
+
+def test_extra_fields_in_the_log_are_brought_into_the_canonical_form():
+    message = pb.Request(
+        request_id="r1",
+        create_customer=pb.CreateCustomerCommand(
+            customer_id="ana",
+            name="Ana",
+            extra=[pb.ExtraField(name="b", value_json="[ 1 ]"), pb.ExtraField(name="a", value_json=" 2")],
+        ),
+    )
+
+    assert protobuf.request_from_proto(message) == Request(
+        "", "r1", CreateCustomer("ana", "Ana", (("a", "2"), ("b", "[1]")))
+    )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pb.Outcome(revision=1),
+        pb.Outcome(done=pb.DoneOutcome(document=b"{}")),
+        pb.Outcome(done=pb.DoneOutcome(kind=pb.DOCUMENT_KIND_ORDER, document=b"{}")),
+        pb.Outcome(refused=pb.RefusedOutcome(reason="NO_SUCH_REASON")),
+    ],
+)
+def test_a_corrupt_outcome_is_a_value_error(message):
+    with pytest.raises(ValueError, match=r"."):
+        protobuf.outcome_from_proto(message)
+
+
+@pytest.mark.parametrize(
+    ("in_command", "in_message"),
+    [("price", "price_minor_units"), ("quantity", "quantity"), ("extra.price", "extra.price"), ("", "")],
+)
+def test_a_field_at_fault_is_named_as_the_message_or_the_command_has_it(in_command, in_message):
+    by_command, by_message = (invalid(field, Problem.NEGATIVE, value=-1) for field in (in_command, in_message))
+
+    assert protobuf.by_message_field(by_command) == by_message
+    assert protobuf.by_command_field(by_message) == by_command
+
+
+@pytest.mark.parametrize("message", [CreateProductRequest, UpdateProductRequest])
+def test_whatever_the_rules_name_is_a_field_of_the_message(message):
+    for field in ("product_id", "name", "description", "price", "quantity", "extra"):
+        named = protobuf.by_message_field(invalid(field, Problem.WRONG_TYPE)).field
+        assert named in message.DESCRIPTOR.fields_by_name

@@ -1,0 +1,104 @@
+"""The whole replicated state as a stream of parts, read from one linearizable snapshot."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from quitanda.backup import encode_pairs
+from quitanda.errors import Overloaded
+from quitanda.v1.admin_portal_pb2 import BackupChunk, BackupHeader, BackupPart, BackupTrailer
+from quitanda_replica.raft.journal import log_key, read_term
+from quitanda_replica.reads.reads import ReadPoints, Snapshots
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.digest import decode_digest, shown
+from quitanda_replica.state.write_set import read_counters
+
+BACKUPS_MAX: Final = 2
+"""Streams at a time; each keeps a thread and a snapshot for as long as its reader takes."""
+CHUNK_BYTES: Final = 256 * 1024
+_SCAN_KEYS: Final = 500
+_KEYS_OF_STATE: Final = 2
+"""Counters and digest."""
+
+
+class BackupSource:
+    """Answers `Replica.Backup`. Any thread may call it."""
+
+    def __init__(
+        self,
+        name: str,
+        snapshots: Snapshots,
+        applied_index: Callable[[StateReader], int],
+        leadership: ReadPoints,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> None:
+        self._name = name
+        self._snapshots = snapshots
+        self._applied_index = applied_index
+        self._leadership = leadership
+        self._chunk_bytes = chunk_bytes
+        self._free = threading.BoundedSemaphore(BACKUPS_MAX)
+
+    def parts(self, timeout: float) -> Iterator[BackupPart]:
+        """Yield header, chunks and trailer; nothing is held in memory but one chunk.
+
+        The snapshot holds every write acknowledged before this call. Raises, at the first part, NotLeader,
+        Unavailable (leadership not proven within `timeout` seconds) and Overloaded.
+        """
+        if not self._free.acquire(blocking=False):
+            raise Overloaded(f"{BACKUPS_MAX} backups are being read already")
+        try:
+            self._leadership.read_point(timeout)
+            snapshot = self._snapshots.snapshot()
+            try:
+                yield from backup_parts(self._name, snapshot, self._applied_index(snapshot), self._chunk_bytes)
+            finally:
+                snapshot.close()
+        finally:
+            self._free.release()
+
+
+def backup_parts(name: str, state: StateReader, revision: int, chunk_bytes: int = CHUNK_BYTES) -> Iterator[BackupPart]:
+    """Yield header, chunks and trailer of the state at `revision`, read by the replica `name`. Raises StateCorrupt."""
+    yield BackupPart(header=_header(name, state, revision))
+    chunks = number = 0
+    for pairs in _chunks(state, chunk_bytes):
+        chunks += 1
+        number += len(pairs)
+        yield BackupPart(chunk=BackupChunk(pairs=encode_pairs(pairs)))
+    yield BackupPart(trailer=BackupTrailer(chunks=chunks, keys=number))
+
+
+def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
+    counters = read_counters(state)
+    documents = counters.customers + counters.products + counters.orders
+    # the index by customer has a key for each order, the one by product at least about as many
+    indexes = 2 * counters.orders
+    remembered = 2 * (counters.window_next - counters.window_first)
+    return BackupHeader(
+        revision=revision,
+        term=read_term(state.get(log_key(revision))),
+        state_digest=shown(decode_digest(state.get(keys.DIGEST))),
+        customers=counters.customers,
+        products=counters.products,
+        orders=counters.orders,
+        keys_expected=documents + indexes + remembered + _KEYS_OF_STATE,
+        replica=name,
+    )
+
+
+def _chunks(state: StateReader, chunk_bytes: int) -> Iterator[list[tuple[bytes, bytes]]]:
+    pairs: list[tuple[bytes, bytes]] = []
+    size = 0
+    after: bytes | None = None
+    while found := state.scan(keys.STATE, after, _SCAN_KEYS):
+        after = found[-1][0]
+        for pair in found:
+            pairs.append(pair)
+            size += len(pair[0]) + len(pair[1])
+            if size >= chunk_bytes:
+                yield pairs
+                pairs, size = [], 0
+    if pairs:
+        yield pairs

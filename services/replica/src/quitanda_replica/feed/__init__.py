@@ -1,0 +1,1 @@
+"""The change feed: what the leader publishes over MQTT."""

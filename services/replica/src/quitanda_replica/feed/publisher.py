@@ -1,0 +1,124 @@
+"""The change feed: the leader tells the portals what changed, and that it still leads.
+
+A thread of its own takes the changes from the queue. Only the leader publishes. The heartbeat is published
+after a fresh proof of leadership and after everything that changed up to its revision, so a subscriber that
+has followed to p and hears a heartbeat with `previous_revision` <= p has missed nothing up to `revision`.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from quitanda.errors import QuitandaError
+from quitanda.mqtt.feed_key import FeedKey
+from quitanda.mqtt.topics import FeedMessage, encode_feed
+from quitanda_replica.feed.entry_changes import EntryChanges
+from quitanda_replica.feed.queue import FeedPosition, FeedQueue
+from quitanda_replica.raft.state_machine import RaftStatus, Role
+
+PAYLOAD_BYTES_MAX: Final = 768 * 1024
+"""A larger message is published without its changes, which subscribers treat as a gap; brokers take 1 MiB."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Leadership(Protocol):
+    """What the feed asks of Raft."""
+
+    def status(self) -> RaftStatus:
+        """Tell what this replica knows of itself."""
+
+    def read_point(self, timeout: float) -> int:
+        """Prove that this replica leads. NotLeader, Unavailable."""
+
+
+class Link(Protocol):
+    """Where messages go."""
+
+    def publish(self, payload: bytes) -> bool:
+        """Hand over a message; False where it is lost."""
+
+
+class FeedPublisher:
+    """Publishes from the queue until it is closed. A broker that is away costs messages, nothing else."""
+
+    def __init__(
+        self, queue: FeedQueue, leadership: Leadership, link: Link, key: FeedKey, heartbeat_seconds: float
+    ) -> None:
+        self._queue = queue
+        self._leadership = leadership
+        self._link = link
+        self._key = key
+        self._heartbeat_seconds = heartbeat_seconds
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._published = 0
+        self._lost = 0
+
+    @property
+    def published(self) -> int:
+        """Messages that were handed to the broker's connection, heartbeats included."""
+        return self._published
+
+    @property
+    def lost(self) -> int:
+        """Messages that were not, as the broker was away or slow."""
+        return self._lost
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Publish no more."""
+        self._closing.set()
+        self._queue.close()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._closing.is_set():
+            try:
+                entries, _ = self._queue.take(due - time.monotonic())
+                self._publish(entries)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + self._heartbeat_seconds
+                    self._heartbeat()
+            except Exception:  # noqa: BLE001 - the feed may fail; the replica goes on
+                _log.exception("the feed failed; it goes on after a pause")
+                self._closing.wait(self._heartbeat_seconds)
+
+    def _heartbeat(self) -> None:
+        if self._leadership.status().role is not Role.LEADER:
+            return
+        try:
+            self._leadership.read_point(self._heartbeat_seconds)
+        except QuitandaError:
+            return  # whoever does not lead, or cannot prove it, keeps silent
+        entries, position = self._queue.take(0)
+        self._publish(entries, position)
+
+    def _publish(self, entries: Sequence[EntryChanges], heartbeat: FeedPosition | None = None) -> None:
+        status = self._leadership.status()
+        if status.role is not Role.LEADER:
+            return
+        for entry in entries:
+            self._send(_message(status.term, entry))
+        if heartbeat is not None:
+            self._send(encode_feed(FeedMessage(status.term, heartbeat.revision, heartbeat.last_changed, ())))
+
+    def _send(self, message: bytes) -> None:
+        if self._link.publish(self._key.seal(message)):
+            self._published += 1
+        else:
+            self._lost += 1
+
+
+def _message(term: int, entry: EntryChanges) -> bytes:
+    payload = encode_feed(FeedMessage(term, entry.revision, entry.previous_revision, entry.changes))
+    if len(payload) <= PAYLOAD_BYTES_MAX:
+        return payload
+    return encode_feed(FeedMessage(term, entry.revision, entry.previous_revision, None))

@@ -1,0 +1,1 @@
+"""Proofs that this replica's state is the cluster's: digests, comparison, quarantine."""

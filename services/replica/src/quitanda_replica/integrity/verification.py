@@ -1,0 +1,73 @@
+"""Reading the whole state from disk while the replica works, and comparing it with the digest that is kept."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from quitanda.errors import Overloaded, Unavailable
+from quitanda.v1.admin_portal_pb2 import ReplicaVerification
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
+from quitanda_replica.reads.reads import Snapshots
+from quitanda_replica.state import digest, keys
+from quitanda_replica.state.access import StateReader
+
+
+class Verification:
+    """Answers `Replica.Verify`, one call at a time, in the calling thread. It takes time, and time of the others."""
+
+    def __init__(
+        self, name: str, snapshots: Snapshots, applied_index: Callable[[StateReader], int], history: DigestHistory
+    ) -> None:
+        self._name = name
+        self._snapshots = snapshots
+        self._applied_index = applied_index
+        self._history = history
+        self._free = threading.Lock()
+
+    def run(self, compared_revision: int, timeout: float) -> ReplicaVerification:
+        """Tell what the state is; whether it matches is the reader's to see (`matches`).
+
+        Raises Unavailable where `timeout` seconds are not enough or the state is being replaced, Overloaded
+        where another verification runs, StateCorrupt, StoreFailed.
+        """
+        deadline = time.monotonic() + timeout
+        if not self._free.acquire(blocking=False):
+            raise Overloaded("this replica verifies its state already")
+        try:
+            if not self._history.wait_for(compared_revision, timeout):
+                raise Unavailable(f"this replica has not reached entry {compared_revision} in time")
+            compared = self._history.at(compared_revision)
+            verified = self._read(deadline)
+        finally:
+            self._free.release()
+        verified.compared_digest = "" if compared is None else digest.shown(compared)
+        return verified
+
+    def _read(self, deadline: float) -> ReplicaVerification:
+        def in_time() -> None:
+            if time.monotonic() > deadline:
+                raise Unavailable("the time was not enough to read the whole state; give more (--timeout)")
+
+        snapshot = self._snapshots.snapshot()
+        try:
+            if snapshot.get(INSTALL_KEY) is not None:
+                raise Unavailable("this replica is taking over its state from another one")
+            found = digest.computed(snapshot, in_time)
+            kept = digest.decode_digest(snapshot.get(keys.DIGEST))
+            revision = self._applied_index(snapshot)
+        finally:
+            snapshot.close()
+        return ReplicaVerification(
+            name=self._name,
+            reachable=True,
+            revision=revision,
+            keys=found.keys,
+            computed_digest=found.computed,
+            kept_digest=digest.shown(kept),
+        )
+
+
+def matches(verified: ReplicaVerification) -> bool:
+    """Tell whether the state is what its digest says."""
+    return verified.computed_digest == verified.kept_digest

@@ -1,0 +1,1 @@
+"""Linearizable reads of one consistent snapshot."""

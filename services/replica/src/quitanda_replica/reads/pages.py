@@ -1,0 +1,54 @@
+"""One page of a list, read from a snapshot in the order of keys."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from quitanda.domain.model import Kind
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateCorrupt, StateReader
+from quitanda_replica.state.stored_documents import json_of
+from quitanda_replica.state.view import indexed_ids
+
+PAGE_BYTES_MAX: Final = 1024 * 1024
+"""Documents on one page, in bytes of stored JSON; one document always fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfDocuments:
+    """Documents in stored JSON; `next_after` is the id after which the list goes on, None at its end."""
+
+    documents: list[bytes]
+    next_after: str | None
+
+
+def read_page(state: StateReader, kind: Kind, customer_id: str, after_id: str | None, size: int) -> PageOfDocuments:
+    """Read at most `size` documents whose ids are greater than `after_id`; orders are those of the customer."""
+    # one more than asked for tells whether the list goes on
+    if kind is Kind.ORDER:
+        ids = indexed_ids(state, keys.orders_of_customer(customer_id), after_id, size + 1)
+        return _cut([(order_id, None) for order_id in ids], state, size)
+    prefix = keys.DOCUMENTS[kind]
+    after = None if after_id is None else keys.document(kind, after_id)
+    rows = state.scan(prefix, after, size + 1)
+    return _cut([(key[len(prefix) :].decode(), value) for key, value in rows], state, size)
+
+
+def _cut(rows: list[tuple[str, bytes | None]], state: StateReader, size: int) -> PageOfDocuments:
+    documents: list[bytes] = []
+    total = 0
+    last = ""
+    for document_id, value in rows:
+        document = json_of(_order(state, document_id) if value is None else value)
+        total += len(document)
+        if len(documents) == size or (documents and total > PAGE_BYTES_MAX):
+            return PageOfDocuments(documents, last)
+        documents.append(document)
+        last = document_id
+    return PageOfDocuments(documents, None)
+
+
+def _order(state: StateReader, order_id: str) -> bytes:
+    value = state.get(keys.document(Kind.ORDER, order_id))
+    if value is None:
+        raise StateCorrupt(f"an index names the order {order_id}, which there is not")
+    return value

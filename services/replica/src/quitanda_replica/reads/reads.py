@@ -1,0 +1,238 @@
+"""Linearizable reads: one proof of leadership, one snapshot, many answers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from quitanda.codec.documents import document_digest
+from quitanda.codec.protobuf import kind_from_proto, refused_to_proto
+from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
+from quitanda.errors import NotLeader, Overloaded
+from quitanda.v1 import replica_pb2 as pb
+from quitanda_replica.raft.state_machine import RaftStatus
+from quitanda_replica.reads import page_tokens
+from quitanda_replica.reads.open_snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
+from quitanda_replica.reads.page_tokens import PageTokens
+from quitanda_replica.reads.pages import PageOfDocuments, read_page
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.stored_documents import json_of, version_of
+
+ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Documents in one answer; a call that would need more is refused as OVERLOADED: ask for less at once."""
+
+_LISTED: Final = {
+    pb.ListItem.KIND_CUSTOMERS: Kind.CUSTOMER,
+    pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
+    pb.ListItem.KIND_ORDERS: Kind.ORDER,
+}
+
+
+class ReadPoints(Protocol):
+    """Who can prove that this replica leads."""
+
+    def read_point(self, timeout: float) -> int:
+        """Wait until everything acknowledged before this call is durable here. NotLeader, Unavailable."""
+
+    def status(self) -> RaftStatus:
+        """Tell what this replica knows of itself."""
+
+
+class Snapshots(Protocol):
+    """Who can freeze the committed data."""
+
+    def snapshot(self) -> StateSnapshot:
+        """Freeze the committed data of this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Get:
+    kind: Kind
+    document_id: str
+    known: tuple[int, bytes] | None
+    """Version and digest of what the caller holds (0 and empty: nothing); None where it holds, or tells, less."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstPage:
+    item: pb.ListItem
+    kind: Kind
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _NextPage:
+    item: pb.ListItem
+    kind: Kind
+    size: int
+    token: pb.PageToken
+
+
+_AboutNow: TypeAlias = _Get | _FirstPage
+_Question: TypeAlias = _AboutNow | _NextPage | Refused
+
+
+class Reads:
+    """Answers `Replica.Read`. Any thread may call it."""
+
+    def __init__(
+        self,
+        name: str,
+        replicas: Sequence[str],
+        snapshots: Snapshots,
+        applied_index: Callable[[StateReader], int],
+        leadership: ReadPoints,
+        kept: OpenSnapshots,
+        tokens: PageTokens,
+    ) -> None:
+        self._name = name
+        self._replicas = frozenset(replicas)
+        self._snapshots = snapshots
+        self._applied_index = applied_index
+        self._leadership = leadership
+        self._kept = kept
+        self._tokens = tokens
+
+    def read(self, request: pb.ReadRequest, timeout: float) -> pb.ReadResponse:
+        """Answer all questions at one snapshot, which holds every write acknowledged before this call.
+
+        Next pages are answered from their list's own snapshot; a call with nothing else proves nothing,
+        needs no leadership, and has the (oldest) page's revision. Raises NotLeader, Unavailable, Overloaded.
+        """
+        questions = [self._understand(item) for item in request.reads]
+        if questions and not any(isinstance(question, _Get | _FirstPage) for question in questions):
+            results = [self._answer_aside(question) for question in questions]
+            return _response(results, min((r.page.revision for r in results if r.HasField("page")), default=0))
+        self._leadership.read_point(timeout)
+        term = self._leadership.status().term
+        with self._now() as now:
+            return _response((self._answer(question, now) for question in questions), now.revision, term)
+
+    def _now(self) -> RefCountedSnapshot:
+        state = self._snapshots.snapshot()
+        return RefCountedSnapshot(state, self._applied_index(state))
+
+    def _answer(self, question: _Question, now: RefCountedSnapshot) -> pb.ReadResult:
+        match question:
+            case _Get():
+                return _get(now.state, question)
+            case _FirstPage():
+                return self._first_page(now, question)
+            case _:
+                return self._answer_aside(question)
+
+    def _answer_aside(self, question: _Question) -> pb.ReadResult:
+        """Answer what has nothing to do with the present state."""
+        match question:
+            case _NextPage():
+                return self._next_page(question)
+            case Refused():
+                return _refused(question)
+            case _:
+                raise TypeError(f"not to be answered aside: {question!r}")
+
+    def _first_page(self, now: RefCountedSnapshot, question: _FirstPage) -> pb.ReadResult:
+        customer_id = question.item.customer_id
+        if question.kind is Kind.ORDER and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
+            return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
+        page = read_page(now.state, question.kind, customer_id, None, question.size)
+        snapshot_id = 0 if page.next_after is None else self._kept.keep(now)
+        return self._page(page, question.item, snapshot_id, now.revision)
+
+    def _next_page(self, question: _NextPage) -> pb.ReadResult:
+        token = question.token
+        shared = self._kept.borrow(token.snapshot_id)
+        if shared is None:
+            return _refused(refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD))
+        with shared:
+            page = read_page(shared.state, question.kind, token.customer_id, token.after_id, question.size)
+        return self._page(page, question.item, token.snapshot_id, token.revision)
+
+    def _page(self, page: PageOfDocuments, item: pb.ListItem, snapshot_id: int, revision: int) -> pb.ReadResult:
+        next_page_token = ""
+        if page.next_after is not None:
+            token = pb.PageToken(
+                replica=self._name,
+                snapshot_id=snapshot_id,
+                revision=revision,
+                kind=item.kind,
+                customer_id=item.customer_id,
+                after_id=page.next_after,
+            )
+            next_page_token = self._tokens.write(token)
+        return pb.ReadResult(page=pb.Page(documents=page.documents, next_page_token=next_page_token, revision=revision))
+
+    def _understand(self, item: pb.ReadItem) -> _Question:
+        match item.WhichOneof("read"):
+            case "get":
+                return _understood_get(item.get)
+            case "list":
+                return self._understood_list(item.list)
+            case _:
+                return invalid("reads", Problem.MALFORMED)
+
+    def _understood_list(self, item: pb.ListItem) -> _Question:
+        kind = _LISTED.get(item.kind)
+        if kind is None:
+            return invalid("kind", Problem.UNKNOWN_VALUE)
+        if item.page_size < 0:
+            return invalid("page_size", Problem.NEGATIVE, limit=PAGE_SIZE_MAX)
+        if item.page_size > PAGE_SIZE_MAX:
+            return invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX)
+        size = item.page_size or PAGE_SIZE_DEFAULT
+        if not item.page_token:
+            return _FirstPage(item, kind, size)
+        token = self._tokens.read(item.page_token)
+        if isinstance(token, Refused):
+            return token
+        return self._check(token, item) or _NextPage(item, kind, size, token)
+
+    def _check(self, token: pb.PageToken, item: pb.ListItem) -> Refused | None:
+        if (token.kind, token.customer_id) != (item.kind, item.customer_id):
+            return invalid(page_tokens.FIELD, Problem.UNKNOWN_VALUE)
+        if token.replica == self._name:
+            return None
+        if token.replica in self._replicas:
+            raise NotLeader(token.replica)
+        return refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD)
+
+
+def _response(results: Iterable[pb.ReadResult], revision: int, term: int = 0) -> pb.ReadResponse:
+    response = pb.ReadResponse(revision=revision, term=term)
+    size = 0
+    for result in results:
+        size += result.ByteSize()
+        if size > ANSWER_BYTES_MAX:
+            raise Overloaded(f"the answer would be larger than {ANSWER_BYTES_MAX} bytes")
+        response.results.append(result)
+    return response
+
+
+def _understood_get(item: pb.GetItem) -> _Question:
+    kind = kind_from_proto(item.kind)
+    if kind is None:
+        return invalid("kind", Problem.UNKNOWN_VALUE)
+    tells = item.HasField("known_version") and item.HasField("known_digest")
+    return _Get(kind, item.id, (item.known_version, item.known_digest) if tells else None)
+
+
+def _get(state: StateReader, question: _Get) -> pb.ReadResult:
+    value = state.get(keys.document(question.kind, question.document_id))
+    if question.known is not None and _is_still(value, *question.known):
+        return pb.ReadResult(unchanged=pb.Unchanged())
+    if value is None:
+        return pb.ReadResult(absent=pb.Absent())
+    return pb.ReadResult(document=json_of(value))
+
+
+def _is_still(value: bytes | None, version: int, digest: bytes) -> bool:
+    """Whether a stored value (None: absent) is the document of this version and digest."""
+    if value is None:
+        return version == 0 and digest == b""
+    return version_of(value) == version and document_digest(json_of(value)) == digest
+
+
+def _refused(refusal: Refused) -> pb.ReadResult:
+    return pb.ReadResult(refused=refused_to_proto(refusal))

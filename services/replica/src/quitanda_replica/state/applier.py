@@ -1,0 +1,153 @@
+"""Applying the log: a thin shell around the pure rules, called by the Raft thread for each committed entry.
+
+Three things can happen to a request, and there is no fourth:
+
+* the rules decide: done or refused, both are values;
+* the rules fail (a bug): the request ends with INTERNAL and changes nothing, alike on every replica;
+* the store fails, or memory or stack end: this replica's own trouble. It leaves `apply`, and Raft stops the process.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from quitanda.codec.protobuf import outcome_to_proto, request_from_proto
+from quitanda.domain.commands import Request
+from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.machine import execute
+from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
+from quitanda.domain.state import Execution, StateView
+from quitanda.v1 import replica_pb2 as pb
+from quitanda_replica.feed.entry_changes import ChangeCollector, ChangeSink, EntryChanges
+from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import EntryStore, StateCorrupt, StateStore
+from quitanda_replica.state.dedup_window import WindowBounds, remember
+from quitanda_replica.state.digest import decode_digest
+from quitanda_replica.state.stored_documents import DocumentDecoder
+from quitanda_replica.state.view import StoredState, draft_change
+from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
+
+Execute: TypeAlias = Callable[[StateView, Request, int], Execution]
+"""The rules: `quitanda.domain.machine.execute`, or in a test something that fails."""
+
+LOCAL_FAILURES = (StateCorrupt, MemoryError, RecursionError)
+"""What stops this replica instead of becoming an outcome: the others may not have it."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Applier:
+    """The replicated state machine (`raft.state_machine.StateMachine`). Only the Raft thread calls it."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        sink: ChangeSink,
+        rules: Execute = execute,
+        window: WindowBounds | None = None,
+        on_installed: Callable[[], None] = lambda: None,
+        history: DigestHistory | None = None,
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._rules = rules
+        self._window = window or WindowBounds()
+        self._on_installed = on_installed
+        self._history = history or DigestHistory()
+        self._decoder = DocumentDecoder()
+        self._uncommitted: list[EntryChanges] = []
+
+    def apply(self, index: int, payload: bytes) -> bytes:
+        """Execute the requests of a log entry in their order; stage what they change; give their outcomes.
+
+        The answer is an encoded ExecuteResponse. An entry that cannot be decoded is one refusal.
+        """
+        try:
+            requests = pb.LogEntry.FromString(payload).requests
+        except DecodeError:
+            _log.error("log entry cannot be decoded", index=index, size=len(payload))
+            return _response([outcome_to_proto(invalid("entry", Problem.MALFORMED), index)])
+        state = EntryState(EntryStore(self._store))
+        collector = ChangeCollector(index, state.counters.last_changed)
+        outcomes = [self._execute(state, collector, index, request) for request in requests]
+        state.finish()
+        self._history.applied(index, state.digest)
+        if (changes := collector.result()) is not None:
+            self._uncommitted.append(changes)
+        return _response(outcomes)
+
+    def committed(self, index: int) -> None:
+        """Everything up to the index is durable: hand the changes over to the feed."""
+        ready = [changes for changes in self._uncommitted if changes.revision <= index]
+        self._uncommitted = self._uncommitted[len(ready) :]
+        self._history.committed(index)
+        self._sink.applied(index, ready)
+
+    def installed(self, index: int) -> None:
+        """Forget what was collected: a snapshot replaced the state, and holds it if it happened."""
+        self.started(index)
+        self._on_installed()
+
+    def started(self, index: int) -> None:
+        """Take up at the state of an entry, which is wholly durable."""
+        self._uncommitted = []
+        self._history.restarted(index, decode_digest(self._store.get(keys.DIGEST)))
+        self._sink.restarted(index, read_counters(self._store).last_changed)
+
+    def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> pb.Outcome:
+        """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
+        draft = WriteSet(state.store, state.counters)
+        try:
+            request = request_from_proto(message)
+            if isinstance(request, Refused):
+                return outcome_to_proto(request, index)
+            execution = self._rules(self._view(state), request, index)
+            outcome = self._fill(draft, request, execution, index)
+        except LOCAL_FAILURES:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a bug raises, it must not stop every replica
+            _log.exception("a rule failed; nothing was changed", index=index, **_names(message))
+            return self._internal(state, message, index)
+        state.stage(draft)
+        collector.add(execution.changes, draft)
+        return outcome
+
+    def _fill(self, draft: WriteSet, request: Request, execution: Execution, index: int) -> pb.Outcome:
+        for change in execution.changes:
+            draft_change(draft, self._decoder, change)
+        if execution.changes:
+            draft.counters.last_changed = index
+        outcome = outcome_to_proto(execution.outcome, execution.revision)
+        if execution.remember is not None:
+            remember(draft, request, execution.remember.fingerprint, outcome, self._window)
+        return outcome
+
+    def _internal(self, state: EntryState, message: pb.Request, index: int) -> pb.Outcome:
+        """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
+        outcome = outcome_to_proto(refused(Reason.INTERNAL), index)
+        draft = WriteSet(state.store, state.counters)
+        try:
+            request = request_from_proto(message)
+            if isinstance(request, Request) and self._view(state).remembered(request.scope, request.request_id) is None:
+                remember(draft, request, fingerprint(request.command), outcome, self._window)
+        except LOCAL_FAILURES:
+            raise
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("the failure of a rule cannot be remembered", index=index, **_names(message))
+        else:
+            state.stage(draft)
+        return outcome
+
+    def _view(self, state: EntryState) -> StoredState:
+        return StoredState(state.store, state.counters, self._decoder)
+
+
+def _response(outcomes: list[pb.Outcome]) -> bytes:
+    return pb.ExecuteResponse(outcomes=outcomes).SerializeToString()
+
+
+def _names(message: pb.Request) -> dict[str, str]:
+    return {"scope": message.scope, "request_id": message.request_id, "command": message.WhichOneof("command") or ""}

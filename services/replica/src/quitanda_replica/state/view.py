@@ -1,0 +1,105 @@
+"""The rules' view of the state in LevelDB, and the keys that their changes come to."""
+
+from collections.abc import Sequence
+
+from quitanda.codec.documents import id_of, kind_of
+from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.state import Change, Delete, Put, StoredOutcome
+from quitanda_replica.state import dedup_window as outcomes_window
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.counters import Counters
+from quitanda_replica.state.stored_documents import DocumentDecoder, to_value
+from quitanda_replica.state.write_set import WriteSet
+
+
+class StoredState:
+    """A `quitanda.domain.state.StateView` of a store or of a snapshot."""
+
+    def __init__(self, state: StateReader, counters: Counters, decoder: DocumentDecoder) -> None:
+        self._state = state
+        self._counters = counters
+        self._decoder = decoder
+
+    @property
+    def last_version(self) -> int:
+        """The highest version given to any document so far; 0 at first."""
+        return self._counters.last_version
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """Give the customer, or None."""
+        return self._decoder.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)))
+
+    def product(self, product_id: str) -> Product | None:
+        """Give the product, or None."""
+        return self._decoder.product(self._state.get(keys.document(Kind.PRODUCT, product_id)))
+
+    def order(self, order_id: str) -> Order | None:
+        """Give the order, or None."""
+        return self._decoder.order(self._state.get(keys.document(Kind.ORDER, order_id)))
+
+    def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Ids of the customer's orders, ascending, at most `limit`."""
+        return indexed_ids(self._state, keys.orders_of_customer(customer_id), None, limit)
+
+    def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
+        """Ids of the orders that hold the product, ascending, at most `limit`."""
+        return indexed_ids(self._state, keys.orders_with_product(product_id), None, limit)
+
+    def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
+        """Give the outcome remembered for a request, or None."""
+        return outcomes_window.recall(self._state, scope, request_id)
+
+
+def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: int) -> list[str]:
+    """Ids that stand in an index under a prefix, ascending, at most `limit`, those greater than `after_id`."""
+    after = None if after_id is None else prefix + after_id.encode()
+    return [key[len(prefix) :].decode() for key, _ in state.scan(prefix, after, limit)]
+
+
+def draft_change(draft: WriteSet, decoder: DocumentDecoder, change: Change) -> None:
+    """Write a change of the rules into a draft: the document, its indexes and counters.
+
+    ValueError where the rules delete what is not there.
+    """
+    match change:
+        case Put(document=document):
+            _draft_document(draft, decoder, kind_of(document), id_of(document), document)
+        case Delete(kind=kind, document_id=document_id):
+            _draft_document(draft, decoder, kind, document_id, None)
+
+
+def _draft_document(
+    draft: WriteSet, decoder: DocumentDecoder, kind: Kind, document_id: str, document: Document | None
+) -> None:
+    key = keys.document(kind, document_id)
+    old = draft.get(key)
+    if document is not None:
+        draft.put(key, to_value(document))
+        draft.counters.last_version = max(draft.counters.last_version, document.version)
+    elif old is not None:
+        draft.delete(key)
+    else:
+        raise ValueError(f"the {kind} {document_id} is to be deleted, but there is none")
+    draft.counters.add_document(kind, int(document is not None) - int(old is not None))
+    if kind is Kind.ORDER:
+        _draft_indexes(draft, decoder.order(old), document if isinstance(document, Order) else None)
+
+
+def _draft_indexes(draft: WriteSet, old: Order | None, new: Order | None) -> None:
+    before, after = _index_keys(old), _index_keys(new)
+    for key in before:
+        if key not in after:
+            draft.delete(key)
+    for key in after:
+        if key not in before:
+            draft.create(key, b"")
+
+
+def _index_keys(order: Order | None) -> dict[bytes, None]:
+    """List the index entries of an order, in the order of its items (a dict, as sets have no order)."""
+    if order is None:
+        return {}
+    order_id = order.order_id.encode()
+    products = (keys.orders_with_product(item.product_id) for item in order.items)
+    return dict.fromkeys(prefix + order_id for prefix in (keys.orders_of_customer(order.customer_id), *products))

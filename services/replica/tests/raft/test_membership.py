@@ -1,0 +1,275 @@
+"""How disks get their cluster's id: one for each cluster, whatever is lost or said again in between."""
+
+import pytest
+
+from quitanda_replica.raft import RaftOptions
+from quitanda_replica.raft.cluster_identity import NEW_CLUSTER, ClusterRecord, load_record
+from quitanda_replica.raft.journal import FIRST_INDEX
+from quitanda_replica.raft.learner import JOINED_KEY, ORIGIN_KEY, LearnerGate, encode_origin
+from quitanda_replica.state.store import Store
+
+NAMES = ("replica1", "replica2", "replica3")
+ADDRESSES = {name: f"127.0.0.1:{number}" for number, name in enumerate(NAMES, start=1)}
+TERM = 3
+
+
+class Founders:
+    """Replicas by name, each a guard over its own store, which ask and answer each other as the test says."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._disks = 0
+        self._now = 0.0
+        self.stores = {}
+        self.guards = {}
+        self.last_index = dict.fromkeys(NAMES, FIRST_INDEX)
+
+    def start(self, name, *, bootstrap=True):
+        """Start from the disk that is there, or a blank one."""
+        if name not in self.stores:
+            self._disks += 1
+            self.stores[name] = Store.open(self._folder / f"disk{self._disks}")
+        options = RaftOptions(name=name, addresses=ADDRESSES, secret="a secret of the tests", bootstrap=bootstrap)
+        self.guards[name] = LearnerGate(self.stores[name], options, last_index=self.last_index[name])
+        self.stores[name].commit()
+        return self
+
+    def lose_disk(self, name):
+        """Replace the disk by a blank one; all others hear of it as they would: the conversations end."""
+        self.stores.pop(name).close()
+        self.last_index[name] = FIRST_INDEX
+        for guard in self.guards.values():
+            guard.forget(name)
+        return self.start(name)
+
+    def crash(self, name):
+        """Forget what was not committed, and start again."""
+        self.stores[name].close()
+        self.stores[name] = Store.open(next(self._folder.glob(f"disk{NAMES.index(name) + 1}")))
+        return self.start(name)
+
+    def ask(self, name, *others, terms=None, leader=""):
+        """Have `name` ask the others once and hear their answers; return the record that it draws, unstaged."""
+        self._now += 1.0
+        guard = self.guards[name]
+        question = guard.question(self._now)
+        for other in others or set(NAMES) - {name}:
+            answer = self.guards[other].answer(question, (terms or {}).get(other, 0), self.last_index[other])
+            guard.answered(other, answer, TERM, leader)
+        return guard.drawn_record(self.last_index[name], TERM, leader)
+
+    def adopt(self, name, record):
+        counts = self.guards[name].adopt(record)
+        self.stores[name].commit()
+        return counts
+
+    def tell(self, source, target, leader=""):
+        """Have `source` tell its record; return whether `target` counts because of it, None where it takes nothing."""
+        self.guards[target].offered(source, self.guards[source].record)
+        record = self.guards[target].record_to_adopt(leader)
+        return None if record is None else self.adopt(target, record)
+
+    def close(self):
+        for store in self.stores.values():
+            store.close()
+
+
+@pytest.fixture
+def founders(tmp_path):
+    founders = Founders(tmp_path)
+    for name in NAMES:
+        founders.start(name)
+    yield founders
+    founders.close()
+
+
+def test_the_smallest_name_draws_the_id_and_all_take_that_one(founders):
+    record = founders.ask("replica1", terms={"replica2": 7})
+
+    assert founders.adopt("replica1", record)
+    assert founders.tell("replica1", "replica2")
+    assert founders.tell("replica2", "replica3")
+    assert {guard.cluster for guard in founders.guards.values()} == {record.cluster}
+    assert all(guard.settled for guard in founders.guards.values())
+    assert record.origin == NEW_CLUSTER
+    assert record.term == 7
+    assert record.disks == {name: guard.disk for name, guard in founders.guards.items()}
+
+
+@pytest.mark.parametrize("name", ["replica2", "replica3"])
+def test_nobody_else_draws_one(founders, name):
+    assert founders.ask(name) is None
+
+
+def test_no_id_is_drawn_while_anybody_is_silent(founders):
+    assert founders.ask("replica1", "replica2") is None
+
+
+def test_no_second_id_is_drawn_where_a_disk_knows_one_already(founders):
+    """The first disk of the one that draws is lost as soon as one other has heard of the id."""
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.tell("replica1", "replica2")
+    founders.lose_disk("replica1")
+
+    assert founders.ask("replica1") is None
+    assert founders.tell("replica2", "replica3") is True
+    assert founders.guards["replica3"].cluster == founders.guards["replica2"].cluster
+
+
+def test_an_id_that_nobody_heard_of_before_its_disk_was_lost_is_drawn_anew(founders):
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.lose_disk("replica1")
+
+    assert founders.adopt("replica1", founders.ask("replica1"))
+    assert founders.tell("replica1", "replica2")
+
+
+def test_an_id_that_was_not_durable_yet_is_drawn_anew_and_was_told_to_nobody(founders):
+    founders.guards["replica1"].adopt(founders.ask("replica1"))
+    founders.crash("replica1")
+
+    assert founders.guards["replica1"].record is None
+    assert not founders.guards["replica1"].voting
+    assert founders.adopt("replica1", founders.ask("replica1"))
+
+
+def test_an_id_once_taken_is_never_changed(founders):
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.tell("replica1", "replica2")
+    guard = founders.guards["replica2"]
+
+    guard.offered("replica3", ClusterRecord("another", NEW_CLUSTER, 0, {"replica2": guard.disk}))
+
+    assert guard.record_to_adopt("replica3") is None
+    assert load_record(founders.stores["replica2"]) == founders.guards["replica1"].record
+
+
+def test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost(founders):
+    """Two hold everything, the third was lost while the cluster began: both that are left must count."""
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.tell("replica1", "replica2")
+    founders.last_index |= {"replica1": 9, "replica2": 9}  # they went on: nobody stands at the origin any more
+    founders.lose_disk("replica2")
+    assert founders.ask("replica3") is None
+
+    assert founders.tell("replica1", "replica3") is True
+
+    assert founders.guards["replica3"].voting
+    assert not founders.guards["replica2"].voting
+
+
+def test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record(founders):
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.tell("replica1", "replica3")
+    founders.lose_disk("replica2")
+
+    assert founders.tell("replica1", "replica2") is None
+    assert founders.tell("replica1", "replica2", leader="replica3") is None
+    assert founders.tell("replica1", "replica2", leader="replica1") is False
+    assert not founders.guards["replica2"].voting
+    assert founders.guards["replica2"].cluster == founders.guards["replica1"].cluster
+
+
+def test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_with(founders):
+    founders.adopt("replica1", founders.ask("replica1"))
+    founders.tell("replica1", "replica2")
+    founders.lose_disk("replica3")
+    founders.ask("replica3", terms={"replica1": TERM, "replica2": TERM}, leader="replica1")
+    assert not founders.guards["replica3"].reached(TERM, "replica1", 1000)
+
+    founders.tell("replica1", "replica3", leader="replica1")
+
+    assert founders.guards["replica3"].reached(TERM, "replica1", 1000)
+
+
+def test_replicas_of_two_backups_get_no_id(founders):
+    for name in NAMES:
+        founders.stores[name].put(ORIGIN_KEY, encode_origin(FIRST_INDEX, f"backup of {name}"))
+        founders.start(name)
+
+    assert founders.ask("replica1") is None
+
+
+def test_a_restore_of_the_same_backup_gets_another_id(tmp_path):
+    ids = set()
+    for restore in ("first", "second"):
+        founders = Founders(tmp_path / restore)
+        (tmp_path / restore).mkdir()
+        for name in NAMES:
+            founders.start(name)
+            founders.stores[name].put(ORIGIN_KEY, encode_origin(FIRST_INDEX, "backup 1"))
+            founders.start(name)
+        record = founders.ask("replica1")
+        assert record.origin == "backup 1"
+        ids.add(record.cluster)
+        founders.close()
+
+    assert len(ids) == 2
+
+
+@pytest.fixture
+def without_ids(founders):
+    """A cluster of before there were ids: all of its replicas count, and none knows an id."""
+    for name in NAMES:
+        founders.stores[name].put(JOINED_KEY, b"1")
+        founders.last_index[name] = 40
+        founders.start(name)
+    return founders
+
+
+SAME_TERM = {"replica2": TERM, "replica3": TERM}
+
+
+def test_a_cluster_of_before_gets_an_id_when_all_are_there_and_follow_one_leader(without_ids):
+    record = without_ids.ask("replica1", terms=SAME_TERM, leader="replica2")
+
+    assert without_ids.adopt("replica1", record) is False
+    assert without_ids.tell("replica1", "replica2") is False
+    assert without_ids.tell("replica1", "replica3") is False
+    assert {guard.cluster for guard in without_ids.guards.values()} == {record.cluster}
+
+
+@pytest.mark.parametrize(
+    ("terms", "leader"),
+    [(SAME_TERM, ""), ({"replica2": TERM, "replica3": TERM + 1}, "replica2")],
+    ids=["no leader", "another term"],
+)
+def test_a_cluster_of_before_gets_no_id_while_it_does_not_agree(without_ids, terms, leader):
+    assert without_ids.ask("replica1", terms=terms, leader=leader) is None
+
+
+def test_a_cluster_of_before_gets_no_id_while_a_disk_catches_up(without_ids):
+    without_ids.lose_disk("replica3")
+
+    assert without_ids.ask("replica1", terms=SAME_TERM, leader="replica2") is None
+
+
+def test_a_cluster_without_an_id_says_what_it_waits_for(without_ids):
+    guard = without_ids.guards["replica2"]
+    without_ids.ask("replica2", "replica1")
+    assert guard.waits_for(40) == "waits until replica3 can be asked"
+
+    without_ids.ask("replica2")
+    assert guard.waits_for(40) == "waits until all replicas count and follow one leader"
+
+
+def test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of(without_ids):
+    without_ids.guards["replica2"].offered("replica1", ClusterRecord("another", "", 0, {"replica2": "another disk"}))
+
+    assert without_ids.guards["replica2"].record_to_adopt("replica1") is None
+
+
+def test_a_replica_of_before_that_was_away_since_it_answered_is_known_by_its_disk(without_ids):
+    without_ids.adopt("replica1", without_ids.ask("replica1", terms=SAME_TERM, leader="replica2"))
+    disk = without_ids.guards["replica3"].disk
+    without_ids.start("replica3")
+
+    assert without_ids.guards["replica1"].greeting_to("replica3").founding_disk == disk
+    assert without_ids.guards["replica3"].greeting_to("replica1").disk == disk
+    assert without_ids.tell("replica1", "replica3") is False
+
+
+def test_whoever_counts_and_knows_its_cluster_asks_nothing(founders):
+    founders.adopt("replica1", founders.ask("replica1"))
+
+    assert founders.guards["replica1"].question(1000.0) is None

@@ -1,0 +1,158 @@
+"""Two sides of a conversation: only holders of the secret, only this conversation, only in order."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda_replica.cluster_keys import KeyLabel, derive_key
+from quitanda_replica.raft.cluster_identity import Greeting
+from quitanda_replica.raft.secure_channel import ChannelRefused, PeerRefused, SecureChannel
+
+KEY = b"k" * 32
+GREETING = Greeting("members", "cluster", "disk", counts=True, origin="a new cluster", founding_disk="")
+
+
+class Introduction:
+    """Greets with `greeting`; refuses every greeting with `refusal`, unless that is empty, and keeps them."""
+
+    def __init__(self, greeting=GREETING, refusal=""):
+        self.greeting = greeting
+        self.refusal = refusal
+        self.heard = []
+
+    def greeting_to(self, _peer):
+        return self.greeting
+
+    def judge(self, peer, greeting):
+        self.heard.append((peer, greeting))
+        return self.refusal
+
+
+def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3"), ours=None, theirs=None):
+    initiator = SecureChannel(KEY, name, ours or Introduction(), connects_to=meant)
+    return initiator, SecureChannel(key, "replica1", theirs or Introduction(), accepts=accepts)
+
+
+def shake_hands(initiator, responder):
+    for _ in range(3):
+        for sender, receiver in ((initiator, responder), (responder, initiator)):
+            for data in sender.take_outgoing():
+                assert receiver.receive(data) == []
+
+
+def test_after_the_handshake_each_side_knows_the_other():
+    initiator, responder = pair()
+
+    shake_hands(initiator, responder)
+
+    assert initiator.established
+    assert responder.established
+    assert (initiator.peer, responder.peer) == ("replica1", "replica2")
+
+
+def test_each_side_is_judged_by_what_it_greets_with():
+    ours, theirs = Introduction(replace(GREETING, disk="one")), Introduction(replace(GREETING, disk="other"))
+
+    shake_hands(*pair(ours=ours, theirs=theirs))
+
+    assert ours.heard == [("replica1", theirs.greeting)]
+    assert theirs.heard == [("replica2", ours.greeting)]
+
+
+def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why():
+    ours, theirs = Introduction(), Introduction(refusal="another cluster")
+    initiator, responder = pair(ours=ours, theirs=theirs)
+    (greeting,) = initiator.take_outgoing()
+    responder.receive(greeting)
+    (answer,) = responder.take_outgoing()
+    initiator.receive(answer)
+
+    with pytest.raises(PeerRefused, match="another cluster"):
+        responder.receive(b"".join(initiator.take_outgoing()))
+    initiator.receive(b"".join(responder.take_outgoing()))
+
+    assert not responder.established
+    assert ours.heard == [("replica1", theirs.greeting)]
+
+
+def test_whoever_connects_refuses_another_cluster_too():
+    with pytest.raises(PeerRefused, match="another cluster"):
+        shake_hands(*pair(ours=Introduction(refusal="another cluster")))
+
+
+@given(st.lists(st.binary(max_size=50), max_size=10), st.integers(1, 40))
+def test_messages_arrive_whole_and_in_order_however_the_bytes_are_cut(messages, size):
+    initiator, responder = pair()
+    shake_hands(initiator, responder)
+    stream = b"".join(initiator.seal(message) for message in messages)
+
+    received = [m for at in range(0, len(stream), size) for m in responder.receive(stream[at : at + size])]
+
+    assert received == messages
+
+
+def test_another_secret_is_refused():
+    initiator, responder = pair(key=derive_key("another secret", KeyLabel.RAFT_CHANNEL))
+
+    with pytest.raises(ChannelRefused, match="does not open"):
+        shake_hands(initiator, responder)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant", "accepts"),
+    [
+        ("replica9", "replica1", ("replica2",)),
+        ("replica2", "replica3", ("replica2",)),
+        ("replica1", "replica1", ("replica2",)),
+    ],
+    ids=["a stranger", "who means somebody else", "the own name"],
+)
+def test_a_hello_must_come_from_and_mean_the_right_one(name, meant, accepts):
+    initiator, responder = pair(name=name, meant=meant, accepts=accepts)
+
+    with pytest.raises(ChannelRefused, match="says that it is"):
+        shake_hands(initiator, responder)
+
+
+def test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches():
+    initiator, responder = pair(meant="replica3")
+    for sender, receiver in ((initiator, responder), (responder, initiator)):  # the greetings
+        for data in sender.take_outgoing():
+            receiver.receive(data)
+
+    (hello,) = initiator.take_outgoing()
+    with pytest.raises(ChannelRefused, match="means 'replica3'"):
+        responder.receive(hello)
+
+
+@pytest.mark.parametrize("change", ["damage", "repeat", "skip", "reflect"])
+def test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused(change):
+    initiator, responder = pair()
+    shake_hands(initiator, responder)
+    first, second = initiator.seal(b"first"), initiator.seal(b"second")
+    receiver, stream = {
+        "damage": (responder, first[:-1] + bytes([first[-1] ^ 1])),
+        "repeat": (responder, first + first),
+        "skip": (responder, second),
+        "reflect": (initiator, first),
+    }[change]
+
+    with pytest.raises(ChannelRefused):
+        receiver.receive(stream)
+
+
+def test_a_recorded_conversation_cannot_be_replayed_to_a_new_listener():
+    initiator, responder = pair()
+    recorded = initiator.take_outgoing()
+    for data in recorded:
+        responder.receive(data)
+    for data in responder.take_outgoing():
+        initiator.receive(data)
+    recorded += initiator.take_outgoing()
+    _, listener = pair()
+
+    listener.receive(recorded[0])
+    with pytest.raises(ChannelRefused):
+        listener.receive(recorded[1])

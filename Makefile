@@ -25,6 +25,11 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 # Published as source only; everything else is installed from wheels.
 SOURCE_ONLY := pysyncobj
 
+UNIT_TESTS := core services clients deploy
+
+# One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
+PARALLEL := --numprocesses auto --dist loadfile
+
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
 WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_history_checker.py test_history_invented.py test_history_books.py \
 	test_history_recording.py test_history_schedule.py))
@@ -59,7 +64,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run demo record-demo test test-unit test-scenarios power-loss stalled-clocks large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +90,10 @@ record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
 test: test-unit test-scenarios ## Run every test that needs no Docker
 
 test-unit: $(VENV)/.ready ## Run the unit and component tests only
-	@$(BIN)/python -m pytest core services clients deploy $(ARGS)
+	@$(BIN)/python -m pytest $(UNIT_TESTS) $(ARGS)
+
+test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" $(UNIT_TESTS) $(ARGS)
 
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
 	@$(BIN)/python -m pytest integration-tests $(ARGS)
@@ -152,6 +160,9 @@ house-rules: $(VENV)/.ready
 fix: $(VENV)/.ready ## Mend what can be mended by a machine: format, imports, simple lint
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+hooks: $(VENV)/.ready ## Run the quick checks before each commit (git's pre-commit hook)
+	@$(BIN)/pre-commit install
 
 proto: $(VENV)/.ready ## Generate the typed stubs from proto/ into core
 	@cd core/src && $(STUBS) | xargs rm -f

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,16 @@ def test_locks_hold_hashes_and_no_addresses(lock):
     assert "://" not in text
     assert pins
     assert all(line.rstrip().endswith("\\") for line in pins), "every pin is followed by its hashes"
+
+
+def test_every_member_has_the_version_of_the_newest_release():
+    released = re.search(r"^## (\d+\.\d+\.\d+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    versions = {
+        relative(path): project["version"]
+        for path in tracked("*pyproject.toml")
+        if (project := tomllib.loads(path.read_text()).get("project"))
+    }
+
+    assert released
+    assert len(versions) >= 6
+    assert set(versions.values()) == {released[1]}, versions

@@ -7,7 +7,7 @@ import pytest
 from wholeness import FORGERY_ALARM, incarnations
 
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.client import AdminClient
 
 TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from quitanda.errors import OutcomeUnknown, Unavailable
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 
 CACHED_AGE_MAX = 1.0

@@ -16,8 +16,8 @@ from typing import Any, Final
 from containers.run import FOLDER, TAG, TOOLS
 
 from quitanda_clients.addresses import Address
-from quitanda_clients.shop_client import ShopClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import ShopClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports
 from quitanda_local.topology import HOST
 

@@ -14,8 +14,8 @@ from cluster_kinds import KIND_VARIABLE, Kind, chosen, make
 
 from quitanda.errors import Rejected
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import AdminClient
+from quitanda_clients.connecting import Transport, make_shop_client
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

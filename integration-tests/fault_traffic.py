@@ -18,10 +18,10 @@ from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import TIMEOUT_DEFAULT
+from quitanda_clients.client import AdminClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.results import TIMEOUT_DEFAULT
 from quitanda_local.waiting import wait_until
 
 UNITS = 400

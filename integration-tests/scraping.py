@@ -5,7 +5,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 from quitanda_local.cluster import Cluster, Door
 from quitanda_local.waiting import wait_until
 

@@ -7,8 +7,8 @@ import pytest
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
-from quitanda_clients.answers import Consistency
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
 
 TIMES = 1_000
 

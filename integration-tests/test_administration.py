@@ -8,7 +8,7 @@ import pytest
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, NAME_LENGTH_MAX, PRICE_MAX, QUANTITY_MAX
 from quitanda.domain.outcomes import Reason
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from quitanda_clients.admin.application import app as admin_app
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

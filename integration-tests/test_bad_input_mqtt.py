@@ -12,7 +12,7 @@ from wholeness import FORGERY_ALARM
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 from cluster_kinds import Kind, chosen
 
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 
 if chosen() is not Kind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)

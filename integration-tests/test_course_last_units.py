@@ -12,7 +12,7 @@ from course.shop import order_document
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 
 pytest_plugins = ("course.fixtures",)
 

@@ -8,7 +8,7 @@ from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown, order_documen
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 
 pytest_plugins = ("course.fixtures",)
 

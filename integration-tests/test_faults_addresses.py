@@ -7,7 +7,7 @@ from fault_traffic import BALANCED, traffic
 from scraping import cache_serves
 from victims import EVERY_KIND, REPLICAS, victim
 
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 from quitanda_local.cluster import Fault
 from quitanda_local.waiting import wait_until
 

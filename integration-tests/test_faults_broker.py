@@ -7,8 +7,8 @@ import pytest
 from fault_traffic import BALANCED, traffic
 from scraping import HITS, cache_serves, figure
 
-from quitanda_clients.answers import Consistency
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a gRPC client may wait for an answer while the broker comes and goes, on a busy machine."""

@@ -11,16 +11,16 @@ from victims import EVERY_KIND, victim
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import Consistency
-from quitanda_clients.retries import PATIENCE_SHARE
-from quitanda_clients.transport import Transport
+from quitanda_clients.client import AdminClient
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
+from quitanda_clients.retry import ATTEMPT_SHARE
 from quitanda_local.cluster import Fault
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal after a part of it."""
 
-MOVED_ON_SECONDS = 2 * TIMEOUT * PATIENCE_SHARE + 2.0
+MOVED_ON_SECONDS = 2 * TIMEOUT * ATTEMPT_SHARE + 2.0
 """The longest wait of a client over gRPC: for a silent portal, or for one that waits for a silent replica; or both."""
 
 IMPATIENT = 1.5

@@ -4,7 +4,7 @@ import asyncio
 
 from chronicle import one_writer
 
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 
 FROZEN_SECONDS = 2.0
 BURST = 30

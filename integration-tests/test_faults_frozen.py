@@ -7,8 +7,8 @@ from fault_traffic import BALANCED, traffic
 from scraping import cache_serves
 from victims import victim
 
-from quitanda_clients.answers import Consistency
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a client may wait for an answer while somebody stands still whom it does not need."""

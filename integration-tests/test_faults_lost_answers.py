@@ -20,7 +20,7 @@ from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.readiness import grpc_ready

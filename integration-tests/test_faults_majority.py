@@ -18,8 +18,8 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import Consistency
+from quitanda_clients.client import AdminClient
+from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 
 PATIENCE = 1.5

@@ -7,7 +7,7 @@ from chronicle import one_writer
 from fault_traffic import BALANCED, traffic
 from victims import followers
 
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 from quitanda_local.cluster import Fault
 
 MOVED_SECONDS = 8.0

@@ -5,13 +5,13 @@ import time
 import pytest
 from fault_traffic import BALANCED, traffic
 
-from quitanda_clients.retries import PATIENCE_SHARE
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.retry import ATTEMPT_SHARE
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal, or repeats over MQTT, after a part of it."""
 
-MOVED_ON_SECONDS = TIMEOUT * PATIENCE_SHARE + 2.0
+MOVED_ON_SECONDS = TIMEOUT * ATTEMPT_SHARE + 2.0
 
 
 def customers_over_mqtt(cluster):

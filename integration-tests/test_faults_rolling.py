@@ -4,11 +4,11 @@ import time
 
 from fault_traffic import BALANCED, traffic
 
-from quitanda_clients.answers import TIMEOUT_DEFAULT
-from quitanda_clients.retries import PATIENCE_SHARE
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import TIMEOUT_DEFAULT
+from quitanda_clients.retry import ATTEMPT_SHARE
 
-MOVED_ON_SECONDS = TIMEOUT_DEFAULT * PATIENCE_SHARE + 2.0
+MOVED_ON_SECONDS = TIMEOUT_DEFAULT * ATTEMPT_SHARE + 2.0
 """The longest that a client over gRPC may wait for an answer: for a portal that goes, then for another one."""
 
 

@@ -12,7 +12,7 @@ from scraping import cache_serves, figure
 from quitanda.domain.model import Kind
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC, FeedChange, FeedMessage, encode_feed
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 
 FORGED = "quitanda_cache_forged_messages_total"

@@ -13,7 +13,7 @@ from quitanda.domain.commands import AdjustStock, DeleteProduct
 from quitanda.domain.model import Product
 from quitanda.domain.outcomes import Done
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
-from quitanda_clients.answers import Answer, Deleted, Listing
+from quitanda_clients.results import Answer, Deleted, Listing
 
 BREAD = Product("bread", "Bread", "", 250, 10, (), version=3)
 ADJUST = AdjustStock("bread", 1)

@@ -5,7 +5,7 @@ import asyncio
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 
 UNITS = 50
 

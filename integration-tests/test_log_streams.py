@@ -15,8 +15,8 @@ from scraping import figure_at
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import AdminClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local import ports
 from quitanda_local.waiting import wait_until
 

@@ -12,8 +12,8 @@ from fault_traffic import BALANCED, traffic
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import AdminClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.errors import ProcessDied, RestoreFailed
 from quitanda_replica.state.store import Store
 

@@ -7,7 +7,7 @@ import pytest
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import EXTRA_BYTES_MAX
 from quitanda.domain.outcomes import Reason
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 
 NOTES = (("entrega", '{"rua":"São João","nº":12.50}'), ("nota", '"sem pressa"'))
 GIFT = (("cartão", '["Feliz aniversário",null]'), ("embrulho", "true"))

@@ -7,7 +7,7 @@ import pytest
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX
 from quitanda.domain.outcomes import Reason
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 
 NOWHERE = "018f0000-0000-7000-8000-000000000000"
 """An order's id that no order has."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
-from quitanda_clients.admin.application import app as admin_app
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
 
 
 @dataclass(frozen=True)

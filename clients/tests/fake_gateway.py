@@ -16,7 +16,7 @@ from quitanda.error_status import to_json_error
 from quitanda.errors import QuitandaError
 from quitanda.mqtt.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
 from quitanda_clients.addresses import Address
-from quitanda_clients.answers import Consistency
+from quitanda_clients.results import Consistency
 from quitanda_clients.shop_over_grpc import GrpcShopClient
 from quitanda_local import broker, ports
 

@@ -9,9 +9,9 @@ from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import Answer, Consistency, Deleted
+from quitanda_clients.client import AdminClient
 from quitanda_clients.paging import RESTARTS_MAX
+from quitanda_clients.results import Answer, Consistency, Deleted
 
 CACHED = 2
 

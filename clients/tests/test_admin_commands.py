@@ -5,8 +5,8 @@ from fake_portals import Busy, Hang
 
 from quitanda.domain.model import Customer, Product
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
-from quitanda_clients.admin.application import app as admin_app
 from quitanda_clients.cli.values import whole_number
+from quitanda_clients.commands.admin import app as admin_app
 
 PEN = Product("caneta", "Caneta", "azul", 250, 40, (("cor", '"azul"'),), 1)
 ANA = Customer("ana", "Ana", (), 2)

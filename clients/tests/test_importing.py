@@ -8,10 +8,10 @@ from quitanda.domain.limits import NAME_LENGTH_MAX, REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown
-from quitanda_clients.bulk.csv_rows import FILE_BYTES_MAX, ROWS_MAX, read_rows
-from quitanda_clients.bulk.file_plan import Reading, plan_file
-from quitanda_clients.bulk.problems import Problem
-from quitanda_clients.bulk.row_commands import PRODUCTS
+from quitanda_clients.csv_import.checked_file import Reading, plan_file
+from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX, ROWS_MAX, read_rows
+from quitanda_clients.csv_import.file_problem import Problem
+from quitanda_clients.csv_import.rows import PRODUCTS
 
 CUSTOMERS = "customer_id,name,city\nana,Ana,Rio\nbia,Bia,\ncaio,Caio,Recife\n"
 HEADER = "product_id,name,description,price,quantity"

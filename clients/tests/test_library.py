@@ -73,7 +73,7 @@ async def test_errors_tell_the_request_id_that_the_client_chose_and_details_by_n
 
 @pytest.mark.usefixtures("gateway")
 async def test_answers_over_mqtt_tell_the_request_id_too(portal, broker):
-    from quitanda_clients.transport import Transport  # noqa: PLC0415
+    from quitanda_clients.connecting import Transport  # noqa: PLC0415
 
     async with connect_shop("ana", Transport.MQTT, broker=str(broker.address), timeout=5.0) as shop:
         answer = await shop.create_order()

@@ -9,8 +9,8 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import Rejected
-from quitanda_clients.answers import Answer, Consistency
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_clients.results import Answer, Consistency
 
 PLACED_MS = 1_700_000_000_000
 

@@ -4,7 +4,7 @@ from fake_gateway import Loss
 from fake_portals import Hang
 
 from quitanda.domain.model import Order, OrderItem, Product
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.shop import app as shop_app
 
 PEN = OrderItem("caneta", "Caneta", 250, 3)
 

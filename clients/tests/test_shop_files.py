@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda.domain.model import Customer, Product
-from quitanda_clients.bulk.decimal_signs import DecimalSign, ambiguous, plain, shown_by, without_currency
+from quitanda_clients.csv_import.decimal_signs import DecimalSign, ambiguous, plain, shown_by, without_currency
 
 FILES = Path(__file__).parent / "shop_files"
 

@@ -7,7 +7,7 @@ from fake_gateway import Gateway, LateReply, Loss, Silence
 from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
 from quitanda_clients.addresses import Address
-from quitanda_clients.shop_over_mqtt import REPLY_SECONDS_MAX, MqttShopClient
+from quitanda_clients.transports.mqtt import REPLY_SECONDS_MAX, MqttShopClient
 from quitanda_local.topology import BrokerKind
 
 

@@ -13,8 +13,8 @@ from program_processes import PROGRAMS, Terminal, finished, started
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.errors import Unavailable
-from quitanda_clients.admin.application import app as admin_app
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
 
 EVIL = "\x1b[31mred\x9b2J \u202egnp.exe \u2066x\u2069 \u200f"
 RAW = set("\x1b\x9b\u202e\u2066\u2069\u200f")
@@ -91,7 +91,7 @@ async def test_ctrl_c_at_the_question_ends_it_and_nothing_is_sent(portal):
 @pytest.mark.parametrize("application", ["admin", "shop"])
 async def test_ctrl_c_while_a_program_is_loaded_ends_it_without_a_traceback(application):
     """In the first half second a program loads its libraries: an import was interrupted, and showed where."""
-    loading = "quitanda_clients.admin.application" if application == "admin" else "quitanda_clients.shop.application"
+    loading = "quitanda_clients.commands.admin" if application == "admin" else "quitanda_clients.commands.shop"
     interrupting = f"""
 import os, signal, sys, importlib.abc
 class Finder(importlib.abc.MetaPathFinder):

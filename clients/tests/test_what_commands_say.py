@@ -8,7 +8,7 @@ from command_line import admin, run, shop_over_grpc
 from fake_portals import Hang
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.shop import app as shop_app
 
 FIRST, SECOND = "5f3c2a1b-0000-4000-8000-000000000001", "5f3c2a77-0000-4000-8000-000000000002"
 OTHERS = "5f3c2a1b-0000-4000-8000-000000000003"

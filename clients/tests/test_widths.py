@@ -13,8 +13,8 @@ from test_cluster_commands import verified
 from test_health import lost, replica
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
-from quitanda_clients.admin.application import app as admin_app
-from quitanda_clients.shop.application import app as shop_app
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
 
 WIDTHS = [50, 80, 120]
 ORDER_IDS = [str(uuid.UUID(int=number << 64 | 7)) for number in (0x5F3C2A1B, 0x5F3C2A1C)]

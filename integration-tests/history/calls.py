@@ -15,9 +15,8 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import Answer, Deleted, Listing
-from quitanda_clients.shop_client import ShopClient
+from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.results import Answer, Deleted, Listing
 
 
 def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitable[Answer | Listing]:  # noqa: PLR0911 - one case for each

@@ -9,7 +9,7 @@ from typing import Final
 from history.operations import NEVER, Action, Listed, Operation, Outcome, TurnedAway, Unknown
 from quitanda.domain.outcomes import Done
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
-from quitanda_clients.answers import Answer, Deleted, Listing
+from quitanda_clients.results import Answer, Deleted, Listing
 
 REPEAT_PAUSE_SECONDS: Final = 0.05
 """Between two sendings of one request; each sending has tried all portals already."""

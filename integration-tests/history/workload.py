@@ -16,9 +16,8 @@ from history.shops import ClerkHabits, CustomerHabits, Habits, Shop, Wish
 from quitanda.domain.commands import CancelOrder
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.shop_client import ShopClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.cluster import Cluster
 
 CREWS: Final = 4

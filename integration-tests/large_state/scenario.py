@@ -17,7 +17,7 @@ from scraping import figure
 
 from quitanda.errors import QuitandaError
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
+from quitanda_clients.client import AdminClient
 from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.waiting import wait_until
 

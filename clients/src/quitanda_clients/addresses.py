@@ -1,17 +1,6 @@
 """Where portals and brokers are: `host:port`."""
 
 from dataclasses import dataclass
-from typing import Final
-
-ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
-CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
-BROKER_VARIABLE: Final = "QUITANDA_MQTT"
-"""Variables of the environment that say where they are, for the commands and for scripts."""
-
-ADMIN_PORTALS_DEFAULT: Final = "127.0.0.1:7001,127.0.0.1:7002"
-CLIENT_PORTALS_DEFAULT: Final = "127.0.0.1:7003,127.0.0.1:7004"
-BROKER_DEFAULT: Final = "127.0.0.1:7883"
-"""Where `make run` has them."""
 
 PORT_MAX = 65_535
 PORT_DIGITS_MAX = 5

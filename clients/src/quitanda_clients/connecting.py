@@ -1,23 +1,44 @@
-"""Clients of where Quitanda is: the environment says it, as for the commands, or it is where `make run` has it."""
+"""Makes clients for the portals and the broker that the environment names, else for those that `make run` starts."""
 
 import os
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-from quitanda_clients import addresses
-from quitanda_clients.addresses import parse_address, parse_addresses
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.answers import TIMEOUT_DEFAULT
-from quitanda_clients.shop_client import ShopClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.addresses import Address, parse_address, parse_addresses
+from quitanda_clients.results import TIMEOUT_DEFAULT, Slow, unnoticed
+
+if TYPE_CHECKING:  # each transport's libraries take long to load: only the one that is used is loaded
+    from quitanda_clients.client import AdminClient, ShopClient
+
+ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
+CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
+BROKER_VARIABLE: Final = "QUITANDA_MQTT"
+"""The environment variables that commands and scripts read."""
+
+ADMIN_PORTALS_DEFAULT: Final = "127.0.0.1:7001,127.0.0.1:7002"
+CLIENT_PORTALS_DEFAULT: Final = "127.0.0.1:7003,127.0.0.1:7004"
+BROKER_DEFAULT: Final = "127.0.0.1:7883"
+"""The addresses that `make run` uses."""
 
 
-def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT) -> AdminClient:
-    """Make an administrator's client; it connects when it is used.
+class Transport(StrEnum):
+    """How a customer's requests travel."""
+
+    GRPC = "grpc"
+    MQTT = "mqtt"
+
+
+def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT) -> "AdminClient":
+    """Make an administrator's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_ADMIN_PORTALS); `timeout` is in seconds, for a whole
-    call. Raises ValueError for what is not an address.
+    call. Raises ValueError for a text that is not an address.
     """
-    where = portals or os.environ.get(addresses.ADMIN_PORTALS_VARIABLE) or addresses.ADMIN_PORTALS_DEFAULT
-    return AdminClient(parse_addresses(where), timeout=timeout)
+    from quitanda_clients.client import AdminClient  # noqa: PLC0415
+
+    addresses = portals or os.environ.get(ADMIN_PORTALS_VARIABLE) or ADMIN_PORTALS_DEFAULT
+    return AdminClient(parse_addresses(addresses), timeout=timeout)
 
 
 def connect_shop(
@@ -27,14 +48,43 @@ def connect_shop(
     portals: str = "",
     broker: str = "",
     timeout: float = TIMEOUT_DEFAULT,
-) -> ShopClient:
-    """Make a customer's client; it connects when it is used.
+) -> "ShopClient":
+    """Make a customer's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_CLIENT_PORTALS), for gRPC; `broker` is one (else
-    QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. Raises ValueError for what is not an address.
+    QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. Raises ValueError for a text that is not an
+    address.
     """
-    where = portals or os.environ.get(addresses.CLIENT_PORTALS_VARIABLE) or addresses.CLIENT_PORTALS_DEFAULT
-    through = broker or os.environ.get(addresses.BROKER_VARIABLE) or addresses.BROKER_DEFAULT
+    addresses = portals or os.environ.get(CLIENT_PORTALS_VARIABLE) or CLIENT_PORTALS_DEFAULT
+    broker_address = broker or os.environ.get(BROKER_VARIABLE) or BROKER_DEFAULT
     return make_shop_client(
-        transport, customer_id, portals=parse_addresses(where), broker=parse_address(through), timeout=timeout
+        transport,
+        customer_id,
+        portals=parse_addresses(addresses),
+        broker=parse_address(broker_address),
+        timeout=timeout,
     )
+
+
+def make_shop_client(
+    transport: Transport,
+    customer_id: str,
+    *,
+    portals: Sequence[Address],
+    broker: Address,
+    timeout: float = TIMEOUT_DEFAULT,
+    slow: Slow = unnoticed,
+) -> "ShopClient":
+    """Make a customer's client; it loads only the libraries of the chosen transport.
+
+    The client calls `slow` once for each call that has no answer after a second.
+    """
+    match transport:
+        case Transport.GRPC:
+            from quitanda_clients.shop_over_grpc import GrpcShopClient  # noqa: PLC0415
+
+            return GrpcShopClient(customer_id, portals, timeout=timeout, slow=slow)
+        case Transport.MQTT:
+            from quitanda_clients.transports.mqtt import MqttShopClient  # noqa: PLC0415
+
+            return MqttShopClient(customer_id, broker, timeout=timeout, slow=slow)

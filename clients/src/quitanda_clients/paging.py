@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from quitanda.domain.limits import PAGE_SIZE_MAX
 from quitanda.domain.outcomes import Problem, Reason, Refused
 from quitanda.errors import Rejected
-from quitanda_clients.answers import Listing, Page
+from quitanda_clients.results import Listing, Page
 
 T = TypeVar("T")
 

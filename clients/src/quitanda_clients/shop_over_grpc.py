@@ -12,11 +12,11 @@ from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients import carried
 from quitanda_clients.addresses import Address
-from quitanda_clients.admin_client import PROTO_CONSISTENCY
-from quitanda_clients.answers import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
+from quitanda_clients.client import PROTO_CONSISTENCY
 from quitanda_clients.paging import LISTED_MAX, whole_list
-from quitanda_clients.portals import Portals
 from quitanda_clients.request_ids import new_request_id
+from quitanda_clients.results import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
+from quitanda_clients.transports.grpc import Portals
 
 if TYPE_CHECKING:  # only the types know this class
     from quitanda.v1.client_portal_pb2_grpc import ClientPortalAsyncStub

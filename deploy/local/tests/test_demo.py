@@ -8,7 +8,7 @@ from rich.console import Console
 
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.errors import OutcomeUnknown
-from quitanda_clients.answers import Answer, Listing
+from quitanda_clients.results import Answer, Listing
 from quitanda_local.demo.ledger import Count, Ledger, count, differences
 from quitanda_local.demo.narrator import Narrator, StoryBroken
 from quitanda_local.demo.programs import Call, Programs

@@ -4,11 +4,11 @@ from typing import Annotated, Final
 
 import typer
 
-from quitanda_clients.answers import Consistency
 from quitanda_clients.cli.application import tell_version
 from quitanda_clients.cli.settings import Format
 from quitanda_clients.cli.values import quantity_to_set, version
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
 
 PANEL: Final = "Options of every command"
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.admin.health import Health
-    from quitanda_clients.answers import Answer, Deleted, Listing
+    from quitanda_clients.commands.cluster_health import Health
+    from quitanda_clients.results import Answer, Deleted, Listing
 
 DocumentT = TypeVar("DocumentT", bound=Document)
 ShownT = TypeVar("ShownT", bound=Document | OrderSummary)

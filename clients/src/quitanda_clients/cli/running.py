@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
 
-from quitanda_clients.answers import Consistency
 from quitanda_clients.cli import exit_codes, interrupts
 from quitanda_clients.cli.effect import Effect
 from quitanda_clients.cli.settings import Format, Given
 from quitanda_clients.cli.streams import AnswerNotWritten, tell
 from quitanda_clients.request_ids import new_request_id
+from quitanda_clients.results import Consistency
 
 if TYPE_CHECKING:
     from quitanda.errors import QuitandaError

@@ -9,8 +9,8 @@ import typer
 
 from quitanda.runtime import variables
 from quitanda_clients.addresses import Address, parse_address, parse_addresses
-from quitanda_clients.answers import Consistency
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
+from quitanda_clients.results import Consistency
 
 TIMEOUT_MAX: Final = 3_600.0
 """Seconds; nobody waits longer on purpose."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.admin.health import Health
-    from quitanda_clients.answers import Answer, Deleted, Listing
     from quitanda_clients.cli.output import DocumentT, ShownT
+    from quitanda_clients.commands.cluster_health import Health
+    from quitanda_clients.results import Answer, Deleted, Listing
 
 
 class TextOutput:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from quitanda_clients.transport import Transport
+from quitanda_clients.connecting import Transport
 from quitanda_local.demo.ledger import count, differences
 from quitanda_local.demo.stage import Stage
 from quitanda_local.demo.traffic import Customer

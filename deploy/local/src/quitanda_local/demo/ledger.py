@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quitanda.domain.model import Order
-from quitanda_clients.admin_client import AdminClient
-from quitanda_clients.shop_client import ShopClient
+from quitanda_clients.client import AdminClient, ShopClient
 
 READERS: Final = 16
 """Customers whose orders are read at the same time."""

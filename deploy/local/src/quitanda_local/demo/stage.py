@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quitanda_clients.addresses import parse_address
-from quitanda_clients.admin_client import AdminClient
 from quitanda_clients.cli import exit_codes
-from quitanda_clients.shop_client import ShopClient
-from quitanda_clients.transport import Transport, make_shop_client
+from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.cluster import Cluster
 from quitanda_local.demo.ledger import Ledger
 from quitanda_local.demo.narrator import Narrator

@@ -12,8 +12,8 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
-from quitanda_clients.answers import Answer
-from quitanda_clients.shop_client import ShopClient
+from quitanda_clients.client import ShopClient
+from quitanda_clients.results import Answer
 
 ATTEMPTS_MAX: Final = 5
 """How often a customer repeats a request that was not answered, always with its first id."""

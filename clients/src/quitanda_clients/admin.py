@@ -1,0 +1,18 @@
+"""Entry point of quitanda-admin."""
+
+from typing import NoReturn
+
+from quitanda_clients.cli import interrupts
+
+
+def main() -> NoReturn:
+    """Run the application on the process's arguments."""
+    interrupts.end_quietly()
+    from quitanda_clients.cli.entry import run_application  # noqa: PLC0415
+    from quitanda_clients.commands.admin import app  # noqa: PLC0415 - loading takes time, and Ctrl-C may come in it
+
+    run_application(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""The application quitanda-admin: customers, products, stock and the cluster, for administrators."""

@@ -1,0 +1,1 @@
+"""The commands of quitanda-admin and quitanda-shop."""

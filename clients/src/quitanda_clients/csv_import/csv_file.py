@@ -1,0 +1,169 @@
+"""CSV files as rows of named values; says where in the file each problem is.
+
+One header line; quoting as in RFC 4180. Encoding and separator are recognized unless they are given. Knows nothing of
+customers or products.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from quitanda_clients.csv_import.file_problem import Problem
+from quitanda_clients.csv_import.text_encoding import Encoding, decode
+
+FILE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""The whole file is read into memory and checked before the first row is sent."""
+
+ROWS_MAX: Final = 80_000
+"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most three (to
+create, to adjust the stock, to set fields): a file of this size can be imported again, even while others write."""
+
+SEPARATORS: Final = (",", ";", "\t")
+"""What is recognized; of those that cut the header into equally many names, the first."""
+
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_SEPARATOR_LINE: Final = re.compile(r"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)
+"""Excel's own way to name the separator, before the header."""
+
+_READER_ERRORS: Final = {
+    "unexpected end of data": "a quote that opens here is never closed",
+    "expected after": "a quoted value goes on after its closing quote; write a quote inside a value twice",
+    "field larger than field limit": "a value is far too long, or a quote that opens here is never closed",
+}
+"""What the standard library's reader says, and how we say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record; `line` is the one on which it begins."""
+
+    line: int
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The records that could be read, and what is wrong with the others; `columns` as the header names them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+    header_line: int = 1
+    encoding: Encoding = Encoding.UTF_8
+    separator: str = ","
+
+
+def read_rows(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> Rows:
+    """Read a whole file. With problems in the encoding or in the header there are no rows.
+
+    Records without any value are passed over, and so are columns that have neither a name nor a value.
+    """
+    if len(data) > FILE_BYTES_MAX:
+        return _unreadable(Problem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts"))
+    decoded = decode(data, encoding)
+    if isinstance(decoded, tuple):
+        return _unreadable(*decoded)
+    text, first_line = decoded.text, 1
+    if named := _SEPARATOR_LINE.match(text):
+        text, first_line, separator = text[named.end() :], 2, separator or named[1]
+    try:
+        separator = separator or _recognized(text)
+        records = _records(text, separator, first_line)
+        header_line, header = next(records, (1, []))
+        columns = tuple(name.strip() for name in header)
+        problems = tuple(_header_problems(columns, header_line))
+        rows, more = ((), ()) if problems else _body(columns, records)
+        return Rows(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
+    except _BrokenQuoting as broken:
+        return _unreadable(Problem(broken.line, "", f"not valid CSV: {broken}"))
+
+
+class _BrokenQuoting(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _unreadable(*problems: Problem) -> Rows:
+    return Rows((), (), problems)
+
+
+def _recognized(text: str) -> str:
+    """Choose the separator that cuts the first record into most names."""
+
+    def names(separator: str) -> int:
+        try:
+            _, header = next(_records(text, separator), (0, []))
+        except _BrokenQuoting:
+            return 0
+        return sum(bool(name.strip()) for name in header)
+
+    return max(SEPARATORS, key=names)
+
+
+def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Split into records, each with the line on which it begins; those without a value are passed over."""
+    # Only \n, \r\n and \r end a line: the characters at which Python's own splitlines also splits stay in values.
+    reader = csv.reader(_lines(text), delimiter=separator, strict=True)
+    begin = first_line
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _BrokenQuoting(begin, _in_our_words(str(error))) from None
+        if any(value.strip() for value in record):
+            yield begin, record
+        begin = reader.line_num + first_line
+
+
+def _in_our_words(error: str) -> str:
+    """Say for people what the standard library's reader says."""
+    return next((told for sign, told in _READER_ERRORS.items() if sign in error), error)
+
+
+def _lines(text: str) -> Iterator[str]:
+    start = 0
+    for line_end in _LINE_END.finditer(text):
+        yield text[start : line_end.end()]
+        start = line_end.end()
+    if start < len(text):
+        yield text[start:]
+
+
+def _header_problems(columns: Sequence[str], line: int) -> Iterator[Problem]:
+    for position, name in enumerate(columns):
+        if name and name in columns[:position]:
+            yield Problem(line, name, "the header names this column twice")
+
+
+def _body(
+    columns: tuple[str, ...], records: Iterator[tuple[int, list[str]]]
+) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for line, record in records:
+        if len(rows) + len(problems) >= ROWS_MAX:
+            problems.append(Problem(line, "", f"more than {ROWS_MAX} rows; cut the file into parts"))
+            break
+        result = _row(columns, line, record)
+        if isinstance(result, Row):
+            rows.append(result)
+        else:
+            problems.append(result)
+    return tuple(rows), tuple(problems)
+
+
+def _row(columns: tuple[str, ...], line: int, record: list[str]) -> Row | Problem:
+    surplus = record[len(columns) :]
+    if len(record) < len(columns) or any(value.strip() for value in surplus):
+        return Problem(line, "", f"{len(record)} values, but the header has {len(columns)} columns")
+    named = dict(zip(columns, record, strict=False))
+    for position, (name, value) in enumerate(zip(columns, record, strict=False), start=1):
+        if not name and value.strip():
+            return Problem(line, "", f"column {position} has a value, but no name in the header")
+    named.pop("", None)
+    return Row(line, named)

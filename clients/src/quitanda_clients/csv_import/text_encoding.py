@@ -1,0 +1,113 @@
+"""The text of a file, in whichever encoding a spreadsheet wrote it."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from quitanda_clients.csv_import.file_problem import Problem
+
+
+class Encoding(StrEnum):
+    """How characters are bytes; the values are what --encoding takes, and Python's names."""
+
+    UTF_8 = "utf-8"
+    UTF_16_LE = "utf-16-le"
+    UTF_16_BE = "utf-16-be"
+    WINDOWS_1252 = "windows-1252"
+    LATIN_1 = "latin-1"
+
+
+NAMES: Final = {
+    Encoding.UTF_8: "UTF-8",
+    Encoding.UTF_16_LE: "UTF-16",
+    Encoding.UTF_16_BE: "UTF-16 (big-endian)",
+    Encoding.WINDOWS_1252: "Windows-1252",
+    Encoding.LATIN_1: "Latin-1",
+}
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, Encoding.UTF_8),
+    (codecs.BOM_UTF16_LE, Encoding.UTF_16_LE),
+    (codecs.BOM_UTF16_BE, Encoding.UTF_16_BE),
+)
+
+_WORKBOOKS: Final = (
+    (b"PK\x03\x04", "an Excel or LibreOffice workbook (.xlsx, .ods), or another ZIP archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
+)
+"""First bytes of files that spreadsheets save by themselves: ZIP archives and OLE compound files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A file's text, without its byte order mark."""
+
+    text: str
+    encoding: Encoding
+
+
+def decode(data: bytes, forced: Encoding | None) -> Decoded | tuple[Problem, ...]:
+    """Read the bytes as text; with `forced` in that encoding, else in the one that they show."""
+    for sign, kind in _WORKBOOKS:
+        if data.startswith(sign):
+            return (Problem(0, "", f"this is {kind}, not CSV; save or export the sheet as CSV, and import that file"),)
+    marked = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), None)
+    if marked is not None and forced in {None, marked[1]}:
+        mark, encoding = marked
+        return _read(data.removeprefix(mark), encoding)
+    if forced is not None:
+        return _read(data, forced)
+    if wrong := tuple(_zeros(data)):
+        return wrong
+    return _recognized(data)
+
+
+def _recognized(data: bytes) -> Decoded | tuple[Problem, ...]:
+    """Read UTF-8, or else Windows-1252 unless parts are UTF-8 or mean nothing in it."""
+    try:
+        return Decoded(data.decode(), Encoding.UTF_8)
+    except UnicodeDecodeError:
+        pass
+    partly = not data.decode(errors="ignore").isascii()
+    try:
+        text = "" if partly else data.decode(Encoding.WINDOWS_1252)
+    except UnicodeDecodeError:
+        text = ""
+    return Decoded(text, Encoding.WINDOWS_1252) if text else tuple(_faults(data, Encoding.UTF_8))
+
+
+def _read(data: bytes, encoding: Encoding) -> Decoded | tuple[Problem, ...]:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return tuple(_faults(data, encoding))
+    zeros = [number for number, line in enumerate(text.split("\n"), start=1) if "\0" in line]
+    if zeros:
+        return tuple(Problem(line, "", f"a character is zero; this is not text in {NAMES[encoding]}") for line in zeros)
+    return Decoded(text, encoding)
+
+
+def _zeros(data: bytes) -> Iterator[Problem]:
+    for number, line in enumerate(data.splitlines(), start=1):
+        if b"\0" in line:
+            yield Problem(
+                number,
+                "",
+                f"byte {line.index(0) + 1} is zero: this is no text file, "
+                "or UTF-16 without a byte order mark (then give --encoding utf-16-le)",
+            )
+
+
+def _faults(data: bytes, encoding: Encoding) -> Iterator[Problem]:
+    """Find every line that is not text in this encoding."""
+    if encoding in {Encoding.UTF_16_LE, Encoding.UTF_16_BE}:  # its lines are not found by bytes
+        yield Problem(0, "", f"the file is not text in {NAMES[encoding]}; give another --encoding")
+        return
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            line.decode(encoding)
+        except UnicodeDecodeError as error:
+            found = f"byte {error.start + 1} (0x{line[error.start]:02x}) is not {NAMES[encoding]}"
+            yield Problem(number, "", f"{found}; save the file as UTF-8, or give --encoding")

@@ -1,1 +1,0 @@
-"""The application quitanda-shop: orders and products, for customers, over gRPC or MQTT."""

@@ -1,4 +1,4 @@
-"""What README.md and docs/SCHEMA.md tell those who write clients of their own, run as it is printed."""
+"""What docs/YOUR_OWN_CLIENT.md and docs/SCHEMA.md tell those who write clients of their own, run as it is printed."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README, SCHEMA = ROOT / "README.md", ROOT / "docs" / "SCHEMA.md"
+GUIDE, SCHEMA = ROOT / "docs" / "YOUR_OWN_CLIENT.md", ROOT / "docs" / "SCHEMA.md"
 PORTAL, BROKER = "127.0.0.1:7003", "-h 127.0.0.1 -p 7883"
 SECONDS_MAX = 90
 
@@ -56,9 +56,9 @@ def needs(*tools):
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
-async def test_the_python_client_of_the_readme_prints_what_it_says(printed, tmp_path):
-    (tmp_path / "client.py").write_text(printed(block(README, "python", "ClientPortalStub")), encoding="utf-8")
-    _, protoc = block(README, "sh", "grpc_tools.protoc").splitlines()
+async def test_the_python_client_of_the_guide_prints_what_it_says(printed, tmp_path):
+    (tmp_path / "client.py").write_text(printed(block(GUIDE, "python", "ClientPortalStub")), encoding="utf-8")
+    _, protoc = block(GUIDE, "sh", "grpc_tools.protoc").splitlines()
     generated = await run(sys.executable, *protoc.split()[1:], folder=tmp_path)
     assert generated[0] == 0, generated
 
@@ -66,20 +66,20 @@ async def test_the_python_client_of_the_readme_prints_what_it_says(printed, tmp_
 
 
 @pytest.mark.timeout(200)
-async def test_the_node_client_of_the_readme_prints_what_it_says(printed, tmp_path):
+async def test_the_node_client_of_the_guide_prints_what_it_says(printed, tmp_path):
     needs("node", "npm")
-    install = block(README, "sh", "npm install").split()
+    install = block(GUIDE, "sh", "npm install").split()
     installed = await run(*install, "--no-audit", "--no-fund", folder=tmp_path)
     if installed[0]:
         pytest.skip(f"npm cannot install its packages here: {installed[2][-200:]}")
-    (tmp_path / "client.js").write_text(printed(block(README, "js", "ClientPortal")), encoding="utf-8")
+    (tmp_path / "client.js").write_text(printed(block(GUIDE, "js", "ClientPortal")), encoding="utf-8")
 
     assert await run("node", "client.js", folder=tmp_path) == (0, "2\n", "")
 
 
-async def test_the_mqtt_request_of_the_readme_is_answered(printed, tmp_path):
+async def test_the_mqtt_request_of_the_guide_is_answered(printed, tmp_path):
     needs("sh", "mosquitto_rr")
-    code, out, err = await run("sh", "-c", printed(block(README, "sh", "mosquitto_rr")), folder=tmp_path)
+    code, out, err = await run("sh", "-c", printed(block(GUIDE, "sh", "mosquitto_rr")), folder=tmp_path)
 
     assert (code, json.loads(out)["result"], err) == (0, {"orders": [], "next_page_token": ""}, "")
 

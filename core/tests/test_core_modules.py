@@ -7,7 +7,7 @@ import quitanda
 
 PACKAGE = Path(quitanda.__file__).parent
 README = Path(__file__).parents[1] / "README.md"
-OPEN = ("wire", "runtime")
+OPEN = ("codec", "runtime")
 
 
 def modules_in(folder):

@@ -249,4 +249,4 @@ def test_no_other_module_names_a_status_code():
         if "_pb2" not in source.name and re.search(r"\bStatusCode\b", source.read_text())
     }
 
-    assert naming == {"status.py"}
+    assert naming == {"error_status.py"}

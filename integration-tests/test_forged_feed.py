@@ -11,7 +11,8 @@ from scraping import cache_serves, figure
 
 from quitanda.domain.model import Kind
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.mqtt.topics import FEED_TOPIC, FeedChange, FeedMessage, encode_feed
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
+from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from quitanda.cache import Answer, Consistency, Key
+from quitanda.cache import Key, ReadResult
 from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
 from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.documents import document_digest, encode_document
@@ -163,21 +163,26 @@ class FakeCluster:
 
 
 class DirectReader:
-    """Stands in for a CachedReader: asks the cluster each time; `told` keeps what it was told after writes."""
+    """Stands in for a CachedReader: asks the cluster each time; `recorded` keeps what it was told after writes.
+
+    `asked` keeps, for each read, whether it may come from memory, and its least revision.
+    """
 
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
         self.hears_the_feed = True
-        self.asked: list[tuple[Consistency, int]] = []
-        self.told: list[tuple[Document | Key, int]] = []
+        self.asked: list[tuple[bool, int]] = []
+        self.recorded: list[tuple[Document | Key, int]] = []
 
-    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
-        self.asked.append((consistency, min_revision))
+    async def get(
+        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
+    ) -> ReadResult:
+        self.asked.append((cached, min_revision))
         answer = await self._cluster.read([Get(kind, document_id) for kind, document_id in keys], timeout)
-        return Answer(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
+        return ReadResult(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
 
-    def learned(self, changed: Document | Key, revision: int) -> None:
-        self.told.append((changed, revision))
+    def record_write(self, changed: Document | Key, revision: int) -> None:
+        self.recorded.append((changed, revision))
 
     def feed_alive(self) -> bool:
         return self.hears_the_feed

@@ -2,10 +2,10 @@
 
 import pytest
 
-from quitanda.cache.coherence import Answer, CacheMiss, CoherentCache
-from quitanda.cache.position import Step
+from quitanda.cache.coherence import CacheMiss, CoherentCache, ReadResult
+from quitanda.cache.feed_cursor import FeedStep
 from quitanda.domain.model import Customer, Kind
-from quitanda.mqtt.topics import FeedChange, FeedMessage
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage
 
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 
@@ -48,20 +48,20 @@ def portal():
 def test_what_was_read_is_served_from_memory(portal):
     portal.read(10, ana(1))
 
-    assert portal.ask() == Answer(10, (ana(1),))
+    assert portal.ask() == ReadResult(10, (ana(1),))
 
 
 def test_an_absence_is_remembered_too(portal):
     portal.read(10, None)
 
-    assert portal.ask() == Answer(10, (None,))
+    assert portal.ask() == ReadResult(10, (None,))
 
 
 def test_a_change_replaces_what_is_held(portal):
     portal.read(10, ana(1))
     portal.hear(11, put(ana(2)), previous=10)
 
-    assert portal.ask() == Answer(11, (ana(2),))
+    assert portal.ask() == ReadResult(11, (ana(2),))
 
 
 def test_a_creation_replaces_an_absence_and_a_deletion_makes_one(portal):
@@ -69,14 +69,14 @@ def test_a_creation_replaces_an_absence_and_a_deletion_makes_one(portal):
     portal.hear(11, put(ana(2)), previous=10)
     portal.hear(12, FeedChange.delete(*ANA), previous=11)
 
-    assert portal.ask() == Answer(12, (None,))
+    assert portal.ask() == ReadResult(12, (None,))
 
 
 def test_of_two_changes_in_one_entry_the_last_one_counts(portal):
     portal.read(10, ana(1))
     portal.hear(11, put(ana(2)), put(ana(3)), previous=10)
 
-    assert portal.ask() == Answer(11, (ana(3),))
+    assert portal.ask() == ReadResult(11, (ana(3),))
 
 
 def test_the_feed_does_not_fill_what_is_not_held(portal):
@@ -91,7 +91,7 @@ def test_a_slow_fill_never_overwrites_a_newer_event(portal):
     portal.hear(11, put(ana(2)), previous=10)
     portal.cache.complete(slow, [ana(1)], 10)
 
-    assert portal.ask() == Answer(11, (ana(2),))
+    assert portal.ask() == ReadResult(11, (ana(2),))
 
 
 def test_a_fill_older_than_the_position_is_not_kept(portal):
@@ -106,20 +106,20 @@ def test_a_fill_ahead_of_the_feed_is_not_set_back_by_older_events(portal):
     portal.read(12, ana(3))
     portal.hear(11, put(ana(2)), previous=10)
 
-    assert portal.ask() == Answer(12, (ana(3),))
+    assert portal.ask() == ReadResult(12, (ana(3),))
 
 
 def test_a_gap_forgets_everything(portal):
     portal.read(10, ana(1))
 
-    assert portal.hear(13, put(Customer("bia", "Bia", (), 9)), previous=12) is Step.GAP
+    assert portal.hear(13, put(Customer("bia", "Bia", (), 9)), previous=12) is FeedStep.GAP
     assert portal.ask() is CacheMiss.MISS
 
 
 def test_changes_too_large_to_announce_are_a_gap(portal):
     portal.read(10, ana(1))
 
-    assert portal.cache.receive(FeedMessage(1, 11, 10, None), portal.now) is Step.GAP
+    assert portal.cache.receive(FeedMessage(1, 11, 10, None), portal.now) is FeedStep.GAP
     assert portal.ask() is CacheMiss.MISS
 
 
@@ -138,15 +138,15 @@ def test_something_unreadable_is_a_gap_and_the_feed_goes_on_with_the_next_messag
     portal.hear(11, put(ana(2)), previous=10)
     portal.read(11, ana(2))
 
-    assert portal.ask() == Answer(11, (ana(2),))
+    assert portal.ask() == ReadResult(11, (ana(2),))
 
 
 def test_messages_of_an_old_leader_are_ignored(portal):
     portal.read(10, ana(1))
     portal.hear(12, put(ana(3)), previous=10, term=2)
 
-    assert portal.hear(13, put(ana(4)), previous=12, term=1) is Step.OLD
-    assert portal.ask() == Answer(12, (ana(3),))
+    assert portal.hear(13, put(ana(4)), previous=12, term=1) is FeedStep.OLD
+    assert portal.ask() == ReadResult(12, (ana(3),))
 
 
 def test_an_old_leader_does_not_make_the_feed_look_alive(portal):
@@ -162,7 +162,7 @@ def test_an_old_leader_does_not_make_the_feed_look_alive(portal):
 def test_a_new_leader_that_is_behind_does_not_move_the_position_back(portal):
     portal.read(10, ana(1))
 
-    assert portal.beat(8, term=2) is Step.OLD
+    assert portal.beat(8, term=2) is FeedStep.OLD
     assert portal.cache.position == 10
 
 
@@ -171,8 +171,8 @@ def test_a_message_that_comes_twice_changes_nothing(portal):
     portal.hear(11, put(ana(2)), previous=10)
     portal.read(12, ana(3))
 
-    assert portal.hear(11, put(ana(2)), previous=10) is Step.OLD
-    assert portal.ask() == Answer(12, (ana(3),))
+    assert portal.hear(11, put(ana(2)), previous=10) is FeedStep.OLD
+    assert portal.ask() == ReadResult(12, (ana(3),))
 
 
 def test_a_silent_feed_switches_memory_off(portal):
@@ -206,7 +206,7 @@ def test_an_older_proof_serves_while_the_feed_is_a_little_behind_the_newest(port
     portal.now += 0.5
     portal.read(15, None, keys=(BIA,))
 
-    assert portal.ask() == Answer(10, (ana(1),))
+    assert portal.ask() == ReadResult(10, (ana(1),))
 
 
 def test_memory_never_answers_below_what_the_session_has_seen(portal):
@@ -214,7 +214,7 @@ def test_memory_never_answers_below_what_the_session_has_seen(portal):
 
     assert portal.ask(least=11) is CacheMiss.BYPASS
     portal.beat(11, previous=10)
-    assert portal.ask(least=11) == Answer(11, (ana(1),))
+    assert portal.ask(least=11) == ReadResult(11, (ana(1),))
 
 
 def test_documents_that_reach_different_snapshots_are_not_answered_together(portal):
@@ -222,23 +222,23 @@ def test_documents_that_reach_different_snapshots_are_not_answered_together(port
     portal.read(12, None, keys=(BIA,))
 
     assert portal.ask(ANA, BIA) is CacheMiss.BYPASS
-    assert portal.ask(BIA) == Answer(12, (None,))
+    assert portal.ask(BIA) == ReadResult(12, (None,))
     portal.beat(12, previous=10)
-    assert portal.ask(ANA, BIA) == Answer(12, (ana(1), None))
+    assert portal.ask(ANA, BIA) == ReadResult(12, (ana(1), None))
 
 
 def test_an_own_write_is_served_only_after_the_feed_or_a_read_confirmed_it(portal):
-    portal.cache.learn(ANA, ana(2), 11)
+    portal.cache.record_write(ANA, ana(2), 11)
     portal.read(10, keys=())
     assert portal.ask() is CacheMiss.MISS
     portal.hear(11, put(ana(3)), previous=10)
 
-    assert portal.ask() == Answer(11, (ana(3),))
+    assert portal.ask() == ReadResult(11, (ana(3),))
 
 
 def test_an_own_write_takes_the_place_of_what_it_made_old(portal):
     portal.read(10, ana(1))
-    portal.cache.learn(ANA, ana(2), 11)
+    portal.cache.record_write(ANA, ana(2), 11)
 
     assert portal.cache.begin([ANA], portal.now).held[0].document == ana(2)
     assert portal.ask() is CacheMiss.MISS
@@ -246,21 +246,21 @@ def test_an_own_write_takes_the_place_of_what_it_made_old(portal):
 
 def test_the_outcome_of_a_repeated_request_does_not_replace_newer_knowledge(portal):
     portal.read(10, ana(5))
-    portal.cache.learn(ANA, ana(1), 3)
+    portal.cache.record_write(ANA, ana(1), 3)
 
-    assert portal.ask() == Answer(10, (ana(5),))
+    assert portal.ask() == ReadResult(10, (ana(5),))
 
 
 def test_of_two_own_writes_in_one_entry_the_higher_version_is_the_later(portal):
-    portal.cache.learn(ANA, ana(3), 11)
-    portal.cache.learn(ANA, ana(2), 11)
+    portal.cache.record_write(ANA, ana(3), 11)
+    portal.cache.record_write(ANA, ana(2), 11)
 
     assert portal.cache.begin([ANA], portal.now).held[0].document == ana(3)
 
 
 def test_a_write_and_a_deletion_in_one_entry_leave_nothing_held(portal):
-    portal.cache.learn(ANA, ana(3), 11)
-    portal.cache.learn(ANA, None, 11)
+    portal.cache.record_write(ANA, ana(3), 11)
+    portal.cache.record_write(ANA, None, 11)
 
     assert portal.cache.begin([ANA], portal.now).held == (None,)
 
@@ -272,9 +272,9 @@ def test_an_answer_below_what_was_known_before_means_other_replicas_and_forgets_
     assert portal.cache.contradicts(fill, 3, 1)
     assert portal.cache.position is None
     assert portal.ask() is CacheMiss.MISS
-    assert portal.beat(3, term=1) is Step.GAP
+    assert portal.beat(3, term=1) is FeedStep.GAP
     portal.read(3, ana(1))
-    assert portal.ask() == Answer(3, (ana(1),))
+    assert portal.ask() == ReadResult(3, (ana(1),))
 
 
 def test_a_read_that_began_before_everything_was_forgotten_proves_nothing_any_more(portal):

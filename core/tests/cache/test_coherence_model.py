@@ -5,9 +5,9 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quitanda.cache.coherence import Answer, CoherentCache
+from quitanda.cache.coherence import CoherentCache, ReadResult
 from quitanda.domain.model import Customer, Kind
-from quitanda.mqtt.topics import FeedChange, FeedMessage
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage
 
 BOUND = 1.0
 KEYS = [(Kind.CUSTOMER, name) for name in ("ana", "bia", "caio")]
@@ -46,7 +46,7 @@ class World:
         self.append(state)
         previous, self.last_changed = self.last_changed, self.revision
         if told < len(left):
-            self.cache.learn(*left[told], self.revision)
+            self.cache.record_write(*left[told], self.revision)
         changes = tuple(change(key, document) for key, document in left) if announced else None
         self.send(FeedMessage(self.term, self.revision, previous, changes), prompt)
 
@@ -67,7 +67,7 @@ class World:
         """A repeated request gets its old outcome."""
         revision = max(1, self.revision - back)
         if revision <= self.revision and self.states[revision][key] != self.states[revision - 1][key]:
-            self.cache.learn(key, self.states[revision][key], revision)
+            self.cache.record_write(key, self.states[revision][key], revision)
 
     # The broker: at once, late, twice, out of order, or never
 
@@ -145,7 +145,7 @@ class World:
         for keys in QUESTIONS:
             for least in {0, self.session}:
                 answer = self.cache.serve(keys, least, self.now)
-                if isinstance(answer, Answer):
+                if isinstance(answer, ReadResult):
                     self.hits += 1
                     self.check_answer(keys, least, answer)
 
@@ -220,6 +220,6 @@ def test_in_fair_weather_what_is_held_is_served(weather):
         if name == "read":
             held.update(arguments[0])
         for key in held:
-            assert world.cache.serve([key], world.revision, world.now) == Answer(
+            assert world.cache.serve([key], world.revision, world.now) == ReadResult(
                 world.revision, (world.states[-1][key],)
             )

@@ -6,18 +6,18 @@ from math import inf
 import pytest
 from prometheus_client import CollectorRegistry
 
-from quitanda.cache import Answer, CachedReader, Consistency, ReaderOptions, open_reader
+from quitanda.cache import CachedReader, ReaderOptions, ReadResult, open_reader
 from quitanda.cache.coherence import CoherentCache
-from quitanda.cache.counters import CacheCounters
+from quitanda.cache.metrics import CacheCounters, ContradictionLog
 from quitanda.cache.probe import FreshnessProbe
 from quitanda.cache.reader import AGE_CLOCK, age_clock
-from quitanda.cache.refutations import Refutations
 from quitanda.cluster_client import Absent, Found, ReadAnswer, Unchanged
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected, Unavailable
-from quitanda.mqtt.topics import FeedChange, FeedMessage
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage
+from quitanda.runtime.addresses import Address
 
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 
@@ -72,8 +72,10 @@ class Portal:
         self.now = 10.0
         self.cache = CoherentCache(100, 1.0)
         self.counters = CacheCounters.register(None)
-        self.probe = FreshnessProbe(self.truth, self.cache, Refutations(self.counters.contradiction), 1.0, self.clock)
-        self.reader = CachedReader(self.truth, self.cache, self.probe, self.counters, self.clock)
+        self.probe = FreshnessProbe(
+            self.truth.read, self.cache, ContradictionLog(self.counters.contradiction), 1.0, self.clock
+        )
+        self.reader = CachedReader(self.truth.read, self.cache, self.probe, self.counters, self.clock)
 
     def clock(self):
         return self.now
@@ -84,10 +86,10 @@ class Portal:
         self.cache.receive(FeedMessage(1, revision, revision if previous is None else previous, changes), self.now)
 
     def linearizable(self, *keys):
-        return self.reader.get(keys, Consistency.LINEARIZABLE, 0, 5)
+        return self.reader.get(keys, 5)
 
     def cached(self, *keys, least=0):
-        return self.reader.get(keys, Consistency.CACHED, least, 5)
+        return self.reader.get(keys, 5, cached=True, min_revision=least)
 
     def counted(self, name):
         return getattr(self.counters, name)._value.get()
@@ -101,8 +103,8 @@ def portal():
 async def test_a_linearizable_read_always_asks_and_names_the_version_that_is_held(portal):
     first = portal.truth.write("ana", "Ana")
 
-    assert await portal.linearizable(ANA, BIA) == Answer(1, (first, None))
-    assert await portal.linearizable(ANA, BIA) == Answer(1, (first, None))
+    assert await portal.linearizable(ANA, BIA) == ReadResult(1, (first, None))
+    assert await portal.linearizable(ANA, BIA) == ReadResult(1, (first, None))
     assert [[get.known_version for get in reads] for reads in portal.truth.reads] == [[None, None], [1, 0]]
     assert (portal.counted("miss"), portal.counted("unchanged")) == (2, 2)
 
@@ -113,7 +115,7 @@ async def test_after_a_write_is_acknowledged_no_linearizable_read_is_older(porta
     await portal.linearizable(ANA)
     second = portal.truth.write("ana", "Anna")
 
-    assert await portal.linearizable(ANA) == Answer(2, (second,))
+    assert await portal.linearizable(ANA) == ReadResult(2, (second,))
 
 
 async def test_a_cached_read_is_answered_from_memory_while_that_is_proved_fresh(portal):
@@ -123,7 +125,7 @@ async def test_a_cached_read_is_answered_from_memory_while_that_is_proved_fresh(
     portal.truth.write("ana", "Anna")
     asked = len(portal.truth.reads)
 
-    assert await portal.cached(ANA) == Answer(1, (first,))
+    assert await portal.cached(ANA) == ReadResult(1, (first,))
     assert len(portal.truth.reads) == asked
     assert portal.counted("hit") == 1
 
@@ -135,7 +137,7 @@ async def test_a_cached_read_that_memory_may_not_answer_asks_the_leader(portal):
     second = portal.truth.write("ana", "Anna")
     portal.now += 1.1
 
-    assert await portal.cached(ANA) == Answer(2, (second,))
+    assert await portal.cached(ANA) == ReadResult(2, (second,))
     assert portal.counted("bypass") == 1
 
 
@@ -145,23 +147,23 @@ async def test_a_cached_read_is_never_older_than_the_session_has_seen(portal):
     await portal.cached(ANA)
     second = portal.truth.write("ana", "Anna")
 
-    assert await portal.cached(ANA, least=2) == Answer(2, (second,))
+    assert await portal.cached(ANA, least=2) == ReadResult(2, (second,))
 
 
 async def test_without_a_feed_every_read_asks(portal):
     first = portal.truth.write("ana", "Ana")
     for _ in range(3):
-        assert await portal.cached(ANA) == Answer(1, (first,))
+        assert await portal.cached(ANA) == ReadResult(1, (first,))
 
     assert len(portal.truth.reads) == 3
 
 
 async def test_what_an_own_write_told_spares_the_document(portal):
     written = portal.truth.write("ana", "Ana")
-    portal.reader.learned(written, 1)
-    portal.reader.learned(BIA, 1)
+    portal.reader.record_write(written, 1)
+    portal.reader.record_write(BIA, 1)
 
-    assert await portal.linearizable(ANA, BIA) == Answer(1, (written, None))
+    assert await portal.linearizable(ANA, BIA) == ReadResult(1, (written, None))
     assert portal.counted("unchanged") == 2
 
 
@@ -177,7 +179,7 @@ async def test_a_fill_in_flight_does_not_undo_what_the_feed_brought_meanwhile(po
     portal.truth.gate.set()
     await slow
 
-    assert await portal.cached(ANA, least=2) == Answer(2, (second,))
+    assert await portal.cached(ANA, least=2) == ReadResult(2, (second,))
 
 
 async def test_a_refused_key_is_raised(portal):
@@ -195,7 +197,7 @@ async def test_replicas_with_another_history_are_asked_again_without_what_is_hel
     portal.truth.restart_with_another_history()
     other = portal.truth.write("ana", "Outra")
 
-    assert await portal.linearizable(ANA) == Answer(1, (other,))
+    assert await portal.linearizable(ANA) == ReadResult(1, (other,))
     assert portal.counted("contradiction") == 1
 
 
@@ -211,11 +213,11 @@ async def test_a_forged_document_in_the_version_of_the_next_update_is_never_show
     portal.hear()
     await portal.linearizable(ANA)
     forged = forge(portal, "ana", revision=2, version=2)
-    assert await portal.cached(ANA) == Answer(2, (forged,)), "the forgery was taken in"
+    assert await portal.cached(ANA) == ReadResult(2, (forged,)), "the forgery was taken in"
     true = portal.truth.write("ana", "Anna")
 
-    for consistency in (Consistency.LINEARIZABLE, Consistency.CACHED, Consistency.LINEARIZABLE):
-        assert await portal.reader.get([ANA], consistency, 0, 5) == Answer(2, (true,))
+    for cached in (False, True, False):
+        assert await portal.reader.get([ANA], 5, cached=cached) == ReadResult(2, (true,))
     assert portal.counted("contradiction") == 1
 
 
@@ -225,11 +227,11 @@ async def test_an_invented_absence_is_never_shown_by_a_default_read(portal):
     await portal.linearizable(ANA)
     portal.cache.receive(FeedMessage(1, 1, 0, ()), portal.now)
     portal.cache.receive(FeedMessage(1, 2, 1, (FeedChange.delete(*ANA),)), portal.now)
-    assert await portal.cached(ANA) == Answer(2, (None,)), "the forgery was taken in"
+    assert await portal.cached(ANA) == ReadResult(2, (None,)), "the forgery was taken in"
     portal.truth.write("bia", "Bia")
 
-    assert await portal.linearizable(ANA) == Answer(2, (true,))
-    assert await portal.cached(ANA) == Answer(2, (true,))
+    assert await portal.linearizable(ANA) == ReadResult(2, (true,))
+    assert await portal.cached(ANA) == ReadResult(2, (true,))
 
 
 async def test_a_portal_that_heard_of_a_term_that_never_was_finds_back_by_asking_the_leader(portal):
@@ -242,7 +244,7 @@ async def test_a_portal_that_heard_of_a_term_that_never_was_finds_back_by_asking
         await until(lambda: portal.counted("contradiction") == 1)
 
     portal.hear()
-    assert await portal.cached(ANA) == Answer(1, (first,))
+    assert await portal.cached(ANA) == ReadResult(1, (first,))
     portal.now += 0.1
     portal.hear()
     await portal.cached(ANA)
@@ -301,7 +303,7 @@ async def test_the_probe_renews_the_proof_while_cached_reads_are_wanted(portal):
 async def test_the_probe_goes_on_after_a_failure(portal):
     portal.truth.down = True
     portal.hear()
-    portal.probe.wanted()
+    portal.probe.demand()
     async with probing(portal):
         await until(lambda: len(portal.truth.reads) >= 1)
         portal.truth.down = False
@@ -311,19 +313,19 @@ async def test_the_probe_goes_on_after_a_failure(portal):
 async def test_a_reader_with_a_real_feed_answers_from_memory_and_shows_the_feeds_age(broker):
     truth, registry = Truth(), CollectorRegistry()
     first = truth.write("ana", "Ana")
-    options = ReaderOptions(staleness=5.0, mqtt=(broker.host, broker.port), feed_key=broker.feed_key)
-    async with open_reader(truth, options, registry=registry) as reader:
+    options = ReaderOptions(staleness=5.0, broker=Address(broker.host, broker.port), feed_key=broker.feed_key)
+    async with open_reader(truth.read, options, registry=registry) as reader:
         silent = registry.get_sample_value("quitanda_cache_feed_age_seconds"), reader.feed_alive()
         asked = -1
         async with asyncio.timeout(10):
             while len(truth.reads) != asked:
                 await broker.publish(FeedMessage(1, 1, 1, ()))
                 asked = len(truth.reads)
-                answer = await reader.get([ANA], Consistency.CACHED, 0, 5)
+                answer = await reader.get([ANA], 5, cached=True)
                 await asyncio.sleep(0.02)
         assert reader.feed_alive()
 
-    assert answer == Answer(1, (first,))
+    assert answer == ReadResult(1, (first,))
     assert silent == (inf, False)
     assert registry.get_sample_value("quitanda_cache_feed_age_seconds") < options.staleness
 

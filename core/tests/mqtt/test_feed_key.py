@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quitanda.domain.model import Customer, Kind
 from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
-from quitanda.mqtt.topics import FeedChange, FeedMessage, decode_feed, encode_feed
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 
 KEY = FeedKey.derive("a feed key of the tests")
 OTHER_KEY = FeedKey.derive("another key of the tests")

@@ -11,14 +11,11 @@ from quitanda.codec.custom_fields import DOCUMENT_LEVEL, ITEM_LEVEL
 from quitanda.codec.documents import kind_of
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.model import Customer, Kind, Order, OrderItem
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 from quitanda.mqtt.topics import (
     FEED_TOPIC,
     REQUESTS_FILTER,
     SHARED_REQUESTS_FILTER,
-    FeedChange,
-    FeedMessage,
-    decode_feed,
-    encode_feed,
     parse_request_topic,
     reply_topic,
     request_topic,

@@ -2,7 +2,13 @@
 
 import pytest
 
-from quitanda.runtime.addresses import Address, format_named_addresses, parse_address, parse_named_addresses
+from quitanda.runtime.addresses import (
+    Address,
+    format_named_addresses,
+    parse_address,
+    parse_addresses,
+    parse_named_addresses,
+)
 
 
 @pytest.mark.parametrize(
@@ -10,7 +16,10 @@ from quitanda.runtime.addresses import Address, format_named_addresses, parse_ad
     [
         ("127.0.0.1:7011", Address("127.0.0.1", 7011)),
         (" replica-1.shop_net:0 ", Address("replica-1.shop_net", 0)),
-        ("[::1]:7011", Address("::1", 7011)),
+        ("portal.example.org:1", Address("portal.example.org", 1)),
+        ("münchen.example:7001", Address("münchen.example", 7001)),
+        (" [::1]:65535 ", Address("::1", 65_535)),
+        ("[fe80::1%eth0]:7001", Address("fe80::1%eth0", 7001)),
     ],
 )
 def test_an_address_is_a_host_and_a_port(text, address):
@@ -18,10 +27,32 @@ def test_an_address_is_a_host_and_a_port(text, address):
     assert str(address) == text.strip()
 
 
-@pytest.mark.parametrize("text", ["", "7011", ":7011", "host", "host:", "host:x", "host:65536", "::1:7011", "a b:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "7011", ":7011", "host", "host:", "host:x", "host:65536", "host:-1", "host:\u0667", "::1:7011", "a b:1"),
+        *("http://a:1", "a@b:1", "a..b:1", f"{'x' * 64}:1", "\udcff:1", f"host:1{'9' * 5_000}"),
+        *("[]:1", "[host]:1", "[127.0.0.1]:1", "[::1:1", "[::g]:1", "a\n:1"),
+    ],
+)
 def test_anything_else_is_refused_with_what_to_write(text):
-    with pytest.raises(ValueError, match=r"host:port|above 65535"):
+    with pytest.raises(ValueError, match="host:port"):
         parse_address(text)
+
+
+def test_a_port_that_the_system_chooses_is_only_for_listening():
+    with pytest.raises(ValueError, match="a port from 1 to 65535"):
+        parse_address("host:0", port_min=1)
+
+
+def test_several_addresses_stand_between_commas():
+    assert parse_addresses("a:1, b:2,") == (Address("a", 1), Address("b", 2))
+
+
+@pytest.mark.parametrize("text", ["", ",", " , ", "a:0", "a:1,b"])
+def test_addresses_of_which_none_or_one_is_wrong_are_refused(text):
+    with pytest.raises(ValueError, match=r"no address is given|host:port"):
+        parse_addresses(text)
 
 
 def test_named_addresses_keep_their_order():

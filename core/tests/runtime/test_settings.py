@@ -29,7 +29,7 @@ REPLICA = {
 PORTAL = {
     "QUITANDA_NAME": "portal1",
     "QUITANDA_REPLICAS": REPLICA["QUITANDA_REPLICAS"],
-    "QUITANDA_LISTEN": "127.0.0.1:7001",
+    "QUITANDA_LISTEN": "127.0.0.1:7011",
 }
 BROKER = {"QUITANDA_MQTT": "127.0.0.1:7883", "QUITANDA_FEED_KEY": "a long enough key"}
 
@@ -238,7 +238,7 @@ def test_a_process_with_wrong_settings_ends_with_two_and_one_clear_message():
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == [
         "The settings are not usable:",
-        "  QUITANDA_LISTEN 'nowhere' is not an address; write host:port, for example 127.0.0.1:7011",
+        "  QUITANDA_LISTEN 'nowhere' is not an address; write host:port, for example 127.0.0.1:7001",
     ]
 
 

@@ -16,6 +16,7 @@ from quitanda.domain.commands import CreateProduct
 from quitanda.domain.limits import EXTRA_BYTES_MAX
 from quitanda.mqtt import topics
 from quitanda.runtime.access_log import AccessLog
+from quitanda.runtime.addresses import Address
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.metrics import GatewayMetrics
@@ -299,8 +300,7 @@ class TestOverload:
         """Run a gateway with room for one request in work, two in the queue and two refusals."""
         registry = CollectorRegistry()
         options = GatewayOptions(
-            host="127.0.0.1",
-            port=broker.port,
+            broker=Address("127.0.0.1", broker.port),
             requests_filter=topics.REQUESTS_FILTER,
             client_id="small",
             request_timeout=5.0,
@@ -337,7 +337,7 @@ class TestOverload:
         now = 0.0
         registry = CollectorRegistry()
         options = GatewayOptions(
-            "127.0.0.1", broker.port, topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
+            Address("127.0.0.1", broker.port), topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
         )
         desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry), monotonic=lambda: now)
@@ -410,7 +410,7 @@ class TestTheBroker:
         registry = CollectorRegistry()
         metrics = DefectiveOnce(registry)
         desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
-        options = GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "defective", 5.0)
+        options = GatewayOptions(Address("127.0.0.1", own_broker.port), topics.REQUESTS_FILTER, "defective", 5.0)
         gateway = MqttGateway(options, desk, metrics)
         await gateway.start()
         try:
@@ -427,7 +427,7 @@ class TestTheBroker:
         async with portals() as portal:
             assert portal.port
         gateway = MqttGateway(
-            GatewayOptions("127.0.0.1", own_broker.port, topics.REQUESTS_FILTER, "alone", request_timeout=5.0),
+            GatewayOptions(Address("127.0.0.1", own_broker.port), topics.REQUESTS_FILTER, "alone", request_timeout=5.0),
             MqttRequestHandler(
                 Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(CollectorRegistry()))
             ),

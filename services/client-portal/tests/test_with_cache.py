@@ -16,7 +16,7 @@ from quitanda_client_portal.composition import compose
 @pytest.fixture
 async def caller(cluster):
     registry = CollectorRegistry()
-    async with open_reader(cluster, ReaderOptions(), registry=registry) as reader:
+    async with open_reader(cluster.read, ReaderOptions(), registry=registry) as reader:
         doors, _ = compose(portal_settings(None), cluster, reader, registry)
         await doors.start()
         caller = GrpcCaller(doors.server.address.port)

@@ -10,7 +10,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from replica_waiting import wait_until
 
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.mqtt.topics import FEED_TOPIC, decode_feed
+from quitanda.mqtt.feed_message import decode_feed
+from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.addresses import Address
 from quitanda_local import broker, ports
 

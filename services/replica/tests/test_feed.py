@@ -12,7 +12,8 @@ from replica_waiting import wait_until
 
 from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable
-from quitanda.mqtt.topics import FEED_TOPIC, FeedChange
+from quitanda.mqtt.feed_message import FeedChange
+from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.addresses import Address
 from quitanda_local.broker import choose
 from quitanda_local.topology import BrokerKind

@@ -46,15 +46,15 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import repeat
 
+from quitanda.cache.feed_cursor import FeedCursor, FeedStep
 from quitanda.cache.freshness import FreshnessProofs
 from quitanda.cache.lru import DocumentCache, Entry, Key
-from quitanda.cache.position import FeedPosition, Step
 from quitanda.domain.model import Document
-from quitanda.mqtt.topics import FeedMessage
+from quitanda.mqtt.feed_message import FeedMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReadResult:
     """The documents in the order of their keys (None: absent), all as they were at `revision`."""
 
     revision: int
@@ -87,7 +87,7 @@ class CoherentCache:
 
     def __init__(self, max_entries: int, staleness: float) -> None:
         self._entries = DocumentCache(max_entries)
-        self._position = FeedPosition()
+        self._feed = FeedCursor()
         self._proofs = FreshnessProofs(staleness)
         self._staleness = staleness
         self._epoch = 0
@@ -99,65 +99,65 @@ class CoherentCache:
     @property
     def position(self) -> int | None:
         """The revision up to which the feed was followed; None where it is not known."""
-        return self._position.revision
+        return self._feed.revision
 
     # The feed
 
-    def receive(self, message: FeedMessage, now: float) -> Step:
+    def receive(self, message: FeedMessage, now: float) -> FeedStep:
         """Follow the feed by one message."""
-        step = self._position.advance(message, now)
-        if step is Step.GAP:
+        step = self._feed.advance(message, now)
+        if step is FeedStep.GAP:
             self._forget()
-        if step is Step.NEXT:
+        if step is FeedStep.NEXT:
             # A document that one entry changed twice is what the last change made it.
             last = {(change.kind, change.document_id): change.document for change in message.changes or ()}
             for key, document in last.items():
                 self._entries.change(key, document, message.revision)
-        if step is not Step.OLD:
+        if step is not FeedStep.OLD:
             self._highest = max(self._highest, message.revision)
         return step
 
     def lose_position(self) -> None:
         """Treat a message that cannot be read as a gap of unknown size."""
-        self._position.lose()
+        self._feed.lose()
         self._forget()
 
     def feed_alive(self, now: float) -> bool:
         """Whether the leader was heard through the feed within the staleness bound."""
-        return self._position.alive(now, self._staleness)
+        return self._feed.alive(now, self._staleness)
 
     def feed_age(self, now: float) -> float:
         """Seconds since the leader was heard through the feed; infinite where it never was."""
-        return self._position.age(now)
+        return self._feed.age(now)
 
     # Own writes
 
-    def learn(self, key: Key, document: Document | None, revision: int) -> None:
+    def record_write(self, key: Key, document: Document | None, revision: int) -> None:
         """Take over what a write through this portal left, in the log entry `revision`."""
         self._entries.hint(key, document, revision)
         self._highest = max(self._highest, revision)
 
     # Reads
 
-    def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> Answer | CacheMiss:
+    def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> ReadResult | CacheMiss:
         """Answer from memory if that is at least `min_revision` and provably within the staleness bound."""
         held = [self._entries.get(key) for key in keys]
         entries = [entry for entry in held if entry is not None and entry.confirmed]
         if len(entries) < len(held):
             return CacheMiss.MISS
-        position = self._position.revision
-        if position is None or not self._position.alive(now, self._staleness):
+        position = self._feed.revision
+        if position is None or not self._feed.alive(now, self._staleness):
             return CacheMiss.BYPASS
         reaches = {max(entry.valid_at, position) for entry in entries} or {position}
         reach = reaches.pop()
         if reaches or reach < min_revision or not self._proofs.cover(reach, now):
             return CacheMiss.BYPASS
-        return Answer(reach, tuple(entry.document for entry in entries))
+        return ReadResult(reach, tuple(entry.document for entry in entries))
 
     def begin(self, keys: Sequence[Key], now: float) -> Fill:
         """Take note that a linearizable read of the keys starts now."""
         held = tuple(map(self._entries.get, keys))
-        return Fill(tuple(keys), held, now, self._epoch, self._highest, self._position.term)
+        return Fill(tuple(keys), held, now, self._epoch, self._highest, self._feed.term)
 
     def complete(self, fill: Fill, documents: Sequence[Document | None], revision: int) -> None:
         """Keep what the read found at `revision`, and what it proves, as far as the invariants allow."""
@@ -165,7 +165,7 @@ class CoherentCache:
             return
         self._proofs.add(fill.started_at, revision)
         self._highest = max(self._highest, revision)
-        position = self._position.revision
+        position = self._feed.revision
         if position is not None and revision < position:
             return
         for key, document in zip(fill.keys, documents, strict=True):
@@ -200,11 +200,11 @@ class CoherentCache:
             return True
         if held.document is not None and document is not None and held.version == document.version:
             return False
-        reach = max(held.valid_at, self._position.revision or 0)
+        reach = max(held.valid_at, self._feed.revision or 0)
         return not (held.confirmed and held.valid_at <= revision <= reach)
 
     def _start_anew(self) -> None:
-        self._position = FeedPosition()
+        self._feed = FeedCursor()
         self._proofs.clear()
         self._highest = 0
         self._forget()

@@ -1,72 +1,116 @@
-"""Follows the change feed on MQTT, for as long as the portal runs.
+"""Follows the change feed: which of its messages are believed, and what they do to the cache.
 
-The broker is never needed: without it nothing is heard, so the cache is not used. Messages travel with
-QoS 0 and the incoming queue is bounded: what gets lost is noticed as a gap, which is cheaper than making
-the broker keep messages for slow portals.
+Anybody who reaches the broker can publish on the feed's topic. A message that does not verify under the feed's key is
+dropped as if it had never come: it moves no position and empties no cache, so who does not have the key cannot even
+make the cache useless. A message that verifies and cannot be read comes from a replica that writes it differently; it
+is a gap of unknown size.
+
+The broker is never needed: without it nothing is heard, so the cache is not used. Messages travel with QoS 0 and the
+queue of received messages is bounded: a lost message is noticed as a gap, which is cheaper than making the broker
+keep messages for slow portals.
 """
 
-import asyncio
-from random import SystemRandom
+import secrets
+from collections.abc import Callable
+from math import inf
 from typing import Final
 
-import aiomqtt
 import structlog
 
-from quitanda.cache.feed_intake import FeedIntake
+from quitanda.cache.coherence import CoherentCache
+from quitanda.cache.feed_cursor import FeedStep
+from quitanda.cache.metrics import CacheCounters
+from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
+from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
+from quitanda.mqtt.feed_message import decode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
+from quitanda.runtime.addresses import Address
 
-RECONNECT_MIN: Final = 0.1
-RECONNECT_MAX: Final = 2.0
-"""Seconds between attempts to connect: the double each time, shortened at random."""
+REPORT_SECONDS: Final = 10.0
+"""How often the log says that messages are dropped; the metric counts each."""
 
-KEEPALIVE: Final = 10
-"""Seconds after which a silent connection to the broker is checked, and given up."""
+NEXT_STEP: Final = (
+    "find out who else publishes on quitanda/v1/feed, and let nobody; or, where a portal or replica was given another "
+    'QUITANDA_FEED_KEY than the others, give it theirs (docs/OPERATIONS.md, "The feed\'s key")'
+)
 
-OPERATION_TIMEOUT: Final = 2.0
-"""Seconds that connecting and subscribing may take; a broker that dies in between is noticed no sooner."""
+_BROKER_SECONDS_MAX: Final = 2.0
+"""How long the broker may take to accept a connection; one that dies in between is noticed no sooner."""
 
-QUEUED_MAX: Final = 256
-"""Messages that wait here to be taken in; more are dropped."""
+_RECEIVED_MAX: Final = 256
 
 _log = structlog.get_logger(__name__)
-_random = SystemRandom()
 
 
-class FeedSubscriber:
-    """Hears the feed's messages; `run` it as a task and cancel that to end."""
+class FeedReceiver:
+    """Brings what the feed says to the cache.
 
-    def __init__(self, broker: tuple[str, int], name: str, intake: FeedIntake) -> None:
-        self._host, self._port = broker
-        self._name = name
-        self._intake = intake
+    `doubt` is called where a message verifies, brings nothing new, and the feed still does not count as alive.
+    """
 
-    async def run(self) -> None:
-        """Connect, follow, and connect again, for ever."""
-        attempt = 0
-        while True:
-            try:
-                async with self._client() as client:
-                    await client.subscribe(FEED_TOPIC, qos=0)
-                    _log.info("feed_connected", broker=f"{self._host}:{self._port}")
-                    attempt = 0
-                    async for message in client.messages:
-                        self._intake.take(message.payload if isinstance(message.payload, bytes) else b"")
-            except aiomqtt.MqttError as error:
-                # Said once for each time that the broker goes away, not for each attempt.
-                log = _log.warning if attempt == 0 else _log.debug
-                log("feed_disconnected", broker=f"{self._host}:{self._port}", error=str(error))
-            await asyncio.sleep(min(RECONNECT_MAX, RECONNECT_MIN * 2**attempt) * _random.uniform(0.5, 1.0))
-            attempt = min(attempt + 1, 10)
+    def __init__(
+        self,
+        cache: CoherentCache,
+        key: FeedKey,
+        counters: CacheCounters,
+        clock: Callable[[], float],
+        *,
+        doubt: Callable[[], None],
+    ) -> None:
+        self._cache = cache
+        self._key = key
+        self._counters = counters
+        self._clock = clock
+        self._doubt = doubt
+        self._unreported = 0
+        self._reported_at = -inf
 
-    def _client(self) -> aiomqtt.Client:
-        return aiomqtt.Client(
-            self._host,
-            self._port,
-            # Each connection its own name: two processes with one name would throw each other out.
-            identifier=f"{self._name}-feed-{_random.getrandbits(64):016x}",
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=True,
-            keepalive=KEEPALIVE,
-            timeout=OPERATION_TIMEOUT,
-            max_queued_incoming_messages=QUEUED_MAX,
+    def receive(self, payload: bytes) -> None:
+        """Take one message, whoever wrote it; nothing is raised."""
+        try:
+            message = decode_feed(self._key.open(payload))
+        except NotAuthentic as error:
+            self._counters.forged.inc()
+            self._report(str(error), len(payload))
+            return
+        except ValueError as error:
+            self._counters.malformed.inc()
+            self._cache.lose_position()
+            _log.error("feed_message_malformed", error=str(error))
+            return
+        now = self._clock()
+        step = self._cache.receive(message, now)
+        if step is FeedStep.GAP:
+            self._counters.gap.inc()
+            _log.info("feed_gap", revision=message.revision, previous_revision=message.previous_revision)
+        elif not self._cache.feed_alive(now):
+            # The leader speaks from below what was heard before: one of the two is untrue, and the leader knows which.
+            self._doubt()
+
+    def _report(self, error: str, size: int) -> None:
+        self._unreported += 1
+        if self._clock() - self._reported_at < REPORT_SECONDS:
+            return
+        _log.error(
+            "feed_message_forged", error=error, size=size, messages_dropped=self._unreported, next_step=NEXT_STEP
         )
+        self._unreported = 0
+        self._reported_at = self._clock()
+
+
+def feed_connection(broker: Address, name: str, receiver: FeedReceiver) -> MqttConnection:
+    """Make the connection of the portal `name` over which the feed's messages come; its `run` is to be run."""
+    options = ConnectionOptions(
+        broker=broker,
+        topic=FEED_TOPIC,
+        # Two processes that were given one name would end each other's connections.
+        client_id=f"{name}-feed-{secrets.token_hex(8)}",
+        qos=0,
+        broker_timeout=_BROKER_SECONDS_MAX,
+        received_max=_RECEIVED_MAX,
+    )
+    return MqttConnection(
+        options,
+        lambda message: receiver.receive(message.payload if isinstance(message.payload, bytes) else b""),
+        log=_log,
+    )

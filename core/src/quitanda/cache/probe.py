@@ -1,13 +1,13 @@
 """Renews the proof of freshness while CACHED reads are in demand, so that hits need no read of their own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
 import structlog
 
 from quitanda.cache.coherence import CoherentCache
-from quitanda.cache.refutations import Refutations
+from quitanda.cache.metrics import ContradictionLog
 from quitanda.cluster_client.values import ReadAnswer, ReadItem
 from quitanda.errors import QuitandaError
 
@@ -17,51 +17,51 @@ DEMAND_BOUNDS: Final = 3
 _log = structlog.get_logger(__name__)
 
 
-class Reads(Protocol):
-    """What the probe needs of a `ClusterClient`."""
-
-    async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
-        """See `ClusterClient.read`."""
+Read: TypeAlias = Callable[[Sequence[ReadItem], float], Awaitable[ReadAnswer]]
+"""Reads everything at one snapshot, within some seconds: `ClusterClient.read`."""
 
 
 class FreshnessProbe:
-    """Reads nothing, linearizably, each third of the staleness bound; `run` it as a task, cancel that to end."""
+    """Asks the leader for the revision, linearizably, each third of the staleness bound.
+
+    Run `run` as a task, and cancel it to end.
+    """
 
     def __init__(
         self,
-        cluster: Reads,
+        read: Read,
         cache: CoherentCache,
-        refutations: Refutations,
+        contradictions: ContradictionLog,
         staleness: float,
         clock: Callable[[], float],
     ) -> None:
-        self._cluster = cluster
-        self._refutations = refutations
+        self._read = read
+        self._contradictions = contradictions
         self._cache = cache
         self._staleness = staleness
         self._clock = clock
-        self._demand = asyncio.Event()
+        self._demanded = asyncio.Event()
         self._doubt = False
         self._demanded_at = clock()
 
-    def wanted(self) -> None:
-        """Take note of a CACHED read."""
+    def demand(self) -> None:
+        """Note that there was a CACHED read."""
         self._demanded_at = self._clock()
-        self._demand.set()
+        self._demanded.set()
 
     def doubt(self) -> None:
-        """Take note that the feed speaks and is not believed: only the leader can tell which of the two is wrong."""
+        """Note that the feed speaks and is not believed: only the leader can tell what is true."""
         self._doubt = True
-        self.wanted()
+        self.demand()
 
     async def run(self) -> None:
-        """Probe while there is demand and a feed that makes it worth while, or is doubted, for ever."""
+        """Probe for ever, while there is demand and the feed is alive or doubted."""
         pause = self._staleness / 3
         while True:
-            await self._demand.wait()
+            await self._demanded.wait()
             now = self._clock()
             if now - self._demanded_at > DEMAND_BOUNDS * self._staleness:
-                self._demand.clear()
+                self._demanded.clear()
                 continue
             due = self._cache.proof_due_in(now)
             doubted = self._doubt
@@ -74,12 +74,12 @@ class FreshnessProbe:
         self._doubt = False
         fill = self._cache.begin((), self._clock())
         try:
-            answer = await self._cluster.read((), self._staleness)
+            answer = await self._read((), self._staleness)
         except QuitandaError as error:
             _log.debug("probe_failed", reason=error.reason)
             return False
         if self._cache.contradicts(fill, answer.revision, answer.term):
-            self._refutations.went_back(fill, answer)
+            self._contradictions.went_back(fill, answer)
             return False
         self._cache.complete(fill, (), answer.revision)
         return self._cache.proof_due_in(self._clock()) > 0

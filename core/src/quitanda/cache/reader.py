@@ -5,24 +5,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from quitanda.cache.coherence import Answer, CacheMiss, CoherentCache, Fill
-from quitanda.cache.counters import CacheCounters, show_feed_age
-from quitanda.cache.feed import FeedSubscriber
-from quitanda.cache.feed_intake import FeedIntake
+from quitanda.cache.coherence import CacheMiss, CoherentCache, Fill, ReadResult
+from quitanda.cache.feed import FeedReceiver, feed_connection
 from quitanda.cache.lru import Entry, Key
-from quitanda.cache.probe import FreshnessProbe, Reads
-from quitanda.cache.refutations import Refutations
+from quitanda.cache.metrics import CacheCounters, ContradictionLog, show_feed_age
+from quitanda.cache.probe import FreshnessProbe, Read
 from quitanda.cluster_client.values import Absent, Found, Get, ReadAnswer, Result, Unchanged
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import Customer, Document, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
 from quitanda.mqtt.feed_key import FeedKey
+from quitanda.runtime.addresses import Address
 from quitanda.runtime.background_task import lasting_task
 
 AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -35,28 +33,21 @@ def age_clock() -> float:
     return time.clock_gettime(AGE_CLOCK)
 
 
-class Consistency(StrEnum):
-    """How fresh the answer to a read must be."""
-
-    LINEARIZABLE = "linearizable"
-    CACHED = "cached"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderOptions:
-    """`staleness` (seconds) bounds the age of CACHED answers; `mqtt` is (host, port) of the feed, None: no feed.
+    """`staleness` (seconds) bounds the age of CACHED answers; `broker` carries the feed, None: there is no feed.
 
-    Of the feed, only what `feed_key` opens is believed; ValueError where there is a feed and no key.
+    Only messages of the feed that verify under `feed_key` are believed; ValueError where there is a feed and no key.
     """
 
     max_entries: int = 10_000
     staleness: float = 1.0
-    mqtt: tuple[str, int] | None = None
+    broker: Address | None = None
     feed_key: FeedKey | None = None
     name: str = "portal"
 
     def __post_init__(self) -> None:
-        if self.mqtt is not None and self.feed_key is None:
+        if self.broker is not None and self.feed_key is None:
             raise ValueError("a feed cannot be believed without its key")
 
 
@@ -65,66 +56,68 @@ class CachedReader:
 
     def __init__(
         self,
-        cluster: Reads,
+        read: Read,
         cache: CoherentCache,
         probe: FreshnessProbe,
         counters: CacheCounters,
         clock: Callable[[], float] = age_clock,
     ) -> None:
-        self._refutations = Refutations(counters.contradiction)
-        self._cluster = cluster
+        self._contradictions = ContradictionLog(counters.contradiction)
+        self._read_cluster = read
         self._cache = cache
         self._probe = probe
         self._counters = counters
         self._clock = clock
 
-    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
-        """Read documents, all at one snapshot.
+    async def get(
+        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
+    ) -> ReadResult:
+        """Read documents, all at one snapshot, within `timeout` seconds.
 
-        CACHED answers are at most the staleness bound old and never older than `min_revision`, the
-        highest revision that the caller's session has seen (0: none).
+        The result holds every write that was acknowledged before this call. With `cached` it may be as old as the
+        staleness bound, but not older than `min_revision`, the highest revision that the caller's session has seen.
 
         Raises Unavailable, Overloaded, and Rejected where a replica refuses a key.
         """
-        if consistency is Consistency.CACHED:
-            self._probe.wanted()
+        if cached:
+            self._probe.demand()
             served = self._cache.serve(keys, min_revision, self._clock())
-            if isinstance(served, Answer):
+            if isinstance(served, ReadResult):
                 self._counters.hit.inc()
                 return served
             if served is CacheMiss.BYPASS:
                 self._counters.bypass.inc()
         return await self._read(keys, timeout)
 
-    def learned(self, changed: Document | Key, revision: int) -> None:
-        """Take over what a write through this portal told: the document as it left it, or the key it deleted."""
+    def record_write(self, changed: Document | Key, revision: int) -> None:
+        """Take over the result of a write through this portal: the document as it left it, or the key it deleted."""
         if isinstance(changed, Customer | Product | Order):
-            self._cache.learn((kind_of(changed), id_of(changed)), changed, revision)
+            self._cache.record_write((kind_of(changed), id_of(changed)), changed, revision)
         else:
-            self._cache.learn(changed, None, revision)
+            self._cache.record_write(changed, None, revision)
 
     def feed_alive(self) -> bool:
         """Whether the leader was heard through the feed within the staleness bound."""
         return self._cache.feed_alive(self._clock())
 
-    async def _read(self, keys: Sequence[Key], timeout: float) -> Answer:
+    async def _read(self, keys: Sequence[Key], timeout: float) -> ReadResult:
         """Ask the leader, naming the versions and digests of what is held."""
         deadline = self._clock() + timeout
         fill = self._cache.begin(keys, self._clock())
         answer = await self._ask(fill, timeout)
         if self._cache.contradicts(fill, answer.revision, answer.term):
             # Other replicas, another history: what is held means nothing there. Ask without it.
-            self._refutations.went_back(fill, answer)
+            self._contradictions.went_back(fill, answer)
             fill = self._cache.begin(keys, self._clock())
             answer = await self._ask(fill, deadline - self._clock())
         documents = tuple(self._document(*pair) for pair in zip(answer.results, fill.held, strict=True))
         if self._cache.refutes(fill, documents, answer.revision):
-            self._refutations.untrue(fill, answer)
+            self._contradictions.untrue(fill, answer)
         self._cache.complete(fill, documents, answer.revision)
-        return Answer(answer.revision, documents)
+        return ReadResult(answer.revision, documents)
 
     async def _ask(self, fill: Fill, timeout: float) -> ReadAnswer:
-        answer = await self._cluster.read(list(map(_question, fill.keys, fill.held)), timeout)
+        answer = await self._read_cluster(list(map(_question, fill.keys, fill.held)), timeout)
         for result in answer.results:
             if isinstance(result, Refused):
                 raise Rejected(result, answer.revision)
@@ -151,24 +144,24 @@ def _question(key: Key, held: Entry | None) -> Get:
 
 @asynccontextmanager
 async def open_reader(
-    cluster: Reads, options: ReaderOptions, *, registry: CollectorRegistry | None = None
+    read: Read, options: ReaderOptions, *, registry: CollectorRegistry | None = None
 ) -> AsyncIterator[CachedReader]:
-    """Give a reader with its cache, its feed subscriber and its probe running, and end them at the end.
+    """Give a reader whose feed and probe run, and end them at the end.
 
-    async with open_reader(cluster, ReaderOptions(mqtt=("127.0.0.1", 7883), feed_key=key)) as reader: ...
+    async with open_reader(cluster.read, ReaderOptions(broker=Address("127.0.0.1", 7883), feed_key=key)) as reader: ...
     """
     clock = age_clock
     counters = CacheCounters.register(registry)
     cache = CoherentCache(options.max_entries, options.staleness)
     show_feed_age(registry, lambda: cache.feed_age(clock()))
-    probe = FreshnessProbe(cluster, cache, Refutations(counters.contradiction), options.staleness, clock)
-    tasks = [lasting_task(probe.run, "freshness probe")]
-    if options.mqtt is not None and options.feed_key is not None:
-        intake = FeedIntake(cache, options.feed_key, counters, clock, doubt=probe.doubt)
-        feed = FeedSubscriber(options.mqtt, options.name, intake)
-        tasks.append(lasting_task(feed.run, "feed subscriber"))
+    probe = FreshnessProbe(read, cache, ContradictionLog(counters.contradiction), options.staleness, clock)
+    tasks = [lasting_task(probe.run, "freshness_probe")]
+    if options.broker is not None and options.feed_key is not None:
+        receiver = FeedReceiver(cache, options.feed_key, counters, clock, doubt=probe.doubt)
+        connection = feed_connection(options.broker, options.name, receiver)
+        tasks.append(lasting_task(connection.run, "feed_connection"))
     try:
-        yield CachedReader(cluster, cache, probe, counters, clock)
+        yield CachedReader(read, cache, probe, counters, clock)
     finally:
         for task in tasks:
             task.cancel()

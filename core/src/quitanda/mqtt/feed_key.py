@@ -3,7 +3,7 @@
 Replicas and portals share the key. It is not the cluster's secret and nothing leads from it there: a portal that is
 taken over can publish false messages, and still cannot take part in Raft.
 
-A sealed message is the JSON object of `topics.encode_feed` with one more member at its end, `"mac"`: keyed BLAKE2b
+A sealed message is the JSON object of `encode_feed` with one more member at its end, `"mac"`: keyed BLAKE2b
 (RFC 7693) over the exact bytes of the object without that member, in hexadecimal. So the term, the revisions and the
 changes are all covered, and nothing is parsed before it is known whose it is.
 
@@ -48,7 +48,7 @@ class FeedKey:
         return cls(hashlib.scrypt(text.encode(), salt=_SALT, n=1 << 14, r=8, p=1, dklen=_KEY_BYTES))
 
     def seal(self, message: bytes) -> bytes:
-        """Add the MAC to a message (`topics.encode_feed`)."""
+        """Add the MAC to a message (`feed_message.encode_feed`)."""
         return b'%s,"mac":"%s"}' % (message[:-1], self._mac(message))
 
     def open(self, payload: bytes) -> bytes:

@@ -48,7 +48,7 @@ async def run(read: Settings, compose: Compose[Settings]) -> int:
             stack.callback(shown.close)
         cluster = ClusterClient({name: str(address) for name, address in read.replicas.items()}, registry=registry)
         stack.push_async_callback(cluster.close)
-        reader = await stack.enter_async_context(open_reader(cluster, cache_options(read), registry=registry))
+        reader = await stack.enter_async_context(open_reader(cluster.read, cache_options(read), registry=registry))
         parts = compose(read, cluster, reader, registry)
         return await lifecycle.run(parts, stop_timeout=min(read.stop_timeout_seconds, STOP_SECONDS_MAX))
 
@@ -60,7 +60,7 @@ def cache_options(read: PortalSettings) -> ReaderOptions:
     return ReaderOptions(
         max_entries=max(1, read.cache_entries),
         staleness=read.staleness_seconds,
-        mqtt=None if broker is None else (broker.host, broker.port),
+        broker=broker,
         feed_key=key,
         name=read.name,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
-from quitanda.cache import Answer, Consistency, Key
+from quitanda.cache import Key, ReadResult
 from quitanda.cluster_client import Executed, List, Page, ReadAnswer
 from quitanda.cluster_client.values import ReadItem
 from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision
@@ -49,10 +49,12 @@ class Cluster(Protocol):
 class Reader(Protocol):
     """What operations need of a `quitanda.cache.CachedReader`."""
 
-    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
+    async def get(
+        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
+    ) -> ReadResult:
         """Read documents, all at one snapshot."""
 
-    def learned(self, changed: Document | Key, revision: int) -> None:
+    def record_write(self, changed: Document | Key, revision: int) -> None:
         """Take over what a write told."""
 
 
@@ -85,15 +87,16 @@ class Operations:
         changed = _deleted(command) or executed.outcome.document
         if changed is None:
             raise InternalError(f"{type(command).__name__} was answered without a document")
-        self._reader.learned(changed, executed.revision)
+        self._reader.record_write(changed, executed.revision)
         return Answered(executed.revision, executed.outcome)
 
     async def get_document(self, read: GetDocument, timeout: float) -> Answered[Document] | Refused:
         """Read a customer or a product."""
         if wrong := check_id(f"{read.kind}_id", read.document_id):
             return wrong
-        consistency = Consistency.CACHED if read.cached else Consistency.LINEARIZABLE
-        answer = await self._reader.get(((read.kind, read.document_id),), consistency, read.min_revision, timeout)
+        answer = await self._reader.get(
+            ((read.kind, read.document_id),), timeout, cached=read.cached, min_revision=read.min_revision
+        )
         if wrong := check_min_revision(read, answer.revision):
             return wrong
         (document,) = answer.documents

@@ -88,8 +88,7 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
         return None
     shared = settings.mqtt_gateway is GatewayMode.SHARED
     return GatewayOptions(
-        host=settings.mqtt.host,
-        port=settings.mqtt.port,
+        broker=settings.mqtt,
         requests_filter=topics.SHARED_REQUESTS_FILTER if shared else topics.REQUESTS_FILTER,
         client_id=f"{settings.name}-{secrets.token_hex(4)}",
         request_timeout=settings.request_timeout_seconds,

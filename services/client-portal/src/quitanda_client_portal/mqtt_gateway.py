@@ -11,20 +11,18 @@ client.
 
 import asyncio
 import contextlib
-import random
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import aiomqtt
 import structlog
-from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt import properties as paho
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
+from quitanda.runtime.addresses import Address
 from quitanda.runtime.background_task import lasting_task
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
 from quitanda_client_portal.mqtt_request_handler import (
@@ -37,11 +35,6 @@ from quitanda_client_portal.mqtt_request_handler import (
 )
 
 log = structlog.get_logger(__name__)
-
-QOS_AT_LEAST_ONCE: Final = 1
-_SUBSCRIPTION_REFUSED: Final = 0x80
-_SEND_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-"""Without it a reply waits some 40 ms for the acknowledgement of what was sent before."""
 
 _PAHO_PROPERTIES: Final[Any] = paho.Properties
 """The library has no types for it."""
@@ -60,8 +53,7 @@ class GatewayOptions:
     is the MQTT client's own queue; it fills only when requests come faster than they can be refused.
     """
 
-    host: str
-    port: int
+    broker: Address
     requests_filter: str
     client_id: str
     request_timeout: float
@@ -76,8 +68,19 @@ class GatewayOptions:
     """The broker gives a portal that stands still up after half as much again, and up to six seconds more: it does not
     look oftener. Until then it gives it its share of the requests, whose clients must repeat them."""
 
-    reconnect_delay_min: float = 0.1
-    reconnect_delay_max: float = 2.0
+    @property
+    def connection(self) -> ConnectionOptions:
+        """The options of the connection on which requests come and replies go."""
+        return ConnectionOptions(
+            broker=self.broker,
+            topic=self.requests_filter,
+            client_id=self.client_id,
+            mqtt5=True,
+            keepalive=self.keepalive,
+            broker_timeout=self.broker_timeout,
+            received_max=self.inbox_length,
+            published_max=self.workers + self.refusal_workers,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,13 @@ class MqttGateway:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(options.queue_length)
         self._refusals: asyncio.Queue[Envelope] = asyncio.Queue(options.refusal_queue_length)
         self._unanswered = 0
-        self._client: aiomqtt.Client | None = None
-        self._protocol = aiomqtt.ProtocolVersion.V5
-        self._stopping = False
+        self._connection = MqttConnection(options.connection, self._take, self._connection_changed, log)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def connected(self) -> bool:
         """Whether requests can arrive: the broker has confirmed the subscription."""
-        return self._client is not None
+        return self._connection.connected
 
     @property
     def unanswered(self) -> int:
@@ -122,99 +123,29 @@ class MqttGateway:
         """Begin to connect and to serve; returns at once, whether there is a broker or not."""
         options = self._options
         self._tasks = [
-            lasting_task(self._stay_connected, "mqtt-connection"),
+            lasting_task(self._connection.run, "mqtt-connection"),
             *(lasting_task(self._serve, "mqtt-worker") for _ in range(options.workers)),
             *(lasting_task(self._refuse, "mqtt-refusal-worker") for _ in range(options.refusal_workers)),
         ]
 
     async def stop(self, timeout: float) -> None:
         """Take no more requests, finish within `timeout` seconds what was taken, and disconnect."""
-        self._stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._unsubscribe()
+                await self._connection.unsubscribe()
                 await self._finish()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
-        self._client, self._unanswered = None, 0
-
-    # The connection
-
-    async def _stay_connected(self) -> None:
-        delay, told = self._options.reconnect_delay_min, False
-        while not self._stopping:
-            try:
-                await self._serve_connection()
-            except aiomqtt.MqttError as error:
-                if self._take_older_protocol(error):
-                    continue
-                if self.connected or not told:  # once for each absence, not at every try
-                    log.warning("mqtt_broker_lost" if self.connected else "mqtt_broker_unreachable", error=str(error))
-            except Exception:  # without this task no request would ever arrive again
-                log.exception("mqtt_connection_failed_unexpectedly")
-            told = True
-            delay = self._options.reconnect_delay_min if self.connected else 2 * delay
-            delay = min(delay, self._options.reconnect_delay_max)
-            self._client = None
-            self._metrics.connected.set(0)
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the portals, hides nothing
-
-    def _take_older_protocol(self, error: aiomqtt.MqttError) -> bool:
-        """Speak MQTT 3.1.1 from now on where the broker does not know version 5, and tell whether that is so."""
-        refused = isinstance(error, MqttConnectError) and "protocol version" in str(error).lower()
-        if not refused or self._protocol is not aiomqtt.ProtocolVersion.V5:
-            return False
-        self._protocol = aiomqtt.ProtocolVersion.V311
-        log.info("mqtt_broker_speaks_3_1_1", consequence="retained requests cannot be told at their first delivery")
-        return True
-
-    async def _serve_connection(self) -> None:
-        """Connect, subscribe and take requests until the connection ends, which raises MqttError."""
-        options = self._options
-        client = aiomqtt.Client(
-            options.host,
-            options.port,
-            identifier=options.client_id,
-            protocol=self._protocol,
-            # what was published while nobody listened has been given up by its client; version 5 begins so by itself
-            clean_session=True if self._protocol is aiomqtt.ProtocolVersion.V311 else None,
-            timeout=options.broker_timeout,
-            keepalive=options.keepalive,
-            max_inflight_messages=options.workers + options.refusal_workers,
-            max_queued_incoming_messages=options.inbox_length,
-            socket_options=(_SEND_AT_ONCE,),
-        )
-        client.pending_calls_threshold = options.workers + options.refusal_workers  # that many replies are normal
-        async with client:
-            granted = await self._subscribe(client)
-            if any(_code(code) >= _SUBSCRIPTION_REFUSED for code in granted):
-                raise aiomqtt.MqttError(f"the broker refuses the subscription to {options.requests_filter}")
-            self._client = client
-            self._metrics.connected.set(1)
-            log.info("mqtt_gateway_connected", filter=options.requests_filter)
-            async for message in client.messages:
-                self._take(message)
-
-    async def _subscribe(self, client: aiomqtt.Client) -> Sequence[object]:
-        """Ask for requests, and to be told of the retain flag also where one comes at once; 3.1.1 cannot."""
-        if self._protocol is aiomqtt.ProtocolVersion.V311:
-            return await client.subscribe(self._options.requests_filter, qos=QOS_AT_LEAST_ONCE)
-        wanted = SubscribeOptions(qos=QOS_AT_LEAST_ONCE, retainAsPublished=True)
-        return await client.subscribe(self._options.requests_filter, options=wanted)
-
-    async def _unsubscribe(self) -> None:
-        if self._client is not None:
-            with contextlib.suppress(aiomqtt.MqttError):
-                await self._client.unsubscribe(self._options.requests_filter)
+        self._unanswered = 0
 
     async def _finish(self) -> None:
-        while self._unanswered or self._inbox_length():  # noqa: ASYNC110 - the client's own queue tells nobody
+        while self._unanswered or self._connection.waiting:  # noqa: ASYNC110 - the client's own queue tells nobody
             await asyncio.sleep(_IDLE_CHECK_SECONDS)
 
-    def _inbox_length(self) -> int:
-        return 0 if self._client is None else len(self._client.messages)
+    def _connection_changed(self) -> None:
+        self._metrics.connected.set(float(self.connected))
 
     # What arrives
 
@@ -262,12 +193,9 @@ class MqttGateway:
             self._unanswered -= 1
 
     async def _publish(self, envelope: Envelope, payload: bytes) -> None:
-        if self._client is None:
-            raise aiomqtt.MqttError("not connected")
-        await self._client.publish(
+        await self._connection.publish(
             envelope.reply_topic,
             payload,
-            qos=QOS_AT_LEAST_ONCE,
             properties=_properties_of(envelope),
             timeout=self._options.reply_timeout,
         )
@@ -293,7 +221,3 @@ def _properties_of(envelope: Envelope) -> paho.Properties | None:
     properties: paho.Properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
     properties.CorrelationData = envelope.correlation_data
     return properties
-
-
-def _code(granted: object) -> int:
-    return granted if isinstance(granted, int) else int(getattr(granted, "value", _SUBSCRIPTION_REFUSED))

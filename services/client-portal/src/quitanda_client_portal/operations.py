@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias, assert_never
 
-from quitanda.cache import Answer, Consistency, Key
+from quitanda.cache import Key, ReadResult
 from quitanda.cluster_client import Absent, Executed, Get, List, Page, ReadAnswer
 from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision
@@ -38,10 +38,12 @@ class Cluster(Protocol):
 class Reader(Protocol):
     """What operations need of a `quitanda.cache.CachedReader`."""
 
-    async def get(self, keys: Sequence[Key], consistency: Consistency, min_revision: int, timeout: float) -> Answer:
+    async def get(
+        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
+    ) -> ReadResult:
         """Read documents, all at one snapshot."""
 
-    def learned(self, changed: Document | Key, revision: int) -> None:
+    def record_write(self, changed: Document | Key, revision: int) -> None:
         """Take over what a write told."""
 
 
@@ -91,7 +93,7 @@ class Operations:
         `order_id` is a valid id. None where there is no such order. Raises Unavailable and Overloaded.
         """
         key = (Kind.ORDER, order_id)
-        (document,) = (await self._reader.get((key,), Consistency.LINEARIZABLE, 0, timeout)).documents
+        (document,) = (await self._reader.get((key,), timeout)).documents
         return document if isinstance(document, Order) else None
 
     async def _perform(self, call: Call, timeout: float) -> Answered | Refused:
@@ -118,15 +120,14 @@ class Operations:
         if not isinstance(order, Order):
             raise InternalError(f"{type(request.command).__name__} was answered without an order")
         cancelled = isinstance(request.command, CancelOrder)
-        self._reader.learned((Kind.ORDER, order.order_id) if cancelled else order, executed.revision)
+        self._reader.record_write((Kind.ORDER, order.order_id) if cancelled else order, executed.revision)
         return Answered(executed.revision, order)
 
     async def _get(self, read: GetDocument, timeout: float) -> Answered | Refused:
         if wrong := check_id("customer_id", read.customer_id) or check_id(f"{read.kind}_id", read.document_id):
             return wrong
         keys = ((Kind.CUSTOMER, read.customer_id), (read.kind, read.document_id))
-        consistency = Consistency.CACHED if read.cached else Consistency.LINEARIZABLE
-        answer = await self._reader.get(keys, consistency, read.min_revision, timeout)
+        answer = await self._reader.get(keys, timeout, cached=read.cached, min_revision=read.min_revision)
         if wrong := check_min_revision(read, answer.revision):
             return wrong
         customer, document = answer.documents

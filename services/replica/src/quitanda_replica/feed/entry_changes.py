@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.state import Change, Put
-from quitanda.mqtt.topics import FeedChange
+from quitanda.mqtt.feed_message import FeedChange
 from quitanda_replica.state import keys
 from quitanda_replica.state.write_set import WriteSet
 

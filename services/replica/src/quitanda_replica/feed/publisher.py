@@ -14,7 +14,7 @@ import structlog
 
 from quitanda.errors import QuitandaError
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.mqtt.topics import FeedMessage, encode_feed
+from quitanda.mqtt.feed_message import FeedMessage, encode_feed
 from quitanda_replica.feed.entry_changes import EntryChanges
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.raft.state_machine import RaftStatus, Role

@@ -1,10 +1,22 @@
-"""What a portal's cache counts, and what it shows of the feed."""
+"""What a portal's cache counts, shows of the feed, and tells the operator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from quitanda.cache.coherence import Fill
+from quitanda.cluster_client.values import ReadAnswer
+
+NEXT_STEP: Final = (
+    "nothing to do where the replicas were just replaced by restored ones; otherwise somebody who has the feed's key "
+    "publishes what is not so: give portals and replicas another QUITANDA_FEED_KEY "
+    '(docs/OPERATIONS.md, "The feed\'s key")'
+)
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +60,31 @@ def show_feed_age(registry: CollectorRegistry | None, age: Callable[[], float]) 
         registry=registry or CollectorRegistry(),
     )
     gauge.set_function(age)
+
+
+class ContradictionLog:
+    """Counts and logs each time that memory was found to be false, which no honest feed of one cluster can cause.
+
+    The cache is empty then, and the caller gets what the leader said.
+    """
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+
+    def went_back(self, fill: Fill, answer: ReadAnswer) -> None:
+        """Log an answer that is older than what was known before its read began."""
+        self._counter.inc()
+        _log.error(
+            "history_went_back",
+            revision=answer.revision,
+            known=fill.floor,
+            term=answer.term,
+            known_term=fill.floor_term,
+            next_step=NEXT_STEP,
+        )
+
+    def untrue(self, fill: Fill, answer: ReadAnswer) -> None:
+        """Log documents that are not as memory claimed."""
+        self._counter.inc()
+        keys = [f"{kind}/{document_id}" for kind, document_id in fill.keys]
+        _log.error("cache_was_untrue", keys=keys, revision=answer.revision, next_step=NEXT_STEP)

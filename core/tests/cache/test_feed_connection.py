@@ -4,12 +4,12 @@ from contextlib import asynccontextmanager
 import pytest
 from prometheus_client import CollectorRegistry
 
-from quitanda.cache.coherence import Answer, CoherentCache
-from quitanda.cache.counters import CacheCounters
-from quitanda.cache.feed import FeedSubscriber
-from quitanda.cache.feed_intake import FeedIntake
+from quitanda.cache.coherence import CoherentCache, ReadResult
+from quitanda.cache.feed import FeedReceiver, feed_connection
+from quitanda.cache.metrics import CacheCounters
 from quitanda.domain.model import Customer, Kind
-from quitanda.mqtt.topics import FeedChange, FeedMessage
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage
+from quitanda.runtime.addresses import Address
 
 ANA = (Kind.CUSTOMER, "ana")
 
@@ -27,7 +27,7 @@ class Following:
         self.cache = CoherentCache(max_entries=10, staleness=30.0)
         self.counters = CacheCounters.register(self.registry)
         self.doubts = 0
-        self.intake = FeedIntake(self.cache, key, self.counters, clock, doubt=self.doubt)
+        self.receiver = FeedReceiver(self.cache, key, self.counters, clock, doubt=self.doubt)
 
     def doubt(self):
         self.doubts += 1
@@ -50,8 +50,8 @@ def follow(clock, broker):
     @asynccontextmanager
     async def follow(address):
         following = Following(clock, broker.feed_key)
-        subscriber = FeedSubscriber(address, "test", following.intake)
-        task = asyncio.create_task(subscriber.run())
+        connection = feed_connection(address, "test", following.receiver)
+        task = asyncio.create_task(connection.run())
         try:
             yield following
         finally:
@@ -64,18 +64,18 @@ def follow(clock, broker):
 
 
 async def test_what_the_leader_announces_arrives(broker, follow):
-    async with follow((broker.host, broker.port)) as following:
+    async with follow(Address(broker.host, broker.port)) as following:
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
         ana = Customer("ana", "Ana", (("note", '{"é":1.50}'),), 7)
         await broker.publish(FeedMessage(1, 11, 10, (FeedChange.put(Kind.CUSTOMER, ana),)))
         await broker.eventually(lambda: following.cache.position == 11, "the change")
 
-        assert following.cache.serve([ANA], 11, following.clock()) == Answer(11, (ana,))
+        assert following.cache.serve([ANA], 11, following.clock()) == ReadResult(11, (ana,))
 
 
 async def test_a_broker_that_was_away_is_found_again_and_what_was_missed_is_a_gap(broker, follow):
-    async with follow((broker.host, broker.port)) as following:
+    async with follow(Address(broker.host, broker.port)) as following:
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
         broker.stop()
@@ -87,7 +87,7 @@ async def test_a_broker_that_was_away_is_found_again_and_what_was_missed_is_a_ga
 
 
 async def test_nothing_missed_while_the_broker_was_away_is_no_gap(broker, follow):
-    async with follow((broker.host, broker.port)) as following:
+    async with follow(Address(broker.host, broker.port)) as following:
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
         broker.stop()
@@ -105,7 +105,7 @@ async def test_a_broker_that_is_not_there_yet_disturbs_nobody(broker, follow):
 
     attempts = []
     broker.stop()
-    async with follow((broker.host, broker.port)) as following:
+    async with follow(Address(broker.host, broker.port)) as following:
         async with await asyncio.start_server(hang_up, broker.host, broker.port):
             await broker.eventually(lambda: len(attempts) >= 1, "an attempt in vain")
         assert not following.cache.feed_alive(following.clock())
@@ -116,7 +116,7 @@ async def test_a_broker_that_is_not_there_yet_disturbs_nobody(broker, follow):
 
 
 async def test_an_authentic_message_that_cannot_be_read_is_counted_and_a_gap(broker, follow):
-    async with follow((broker.host, broker.port)) as following:
+    async with follow(Address(broker.host, broker.port)) as following:
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
         await broker.publish(*map(broker.feed_key.seal, (b"{\xff}", b'{"term":1}', b"{[}")))

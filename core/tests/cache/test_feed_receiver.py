@@ -4,12 +4,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from quitanda.cache.coherence import Answer, CoherentCache
-from quitanda.cache.counters import CacheCounters
-from quitanda.cache.feed_intake import REPORT_SECONDS, FeedIntake
+from quitanda.cache.coherence import CoherentCache, ReadResult
+from quitanda.cache.feed import REPORT_SECONDS, FeedReceiver
+from quitanda.cache.metrics import CacheCounters
 from quitanda.domain.model import Customer, Kind
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.mqtt.topics import FeedChange, FeedMessage, encode_feed
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 
 ANA = (Kind.CUSTOMER, "ana")
 KEY = FeedKey.derive("a feed key of the tests")
@@ -38,7 +38,7 @@ class Portal:
         self.registry = CollectorRegistry()
         self.cache = CoherentCache(max_entries=10, staleness=1.0)
         counters = CacheCounters.register(self.registry)
-        self.intake = FeedIntake(self.cache, KEY, counters, lambda: self.now, doubt=self.doubt)
+        self.receiver = FeedReceiver(self.cache, KEY, counters, lambda: self.now, doubt=self.doubt)
         self.hear(beat(10))
         self.read(10, ana(7))
 
@@ -46,7 +46,7 @@ class Portal:
         self.doubts += 1
 
     def hear(self, message, key=KEY):
-        self.intake.take(key.seal(encode_feed(message)))
+        self.receiver.receive(key.seal(encode_feed(message)))
 
     def read(self, revision, *documents):
         self.now += 0.001
@@ -81,9 +81,9 @@ def forgeries():
 @pytest.mark.parametrize("forgery", forgeries())
 def test_what_does_not_verify_moves_nothing_and_is_counted(portal, forgery):
     with capture_logs() as logs:
-        portal.intake.take(forgeries()[forgery])
+        portal.receiver.receive(forgeries()[forgery])
 
-    assert portal.ask() == Answer(10, (ana(7),))
+    assert portal.ask() == ReadResult(10, (ana(7),))
     assert (portal.counted("forged_messages"), portal.counted("gaps"), portal.doubts) == (1, 1, 0)
     (line,) = logs
     assert (line["event"], line["log_level"], line["messages_dropped"]) == ("feed_message_forged", "error", 1)
@@ -91,13 +91,13 @@ def test_what_does_not_verify_moves_nothing_and_is_counted(portal, forgery):
 
     portal.hear(changed(11, ana(8), previous=10))
     portal.read(11, ana(8))
-    assert portal.ask() == Answer(11, (ana(8),))
+    assert portal.ask() == ReadResult(11, (ana(8),))
 
 
 def test_a_flood_of_forgeries_is_one_line_in_ten_seconds_and_every_one_is_counted(portal):
     with capture_logs() as logs:
         for _ in range(100):
-            portal.intake.take(HUGE_TERM)
+            portal.receiver.receive(HUGE_TERM)
             portal.now += REPORT_SECONDS / 50
 
     assert [line["messages_dropped"] for line in logs] == [1, 50]
@@ -117,12 +117,12 @@ def test_a_flood_of_forgeries_is_one_line_in_ten_seconds_and_every_one_is_counte
     ],
 )
 def test_numbers_that_cannot_be_are_malformed_and_never_adopted_though_the_key_is_right(portal, fields):
-    portal.intake.take(KEY.seal(b"{" + fields + b',"changes":[]}'))
+    portal.receiver.receive(KEY.seal(b"{" + fields + b',"changes":[]}'))
 
     assert (portal.cache.position, portal.counted("malformed_messages")) == (None, 1)
     portal.hear(beat(11))
     portal.read(11, ana(7))
-    assert portal.ask() == Answer(11, (ana(7),))
+    assert portal.ask() == ReadResult(11, (ana(7),))
 
 
 def test_an_old_message_that_comes_again_changes_nothing(portal):
@@ -133,7 +133,7 @@ def test_an_old_message_that_comes_again_changes_nothing(portal):
     for message in old:
         portal.hear(message)
 
-    assert portal.ask() == Answer(12, (ana(9),))
+    assert portal.ask() == ReadResult(12, (ana(9),))
     assert portal.counted("gaps") == 1
 
 
@@ -143,19 +143,21 @@ def test_an_old_heartbeat_that_comes_again_does_not_make_old_data_look_fresh(por
     portal.now += 0.2
 
     assert portal.cache.feed_alive(portal.now)
-    assert not isinstance(portal.ask(), Answer)
+    assert not isinstance(portal.ask(), ReadResult)
 
 
 def test_messages_of_an_earlier_time_tell_a_new_portal_nothing_that_is_not_so():
     portal = Portal()
     portal.cache = CoherentCache(max_entries=10, staleness=1.0)
-    portal.intake = FeedIntake(portal.cache, KEY, CacheCounters.register(None), lambda: portal.now, doubt=portal.doubt)
+    portal.receiver = FeedReceiver(
+        portal.cache, KEY, CacheCounters.register(None), lambda: portal.now, doubt=portal.doubt
+    )
     portal.hear(beat(4))
     portal.read(12, ana(9))
     portal.hear(changed(5, ana(3), previous=4))
     portal.read(12, ana(9))
 
-    assert portal.ask() == Answer(12, (ana(9),))
+    assert portal.ask() == ReadResult(12, (ana(9),))
 
 
 @pytest.mark.parametrize("lie", [beat(10, term=10**12), beat(10**12)])
@@ -168,7 +170,7 @@ def test_a_portal_that_was_misled_doubts_once_the_leader_goes_on_below_what_it_h
     assert portal.cache.contradicts(portal.cache.begin((), portal.now), 11, 1)
     portal.hear(beat(11))
     portal.read(11, ana(7))
-    assert portal.ask() == Answer(11, (ana(7),))
+    assert portal.ask() == ReadResult(11, (ana(7),))
 
 
 def test_an_answer_that_does_not_tell_its_term_contradicts_no_term(portal):

@@ -2,14 +2,13 @@
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Callable
 
 import aiomqtt
-import pytest
 
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.mqtt.topics import FEED_TOPIC, encode_feed
+from quitanda.mqtt.feed_message import encode_feed
+from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda_local import broker as brokers
 from quitanda_local.ports import free_ports
 
@@ -68,16 +67,3 @@ class Broker:
         writer.close()
         await writer.wait_closed()
         return True
-
-
-@pytest.fixture
-async def broker(tmp_path):
-    broker = Broker(tmp_path)
-    await broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture
-def clock():
-    return time.monotonic

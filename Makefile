@@ -13,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE_MEMBERS := services/replica services/admin-portal services/client-portal clients
-MEMBERS := core $(IMAGE_MEMBERS) deploy/local
+MEMBERS := core $(IMAGE_MEMBERS) deploy/local testing
 PROTOS := $(wildcard proto/quitanda/*/*.proto)
 STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
 LOCAL_PACKAGES := $(addsuffix /pyproject.toml,$(MEMBERS))
@@ -25,14 +25,13 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 # Published as source only; everything else is installed from wheels.
 SOURCE_ONLY := pysyncobj
 
-UNIT_TESTS := core services clients deploy
+UNIT_TESTS := core services clients deploy testing
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
 PARALLEL := --numprocesses auto --dist loadfile
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
-WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_history_checker.py test_history_invented.py test_history_books.py \
-	test_history_recording.py test_history_schedule.py))
+WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_chaos_schedule.py))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=
@@ -113,7 +112,7 @@ mutants: $(VENV)/.ready ## Make known mistakes in a copy of the replica, one by 
 		$(if $(ONLY),--only "$(ONLY)") $(if $(PART),--part "$(PART)")
 
 chaos: $(VENV)/.ready $(if $(filter containers,$(CLUSTER)),images) ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
-	@PYTHONPATH=integration-tests $(BIN)/python -m history run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \
+	@PYTHONPATH=integration-tests $(BIN)/python -m chaos run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \
 		$(if $(SCHEDULE),--schedule "$(SCHEDULE)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
 
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")

@@ -4,10 +4,10 @@ import re
 from contextlib import asynccontextmanager
 
 import pytest
-from wholeness import FORGERY_ALARM, incarnations
 
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
+from quitanda_testing.cluster.process_health import FORGERY_ALARM, instance_ids
 
 TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
 
@@ -15,10 +15,10 @@ TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\
 @pytest.fixture
 async def unharmed(cluster):
     """Every process goes on as it was, and none of them logs an exception or an error."""
-    before = incarnations(cluster)
+    before = instance_ids(cluster)
     written = {name: len(cluster.log(name)) for name in cluster.everything}
     yield
-    assert incarnations(cluster) == before
+    assert instance_ids(cluster) == before
     await cluster.wait_until_ready(*cluster.everything)
     new_lines = [(name, line) for name in cluster.everything for line in cluster.log(name)[written[name] :]]
     assert [(name, line) for name, line in new_lines if TRACES.search(line) and FORGERY_ALARM not in line] == []

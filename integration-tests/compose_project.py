@@ -13,15 +13,13 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from containers.run import FOLDER, TAG, TOOLS
-
 from quitanda_clients.addresses import Address
 from quitanda_clients.client import ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports
 from quitanda_local.topology import HOST
+from quitanda_testing.containers.docker_run import ROOT, TAG, TOOLS
 
-ROOT: Final = FOLDER.parent
 PROJECT_LABEL: Final = "com.docker.compose.project"
 COMMAND_SECONDS: Final = 200.0
 GUARD_SECONDS: Final = 30.0
@@ -57,8 +55,7 @@ class ComposeProject:
             "QUITANDA_TAG": TAG,
         }
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "containers.guard", f"{PROJECT_LABEL}={self.name}", TOOLS],
-            cwd=FOLDER,
+            [sys.executable, "-m", "quitanda_testing.containers.removal_guard", f"{PROJECT_LABEL}={self.name}", TOOLS],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

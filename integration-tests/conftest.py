@@ -1,6 +1,6 @@
 """A running cluster for all scenarios, and a shop in it for each.
 
-Scenarios use the verbs of `quitanda_local.cluster.Cluster` and the clients' library only, so that they say
+Scenarios use the verbs of `quitanda_testing.cluster.cluster.Cluster` and the clients' library only, so that they say
 nothing about what the cluster is made of: QUITANDA_TEST_CLUSTER does, processes (the default) or containers.
 """
 
@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 import pytest_asyncio
-from cluster_kinds import KIND_VARIABLE, Kind, chosen, make
 
 from quitanda.errors import Rejected
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_testing.cluster.kinds import KIND_VARIABLE, Kind, chosen, make
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,11 +5,11 @@ import itertools
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
-from raw_grpc import raw_portal
 
 from quitanda.domain.outcomes import Reason
 from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR
 from quitanda.v1 import admin_portal_pb2, client_portal_pb2, replica_pb2
+from quitanda_testing.raw_grpc import raw_portal
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

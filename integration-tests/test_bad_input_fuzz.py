@@ -10,13 +10,13 @@ import time
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from raw_grpc import raw_portal
-from raw_mqtt import raw_customer, verdict
 
 from quitanda.codec import json_requests
 from quitanda.domain.outcomes import Reason
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
 from quitanda.v1 import admin_portal_pb2, client_portal_pb2
+from quitanda_testing.raw_grpc import raw_portal
+from quitanda_testing.raw_mqtt import raw_customer, verdict
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

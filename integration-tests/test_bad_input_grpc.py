@@ -2,12 +2,12 @@
 
 import asyncio
 
-import bad_values as bad
 import pytest
-from raw_grpc import raw_portal
 
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
+from quitanda_testing import bad_values as bad
+from quitanda_testing.raw_grpc import raw_portal
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

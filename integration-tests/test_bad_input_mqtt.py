@@ -5,14 +5,14 @@ import json
 from contextlib import suppress
 
 import aiomqtt
-import bad_values as bad
 import pytest
-from raw_mqtt import envelope, raw_client, raw_customer, verdict
-from wholeness import FORGERY_ALARM
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
 from quitanda_clients.connecting import Transport
+from quitanda_testing import bad_values as bad
+from quitanda_testing.cluster.process_health import FORGERY_ALARM
+from quitanda_testing.raw_mqtt import envelope, raw_client, raw_customer, verdict
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from wholeness import incarnations
 
 from quitanda_clients.addresses import parse_address
-from quitanda_local.cluster import Door, Fault
 from quitanda_local.errors import DeadlineExceeded, NotRunning
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.cluster import Fault, PortKind
+from quitanda_testing.cluster.process_health import instance_ids
 
 NOTHING_HAPPENS_SECONDS = 1.5
 """How long something that must not happen is watched for."""
@@ -26,28 +26,28 @@ async def accepts(address):
 
 
 async def test_every_process_is_reached_at_every_door_that_it_has(cluster):
-    doors = {name: cluster.doors(name) for name in cluster.everything}
+    doors = {name: cluster.ports(name) for name in cluster.everything}
     reached = {
         name: tuple([door for door in found if await accepts(parse_address(cluster.address(name, door)))])
         for name, found in doors.items()
     }
 
     assert reached == doors
-    assert {doors[name] for name in cluster.replicas} == {(Door.SERVICE, Door.RAFT, Door.METRICS)}
-    assert doors[cluster.broker] == (Door.SERVICE,)
+    assert {doors[name] for name in cluster.replicas} == {(PortKind.SERVICE, PortKind.RAFT, PortKind.METRICS)}
+    assert doors[cluster.broker] == (PortKind.SERVICE,)
     with pytest.raises(KeyError):
-        cluster.address(cluster.broker, Door.RAFT)
+        cluster.address(cluster.broker, PortKind.RAFT)
 
 
 @pytest.mark.parametrize("kind", ["replicas", "admin_portals", "client_portals"])
 async def test_a_process_that_was_killed_lives_again_at_the_same_address_with_its_log(mended, kind):
     name = getattr(mended, kind)[0]
-    address, first, logged = mended.address(name), mended.incarnation(name), mended.log(name)
+    address, first, logged = mended.address(name), mended.instance_id(name), mended.log(name)
     mended.kill(name)
 
     assert not mended.running(name)
     with pytest.raises(NotRunning):
-        mended.incarnation(name)
+        mended.instance_id(name)
     with pytest.raises(NotRunning):
         mended.kill(name)
 
@@ -55,13 +55,13 @@ async def test_a_process_that_was_killed_lives_again_at_the_same_address_with_it
 
     assert mended.running(name)
     assert mended.address(name) == address
-    assert mended.incarnation(name) != first
+    assert mended.instance_id(name) != first
     assert mended.log(name)[: len(logged)] == logged
     assert len(mended.log(name)) > len(logged)
 
 
 async def test_a_process_that_stands_still_runs_and_answers_nothing_until_it_goes_on_with_the_same_life(mended):
-    before = incarnations(mended)
+    before = instance_ids(mended)
     leader = await mended.wait_for_leader()
     mended.pause(leader)
 
@@ -73,7 +73,7 @@ async def test_a_process_that_stands_still_runs_and_answers_nothing_until_it_goe
     mended.resume(leader)
     await mended.wait_until_ready(leader)
 
-    assert incarnations(mended) == before
+    assert instance_ids(mended) == before
 
 
 async def test_processes_that_stand_still_can_be_killed_and_shut_down(mended):
@@ -91,7 +91,7 @@ async def test_processes_that_stand_still_can_be_killed_and_shut_down(mended):
 async def test_a_crash_ends_all_that_it_names(mended):
     await mended.crash(*mended.everything)
 
-    assert incarnations(mended) == {}
+    assert instance_ids(mended) == {}
     assert await mended.leader() is None
     assert await mended.digests() == {}
 
@@ -145,11 +145,11 @@ async def test_a_replica_that_is_deaf_to_all_others_falls_behind(mended, shop):
 @pytest.mark.needs(Fault.ANOTHER_ADDRESS)
 async def test_a_process_that_moves_has_a_new_life_and_is_found_again(mended, shop):
     leader = await mended.wait_for_leader()
-    before = mended.incarnation(leader)
+    before = mended.instance_id(leader)
     await mended.move(leader)
     await mended.wait_until_ready(leader)
 
-    assert mended.incarnation(leader) != before
+    assert mended.instance_id(leader) != before
     await shop.product()
     await mended.wait_until_replicas_agree()
 

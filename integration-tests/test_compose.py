@@ -7,15 +7,16 @@ import time
 import urllib.request
 
 import pytest
-from cluster_kinds import Kind, chosen
 
 from quitanda_clients.connecting import Transport
+from quitanda_testing.cluster.kinds import Kind, chosen
 
 if chosen() is not Kind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
 
 from compose_project import EVERYTHING, PORTALS, REPLICAS, CommandFailed, ComposeProject, written
-from containers.run import TAG
+
+from quitanda_testing.containers.docker_run import TAG
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -4,7 +4,8 @@ import json
 
 import grpc.aio
 import pytest
-from cluster_kinds import Kind, chosen
+
+from quitanda_testing.cluster.kinds import Kind, chosen
 
 if chosen() is not Kind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)

@@ -3,11 +3,11 @@
 import uuid
 
 import pytest
-from containers.disks import Disks, DisksUnavailable
-from containers.network_faults import Damage, NetworkFaults, script
-from containers.run import TOOLS, Run
 
 from quitanda_local.waiting import wait_until
+from quitanda_testing.containers.disks import Disks, DisksUnavailable
+from quitanda_testing.containers.docker_run import TOOLS, Run
+from quitanda_testing.containers.network_faults import Damage, NetworkFaults, script
 
 PORT = 9000
 MANY = 200

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import docker
 import pytest
-from cluster_kinds import make
-from containers.run import LABEL, OWNER_LABEL
 
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.kinds import make
+from quitanda_testing.containers.docker_run import LABEL, OWNER_LABEL
 
 pytestmark = pytest.mark.containers_only
 

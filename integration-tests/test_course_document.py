@@ -4,7 +4,7 @@ from course.documented import NUMBERS
 from course.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
 
 from quitanda.compat.errors import ERROR_NUMBERS
-from quitanda_local.cluster import Door
+from quitanda_testing.cluster.cluster import PortKind
 
 
 def test_the_documented_numbers_are_those_of_the_code():
@@ -13,8 +13,8 @@ def test_the_documented_numbers_are_those_of_the_code():
 
 async def test_the_documented_example_prints_what_it_says(cluster, tmp_path):
     addresses = {
-        ADMIN_PORTAL: cluster.address(cluster.admin_portals[0], Door.COURSE),
-        ORDER_PORTAL: cluster.address(cluster.client_portals[0], Door.COURSE),
+        ADMIN_PORTAL: cluster.address(cluster.admin_portals[0], PortKind.COURSE),
+        ORDER_PORTAL: cluster.address(cluster.client_portals[0], PortKind.COURSE),
     }
     printed, documented = await run_example(tmp_path, addresses)
 

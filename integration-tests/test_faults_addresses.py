@@ -4,12 +4,12 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from scraping import cache_serves
-from victims import EVERY_KIND, REPLICAS, victim
 
 from quitanda_clients.connecting import Transport
-from quitanda_local.cluster import Fault
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.cluster.fault_targets import EVERY_KIND, REPLICAS, victim
+from quitanda_testing.scraping import cache_serves
 
 pytestmark = pytest.mark.needs(Fault.ANOTHER_ADDRESS)
 

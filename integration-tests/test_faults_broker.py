@@ -5,10 +5,10 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from scraping import HITS, cache_serves, figure
 
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
+from quitanda_testing.scraping import HITS, cache_serves, figure
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a gRPC client may wait for an answer while the broker comes and goes, on a busy machine."""

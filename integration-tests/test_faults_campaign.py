@@ -5,9 +5,9 @@ import random
 import time
 
 from fault_traffic import BALANCED, traffic
-from wholeness import start_again
 
 from quitanda_local.errors import DeadlineExceeded
+from quitanda_testing.cluster.process_health import start_again
 
 SEED = int(os.environ.get("QUITANDA_TEST_SEED", "20261123"))
 """Which campaign; a failure is played again with the same seed, though never quite the same."""

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 import pytest
 from chronicle import insist
 from fault_traffic import BALANCED, traffic
-from victims import EVERY_KIND, victim
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda_clients.addresses import parse_address
@@ -15,7 +14,8 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
 from quitanda_clients.retry import ATTEMPT_SHARE
-from quitanda_local.cluster import Fault
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.cluster.fault_targets import EVERY_KIND, victim
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal after a part of it."""
@@ -37,7 +37,7 @@ async def test_a_process_without_a_network_is_done_without_and_taken_back(mended
         # over MQTT, a request may have gone to the portal that is not there any more: it is repeated
         grpc_clients = busy.over(Transport.GRPC)
         name = await victim(mended, kind)
-        life = mended.incarnation(name)
+        life = mended.instance_id(name)
         since = time.monotonic()
         await mended.disconnect(name)
         await busy.goes_on(workers=grpc_clients)
@@ -46,7 +46,7 @@ async def test_a_process_without_a_network_is_done_without_and_taken_back(mended
         await mended.wait_until_ready(*mended.everything)
         await busy.goes_on()
 
-        assert mended.incarnation(name) == life
+        assert mended.instance_id(name) == life
         assert pause < MOVED_ON_SECONDS
         assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
         assert await busy.books() == BALANCED

@@ -5,11 +5,11 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from victims import REPLICAS, victim
 
-from quitanda_local.cluster import Fault
 from quitanda_local.errors import ProcessDied
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.cluster.fault_targets import REPLICAS, victim
 
 pytestmark = pytest.mark.needs(Fault.BAD_DISK)
 

@@ -4,11 +4,11 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from scraping import cache_serves
-from victims import victim
 
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
+from quitanda_testing.cluster.fault_targets import victim
+from quitanda_testing.scraping import cache_serves
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a client may wait for an answer while somebody stands still whom it does not need."""

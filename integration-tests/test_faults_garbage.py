@@ -6,12 +6,12 @@ import time
 
 import aiomqtt
 from fault_traffic import BALANCED, traffic
-from garbage import openings, say, silent_strangers
-from scraping import cache_serves
-from wholeness import incarnations
 
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
 from quitanda_clients.addresses import parse_address
+from quitanda_testing.cluster.process_health import instance_ids
+from quitanda_testing.malformed_traffic import openings, say, silent_strangers
+from quitanda_testing.scraping import cache_serves
 
 SILENT_AT_EACH_PORT = 20
 """More than the Raft port holds of those who have not said who they are."""
@@ -21,14 +21,14 @@ UNDISTURBED_SECONDS = 3.0
 
 def every_door(cluster):
     addresses = (
-        parse_address(cluster.address(name, door)) for name in cluster.everything for door in cluster.doors(name)
+        parse_address(cluster.address(name, door)) for name in cluster.everything for door in cluster.ports(name)
     )
     return [(address.host, address.port) for address in addresses]
 
 
 async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(mended, shop):
     dice = random.Random(1)
-    before = incarnations(mended)
+    before = instance_ids(mended)
     addresses = every_door(mended)
     async with traffic(shop) as busy:
         since = time.monotonic()
@@ -43,12 +43,12 @@ async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_clie
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert incarnations(mended) == before
+    assert instance_ids(mended) == before
 
 
 async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(mended, shop):
     dice = random.Random(3)
-    before = incarnations(mended)
+    before = instance_ids(mended)
     broker = parse_address(mended.address(mended.broker))
     topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
     async with traffic(shop) as busy, aiomqtt.Client(broker.host, broker.port) as stranger:
@@ -65,4 +65,4 @@ async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert incarnations(mended) == before
+    assert instance_ids(mended) == before

@@ -4,9 +4,9 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from victims import EVERY_KIND, victim
 
-from quitanda_local.cluster import Fault
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.cluster.fault_targets import EVERY_KIND, victim
 
 pytestmark = pytest.mark.needs(Fault.BAD_NETWORK)
 

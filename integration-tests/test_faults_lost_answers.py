@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiomqtt
 import grpc.aio
 import pytest
-from lossy_link import HOST, lossy_link
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
@@ -25,6 +24,7 @@ from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.readiness import grpc_ready
 from quitanda_local.waiting import wait_until
+from quitanda_testing.lossy_link import HOST, lossy_link
 
 STOCK = 10
 TAKEN = 3

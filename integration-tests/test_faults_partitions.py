@@ -5,10 +5,10 @@ import time
 import pytest
 from chronicle import one_writer
 from fault_traffic import BALANCED, traffic
-from victims import followers
 
 from quitanda_clients.results import Consistency
-from quitanda_local.cluster import Fault
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.cluster.fault_targets import followers
 
 MOVED_SECONDS = 8.0
 """The longest that anybody may wait for an answer while links are cut and joined: some elections."""

@@ -4,7 +4,8 @@ import time
 
 import pytest
 from fault_traffic import BALANCED, traffic
-from wholeness import start_again
+
+from quitanda_testing.cluster.process_health import start_again
 
 HANDED_OVER_SECONDS = 2.0
 """The longest that anybody may wait for an answer while a replica ends in order."""

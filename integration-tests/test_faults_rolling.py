@@ -14,7 +14,7 @@ MOVED_ON_SECONDS = TIMEOUT_DEFAULT * ATTEMPT_SHARE + 2.0
 
 async def test_no_call_fails_while_every_process_is_restarted_one_after_the_other(mended, shop):
     names = (*mended.replicas, *mended.admin_portals, *mended.client_portals, mended.broker)
-    before = {name: mended.incarnation(name) for name in names}
+    before = {name: mended.instance_id(name) for name in names}
     async with traffic(shop) as busy:
         since = time.monotonic()
         for name in names:
@@ -23,7 +23,7 @@ async def test_no_call_fails_while_every_process_is_restarted_one_after_the_othe
         await busy.goes_on()
         pause = busy.longest_pause(since, busy.over(Transport.GRPC))
 
-        assert [name for name in names if mended.incarnation(name) == before[name]] == []
+        assert [name for name in names if mended.instance_id(name) == before[name]] == []
         assert busy.unanswered == []
         assert pause < MOVED_ON_SECONDS
         assert await busy.books() == BALANCED

@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from raw_mqtt import raw_client
-from scraping import cache_serves, figure
 
 from quitanda.domain.model import Kind
 from quitanda.mqtt.feed_key import FeedKey
@@ -15,6 +13,8 @@ from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
+from quitanda_testing.raw_mqtt import raw_client
+from quitanda_testing.scraping import cache_serves, figure
 
 FORGED = "quitanda_cache_forged_messages_total"
 CONTRADICTIONS = "quitanda_cache_contradictions_total"

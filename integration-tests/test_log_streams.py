@@ -11,7 +11,6 @@ from enum import StrEnum
 import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from scraping import figure_at
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda_clients.addresses import parse_address
@@ -19,6 +18,7 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local import ports
 from quitanda_local.waiting import wait_until
+from quitanda_testing.scraping import figure_at
 
 pytestmark = pytest.mark.processes_only(reason="what a process writes to is chosen by whoever starts it")
 

@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from power_loss import committing_store, recorder
 from power_loss.campaign import Campaign, Lost
-from preloaded import compiler
 
 from quitanda_replica.state.store import Store, StoreFailed
+from quitanda_testing.preloaded import compiler
 
 pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="the recording layer needs a C compiler (set CC)"),

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from preloaded import compiler
 from stalled_clocks.campaign import Campaign
 from stalled_clocks.judge import Judge, NotHeld, Told, compare_logs
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER
+from quitanda_testing.preloaded import compiler
 
 IMPATIENT_REPLICA = Path(__file__).with_name("stalled_clocks") / "impatient_replica.py"
 ROUNDS = 3

@@ -14,11 +14,11 @@ from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain import machine
 from quitanda.domain.commands import Command, Request
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown
 from quitanda.v1 import admin_portal_pb2
+from quitanda_testing.in_memory_state import InMemoryState
 
 
 class FakeCluster:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc.aio
 
 from course.shop import CourseShop
-from quitanda_local.cluster import Door
+from quitanda_testing.cluster.cluster import PortKind
 
 OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
 """Strangers are programs of their own, so none waits because another one found a portal's door closed."""
@@ -18,7 +18,9 @@ async def course_shop(shop, *, admin_portals=(), client_portals=()) -> AsyncIter
     async with AsyncExitStack() as stack:
 
         async def channels(portals):
-            opened = [grpc.aio.insecure_channel(shop.cluster.address(name, Door.COURSE), OPTIONS) for name in portals]
+            opened = [
+                grpc.aio.insecure_channel(shop.cluster.address(name, PortKind.COURSE), OPTIONS) for name in portals
+            ]
             return [await stack.enter_async_context(channel) for channel in opened]
 
         admins = await channels(admin_portals or shop.cluster.admin_portals)

@@ -13,13 +13,13 @@ from enum import StrEnum
 
 from large_state.filling import BYTES_PER_CUSTOMER, NOTE_BYTES, PRODUCT_ID, customer_id, fill, measure
 from large_state.footprint import Footprint, watch
-from scraping import figure
 
 from quitanda.errors import QuitandaError
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
-from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.process_cluster import ProcessCluster
+from quitanda_testing.scraping import figure
 
 WRITERS = 2
 READERS = 2
@@ -91,7 +91,7 @@ async def survive(folder, state_bytes, outage, report=lambda _: None):
     figures = Figures()
     customers = prepare(folder, state_bytes, figures)
     report("filled")
-    cluster = LocalCluster.on_free_ports(folder / "cluster")
+    cluster = ProcessCluster.on_free_ports(folder / "cluster")
     begun = time.monotonic()
     try:
         await cluster.start()

@@ -7,7 +7,8 @@ from pathlib import Path
 from random import SystemRandom
 
 from power_loss.campaign import Campaign, Lost
-from preloaded import compiler
+
+from quitanda_testing.preloaded import compiler
 
 
 def main():

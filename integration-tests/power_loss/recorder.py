@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import preloaded
+from quitanda_testing import preloaded
 
 SOURCE = Path(__file__).with_name("recorder.c")
 

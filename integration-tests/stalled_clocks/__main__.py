@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 from random import SystemRandom
 
-from preloaded import compiler
 from stalled_clocks.campaign import EVERY, Campaign
 from stalled_clocks.judge import NotHeld
+
+from quitanda_testing.preloaded import compiler
 
 
 def main():

@@ -14,11 +14,12 @@ from stalled_clocks.writing import Writing
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda_local import ports
 from quitanda_local.errors import DeadlineExceeded, ProcessDied, ReplicasDiverged
-from quitanda_local.local_cluster import COMMANDS, LocalCluster
+from quitanda_local.local_cluster import COMMANDS
 from quitanda_local.topology import Role, Service, Topology
 from quitanda_local.waiting import wait_until
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.state.store import Store
+from quitanda_testing.cluster.process_cluster import ProcessCluster
 
 NAMES = ("replica1", "replica2", "replica3")
 WRITERS = 3
@@ -60,7 +61,7 @@ class Campaign:
         controls = folder / "clocks"
         controls.mkdir()
         self._clocks = Clocks(controls, NAMES, every=every, seconds=STALL_SECONDS, seed=seed)
-        self._cluster = LocalCluster(
+        self._cluster = ProcessCluster(
             folder / "data",
             _replicas_and_broker(),
             settings=self._clocks.environment() | {"QUITANDA_BOOTSTRAP": "true"},

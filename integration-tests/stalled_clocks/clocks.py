@@ -4,7 +4,7 @@ import mmap
 import struct
 from pathlib import Path
 
-import preloaded
+from quitanda_testing import preloaded
 
 SOURCE = Path(__file__).with_name("stalling_clock.c")
 CONTROL = struct.Struct("=5Q")

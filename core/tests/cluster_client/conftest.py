@@ -15,12 +15,12 @@ from quitanda.codec.documents import document_digest, encode_document
 from quitanda.codec.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import NotLeader
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
+from quitanda_testing.in_memory_state import InMemoryState
 
 TEST_DEADLINE = 10.0
 

@@ -18,9 +18,9 @@ from quitanda.compat.ids import course_id
 from quitanda.course import contract_pb2 as pb
 from quitanda.domain import machine
 from quitanda.domain.commands import CreateCustomer, CreateProduct, ItemQuantity, Request, SetOrderItems, UpdateProduct
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
+from quitanda_testing.in_memory_state import InMemoryState
 
 CREATED_AT_MS = 1_700_000_000_000
 

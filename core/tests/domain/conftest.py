@@ -12,10 +12,10 @@ from quitanda.domain.commands import (
     Request,
 )
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Order, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Delete, Put
+from quitanda_testing.in_memory_state import InMemoryState
 
 
 class Shop:

@@ -18,7 +18,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import InMemoryState
+from quitanda_testing.in_memory_state import InMemoryState
 
 LENGTH = 3000
 

@@ -22,10 +22,10 @@ from quitanda.domain.commands import (
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.lookups import BrokenInvariantError
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.domain.state import Delete, Execution
+from quitanda_testing.in_memory_state import InMemoryState
 
 
 def test_a_repeated_request_gets_its_first_outcome_and_revision_and_changes_nothing(shop):

@@ -4,7 +4,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from quitanda.domain import invariants
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -20,9 +19,10 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Kind, Order, Product
 from quitanda.domain.outcomes import Done, Reason
+from quitanda_testing import invariants
+from quitanda_testing.in_memory_state import InMemoryState
 
 CUSTOMERS = st.sampled_from(["ana", "bia", "cai"])
 PRODUCTS = st.sampled_from(["rice", "beans", "salt", "tea"])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from quitanda.domain import invariants
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done
 from quitanda.domain.state import Delete, Execution, Put
+from quitanda_testing import invariants
+from quitanda_testing.in_memory_state import InMemoryState
 
 
 def customer(version=1):

@@ -6,11 +6,11 @@ from typing import get_args
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quitanda.domain import invariants
 from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.outcomes import Done, Refused
+from quitanda_testing import invariants
+from quitanda_testing.in_memory_state import InMemoryState
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=8)
 NUMBERS = st.one_of(

@@ -143,11 +143,3 @@ def test_client_portals_share_mqtt_requests_only_where_the_broker_can_share_them
 
 def test_the_broker_needs_no_variables():
     assert environment(DEPLOYMENT, "broker") == {}
-
-
-def test_replicas_reach_each_other_where_the_ways_say_and_listen_where_they_did():
-    deployment = replace(DEPLOYMENT, ways={("replica1", "replica2"): 9012, ("replica2", "replica1"): 9021})
-
-    assert environment(deployment, "replica1")["QUITANDA_RAFT_ADDRESSES"] == (
-        "replica1=127.0.0.1:7021,replica2=127.0.0.1:9012,replica3=127.0.0.1:7023"
-    )

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from replica_state import ReplicaState, customer, entry, order, product
 
 from quitanda.codec.protobuf import request_to_proto
-from quitanda.domain import invariants
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -22,7 +21,6 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.memory import InMemoryState
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, refused
 from quitanda.domain.state import Delete, Execution
@@ -31,6 +29,8 @@ from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.store import StoreFailed
+from quitanda_testing import invariants
+from quitanda_testing.in_memory_state import InMemoryState
 
 
 def test_an_order_takes_stock_and_stands_in_both_indexes(state):

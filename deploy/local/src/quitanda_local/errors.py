@@ -8,7 +8,6 @@ LocalError
 ├─ RestoreFailed       a backup could not be restored
 ├─ ProcessDied         a process ended by itself
 ├─ NotRunning          a verb was used on a process that does not run, or runs already
-├─ FaultNotPossible    this kind of cluster cannot have the fault
 ├─ DeadlineExceeded    a condition did not come true in time
 └─ ReplicasDiverged    two replicas differ at the same revision
 """
@@ -51,10 +50,6 @@ class ProcessDied(LocalError):
 
 class NotRunning(LocalError):
     """A verb was used on a process that does not run, or one that runs was to be started again."""
-
-
-class FaultNotPossible(LocalError):
-    """A fault was asked for that the cluster's `faults` do not name."""
 
 
 class DeadlineExceeded(LocalError):

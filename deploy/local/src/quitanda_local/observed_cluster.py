@@ -1,10 +1,11 @@
-"""What every kind of cluster can be asked, and how it is waited for: over its doors, whatever stands behind them."""
+"""What every running Quitanda can be asked, and how it is waited for: over its ports, whatever runs behind them."""
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 import grpc.aio
 
@@ -12,19 +13,28 @@ from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER, ReplicaStatus
 from quitanda.v1.replica_pb2 import GetStatusRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_local import readiness
-from quitanda_local.cluster import AGREE_SECONDS, LEADER_SECONDS, READY_SECONDS, Digest, Door, Fault
-from quitanda_local.errors import FaultNotPossible, ReplicasDiverged
-from quitanda_local.topology import HOST, Role, Service, Topology
+from quitanda_local.errors import ReplicasDiverged
+from quitanda_local.topology import Role, Topology
 from quitanda_local.waiting import wait_until
 
 STATUS_SECONDS: Final = 1.0
+READY_SECONDS: Final = 30.0
+LEADER_SECONDS: Final = 15.0
+AGREE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The digest (hexadecimal) of a replica's whole state at one revision."""
+
+    revision: int
+    value: str
 
 
 class ObservedCluster(ABC):
-    """The part of `quitanda_local.cluster.Cluster` that is the same for processes and containers.
+    """Three replicas, two portals of each kind and a broker, each with a name.
 
-    A context manager that starts and stops the cluster. Faults that a kind of cluster does not have by itself
-    raise FaultNotPossible.
+    A context manager that starts and stops the cluster. Every wait has a deadline, and says what it waited for.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -55,16 +65,9 @@ class ObservedCluster(ABC):
         """Names of all processes, in the order in which they are started."""
         return tuple(service.name for service in self.topology.services)
 
-    def address(self, name: str, door: Door = Door.SERVICE) -> str:
-        """Give `host:port` of a door of the process; KeyError where it has no such door."""
-        port = ports_of(self.topology.named(name)).get(door)
-        if port is None:
-            raise KeyError(f"{name} has no {door} port")
-        return f"{HOST}:{port}"
-
-    def doors(self, name: str) -> tuple[Door, ...]:
-        """Name every door that the process has."""
-        return tuple(ports_of(self.topology.named(name)))
+    def address(self, name: str) -> str:
+        """Give `host:port` where the process serves: gRPC, or MQTT for the broker."""
+        return self.topology.named(name).address
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -98,34 +101,6 @@ class ObservedCluster(ABC):
     @abstractmethod
     def _silent(self, name: str) -> bool:
         """Say whether it is known, without asking, that the process answers nothing now."""
-
-    async def disconnect(self, name: str) -> None:
-        """Take the process off the network; on its own machine it runs on."""
-        self._refuse(Fault.DISCONNECTION, name)
-
-    async def reconnect(self, name: str) -> None:
-        """Put the process back on the network, at the address that it had."""
-        self._refuse(Fault.DISCONNECTION, name)
-
-    async def worsen_network(self, name: str, *, loss: float = 0.0, kilobits_per_second: int | None = None) -> None:
-        """Lose this share of the packets that reach the process, and let it send no faster."""
-        self._refuse(Fault.BAD_NETWORK, name, f"loss {loss}, {kilobits_per_second} kbit/s")
-
-    async def fill_disk(self, replica: str) -> None:
-        """Leave no room on the disk of a replica."""
-        self._refuse(Fault.BAD_DISK, replica)
-
-    async def make_disk_read_only(self, replica: str) -> None:
-        """Let every write to the disk of a replica fail."""
-        self._refuse(Fault.BAD_DISK, replica)
-
-    async def repair_disk(self, replica: str) -> None:
-        """Make the disk as it was, with room, writable, and with everything that was on it."""
-        self._refuse(Fault.BAD_DISK, replica)
-
-    async def move(self, name: str) -> None:
-        """End the process at once and start it with another network address under the same name."""
-        self._refuse(Fault.ANOTHER_ADDRESS, name)
 
     async def wait_until_ready(self, *names: str, timeout: float = READY_SECONDS) -> None:
         """Wait until each process is ready; ProcessDied at once if one ends instead."""
@@ -214,23 +189,6 @@ class ObservedCluster(ABC):
 
     def _names(self, role: Role) -> tuple[str, ...]:
         return tuple(service.name for service in self.topology.of(role))
-
-    def _refuse(self, fault: Fault, name: str, details: str = "") -> NoReturn:
-        raise FaultNotPossible(
-            f"{type(self).__name__} cannot have {fault} at {name}{f' ({details})' if details else ''}: "
-            "look for it in `faults` first"
-        )
-
-
-def ports_of(service: Service) -> dict[Door, int]:
-    """Give the port of each door that the process has."""
-    ports = {
-        Door.SERVICE: service.port,
-        Door.RAFT: service.raft_port,
-        Door.METRICS: service.metrics_port,
-        Door.COURSE: service.course_port,
-    }
-    return {door: port for door, port in ports.items() if port is not None}
 
 
 def agreement(digests: Mapping[str, Digest], expected: int) -> Digest | None:

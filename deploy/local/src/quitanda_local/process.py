@@ -65,7 +65,7 @@ class Process:
         return self._started().pid
 
     @property
-    def incarnation(self) -> str:
+    def instance_id(self) -> str:
         """Differs between two lives, also where the system gives a process id again; NotRunning if it does not run."""
         return f"{self._require_running().pid} since {self.started_at}"
 

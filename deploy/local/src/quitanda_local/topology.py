@@ -1,7 +1,7 @@
 """What runs on one machine, under which name, on which port, with which settings. Pure: nothing is started here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -142,8 +142,7 @@ def on_ports(ports: Sequence[int]) -> Topology:
 class Deployment:
     """What the processes' settings depend on besides the topology.
 
-    `bootstrap` is true at the first start of a new cluster only, when no replica has any data. `ways` gives the
-    port at which one replica reaches another, (from, to) -> port, where that is not the other's own Raft port.
+    `bootstrap` is true at the first start of a new cluster only, when no replica has any data.
     """
 
     topology: Topology
@@ -153,7 +152,6 @@ class Deployment:
     feed_key: str
     bootstrap: bool
     log_level: str = "info"
-    ways: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def environment(deployment: Deployment, name: str) -> dict[str, str]:
@@ -165,7 +163,7 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
         "QUITANDA_NAME": service.name,
         "QUITANDA_LISTEN": service.address,
         "QUITANDA_METRICS_LISTEN": f"{HOST}:{service.metrics_port}",
-        "QUITANDA_REPLICAS": _named({replica.name: replica.port for replica in deployment.topology.of(Role.REPLICA)}),
+        "QUITANDA_REPLICAS": by_name({replica.name: replica.port for replica in deployment.topology.of(Role.REPLICA)}),
         "QUITANDA_MQTT": deployment.topology.broker.address,
         "QUITANDA_FEED_KEY": deployment.feed_key,
         "QUITANDA_LOG_LEVEL": deployment.log_level,
@@ -173,7 +171,9 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
     }
     if service.role is Role.REPLICA:
         variables |= {
-            "QUITANDA_RAFT_ADDRESSES": _named(_raft_ports(deployment, service.name)),
+            "QUITANDA_RAFT_ADDRESSES": by_name(
+                {replica.name: replica.raft_port for replica in deployment.topology.of(Role.REPLICA)}
+            ),
             "QUITANDA_DATA_DIR": str(deployment.data_dir / service.name),
             "QUITANDA_CLUSTER_SECRET": deployment.secret,
             "QUITANDA_BOOTSTRAP": "true" if deployment.bootstrap else "false",
@@ -196,13 +196,6 @@ def mqtt_gateway(deployment: Deployment, portal: Service) -> str:
     return "exclusive" if portal == deployment.topology.of(Role.CLIENT_PORTAL)[0] else "off"
 
 
-def _raft_ports(deployment: Deployment, name: str) -> dict[str, int | None]:
-    """Give the port where each replica's Raft is, as the named one sees it."""
-    return {
-        replica.name: deployment.ways.get((name, replica.name), replica.raft_port)
-        for replica in deployment.topology.of(Role.REPLICA)
-    }
-
-
-def _named(ports: Mapping[str, int | None]) -> str:
+def by_name(ports: Mapping[str, int | None]) -> str:
+    """Write ports of this machine as settings take them: `name=host:port,…`."""
     return ",".join(f"{name}={HOST}:{port}" for name, port in ports.items())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from quitanda_local.cluster import Cluster
+from quitanda_local.local_cluster import LocalCluster
 
 PROGRAM_SECONDS: Final = 60.0
 """How long one run of a program may take in all."""
@@ -73,7 +73,7 @@ class Ended:
 class Programs:
     """Runs the applications against a cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: LocalCluster) -> None:
         self._cluster = cluster
         self._turns = asyncio.Semaphore(AT_A_TIME)
 

@@ -9,10 +9,10 @@ from quitanda_clients.addresses import parse_address
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
-from quitanda_local.cluster import Cluster
 from quitanda_local.demo.ledger import Ledger
 from quitanda_local.demo.narrator import Narrator
 from quitanda_local.demo.programs import Call, Ended, Programs
+from quitanda_local.local_cluster import LocalCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Step:
 class Stage:
     """The cluster, the voice, the programs and the books."""
 
-    cluster: Cluster
+    cluster: LocalCluster
     narrator: Narrator
     programs: Programs
     ledger: Ledger = field(default_factory=Ledger)

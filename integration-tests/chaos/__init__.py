@@ -1,0 +1,1 @@
+"""`make chaos`: clients work while everything breaks, and the checker judges their history."""

@@ -1,0 +1,236 @@
+"""What breaks when is decided by the seed, and is done to whoever has the role at that moment, and undone again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from chaos import schedule
+from chaos.fault_injector import Breaking
+from chaos.schedule import Break, Step, Target
+
+from quitanda.domain.outcomes import Done
+from quitanda_local.errors import DeadlineExceeded, NotRunning
+from quitanda_testing.cluster.cluster import Fault
+from quitanda_testing.history import storage
+from quitanda_testing.history.builders import Telling
+from quitanda_testing.history.operations import GetProduct
+from quitanda_testing.workload.shops import ClerkHabits, CustomerHabits, Shop
+
+
+def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
+    assert schedule.draw(7, 300, frozenset(Fault)) == schedule.draw(7, 300, frozenset(Fault))
+    assert schedule.draw(7, 300, frozenset(Fault)) != schedule.draw(8, 300, frozenset(Fault))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_leader_is_killed_about_every_ten_seconds_and_other_things_break_in_between(seed):
+    steps = schedule.draw(seed, 300, frozenset(Fault))
+
+    kills = [step for step in steps if step.fault is Break.KILL and step.target is Target.LEADER]
+    assert 27 <= len(kills) <= 31
+    assert len(steps) - len(kills) >= 20
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    assert {Break.PARTITION, Break.PAUSE} & {step.fault for step in steps}
+    assert all(0 < step.at < 300 and 0 < step.seconds <= 5 for step in steps)
+
+
+@pytest.mark.parametrize("possible", [frozenset(), frozenset({Fault.ONE_WAY_CUT})])
+def test_only_faults_that_the_cluster_can_have_are_drawn(possible):
+    drawn = {step.fault for seed in range(10) for step in schedule.draw(seed, 300, possible)}
+
+    assert {schedule.NEEDS[fault] for fault in drawn if fault in schedule.NEEDS} == possible
+
+
+def test_a_schedule_comes_back_from_its_file_as_it_was(tmp_path):
+    steps = schedule.draw(3, 300, frozenset(Fault))
+    schedule.save(steps, tmp_path / "schedule.json")
+
+    assert schedule.load(tmp_path / "schedule.json") == steps
+
+
+@pytest.mark.parametrize("text", ["", "{}x", '[{"at": 1}]', '[{"at": 1, "fault": "flood", "target": "leader"}]'])
+def test_a_file_that_is_not_a_schedule_is_refused_by_its_name(tmp_path, text):
+    file = tmp_path / "other.json"
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"other\.json is not a schedule"):
+        schedule.load(file)
+
+
+def test_the_same_seed_gives_every_client_the_same_wishes():
+    def wishes(seed):
+        shop = Shop("s")
+        customer, clerk = CustomerHabits(shop, Random(seed)), ClerkHabits(shop, Random(seed))
+        return [customer.next("s-c1") for _ in range(50)] + [clerk.next() for _ in range(50)]
+
+    assert wishes(1) == wishes(1)
+    assert wishes(1) != wishes(2)
+
+
+class BreakableCluster:
+    """Three replicas, of which one leads, two portals of each kind and a broker; `did` is what was done to them."""
+
+    replicas = ("r1", "r2", "r3")
+    client_portals = ("c1", "c2")
+    admin_portals = ("a1", "a2")
+    broker = "b"
+    everything = (*replicas, *client_portals, *admin_portals, broker)
+
+    def __init__(self, leader="r2"):
+        self.leader = leader
+        self.did = []
+        self.lives = dict.fromkeys(self.everything, 1)
+        self.down = set()
+
+    def instance_id(self, name):
+        if name in self.down:
+            raise NotRunning(name)
+        return str(self.lives[name])
+
+    async def wait_for_leader(self, timeout):
+        if self.leader is None:
+            raise DeadlineExceeded(f"waited {timeout} s for a leader")
+        return self.leader
+
+    def kill(self, name):
+        self.did.append(f"kill {name}")
+        self.down.add(name)
+
+    async def shut_down(self, name):
+        self.did.append(f"stop {name}")
+        self.down.add(name)
+
+    async def restart(self, name, *, wait):
+        self.did.append(f"start {name}" + (" and wait" if wait else ""))
+        self.down.discard(name)
+        self.lives[name] += 1
+
+    def pause(self, name):
+        self.did.append(f"pause {name}")
+
+    def resume(self, name):
+        self.did.append(f"resume {name}")
+
+    async def partition(self, *names):
+        self.did.append(f"partition {' '.join(names)}")
+
+    async def cut(self, replica, *speakers):
+        self.did.append(f"cut {replica} from {' '.join(speakers)}")
+
+    async def heal(self):
+        self.did.append("heal")
+
+    async def move(self, name):
+        self.did.append(f"move {name}")
+        self.lives[name] += 1
+
+    async def disconnect(self, name):
+        self.did.append(f"disconnect {name}")
+
+    async def reconnect(self, name):
+        self.did.append(f"reconnect {name}")
+
+    async def worsen_network(self, name, *, loss=0.0, kilobits_per_second=None):
+        self.did.append(f"network of {name}: {loss} {kilobits_per_second}")
+
+
+async def play(cluster, *steps):
+    breaking = Breaking(cluster, lambda _: None)
+    await breaking.play(steps)
+    return breaking
+
+
+@pytest.mark.parametrize(
+    ("step", "did"),
+    [
+        (Step(0, Break.KILL, Target.LEADER, 0.01), ["kill r2", "start r2"]),
+        (Step(0, Break.STOP, Target.FOLLOWER, 0.01), ["stop r1", "start r1"]),
+        (Step(0, Break.PAUSE, Target.OTHER_FOLLOWER, 0.01), ["pause r3", "resume r3"]),
+        (Step(0, Break.PARTITION, Target.LEADER, 0.01), ["partition r2", "heal"]),
+        (Step(0, Break.CUT, Target.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
+        (Step(0, Break.DISCONNECT, Target.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
+        (Step(0, Break.KILL, Target.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
+        (Step(0, Break.MOVE, Target.FOLLOWER, 0.01), ["move r1"]),
+        (
+            Step(0, Break.WORSEN, Target.BROKER, 0.01, 0.2, 500),
+            ["network of b: 0.2 500", "network of b: 0.0 None"],
+        ),
+    ],
+)
+async def test_each_fault_is_done_to_whoever_has_the_role_and_undone(step, did):
+    cluster = BreakableCluster()
+
+    breaking = await play(cluster, step)
+
+    assert cluster.did == did
+    assert breaking.done.total() == 1
+    assert breaking.ended_by_itself == []
+
+
+async def test_a_cut_that_goes_on_is_made_again_when_another_one_is_undone():
+    cluster = BreakableCluster()
+
+    await play(
+        cluster,
+        Step(0, Break.PARTITION, Target.FOLLOWER, 0.2),
+        Step(0.05, Break.CUT, Target.OTHER_FOLLOWER, 0.05),
+    )
+
+    assert cluster.did == ["partition r1", "cut r3 from r1 r2", "heal", "partition r1", "heal"]
+
+
+async def test_what_is_broken_already_or_not_there_is_left_out():
+    cluster = BreakableCluster()
+    twice = await play(cluster, Step(0, Break.KILL, Target.BROKER, 0.05), Step(0.01, Break.PAUSE, Target.BROKER, 0.01))
+    leaderless = await play(BreakableCluster(leader=None), Step(0, Break.KILL, Target.LEADER, 0.01))
+
+    assert cluster.did == ["kill b", "start b"]
+    assert len(twice.left_out) == len(leaderless.left_out) == 1
+
+
+async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
+    cluster = BreakableCluster()
+
+    async def fail(*_):
+        raise NotRunning("no relay")
+
+    cluster.partition = fail
+    breaking = await play(
+        cluster, Step(0, Break.PARTITION, Target.FOLLOWER, 0.01), Step(0.01, Break.KILL, Target.LEADER, 0.01)
+    )
+
+    assert cluster.did == ["kill r2", "start r2"]
+    assert len(breaking.troubles) == 1
+
+
+async def test_a_process_that_ends_by_itself_is_noticed():
+    cluster = BreakableCluster()
+    steps = [Step(0, Break.KILL, Target.BROKER, 0.05), Step(0.1, Break.KILL, Target.LEADER, 0.01)]
+    breaking = Breaking(cluster, lambda line: cluster.down.add("c1") if line == "mend b" else None)
+
+    await breaking.play(steps)
+
+    assert breaking.ended_by_itself == ["c1"]
+
+
+def test_a_saved_schedule_can_be_read_by_people(tmp_path):
+    schedule.save([Step(1.5, Break.KILL, Target.LEADER, 2.0)], tmp_path / "schedule.json")
+
+    (step,) = json.loads((tmp_path / "schedule.json").read_text(encoding="utf-8"))
+    assert (step["at"], step["fault"], step["target"], step["seconds"]) == (1.5, "kill", "leader", 2.0)
+
+
+@pytest.mark.parametrize(("units", "code", "said"), [(10, 0, "linearizable: 2 operations"), (9, 1, "NOT LINEARIZABLE")])
+def test_a_saved_history_is_judged_by_a_command_whose_exit_code_says_whether_it_is_right(tmp_path, units, code, said):
+    t = Telling()
+    t.tell(1.0, 2.0, GetProduct("bread"), Done(t.product(units)), by="auditor")
+    storage.save(t.history, tmp_path / "history.jsonl")
+
+    command = [sys.executable, "-m", "chaos", "check", str(tmp_path / "history.jsonl")]
+    judged = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60, check=False)
+
+    assert judged.returncode == code, judged.stderr
+    assert said in judged.stdout

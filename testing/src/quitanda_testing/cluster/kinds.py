@@ -1,0 +1,45 @@
+"""Which kind of cluster the scenarios run against, and making one."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from quitanda_local.topology import BrokerKind
+from quitanda_testing.cluster.cluster import Cluster
+from quitanda_testing.cluster.process_cluster import ProcessCluster
+
+KIND_VARIABLE: Final = "QUITANDA_TEST_CLUSTER"
+BROKER: Final = os.environ.get("QUITANDA_TEST_BROKER")
+"""Which broker processes use: mosquitto or amqtt; the best that is installed, if not given."""
+
+
+class Kind(StrEnum):
+    """What a cluster is made of."""
+
+    PROCESSES = "processes"
+    CONTAINERS = "containers"
+
+
+def chosen() -> Kind:
+    """Give the kind that the environment asks for; ValueError names those that there are."""
+    wanted = os.environ.get(KIND_VARIABLE) or Kind.PROCESSES
+    try:
+        return Kind(wanted)
+    except ValueError:
+        raise ValueError(f"{KIND_VARIABLE} is {wanted!r}; there are {', '.join(Kind)}") from None
+
+
+def make(folder: Path, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False) -> Cluster:
+    """Make a cluster of the chosen kind beside whatever else runs here; what it keeps on this machine is in the folder.
+
+    `settings` are QUITANDA_* variables added to every process's own; `breakable_disks` gives the replicas disks that
+    can have Fault.BAD_DISK, where that is possible.
+    """
+    if chosen() is Kind.CONTAINERS:
+        from quitanda_testing.containers.container_cluster import ContainerCluster  # noqa: PLC0415 - most runs have no Docker
+
+        return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks)
+    broker = BrokerKind(BROKER) if BROKER else None
+    return ProcessCluster.on_free_ports(folder, broker, settings, partitions=True)

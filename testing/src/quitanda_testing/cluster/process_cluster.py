@@ -1,0 +1,157 @@
+"""A cluster as processes of this machine, with the faults that processes can have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from quitanda_local import ports
+from quitanda_local.errors import NotRunning
+from quitanda_local.local_cluster import COMMANDS, LocalCluster
+from quitanda_local.process import Process
+from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Role, Service, Topology, on_ports
+from quitanda_testing.cluster.cluster import Cluster, Fault, T
+from quitanda_testing.cluster.partitions import Partitions
+
+RELAY: Final = "relay"
+
+
+class ProcessCluster(LocalCluster, Cluster):
+    """Implements the verbs with processes, which end with this one, however it ends.
+
+    `settings` are QUITANDA_* variables added to every process's own; `commands` start the roles' processes;
+    `partitions` puts a relay between the replicas, so that they can be cut off from each other. What the relay keeps
+    is beside the data directory.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        topology: Topology,
+        wanted_broker: BrokerKind | None = None,
+        settings: Mapping[str, str] | None = None,
+        commands: Mapping[Role, Sequence[str]] = COMMANDS,
+        *,
+        partitions: bool = False,
+    ) -> None:
+        super().__init__(data_dir, topology, wanted_broker)
+        self._settings = dict(settings or {})
+        self._commands = commands
+        self._partitions: Partitions | None = None
+        if partitions:
+            folder = data_dir.absolute().with_name(f"{data_dir.name}-{RELAY}")
+            relay = Process(RELAY, folder / f"{RELAY}.log", self._spawner)
+            self._partitions = Partitions(topology.of(Role.REPLICA), relay, folder / f"{RELAY}.json")
+
+    @classmethod
+    def on_free_ports(
+        cls,
+        data_dir: Path,
+        wanted_broker: BrokerKind | None = None,
+        settings: Mapping[str, str] | None = None,
+        *,
+        partitions: bool = False,
+    ) -> Self:
+        """Lay out a cluster beside whatever else runs here."""
+        topology = on_ports(ports.free_ports(PORTS_NEEDED))
+        return cls(data_dir, topology, wanted_broker, settings, partitions=partitions)
+
+    @property
+    def faults(self) -> frozenset[Fault]:
+        """One-way cuts, where there is a relay; a network and disks of their own processes do not have."""
+        return frozenset({Fault.ONE_WAY_CUT} if self._partitions else ())
+
+    @property
+    def shares_mqtt(self) -> bool:
+        """Say whether the broker shares the customers' MQTT requests among the portals."""
+        return self.broker_kind is BrokerKind.MOSQUITTO
+
+    def instance_id(self, name: str) -> str:
+        """Tell this run of the process from its others; NotRunning if it does not run."""
+        return self.process(name).instance_id
+
+    def log(self, name: str) -> tuple[str, ...]:
+        """Give every line that the process has logged, less what was put aside long ago."""
+        return self.process(name).lines()
+
+    async def start(self) -> None:
+        """Start everything; return when every process is ready. After a failure nothing runs."""
+        if self._partitions:
+            await self._partitions.start()
+        await super().start()
+
+    async def stop(self) -> tuple[str, ...]:
+        """Stop portals, then replicas, then the broker; return the names of those that had to be killed."""
+        killed = await super().stop()
+        if self._partitions and not await self._partitions.stop():
+            killed += (RELAY,)
+        return killed
+
+    async def crash(self, *names: str) -> None:
+        """End these processes together (SIGKILL)."""
+        for name in names:
+            self.kill(name)
+
+    async def shut_down(self, name: str) -> bool:
+        """Ask the process to stop (SIGTERM); false if it had to be killed."""
+        return await self.process(name).stop()
+
+    def pause(self, name: str) -> None:
+        """Freeze the process (SIGSTOP)."""
+        self.process(name).pause()
+
+    def resume(self, name: str) -> None:
+        """Let a frozen process go on (SIGCONT)."""
+        self.process(name).resume()
+
+    async def partition(self, *names: str) -> None:
+        """Cut these replicas off from the others; for a cluster that was made with `partitions`."""
+        await self._require_partitions().separate(names)
+
+    async def cut(self, replica: str, *speakers: str) -> None:
+        """Let a replica hear nothing from these replicas any more; for a cluster that was made with `partitions`."""
+        await self._require_partitions().block_from(speakers, replica)
+
+    async def heal(self) -> None:
+        """Let all replicas hear each other again."""
+        await self._require_partitions().heal()
+
+    async def mend(self) -> None:
+        """Undo every fault; return when everything is ready."""
+        if self._partitions:
+            await self._partitions.heal()
+        for name, process in self._processes.items():
+            if process.paused:
+                process.resume()
+            if not process.running:
+                await self.restart(name, wait=False)
+        await self.wait_until_ready(*self._processes)
+
+    def erase(self, name: str) -> None:
+        """Empty the disk of a replica or of the broker that does not run."""
+        self._check_disk_is_idle(name)
+        self._data.erase(name)
+
+    def with_disk(self, replica: str, work: Callable[[Path], T]) -> T:
+        """Let somebody read and change the folder with all that a replica keeps which does not run."""
+        self._check_disk_is_idle(replica)
+        return work(self._data.folder(replica))
+
+    def _check_disk_is_idle(self, name: str) -> None:
+        if self.running(name):
+            raise NotRunning(f"{name} runs: kill it or shut it down before its disk is touched")
+        if name not in {*self.replicas, self.broker}:
+            raise KeyError(f"{name} keeps nothing on disk")
+
+    def _require_partitions(self) -> Partitions:
+        if self._partitions is None:
+            raise NotRunning("this cluster has no relay between its replicas: make it with partitions=True")
+        return self._partitions
+
+    def _command(self, service: Service) -> Sequence[str]:
+        return super()._command(service) if service.role is Role.BROKER else self._commands[service.role]
+
+    def _environment(self, deployment: Deployment, service: Service) -> Mapping[str, str]:
+        relayed: dict[str, str] = {}
+        if self._partitions and service.role is Role.REPLICA:
+            relayed["QUITANDA_RAFT_ADDRESSES"] = self._partitions.addresses_seen_by(service.name)
+        return {**super()._environment(deployment, service), **relayed, **self._settings}

@@ -1,0 +1,105 @@
+"""How the container of each process is made: the same as in the compose file, but on free ports and for one run."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from testcontainers.core.container import DockerContainer
+
+from quitanda_local.topology import HOST, BrokerKind, Deployment, Role, Service, Topology, environment
+from quitanda_testing.cluster.cluster import PortKind, ports_of
+from quitanda_testing.containers.docker_run import IMAGES, ROOT, Run
+from quitanda_testing.containers.subnet import Subnet
+
+BROKER_IMAGE: Final = "eclipse-mosquitto:2"
+BROKER_PORT: Final = 1883
+BROKER_USER: Final = "1883:1883"
+BROKER_CONFIGURATION: Final = ROOT / "deploy" / "mosquitto" / "mosquitto.conf"
+VOLUME: Final = "/data"
+DATA: Final = f"{VOLUME}/replica"
+"""A folder in the volume: one that is restored gets its name when it is whole, which a volume itself cannot."""
+
+BROKER_DATA: Final = "/mosquitto/data"
+EVERYWHERE: Final = "0.0.0.0"
+"""Where a process in a container listens; what is published of that is on the loopback of this machine."""
+
+HARDENED: Final[Mapping[str, Any]] = {
+    "init": True,
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "dns_opt": ["timeout:1", "attempts:1"],
+    "healthcheck": {"test": ["NONE"]},  # scenarios ask by themselves, and oftener
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What the containers of a run have in common. `settings` are QUITANDA_* variables for all of them."""
+
+    run: Run
+    subnet: Subnet
+    deployment: Deployment
+    settings: Mapping[str, str]
+
+    def container(self, name: str, volume: str | None) -> DockerContainer:
+        """Describe the container of this name; what it keeps goes to the volume."""
+        service = self.deployment.topology.named(name)
+        if service.role is Role.BROKER:
+            container = self._broker()
+        else:
+            container = DockerContainer(IMAGES[service.role]).with_envs(**self._environment(service))
+            container.with_tmpfs_mount("/tmp", "size=16m")
+        if volume is not None:
+            container.with_volume_mapping(volume, BROKER_DATA if service.role is Role.BROKER else VOLUME, "rw")
+        container.with_name(self.run.name(name))
+        container.ports = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
+        return container.with_kwargs(
+            **HARDENED,
+            **({"user": BROKER_USER} if service.role is Role.BROKER else {}),
+            hostname=name,
+            labels=self.run.labels,
+            network=self.subnet.name,
+            networking_config={self.subnet.name: self.subnet.endpoint(name)},
+        )
+
+    def _broker(self) -> DockerContainer:
+        container = DockerContainer(BROKER_IMAGE)
+        container.with_volume_mapping(BROKER_CONFIGURATION, "/mosquitto/config/mosquitto.conf", "ro")
+        return container.with_tmpfs_mount("/tmp").with_tmpfs_mount("/mosquitto/log")
+
+    def _environment(self, service: Service) -> dict[str, str]:
+        """Give the settings of a process of this machine, with addresses as they are between containers."""
+        topology = self.deployment.topology
+        variables = environment(self.deployment, service.name)
+        replicas = {replica.name: ports_of(replica) for replica in topology.of(Role.REPLICA)}
+        variables["QUITANDA_MQTT"] = f"{topology.broker.name}:{BROKER_PORT}"
+        variables["QUITANDA_REPLICAS"] = _by_name({name: ports[PortKind.SERVICE] for name, ports in replicas.items()})
+        if service.role is Role.REPLICA:
+            variables["QUITANDA_DATA_DIR"] = DATA
+            variables["QUITANDA_RAFT_ADDRESSES"] = _by_name(
+                {name: ports[PortKind.RAFT] for name, ports in replicas.items()}
+            )
+        for variable in ("QUITANDA_LISTEN", "QUITANDA_METRICS_LISTEN", "QUITANDA_COURSE_LISTEN"):
+            if variable in variables:
+                variables[variable] = variables[variable].replace(HOST, EVERYWHERE)
+        return variables | dict(self.settings)
+
+
+def deployment(topology: Topology, secret: str, feed_key: str) -> Deployment:
+    """Say what containers' settings depend on."""
+    level = os.environ.get("QUITANDA_TEST_LOG_LEVEL", "info")
+    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True, log_level=level)
+
+
+def _published(service: Service) -> list[tuple[int, int]]:
+    """Give each port as (in the container, on this machine)."""
+    if service.role is Role.BROKER:
+        return [(BROKER_PORT, service.port)]
+    return [(port, port) for port in ports_of(service).values()]
+
+
+def _by_name(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}={name}:{port}" for name, port in ports.items())

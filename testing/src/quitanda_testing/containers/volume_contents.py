@@ -1,0 +1,85 @@
+"""What is on the volumes of containers that do not run: emptied, changed, restored from a backup. Blocking."""
+
+import io
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from docker.errors import NotFound
+from docker.models.containers import Container
+from testcontainers.core.container import DockerContainer
+
+from quitanda_local.errors import RestoreFailed
+from quitanda_testing.cluster.cluster import T
+from quitanda_testing.containers.container_specs import DATA, VOLUME
+from quitanda_testing.containers.docker_run import Run
+
+OWNER: Final = 10001
+"""User and group of the services in their containers."""
+
+BACKUP: Final = "/backup"
+READABLE: Final = 0o644
+
+
+def erase(tools: str, run: Run, volume: str) -> None:
+    """Empty a volume, with the image of the tools."""
+    with _mounted(tools, run, volume, ["find", VOLUME, "-mindepth", "1", "-delete"]) as container:
+        container.start().wait()
+
+
+def with_copy(tools: str, run: Run, volume: str, work: Callable[[Path], T]) -> T:
+    """Let somebody change a copy of the folder with a replica's data, and put that in its place."""
+    with (
+        tempfile.TemporaryDirectory(prefix="quitanda-") as place,
+        _mounted(tools, run, volume, ["sleep", "infinity"]) as container,
+    ):
+        mounted = container.start().get_wrapped_container()
+        folder = Path(place) / Path(DATA).name
+        with suppress(NotFound):  # an erased disk has no folder
+            _copy_out(mounted, Path(place))
+        result = work(folder)
+        mounted.exec_run(["rm", "-rf", DATA])
+        if folder.exists():
+            _copy_in(mounted, folder)
+    return result
+
+
+def _copy_out(container: Container, place: Path) -> None:
+    chunks, _ = container.get_archive(DATA)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        archive.extractall(place, filter="data")
+
+
+def _copy_in(container: Container, folder: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(folder, arcname=folder.name, filter=_owned)
+    container.put_archive(VOLUME, packed.getvalue())
+
+
+def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
+    """Make the data of a replica from a backup; RestoreFailed with what the program said."""
+    with _mounted(image, run, volume, ["restore", "--from", BACKUP, "--into", DATA]) as container:
+        code = container.with_copy_into_container(backup.read_bytes(), BACKUP, READABLE).start().wait()
+        if code != 0:
+            said = container.get_wrapped_container().logs().decode(errors="replace").strip()
+            raise RestoreFailed(f"{name}: {said}")
+
+
+@contextmanager
+def _mounted(image: str, run: Run, volume: str, command: list[str]) -> Iterator[DockerContainer]:
+    """Describe a container with the volume in it, not started yet; it is removed afterwards."""
+    container = DockerContainer(image, command=command).with_volume_mapping(volume, VOLUME, "rw")
+    container.with_kwargs(labels=run.labels, network_mode="none", healthcheck={"test": ["NONE"]})
+    try:
+        yield container
+    finally:
+        container.stop()
+
+
+def _owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = OWNER
+    return entry

@@ -1,0 +1,69 @@
+"""Actions as calls of the clients' library."""
+
+from collections.abc import Awaitable
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.results import Answer, Deleted, Listing
+from quitanda_testing.history.operations import Action, GetCustomer, GetOrder, GetProduct, ListOrders
+
+
+def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitable[Answer | Listing]:  # noqa: PLR0911 - one case for each
+    """Begin what a customer does; who is asking is the client's matter."""
+    match action:
+        case CreateOrder(items=items):
+            return client.create_order(items, request_id=request_id)
+        case SetOrderItems(_, order_id, items=(item,), expected_version=expected):
+            return client.set_order_item(
+                order_id, item.product_id, item.quantity, expected_version=expected, request_id=request_id
+            )
+        case SetOrderItems(_, order_id, items=items, expected_version=expected):
+            return client.set_order_items(order_id, items, expected_version=expected, request_id=request_id)
+        case CancelOrder(_, order_id, expected_version=expected):
+            return client.cancel_order(order_id, expected_version=expected, request_id=request_id)
+        case GetOrder(_, order_id):
+            return client.get_order(order_id)
+        case ListOrders():
+            return client.list_orders()
+        case GetProduct(product_id):
+            return client.get_product(product_id)
+        case _:
+            raise TypeError(f"customers do not do this: {action}")
+
+
+def of_administrator(client: AdminClient, action: Action, request_id: str) -> Awaitable[Answer | Deleted]:  # noqa: PLR0911 - one case for each
+    """Begin what an administrator does."""
+    match action:
+        case CreateCustomer(customer_id, name):
+            return client.create_customer(customer_id, name, request_id=request_id)
+        case UpdateCustomer(customer_id, name):
+            return client.update_customer(customer_id, name=name, request_id=request_id)
+        case DeleteCustomer(customer_id, cascade):
+            return client.delete_customer(customer_id, cascade=cascade, request_id=request_id)
+        case CreateProduct(product_id, name, price, quantity):
+            return client.create_product(product_id, name, price, quantity, request_id=request_id)
+        case UpdateProduct(product_id, name, price=price, expected_version=expected):
+            return client.update_product(
+                product_id, name=name, price=price, expected_version=expected, request_id=request_id
+            )
+        case DeleteProduct(product_id, cascade):
+            return client.delete_product(product_id, cascade=cascade, request_id=request_id)
+        case AdjustStock(product_id, delta, expected):
+            return client.adjust_stock(product_id, delta, expected_version=expected, request_id=request_id)
+        case GetProduct(product_id):
+            return client.get_product(product_id)
+        case GetCustomer(customer_id):
+            return client.get_customer(customer_id)
+        case _:
+            raise TypeError(f"administrators do not do this: {action}")

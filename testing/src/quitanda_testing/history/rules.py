@@ -1,0 +1,218 @@
+"""One operation on one state: whether the domain's rules answer it as it was answered, and what it changes then."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from quitanda.codec.documents import OrderSummary, summarize
+from quitanda.domain import machine, refusals
+from quitanda.domain.commands import CancelOrder, CreateOrder, Request
+from quitanda.domain.limits import CASCADE_ORDERS_MAX
+from quitanda.domain.model import Document, Kind, Order
+from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda.domain.state import Execution, Put, StoredOutcome
+from quitanda_testing.history.model import Model
+from quitanda_testing.history.operations import (
+    GetCustomer,
+    GetOrder,
+    GetProduct,
+    Listed,
+    ListOrders,
+    Operation,
+    Outcome,
+)
+
+_UNSTABLE_FACTS = {Reason.REQUEST_ID_REUSED: "revision"}
+"""Facts of a refusal that count log entries, which a part of a history does not show."""
+
+LISTED_MAX = 10 * CASCADE_ORDERS_MAX
+
+
+class Rules:
+    """The sequential specification: `quitanda.domain.machine` and the portals' reads, on a state that can go back.
+
+    `repeated` are the requests, as (scope, request id), that are in the history more than once: only their outcomes
+    need to be remembered.
+    """
+
+    def __init__(self, model: Model, repeated: Collection[tuple[str, str]] = ()) -> None:
+        self.model = model
+        self._repeated = frozenset(repeated)
+
+    def happen(self, operation: Operation) -> bool:
+        """Let an answered operation take effect if the rules answer it so; otherwise nothing changes."""
+        mark = self.model.mark
+        if operation.is_read:
+            return fits(self._read(operation), operation.outcome)
+        self._learn_expected(operation)
+        version = _version_told(operation)
+        execution = self._execute(operation, version)
+        in_order = not version or not execution.changes or version > self.model.floor
+        if in_order and fits(execution.outcome, operation.outcome):
+            self._take_up(operation, execution, version)
+            return True
+        self.model.back_to(mark)
+        return False
+
+    def happen_unseen(self, operation: Operation) -> bool:
+        """Let an operation without an answer take effect; False, and no change, where it would have none."""
+        mark = self.model.mark
+        self._learn_expected(operation)
+        learned = self.model.mark
+        self._take_up(operation, self._execute(operation, 0), 0)
+        if self.model.mark == learned:
+            self.model.back_to(mark)
+            return False
+        return True
+
+    def never_changes(self, operation: Operation) -> bool:
+        """Tell whether an answered operation changes nothing, in whatever later state it comes.
+
+        A write that is done may change nothing here, where things are as it wants them, and yet be what changes
+        something a little later.
+        """
+        if operation.is_read or isinstance(operation.outcome, Refused):
+            return True
+        return self.model.remembered(operation.scope, operation.request_id) is not None
+
+    def answer(self, operation: Operation) -> Outcome:
+        """Say what the rules would answer now; nothing changes."""
+        return self._read(operation) if operation.is_read else self._execute(operation, 0).outcome
+
+    def name(self, unseen: Operation, order_id: str, created_at_ms: int) -> bool:
+        """Give an order that was created without an answer the id and the time under which it is seen later."""
+        order = self.model.order(placeholder(unseen))
+        if order is None or self.model.order(order_id) is not None:
+            return False
+        self.model.rename(order, replace(order, order_id=order_id, created_at_ms=created_at_ms))
+        return True
+
+    def _execute(self, operation: Operation, version: int) -> Execution:
+        self.model.base_version = version - 1 if version else self.model.floor
+        request = Request(operation.scope, operation.request_id, _minted(operation))
+        return machine.execute(self.model, request, operation.revision)
+
+    def _take_up(self, operation: Operation, execution: Execution, version: int) -> None:
+        self.model.change(execution.changes, version)
+        key = (operation.scope, operation.request_id)
+        if execution.remember is not None and key in self._repeated:
+            self.model.remember(*key, _as_told(execution, version))
+
+    def _learn_expected(self, operation: Operation) -> None:
+        """Where it is not known what version a document has, the answer to a conditional command tells."""
+        expected = getattr(operation.action, "expected_version", None)
+        if expected is None or self.model.remembered(operation.scope, operation.request_id) is not None:
+            return
+        document = self.model.document(*_subject(operation))
+        if document is None or document.version:
+            return
+        match operation.outcome:
+            case Refused(Reason.VERSION_MISMATCH, details=details):
+                current = int(dict(details)["current"])
+                if current != expected:
+                    self.model.learn(document, current)
+            case _:
+                self.model.learn(document, expected)
+
+    def _read(self, operation: Operation) -> Outcome:
+        """Answer as the portals do: they look at who asks first."""
+        action = operation.action
+        asker = "" if isinstance(action, GetCustomer) else action.customer_id
+        if asker and self.model.customer(asker) is None:
+            return refusals.customer_not_found(asker)
+        match action:
+            case GetProduct(product_id):
+                return _found(self.model.product(product_id)) or refusals.product_not_found(product_id)
+            case GetCustomer(customer_id):
+                return _found(self.model.customer(customer_id)) or refusals.customer_not_found(customer_id)
+            case GetOrder(_, order_id):
+                order = self.model.order(order_id)
+                mine = order if order is not None and order.customer_id == asker else None
+                return _found(mine) or refusals.order_not_found(order_id)
+            case ListOrders():
+                ids = self.model.orders_of_customer(asker, LISTED_MAX)
+                return Listed(tuple(summarize(self.model.order(order_id)) for order_id in ids))
+
+
+def fits(expected: Outcome, observed: Outcome) -> bool:
+    """Compare what the rules say with what was answered; versions only where both are known."""
+    match expected, observed:
+        case Done(None, affected), Done(None, other_affected):
+            return affected == other_affected
+        case Done(document, affected), Done(other, other_affected):
+            return affected == other_affected and document is not None and other is not None and _same(document, other)
+        case Refused(reason, _, facts), Refused(other_reason, _, other_facts):
+            return reason is other_reason and _stable(reason, facts) == _stable(reason, other_facts)
+        case Listed(ours), Listed(theirs):
+            return len(ours) == len(theirs) and all(map(_same, ours, theirs))
+        case _:
+            return False
+
+
+def repeated_requests(part: Iterable[Operation]) -> set[tuple[str, str]]:
+    """Name the requests, as (scope, request id), that are in the part more than once."""
+    counts = Counter((operation.scope, operation.request_id) for operation in part if not operation.is_read)
+    return {key for key, count in counts.items() if count > 1}
+
+
+def placeholder(unseen: Operation) -> str:
+    """Name an order whose id nobody was told."""
+    return f"unseen-{unseen.number}"
+
+
+def _same(one: Document | OrderSummary, other: Document | OrderSummary) -> bool:
+    if one == other:
+        return True
+    both_known = one.version and other.version
+    return not both_known and type(one) is type(other) and replace(one, version=other.version) == other
+
+
+def _stable(reason: Reason, facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    unstable = _UNSTABLE_FACTS.get(reason)
+    return facts if unstable is None else tuple(fact for fact in facts if fact[0] != unstable)
+
+
+def _found(document: Document | None) -> Done | None:
+    return None if document is None else Done(document)
+
+
+def _version_told(operation: Operation) -> int:
+    """Give the version that the answer shows of what the command wrote; 0 where it shows none."""
+    match operation.outcome:
+        case Done(document) if document is not None and not isinstance(operation.action, CancelOrder):
+            return document.version
+        case _:
+            return 0
+
+
+def _minted(operation: Operation) -> object:
+    """Put in what the portal chose, as far as the answer tells."""
+    command = operation.action
+    if not isinstance(command, CreateOrder):
+        return command
+    match operation.outcome:
+        case Done(Order() as order):
+            return replace(command, order_id=order.order_id, created_at_ms=order.created_at_ms)
+        case _:
+            return replace(command, order_id=placeholder(operation), created_at_ms=0)
+
+
+def _as_told(execution: Execution, version: int) -> StoredOutcome:
+    """Give what is remembered of a command, without a version that nobody was told."""
+    remember = execution.remember
+    match execution.outcome:
+        case Done(document, affected) if document is not None and not version:
+            written = any(isinstance(change, Put) and change.document == document for change in execution.changes)
+            return replace(remember, outcome=Done(replace(document, version=0), affected)) if written else remember
+        case _:
+            return remember
+
+
+def _subject(operation: Operation) -> tuple[Kind, str]:
+    """Name the document whose version a conditional command expects."""
+    command = operation.action
+    if hasattr(command, "order_id"):
+        return Kind.ORDER, command.order_id
+    if hasattr(command, "product_id"):
+        return Kind.PRODUCT, command.product_id
+    return Kind.CUSTOMER, command.customer_id

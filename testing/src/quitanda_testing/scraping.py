@@ -1,0 +1,45 @@
+"""Reading the figures that a process shows to Prometheus."""
+
+import asyncio
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from quitanda_clients.results import Consistency
+from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.cluster import Cluster, PortKind
+
+SCRAPE_SECONDS = 5.0
+HITS = "quitanda_cache_hits_total"
+
+
+async def figure(cluster: Cluster, name: str, sample: str) -> float:
+    """Give the value of one sample that has no labels, such as `quitanda_cache_hits_total`."""
+    return await figure_at(cluster.address(name, PortKind.METRICS), sample)
+
+
+async def figure_at(address: str, sample: str) -> float:
+    """Give the value of one sample of the process that shows its metrics at `host:port`."""
+    text = await asyncio.to_thread(_fetch, f"http://{address}/metrics")
+    for family in text_string_to_metric_families(text):
+        for found in family.samples:
+            if found.name == sample:
+                return found.value
+    raise KeyError(f"{address} shows no {sample}")
+
+
+async def cache_serves(cluster: Cluster, portal: str, reader, product_id: str) -> None:
+    """Wait until CACHED reads through the portal are answered from its memory."""
+    before = await figure(cluster, portal, HITS)
+
+    async def risen() -> bool:
+        await reader.get_product(product_id, consistency=Consistency.CACHED)
+        return await figure(cluster, portal, HITS) > before
+
+    await wait_until(risen, f"the cache of {portal} to be used", 10)
+
+
+def _fetch(url: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy is for the web
+    with opener.open(url, timeout=SCRAPE_SECONDS) as answer:
+        return answer.read().decode()

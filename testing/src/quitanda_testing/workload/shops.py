@@ -1,0 +1,184 @@
+"""Small shops, each with customers, an administrator and few units, so that everybody is in each other's way.
+
+A shop has ids of its own and is open for a while; then another one opens. So a history falls apart into parts that
+are small enough to be judged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    ItemQuantity,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.model import Order, Product
+from quitanda_testing.history.operations import Action, GetCustomer, GetOrder, GetProduct, ListOrders
+
+PRODUCTS: Final = 4
+CUSTOMERS: Final = 4
+UNITS: Final = 12
+"""Of each product at the beginning: some orders are refused."""
+ITEM_UNITS_MAX: Final = 3
+PRICES: Final = (150, 250, 1_000)
+REMEMBERED_REQUESTS: Final = 8
+"""Requests of a client that may be sent again later."""
+
+
+@dataclass(slots=True)
+class Shop:
+    """One shop's ids, and what its clients have heard of its documents: their latest versions, as far as told."""
+
+    name: str
+    products: Sequence[str] = ()
+    customers: Sequence[str] = ()
+    orders: dict[str, Order] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.products = [f"{self.name}-p{number}" for number in range(1, PRODUCTS + 1)]
+        self.customers = [f"{self.name}-c{number}" for number in range(1, CUSTOMERS + 1)]
+
+    @property
+    def seasonal(self) -> str:
+        """The product that comes and goes."""
+        return self.products[-1]
+
+    @property
+    def visitor(self) -> str:
+        """The customer who comes and goes."""
+        return self.customers[-1]
+
+    def opening(self) -> list[Action]:
+        """Give what an administrator does first."""
+        customers = [CreateCustomer(customer_id, "Conceição") for customer_id in self.customers]
+        products = [CreateProduct(product_id, "Pão de queijo", PRICES[0], UNITS) for product_id in self.products]
+        return [*customers, *products]
+
+    def orders_of(self, customer_id: str) -> list[Order]:
+        """Give the customer's live orders, as far as somebody was told."""
+        return [order for order in self.orders.values() if order.customer_id == customer_id]
+
+    def heard(self, document: object) -> None:
+        """Take note of a document in an answer."""
+        match document:
+            case Order():
+                self.orders[document.order_id] = document
+            case Product():
+                self.versions[document.product_id] = document.version
+
+    def heard_gone(self, order_id: str) -> None:
+        """Take note of an order that is not there any more."""
+        self.orders.pop(order_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client does next; `request_id` is empty for a new request and for reads."""
+
+    action: Action
+    request_id: str = ""
+
+
+@dataclass(slots=True)
+class Habits:
+    """What one client does, drawn from its own dice; `sent` are its latest writes, to be sent again."""
+
+    shop: Shop
+    dice: Random
+    sent: list[Wish] = field(default_factory=list)
+
+    def remember(self, wish: Wish) -> None:
+        """Keep a request that may be sent again."""
+        self.sent = [*self.sent, wish][-REMEMBERED_REQUESTS:]
+
+    def repeat(self, other: Callable[[], Action]) -> Wish:
+        """Now and then send an earlier request again, rarely with something else under its id."""
+        if self.sent and self.dice.random() < 0.06:
+            earlier = self.dice.choice(self.sent)
+            return earlier if self.dice.random() < 0.85 else Wish(other(), earlier.request_id)
+        return Wish(other())
+
+    def expected(self, version: int) -> int | None:
+        """Now and then make a change depend on the version that was seen."""
+        return version if version and self.dice.random() < 0.2 else None
+
+
+class CustomerHabits(Habits):
+    """Orders, changes orders, looks, cancels; now and then asks for what is not there or another's."""
+
+    def next(self, customer_id: str) -> Wish:
+        """Choose what the customer does next."""
+        kind = self.dice.random()
+        if kind < 0.72:
+            return self.repeat(lambda: self._write(customer_id))
+        mine = self.shop.orders_of(customer_id)
+        if kind < 0.82 and mine:
+            return Wish(GetOrder(customer_id, self.dice.choice(mine).order_id))
+        if kind < 0.90:
+            return Wish(ListOrders(customer_id))
+        if kind < 0.92 and self.shop.orders:
+            return Wish(GetOrder(customer_id, self.dice.choice(list(self.shop.orders))))
+        return Wish(GetProduct(self.dice.choice(self.shop.products), customer_id))
+
+    def _write(self, customer_id: str) -> Action:
+        mine = self.shop.orders_of(customer_id)
+        kind = self.dice.random()
+        if not mine or kind < 0.4:
+            return CreateOrder(customer_id, "", 0, self._items(least=0))
+        order = self.dice.choice(mine)
+        expected = self.expected(order.version)
+        if kind < 0.78:
+            return SetOrderItems(customer_id, order.order_id, self._items(least=1), expected_version=expected)
+        if kind < 0.97:
+            return CancelOrder(customer_id, order.order_id, expected_version=expected)
+        another = self.dice.choice(list(self.shop.orders))
+        return CancelOrder(customer_id, another)
+
+    def _items(self, least: int) -> tuple[ItemQuantity, ...]:
+        chosen = self.dice.choices(self.shop.products, k=self.dice.randint(least, 3))
+        return tuple(ItemQuantity(product_id, self.dice.randint(0, ITEM_UNITS_MAX)) for product_id in chosen)
+
+
+class ClerkHabits(Habits):
+    """Counts units in and out, changes prices, and lets a product and a customer come and go."""
+
+    def next(self) -> Wish:
+        """Choose what the administrator does next."""
+        kind = self.dice.random()
+        if kind < 0.85:
+            return self.repeat(self._write)
+        if kind < 0.95:
+            return Wish(GetProduct(self.dice.choice(self.shop.products)))
+        return Wish(GetCustomer(self.dice.choice(self.shop.customers)))
+
+    def _write(self) -> Action:
+        shop, dice = self.shop, self.dice
+        product_id = dice.choice(shop.products)
+        expected = self.expected(shop.versions.get(product_id, 0))
+        kind = dice.random()
+        if kind < 0.5:
+            return AdjustStock(product_id, dice.choice((-3, -2, -1, 1, 2, 3, 4)), expected_version=expected)
+        if kind < 0.7:
+            return UpdateProduct(product_id, price=dice.choice(PRICES), expected_version=expected)
+        if kind < 0.75:
+            return UpdateCustomer(dice.choice(shop.customers), name=dice.choice(("Conceição", "João", "Inês")))
+        cascade = dice.random() < 0.6
+        return dice.choice(
+            (
+                DeleteProduct(shop.seasonal, cascade),
+                CreateProduct(shop.seasonal, "Pamonha", dice.choice(PRICES), UNITS),
+                DeleteCustomer(shop.visitor, cascade),
+                CreateCustomer(shop.visitor, "Conceição"),
+            )
+        )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda.codec.json_fields import FieldReader, parse_object
+from quitanda.codec.json_objects import ObjectCodec
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.outcomes import Problem, Refused
@@ -71,8 +72,8 @@ READ = {
     "integer": FieldReader.integer,
     "flag": FieldReader.flag,
     "price": FieldReader.price,
-    "items": FieldReader.items,
-    "unknown_fields": FieldReader.unknown_fields,
+    "items": lambda reader, name: reader.records(name, ObjectCodec(ItemQuantity).take, ITEMS_PER_ORDER_MAX),
+    "custom_fields": FieldReader.custom_fields,
 }
 
 
@@ -98,9 +99,9 @@ READ = {
             [{"product_id": "tea", "quantity": 2, "extra": {"b": True, "a": Decimal("0.10")}}],
             (ItemQuantity("tea", 2, (("a", "0.10"), ("b", "true"))),),
         ),
-        ("unknown_fields", None, ()),
-        ("unknown_fields", {}, ()),
-        ("unknown_fields", {"b": None, "a": {"é": [1]}}, (("a", '{"é":[1]}'), ("b", "null"))),
+        ("custom_fields", None, ()),
+        ("custom_fields", {}, ()),
+        ("custom_fields", {"b": None, "a": {"é": [1]}}, (("a", '{"é":[1]}'), ("b", "null"))),
     ],
 )
 def test_a_field_of_the_right_type_is_read(getter, value, expected):
@@ -135,8 +136,8 @@ def test_a_field_of_the_right_type_is_read(getter, value, expected):
         ("items", [{"product_id": "tea"}], "f[0].quantity", Problem.MISSING),
         ("items", [{"product_id": "tea", "quantity": 1, "price": 0}], "f[0].price", Problem.UNKNOWN_FIELD),
         ("items", [{"product_id": "tea", "quantity": 1, "extra": []}], "f[0].extra", Problem.WRONG_TYPE),
-        ("unknown_fields", [["a", 1]], "f", Problem.WRONG_TYPE),
-        ("unknown_fields", "a", "f", Problem.WRONG_TYPE),
+        ("custom_fields", [["a", 1]], "f", Problem.WRONG_TYPE),
+        ("custom_fields", "a", "f", Problem.WRONG_TYPE),
     ],
 )
 def test_a_field_that_is_wrong_is_refused_by_its_name(getter, value, field, problem):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from quitanda.codec import protobuf
 from quitanda.codec.documents import summarize
-from quitanda.codec.proto_commands import COMMAND_FIELDS, COMMAND_READERS
+from quitanda.codec.protobuf import _COMMANDS, _READERS
 from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQuantity, Request, SetOrderItems
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
@@ -78,8 +78,8 @@ def test_a_number_that_stands_for_no_kind_gives_none(number):
 def test_every_command_is_in_the_contract_and_every_command_of_the_contract_is_read():
     in_contract = {field.name for field in pb.Request.DESCRIPTOR.oneofs_by_name["command"].fields}
 
-    assert set(COMMAND_FIELDS) == set(Command.__args__)
-    assert set(COMMAND_READERS) == in_contract
+    assert set(_COMMANDS) == set(Command.__args__)
+    assert set(_READERS) == in_contract
 
 
 def test_a_request_without_a_command_is_refused_as_malformed():

@@ -67,7 +67,7 @@ def test_the_same_request_id_in_another_scope_is_another_request(shop):
     assert shop.state.product("rice").quantity == 110
 
 
-def test_what_the_portal_minted_does_not_make_a_repeated_order_another_one(shop):
+def test_what_the_portal_generated_does_not_make_a_repeated_order_another_one(shop):
     command = CreateOrder("ana", "o8", 1, (ItemQuantity("rice", 1),))
     first = shop.do(command, request_id="x")
 
@@ -163,22 +163,22 @@ OTHER_VALUES = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: type(command).__name__)
-def test_every_field_but_the_minted_ones_makes_another_fingerprint(command):
+def test_every_field_but_the_generated_ones_makes_another_fingerprint(command):
     variants = [
         replace(command, **{field.name: value})
         for field in fields(command)
-        if not field.metadata.get("minted")
+        if not field.metadata.get("generated")
         for value in OTHER_VALUES[type(getattr(command, field.name))]
     ]
-    minted = [
+    generated = [
         replace(command, **{field.name: value})
         for field in fields(command)
-        if field.metadata.get("minted")
+        if field.metadata.get("generated")
         for value in OTHER_VALUES[type(getattr(command, field.name))]
     ]
 
     assert len({fingerprint(variant) for variant in [command, *variants]}) == len({command, *variants})
-    assert {fingerprint(variant) for variant in [command, *minted]} == {fingerprint(command)}
+    assert {fingerprint(variant) for variant in [command, *generated]} == {fingerprint(command)}
 
 
 def test_fingerprints_do_not_change_between_releases():

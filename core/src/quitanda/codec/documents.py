@@ -16,8 +16,18 @@ import simplejson
 
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.money import format_price
-from quitanda.domain.model import Customer, CustomFields, Document, Kind, Order, OrderItem, Product
-from quitanda.domain.validation import KNOWN_FIELDS, KNOWN_ITEM_FIELDS
+from quitanda.domain.field_types import Identifier, Price, TimestampMs
+from quitanda.domain.model import (
+    KNOWN_FIELDS,
+    KNOWN_ITEM_FIELDS,
+    Customer,
+    CustomFields,
+    Document,
+    Kind,
+    Order,
+    OrderItem,
+    Product,
+)
 
 _KNOWN_FIELDS: Final = {kind: frozenset(names) for kind, names in KNOWN_FIELDS.items()}
 _KNOWN_ITEM_FIELDS: Final = frozenset(KNOWN_ITEM_FIELDS)
@@ -35,10 +45,10 @@ _quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encod
 class OrderSummary:
     """One line of a customer's list of orders; `total` is in minor units."""
 
-    order_id: str
-    created_at_ms: int
+    order_id: Identifier
+    created_at_ms: TimestampMs
     item_count: int
-    total: int
+    total: Price
     version: int
 
 

@@ -1,5 +1,6 @@
 """Reading a JSON object field by field, with types; every refusal names its field."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -8,8 +9,6 @@ from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.json_text import parse_json
 from quitanda.codec.money import parse_price
 from quitanda.codec.numbers import INT64_MAX, whole_number
-from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX
 from quitanda.domain.model import CustomFields
 from quitanda.domain.outcomes import Problem, Refused, invalid
 
@@ -49,8 +48,8 @@ def parse_object(data: bytes, max_bytes: int) -> dict[str, Any] | Refused:
 class FieldReader:
     """Takes an object's fields one by one and remembers the first thing that is wrong.
 
-    A getter whose field is wrong gives a value of the right type that means nothing; `finish` then gives
-    the refusal instead of what was built of such values. `null` is the same as a field that is not there.
+    An invalid field yields a placeholder of the right type; `finish` returns the first refusal instead of what was
+    built of placeholders. `null` is the same as a field that is not there.
     """
 
     def __init__(self, fields: dict[str, Any], path: str = "") -> None:
@@ -86,7 +85,7 @@ class FieldReader:
         return self._required(name, value, 0)
 
     def optional_integer(self, name: str, limit: int = INT64_MAX) -> int | None:
-        """Take an integer (see `wire.numbers`); None where there is no such field.
+        """Take an integer (see `codec.numbers`); None where there is no such field.
 
         `limit` is the field's own bound, told of a number that is too large to be carried on.
         """
@@ -126,7 +125,7 @@ class FieldReader:
             return None
         return price
 
-    def unknown_fields(self, name: str) -> CustomFields:
+    def custom_fields(self, name: str) -> CustomFields:
         """Take an object of fields that Quitanda does not know; none where there is no such field."""
         value = self._take(name)
         if value is None:
@@ -136,30 +135,29 @@ class FieldReader:
             return ()
         return extra_from_values(value)
 
-    def items(self, name: str) -> tuple[ItemQuantity, ...]:
-        """Take a list of {"product_id", "quantity", "extra"?}; none where there is no such field."""
+    def records(self, name: str, take: Callable[["FieldReader"], Value], limit: int) -> tuple[Value, ...]:
+        """Take a list of at most `limit` objects, each with `take`; none where there is no such field."""
         value = self._take(name)
         if value is None:
             return ()
         if not isinstance(value, list):
             self._mistyped(name, "list", value)
             return ()
-        if len(value) > ITEMS_PER_ORDER_MAX:
-            self._refuse(invalid(self._name(name), Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(value)))
+        if len(value) > limit:
+            self._refuse(invalid(self._name(name), Problem.TOO_MANY, limit=limit, length=len(value)))
             return ()
-        return tuple(self._item(f"{name}[{index}]", item) for index, item in enumerate(value))
+        return tuple(self._record(f"{name}[{index}]", each, take) for index, each in enumerate(value))
 
-    def _item(self, path: str, value: Any) -> ItemQuantity:
+    def _record(self, place: str, value: Any, take: Callable[["FieldReader"], Value]) -> Value:
         if not isinstance(value, dict):
-            self._mistyped(path, "object", value)
-            return ItemQuantity("", 0)
-        reader = FieldReader(value, f"{self._name(path)}.")
-        product_id, quantity = reader.text("product_id"), reader.integer("quantity", ITEM_QUANTITY_MAX)
-        item = ItemQuantity(product_id, quantity, reader.unknown_fields("extra"))
-        reader.finish(item)
+            self._mistyped(place, "object", value)
+            value = {}
+        reader = FieldReader(value, f"{self._name(place)}.")
+        record = take(reader)
+        reader.finish(record)
         if reader.refusal is not None:
             self._refuse(reader.refusal)
-        return item
+        return record
 
     def _take(self, name: str) -> Any:
         self._taken.add(name)

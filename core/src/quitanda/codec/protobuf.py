@@ -1,13 +1,14 @@
 """Protocol Buffers messages and the domain's values, both ways."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, assert_never
+from typing import Any, Final, assert_never, get_args
 
 from quitanda.codec.custom_fields import extra_from_map
 from quitanda.codec.documents import OrderSummary, decode_document, encode_document, kind_of
-from quitanda.codec.proto_commands import COMMAND_FIELDS, COMMAND_READERS
-from quitanda.domain.commands import Request
-from quitanda.domain.model import Customer, Document, Kind, Order, OrderItem, Product
+from quitanda.codec.messages import MessageCodec
+from quitanda.domain.commands import Command, Request, command_name
+from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Details, Done, Outcome, Problem, Reason, Refused, invalid
 from quitanda.v1 import documents_pb2, replica_pb2
 
@@ -41,6 +42,15 @@ _KIND_TO_PROTO: Final[dict[Kind, replica_pb2.DocumentKind.ValueType]] = {
 }
 _KIND_FROM_PROTO: Final = {number: kind for kind, number in _KIND_TO_PROTO.items()}
 
+_COMMANDS: Final[Mapping[type[Command], tuple[str, MessageCodec[Any]]]] = {
+    command: (name, MessageCodec(command, getattr(replica_pb2, f"{command.__name__}Command"), bounded=False))
+    for command in get_args(Command)
+    for name in [command_name(command)]
+}
+"""For each command its field in `Request.command` and its codec."""
+
+_READERS: Final = {name: codec.read for name, codec in _COMMANDS.values()}
+
 _MESSAGE_FIELDS: Final = {"price": "price_minor_units"}
 """Fields of commands that have another name in the administrators' messages."""
 
@@ -59,18 +69,17 @@ def kind_from_proto(number: int) -> Kind | None:
 
 def request_to_proto(request: Request) -> replica_pb2.Request:
     """Write a command with its key."""
-    field, to_proto = COMMAND_FIELDS[type(request.command)]
-    message = replica_pb2.Request(scope=request.scope, request_id=request.request_id)
-    getattr(message, field).CopyFrom(to_proto(request.command))
-    return message
+    name, codec = _COMMANDS[type(request.command)]
+    command: dict[str, Any] = {name: codec.write(request.command)}
+    return replica_pb2.Request(scope=request.scope, request_id=request.request_id, **command)
 
 
 def request_from_proto(message: replica_pb2.Request) -> Request | Refused:
     """Read a command with its key; refused where it has none that this version knows, or malformed extra fields."""
-    field = message.WhichOneof("command")
-    if field is None:
+    name = message.WhichOneof("command")
+    if name is None:
         return invalid("request", Problem.MALFORMED)
-    command = COMMAND_READERS[field](getattr(message, field))
+    command = _READERS[name](getattr(message, name))
     if isinstance(command, Refused):
         return command
     return Request(message.scope, message.request_id, command)
@@ -138,116 +147,25 @@ def by_command_field(refused: Refused) -> Refused:
     return replace(refused, field=_COMMAND_FIELDS.get(refused.field, refused.field))
 
 
-def customer_to_proto(customer: Customer) -> documents_pb2.Customer:
-    """Write a customer."""
-    return documents_pb2.Customer(
-        customer_id=customer.customer_id, name=customer.name, extra=dict(customer.extra), version=customer.version
-    )
+DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
+    Kind.CUSTOMER: MessageCodec(Customer, documents_pb2.Customer),
+    Kind.PRODUCT: MessageCodec(Product, documents_pb2.Product),
+    Kind.ORDER: MessageCodec(Order, documents_pb2.Order, bounded=False),
+}
+"""How the gRPC contracts show each kind of document."""
+
+SUMMARY_CODEC: Final = MessageCodec(OrderSummary, documents_pb2.OrderSummary)
+
+customer_to_proto: Final[Callable[[Customer], Any]] = DOCUMENT_CODECS[Kind.CUSTOMER].write
+customer_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.CUSTOMER].read
+product_to_proto: Final[Callable[[Product], Any]] = DOCUMENT_CODECS[Kind.PRODUCT].write
+product_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.PRODUCT].read
+order_to_proto: Final[Callable[[Order], Any]] = DOCUMENT_CODECS[Kind.ORDER].write
+order_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.ORDER].read
+summary_to_proto: Final[Callable[[OrderSummary], Any]] = SUMMARY_CODEC.write
+summary_from_proto: Final[Callable[[Any], Any]] = SUMMARY_CODEC.read
 
 
-def customer_from_proto(message: documents_pb2.Customer) -> Customer:
-    """Read a customer."""
-    return Customer(message.customer_id, message.name, tuple(sorted(message.extra.items())), message.version)
-
-
-def product_to_proto(product: Product) -> documents_pb2.Product:
-    """Write a product."""
-    return documents_pb2.Product(
-        product_id=product.product_id,
-        name=product.name,
-        description=product.description,
-        price_minor_units=product.price,
-        quantity=product.quantity,
-        extra=dict(product.extra),
-        version=product.version,
-    )
-
-
-def product_from_proto(message: documents_pb2.Product) -> Product:
-    """Read a product."""
-    return Product(
-        message.product_id,
-        message.name,
-        message.description,
-        message.price_minor_units,
-        message.quantity,
-        tuple(sorted(message.extra.items())),
-        message.version,
-    )
-
-
-def order_to_proto(order: Order) -> documents_pb2.Order:
-    """Write an order with its totals."""
-    return documents_pb2.Order(
-        order_id=order.order_id,
-        customer_id=order.customer_id,
-        created_at_ms=order.created_at_ms,
-        items=[_item_to_proto(item) for item in order.items],
-        total_minor_units=order.total,
-        version=order.version,
-        extra=dict(order.extra),
-    )
-
-
-def order_from_proto(message: documents_pb2.Order) -> Order:
-    """Read an order; its totals follow from the items."""
-    return Order(
-        message.order_id,
-        message.customer_id,
-        message.created_at_ms,
-        tuple(_item_from_proto(item) for item in message.items),
-        message.version,
-        tuple(sorted(message.extra.items())),
-    )
-
-
-def _item_to_proto(item: OrderItem) -> documents_pb2.OrderItem:
-    return documents_pb2.OrderItem(
-        product_id=item.product_id,
-        quantity=item.quantity,
-        name=item.name,
-        unit_price_minor_units=item.unit_price,
-        total_minor_units=item.total,
-        extra=dict(item.extra),
-    )
-
-
-def _item_from_proto(message: documents_pb2.OrderItem) -> OrderItem:
-    return OrderItem(
-        message.product_id,
-        message.name,
-        message.unit_price_minor_units,
-        message.quantity,
-        tuple(sorted(message.extra.items())),
-    )
-
-
-def document_to_proto(document: Document) -> documents_pb2.Customer | documents_pb2.Product | documents_pb2.Order:
+def document_to_proto(document: Document) -> Any:
     """Write any document."""
-    match document:
-        case Customer():
-            return customer_to_proto(document)
-        case Product():
-            return product_to_proto(document)
-        case Order():
-            return order_to_proto(document)
-        case _:
-            assert_never(document)
-
-
-def summary_to_proto(summary: OrderSummary) -> documents_pb2.OrderSummary:
-    """Write one line of a list of orders."""
-    return documents_pb2.OrderSummary(
-        order_id=summary.order_id,
-        created_at_ms=summary.created_at_ms,
-        item_count=summary.item_count,
-        total_minor_units=summary.total,
-        version=summary.version,
-    )
-
-
-def summary_from_proto(message: documents_pb2.OrderSummary) -> OrderSummary:
-    """Read one line of a list of orders."""
-    return OrderSummary(
-        message.order_id, message.created_at_ms, message.item_count, message.total_minor_units, message.version
-    )
+    return DOCUMENT_CODECS[kind_of(document)].write(document)

@@ -1,10 +1,24 @@
-"""What the portals' callers may ask to see: one document, or one page of a list."""
+"""What the portals' callers may ask to see: one document, or one page of a list; as messages and as JSON objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
+from quitanda.codec.json_fields import FieldReader
+from quitanda.codec.numbers import INT64_MAX
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE, Consistency
+
+CACHED: Final = "cached"
+LINEARIZABLE: Final = "linearizable"
+"""How fresh an answer must be, as JSON objects say it."""
+
+_CONSISTENCIES: Final[Mapping[str | None, bool]] = {None: False, LINEARIZABLE: False, CACHED: True}
+_VALUE_LENGTH_SHOWN: Final = 40
+_UINT64_MAX: Final = 2**64 - 1
+_INT32_MAX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,81 @@ class ListDocuments:
     page_token: str = ""
 
 
+def id_field(kind: Kind) -> str:
+    """Name the field that holds the id of a document of this kind."""
+    return f"{kind.value}_id"
+
+
+def get_from_message(kind: Kind, message: Any, customer_id: str) -> GetDocument | Refused:
+    """Read the request to see one document."""
+    if message.consistency not in Consistency.values():
+        return invalid("consistency", Problem.UNKNOWN_VALUE, value=message.consistency)
+    return GetDocument(
+        kind,
+        getattr(message, id_field(kind)),
+        customer_id,
+        cached=message.consistency == CONSISTENCY_CACHED,
+        min_revision=message.min_revision,
+    )
+
+
+def list_from_message(kind: Kind, message: Any, customer_id: str) -> ListDocuments | Refused:
+    """Read the request to see one page of a list."""
+    page_size = page_size_or_refused(message.page_size)
+    if isinstance(page_size, Refused):
+        return page_size
+    return ListDocuments(kind, customer_id, page_size, message.page_token)
+
+
+def get_from_object(kind: Kind, fields: Mapping[str, Any], customer_id: str) -> GetDocument | Refused:
+    """Read {"…_id", "consistency"?, "min_revision"?}."""
+    reader = FieldReader(dict(fields))
+    document_id = reader.text(id_field(kind))
+    consistency = reader.optional_text("consistency")
+    min_revision = reader.optional_integer("min_revision") or 0
+    if reader.refusal is None and consistency not in _CONSISTENCIES:
+        return invalid("consistency", Problem.UNKNOWN_VALUE, value=str(consistency)[:_VALUE_LENGTH_SHOWN])
+    if reader.refusal is None and min_revision < 0:
+        return invalid("min_revision", Problem.NEGATIVE, value=min_revision)
+    cached = _CONSISTENCIES.get(consistency, False)
+    return reader.finish(GetDocument(kind, document_id, customer_id, cached=cached, min_revision=min_revision))
+
+
+def list_from_object(kind: Kind, fields: Mapping[str, Any], customer_id: str) -> ListDocuments | Refused:
+    """Read {"page_size"?, "page_token"?}."""
+    reader = FieldReader(dict(fields))
+    page_size = page_size_or_refused(reader.optional_integer("page_size", PAGE_SIZE_MAX) or 0)
+    page_token = reader.optional_text("page_token") or ""
+    if reader.refusal is None and isinstance(page_size, Refused):
+        return page_size
+    return reader.finish(ListDocuments(kind, customer_id, page_size if isinstance(page_size, int) else 0, page_token))
+
+
+def get_to_fields(query: GetDocument) -> dict[str, Any]:
+    """Write the request to see one document as a JSON object."""
+    consistency = CACHED if query.cached else LINEARIZABLE
+    return {id_field(query.kind): query.document_id, "consistency": consistency, "min_revision": query.min_revision}
+
+
+def list_to_fields(query: ListDocuments) -> dict[str, Any]:
+    """Write the request to see one page of a list, as a message's fields or as a JSON object."""
+    return {"page_size": query.page_size, "page_token": query.page_token}
+
+
+def get_to_message_fields(query: GetDocument) -> dict[str, Any] | Refused:
+    """Write the request to see one document as a message's fields; Refused where no message can hold a number."""
+    if not 0 <= query.min_revision <= _UINT64_MAX:
+        return _out_of_range("min_revision", query.min_revision, INT64_MAX)
+    return get_to_fields(query) | {"consistency": CONSISTENCY_CACHED if query.cached else CONSISTENCY_LINEARIZABLE}
+
+
+def list_to_message_fields(query: ListDocuments) -> dict[str, Any] | Refused:
+    """Write the request to see one page as a message's fields; Refused where no message can hold a number."""
+    if abs(query.page_size) > _INT32_MAX:
+        return _out_of_range("page_size", query.page_size, PAGE_SIZE_MAX)
+    return list_to_fields(query)
+
+
 def check_min_revision(read: GetDocument, revision: int) -> Refused | None:
     """Refuse an answer (as of `revision`) that is older than asked for.
 
@@ -50,3 +139,7 @@ def page_size_or_refused(page_size: int) -> int | Refused:
     if page_size > PAGE_SIZE_MAX:
         return invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX, value=page_size)
     return page_size or PAGE_SIZE_DEFAULT
+
+
+def _out_of_range(field: str, value: int, limit: int) -> Refused:
+    return invalid(field, Problem.NEGATIVE, limit=0) if value < 0 else invalid(field, Problem.TOO_LARGE, limit=limit)

@@ -9,9 +9,8 @@ from quitanda.compat.ids import NOTHING, course_id, id_of_something
 from quitanda.course.contract_pb2 import ID, Client
 from quitanda.domain import refusals
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
-from quitanda.domain.model import Customer, Kind
+from quitanda.domain.model import KNOWN_FIELDS, Customer, Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import KNOWN_FIELDS
 
 NOT_FOUND: Final = Client(CID=NOTHING, data=write_object([("CID", text(NOTHING))]))
 

@@ -12,9 +12,9 @@ from quitanda.course.contract_pb2 import ID, Order
 from quitanda.domain import model, refusals
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX, PAGE_SIZE_MAX
-from quitanda.domain.model import Kind
+from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, check
+from quitanda.domain.validation import check
 
 _NO_IDS: Final = (("OID", text(NOTHING)), ("CID", text(NOTHING)))
 NOT_FOUND: Final = Order(OID=NOTHING, CID=NOTHING, data=write_object(_NO_IDS))

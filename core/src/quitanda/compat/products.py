@@ -12,9 +12,9 @@ from quitanda.course.contract_pb2 import ID, Product
 from quitanda.domain import model, refusals
 from quitanda.domain.commands import CreateProduct, DeleteProduct, UpdateProduct
 from quitanda.domain.limits import QUANTITY_MAX
-from quitanda.domain.model import CustomFields, Kind
+from quitanda.domain.model import KNOWN_FIELDS, CustomFields, Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import KNOWN_FIELDS, check
+from quitanda.domain.validation import check
 
 NOT_FOUND: Final = Product(PID=NOTHING, data=write_object([("PID", text(NOTHING))]))
 

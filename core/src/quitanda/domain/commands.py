@@ -1,97 +1,107 @@
 """What can be asked of the state machine.
 
 Commands are named in the imperative. Ids, times and everything random were chosen by the portal that
-made the command: executing it is the same on every replica. Fields marked `minted` are not the
-caller's: a repeated request may carry other values there and is still the same request.
+made the command: executing it is the same on every replica. Fields marked GENERATED are not
+the caller's: a repeated request may carry other values there and is still the same request.
 """
 
+import re
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from quitanda.domain.model import CustomFields
-
-MINTED: dict[str, Any] = {"minted": True}
-"""Metadata of a field whose value the portal chose, not the caller."""
+from quitanda.domain.field_types import (
+    GENERATED,
+    Description,
+    Identifier,
+    ItemUnits,
+    Name,
+    Price,
+    StockChange,
+    TimestampMs,
+    UnitsOnHand,
+    Version,
+)
+from quitanda.domain.model import CustomerFields, ItemFields, OrderFields, ProductFields
 
 
 @dataclass(frozen=True, slots=True)
 class CreateCustomer:
     """Refused with CUSTOMER_EXISTS where there is one."""
 
-    customer_id: str
-    name: str
-    extra: CustomFields = ()
+    customer_id: Identifier
+    name: Name
+    extra: CustomerFields = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateCustomer:
     """Change what is given; an extra field set to JSON `null` is removed, one not named stays."""
 
-    customer_id: str
-    name: str | None = None
-    extra: CustomFields = ()
-    expected_version: int | None = None
+    customer_id: Identifier
+    name: Name | None = None
+    extra: CustomerFields = ()
+    expected_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteCustomer:
     """Refused with CUSTOMER_HAS_ORDERS, or with `cascade` cancels them in the same step."""
 
-    customer_id: str
+    customer_id: Identifier
     cascade: bool = False
-    expected_version: int | None = None
+    expected_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CreateProduct:
     """Refused with PRODUCT_EXISTS where there is one. `price` is in minor units."""
 
-    product_id: str
-    name: str
-    price: int
-    quantity: int
-    description: str = ""
-    extra: CustomFields = ()
+    product_id: Identifier
+    name: Name
+    price: Price
+    quantity: UnitsOnHand
+    description: Description = ""
+    extra: ProductFields = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateProduct:
     """Change what is given, as UpdateCustomer; `quantity` sets the units on hand."""
 
-    product_id: str
-    name: str | None = None
-    description: str | None = None
-    price: int | None = None
-    quantity: int | None = None
-    extra: CustomFields = ()
-    expected_version: int | None = None
+    product_id: Identifier
+    name: Name | None = None
+    description: Description | None = None
+    price: Price | None = None
+    quantity: UnitsOnHand | None = None
+    extra: ProductFields = ()
+    expected_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteProduct:
     """Refused with PRODUCT_IN_USE, or with `cascade` removes it from the orders in the same step."""
 
-    product_id: str
+    product_id: Identifier
     cascade: bool = False
-    expected_version: int | None = None
+    expected_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AdjustStock:
     """Add `delta` (not zero, maybe negative) to the units on hand; never below zero."""
 
-    product_id: str
-    delta: int
-    expected_version: int | None = None
+    product_id: Identifier
+    delta: StockChange
+    expected_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ItemQuantity:
     """A product and the number of units that an order shall hold of it; `extra` is about the order's item."""
 
-    product_id: str
-    quantity: int
-    extra: CustomFields = ()
+    product_id: Identifier
+    quantity: ItemUnits
+    extra: ItemFields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +111,11 @@ class CreateOrder:
     A product named twice counts with the sum; of an extra field named twice the later value counts.
     """
 
-    customer_id: str
-    order_id: str = field(metadata=MINTED)
-    created_at_ms: int = field(metadata=MINTED)
+    customer_id: Identifier
+    order_id: Identifier = field(metadata=GENERATED)
+    created_at_ms: TimestampMs = field(metadata=GENERATED)
     items: tuple[ItemQuantity, ...] = ()
-    extra: CustomFields = ()
+    extra: OrderFields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +126,20 @@ class SetOrderItems:
     fields of the order and of the items named change as in UpdateCustomer.
     """
 
-    customer_id: str
-    order_id: str
+    customer_id: Identifier
+    order_id: Identifier
     items: tuple[ItemQuantity, ...]
-    expected_version: int | None = None
-    extra: CustomFields = ()
+    expected_version: Version | None = None
+    extra: OrderFields = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Remove the order and return its units to stock."""
 
-    customer_id: str
-    order_id: str
-    expected_version: int | None = None
+    customer_id: Identifier
+    order_id: Identifier
+    expected_version: Version | None = None
 
 
 Command: TypeAlias = (
@@ -144,6 +154,11 @@ Command: TypeAlias = (
     | SetOrderItems
     | CancelOrder
 )
+
+
+def command_name(command: type[Command]) -> str:
+    """Give a command's name in snake case: its field in the log's requests, its label in metrics and log lines."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", command.__name__).lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from quitanda.domain.commands import Command, ItemQuantity
 DIGEST_BYTES: Final = 16
 
 _ASKED_FIELDS: Final = {
-    command: tuple((field.name, field.default) for field in fields(command) if not field.metadata.get("minted"))
+    command: tuple((field.name, field.default) for field in fields(command) if not field.metadata.get("generated"))
     for command in get_args(Command)
 }
 
@@ -17,7 +17,7 @@ _ASKED_FIELDS: Final = {
 def fingerprint(command: Command) -> str:
     """Return 32 hexadecimal digits: equal for equal commands, different for different ones.
 
-    What the portal minted does not count. A field at its default is left out, so that a field added to
+    What the portal generated does not count. A field at its default is left out, so that a field added to
     a command later leaves the fingerprints of requests already remembered as they are. The command's
     fields must be valid (`validation.check`); raises TypeError on values of other types.
     """

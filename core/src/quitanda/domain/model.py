@@ -2,10 +2,33 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Annotated, Final, TypeAlias
 
-CustomFields: TypeAlias = tuple[tuple[str, str], ...]
-"""Fields of a document, or of an order's item, that Quitanda does not know: (name, JSON text), sorted by name."""
+from quitanda.domain.field_types import (
+    CustomFields,
+    CustomFieldsRule,
+    Description,
+    Form,
+    Identifier,
+    ItemUnits,
+    Name,
+    Price,
+    TimestampMs,
+    UnitsOnHand,
+    describe,
+)
+
+__all__ = [
+    "KNOWN_FIELDS",
+    "KNOWN_ITEM_FIELDS",
+    "CustomFields",
+    "Customer",
+    "Document",
+    "Kind",
+    "Order",
+    "OrderItem",
+    "Product",
+]
 
 
 class Kind(StrEnum):
@@ -24,8 +47,8 @@ class Customer:
     created again never has an old version; the same holds for products and orders.
     """
 
-    customer_id: str
-    name: str
+    customer_id: Identifier
+    name: Name
     extra: CustomFields
     version: int
 
@@ -38,11 +61,11 @@ class Product:
     on hand, which no live order holds.
     """
 
-    product_id: str
-    name: str
-    description: str
-    price: int
-    quantity: int
+    product_id: Identifier
+    name: Name
+    description: Description
+    price: Price
+    quantity: UnitsOnHand
     extra: CustomFields
     version: int
 
@@ -54,10 +77,10 @@ class OrderItem:
     `name` and `unit_price` (minor units) are the product's at the moment when `quantity` was last raised.
     """
 
-    product_id: str
-    name: str
-    unit_price: int
-    quantity: int
+    product_id: Identifier
+    name: Name
+    unit_price: Price
+    quantity: ItemUnits
     extra: CustomFields = ()
 
     @property
@@ -73,9 +96,9 @@ class Order:
     `created_at_ms` is in milliseconds since 1970-01-01T00:00Z, from the portal's clock.
     """
 
-    order_id: str
-    customer_id: str
-    created_at_ms: int
+    order_id: Identifier
+    customer_id: Identifier
+    created_at_ms: TimestampMs
     items: tuple[OrderItem, ...]
     version: int
     extra: CustomFields = ()
@@ -87,3 +110,25 @@ class Order:
 
 
 Document: TypeAlias = Customer | Product | Order
+
+
+def _known(record: type) -> tuple[str, ...]:
+    """Name the fields that the JSON forms of a document, or of an order's item, use themselves."""
+    names = tuple(each.name for each in describe(record) if each.form is not Form.CUSTOM_FIELDS)
+    return (*names, "total") if hasattr(record, "total") else names
+
+
+KNOWN_FIELDS: Final = {Kind.CUSTOMER: _known(Customer), Kind.PRODUCT: _known(Product), Kind.ORDER: _known(Order)}
+"""Names that a document's JSON forms use themselves; a custom field may not take them (RESERVED)."""
+
+KNOWN_ITEM_FIELDS: Final = _known(OrderItem)
+"""The same for an item of an order."""
+
+_DOCUMENT_DEPTH: Final = 1
+_ITEM_DEPTH: Final = 3  # the order, its list of items, the item
+
+CustomerFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.CUSTOMER], _DOCUMENT_DEPTH)]
+ProductFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.PRODUCT], _DOCUMENT_DEPTH)]
+OrderFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.ORDER], _DOCUMENT_DEPTH)]
+ItemFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_ITEM_FIELDS, _ITEM_DEPTH)]
+"""What a command may say of the custom fields of each."""

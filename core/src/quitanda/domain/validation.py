@@ -46,18 +46,8 @@ from quitanda.domain.limits import (
     TIMESTAMP_MS_MAX,
     VERSION_MAX,
 )
-from quitanda.domain.model import CustomFields, Kind
+from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, CustomFields, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
-
-KNOWN_FIELDS: Final = {
-    Kind.CUSTOMER: ("customer_id", "name", "version"),
-    Kind.PRODUCT: ("product_id", "name", "description", "price", "quantity", "version"),
-    Kind.ORDER: ("order_id", "customer_id", "created_at_ms", "items", "total", "version"),
-}
-"""Names that a document's JSON forms use themselves; an extra field may not take them (RESERVED)."""
-
-KNOWN_ITEM_FIELDS: Final = ("product_id", "name", "unit_price", "quantity", "total")
-"""The same for an item of an order."""
 
 _ID: Final = re.compile(ID_PATTERN)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

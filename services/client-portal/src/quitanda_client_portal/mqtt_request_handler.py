@@ -32,7 +32,7 @@ from quitanda.mqtt import topics
 from quitanda.portal.deadlines import time_allowed
 from quitanda.runtime.access_log import OK, AccessLog, request_context, unexpected
 from quitanda_client_portal.id_generator import IdGenerator
-from quitanda_client_portal.operations import Answered, Asked, Call, Operations
+from quitanda_client_portal.operations import Answered, Call, Operations
 
 METHOD_PREFIX: Final = "mqtt."
 """Tells these requests from those over gRPC in logs and metrics."""
@@ -196,7 +196,7 @@ class MqttRequestHandler:
             request_id = self._mint.request_id()
         return Call(envelope.operation_label, envelope.customer_id, request_id, asked)
 
-    def _read(self, envelope: Envelope) -> Asked | Refused:
+    def _read(self, envelope: Envelope) -> Any:
         if isinstance(envelope.fields, Refused):
             return envelope.fields
         fields = dict(envelope.fields)

@@ -1,0 +1,156 @@
+"""The types of fields: what each may hold, said once.
+
+A field of a command or a document is annotated with one of these types. The rules check by it (`validation`), the
+codec reads and writes by it (`quitanda.codec`), and `describe` lists a dataclass's fields for both. So a new field
+is one line in its dataclass.
+"""
+
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin, get_type_hints
+
+from quitanda.domain.limits import (
+    DESCRIPTION_LENGTH_MAX,
+    ITEM_QUANTITY_MAX,
+    NAME_LENGTH_MAX,
+    PRICE_MAX,
+    QUANTITY_MAX,
+    TIMESTAMP_MS_MAX,
+    VERSION_MAX,
+)
+
+GENERATED: Final[dict[str, Any]] = {"generated": True}
+"""Metadata of a field whose value the portal chose, not the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdRule:
+    """An id: see `limits.ID_PATTERN`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """A text of at most `limit` characters; `free`: it may be blank and hold tabs and line ends."""
+
+    limit: int
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """A whole number from 0, or from 1 where `positive`, to `limit`; `money`: it counts minor units."""
+
+    limit: int
+    money: bool = False
+    positive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRule:
+    """A whole number other than 0, from -`limit` to `limit`."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldsRule:
+    """Fields that Quitanda does not know. They may not have a name in `reserved`.
+
+    `depth` counts the brackets of the document around the value of one of these fields.
+    """
+
+    reserved: tuple[str, ...]
+    depth: int
+
+
+Rule: TypeAlias = IdRule | TextRule | NumberRule | ChangeRule | CustomFieldsRule
+
+Identifier: TypeAlias = Annotated[str, IdRule()]
+Name: TypeAlias = Annotated[str, TextRule(NAME_LENGTH_MAX)]
+Description: TypeAlias = Annotated[str, TextRule(DESCRIPTION_LENGTH_MAX, free=True)]
+Price: TypeAlias = Annotated[int, NumberRule(PRICE_MAX, money=True)]
+UnitsOnHand: TypeAlias = Annotated[int, NumberRule(QUANTITY_MAX)]
+StockChange: TypeAlias = Annotated[int, ChangeRule(QUANTITY_MAX)]
+ItemUnits: TypeAlias = Annotated[int, NumberRule(ITEM_QUANTITY_MAX)]
+TimestampMs: TypeAlias = Annotated[int, NumberRule(TIMESTAMP_MS_MAX)]
+Version: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
+
+CustomFields: TypeAlias = tuple[tuple[str, str], ...]
+"""Fields of a document, or of an order's item, that Quitanda does not know: (name, JSON text), sorted by name."""
+
+
+class Form(Enum):
+    """What kind of value a field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    MONEY = "money"
+    FLAG = "flag"
+    CUSTOM_FIELDS = "custom fields"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """One field of a dataclass.
+
+    `optional`: None stands for "not given". `default` is `dataclasses.MISSING` where the field must be given.
+    `item` is the dataclass of a LIST's entries. `since` is the level of rules with which the field came.
+    """
+
+    name: str
+    form: Form
+    rule: Rule | None
+    optional: bool
+    default: Any
+    item: type | None
+    generated: bool
+    since: int
+
+    @property
+    def required(self) -> bool:
+        """Whether the field must be given."""
+        return self.default is MISSING
+
+
+def describe(record: type) -> tuple[FieldType, ...]:
+    """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have."""
+    hints = get_type_hints(record, include_extras=True)
+    return tuple(_field_type(record, each, hints[each.name]) for each in fields(record))
+
+
+def _field_type(record: type, each: Any, hint: Any) -> FieldType:
+    is_union = get_args(hint) and get_origin(hint) not in (Annotated, tuple)
+    kinds = get_args(hint) if is_union else (hint,)
+    (kind,) = (kind for kind in kinds if kind is not type(None))
+    rule = None
+    if get_origin(kind) is Annotated:
+        kind, rule = get_args(kind)
+    item: Any = get_args(kind)[0] if get_origin(kind) is tuple else None
+    return FieldType(
+        name=each.name,
+        form=_form(record, each.name, kind, rule),
+        rule=rule,
+        optional=len(kinds) > 1,
+        default=each.default,
+        item=item if _is_record(item) else None,
+        generated=bool(each.metadata.get("generated")),
+        since=int(each.metadata.get("since", 1)),
+    )
+
+
+def _form(record: type, name: str, kind: Any, rule: Rule | None) -> Form:
+    if kind == CustomFields:
+        return Form.CUSTOM_FIELDS
+    if get_origin(kind) is tuple and _is_record(get_args(kind)[0]):
+        return Form.LIST
+    if kind is int and isinstance(rule, NumberRule) and rule.money:
+        return Form.MONEY
+    forms = {str: Form.TEXT, int: Form.NUMBER, bool: Form.FLAG}
+    if kind not in forms:
+        raise TypeError(f"{record.__name__}.{name} has a type that no field can have: {kind}")
+    return forms[kind]
+
+
+def _is_record(kind: Any) -> bool:
+    return is_dataclass(kind)

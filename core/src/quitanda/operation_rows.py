@@ -1,0 +1,435 @@
+"""The kinds of rows in the table of operations (`quitanda.operations`, which says what each function is for)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from quitanda.codec.documents import (
+    OrderSummary,
+    present_document,
+    present_summary,
+    read_document,
+    read_summary,
+    summarize,
+)
+from quitanda.codec.json_objects import ObjectCodec
+from quitanda.codec.json_text import dump_json
+from quitanda.codec.messages import MessageCodec
+from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
+from quitanda.codec.queries import (
+    GetDocument,
+    ListDocuments,
+    get_from_message,
+    get_from_object,
+    get_to_fields,
+    get_to_message_fields,
+    list_from_message,
+    list_from_object,
+    list_to_fields,
+    list_to_message_fields,
+)
+from quitanda.domain.commands import (
+    Command,
+    ItemQuantity,
+    SetOrderItems,
+)
+from quitanda.domain.field_types import Identifier, ItemUnits, Version, describe
+from quitanda.domain.model import Customer, Document, ItemFields, Kind, Order, Product
+from quitanda.domain.outcomes import Refused
+from quitanda.v1 import admin_portal_pb2, client_portal_pb2
+
+REPLY_FIELDS: Final = frozenset({"request_id", "reply_to", "correlation"})
+"""Fields of a request over MQTT that say how it is answered, not what is asked."""
+
+_CUSTOMER: Final = "customer_id"
+_DOCUMENT_TYPES: Final = {Kind.CUSTOMER: Customer, Kind.PRODUCT: Product, Kind.ORDER: Order}
+
+
+class PortalKind(Enum):
+    """The two portals, by the names of their services."""
+
+    ADMIN = "AdminPortal"
+    CLIENT = "ClientPortal"
+
+    @property
+    def service(self) -> ServiceDescriptor:
+        """The gRPC service."""
+        file = admin_portal_pb2 if self is PortalKind.ADMIN else client_portal_pb2
+        service: ServiceDescriptor = file.DESCRIPTOR.services_by_name[self.value]
+        return service
+
+    @property
+    def names_customer(self) -> bool:
+        """Whether every request says which customer asks, who must be registered and is the scope of request ids."""
+        return self is PortalKind.CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class SetOrderItem:
+    """SetOrderItems for one product; `extra` is about the item."""
+
+    customer_id: Identifier
+    order_id: Identifier
+    product_id: Identifier
+    quantity: ItemUnits
+    extra: ItemFields = ()
+    expected_version: Version | None = None
+
+    def command(self) -> SetOrderItems:
+        """Give the command that the log knows."""
+        item = ItemQuantity(self.product_id, self.quantity, self.extra)
+        return SetOrderItems(self.customer_id, self.order_id, (item,), self.expected_version)
+
+
+Asked: TypeAlias = Command | GetDocument | ListDocuments
+
+
+@dataclass(frozen=True, slots=True)
+class OperationAnswer:
+    """What an operation came to, as of `revision` (a log index).
+
+    `documents` is the page of a list, or the one document, or empty after a deletion. At a portal a page of orders
+    holds the orders, at a client their summaries.
+    """
+
+    revision: int
+    documents: tuple[Document | OrderSummary, ...] = ()
+    next_page_token: str = ""
+    orders_affected: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What all rows have: `name` is in snake case, and a portal has each name once."""
+
+    name: str
+    portal: PortalKind
+
+    @property
+    def label(self) -> str:
+        """The name of the gRPC method, such as `CreateOrder`."""
+        return "".join(map(str.capitalize, self.name.split("_")))
+
+    @property
+    def path(self) -> str:
+        """The path of the gRPC method, such as `/quitanda.v1.ClientPortal/CreateOrder`."""
+        return f"/{self.portal.service.full_name}/{self.label}"
+
+    @cached_property
+    def method(self) -> MethodDescriptor:
+        """The gRPC method. Raises KeyError where the service has none of this name."""
+        method: MethodDescriptor = self.portal.service.methods_by_name[self.label]
+        return method
+
+    @cached_property
+    def request_class(self) -> type[Message]:
+        """The class of its request message."""
+        return GetMessageClass(self.method.input_type)
+
+    @cached_property
+    def response_class(self) -> type[Message]:
+        """The class of its response message; of a stream, of its parts."""
+        return GetMessageClass(self.method.output_type)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it carries a command, and with that a request id."""
+        return False
+
+
+@dataclass(frozen=True)
+class ClusterOperation(Operation):
+    """An operation on the cluster as such; `streams`: the response is a stream."""
+
+    streams: bool = False
+
+
+@dataclass(frozen=True)
+class DocumentOperation(Operation, ABC):
+    """What the rows about documents have: `kind` says which documents."""
+
+    kind: Kind
+
+    @cached_property
+    def result_field(self) -> str:
+        """The response's field for the document or the page; empty where there is none."""
+        names: Iterable[str] = self.response_class.DESCRIPTOR.fields_by_name
+        return next((name for name in names if name in {self.kind.value, f"{self.kind.value}s"}), "")
+
+    @property
+    def count_field(self) -> str:
+        """The response's field for the number of orders that a deletion cancelled or changed; usually empty."""
+        return ""
+
+    @abstractmethod
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> Asked | Refused:
+        """Read the request message."""
+
+    @abstractmethod
+    def from_fields(
+        self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
+    ) -> Asked | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+
+    @abstractmethod
+    def to_message(self, asked: Any, request_id: str = "") -> Any:
+        """Write the request message; Refused where no message can hold a number."""
+
+    @abstractmethod
+    def to_fields(self, asked: Any) -> dict[str, Any] | Refused:
+        """Write the JSON object of a request over MQTT; Refused where a custom field is not JSON."""
+
+    def response(self, answer: OperationAnswer) -> Any:
+        """Write the response. Raises TypeError where the answer's documents are not this operation's."""
+        response = self.response_class(revision=answer.revision)
+        if self.result_field:
+            getattr(response, self.result_field).CopyFrom(self._document_message(self._only(answer)))
+        return response
+
+    def read_response(self, response: Any) -> OperationAnswer:
+        """Read the response; the documents are as the portal wrote them."""
+        document = DOCUMENT_CODECS[self.kind].read(getattr(response, self.result_field))
+        return OperationAnswer(response.revision, (_checked(document),))
+
+    def reply(self, answer: OperationAnswer) -> str:
+        """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
+        return present_document(self._only(answer))
+
+    def read_reply(self, result: Any, revision: int) -> OperationAnswer:
+        """Read `result` of a reply over MQTT; raises ValueError where it is not what this operation answers."""
+        return OperationAnswer(revision, (read_document(self.kind, result),))
+
+    def name_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as this operation's callers know it."""
+        return refused
+
+    def name_message_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the gRPC message does."""
+        return refused
+
+    def name_command_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the rules do."""
+        return refused
+
+    def _only(self, answer: OperationAnswer) -> Any:
+        match answer.documents:
+            case (document,):
+                return self._own(document)
+            case _:
+                raise TypeError(f"{self.name} was answered with {len(answer.documents)} documents")
+
+    def _own(self, document: object) -> Any:
+        if not isinstance(document, _DOCUMENT_TYPES[self.kind]):
+            raise TypeError(f"{self.name} was answered with a {type(document).__name__}")
+        return document
+
+    def _document_message(self, document: Document) -> Any:
+        return DOCUMENT_CODECS[self.kind].write(document)
+
+    def _asking(self, asked_by: str) -> dict[str, str]:
+        return {_CUSTOMER: asked_by} if self.portal.names_customer else {}
+
+    def _asker(self, message: Any) -> str:
+        return str(message.customer_id) if self.portal.names_customer else ""
+
+
+@dataclass(frozen=True)
+class WriteOperation(DocumentOperation):
+    """An operation that carries a command.
+
+    `carries` is what the request says: the command, or another dataclass that has a method `command`. `removes`: the
+    document exists no longer afterwards. `counts` names the response's count of orders; such an operation answers
+    with no document.
+    """
+
+    carries: type[Any]
+    removes: bool = False
+    counts: str = ""
+    _message: MessageCodec[Any] = field(init=False, repr=False, compare=False)
+    _object: ObjectCodec[Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        outside = frozenset({_CUSTOMER, *self.generated_fields}) if self.portal.names_customer else frozenset()
+        object.__setattr__(self, "_message", MessageCodec(self.carries, self.request_class))
+        object.__setattr__(self, "_object", ObjectCodec(self.carries, outside))
+
+    @property
+    def writes(self) -> bool:
+        """Whether it carries a command, and with that a request id."""
+        return True
+
+    @property
+    def count_field(self) -> str:
+        """The response's field for the number of orders that a deletion cancelled or changed; usually empty."""
+        return self.counts
+
+    @cached_property
+    def generated_fields(self) -> tuple[str, ...]:
+        """The fields that the portal chooses."""
+        return tuple(each.name for each in describe(self.carries) if each.generated)
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> Any:
+        """Read the request message."""
+        return self._command(self._message.read(message, **(generated or {})))
+
+    def from_fields(
+        self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        asked = self._object.read(_without_reply_fields(fields), customer_id=customer_id, **(generated or {}))
+        return self._command(asked)
+
+    def to_message(self, asked: Any, request_id: str = "") -> Any:
+        """Write the request message; Refused where no message can hold a number."""
+        return self._message.check_range(asked) or self._message.write(asked, request_id=request_id)
+
+    def to_fields(self, asked: Any) -> dict[str, Any] | Refused:
+        """Write the JSON object of a request over MQTT; Refused where a custom field is not JSON."""
+        return self._object.write(asked)
+
+    def name_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as this operation's callers know it: the rules know only the command."""
+        if self.carries is SetOrderItem:
+            return replace(refused, field=refused.field.removeprefix("items[0]."))
+        return refused
+
+    def name_message_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the gRPC message does, for a refusal that names it as the command does."""
+        return replace(refused, field=self._message.renamed.get(refused.field, refused.field))
+
+    def name_command_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the command does, for a refusal that names it as the gRPC message does."""
+        commands = {wire: name for name, wire in self._message.renamed.items()}
+        return replace(refused, field=commands.get(refused.field, refused.field))
+
+    def response(self, answer: OperationAnswer) -> Any:
+        """Write the response. Raises TypeError where the answer's documents are not this operation's."""
+        response: Any = super().response(answer)
+        response.request_id = answer.request_id
+        if self.counts:
+            setattr(response, self.counts, answer.orders_affected)
+        return response
+
+    def read_response(self, response: Any) -> OperationAnswer:
+        """Read the response; the documents are as the portal wrote them."""
+        if self.counts:
+            affected = getattr(response, self.counts)
+            return OperationAnswer(response.revision, orders_affected=affected, request_id=response.request_id)
+        return replace(super().read_response(response), request_id=response.request_id)
+
+    def _command(self, asked: Any) -> Any:
+        return asked.command() if isinstance(asked, SetOrderItem) else asked
+
+
+@dataclass(frozen=True)
+class GetOperation(DocumentOperation):
+    """An operation that shows one document."""
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> GetDocument | Refused:  # noqa: ARG002
+        """Read the request message."""
+        return get_from_message(self.kind, message, self._asker(message))
+
+    def from_fields(
+        self,
+        customer_id: str,
+        fields: Mapping[str, Any],
+        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
+    ) -> GetDocument | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        return get_from_object(self.kind, _without_reply_fields(fields), customer_id)
+
+    def to_message(self, asked: GetDocument, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
+        """Write the request message; Refused where no message can hold a number."""
+        fields = get_to_message_fields(asked)
+        return (
+            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
+        )
+
+    def to_fields(self, asked: GetDocument) -> dict[str, Any]:
+        """Write the JSON object of a request over MQTT."""
+        return get_to_fields(asked)
+
+
+@dataclass(frozen=True)
+class ListOperation(DocumentOperation):
+    """An operation that shows one page of documents; of orders, their summaries."""
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:  # noqa: ARG002
+        """Read the request message."""
+        return list_from_message(self.kind, message, self._asker(message))
+
+    def from_fields(
+        self,
+        customer_id: str,
+        fields: Mapping[str, Any],
+        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
+    ) -> ListDocuments | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        return list_from_object(self.kind, _without_reply_fields(fields), customer_id)
+
+    def to_message(self, asked: ListDocuments, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
+        """Write the request message; Refused where no message can hold a number."""
+        fields = list_to_message_fields(asked)
+        return (
+            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
+        )
+
+    def to_fields(self, asked: ListDocuments) -> dict[str, Any]:
+        """Write the JSON object of a request over MQTT."""
+        return list_to_fields(asked)
+
+    def response(self, answer: OperationAnswer) -> Any:
+        """Write the response. Raises TypeError where the answer's documents are not this operation's."""
+        documents = {self.result_field: [self._line_message(self._own(each)) for each in answer.documents]}
+        return self.response_class(revision=answer.revision, next_page_token=answer.next_page_token, **documents)
+
+    def read_response(self, response: Any) -> OperationAnswer:
+        """Read the response; the documents are as the portal wrote them."""
+        codec = SUMMARY_CODEC if self._summarizes else DOCUMENT_CODECS[self.kind]
+        documents = tuple(_checked(codec.read(each)) for each in getattr(response, self.result_field))
+        return OperationAnswer(response.revision, documents, response.next_page_token)
+
+    def reply(self, answer: OperationAnswer) -> str:
+        """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
+        documents = ",".join(self._line_text(self._own(each)) for each in answer.documents)
+        return f'{{"{self.result_field}":[{documents}],"next_page_token":{dump_json(answer.next_page_token)}}}'
+
+    def read_reply(self, result: Any, revision: int) -> OperationAnswer:
+        """Read `result` of a reply over MQTT; raises ValueError where it is not what this operation answers."""
+        try:
+            lines, token = result[self.result_field], str(result["next_page_token"])
+            documents = tuple(
+                read_summary(each) if self._summarizes else read_document(self.kind, each) for each in lines
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a page: {error!r}") from error
+        return OperationAnswer(revision, documents, token)
+
+    @property
+    def _summarizes(self) -> bool:
+        return self.kind is Kind.ORDER
+
+    def _line_message(self, document: Any) -> Any:
+        return SUMMARY_CODEC.write(summarize(document)) if self._summarizes else self._document_message(document)
+
+    def _line_text(self, document: Any) -> str:
+        return present_summary(summarize(document)) if self._summarizes else present_document(document)
+
+
+def _without_reply_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in fields.items() if name not in REPLY_FIELDS}
+
+
+def _checked(document: Any) -> Any:
+    """Let pass what was read of a portal's message, which never is a refusal."""
+    if isinstance(document, Refused):
+        raise TypeError(f"a document that cannot be read: {document}")
+    return document

@@ -1,0 +1,123 @@
+"""The one table of operations: everything that an administrator or a customer can ask of a portal.
+
+An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
+row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
+documents follow from the rows; nothing else lists operations. There are four kinds of rows:
+
+    WriteOperation    carries a command (`domain.commands`) that goes through the log
+    GetOperation      shows one document
+    ListOperation     shows one page of documents
+    ClusterOperation  is about the cluster itself (status, backup, …); its messages are the portal's own business
+
+What a row does, in the order in which a request meets it (the client's side on the left, the portal's on the right):
+
+    to_message(asked, request_id)   gRPC request      from_message(message, generated)
+    to_fields(asked)                JSON object       from_fields(customer_id, fields, generated)
+    read_response(message)          gRPC response     response(answer)
+    read_reply(result, revision)    `result` in JSON  reply(answer)
+
+`asked` is a command, a `SetOrderItem`, a `GetDocument` or a `ListDocuments`. The reading functions return a Refused
+where a field is wrong. `generated` holds the values of `generated_fields`: what the portal chooses and the caller may
+not (the id and the time of a new order).
+
+How an answer becomes a response message. A `OperationAnswer` fills these fields, each where the message has it:
+
+    revision         the log index that the answer shows
+    request_id       of a write: its own id, or the one that the portal chose
+    next_page_token  of a list
+    `result_field`   the document (`customer`, `product`, `order`) or the page (`customers`, `products`, `orders`)
+    `count_field`    of a deletion: how many orders it cancelled (`orders_cancelled`) or changed (`orders_changed`)
+
+A page of orders shows an `OrderSummary` for each. Over MQTT, the reply's `result` is the document, or
+{`result_field`: […], "next_page_token"}; revision and request id stand beside it.
+
+A new operation is one row here, besides its command, its rule and its messages: see CONTRIBUTING.md.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.model import Kind
+from quitanda.operation_rows import (
+    Asked,
+    ClusterOperation,
+    DocumentOperation,
+    GetOperation,
+    ListOperation,
+    Operation,
+    OperationAnswer,
+    PortalKind,
+    SetOrderItem,
+    WriteOperation,
+)
+
+__all__ = [
+    "OPERATIONS",
+    "Asked",
+    "ClusterOperation",
+    "DocumentOperation",
+    "GetOperation",
+    "ListOperation",
+    "Operation",
+    "OperationAnswer",
+    "PortalKind",
+    "SetOrderItem",
+    "WriteOperation",
+    "document_operations_of",
+    "operations_of",
+]
+
+_ADMIN: Final = PortalKind.ADMIN
+_CLIENT: Final = PortalKind.CLIENT
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    WriteOperation("create_customer", _ADMIN, Kind.CUSTOMER, CreateCustomer),
+    GetOperation("get_customer", _ADMIN, Kind.CUSTOMER),
+    WriteOperation("update_customer", _ADMIN, Kind.CUSTOMER, UpdateCustomer),
+    WriteOperation("delete_customer", _ADMIN, Kind.CUSTOMER, DeleteCustomer, removes=True, counts="orders_cancelled"),
+    ListOperation("list_customers", _ADMIN, Kind.CUSTOMER),
+    WriteOperation("create_product", _ADMIN, Kind.PRODUCT, CreateProduct),
+    GetOperation("get_product", _ADMIN, Kind.PRODUCT),
+    WriteOperation("update_product", _ADMIN, Kind.PRODUCT, UpdateProduct),
+    WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
+    ListOperation("list_products", _ADMIN, Kind.PRODUCT),
+    WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+    ClusterOperation("get_cluster_status", _ADMIN),
+    ClusterOperation("transfer_leadership", _ADMIN),
+    ClusterOperation("backup_cluster", _ADMIN, streams=True),
+    ClusterOperation("verify_cluster", _ADMIN),
+    WriteOperation("create_order", _CLIENT, Kind.ORDER, CreateOrder),
+    WriteOperation("set_order_item", _CLIENT, Kind.ORDER, SetOrderItem),
+    WriteOperation("set_order_items", _CLIENT, Kind.ORDER, SetOrderItems),
+    GetOperation("get_order", _CLIENT, Kind.ORDER),
+    ListOperation("list_orders", _CLIENT, Kind.ORDER),
+    WriteOperation("cancel_order", _CLIENT, Kind.ORDER, CancelOrder, removes=True),
+    GetOperation("get_product", _CLIENT, Kind.PRODUCT),
+    ListOperation("list_products", _CLIENT, Kind.PRODUCT),
+)
+"""Every operation of both portals, in the order of the contracts."""
+
+
+def operations_of(portal: PortalKind) -> Mapping[str, Operation]:
+    """Give a portal's operations by name."""
+    return _BY_PORTAL[portal]
+
+
+def document_operations_of(portal: PortalKind) -> Mapping[str, DocumentOperation]:
+    """Give a portal's operations about documents by name; over MQTT, customers have these."""
+    return {name: each for name, each in _BY_PORTAL[portal].items() if isinstance(each, DocumentOperation)}
+
+
+_BY_PORTAL: Final = {portal: {each.name: each for each in OPERATIONS if each.portal is portal} for portal in PortalKind}

@@ -1,6 +1,7 @@
 """The portals' gRPC requests as commands and reads: see `quitanda.operations`."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from quitanda.operations import PortalKind, document_operations_of
 

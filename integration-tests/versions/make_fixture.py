@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.ports import free_ports
 from quitanda_local.topology import MODULES, PORTS_NEEDED, on_ports
+from quitanda_testing.cluster.process_cluster import ProcessCluster
 from versions.contract_calls import ContractCalls, Exchange
 from versions.installed_version import InstalledVersion, full_hash, installed
 from versions.old_data import ANSWERS_FILE, BACKUP_FILE, DISKS_FILE, FIXTURES
@@ -34,7 +34,7 @@ async def make(version: InstalledVersion, commit: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="quitanda-fixture-") as folder:
         data = Path(folder) / "data"
         commands = {role: version.module(module) for role, module in MODULES.items()}
-        cluster = LocalCluster(data, on_ports(free_ports(PORTS_NEEDED)), commands=commands)
+        cluster = ProcessCluster(data, on_ports(free_ports(PORTS_NEEDED)), commands=commands)
         try:
             await cluster.start()
             answers = await _play(cluster, version, target / BACKUP_FILE)
@@ -46,7 +46,7 @@ async def make(version: InstalledVersion, commit: str, target: Path) -> None:
     (target / ANSWERS_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-async def _play(cluster: LocalCluster, version: InstalledVersion, backup: Path) -> dict[str, object]:
+async def _play(cluster: ProcessCluster, version: InstalledVersion, backup: Path) -> dict[str, object]:
     admin, client = cluster.address(cluster.admin_portals[0]), cluster.address(cluster.client_portals[0])
     orders: dict[str, str] = {}
     async with ContractCalls({"AdminPortal": admin, "ClientPortal": client}) as calls:

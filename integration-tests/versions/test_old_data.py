@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.ports import free_ports
 from quitanda_local.topology import PORTS_NEEDED, on_ports
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.process_cluster import ProcessCluster
 from versions.contract_calls import ContractCalls
 from versions.old_data import load
 from versions.shop_story import read_everything
@@ -48,7 +48,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def cluster(data):
-    cluster = LocalCluster(data, on_ports(free_ports(PORTS_NEEDED)))
+    cluster = ProcessCluster(data, on_ports(free_ports(PORTS_NEEDED)))
     yield cluster
     cluster.close()
 

@@ -14,26 +14,14 @@ from google.protobuf.message_factory import GetMessageClass
 from quitanda.codec.documents import (
     OrderSummary,
     present_document,
-    present_summary,
     read_document,
-    read_summary,
-    summarize,
 )
 from quitanda.codec.json_objects import ObjectCodec
-from quitanda.codec.json_text import dump_json
 from quitanda.codec.messages import MessageCodec
-from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
+from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.codec.queries import (
     GetDocument,
     ListDocuments,
-    get_from_message,
-    get_from_object,
-    get_to_fields,
-    get_to_message_fields,
-    list_from_message,
-    list_from_object,
-    list_to_fields,
-    list_to_message_fields,
 )
 from quitanda.domain.commands import (
     Command,
@@ -189,15 +177,16 @@ class DocumentOperation(Operation, ABC):
 
     def response(self, answer: OperationAnswer) -> Any:
         """Write the response. Raises TypeError where the answer's documents are not this operation's."""
-        response = self.response_class(revision=answer.revision)
-        if self.result_field:
-            getattr(response, self.result_field).CopyFrom(self._document_message(self._only(answer)))
-        return response
+        return self.response_class(**self._response_fields(answer))
+
+    def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
+        document = {self.result_field: self._document_message(self._only(answer))} if self.result_field else {}
+        return {"revision": answer.revision, **document}
 
     def read_response(self, response: Any) -> OperationAnswer:
         """Read the response; the documents are as the portal wrote them."""
         document = DOCUMENT_CODECS[self.kind].read(getattr(response, self.result_field))
-        return OperationAnswer(response.revision, (_checked(document),))
+        return OperationAnswer(response.revision, (checked(document),))
 
     def reply(self, answer: OperationAnswer) -> str:
         """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
@@ -284,7 +273,7 @@ class WriteOperation(DocumentOperation):
         self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
     ) -> Any:
         """Read the JSON object of a request over MQTT, whose topic names the customer."""
-        asked = self._object.read(_without_reply_fields(fields), customer_id=customer_id, **(generated or {}))
+        asked = self._object.read(without_reply_fields(fields), customer_id=customer_id, **(generated or {}))
         return self._command(asked)
 
     def to_message(self, asked: Any, request_id: str = "") -> Any:
@@ -310,13 +299,9 @@ class WriteOperation(DocumentOperation):
         commands = {wire: name for name, wire in self._message.renamed.items()}
         return replace(refused, field=commands.get(refused.field, refused.field))
 
-    def response(self, answer: OperationAnswer) -> Any:
-        """Write the response. Raises TypeError where the answer's documents are not this operation's."""
-        response: Any = super().response(answer)
-        response.request_id = answer.request_id
-        if self.counts:
-            setattr(response, self.counts, answer.orders_affected)
-        return response
+    def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
+        count = {self.counts: answer.orders_affected} if self.counts else {}
+        return {**super()._response_fields(answer), "request_id": answer.request_id, **count}
 
     def read_response(self, response: Any) -> OperationAnswer:
         """Read the response; the documents are as the portal wrote them."""
@@ -329,106 +314,12 @@ class WriteOperation(DocumentOperation):
         return asked.command() if isinstance(asked, SetOrderItem) else asked
 
 
-@dataclass(frozen=True)
-class GetOperation(DocumentOperation):
-    """An operation that shows one document."""
-
-    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> GetDocument | Refused:  # noqa: ARG002
-        """Read the request message."""
-        return get_from_message(self.kind, message, self._asker(message))
-
-    def from_fields(
-        self,
-        customer_id: str,
-        fields: Mapping[str, Any],
-        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
-    ) -> GetDocument | Refused:
-        """Read the JSON object of a request over MQTT, whose topic names the customer."""
-        return get_from_object(self.kind, _without_reply_fields(fields), customer_id)
-
-    def to_message(self, asked: GetDocument, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
-        """Write the request message; Refused where no message can hold a number."""
-        fields = get_to_message_fields(asked)
-        return (
-            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
-        )
-
-    def to_fields(self, asked: GetDocument) -> dict[str, Any]:
-        """Write the JSON object of a request over MQTT."""
-        return get_to_fields(asked)
-
-
-@dataclass(frozen=True)
-class ListOperation(DocumentOperation):
-    """An operation that shows one page of documents; of orders, their summaries."""
-
-    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:  # noqa: ARG002
-        """Read the request message."""
-        return list_from_message(self.kind, message, self._asker(message))
-
-    def from_fields(
-        self,
-        customer_id: str,
-        fields: Mapping[str, Any],
-        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
-    ) -> ListDocuments | Refused:
-        """Read the JSON object of a request over MQTT, whose topic names the customer."""
-        return list_from_object(self.kind, _without_reply_fields(fields), customer_id)
-
-    def to_message(self, asked: ListDocuments, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
-        """Write the request message; Refused where no message can hold a number."""
-        fields = list_to_message_fields(asked)
-        return (
-            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
-        )
-
-    def to_fields(self, asked: ListDocuments) -> dict[str, Any]:
-        """Write the JSON object of a request over MQTT."""
-        return list_to_fields(asked)
-
-    def response(self, answer: OperationAnswer) -> Any:
-        """Write the response. Raises TypeError where the answer's documents are not this operation's."""
-        documents = {self.result_field: [self._line_message(self._own(each)) for each in answer.documents]}
-        return self.response_class(revision=answer.revision, next_page_token=answer.next_page_token, **documents)
-
-    def read_response(self, response: Any) -> OperationAnswer:
-        """Read the response; the documents are as the portal wrote them."""
-        codec = SUMMARY_CODEC if self._summarizes else DOCUMENT_CODECS[self.kind]
-        documents = tuple(_checked(codec.read(each)) for each in getattr(response, self.result_field))
-        return OperationAnswer(response.revision, documents, response.next_page_token)
-
-    def reply(self, answer: OperationAnswer) -> str:
-        """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
-        documents = ",".join(self._line_text(self._own(each)) for each in answer.documents)
-        return f'{{"{self.result_field}":[{documents}],"next_page_token":{dump_json(answer.next_page_token)}}}'
-
-    def read_reply(self, result: Any, revision: int) -> OperationAnswer:
-        """Read `result` of a reply over MQTT; raises ValueError where it is not what this operation answers."""
-        try:
-            lines, token = result[self.result_field], str(result["next_page_token"])
-            documents = tuple(
-                read_summary(each) if self._summarizes else read_document(self.kind, each) for each in lines
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a page: {error!r}") from error
-        return OperationAnswer(revision, documents, token)
-
-    @property
-    def _summarizes(self) -> bool:
-        return self.kind is Kind.ORDER
-
-    def _line_message(self, document: Any) -> Any:
-        return SUMMARY_CODEC.write(summarize(document)) if self._summarizes else self._document_message(document)
-
-    def _line_text(self, document: Any) -> str:
-        return present_summary(summarize(document)) if self._summarizes else present_document(document)
-
-
-def _without_reply_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def without_reply_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out what says how a request over MQTT is answered."""
     return {name: value for name, value in fields.items() if name not in REPLY_FIELDS}
 
 
-def _checked(document: Any) -> Any:
+def checked(document: Any) -> Any:
     """Let pass what was read of a portal's message, which never is a refusal."""
     if isinstance(document, Refused):
         raise TypeError(f"a document that cannot be read: {document}")

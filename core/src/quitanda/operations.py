@@ -50,12 +50,11 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.model import Kind
+from quitanda.operation_queries import GetOperation, ListOperation
 from quitanda.operation_rows import (
     Asked,
     ClusterOperation,
     DocumentOperation,
-    GetOperation,
-    ListOperation,
     Operation,
     OperationAnswer,
     PortalKind,

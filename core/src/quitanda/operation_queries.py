@@ -1,0 +1,118 @@
+"""The rows of operations that show documents (`quitanda.operations` says what each function is for)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quitanda.codec.documents import present_document, present_summary, read_document, read_summary, summarize
+from quitanda.codec.json_text import dump_json
+from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
+from quitanda.codec.queries import (
+    GetDocument,
+    ListDocuments,
+    get_from_message,
+    get_from_object,
+    get_to_fields,
+    get_to_message_fields,
+    list_from_message,
+    list_from_object,
+    list_to_fields,
+    list_to_message_fields,
+)
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Refused
+from quitanda.operation_rows import DocumentOperation, OperationAnswer, checked, without_reply_fields
+
+
+@dataclass(frozen=True)
+class GetOperation(DocumentOperation):
+    """An operation that shows one document."""
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> GetDocument | Refused:  # noqa: ARG002
+        """Read the request message."""
+        return get_from_message(self.kind, message, self._asker(message))
+
+    def from_fields(
+        self,
+        customer_id: str,
+        fields: Mapping[str, Any],
+        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
+    ) -> GetDocument | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        return get_from_object(self.kind, without_reply_fields(fields), customer_id)
+
+    def to_message(self, asked: GetDocument, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
+        """Write the request message; Refused where no message can hold a number."""
+        fields = get_to_message_fields(asked)
+        return (
+            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
+        )
+
+    def to_fields(self, asked: GetDocument) -> dict[str, Any]:
+        """Write the JSON object of a request over MQTT."""
+        return get_to_fields(asked)
+
+
+@dataclass(frozen=True)
+class ListOperation(DocumentOperation):
+    """An operation that shows one page of documents; of orders, their summaries."""
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:  # noqa: ARG002
+        """Read the request message."""
+        return list_from_message(self.kind, message, self._asker(message))
+
+    def from_fields(
+        self,
+        customer_id: str,
+        fields: Mapping[str, Any],
+        generated: Mapping[str, Any] | None = None,  # noqa: ARG002 - a write's
+    ) -> ListDocuments | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        return list_from_object(self.kind, without_reply_fields(fields), customer_id)
+
+    def to_message(self, asked: ListDocuments, request_id: str = "") -> Any:  # noqa: ARG002 - a write's
+        """Write the request message; Refused where no message can hold a number."""
+        fields = list_to_message_fields(asked)
+        return (
+            fields if isinstance(fields, Refused) else self.request_class(**fields, **self._asking(asked.customer_id))
+        )
+
+    def to_fields(self, asked: ListDocuments) -> dict[str, Any]:
+        """Write the JSON object of a request over MQTT."""
+        return list_to_fields(asked)
+
+    def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
+        documents = {self.result_field: [self._line_message(self._own(each)) for each in answer.documents]}
+        return {"revision": answer.revision, "next_page_token": answer.next_page_token, **documents}
+
+    def read_response(self, response: Any) -> OperationAnswer:
+        """Read the response; the documents are as the portal wrote them."""
+        codec = SUMMARY_CODEC if self._summarizes else DOCUMENT_CODECS[self.kind]
+        documents = tuple(checked(codec.read(each)) for each in getattr(response, self.result_field))
+        return OperationAnswer(response.revision, documents, response.next_page_token)
+
+    def reply(self, answer: OperationAnswer) -> str:
+        """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
+        documents = ",".join(self._line_text(self._own(each)) for each in answer.documents)
+        return f'{{"{self.result_field}":[{documents}],"next_page_token":{dump_json(answer.next_page_token)}}}'
+
+    def read_reply(self, result: Any, revision: int) -> OperationAnswer:
+        """Read `result` of a reply over MQTT; raises ValueError where it is not what this operation answers."""
+        try:
+            lines, token = result[self.result_field], str(result["next_page_token"])
+            documents = tuple(
+                read_summary(each) if self._summarizes else read_document(self.kind, each) for each in lines
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a page: {error!r}") from error
+        return OperationAnswer(revision, documents, token)
+
+    @property
+    def _summarizes(self) -> bool:
+        return self.kind is Kind.ORDER
+
+    def _line_message(self, document: Any) -> Any:
+        return SUMMARY_CODEC.write(summarize(document)) if self._summarizes else self._document_message(document)
+
+    def _line_text(self, document: Any) -> str:
+        return present_summary(summarize(document)) if self._summarizes else present_document(document)

@@ -1,0 +1,228 @@
+"""The table of operations: complete, and each row reads what it writes."""
+
+from decimal import Decimal
+
+import pytest
+from arbitrary_values import all_commands, customers, json_values, orders, products
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quitanda.codec.documents import summarize
+from quitanda.codec.json_fields import parse_object
+from quitanda.codec.json_text import dump_json, parse_json
+from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.domain.commands import AdjustStock, Command, CreateOrder, CreateProduct, ItemQuantity, SetOrderItems
+from quitanda.domain.limits import ITEM_QUANTITY_MAX, PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSION_MAX
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.operations import (
+    OPERATIONS,
+    DocumentOperation,
+    GetOperation,
+    ListOperation,
+    OperationAnswer,
+    PortalKind,
+    SetOrderItem,
+    WriteOperation,
+    document_operations_of,
+    operations_of,
+)
+
+WRITES = [row for row in OPERATIONS if isinstance(row, WriteOperation)]
+ROWS = [row for row in OPERATIONS if isinstance(row, DocumentOperation)]
+CLIENT = document_operations_of(PortalKind.CLIENT)
+ADMIN = document_operations_of(PortalKind.ADMIN)
+BY_COMMAND = {row.carries: row for row in WRITES if row.carries is not SetOrderItem}
+BYTES_MAX = 1_000_000
+
+
+def row_id(row):
+    return f"{row.portal.name.lower()}.{row.name}"
+
+
+def documents_of(kind):
+    return {Kind.CUSTOMER: customers, Kind.PRODUCT: products, Kind.ORDER: orders}[kind]
+
+
+@pytest.mark.parametrize("portal", PortalKind)
+def test_the_table_has_exactly_the_methods_of_the_contract_in_their_order(portal):
+    rows = operations_of(portal)
+
+    assert [row.label for row in rows.values()] == [method.name for method in portal.service.methods]
+    assert [getattr(row, "streams", False) for row in rows.values()] == [
+        method.server_streaming for method in portal.service.methods
+    ]
+
+
+def test_every_command_has_an_operation():
+    assert set(BY_COMMAND) == set(Command.__args__)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_id)
+def test_every_field_of_a_response_is_one_that_the_table_names(row):
+    told = {"revision", row.result_field, row.count_field} - {""}
+    told |= {"request_id"} if row.writes else set()
+    told |= {"next_page_token"} if isinstance(row, ListOperation) else set()
+
+    assert set(row.response_class.DESCRIPTOR.fields_by_name) == told
+
+
+@given(all_commands)
+def test_a_command_comes_back_the_same_through_its_request(command):
+    row = BY_COMMAND[type(command)]
+    generated = {name: getattr(command, name) for name in row.generated_fields}
+
+    message = row.to_message(command, "r1")
+
+    assert row.from_message(type(message).FromString(message.SerializeToString()), generated) == command
+    assert message.request_id == "r1"
+
+
+@given(all_commands.filter(lambda command: BY_COMMAND[type(command)].portal is PortalKind.CLIENT))
+def test_a_customers_command_comes_back_the_same_through_its_json_object(command):
+    row = BY_COMMAND[type(command)]
+    generated = {name: getattr(command, name) for name in row.generated_fields}
+
+    fields = parse_object(dump_json(row.to_fields(command)).encode(), BYTES_MAX)
+
+    assert row.from_fields(command.customer_id, fields, generated) == command
+
+
+def test_one_item_of_an_order_becomes_the_command_for_several():
+    row = CLIENT["set_order_item"]
+    asked = SetOrderItem("ana", "o1", "tea", 2, (("cup", '"big"'),), 7)
+    command = SetOrderItems("ana", "o1", (ItemQuantity("tea", 2, (("cup", '"big"'),)),), 7)
+
+    assert row.from_message(row.to_message(asked)) == command
+    assert row.from_fields("ana", row.to_fields(asked)) == command
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row, GetOperation)], ids=row_id)
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_request_for_a_document_comes_back_the_same(row, cached):
+    asked = GetDocument(row.kind, "x1", "ana" if row.portal.names_customer else "", cached=cached, min_revision=9)
+
+    assert row.from_message(row.to_message(asked)) == asked
+    if row.portal is PortalKind.CLIENT:
+        assert row.from_fields("ana", row.to_fields(asked)) == asked
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row, ListOperation)], ids=row_id)
+def test_a_request_for_a_page_comes_back_the_same(row):
+    asked = ListDocuments(row.kind, "ana" if row.portal.names_customer else "", 7, "t1")
+
+    assert row.from_message(row.to_message(asked)) == asked
+    if row.portal is PortalKind.CLIENT:
+        assert row.from_fields("ana", row.to_fields(asked)) == asked
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_id)
+@settings(max_examples=20)  # for each row
+@given(data=st.data())
+def test_an_answer_comes_back_the_same_through_its_response(row, data):
+    answer = answer_of(row, data)
+    told = shown(row, answer)
+
+    response = row.response(answer)
+
+    assert row.read_response(type(response).FromString(response.SerializeToString())) == told
+
+
+@pytest.mark.parametrize("row", CLIENT.values(), ids=row_id)
+@settings(max_examples=20)  # for each row
+@given(data=st.data())
+def test_an_answer_comes_back_the_same_through_its_reply(row, data):
+    answer = answer_of(row, data)
+
+    result = parse_json(row.reply(answer), "result").value
+
+    told = shown(row, answer)
+    assert row.read_reply(result, 5) == OperationAnswer(5, told.documents, told.next_page_token)
+
+
+def answer_of(row, data):
+    documents = documents_of(row.kind)
+    request_id = "r1" if row.writes else ""
+    if isinstance(row, ListOperation):
+        return OperationAnswer(5, tuple(data.draw(st.lists(documents, max_size=3))), "t1")
+    if row.count_field:
+        return OperationAnswer(5, orders_affected=3, request_id=request_id)
+    return OperationAnswer(5, (data.draw(documents),), request_id=request_id)
+
+
+def shown(row, answer):
+    if isinstance(row, ListOperation) and row.kind is Kind.ORDER:
+        return OperationAnswer(answer.revision, tuple(map(summarize, answer.documents)), answer.next_page_token)
+    return answer
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.result_field], ids=row_id)
+@settings(max_examples=20)  # for each row
+@given(data=st.data())
+def test_a_document_of_another_kind_is_never_shown(row, data):
+    other = Kind.CUSTOMER if row.kind is Kind.ORDER else Kind.ORDER
+    answer = OperationAnswer(5, (data.draw(documents_of(other)),))
+
+    with pytest.raises(TypeError, match=row.name):
+        row.response(answer)
+
+
+@pytest.mark.parametrize("row", [row for row in CLIENT.values() if not isinstance(row, WriteOperation)], ids=row_id)
+@settings(max_examples=20)  # for each row
+@given(json_values)
+def test_a_reply_is_read_or_refused_whatever_it_holds(row, value):
+    try:
+        row.read_reply(value, 1)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "problem", "limit"),
+    [
+        (CreateProduct("p", "P", 2**63, 1), "price", Problem.TOO_LARGE, PRICE_MAX),
+        (CreateProduct("p", "P", -(2**63), 1), "price", Problem.NEGATIVE, 0),
+        (AdjustStock("p", -(2**63)), "delta", Problem.TOO_LARGE, QUANTITY_MAX),
+        (AdjustStock("p", 1, 2**64), "expected_version", Problem.TOO_LARGE, VERSION_MAX),
+        (AdjustStock("p", 1, -1), "expected_version", Problem.NEGATIVE, 0),
+        (
+            CreateOrder("c", "o", 1, (ItemQuantity("p", 1), ItemQuantity("p", 2**63))),
+            "items[1].quantity",
+            Problem.TOO_LARGE,
+            ITEM_QUANTITY_MAX,
+        ),
+    ],
+)
+def test_a_number_that_no_message_can_hold_is_refused_with_the_limit_of_the_rules(asked, field, problem, limit):
+    assert BY_COMMAND[type(asked)].to_message(asked) == invalid(field, problem, limit=limit)
+
+
+def test_a_number_that_no_message_can_hold_is_refused_in_a_query_too():
+    page = ListDocuments(Kind.ORDER, "ana", 2**31)
+    old = GetDocument(Kind.ORDER, "o1", "ana", min_revision=-1)
+
+    assert CLIENT["list_orders"].to_message(page) == invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX)
+    assert CLIENT["get_order"].to_message(old) == invalid("min_revision", Problem.NEGATIVE, limit=0)
+
+
+def test_a_custom_field_that_is_not_json_is_refused_before_it_is_sent():
+    command = SetOrderItems("ana", "o1", (ItemQuantity("tea", 1, (("cup", "{"),)),))
+
+    refused = CLIENT["set_order_items"].to_fields(command)
+
+    assert isinstance(refused, Refused)
+    assert (refused.field, dict(refused.details)["problem"]) == ("items[0].extra.cup", Problem.NOT_JSON)
+
+
+def test_a_field_at_fault_has_the_name_that_the_caller_knows():
+    row, price = ADMIN["create_product"], invalid("price", Problem.NEGATIVE)
+    quantity = invalid("items[0].quantity", Problem.NEGATIVE)
+
+    assert row.name_message_field(price) == invalid("price_minor_units", Problem.NEGATIVE)
+    assert row.name_command_field(invalid("price_minor_units", Problem.NEGATIVE)) == price
+    assert CLIENT["set_order_item"].name_field(quantity) == invalid("quantity", Problem.NEGATIVE)
+    assert CLIENT["set_order_items"].name_field(quantity) == quantity
+
+
+def test_money_is_a_decimal_number_in_json():
+    assert ADMIN["create_product"].to_fields(CreateProduct("p", "P", 250, 1))["price"] == Decimal("2.50")

@@ -9,7 +9,7 @@ from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_testing.cluster.process_health import FORGERY_ALARM, instance_ids
 
-TRACES = re.compile(r"Traceback|unexpected exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
+TRACES = re.compile(r"Traceback|unexpected_exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from quitanda.portal.readiness import Readiness
+from quitanda.portal.readiness import PortalReadiness
 
 TIMEOUT = 30
 
@@ -40,7 +40,7 @@ class Health:
 
 async def test_a_look_that_fails_does_not_leave_health_checks_with_what_was_true_before():
     health = Health()
-    readiness = Readiness(Cluster(), Feed(), health)
+    readiness = PortalReadiness(Cluster(), Feed(), health)
     await readiness.start()
     async with asyncio.timeout(TIMEOUT):
         while health.told[-1:] != [False]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from quitanda.runtime.background_task import lasting_task
+from quitanda.runtime.background_task import start_background_task
 
 TIMEOUT = 10
 
@@ -31,7 +31,7 @@ class Work:
 async def test_a_background_task_that_failed_is_told_of_and_started_again():
     work = Work(RuntimeError("first"), ZeroDivisionError("second"))
     with capture_logs() as logs:
-        task = lasting_task(work.run, "feed subscriber", 0.0)
+        task = start_background_task(work.run, "feed subscriber", 0.0)
         await asyncio.wait_for(work.settled.wait(), TIMEOUT)
     task.cancel()
 
@@ -45,7 +45,7 @@ async def test_a_background_task_that_failed_is_told_of_and_started_again():
 async def test_something_cancelled_that_a_background_task_waited_for_does_not_end_it():
     work = Work(asyncio.CancelledError())
     with capture_logs() as logs:
-        task = lasting_task(work.run, "probe", 0.0)
+        task = start_background_task(work.run, "probe", 0.0)
         await asyncio.wait_for(work.settled.wait(), TIMEOUT)
     task.cancel()
 
@@ -56,7 +56,7 @@ async def test_something_cancelled_that_a_background_task_waited_for_does_not_en
 @pytest.mark.parametrize("failures", [(), (RuntimeError("told"),)])
 async def test_a_background_task_ends_when_it_is_cancelled_also_in_its_pause(failures):
     work = Work(*failures)
-    task = lasting_task(work.run, "probe", 10 * TIMEOUT)
+    task = start_background_task(work.run, "probe", 10 * TIMEOUT)
     await asyncio.wait_for(work.begun.wait(), TIMEOUT)
     task.cancel()
 
@@ -69,4 +69,4 @@ async def test_a_background_task_that_has_done_its_work_ends():
     async def done():
         return None
 
-    await asyncio.wait_for(lasting_task(done, "done", 0.0), TIMEOUT)
+    await asyncio.wait_for(start_background_task(done, "done", 0.0), TIMEOUT)

@@ -26,7 +26,7 @@ from quitanda.errors import (
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR, channel_options
-from quitanda.runtime.grpc_server import GrpcServer
+from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import client_portal_pb2_grpc
@@ -87,7 +87,7 @@ async def server(portal, registry, log):  # noqa: ARG001 - the log is configured
     def register(server):
         client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
 
-    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], AccessLog(RequestMetrics(registry)))
+    server = AioGrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], AccessLog(RequestMetrics(registry)))
     await server.start()
     yield server
     await server.stop(0)
@@ -122,13 +122,19 @@ async def test_an_answer_passes_and_is_logged_in_one_line(stub, log, registry):
     assert line.pop("milliseconds") >= 0
     assert line == {
         "event": "request",
-        "method": "GetOrder",
+        "operation": "get_order",
+        "transport": "grpc",
         "request_id": "",
         "customer_id": "ana",
         "reason": "OK",
         "revision": 7,
     }
-    assert registry.get_sample_value("quitanda_requests_total", {"method": "GetOrder", "reason": "OK"}) == 1
+    assert (
+        registry.get_sample_value(
+            "quitanda_requests_total", {"operation": "get_order", "transport": "grpc", "reason": "OK"}
+        )
+        == 1
+    )
 
 
 async def test_the_request_id_stands_in_the_line_also_where_the_portal_minted_it(stub, log):
@@ -170,7 +176,7 @@ async def test_a_contract_may_answer_instead_of_ending_the_call_but_the_log_stil
         client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
 
     counted = AccessLog(RequestMetrics(registry), "other")
-    server = GrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], counted, render_error=render_error)
+    server = AioGrpcServer(ANY_PORT, register, ["quitanda.v1.ClientPortal"], counted, render_error=render_error)
     await server.start()
     portal.failure = Overloaded()
     async with grpc.aio.insecure_channel(str(server.address)) as channel:
@@ -181,9 +187,9 @@ async def test_a_contract_may_answer_instead_of_ending_the_call_but_the_log_stil
 
     assert told.revision == 99
     assert not_a_message.reason is Reason.INVALID_ARGUMENT
-    assert [(line["method"], line["reason"]) for line in request_lines(log)] == [
-        ("other/GetOrder", "OVERLOADED"),
-        ("other/GetOrder", "INVALID_ARGUMENT"),
+    assert [(line["operation"], line["transport"], line["reason"]) for line in request_lines(log)] == [
+        ("get_order", "other", "OVERLOADED"),
+        ("get_order", "other", "INVALID_ARGUMENT"),
     ]
 
 
@@ -318,7 +324,7 @@ async def test_a_generic_tool_learns_the_services_and_the_details_of_errors_by_e
 
 
 async def test_a_port_that_is_taken_is_an_error(server):
-    second = GrpcServer(server.address, lambda _: None, [], AccessLog(RequestMetrics(new_registry())))
+    second = AioGrpcServer(server.address, lambda _: None, [], AccessLog(RequestMetrics(new_registry())))
 
     with pytest.raises(OSError, match=str(server.address.port)):
         await second.start()

@@ -9,7 +9,7 @@ import pytest
 from quitanda.runtime import health_probe
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.grpc_server import GrpcServer
+from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
 
 PROBE_SECONDS = 10
@@ -18,7 +18,7 @@ HEAVY = ("pydantic", "structlog", "prometheus_client", "quitanda.domain.machine"
 
 @pytest.fixture
 async def server():
-    server = GrpcServer(Address("0.0.0.0", 0), lambda _: None, (), AccessLog(RequestMetrics(new_registry())))
+    server = AioGrpcServer(Address("0.0.0.0", 0), lambda _: None, (), AccessLog(RequestMetrics(new_registry())))
     await server.start()
     yield server
     await server.stop(0)

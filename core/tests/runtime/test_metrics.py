@@ -14,15 +14,15 @@ def test_nothing_is_served_where_no_address_is_set():
 
 def test_the_registry_is_served_over_http_and_the_port_given_back():
     registry = new_registry()
-    RequestMetrics(registry).answered("CreateOrder", "OUT_OF_STOCK", 0.003)
+    RequestMetrics(registry).answered("create_order", "grpc", "OUT_OF_STOCK", 0.003)
     server = serve(Address("127.0.0.1", 0), registry)
 
     with urlopen(f"http://{server.address}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     server.close()
 
-    assert 'quitanda_requests_total{method="CreateOrder",reason="OUT_OF_STOCK"} 1.0' in text
-    assert 'quitanda_request_seconds_count{method="CreateOrder"} 1.0' in text
+    assert 'quitanda_requests_total{operation="create_order",reason="OUT_OF_STOCK",transport="grpc"} 1.0' in text
+    assert 'quitanda_request_seconds_count{operation="create_order",transport="grpc"} 1.0' in text
     assert "process_cpu_seconds_total" in text
     serve(server.address, registry).close()
 
@@ -38,9 +38,9 @@ def test_an_address_that_is_taken_is_an_error():
 
 def test_two_registries_do_not_mix():
     first, second = new_registry(), new_registry()
-    RequestMetrics(first).answered("GetOrder", "OK", 0.1)
+    RequestMetrics(first).answered("get_order", "mqtt", "OK", 0.1)
     RequestMetrics(second)
 
-    labels = {"method": "GetOrder", "reason": "OK"}
+    labels = {"operation": "get_order", "transport": "mqtt", "reason": "OK"}
     assert first.get_sample_value("quitanda_requests_total", labels) == 1
     assert second.get_sample_value("quitanda_requests_total", labels) is None

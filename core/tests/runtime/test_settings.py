@@ -10,9 +10,9 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.settings import (
     AdminPortalSettings,
     ClientPortalSettings,
+    GatewayMode,
     LogFormat,
     LogLevel,
-    MqttGateway,
     ReplicaSettings,
     SettingsError,
     load,
@@ -113,7 +113,7 @@ def test_an_empty_optional_address_is_none(environment):
 def test_a_client_portal_may_take_requests_over_mqtt(environment):
     environment(PORTAL, **BROKER, QUITANDA_MQTT_GATEWAY="shared")
 
-    assert load(ClientPortalSettings).mqtt_gateway is MqttGateway.SHARED
+    assert load(ClientPortalSettings).mqtt_gateway is GatewayMode.SHARED
 
 
 def test_variables_of_other_processes_do_no_harm(environment):

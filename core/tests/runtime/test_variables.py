@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 
-from quitanda.runtime import unknown_variables
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, misspelt, unknown
 
@@ -62,16 +60,6 @@ def test_a_misspelt_variable_is_told_with_the_nearest_known_name(name, meant):
 )
 def test_what_others_add_to_a_containers_variables_stops_nothing(name):
     assert misspelt({name: "1"}, OF_PROCESSES) == []
-
-
-def test_an_unknown_variable_that_is_no_slip_is_logged_with_what_it_is_most_like():
-    with structlog.testing.capture_logs() as logs:
-        unknown_variables.warn({"QUITANDA_STALENESS": "5", "QUITANDA_XYZZY": "", "QUITANDA_SERVICE_HOST": "10.0.0.1"})
-
-    assert [(log["log_level"], log["variable"], log["nearest"]) for log in logs] == [
-        ("warning", "QUITANDA_STALENESS", "QUITANDA_STALENESS_SECONDS"),
-        ("warning", "QUITANDA_XYZZY", None),
-    ]
 
 
 def test_no_setting_of_the_terminal_reaches_a_test():

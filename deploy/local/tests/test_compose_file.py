@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quitanda.runtime.example_secrets import EXAMPLES
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
+from quitanda.runtime.startup_warnings import EXAMPLES
 from quitanda_local.topology import Role, fixed
 
 ROOT = Path(__file__).parents[3]

@@ -70,12 +70,12 @@ async def test_a_backup_is_counted_like_every_call(portal, cluster):
     await received(portal)
 
     counted = {
-        sample.labels["method"]: sample.value
+        sample.labels["operation"]: sample.value
         for metric in portal.registry.collect()
         for sample in metric.samples
-        if sample.name.endswith("_count") and "method" in sample.labels
+        if sample.name.endswith("_count") and "operation" in sample.labels
     }
-    assert counted["BackupCluster"] == 1
+    assert counted["backup_cluster"] == 1
 
 
 @pytest.mark.parametrize("leads", [True, False])

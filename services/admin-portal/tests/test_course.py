@@ -207,7 +207,7 @@ class TestTrouble:
         told = await course.write("UpdateClient", "ana", {"name": "A"})
 
         assert told.error == ERROR_NUMBERS[reason]
-        labels = {"method": "course/UpdateClient", "reason": reason}
+        labels = {"operation": "update_client", "transport": "course", "reason": reason}
         assert portal.registry.get_sample_value("quitanda_requests_total", labels) == 1
 
     async def test_a_read_ends_with_the_status_of_the_native_contract(self, course, cluster):

@@ -315,7 +315,7 @@ class TestTheCluster:
 
         def counted(reason):
             return portal.registry.get_sample_value(
-                "quitanda_requests_total", {"method": "GetProduct", "reason": reason}
+                "quitanda_requests_total", {"operation": "get_product", "transport": "grpc", "reason": reason}
             )
 
         assert (counted("OK"), counted("PRODUCT_NOT_FOUND")) == (1, 1)

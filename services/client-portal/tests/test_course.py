@@ -15,6 +15,7 @@ from quitanda.domain.commands import CancelOrder, CreateCustomer, CreateOrder, D
 from quitanda.domain.limits import PAGE_SIZE_MAX
 from quitanda.domain.model import Kind
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
+from quitanda.runtime.access_log import operation_name
 from quitanda.runtime.addresses import Address
 from quitanda_client_portal.course_servicer import DELETE_ATTEMPTS
 
@@ -298,7 +299,12 @@ class TestTrouble:
         told = await getattr(course.stub, method)(message, timeout=CALL_SECONDS)
 
         assert told.error == ERROR_NUMBERS[reason]
-        assert portal.counted("quitanda_requests_total", method=f"course/{method}", reason=reason) == 1
+        assert (
+            portal.counted(
+                "quitanda_requests_total", operation=operation_name(method), transport="course", reason=reason
+            )
+            == 1
+        )
 
     async def test_a_read_ends_with_the_status_of_the_native_contract(self, course, cluster):
         for read in (course.retrieve("9"), course.all_of("ana")):

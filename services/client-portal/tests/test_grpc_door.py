@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from running_portal import wait_for
 
-from quitanda.portal.readiness import Readiness
+from quitanda.portal.readiness import PortalReadiness
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 
@@ -148,7 +148,7 @@ class TestHealth:
 
     async def test_readiness_follows_the_leader_and_liveness_does_not(self, portal, channel, cluster):
         cluster.leader_reached = False
-        readiness = Readiness(cluster, portal.reader, portal.doors)
+        readiness = PortalReadiness(cluster, portal.reader, portal.doors)
         await readiness.start()
         before = [await self.asked(channel, service) for service in ("", "readiness", "liveness")]
         cluster.leader_reached = True
@@ -162,7 +162,7 @@ class TestHealth:
         assert after == [SERVING, SERVING, SERVING]
 
     async def test_a_silent_feed_is_told_and_takes_no_portal_out_of_service(self, portal, channel):
-        readiness = Readiness(portal.cluster, portal.reader, portal.doors)
+        readiness = PortalReadiness(portal.cluster, portal.reader, portal.doors)
         before = await self.asked(channel, "feed")
         await readiness.start()
         await self.becomes(channel, SERVING, "feed")

@@ -250,7 +250,7 @@ class TestBadRequests:
             with pytest.raises(CallFailed):
                 await mqtt_caller.call(f"invented_{number}", "ana")
 
-        assert portal.counted(REQUESTS, method="mqtt.unknown", reason="INVALID_ARGUMENT") == 3
+        assert portal.counted(REQUESTS, operation="unknown", transport="mqtt", reason="INVALID_ARGUMENT") == 3
 
     async def test_a_retained_request_is_not_executed_again_at_every_reconnect(self, portals, broker, cluster):
         caller = MqttCaller(broker.port)
@@ -309,7 +309,7 @@ class TestOverload:
             refusal_queue_length=2,
             refusal_workers=1,
         )
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry))
         await gateway.start()
         await wait_for(lambda: gateway.connected, "the gateway's connection")
@@ -339,7 +339,7 @@ class TestOverload:
         options = GatewayOptions(
             Address("127.0.0.1", broker.port), topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
         )
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
         gateway = MqttGateway(options, desk, GatewayMetrics(registry), monotonic=lambda: now)
         caller = MqttCaller(broker.port)
         await caller.open()
@@ -409,7 +409,7 @@ class TestTheBroker:
 
         registry = CollectorRegistry()
         metrics = DefectiveOnce(registry)
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry)))
+        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
         options = GatewayOptions(Address("127.0.0.1", own_broker.port), topics.REQUESTS_FILTER, "defective", 5.0)
         gateway = MqttGateway(options, desk, metrics)
         await gateway.start()

@@ -21,7 +21,7 @@ from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.background_task import lasting_task
+from quitanda.runtime.background_task import start_background_task
 
 AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine is suspended: Linux's CLOCK_MONOTONIC, Python's `time.monotonic`, stands still then, and
@@ -155,11 +155,11 @@ async def open_reader(
     cache = CoherentCache(options.max_entries, options.staleness)
     show_feed_age(registry, lambda: cache.feed_age(clock()))
     probe = FreshnessProbe(read, cache, ContradictionLog(counters.contradiction), options.staleness, clock)
-    tasks = [lasting_task(probe.run, "freshness_probe")]
+    tasks = [start_background_task(probe.run, "freshness_probe")]
     if options.broker is not None and options.feed_key is not None:
         receiver = FeedReceiver(cache, options.feed_key, counters, clock, doubt=probe.doubt)
         connection = feed_connection(options.broker, options.name, receiver)
-        tasks.append(lasting_task(connection.run, "feed_connection"))
+        tasks.append(start_background_task(connection.run, "feed_connection"))
     try:
         yield CachedReader(read, cache, probe, counters, clock)
     finally:

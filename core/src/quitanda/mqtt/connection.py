@@ -1,7 +1,7 @@
 """Keeps one connection to the MQTT broker, with one subscription, for as long as a task runs (asyncio).
 
     connection = MqttConnection(ConnectionOptions(...), receive, changed)
-    task = asyncio.create_task(connection.run())        # or `background_task.lasting_task`
+    task = asyncio.create_task(connection.run())        # or `background_task.start_background_task`
     ...
     await connection.publish("topic", b"payload", timeout=2.0)
     ...
@@ -207,7 +207,7 @@ class MqttConnection:
         if not isinstance(error, aiomqtt.MqttError):
             self._log.error("mqtt_connection_failed", exc_info=error)
         elif not self._loss_told:
-            self._log.warning("mqtt_disconnected", reason=self.failure)
+            self._log.warning("mqtt_disconnected", error=self.failure)
         self._loss_told = True
 
     def _delay(self, failures: int) -> float:

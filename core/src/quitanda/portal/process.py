@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.runtime import example_secrets, lifecycle, logging, metrics, settings, unknown_variables
+from quitanda.runtime import lifecycle, logging, metrics, settings, startup_warnings
 from quitanda.runtime.settings import PortalSettings
 
 STOP_SECONDS_MAX: Final = 4.0
@@ -28,8 +28,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     """Read the settings, and serve until SIGTERM; give the exit code. `service` is what the logs call it."""
     read = settings.load_or_exit(kind)
     logging.configure(read.log_level, read.log_format, service, read.name)
-    example_secrets.warn(read)
-    unknown_variables.warn(os.environ)
+    startup_warnings.warn(read, os.environ)
     try:
         return asyncio.run(run(read, compose))
     except OSError as error:

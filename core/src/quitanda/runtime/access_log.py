@@ -1,20 +1,27 @@
-"""One line and one count for each call: what every gRPC server says about what it answered."""
+"""One line and one count for each call: what every server of a portal says about what it answered."""
 
+import re
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import structlog
 
-from quitanda.runtime.metrics import RequestMetrics
+from quitanda.runtime.metrics import GRPC, RequestMetrics
 
 OK: Final = "OK"
-"""Stands where a reason would stand, for a call that succeeded."""
+"""Stands in place of a reason for a call that succeeded."""
 
 ENDED: Final = "ENDED"
 """Stands for a call that ended without an answer of ours: its caller went away."""
 
 _ID_LENGTH_SHOWN: Final = 64
+_WORD: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 _log = structlog.get_logger("quitanda.requests")
+
+
+def operation_name(method: str) -> str:
+    """Give the operation that a gRPC method stands for: `create_order` for `/quitanda.v1.ClientPortal/CreateOrder`."""
+    return _WORD.sub("_", method.rpartition("/")[2]).lower()
 
 
 def request_context(request: Any) -> AbstractContextManager[None]:
@@ -25,26 +32,28 @@ def request_context(request: Any) -> AbstractContextManager[None]:
 
 
 class AccessLog:
-    """Writes the line and counts; health checks and reflection are neither logged nor counted.
+    """Writes the line and counts, for the calls that come over one transport (`metrics.GRPC` …)."""
 
-    `contract` stands before the methods' names where another contract of the process has the same ones.
-    """
-
-    def __init__(self, metrics: RequestMetrics, contract: str = "") -> None:
+    def __init__(self, metrics: RequestMetrics, transport: str = GRPC) -> None:
         self._metrics = metrics
-        self._prefix = f"{contract}/" if contract else ""
+        self._transport = transport
 
-    def answered(self, method: str, reason: str, response: Any, seconds: float) -> None:
-        """Tell of one call that ended; `response` is None where it failed."""
-        short = self._prefix + method.rpartition("/")[2]
-        self._metrics.answered(short, reason, seconds)
-        revision = getattr(response, "revision", 0)
-        _log.info("request", method=short, reason=reason, revision=revision, milliseconds=round(seconds * 1000, 3))
+    def answered(self, operation: str, reason: str, response: Any, seconds: float) -> None:
+        """Log and count one call that ended; `response` is None where it failed."""
+        self._metrics.answered(operation, self._transport, reason, seconds)
+        _log.info(
+            "request",
+            operation=operation,
+            transport=self._transport,
+            reason=reason,
+            revision=getattr(response, "revision", 0),
+            milliseconds=round(seconds * 1000, 3),
+        )
 
 
-def unexpected(method: str) -> None:
-    """Log the exception that is being handled, with its traceback; the caller only learns INTERNAL."""
-    _log.exception("unexpected exception", method=method.rpartition("/")[2])
+def log_unexpected(operation: str) -> None:
+    """Log the exception that is being handled, with its traceback; the caller is told only INTERNAL."""
+    _log.exception("unexpected_exception", operation=operation)
 
 
 def _shown(request: Any, field: str) -> str:

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.error_status import FailureSource, describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
-from quitanda.runtime.access_log import ENDED, OK, AccessLog, request_context, unexpected
+from quitanda.runtime.access_log import ENDED, OK, AccessLog, log_unexpected, operation_name, request_context
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
@@ -38,11 +38,11 @@ _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _Behaviour: TypeAlias = "Callable[[Any, _Context], Awaitable[Any]]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-AnswerInstead: TypeAlias = "Callable[[str, FailureSource], Any]"
-"""Gives the answer that tells of a failure, for a method's full name; None where the call is to end with a status."""
+RenderError: TypeAlias = "Callable[[str, FailureSource], Any]"
+"""Gives the response that tells of a failure, for a method's full name; None where the call ends with a status."""
 
 
-def no_answer_instead(method: str, failure: FailureSource) -> None:
+def render_no_error(method: str, failure: FailureSource) -> None:
     """Let every failure end its call with a status."""
 
 
@@ -54,17 +54,17 @@ async def abort(context: _Context, failure: FailureSource) -> NoReturn:
 
 
 class RequestInterceptor(grpc.aio.ServerInterceptor):
-    """Stands around every call that has one request and one answer; health and reflection pass by."""
+    """Stands around every call that has one request; calls of health and reflection pass by."""
 
     def __init__(
         self,
         log: AccessLog,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
-        render_error: AnswerInstead = no_answer_instead,
+        render_error: RenderError = render_no_error,
     ) -> None:
         self._log = log
         self._receive_bytes_max = receive_bytes_max
-        self._answer_instead = render_error
+        self._render_error = render_error
         self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -88,14 +88,16 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         return handler
 
     def _wrap(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
+        operation = operation_name(method)
+
         async def answer(request: Any, context: _Context) -> Any:
             begun = time.perf_counter()
             with request_context(request):
-                failure, response = await self._ask(method, behaviour, request, context, begun)
+                failure, response = await self._call(operation, behaviour, request, context, begun)
                 reason = OK if failure is None else describe(failure).reason
-                self._log.answered(method, reason, response, time.perf_counter() - begun)
+                self._log.answered(operation, reason, response, time.perf_counter() - begun)
             if failure is not None:
-                return await self._tell(method, request, context, failure)
+                return await self._fail(method, request, context, failure)
             return response
 
         return grpc.unary_unary_rpc_method_handler(
@@ -105,6 +107,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         )
 
     def _wrap_stream(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
+        operation = operation_name(method)
+
         async def stream(request: Any, context: _Context) -> AsyncGenerator[Any, None]:
             begun = time.perf_counter()
             failure: FailureSource | None = None
@@ -115,12 +119,12 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                         async for response in responses:
                             yield response
                 except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
-                    self._log.answered(method, ENDED, None, time.perf_counter() - begun)
+                    self._log.answered(operation, ENDED, None, time.perf_counter() - begun)
                     raise
                 except Exception as error:  # noqa: BLE001 - as below
-                    failure = _failure(method, error)
+                    failure = _failure(operation, error)
                 reason = OK if failure is None else describe(failure).reason
-                self._log.answered(method, reason, None, time.perf_counter() - begun)
+                self._log.answered(operation, reason, None, time.perf_counter() - begun)
             if failure is not None:
                 await abort(context, failure)
 
@@ -130,31 +134,34 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    async def _tell(self, method: str, request: Any, context: _Context, failure: FailureSource) -> Any:
-        """Give the answer that the contract has for a failure, or end the call; a request must have been one for it."""
-        told = None if isinstance(request, Malformed) else self._answer_instead(method, failure)
-        if told is None:
-            await abort(context, failure)
-        return told
+    async def _fail(self, method: str, request: Any, context: _Context, failure: FailureSource) -> Any:
+        """Give the response that the contract has for a failure, or end the call with a status.
 
-    async def _ask(
+        What was no message of the contract has no response of the contract either.
+        """
+        rendered = None if isinstance(request, Malformed) else self._render_error(method, failure)
+        if rendered is None:
+            await abort(context, failure)
+        return rendered
+
+    async def _call(
         self,
-        method: str,
+        operation: str,
         behaviour: _Behaviour,
         request: Any,
         context: _Context,
         begun: float,
     ) -> tuple[FailureSource | None, Any]:
-        """Call the handler; give what it failed with, or what it answered."""
+        """Call the handler; return its failure, or its response."""
         try:
             _check_parsed(request)
             return None, await behaviour(request, context)
         except (asyncio.CancelledError, grpc.aio.AbortError):
             # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
-            self._log.answered(method, ENDED, None, time.perf_counter() - begun)
+            self._log.answered(operation, ENDED, None, time.perf_counter() - begun)
             raise
         except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
-            return _failure(method, error), None
+            return _failure(operation, error), None
 
 
 def _check_parsed(request: Any) -> None:
@@ -163,21 +170,21 @@ def _check_parsed(request: Any) -> None:
         raise Rejected(request.refused)
 
 
-def _failure(method: str, error: Exception) -> FailureSource:
-    """Give what is told to the caller; called while the exception is handled, so that the log can show it."""
+def _failure(operation: str, error: Exception) -> FailureSource:
+    """Give the failure that the caller is told; called while the exception is handled, so that the log can show it."""
     if isinstance(error, QuitandaError) and not isinstance(error, InternalError):
         return error
-    unexpected(method)
+    log_unexpected(operation)
     return error if isinstance(error, QuitandaError) else InternalError()
 
 
-class GrpcServer:
+class AioGrpcServer:
     """A gRPC server as a part of a process (`lifecycle.Part`).
 
     Until `set_ready(True)` the services "" and "readiness" are NOT_SERVING; "liveness" is SERVING from the start.
     """
 
-    name: Final = "grpc server"
+    name: Final = "grpc_server"
 
     def __init__(
         self,
@@ -187,7 +194,7 @@ class GrpcServer:
         log: AccessLog,
         *,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
-        render_error: AnswerInstead = no_answer_instead,
+        render_error: RenderError = render_no_error,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection."""
         self._listen = listen
@@ -195,7 +202,7 @@ class GrpcServer:
         self._service_names = service_names
         self._log = log
         self._receive_bytes_max = receive_bytes_max
-        self._answer_instead = render_error
+        self._render_error = render_error
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.address = listen
@@ -203,7 +210,7 @@ class GrpcServer:
     async def start(self) -> None:
         """Listen; `address` then has the port that was bound. CannotListen where the address is taken."""
         server = grpc.aio.server(
-            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max, self._answer_instead)],
+            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max, self._render_error)],
             options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )

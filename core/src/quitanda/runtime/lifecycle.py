@@ -1,4 +1,4 @@
-"""The life of an asyncio process: start its parts in order, run until a signal or a failure, stop in reverse."""
+"""The life of an asyncio process: start its parts in order, run until a signal or a failure, stop them in reverse."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ _log = structlog.get_logger("quitanda.lifecycle")
 
 
 class Part(Protocol):
-    """Something that runs beside others for as long as the process lives."""
+    """Something that runs for as long as the process does, beside other parts."""
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ async def run(
             _log.error("cannot_start", error=str(error))
             return EXIT_FAILED
         except Exception:  # noqa: BLE001 - the process ends in order, whatever went wrong
-            _log.exception("the process fails", last_started=begun[-1].name if begun else "")
+            _log.exception("process_failed", last_started=begun[-1].name if begun else "")
             return EXIT_FAILED
         finally:
             await _stop(begun, hurry, stop_timeout)
@@ -93,7 +93,8 @@ async def _until(stop: asyncio.Event, failed: Awaitable[object] | None) -> int:
         await asyncio.wait([failure])
         return EXIT_OK
     error = None if failure.cancelled() else failure.exception()
-    _log.error("a part failed; the process ends", error=str(failure if error is None else error), exc_info=error)
+    consequence = "the process ends"
+    _log.error("part_failed", consequence=consequence, error=str(failure if error is None else error), exc_info=error)
     return EXIT_FAILED
 
 
@@ -107,7 +108,7 @@ async def _first(future: "asyncio.Future[object] | asyncio.Future[None]", event:
 
 
 async def _stop(begun: Sequence[Part], hurry: asyncio.Event, stop_timeout: float) -> None:
-    """Stop what began, the last one first; what does not end in time is left behind and said so."""
+    """Stop what began, the last one first; a part that does not end in time is logged and left."""
     deadline = time.monotonic() + stop_timeout
     for part in reversed(begun):
         remaining = 0.0 if hurry.is_set() else max(0.0, deadline - time.monotonic())
@@ -115,13 +116,13 @@ async def _stop(begun: Sequence[Part], hurry: asyncio.Event, stop_timeout: float
         await _within(stopping, hurry, remaining + _LEEWAY_SECONDS)
         if not stopping.done():
             stopping.cancel()
-            _log.error("a part did not stop in time", part=part.name)
+            _log.error("part_not_stopped", part=part.name)
         elif not stopping.cancelled() and (error := stopping.exception()) is not None:
-            _log.error("a part failed while it stopped", part=part.name, exc_info=error)
+            _log.error("part_stop_failed", part=part.name, exc_info=error)
 
 
 async def _within(future: "asyncio.Future[None]", hurry: asyncio.Event, timeout: float) -> None:
-    """Wait for the future, at most `timeout` seconds, and hardly at all once there is hurry."""
+    """Wait for the future, at most `timeout` seconds, and only half a second once there is hurry."""
     try:
         async with asyncio.timeout(_LEEWAY_SECONDS if hurry.is_set() else timeout):
             await _first(future, hurry)

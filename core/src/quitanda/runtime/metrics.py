@@ -19,6 +19,11 @@ from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.listen_errors import cannot_listen
 
+GRPC: Final = "grpc"
+MQTT: Final = "mqtt"
+COURSE: Final = "course"
+"""How calls come: over gRPC, over MQTT, and by the course's contract (over gRPC, too)."""
+
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -66,21 +71,21 @@ def serve(listen: Address | None, registry: CollectorRegistry) -> MetricsServer 
 
 
 class RequestMetrics:
-    """Counts the calls that a gRPC server answered, by method and reason (`OK` where it succeeded)."""
+    """Counts the calls that a process answered, by operation, transport, and reason (`OK` where it succeeded)."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
-            "quitanda_requests", "Calls answered", labelnames=("method", "reason"), registry=registry
+            "quitanda_requests", "Calls answered", labelnames=("operation", "transport", "reason"), registry=registry
         )
         self._seconds = Histogram(
             "quitanda_request_seconds",
             "Time from a call's arrival to its answer",
-            labelnames=("method",),
+            labelnames=("operation", "transport"),
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
 
-    def answered(self, method: str, reason: str, seconds: float) -> None:
+    def answered(self, operation: str, transport: str, reason: str, seconds: float) -> None:
         """Count one call."""
-        self._requests.labels(method, reason).inc()
-        self._seconds.labels(method).observe(seconds)
+        self._requests.labels(operation, transport, reason).inc()
+        self._seconds.labels(operation, transport).observe(seconds)

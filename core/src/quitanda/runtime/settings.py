@@ -43,7 +43,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class MqttGateway(StrEnum):
+class GatewayMode(StrEnum):
     """Whether a client portal takes requests over MQTT, and whether it shares them with the other portals."""
 
     OFF = "off"
@@ -233,12 +233,12 @@ class AdminPortalSettings(PortalSettings):
 class ClientPortalSettings(PortalSettings):
     """What a client portal needs to know."""
 
-    mqtt_gateway: Annotated[MqttGateway, BeforeValidator(_lower)] = MqttGateway.OFF
+    mqtt_gateway: Annotated[GatewayMode, BeforeValidator(_lower)] = GatewayMode.OFF
 
     @field_validator("mqtt_gateway")
     @classmethod
-    def _there_is_a_broker(cls, gateway: MqttGateway, others: ValidationInfo) -> MqttGateway:
-        if gateway is not MqttGateway.OFF and others.data.get("mqtt", gateway) is None:
+    def _there_is_a_broker(cls, gateway: GatewayMode, others: ValidationInfo) -> GatewayMode:
+        if gateway is not GatewayMode.OFF and others.data.get("mqtt", gateway) is None:
             raise ValueError(f"needs a broker: set {ENV_PREFIX}MQTT, or switch it off")
         return gateway
 

@@ -1,24 +1,23 @@
 """Puts the portal's parts together; the only place that knows them all."""
 
-from typing import Final, Protocol
+from typing import Final
 
 import grpc
 from prometheus_client import CollectorRegistry
 
+from quitanda.cache import CachedReader
+from quitanda.cluster_client import ClusterClient
 from quitanda.compat.errors import render_error
 from quitanda.course import contract_pb2 as course_pb
 from quitanda.course.contract_pb2_grpc import add_AdminPortalServicer_to_server as add_CourseServicer_to_server
-from quitanda.portal import readiness
-from quitanda.portal.readiness import Readiness
+from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
-from quitanda.runtime.grpc_server import GrpcServer
+from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1.admin_portal_pb2_grpc import add_AdminPortalServicer_to_server
-from quitanda_admin_portal import cluster_admin as care
-from quitanda_admin_portal import operations
 from quitanda_admin_portal.cluster_admin import ClusterAdmin
 from quitanda_admin_portal.course_servicer import CourseServicer
 from quitanda_admin_portal.operations import Operations
@@ -28,21 +27,9 @@ _SERVICE: Final = admin_portal_pb2.DESCRIPTOR.services_by_name["AdminPortal"].fu
 _COURSE_SERVICE: Final = course_pb.DESCRIPTOR.services_by_name["AdminPortal"].full_name
 
 
-class Cluster(operations.Cluster, readiness.Cluster, Protocol):
-    """What the portal needs of a `quitanda.cluster_client.ClusterClient`."""
-
-    @property
-    def administration(self) -> care.Administration:
-        """Operations on the cluster as such."""
-
-
-class Reader(operations.Reader, readiness.Feed, Protocol):
-    """What the portal needs of a `quitanda.cache.CachedReader`."""
-
-
 def compose(
-    settings: AdminPortalSettings, cluster: Cluster, reader: Reader, registry: CollectorRegistry
-) -> tuple[PortalServers, Readiness]:
+    settings: AdminPortalSettings, cluster: ClusterClient, reader: CachedReader, registry: CollectorRegistry
+) -> tuple[PortalServers, PortalReadiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
     performed = Operations(cluster, reader)
     caring = ClusterAdmin(cluster, cluster.administration)
@@ -52,14 +39,14 @@ def compose(
     def register(server: grpc.aio.Server) -> None:
         add_AdminPortalServicer_to_server(servicer, server)
 
-    server = GrpcServer(settings.listen, register, (_SERVICE,), AccessLog(counted))
-    doors = PortalServers(server, _course_server(settings, performed, counted))
-    return doors, Readiness(cluster, reader, doors)
+    server = AioGrpcServer(settings.listen, register, (_SERVICE,), AccessLog(counted))
+    servers = PortalServers(server, _course_server(settings, performed, counted))
+    return servers, PortalReadiness(cluster, reader, servers)
 
 
 def _course_server(
     settings: AdminPortalSettings, performed: Operations, counted: metrics.RequestMetrics
-) -> GrpcServer | None:
+) -> AioGrpcServer | None:
     """Make the server of the course's contract, where it is asked for."""
     if settings.course_listen is None:
         return None
@@ -68,5 +55,5 @@ def _course_server(
     def register(server: grpc.aio.Server) -> None:
         add_CourseServicer_to_server(servicer, server)
 
-    log = AccessLog(counted, "course")
-    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)
+    log = AccessLog(counted, metrics.COURSE)
+    return AioGrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)

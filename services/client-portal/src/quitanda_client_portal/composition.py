@@ -1,26 +1,25 @@
 """Puts the portal's parts together; the only place that knows them all."""
 
 import secrets
-from typing import Final, Protocol
+from typing import Final
 
 import grpc
 from prometheus_client import CollectorRegistry
 
+from quitanda.cache import CachedReader
+from quitanda.cluster_client import ClusterClient
 from quitanda.compat.errors import render_error
 from quitanda.course import contract_pb2 as course_pb
 from quitanda.course.contract_pb2_grpc import add_OrderPortalServicer_to_server
 from quitanda.mqtt import topics
-from quitanda.portal import readiness
-from quitanda.portal.readiness import Readiness
+from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
-from quitanda.runtime.grpc_server import GrpcServer
-from quitanda.runtime.settings import ClientPortalSettings
-from quitanda.runtime.settings import MqttGateway as GatewayMode
+from quitanda.runtime.grpc_server import AioGrpcServer
+from quitanda.runtime.settings import ClientPortalSettings, GatewayMode
 from quitanda.v1 import client_portal_pb2
 from quitanda.v1.client_portal_pb2_grpc import add_ClientPortalServicer_to_server
-from quitanda_client_portal import operations
 from quitanda_client_portal.course_servicer import CourseServicer
 from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.metrics import GatewayMetrics
@@ -33,21 +32,13 @@ _SERVICE: Final = client_portal_pb2.DESCRIPTOR.services_by_name["ClientPortal"].
 _COURSE_SERVICE: Final = course_pb.DESCRIPTOR.services_by_name["OrderPortal"].full_name
 
 
-class Cluster(operations.Cluster, readiness.Cluster, Protocol):
-    """What the portal needs of a `quitanda.cluster_client.ClusterClient`."""
-
-
-class Reader(operations.Reader, readiness.Feed, Protocol):
-    """What the portal needs of a `quitanda.cache.CachedReader`."""
-
-
 def compose(
     settings: ClientPortalSettings,
-    cluster: Cluster,
-    reader: Reader,
+    cluster: ClusterClient,
+    reader: CachedReader,
     registry: CollectorRegistry,
     mint: IdGenerator | None = None,
-) -> tuple[PortalServers, Readiness]:
+) -> tuple[PortalServers, PortalReadiness]:
     """Make the parts of a portal, in the order in which they start; nothing runs yet."""
     mint = mint or IdGenerator()
     performed = Operations(cluster, reader)
@@ -58,18 +49,22 @@ def compose(
     def register(server: grpc.aio.Server) -> None:
         add_ClientPortalServicer_to_server(servicer, server)
 
-    server = GrpcServer(settings.listen, register, (_SERVICE,), log)
+    server = AioGrpcServer(settings.listen, register, (_SERVICE,), log)
     options = gateway_options(settings)
     gateway = (
-        MqttGateway(options, MqttRequestHandler(performed, mint, log), GatewayMetrics(registry)) if options else None
+        MqttGateway(
+            options, MqttRequestHandler(performed, mint, AccessLog(counted, metrics.MQTT)), GatewayMetrics(registry)
+        )
+        if options
+        else None
     )
-    doors = PortalServers(server, _course_server(settings, performed, mint, counted), gateway)
-    return doors, Readiness(cluster, reader, doors)
+    servers = PortalServers(server, _course_server(settings, performed, mint, counted), gateway)
+    return servers, PortalReadiness(cluster, reader, servers)
 
 
 def _course_server(
     settings: ClientPortalSettings, performed: Operations, mint: IdGenerator, counted: metrics.RequestMetrics
-) -> GrpcServer | None:
+) -> AioGrpcServer | None:
     """Make the server of the course's contract, where it is asked for."""
     if settings.course_listen is None:
         return None
@@ -78,8 +73,8 @@ def _course_server(
     def register(server: grpc.aio.Server) -> None:
         add_OrderPortalServicer_to_server(servicer, server)
 
-    log = AccessLog(counted, "course")
-    return GrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)
+    log = AccessLog(counted, metrics.COURSE)
+    return AioGrpcServer(settings.course_listen, register, (_COURSE_SERVICE,), log, render_error=render_error)
 
 
 def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:

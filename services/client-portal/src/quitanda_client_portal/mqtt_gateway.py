@@ -23,7 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.background_task import lasting_task
+from quitanda.runtime.background_task import start_background_task
 from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
 from quitanda_client_portal.mqtt_request_handler import (
     Envelope,
@@ -90,7 +90,9 @@ class _Waiting:
 
 
 class MqttGateway:
-    """Serves the requests that arrive on MQTT until it is stopped; outlives the loss of the broker."""
+    """Serves the requests that arrive on MQTT (`lifecycle.Part`); survives the loss of the broker."""
+
+    name: Final = "mqtt_gateway"
 
     def __init__(
         self,
@@ -123,9 +125,9 @@ class MqttGateway:
         """Begin to connect and to serve; returns at once, whether there is a broker or not."""
         options = self._options
         self._tasks = [
-            lasting_task(self._connection.run, "mqtt-connection"),
-            *(lasting_task(self._serve, "mqtt-worker") for _ in range(options.workers)),
-            *(lasting_task(self._refuse, "mqtt-refusal-worker") for _ in range(options.refusal_workers)),
+            start_background_task(self._connection.run, "mqtt_connection"),
+            *(start_background_task(self._serve, "mqtt_worker") for _ in range(options.workers)),
+            *(start_background_task(self._refuse, "mqtt_refusal_worker") for _ in range(options.refusal_workers)),
         ]
 
     async def stop(self, timeout: float) -> None:

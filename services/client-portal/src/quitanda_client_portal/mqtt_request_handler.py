@@ -30,12 +30,9 @@ from quitanda.error_status import FailureSource, describe, to_json_error
 from quitanda.errors import InternalError, Overloaded, QuitandaError
 from quitanda.mqtt import topics
 from quitanda.portal.deadlines import time_allowed
-from quitanda.runtime.access_log import OK, AccessLog, request_context, unexpected
+from quitanda.runtime.access_log import OK, AccessLog, log_unexpected, request_context
 from quitanda_client_portal.id_generator import IdGenerator
 from quitanda_client_portal.operations import Answered, Call, Operations
-
-METHOD_PREFIX: Final = "mqtt."
-"""Tells these requests from those over gRPC in logs and metrics."""
 
 REQUEST_BYTES_MAX: Final = 65_536
 """Twice what an order with the most items and the longest ids takes."""
@@ -178,18 +175,18 @@ class MqttRequestHandler:
         except QuitandaError as error:
             return error
         except Exception:  # noqa: BLE001 - the last resort: a worker must survive every request
-            unexpected(call.operation)
+            log_unexpected(call.operation)
             return InternalError()
 
     def _tell(self, operation: str, answer: Answered | FailureSource, seconds: float) -> None:
         reason = OK if isinstance(answer, Answered) else describe(answer).reason
-        self._log.answered(f"{METHOD_PREFIX}{operation}", reason, answer, seconds)
+        self._log.answered(operation, reason, answer, seconds)
 
     def _call(self, envelope: Envelope) -> Call:
         try:
             asked = self._read(envelope)
         except Exception:  # noqa: BLE001 - as in `_perform`; nothing was done yet, so this is definite
-            unexpected(envelope.operation_label)
+            log_unexpected(envelope.operation_label)
             asked = refused(Reason.INTERNAL)
         request_id = envelope.request_id or ""
         if not request_id and isinstance(asked, CreateOrder | SetOrderItems | CancelOrder):

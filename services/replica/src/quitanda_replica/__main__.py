@@ -18,7 +18,7 @@ from typing import Final
 
 import structlog
 
-from quitanda.runtime import example_secrets, logging, unknown_variables
+from quitanda.runtime import logging, startup_warnings
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
 from quitanda_replica.composition import ReplicaProcess
@@ -46,8 +46,7 @@ def main() -> int:
     """Run until a signal comes; give the exit code."""
     settings = load_or_exit(ReplicaSettings)
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
-    example_secrets.warn(settings)
-    unknown_variables.warn(os.environ)
+    startup_warnings.warn(settings, os.environ)
     sys.setswitchinterval(SWITCH_SECONDS)
     # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
     gc.freeze()

@@ -11,12 +11,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.error_status import describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
-from quitanda.runtime.access_log import OK, unexpected
+from quitanda.runtime.access_log import OK, log_unexpected, operation_name
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_RECEIVE_BYTES_MAX, server_options
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
-from quitanda.runtime.metrics import RequestMetrics
+from quitanda.runtime.metrics import GRPC, RequestMetrics
 from quitanda.runtime.reflection import enable_reflection
 from quitanda.v1 import replica_pb2
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
@@ -52,62 +52,62 @@ class CallInterceptor(grpc.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or method.startswith("/grpc."):
             return handler
-        short = method.rpartition("/")[2]
+        operation = operation_name(method)
         deserializer = guarded_deserializer(handler.request_deserializer or bytes)
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                self._answering(short, handler.unary_unary), deserializer, handler.response_serializer
+                self._answering(operation, handler.unary_unary), deserializer, handler.response_serializer
             )
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(
-                self._streaming(short, handler.unary_stream), deserializer, handler.response_serializer
+                self._streaming(operation, handler.unary_stream), deserializer, handler.response_serializer
             )
         return handler
 
-    def _answering(self, method: str, behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def _answering(self, operation: str, behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             begun = time.perf_counter()
             try:
                 response = behaviour(_parsed(request), context)
             except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
-                self._abort(context, method, self._failure(error, method), begun)
-            self._told(method, OK, begun)
+                self._abort(context, operation, self._failure(error, operation), begun)
+            self._told(operation, OK, begun)
             return response
 
         return answer
 
     def _streaming(
-        self, method: str, behaviour: Callable[[Any, Any], Iterator[Any]]
+        self, operation: str, behaviour: Callable[[Any, Any], Iterator[Any]]
     ) -> Callable[[Any, Any], Iterator[Any]]:
         def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             begun = time.perf_counter()
             try:
                 yield from behaviour(_parsed(request), context)
             except Exception as error:  # noqa: BLE001 - as above
-                self._abort(context, method, self._failure(error, method), begun)
-            self._told(method, OK, begun)
+                self._abort(context, operation, self._failure(error, operation), begun)
+            self._told(operation, OK, begun)
 
         return stream
 
-    def _failure(self, error: Exception, method: str) -> QuitandaError:
+    def _failure(self, error: Exception, operation: str) -> QuitandaError:
         if isinstance(error, QuitandaError):
             return error
         if isinstance(error, StateCorrupt | StoreFailed):
             self._on_fatal(error)
         else:
-            unexpected(method)
+            log_unexpected(operation)
         return InternalError()
 
-    def _abort(self, context: grpc.ServicerContext, method: str, failure: QuitandaError, begun: float) -> NoReturn:
-        self._told(method, describe(failure).reason, begun)
+    def _abort(self, context: grpc.ServicerContext, operation: str, failure: QuitandaError, begun: float) -> NoReturn:
+        self._told(operation, describe(failure).reason, begun)
         context.abort_with_status(to_rpc_status(failure))
         raise AssertionError("abort_with_status does not return")
 
-    def _told(self, method: str, reason: str, begun: float) -> None:
+    def _told(self, operation: str, reason: str, begun: float) -> None:
         seconds = time.perf_counter() - begun
-        self._metrics.answered(method, reason, seconds)
+        self._metrics.answered(operation, GRPC, reason, seconds)
         # commands have a line each (servicer); reads are the portals' to tell, which know what they are for
-        _log.debug("call", method=method, reason=reason, milliseconds=round(seconds * 1000, 3))
+        _log.debug("call", operation=operation, reason=reason, milliseconds=round(seconds * 1000, 3))
 
 
 def _parsed(request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A portal's servers begin one after the other, are ready together, and end side by side."""
+"""A portal's servers start one after the other, are ready together, and stop at the same time."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ from quitanda.portal.servers import PortalServers
 STOP_SECONDS = 5.0
 
 
-class FakeDoor:
-    """Writes down what it is told; its stop ends when `others` doors have begun to stop, too."""
+class FakeServer:
+    """Writes down what it is told; its stop ends when all others have begun to stop, too."""
 
     def __init__(self, told, all_stopping=None, fails=False):
         self.told = told
@@ -34,13 +34,13 @@ class FakeDoor:
         self.told.append(("stop", timeout, self))
 
 
-async def test_doors_open_in_order_and_every_grpc_server_tells_the_same_health():
+async def test_servers_start_in_order_and_every_grpc_server_tells_the_same_health():
     told = []
-    server, course, gateway = (FakeDoor(told) for _ in range(3))
-    doors = PortalServers(server, course, gateway)
-    await doors.start()
-    await doors.set_ready(ready=True)
-    await doors.set_feed(alive=True)
+    server, course, gateway = (FakeServer(told) for _ in range(3))
+    servers = PortalServers(server, course, gateway)
+    await servers.start()
+    await servers.set_ready(ready=True)
+    await servers.set_feed(alive=True)
 
     assert told == [
         ("start", server),
@@ -53,28 +53,28 @@ async def test_doors_open_in_order_and_every_grpc_server_tells_the_same_health()
     ]
 
 
-async def test_each_door_has_the_whole_time_to_finish_as_they_stop_side_by_side():
+async def test_each_server_has_the_whole_time_to_finish_as_all_stop_at_the_same_time():
     told = []
     barrier = asyncio.Barrier(3)
-    doors = PortalServers(*(FakeDoor(told, barrier) for _ in range(3)))
+    servers = PortalServers(*(FakeServer(told, barrier) for _ in range(3)))
     async with asyncio.timeout(STOP_SECONDS):
-        await doors.stop(2.0)
+        await servers.stop(2.0)
 
     assert [(what, timeout) for what, timeout, _ in told] == [("stop", 2.0)] * 3
 
 
-async def test_a_portal_may_have_one_door_only():
+async def test_a_portal_may_have_one_server_only():
     told = []
-    server = FakeDoor(told)
-    doors = PortalServers(server)
-    await doors.start()
-    await doors.set_ready(ready=False)
-    await doors.stop(1.0)
+    server = FakeServer(told)
+    servers = PortalServers(server)
+    await servers.start()
+    await servers.set_ready(ready=False)
+    await servers.stop(1.0)
 
     assert told == [("start", server), ("ready", False, server), ("stop", 1.0, server)]
 
 
-async def test_a_door_that_cannot_open_is_an_error_of_all():
-    doors = PortalServers(FakeDoor([]), FakeDoor([], fails=True))
+async def test_a_server_that_cannot_start_is_an_error_of_all():
+    servers = PortalServers(FakeServer([]), FakeServer([], fails=True))
     with pytest.raises(OSError, match="cannot listen"):
-        await doors.start()
+        await servers.start()

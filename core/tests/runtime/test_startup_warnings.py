@@ -1,10 +1,10 @@
-"""Whoever runs with the secrets of the examples, where others can reach the process, is told so loudly."""
+"""What a process warns of when it starts."""
 
 import pytest
 from structlog.testing import capture_logs
 
-from quitanda.runtime.example_secrets import EXAMPLES, warn
 from quitanda.runtime.settings import AdminPortalSettings, ReplicaSettings, load
+from quitanda.runtime.startup_warnings import EXAMPLES, warn
 
 ADDRESSES = "replica1=127.0.0.1:7011"
 OWN = {"cluster_secret": "a secret of the tests", "feed_key": "a feed key of the tests"}
@@ -24,7 +24,7 @@ def replica(listen, **secrets):
 
 def warned(settings):
     with capture_logs() as logs:
-        warn(settings)
+        warn(settings, {})
     assert {(line["event"], line["log_level"]) for line in logs} <= {("example_secret", "warning")}
     return [line["variable"] for line in logs]
 
@@ -55,3 +55,16 @@ def test_a_portal_is_warned_of_the_one_that_it_has():
 
 def test_a_portal_without_a_broker_has_no_key_to_be_warned_of():
     assert warned(load(AdminPortalSettings, name="portal1", replicas=ADDRESSES, listen="0.0.0.0:7001")) == []
+
+
+def test_an_unknown_variable_that_is_no_slip_is_logged_with_what_it_is_most_like():
+    with capture_logs() as logs:
+        warn(
+            replica("127.0.0.1:7011"),
+            {"QUITANDA_STALENESS": "5", "QUITANDA_XYZZY": "", "QUITANDA_SERVICE_HOST": "10.0.0.1"},
+        )
+
+    assert [(log["event"], log["log_level"], log["variable"], log["nearest"]) for log in logs] == [
+        ("unknown_variable", "warning", "QUITANDA_STALENESS", "QUITANDA_STALENESS_SECONDS"),
+        ("unknown_variable", "warning", "QUITANDA_XYZZY", None),
+    ]

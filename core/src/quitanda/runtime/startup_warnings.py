@@ -1,4 +1,4 @@
-"""The secrets that the examples have, so that a trial needs no step of its own; everybody knows them."""
+"""What a process warns of when it starts: secrets that everybody knows, and variables that nobody knows."""
 
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -7,19 +7,27 @@ from typing import Final
 import structlog
 from pydantic import SecretStr
 
+from quitanda.runtime import variables
 from quitanda.runtime.settings import ENV_PREFIX, ProcessSettings
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "cluster_secret": "example-secret-set-your-own",
     "feed_key": "example-feed-key-set-your-own",
 }
-"""Setting -> what `.env` has."""
+"""The setting's name -> its value in `.env`, with which a trial needs no step of its own."""
 
 _log = structlog.get_logger(__name__)
 
 
-def warn(settings: ProcessSettings) -> None:
-    """Say loudly which secrets are the examples, where others than this machine's own users can reach the process."""
+def warn(settings: ProcessSettings, environment: Mapping[str, str]) -> None:
+    """Log both; for a process whose settings have been read, so that no variable is a misspelt setting."""
+    _warn_of_example_secrets(settings)
+    for name, nearest in variables.unknown(environment):
+        _log.warning("unknown_variable", variable=name, nearest=nearest or None)
+
+
+def _warn_of_example_secrets(settings: ProcessSettings) -> None:
+    """Name each secret that is an example, where others than this machine's own users can reach the process."""
     if _only_this_machine(settings.listen.host):
         return
     for name, example in EXAMPLES.items():

@@ -58,6 +58,15 @@ REASONS: Final[Mapping[str, str]] = {
         "Send this one with a new request id."
     ),
     Reason.PAGE_TOKEN_EXPIRED: "The rest of this list is no longer kept. Start the list again, without a page token.",
+    Reason.LEVEL_TOO_LOW: (
+        "{field} needs level {needed}[; the cluster is at level {level}]. "
+        "Ask an administrator to raise the level: quitanda-admin cluster raise-level."
+    ),
+    Reason.LEVEL_NOT_SUPPORTED: (
+        "The cluster cannot be raised to level {level}[: {replica} supports level {supported} at most]"
+        "[: {replica} does not say what it supports ({error})]. "
+        "Run a version that supports it on every replica, then raise the level again."
+    ),
     Reason.INTERNAL: (
         "A defect of the service stopped this request. Report it to the operator with the request id; "
         "other requests are not affected."

@@ -62,6 +62,8 @@ _REFUSALS: Final[Mapping[Reason, _Row]] = {
     Reason.VERSION_MISMATCH: _Row(grpc.StatusCode.ABORTED, definite=True, retryable=False),
     Reason.REQUEST_ID_REUSED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
     Reason.PAGE_TOKEN_EXPIRED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.LEVEL_TOO_LOW: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
+    Reason.LEVEL_NOT_SUPPORTED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
     Reason.INTERNAL: _Row(grpc.StatusCode.INTERNAL, definite=True, retryable=False),
 }
 

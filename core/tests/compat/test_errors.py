@@ -44,6 +44,8 @@ def test_the_numbers_never_change():
         "VERSION_MISMATCH": 41,
         "REQUEST_ID_REUSED": 42,
         "PAGE_TOKEN_EXPIRED": 43,
+        "LEVEL_TOO_LOW": 44,
+        "LEVEL_NOT_SUPPORTED": 45,
         "UNAVAILABLE": 50,
         "NOT_LEADER": 51,
         "OVERLOADED": 52,

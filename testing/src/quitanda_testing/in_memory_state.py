@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from quitanda.domain.commands import Request
+from quitanda.domain.levels import FIRST_LEVEL
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.state import Change, Delete, Execution, Put, StoredOutcome
@@ -21,6 +22,7 @@ class InMemoryState:
 
     def __init__(self, remembered_max: int = REMEMBERED_REQUESTS_MAX) -> None:
         self._remembered_max: Final = remembered_max
+        self._level = FIRST_LEVEL
         self._last_version = 0
         self._customers: dict[str, Customer] = {}
         self._products: dict[str, Product] = {}
@@ -28,6 +30,11 @@ class InMemoryState:
         self._by_customer: dict[str, list[str]] = {}
         self._by_product: dict[str, list[str]] = {}
         self._remembered: dict[tuple[str, str], StoredOutcome] = {}
+
+    @property
+    def level(self) -> int:
+        """The level of rules that this state is at."""
+        return self._level
 
     @property
     def last_version(self) -> int:
@@ -84,6 +91,7 @@ class InMemoryState:
         """Take up what executing `request` on this state came to."""
         for change in execution.changes:
             self._change(change)
+        self._level = execution.level or self._level
         if execution.remember is not None:
             self._remembered[request.scope, request.request_id] = execution.remember
             while len(self._remembered) > self._remembered_max:

@@ -142,6 +142,17 @@ class CancelOrder:
     expected_version: Version | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RaiseLevel:
+    """Let the replicas decide by the rules of a higher level (`levels`); there is no way back.
+
+    The leader's own command, when all replicas support the level: no portal may send it. Levels are raised one by one.
+    A level that the cluster has reached changes nothing, so its outcome need not be remembered.
+    """
+
+    level: int
+
+
 Command: TypeAlias = (
     CreateCustomer
     | UpdateCustomer
@@ -153,6 +164,7 @@ Command: TypeAlias = (
     | CreateOrder
     | SetOrderItems
     | CancelOrder
+    | RaiseLevel
 )
 
 

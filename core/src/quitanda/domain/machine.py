@@ -3,9 +3,10 @@
 All branching between commands is here; each rule stands in the module of the document it is about.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
-from quitanda.domain import customers, orders, products, refusals, validation
+from quitanda.domain import customers, levels, orders, products, refusals, validation
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -15,12 +16,14 @@ from quitanda.domain.commands import (
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    RaiseLevel,
     Request,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.outcomes import Done, Reason, refused
 from quitanda.domain.state import Decision, Execution, StateView, StoredOutcome
 
 
@@ -31,9 +34,20 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     that stands for another request is refused. So is an invalid request, and neither refusal is
     remembered: no state could make it valid, and a portal that refuses it early remembers nothing either,
     so the caller may correct it and keep the id.
+
+    A command that the state's level does not have yet is refused, and a field that it does not have is ignored: just
+    as a version decides that has never heard of them. Raises LevelNotSupported where the level would become one that
+    this version does not know.
     """
+    if type(request) is Request:
+        if too_low := levels.check_command(request.command, view.level):
+            return Execution(too_low, revision)
+        request = _as_of_level(request, view.level)
     if wrong := validation.check_request(request):
         return Execution(wrong, revision)
+    if isinstance(request.command, RaiseLevel):
+        raised = _raise_level(view, request.command)
+        return Execution(raised.outcome, revision, level=raised.level)
     asked = fingerprint(request.command)
     earlier = view.remembered(request.scope, request.request_id)
     if earlier is None:
@@ -48,8 +62,11 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
 def decide(view: StateView, command: Command) -> Decision:
     """Decide a command: total, pure, the same on every replica; a refusal changes nothing.
 
-    Raises BrokenInvariantError only where the state contradicts itself.
+    Raises BrokenInvariantError only where the state contradicts itself, LevelNotSupported as `execute`.
     """
+    if too_low := levels.check_command(command, view.level):
+        return Decision(too_low)
+    command = levels.as_of(command, view.level)
     wrong = validation.check(command)
     return Decision(wrong) if wrong else _decide_valid(view, command)
 
@@ -76,5 +93,22 @@ def _decide_valid(view: StateView, command: Command) -> Decision:  # noqa: C901,
             return orders.set_items(view, command)
         case CancelOrder():
             return orders.cancel(view, command)
+        case RaiseLevel():
+            return _raise_level(view, command)
         case _:
             assert_never(command)
+
+
+def _raise_level(view: StateView, command: RaiseLevel) -> Decision:
+    """Raise the level by one; whether all replicas support it was asked before the command came into the log."""
+    if command.level <= view.level:
+        return Decision(Done(None))
+    if command.level > view.level + 1:
+        return Decision(refused(Reason.LEVEL_TOO_LOW, "level", level=view.level, needed=command.level - 1))
+    levels.check_supported(command.level, "an entry of the log")
+    return Decision(Done(None), level=command.level)
+
+
+def _as_of_level(request: Request, level: int) -> Request:
+    command = levels.as_of(request.command, level)
+    return request if command is request.command else replace(request, command=command)

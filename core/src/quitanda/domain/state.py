@@ -25,6 +25,10 @@ class StateView(Protocol):
     """The state that a command is decided on, including what earlier commands of the entry changed."""
 
     @property
+    def level(self) -> int:
+        """The level of rules that this state is at (`levels`); what decides goes by this, never by its own version."""
+
+    @property
     def last_version(self) -> int:
         """The highest version given to any document so far; 0 at first."""
 
@@ -67,10 +71,14 @@ Change: TypeAlias = Put | Delete
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A command's outcome and what it changes; a refusal changes nothing."""
+    """A command's outcome and what it changes; a refusal changes nothing.
+
+    `level`: the level of rules that the state is at afterwards; None where that stays as it is.
+    """
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +86,13 @@ class Execution:
     """What executing a request comes to.
 
     `remember` is None where the outcome was remembered already (a repeated request), where the id
-    stands for another request (REQUEST_ID_REUSED) and where the request is invalid; otherwise the
-    keeper of the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX.
-    `revision` belongs to the outcome.
+    stands for another request (REQUEST_ID_REUSED), where the request is invalid or needs a higher level, and where it
+    raises the level; otherwise the keeper of the state stores it and forgets the oldest ones beyond
+    REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome. `level` is a Decision's.
     """
 
     outcome: Outcome
     revision: int
     changes: tuple[Change, ...] = ()
     remember: StoredOutcome | None = None
+    level: int | None = None

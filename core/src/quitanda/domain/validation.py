@@ -26,11 +26,13 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     ItemQuantity,
+    RaiseLevel,
     Request,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
+from quitanda.domain.levels import LEVEL_MAX
 from quitanda.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
     EXTRA_BYTES_MAX,
@@ -140,6 +142,8 @@ def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case
                 or check_id("order_id", command.order_id)
                 or _expected_version(command.expected_version)
             )
+        case RaiseLevel():
+            return _integer("level", command.level, LEVEL_MAX)
         case _:
             return _wrong_type("command", command, "command")
 

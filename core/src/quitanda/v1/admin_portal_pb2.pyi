@@ -838,6 +838,8 @@ class ReplicaStatus(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     CATCHING_UP_FIELD_NUMBER: _builtins.int
     CLUSTER_FIELD_NUMBER: _builtins.int
+    SUPPORTED_LEVEL_FIELD_NUMBER: _builtins.int
+    CLUSTER_LEVEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     reachable: _builtins.bool
     """False where the replica did not answer in time; then only name and error are set."""
@@ -859,6 +861,14 @@ class ReplicaStatus(_message.Message):
     """True while a replica that began with an empty disk does not vote, and its acknowledgements do not count."""
     cluster: _builtins.str
     """Id of the cluster that this replica's disk belongs to; empty as long as it has none."""
+    supported_level: _builtins.int
+    """The highest level of rules that this replica's version can decide by. 0: its version knows no levels, and decides
+    by level 1.
+    """
+    cluster_level: _builtins.int
+    """The level that the cluster is at, as of `revision`: all replicas decide by it. 0 as `supported_level`, and while
+    the state is being replaced by another replica's.
+    """
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerStatus]: ...
     def __init__(
@@ -880,10 +890,12 @@ class ReplicaStatus(_message.Message):
         error: _builtins.str = ...,
         catching_up: _builtins.bool = ...,
         cluster: _builtins.str = ...,
+        supported_level: _builtins.int = ...,
+        cluster_level: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "cluster", b"cluster", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "cluster", b"cluster", "cluster_level", b"cluster_level", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "supported_level", b"supported_level", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -959,6 +971,46 @@ class TransferLeadershipResponse(_message.Message):
 Global___TransferLeadershipResponse: _TypeAlias = TransferLeadershipResponse  # noqa: Y015
 
 @_typing.final
+class RaiseLevelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    """The level to raise to; 0: the highest that the leader supports. Nothing happens where the cluster is there already."""
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RaiseLevelRequest: _TypeAlias = RaiseLevelRequest  # noqa: Y015
+
+@_typing.final
+class RaiseLevelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    """The level that the cluster is at now."""
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RaiseLevelResponse: _TypeAlias = RaiseLevelResponse  # noqa: Y015
+
+@_typing.final
 class BackupClusterRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1015,6 +1067,7 @@ class BackupHeader(_message.Message):
     ORDERS_FIELD_NUMBER: _builtins.int
     KEYS_EXPECTED_FIELD_NUMBER: _builtins.int
     REPLICA_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Index and term of the last log entry whose effects are in the backup."""
     term: _builtins.int
@@ -1027,6 +1080,8 @@ class BackupHeader(_message.Message):
     """About how many keys will follow; for showing progress."""
     replica: _builtins.str
     """Name of the replica that is read."""
+    level: _builtins.int
+    """The level of rules that the state is at; 0 stands for 1."""
     def __init__(
         self,
         *,
@@ -1038,10 +1093,11 @@ class BackupHeader(_message.Message):
         orders: _builtins.int = ...,
         keys_expected: _builtins.int = ...,
         replica: _builtins.str = ...,
+        level: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "keys_expected", b"keys_expected", "orders", b"orders", "products", b"products", "replica", b"replica", "revision", b"revision", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "keys_expected", b"keys_expected", "level", b"level", "orders", b"orders", "products", b"products", "replica", b"replica", "revision", b"revision", "state_digest", b"state_digest", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -109,6 +109,11 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.FromString,
                 _registered_method=True)
+        self.RaiseLevel = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/RaiseLevel',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
+                _registered_method=True)
 
 
 class AdminPortalServicer:
@@ -211,6 +216,14 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RaiseLevel(self, request, context):
+        """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
+        every replica says, at this moment, that its version supports it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -288,6 +301,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.VerifyCluster,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.SerializeToString,
+            ),
+            'RaiseLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RaiseLevel,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -695,6 +713,33 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/VerifyCluster',
             quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.VerifyClusterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RaiseLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/RaiseLevel',
+            quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

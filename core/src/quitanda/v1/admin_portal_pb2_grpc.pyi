@@ -66,6 +66,10 @@ class AdminPortalStub:
     """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
     compares the digests of all replicas at one revision.
     """
+    RaiseLevel: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RaiseLevelRequest, _admin_portal_pb2.RaiseLevelResponse]
+    """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
+    every replica says, at this moment, that its version supports it.
+    """
 
 @_typing.type_check_only
 class AdminPortalAsyncStub(AdminPortalStub):
@@ -93,6 +97,10 @@ class AdminPortalAsyncStub(AdminPortalStub):
     VerifyCluster: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.VerifyClusterRequest, _admin_portal_pb2.VerifyClusterResponse]  # type: ignore[assignment]
     """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
     compares the digests of all replicas at one revision.
+    """
+    RaiseLevel: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RaiseLevelRequest, _admin_portal_pb2.RaiseLevelResponse]  # type: ignore[assignment]
+    """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
+    every replica says, at this moment, that its version supports it.
     """
 
 class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
@@ -208,6 +216,16 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_portal_pb2.VerifyClusterResponse, _abc.Awaitable[_admin_portal_pb2.VerifyClusterResponse]]:
         """Lets every replica read its whole state from disk and compare it with the digest that it keeps, and
         compares the digests of all replicas at one revision.
+        """
+
+    @_abc_1.abstractmethod
+    def RaiseLevel(
+        self,
+        request: _admin_portal_pb2.RaiseLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RaiseLevelResponse, _abc.Awaitable[_admin_portal_pb2.RaiseLevelResponse]]:
+        """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
+        every replica says, at this moment, that its version supports it.
         """
 
 def add_AdminPortalServicer_to_server(servicer: AdminPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

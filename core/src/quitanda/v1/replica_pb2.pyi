@@ -61,6 +61,7 @@ class Request(_message.Message):
     CREATE_ORDER_FIELD_NUMBER: _builtins.int
     SET_ORDER_ITEMS_FIELD_NUMBER: _builtins.int
     CANCEL_ORDER_FIELD_NUMBER: _builtins.int
+    RAISE_LEVEL_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
     """Who chose `request_id`: a customer's id, or empty for administrators."""
     request_id: _builtins.str
@@ -84,6 +85,8 @@ class Request(_message.Message):
     def set_order_items(self) -> Global___SetOrderItemsCommand: ...
     @_builtins.property
     def cancel_order(self) -> Global___CancelOrderCommand: ...
+    @_builtins.property
+    def raise_level(self) -> Global___RaiseLevelCommand: ...
     def __init__(
         self,
         *,
@@ -99,12 +102,13 @@ class Request(_message.Message):
         create_order: Global___CreateOrderCommand | None = ...,
         set_order_items: Global___SetOrderItemsCommand | None = ...,
         cancel_order: Global___CancelOrderCommand | None = ...,
+        raise_level: Global___RaiseLevelCommand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "raise_level", b"raise_level", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "request_id", b"request_id", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "raise_level", b"raise_level", "request_id", b"request_id", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -512,6 +516,27 @@ class CancelOrderCommand(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
 
 Global___CancelOrderCommand: _TypeAlias = CancelOrderCommand  # noqa: Y015
+
+@_typing.final
+class RaiseLevelCommand(_message.Message):
+    """The replicas' own: the leader proposes it when all replicas support the level. No portal may send it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RaiseLevelCommand: _TypeAlias = RaiseLevelCommand  # noqa: Y015
 
 @_typing.final
 class Outcome(_message.Message):

@@ -65,6 +65,11 @@ class ReplicaStub:
                 request_serializer=quitanda_dot_v1_dot_replica__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_replica__pb2.VerifyResponse.FromString,
                 _registered_method=True)
+        self.RaiseLevel = channel.unary_unary(
+                '/quitanda.v1.Replica/RaiseLevel',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
+                _registered_method=True)
 
 
 class ReplicaServicer:
@@ -115,6 +120,13 @@ class ReplicaServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RaiseLevel(self, request, context):
+        """Leader only: asks all replicas whether they support the level, and raises the cluster to it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReplicaServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -147,6 +159,11 @@ def add_ReplicaServicer_to_server(servicer, server):
                     servicer.Verify,
                     request_deserializer=quitanda_dot_v1_dot_replica__pb2.VerifyRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_replica__pb2.VerifyResponse.SerializeToString,
+            ),
+            'RaiseLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RaiseLevel,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +328,33 @@ class Replica:
             '/quitanda.v1.Replica/Verify',
             quitanda_dot_v1_dot_replica__pb2.VerifyRequest.SerializeToString,
             quitanda_dot_v1_dot_replica__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RaiseLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.Replica/RaiseLevel',
+            quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

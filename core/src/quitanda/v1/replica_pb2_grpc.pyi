@@ -54,6 +54,8 @@ class ReplicaStub:
     """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
     whose state does not match answers so, and then stops.
     """
+    RaiseLevel: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RaiseLevelRequest, _admin_portal_pb2.RaiseLevelResponse]
+    """Leader only: asks all replicas whether they support the level, and raises the cluster to it."""
 
 @_typing.type_check_only
 class ReplicaAsyncStub(ReplicaStub):
@@ -76,6 +78,8 @@ class ReplicaAsyncStub(ReplicaStub):
     """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
     whose state does not match answers so, and then stops.
     """
+    RaiseLevel: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RaiseLevelRequest, _admin_portal_pb2.RaiseLevelResponse]  # type: ignore[assignment]
+    """Leader only: asks all replicas whether they support the level, and raises the cluster to it."""
 
 class ReplicaServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -131,5 +135,13 @@ class ReplicaServicer(metaclass=_abc_1.ABCMeta):
         """Reads this replica's whole state from disk and compares it with the digest that it keeps. A replica
         whose state does not match answers so, and then stops.
         """
+
+    @_abc_1.abstractmethod
+    def RaiseLevel(
+        self,
+        request: _admin_portal_pb2.RaiseLevelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RaiseLevelResponse, _abc.Awaitable[_admin_portal_pb2.RaiseLevelResponse]]:
+        """Leader only: asks all replicas whether they support the level, and raises the cluster to it."""
 
 def add_ReplicaServicer_to_server(servicer: ReplicaServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.v1 import admin_portal_pb2
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.raft.state_machine import RaftStatus, Role
@@ -50,7 +51,7 @@ class StatusReport:
     def read(self) -> admin_portal_pb2.ReplicaStatus:
         """Tell everything; revision, digest and counts belong together, they are of one snapshot.
 
-        There is no digest while the state is being replaced by one that came from another replica.
+        There is no digest and no level of the cluster while the state is being replaced by one that came from another replica.
         """
         status = self._raft.status()
         snapshot = self._snapshots.snapshot()
@@ -82,4 +83,6 @@ class StatusReport:
             orders=counters.orders,
             catching_up=not status.voting,
             cluster=status.cluster,
+            supported_level=SUPPORTED_LEVEL,
+            cluster_level=counters.level if whole else 0,
         )

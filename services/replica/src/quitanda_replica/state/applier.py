@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from quitanda.codec.protobuf import outcome_to_proto, request_from_proto
 from quitanda.domain.commands import Request
 from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.levels import LevelNotSupported
 from quitanda.domain.machine import execute
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Execution, StateView
@@ -33,7 +34,7 @@ from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
 Execute: TypeAlias = Callable[[StateView, Request, int], Execution]
 """The rules: `quitanda.domain.machine.execute`, or in a test something that fails."""
 
-LOCAL_FAILURES = (StateCorrupt, MemoryError, RecursionError)
+LOCAL_FAILURES = (StateCorrupt, LevelNotSupported, MemoryError, RecursionError)
 """What stops this replica instead of becoming an outcome: the others may not have it."""
 
 _log = structlog.get_logger(__name__)
@@ -120,6 +121,9 @@ class Applier:
             draft_change(draft, self._decoder, change)
         if execution.changes:
             draft.counters.last_changed = index
+        if execution.level is not None:
+            draft.counters.level = execution.level
+            _log.info("level_raised", level=execution.level, revision=index)
         outcome = outcome_to_proto(execution.outcome, execution.revision)
         if execution.remember is not None:
             remember(draft, request, execution.remember.fingerprint, outcome, self._window)

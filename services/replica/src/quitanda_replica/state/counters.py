@@ -1,13 +1,22 @@
-"""Counters of the replicated state, kept in one value so that they change together with what they count."""
+"""What the state says of itself: its counters and its level, in one value that changes with what it is about.
+
+At level 1 the value is of format 1, which knows no levels. From level 2 on it is of format 2: a version that knows no
+levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. In format 2, and in every
+format that may come, the level stands behind the first byte, so that any later version's state can be told by its level.
+"""
 
 import struct
 from dataclasses import dataclass
 from typing import Final
 
+from quitanda.domain.levels import FIRST_LEVEL, check_supported
 from quitanda.domain.model import Kind
 
-_LAYOUT: Final = struct.Struct(">B8Q")
-_FORMAT: Final = 1
+_FORMAT_WITHOUT_LEVEL: Final = 1
+_FORMAT: Final = 2
+_NUMBERS: Final = struct.Struct(">8Q")
+_LEVEL: Final = struct.Struct(">BH")
+"""Format and level: what a value of format 2 or later begins with."""
 
 
 @dataclass(slots=True)
@@ -17,6 +26,7 @@ class Counters:
     `last_version`: the highest version of any document ever. `last_changed`: log index of the last entry
     that changed a document; 0 at first. `window_first` and `window_next`: the remembered requests have the
     sequence numbers from the one up to, but without, the other; `window_bytes`: size of their outcomes.
+    `level`: by which rules the state is decided on (`quitanda.domain.levels`).
     """
 
     last_version: int = 0
@@ -27,13 +37,14 @@ class Counters:
     window_first: int = 0
     window_next: int = 0
     window_bytes: int = 0
+    level: int = FIRST_LEVEL
 
     def copy(self) -> "Counters":
         """Give the same numbers, to be changed apart."""
-        return Counters(*self.numbers())
+        return Counters(*self.numbers(), self.level)
 
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
-        """Give all of them, in the order of their declaration."""
+        """Return the counters without the level, in the order of their declaration."""
         return (
             self.last_version,
             self.last_changed,
@@ -57,15 +68,26 @@ class Counters:
 
 
 def encode_counters(counters: Counters) -> bytes:
-    """Write the stored form."""
-    return _LAYOUT.pack(_FORMAT, *counters.numbers())
+    """Return the stored form."""
+    numbers = _NUMBERS.pack(*counters.numbers())
+    if counters.level == FIRST_LEVEL:
+        return bytes([_FORMAT_WITHOUT_LEVEL]) + numbers
+    return _LEVEL.pack(_FORMAT, counters.level) + numbers
 
 
-def decode_counters(data: bytes | None) -> Counters:
-    """Read the stored form; nothing stored is a state at its very beginning. ValueError where it is corrupt."""
+def decode_counters(data: bytes | None, what: str = "the state") -> Counters:
+    """Read the stored form; nothing stored is a state at its very beginning.
+
+    Raises ValueError where it is corrupt, LevelNotSupported where `what` is at a level that this version does not know.
+    """
     if data is None:
         return Counters()
-    if len(data) != _LAYOUT.size or data[0] != _FORMAT:
-        message = f"the counters are not of format {_FORMAT}: {data[:16]!r} ({len(data)} bytes)"
-        raise ValueError(message)
-    return Counters(*_LAYOUT.unpack(data)[1:])
+    if len(data) == 1 + _NUMBERS.size and data[0] == _FORMAT_WITHOUT_LEVEL:
+        return Counters(*_NUMBERS.unpack_from(data, 1))
+    if len(data) >= _LEVEL.size and data[0] >= _FORMAT:
+        form, level = _LEVEL.unpack_from(data)
+        check_supported(level, what)
+        if form == _FORMAT and len(data) == _LEVEL.size + _NUMBERS.size:
+            return Counters(*_NUMBERS.unpack_from(data, _LEVEL.size), level)
+    message = f"the counters are of no format that this version knows: {data[:16]!r} ({len(data)} bytes)"
+    raise ValueError(message)

@@ -22,6 +22,11 @@ class StoredState:
         self._decoder = decoder
 
     @property
+    def level(self) -> int:
+        """The level of rules that this state is at."""
+        return self._counters.level
+
+    @property
     def last_version(self) -> int:
         """The highest version given to any document so far; 0 at first."""
         return self._counters.last_version

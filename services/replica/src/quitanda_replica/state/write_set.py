@@ -51,8 +51,8 @@ class EntryState:
         """Make a draft part of the state that the next request sees."""
         for key, value in draft.changes.items():
             self._replace(key, None if key in draft.created else self.store.get(key), value)
+        self._changed = self._changed or draft.counters != self.counters or bool(draft.changes)
         self.counters = draft.counters
-        self._changed = self._changed or bool(draft.changes)
 
     def finish(self) -> None:
         """Stage counters and digest, if anything changed."""
@@ -69,7 +69,7 @@ class EntryState:
 
 
 def read_counters(state: StateReader) -> Counters:
-    """Read the counters of a state. StateCorrupt where they cannot be read."""
+    """Read the counters of a state. StateCorrupt where they cannot be read, LevelNotSupported."""
     try:
         return decode_counters(state.get(keys.COUNTERS))
     except ValueError as error:

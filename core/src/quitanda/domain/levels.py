@@ -1,0 +1,111 @@
+"""Levels: by which rules the replicas decide, so that versions that differ never decide differently.
+
+The level is part of the replicated state. Every replica decides a command by the rules of the level that it finds there,
+whatever its version could do beyond that, and a command of the log (`RaiseLevel`) raises it. A command, or a field of
+one, that came later than level 1 says since which level it counts: `since = 3` in the command's class, and
+`field(default=..., metadata=since(3))`. Such a field has a default, at which it means nothing.
+
+How a rule is changed, step by step, is told in docs/adr/0016-how-a-rule-is-changed.md.
+"""
+
+from collections.abc import Iterator
+from dataclasses import Field, fields, is_dataclass, replace
+from typing import Any, Final, TypeVar
+
+from quitanda.domain.outcomes import Reason, Refused, refused
+
+FIRST_LEVEL: Final = 1
+"""The level of a state that says nothing of levels: the rules of version 0.1.0."""
+
+SUPPORTED_LEVEL: Final = 2
+"""The highest level whose rules this version knows. 2: the state records its level; the rules are those of level 1."""
+
+LEVEL_MAX: Final = 2**16 - 1
+"""The highest number that a state has room for."""
+
+_T = TypeVar("_T")
+
+
+class LevelNotSupported(Exception):
+    """The state, or what would become part of it, is at a level that this version does not know: it must not go on."""
+
+    def __init__(self, level: int, what: str) -> None:
+        """`what` is at `level`: the state, a backup, an entry of the log."""
+        super().__init__(
+            f"{what} is at level {level}, and this version supports level {SUPPORTED_LEVEL} at most; "
+            f"a version is needed that supports level {level}"
+        )
+        self.level = level
+
+
+def since(level: int) -> dict[str, Any]:
+    """Return the metadata of a field that counts from `level` on."""
+    return {"since": level}
+
+
+def check_supported(level: int, what: str) -> None:
+    """Raise LevelNotSupported where this version cannot decide by the rules of the level that `what` is at."""
+    if level > SUPPORTED_LEVEL:
+        raise LevelNotSupported(level, what)
+
+
+def needed(command: object) -> int:
+    """Return the lowest level at which all of the command counts."""
+    return max((level for _, level in _later_parts(command, FIRST_LEVEL)), default=FIRST_LEVEL)
+
+
+def check(command: object, level: int) -> Refused | None:
+    """Refuse a command that needs a higher level than the cluster is at; the first field that does is named."""
+    for path, least in _later_parts(command, level):
+        return refused(Reason.LEVEL_TOO_LOW, path, level=level, needed=least)
+    return None
+
+
+def check_command(command: object, level: int) -> Refused | None:
+    """Refuse a command that does not exist yet at the level, whatever its fields."""
+    least = _since_of(command)
+    return refused(Reason.LEVEL_TOO_LOW, level=level, needed=least) if least > level else None
+
+
+def as_of(command: _T, level: int) -> _T:
+    """Return the command as a version reads it that knows `level` at most: later fields have their defaults.
+
+    Total: what is no command is returned as it is.
+    """
+    if level >= SUPPORTED_LEVEL or not is_dataclass(command):
+        return command
+    changes = {}
+    for part in fields(command):
+        value = getattr(command, part.name)
+        if _since(part) > level:
+            read: object = part.default
+        elif type(value) is tuple:
+            read = tuple(as_of(item, level) for item in value)
+        else:
+            continue
+        if read != value:
+            changes[part.name] = read
+    return replace(command, **changes) if changes else command  # type: ignore[type-var]
+
+
+def _later_parts(value: object, level: int, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield what counts only above the level: '' for the command itself, the paths of its fields that are given."""
+    if not is_dataclass(value):
+        return
+    if (least := _since_of(value)) > level:
+        yield prefix.removesuffix("."), least
+    for part in fields(value):
+        given = getattr(value, part.name)
+        if _since(part) > level and given != part.default:
+            yield f"{prefix}{part.name}", _since(part)
+        elif type(given) is tuple:
+            for index, item in enumerate(given):
+                yield from _later_parts(item, level, f"{prefix}{part.name}[{index}].")
+
+
+def _since_of(command: object) -> int:
+    return getattr(type(command), "since", FIRST_LEVEL)
+
+
+def _since(part: "Field[Any]") -> int:
+    return int(part.metadata.get("since", FIRST_LEVEL))

@@ -41,6 +41,7 @@ LIKELY = {
     "description": ["", "d"],
     "price": [0, 250],
     "quantity": [0, 7],
+    "level": [1, 2, 4, 2**16 - 1, 2**16],
     "delta": [1, -200],
     "cascade": [True, False],
     "created_at_ms": [0],

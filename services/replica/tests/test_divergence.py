@@ -17,6 +17,7 @@ from quitanda_replica.fatal import next_step
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.integrity.divergence import GRACE_SECONDS, DivergenceDetector, StateDiverged
 from quitanda_replica.integrity.peer_digests import PeerDigests
+from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.store import Store
 
@@ -152,20 +153,24 @@ class TellingReplica(ReplicaServicer):
     ids=["of this cluster", "of another cluster", "catching up"],
 )
 def test_only_the_state_of_replicas_of_the_same_cluster_is_compared(judge, clock, told, stops):
-    server = grpc.server(ThreadPoolExecutor(2))
-    add_ReplicaServicer_to_server(TellingReplica(revision=20, state_digest="63", **told), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    servers, addresses = [], {}
+    for name in ("replica2", "replica3"):
+        server = grpc.server(ThreadPoolExecutor(2))
+        add_ReplicaServicer_to_server(TellingReplica(name=name, revision=20, state_digest="63", **told), server)
+        addresses[name] = Address("127.0.0.1", server.add_insecure_port("127.0.0.1:0"))
+        server.start()
+        servers.append(server)
     fatal = []
-    peers = {name: Address("127.0.0.1", port) for name in ("replica2", "replica3")}
+    peers = PeerStatuses(addresses)
     peer_digests = PeerDigests(peers, judge, fatal.append, lambda: "ours")
     try:
         for _ in range(2):
             peer_digests.ask()
             clock.now += 60
     finally:
-        peer_digests.close()
-        server.stop(None)
+        peers.close()
+        for server in servers:
+            server.stop(None)
 
     assert [type(error) for error in fatal[:1]] == [StateDiverged] * stops
 

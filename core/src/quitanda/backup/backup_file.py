@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from quitanda.backup.destination import destination
 from quitanda.backup.file_format import BackupDamaged, BackupReader, BackupWriter, Contents, Header, OneDisk
+from quitanda.domain.levels import FIRST_LEVEL
 
 if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import BackupHeader, BackupPart
@@ -86,5 +87,6 @@ def _header(told: "BackupHeader", one_disk: OneDisk | None) -> Header:
         keys_expected=told.keys_expected,
         replica=told.replica,
         taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        level=told.level or FIRST_LEVEL,
         one_disk=one_disk,
     )

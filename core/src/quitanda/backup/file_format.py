@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from quitanda.backup.pairs import MalformedPairs, decode_pairs
 from quitanda.backup.state_digest import StateDigest
+from quitanda.domain.levels import FIRST_LEVEL
 
 FIRST_LINE: Final = b"Quitanda backup 1\n"
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -70,12 +71,17 @@ class Header:
     keys_expected: int
     replica: str
     taken_at: str
+    level: int = FIRST_LEVEL
+    """The level of rules that the state is at (`quitanda.domain.levels`)."""
     one_disk: OneDisk | None = None
     """Set where the backup was exported from one disk; None where a leader proved that all acknowledged is in it."""
 
     def as_fields(self) -> dict[str, object]:
-        """Return the fields by name, for JSON; `one_disk` only where it is set."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """Return the fields by name, for JSON; `level` and `one_disk` only where they say something."""
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.level == FIRST_LEVEL:
+            del fields["level"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +230,18 @@ def _read_header(payload: bytes) -> Header:
             "taken_at": str(taken_at),
         }:
             counts = customers, products, orders, keys_expected
-            return Header(revision, term, state_digest, *counts, replica, taken_at, _read_one_disk(fields))
+            level, one_disk = _read_level(fields), _read_one_disk(fields)
+            return Header(revision, term, state_digest, *counts, replica, taken_at, level, one_disk)
     raise BackupDamaged("the header cannot be read")
+
+
+def _read_level(fields: object) -> int:
+    match fields:
+        case {"level": int(level)} if level >= FIRST_LEVEL:
+            return level
+        case {"level": _}:
+            raise BackupDamaged("the header cannot be read: what it says of its level")
+    return FIRST_LEVEL
 
 
 def _read_one_disk(fields: object) -> OneDisk | None:

@@ -9,6 +9,8 @@ from quitanda.cluster_client.retrying import ReplicaCalls
 from quitanda.errors import QuitandaError
 from quitanda.v1.admin_portal_pb2 import (
     BackupPart,
+    RaiseLevelRequest,
+    RaiseLevelResponse,
     ReplicaStatus,
     ReplicaVerification,
     TransferLeadershipRequest,
@@ -38,6 +40,12 @@ class Administration:
         return await self._calls.to_leader(
             lambda replica, left: replica.transfer_leadership(request, left), lambda: deadline
         )
+
+    async def raise_level(self, level: int, timeout: float) -> RaiseLevelResponse:
+        """Raise the cluster's level, with 0 as far as the leader can. Raises Rejected, Unavailable, OutcomeUnknown."""
+        request = RaiseLevelRequest(level=level)
+        deadline = asyncio.get_running_loop().time() + timeout
+        return await self._calls.to_leader(lambda replica, left: replica.raise_level(request, left), lambda: deadline)
 
     async def backup(self, timeout: float) -> AsyncGenerator[BackupPart, None]:
         """Begin a backup within `timeout` seconds; return its parts, to be read to the end or closed.

@@ -61,6 +61,12 @@ class ReplicaChannel:
         """Call TransferLeadership. Raises QuitandaError."""
         return await self._call(lambda stub, left: stub.TransferLeadership(request, timeout=left), timeout)
 
+    async def raise_level(
+        self, request: admin_portal_pb2.RaiseLevelRequest, timeout: float
+    ) -> admin_portal_pb2.RaiseLevelResponse:
+        """Call RaiseLevel. Raises QuitandaError."""
+        return await self._call(lambda stub, left: stub.RaiseLevel(request, timeout=left), timeout)
+
     async def verify(self, request: replica_pb2.VerifyRequest, timeout: float) -> admin_portal_pb2.ReplicaVerification:
         """Call Verify. Raises QuitandaError."""
         response = await self._call(lambda stub, left: stub.Verify(request, timeout=left), timeout)

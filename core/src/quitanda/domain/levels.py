@@ -1,9 +1,9 @@
 """Levels: by which rules the replicas decide, so that versions that differ never decide differently.
 
-The level is part of the replicated state. Every replica decides a command by the rules of the level that it finds there,
-whatever its version could do beyond that, and a command of the log (`RaiseLevel`) raises it. A command, or a field of
-one, that came later than level 1 says since which level it counts: `since = 3` in the command's class, and
-`field(default=..., metadata=since(3))`. Such a field has a default, at which it means nothing.
+The level is part of the replicated state. Every replica decides a command by the rules of the level that it finds
+there, whatever its version could do beyond that, and a command of the log (`RaiseLevel`) raises it. A command, or a
+field of one, that came later than level 1 says since which level it counts: `since: ClassVar[int] = 3` in the command's
+class, and `field(default=..., metadata=since(3))`. Such a field has a default, at which it means nothing.
 
 How a rule is changed, step by step, is told in docs/adr/0016-how-a-rule-is-changed.md.
 """
@@ -30,7 +30,7 @@ class LevelNotSupported(Exception):
     """The state, or what would become part of it, is at a level that this version does not know: it must not go on."""
 
     def __init__(self, level: int, what: str) -> None:
-        """`what` is at `level`: the state, a backup, an entry of the log."""
+        """Say that `what` (the state, a backup, an entry of the log) is at `level`."""
         super().__init__(
             f"{what} is at level {level}, and this version supports level {SUPPORTED_LEVEL} at most; "
             f"a version is needed that supports level {level}"

@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from quitanda.domain.outcomes import Refused
+from quitanda.domain.levels import LEVEL_MAX
+from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check_id
 from quitanda.errors import Rejected, Unavailable
 from quitanda.v1.admin_portal_pb2 import (
     BackupPart,
+    RaiseLevelResponse,
     ReplicaStatus,
     ReplicaVerification,
     TransferLeadershipResponse,
@@ -29,6 +31,9 @@ class Administration(Protocol):
 
     async def transfer_leadership(self, to: str, timeout: float) -> TransferLeadershipResponse:
         """Let another replica lead."""
+
+    async def raise_level(self, level: int, timeout: float) -> RaiseLevelResponse:
+        """Raise the level of rules that all replicas decide by."""
 
     async def backup(self, timeout: float) -> AsyncGenerator[BackupPart, None]:
         """Begin a backup; return its parts, to be closed."""
@@ -54,6 +59,12 @@ class ClusterAdmin:
         if isinstance(wrong, Refused):
             raise Rejected(wrong)
         return await self._administration.transfer_leadership(to, timeout)
+
+    async def raise_level(self, level: int, timeout: float) -> RaiseLevelResponse:
+        """Raise the cluster's level, with 0 as far as the leader can. Raises Rejected, Unavailable, OutcomeUnknown."""
+        if level > LEVEL_MAX:
+            raise Rejected(invalid("level", Problem.TOO_LARGE, limit=LEVEL_MAX))
+        return await self._administration.raise_level(level, timeout)
 
     async def backup(self, timeout: float) -> AsyncGenerator[BackupPart, None]:
         """Begin a backup within `timeout` seconds; return its parts, to be closed. Raises Unavailable."""

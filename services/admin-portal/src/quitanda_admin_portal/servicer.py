@@ -133,6 +133,10 @@ class AdminPortalServicer(Contract):
         """See the contract."""
         return await self._care.transfer_leadership(request.to, self._time_allowed(context))
 
+    async def RaiseLevel(self, request: pb.RaiseLevelRequest, context: Context) -> pb.RaiseLevelResponse:
+        """See the contract."""
+        return await self._care.raise_level(request.level, self._time_allowed(context))
+
     async def BackupCluster(
         self,
         request: pb.BackupClusterRequest,  # noqa: ARG002 - it has no fields

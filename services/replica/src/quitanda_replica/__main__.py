@@ -18,6 +18,7 @@ from typing import Final
 
 import structlog
 
+from quitanda.domain.levels import LevelNotSupported
 from quitanda.runtime import logging, startup_warnings
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
@@ -55,7 +56,7 @@ def main() -> int:
     process = ReplicaProcess(settings, stop_process)
     try:
         process.start()
-    except (StateCorrupt, Condemned) as error:
+    except (StateCorrupt, Condemned, LevelNotSupported) as error:
         stop_process(error)
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
         _log.error("the replica cannot start", error=str(error), next_step=next_step_before_the_start(error))

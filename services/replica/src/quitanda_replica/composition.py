@@ -8,11 +8,13 @@ from typing import Final
 
 import structlog
 
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.level_raiser import FRESH_SECONDS, LevelRaiser
 from quitanda_replica.admin.operations import Operations
 from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.feed.mqtt_publisher import MqttPublisher
@@ -26,6 +28,7 @@ from quitanda_replica.integrity.peer_digests import ASK_SECONDS, PeerDigests
 from quitanda_replica.integrity.state_check import StateCheck
 from quitanda_replica.integrity.verification import Verification
 from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
+from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.periodic import Periodic
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
@@ -37,6 +40,7 @@ from quitanda_replica.reads.reads import Reads
 from quitanda_replica.servicer import Replica
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.store import Store, StoreFailed
 from quitanda_replica.state.write_set import read_counters
 
@@ -44,6 +48,8 @@ READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
 FOLDER_SECONDS: Final = 0.5
 """How often the data folder is looked at where nothing is written; each commit looks by itself."""
+FRESH_LEVEL_SECONDS: Final = 0.5
+"""How often a leader looks whether its cluster is fresh, and at a lower level than it could be."""
 PIPELINE_BYTES: Final = 128 * 1024
 """Entries under way at a time. What is committed together is applied in one go, without a heartbeat: this is
 some 700 orders, a tenth of a second, so that a machine five times slower still holds no election for it."""
@@ -103,15 +109,20 @@ class ReplicaProcess:
         self._closing.callback(kept.close)
         queue = FeedQueue(FeedPosition(0, 0))
         history = DigestHistory()
+        read_counters(store)  # a state that this version cannot decide on is refused before anything changes it
         raft = self._start_raft(store, queue, history)
         self._start_feed(raft, queue)
-        self._start_comparing(raft, history)
+        peers = PeerStatuses({name: at for name, at in settings.replicas.items() if name != settings.name})
+        self._closing.callback(peers.close)
+        self._start_comparing(raft, history, peers)
         status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
-        server.start(self._servicer(store, raft, kept, status, history))
+        levels = LevelRaiser(settings.name, raft, partial(_counters, store), peers.ask)
+        server.start(self._servicer(store, raft, kept, status, history, levels))
         # at the end, first of all: calls in flight need everything else
         self._closing.callback(lambda: server.stop(self._left() / 2))
         self._closing.callback(lambda: self._step_down(raft))
         self._start_watching(server, status, kept)
+        self._start_periodic("fresh-cluster-level", FRESH_LEVEL_SECONDS, levels.raise_fresh, FRESH_SECONDS)
         self._start_watching_folder(store)
         self._show(raft, store, kept)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
@@ -129,7 +140,13 @@ class ReplicaProcess:
         return raft
 
     def _servicer(
-        self, store: Store, raft: RaftNode, kept: OpenSnapshots, status: StatusReport, history: DigestHistory
+        self,
+        store: Store,
+        raft: RaftNode,
+        kept: OpenSnapshots,
+        status: StatusReport,
+        history: DigestHistory,
+        levels: LevelRaiser,
     ) -> Replica:
         settings = self._settings
         tokens = PageTokens(settings.cluster_secret.get_secret_value())
@@ -137,7 +154,9 @@ class ReplicaProcess:
         reads = Reads(settings.name, list(settings.replicas), whole, _applied_index, raft, kept, tokens)
         backups = BackupSource(settings.name, whole, _applied_index, raft)
         verification = Verification(settings.name, store, _applied_index, history)
-        operations = Operations(settings.name, list(settings.replicas), raft, backups, verification, self._fatal)
+        operations = Operations(
+            settings.name, list(settings.replicas), raft, backups, verification, levels, self._fatal
+        )
         return Replica(raft, reads, status, operations, CommandMetrics(self.registry))
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
@@ -164,11 +183,8 @@ class ReplicaProcess:
 
     def _start_watching(self, server: GrpcServer, status: StatusReport, kept: OpenSnapshots) -> None:
         readiness = Readiness(status.ready, server)
-        watching = Periodic("readiness", READINESS_SECONDS, readiness.look)
-        sweeping = Periodic("page-sweep", SWEEP_SECONDS, kept.sweep)
-        for part in (watching, sweeping):
-            part.start()
-            self._closing.callback(part.close, 1.0)
+        self._start_periodic("readiness", READINESS_SECONDS, readiness.look)
+        self._start_periodic("page-sweep", SWEEP_SECONDS, kept.sweep)
         self._closing.callback(readiness.switch_off)
 
     def _start_watching_folder(self, store: Store) -> None:
@@ -178,20 +194,22 @@ class ReplicaProcess:
             except StoreFailed as error:
                 self._fatal(error)
 
-        watching = Periodic("data-folder", FOLDER_SECONDS, look)
-        watching.start()
-        self._closing.callback(watching.close, 1.0)
+        self._start_periodic("data-folder", FOLDER_SECONDS, look)
 
-    def _start_comparing(self, raft: RaftNode, history: DigestHistory) -> None:
-        peers = {name: address for name, address in self._settings.replicas.items() if name != self._settings.name}
-        if not peers:
+    def _start_comparing(self, raft: RaftNode, history: DigestHistory, peers: PeerStatuses) -> None:
+        names = tuple(name for name in self._settings.replicas if name != self._settings.name)
+        if not names:
             return
-        judge = DivergenceDetector(tuple(peers), history, time.monotonic)
+        judge = DivergenceDetector(names, history, time.monotonic)
         peer_digests = PeerDigests(peers, judge, self._fatal, lambda: raft.status().cluster)
-        comparing = Periodic("digest-comparison", ASK_SECONDS, peer_digests.ask)
-        comparing.start()
-        self._closing.callback(comparing.close, ASK_SECONDS)
-        self._closing.callback(peer_digests.close)  # ends a question under way
+        self._start_periodic("digest-comparison", ASK_SECONDS, peer_digests.ask, ASK_SECONDS)
+        self._closing.callback(peers.close)  # ends a question that is under way
+
+    def _start_periodic(self, name: str, seconds: float, action: Callable[[], None], longest: float = 1.0) -> None:
+        """Begin to do something again and again; at the end, wait `longest` seconds for the call that runs."""
+        periodic = Periodic(name, seconds, action)
+        periodic.start()
+        self._closing.callback(periodic.close, longest)
 
     def _show(self, raft: RaftNode, store: Store, kept: OpenSnapshots) -> None:
         Gauges(
@@ -205,6 +223,8 @@ class ReplicaProcess:
                 Gauge("quitanda_raft_longest_round_seconds", "Longest time not listening", lambda: raft.longest_round),
                 Gauge("quitanda_raft_peers", "Replicas connected", lambda: len(raft.status().peers)),
                 Gauge("quitanda_open_lists", "Snapshots kept for lists", lambda: len(kept)),
+                Gauge("quitanda_level_supported", "Highest level of rules known here", lambda: SUPPORTED_LEVEL),
+                Gauge("quitanda_level", "Level of rules that the cluster is at", lambda: _counters(store).level),
                 *(
                     Gauge(f"quitanda_documents_{kind}", f"Stored {kind}", partial(_count, store, kind))
                     for kind in ("customers", "products", "orders")
@@ -250,6 +270,10 @@ def _applied_index(state: StateReader) -> int:
     return read_applied(state.get(APPLIED_KEY))
 
 
-def _count(store: Store, kind: str) -> float:
+def _counters(store: Store) -> Counters:
     with store.snapshot() as snapshot:
-        return float(getattr(read_counters(snapshot), kind))
+        return read_counters(snapshot)
+
+
+def _count(store: Store, kind: str) -> float:
+    return float(getattr(_counters(store), kind))

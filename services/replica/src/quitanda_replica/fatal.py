@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 import structlog
 
+from quitanda.domain.levels import LevelNotSupported
 from quitanda_replica.integrity.divergence import StateDiverged
 from quitanda_replica.integrity.quarantine import Condemned
 from quitanda_replica.state.access import StateCorrupt
@@ -42,6 +43,10 @@ MORE_FILES: Final = (
     "ulimits), or find out who holds so many, and start the replica again as it is; it catches up "
     '(docs/OPERATIONS.md, "A replica that stopped by itself")'
 )
+RIGHT_VERSION: Final = (
+    "nothing was changed. Start a version that supports this level on the same data folder "
+    '(docs/OPERATIONS.md, "Upgrading")'
+)
 MEND: Final = "mend what the error names, and start the replica again as it is"
 FIND_OUT: Final = (
     "start the replica that is missing, and this one again: the one that is wrong then stops by itself "
@@ -53,6 +58,7 @@ REPORT: Final = (
 )
 
 _STEPS: Final = (
+    (LevelNotSupported, RIGHT_VERSION),
     (DataFolderLost, FIND_FOLDER),
     (StoreInUse, STOP_THE_OTHER),
     (TooManyFiles, MORE_FILES),

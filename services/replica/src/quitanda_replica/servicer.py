@@ -12,7 +12,13 @@ from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime.access_log import OK
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest, TransferLeadershipResponse
+from quitanda.v1.admin_portal_pb2 import (
+    BackupPart,
+    RaiseLevelRequest,
+    RaiseLevelResponse,
+    TransferLeadershipRequest,
+    TransferLeadershipResponse,
+)
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
 from quitanda_replica.admin.operations import Operations
 from quitanda_replica.admin.replica_status import StatusReport
@@ -94,6 +100,10 @@ class Replica(ReplicaServicer):
     ) -> TransferLeadershipResponse:
         """Let another replica lead."""
         return self._operations.transfer_leadership(request.to, _timeout(context))
+
+    def RaiseLevel(self, request: RaiseLevelRequest, context: ServicerContext) -> RaiseLevelResponse:  # noqa: N802
+        """Raise the level of rules that all replicas decide by."""
+        return RaiseLevelResponse(level=self._operations.raise_level(request.level, _timeout(context)))
 
     def Backup(self, request: pb.BackupRequest, context: ServicerContext) -> Iterator[BackupPart]:  # noqa: ARG002, N802
         """Send the whole state; how long that may take is the caller's deadline, which gRPC watches."""

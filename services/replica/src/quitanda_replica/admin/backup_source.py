@@ -85,6 +85,7 @@ def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
         orders=counters.orders,
         keys_expected=documents + indexes + remembered + _KEYS_OF_STATE,
         replica=name,
+        level=counters.level,
     )
 
 

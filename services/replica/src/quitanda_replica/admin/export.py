@@ -59,7 +59,8 @@ def run(given: argparse.Namespace) -> str:
 def export(data_dir: Path, file: Path) -> tuple[Header, Contents]:
     """Write a backup of the folder's state; return what it holds. The folder must not be in use, and stays as it is.
 
-    Raises NotExportable, Condemned, StoreFailed, OSError (also where there is such a file); then there is no new file.
+    Raises NotExportable, Condemned, LevelNotSupported, StoreFailed, OSError (also where there is such a file);
+    then there is no new file.
     """
     if not (data_dir / _OF_LEVELDB).is_file():
         raise NotExportable(f"{data_dir} is not the data folder of a replica")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from quitanda.backup import BackupDamaged
+from quitanda.domain.levels import LevelNotSupported
 from quitanda_replica.admin import export, restore
 from quitanda_replica.integrity.quarantine import Condemned
 from quitanda_replica.state.store import StoreFailed
@@ -16,6 +17,7 @@ EXIT_FAILED: Final = 1
 _FAILURES: Final = (
     BackupDamaged,
     Condemned,
+    LevelNotSupported,
     export.NotExportable,
     restore.NotEmpty,
     restore.NotAccepted,

@@ -9,6 +9,7 @@ from quitanda.domain.outcomes import Problem, invalid
 from quitanda.errors import NotLeader, Rejected, Unavailable
 from quitanda.v1.admin_portal_pb2 import BackupPart, ReplicaVerification, TransferLeadershipResponse
 from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.level_raiser import LevelRaiser
 from quitanda_replica.integrity.verification import Verification, matches
 from quitanda_replica.raft.state_machine import RaftStatus, Role
 from quitanda_replica.state import digest
@@ -41,6 +42,7 @@ class Operations:
         leadership: Leadership,
         backups: BackupSource,
         verification: Verification,
+        levels: LevelRaiser,
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._name = name
@@ -48,6 +50,7 @@ class Operations:
         self._leadership = leadership
         self._backups = backups
         self._verification = verification
+        self._levels = levels
         self._on_fatal = on_fatal
 
     def transfer_leadership(self, to: str, timeout: float) -> TransferLeadershipResponse:
@@ -75,6 +78,10 @@ class Operations:
         if to and after.leader != to:
             raise Unavailable(f"{after.leader} leads now, not {to}")
         return TransferLeadershipResponse(leader=after.leader, term=after.term)
+
+    def raise_level(self, level: int, timeout: float) -> int:
+        """Raise the cluster's level, and return it (`LevelRaiser.run`)."""
+        return self._levels.run(level, timeout)
 
     def backup(self, timeout: float) -> Iterator[BackupPart]:
         """Yield the parts of a backup (`BackupSource.parts`)."""

@@ -51,7 +51,7 @@ class StatusReport:
     def read(self) -> admin_portal_pb2.ReplicaStatus:
         """Tell everything; revision, digest and counts belong together, they are of one snapshot.
 
-        There is no digest and no level of the cluster while the state is being replaced by one that came from another replica.
+        There is no digest and no level of the cluster while the state is being replaced by another replica's.
         """
         status = self._raft.status()
         snapshot = self._snapshots.snapshot()

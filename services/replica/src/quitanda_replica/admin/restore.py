@@ -10,9 +10,11 @@ import shutil
 from pathlib import Path
 
 from quitanda.backup import BackupDamaged, BackupReader, Contents, Header, decode_pairs
+from quitanda.domain.levels import check_supported
 from quitanda_replica.raft.bootstrap import begin_at
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
+from quitanda_replica.state.write_set import read_counters
 
 
 class NotEmpty(Exception):
@@ -46,7 +48,7 @@ def restore(file: Path, data_dir: Path, *, one_disk: bool = False) -> tuple[Head
     """Make the data folder from the backup; return what it holds.
 
     `one_disk`: accept a backup that was exported from one disk alone. Raises NotEmpty, NotAccepted, BackupDamaged,
-    StoreFailed, OSError; then there is no new folder.
+    LevelNotSupported, StoreFailed, OSError; then there is no new folder.
     """
     if data_dir.exists() and any(data_dir.iterdir()):
         raise NotEmpty(f"{data_dir} is not empty; a backup is restored into a new cluster only")
@@ -57,6 +59,7 @@ def restore(file: Path, data_dir: Path, *, one_disk: bool = False) -> tuple[Head
     try:
         with file.open("rb") as opened:
             reader = BackupReader(opened)
+            check_supported(reader.header.level, "the backup")
             _demand_acceptance(reader.header, one_disk=one_disk)
             restored = _write(reader, partial)
         if data_dir.exists():
@@ -87,6 +90,7 @@ def _write(reader: BackupReader, folder: Path) -> tuple[Header, Contents]:
         header, contents = reader.header, reader.contents
         if contents is None:
             raise BackupDamaged("the backup has no end")
+        read_counters(store)  # an earlier version's client may have written a header that says nothing of the level
         begin_at(store, header.revision, header.term, f"backup {header.state_digest}")
         store.commit()
     finally:

@@ -1,8 +1,8 @@
 """What the state says of itself: its counters and its level, in one value that changes with what it is about.
 
 At level 1 the value is of format 1, which knows no levels. From level 2 on it is of format 2: a version that knows no
-levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. In format 2, and in every
-format that may come, the level stands behind the first byte, so that any later version's state can be told by its level.
+levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. In format 2, and in
+every format that may come, the level stands behind the first byte, so that a state that is too new shows by its level.
 """
 
 import struct
@@ -41,7 +41,7 @@ class Counters:
 
     def copy(self) -> "Counters":
         """Give the same numbers, to be changed apart."""
-        return Counters(*self.numbers(), self.level)
+        return Counters(*self.numbers(), level=self.level)
 
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
         """Return the counters without the level, in the order of their declaration."""
@@ -88,6 +88,8 @@ def decode_counters(data: bytes | None, what: str = "the state") -> Counters:
         form, level = _LEVEL.unpack_from(data)
         check_supported(level, what)
         if form == _FORMAT and len(data) == _LEVEL.size + _NUMBERS.size:
-            return Counters(*_NUMBERS.unpack_from(data, _LEVEL.size), level)
+            counters = Counters(*_NUMBERS.unpack_from(data, _LEVEL.size))
+            counters.level = level
+            return counters
     message = f"the counters are of no format that this version knows: {data[:16]!r} ({len(data)} bytes)"
     raise ValueError(message)

@@ -97,6 +97,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ClusterOperation("transfer_leadership", _ADMIN),
     ClusterOperation("backup_cluster", _ADMIN, streams=True),
     ClusterOperation("verify_cluster", _ADMIN),
+    ClusterOperation("raise_level", _ADMIN),
     WriteOperation("create_order", _CLIENT, Kind.ORDER, CreateOrder),
     WriteOperation("set_order_item", _CLIENT, Kind.ORDER, SetOrderItem),
     WriteOperation("set_order_items", _CLIENT, Kind.ORDER, SetOrderItems),

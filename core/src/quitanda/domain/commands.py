@@ -14,6 +14,7 @@ from quitanda.domain.field_types import (
     Description,
     Identifier,
     ItemUnits,
+    Level,
     Name,
     Price,
     StockChange,
@@ -150,7 +151,7 @@ class RaiseLevel:
     A level that the cluster has reached changes nothing, so its outcome need not be remembered.
     """
 
-    level: int
+    level: Level
 
 
 Command: TypeAlias = (

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin, get_t
 from quitanda.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
     ITEM_QUANTITY_MAX,
+    LEVEL_MAX,
     NAME_LENGTH_MAX,
     PRICE_MAX,
     QUANTITY_MAX,
@@ -73,6 +74,7 @@ UnitsOnHand: TypeAlias = Annotated[int, NumberRule(QUANTITY_MAX)]
 StockChange: TypeAlias = Annotated[int, ChangeRule(QUANTITY_MAX)]
 ItemUnits: TypeAlias = Annotated[int, NumberRule(ITEM_QUANTITY_MAX)]
 TimestampMs: TypeAlias = Annotated[int, NumberRule(TIMESTAMP_MS_MAX)]
+Level: TypeAlias = Annotated[int, NumberRule(LEVEL_MAX, positive=True)]
 Version: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
 
 CustomFields: TypeAlias = tuple[tuple[str, str], ...]

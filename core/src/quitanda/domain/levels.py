@@ -20,9 +20,6 @@ FIRST_LEVEL: Final = 1
 SUPPORTED_LEVEL: Final = 2
 """The highest level whose rules this version knows. 2: the state records its level; the rules are those of level 1."""
 
-LEVEL_MAX: Final = 2**16 - 1
-"""The highest number that a state has room for."""
-
 _T = TypeVar("_T")
 
 

@@ -51,6 +51,9 @@ TIMESTAMP_MS_MAX: Final = 253_402_300_799_999
 VERSION_MAX: Final = 2**63 - 1
 """Highest version that a caller may expect: the largest signed 64-bit integer."""
 
+LEVEL_MAX: Final = 2**16 - 1
+"""Highest level of rules that the state has room for."""
+
 CASCADE_ORDERS_MAX: Final = 1_000
 """Orders that one cascading deletion may cancel or change."""
 

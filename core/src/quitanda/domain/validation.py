@@ -32,7 +32,6 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.levels import LEVEL_MAX
 from quitanda.domain.limits import (
     DESCRIPTION_LENGTH_MAX,
     EXTRA_BYTES_MAX,
@@ -42,6 +41,7 @@ from quitanda.domain.limits import (
     ID_PATTERN,
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
+    LEVEL_MAX,
     NAME_LENGTH_MAX,
     PRICE_MAX,
     QUANTITY_MAX,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Final, Protocol
 
-from quitanda.domain.levels import LEVEL_MAX
+from quitanda.domain.limits import LEVEL_MAX
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check_id
 from quitanda.errors import Rejected, Unavailable

@@ -272,7 +272,7 @@ def test_a_replica_whose_state_does_not_match_answers_so_and_then_stops(state, d
         state.store.commit()
     fatal = []
     verification = Verification("replica1", state.store, applied_index, DigestHistory())
-    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, fatal.append)
+    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
     answer = Replica(None, None, None, operations, None).Verify(pb.VerifyRequest(), context)
@@ -294,7 +294,7 @@ class DamagedSnapshots:
 def test_a_replica_whose_disk_is_damaged_answers_so_instead_of_being_unavailable_and_then_stops():
     fatal = []
     verification = Verification("replica1", DamagedSnapshots(), applied_index, DigestHistory())
-    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, fatal.append)
+    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
     answer = Replica(None, None, None, operations, None).Verify(pb.VerifyRequest(), context).verification

@@ -15,7 +15,7 @@ from quitanda.errors import Rejected
 from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
-from quitanda_testing.cluster.kinds import KIND_VARIABLE, Kind, chosen, make
+from quitanda_testing.cluster.kinds import KIND_VARIABLE, ClusterKind, chosen, make
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -50,9 +50,9 @@ def new_cluster(tmp_path_factory):
 
 def pytest_runtest_setup(item):
     """Leave out what is about processes where the cluster is containers, and the other way round."""
-    if item.get_closest_marker("containers_only") and chosen() is not Kind.CONTAINERS:
-        pytest.skip(f"needs Docker: {KIND_VARIABLE}={Kind.CONTAINERS}")
-    if (marker := item.get_closest_marker("processes_only")) and chosen() is not Kind.PROCESSES:
+    if item.get_closest_marker("containers_only") and chosen() is not ClusterKind.CONTAINERS:
+        pytest.skip(f"needs Docker: {KIND_VARIABLE}={ClusterKind.CONTAINERS}")
+    if (marker := item.get_closest_marker("processes_only")) and chosen() is not ClusterKind.PROCESSES:
         pytest.skip(f"not for containers: {marker.kwargs['reason']}")
 
 
@@ -66,8 +66,8 @@ def _the_faults_that_it_needs(request):
 
 
 @pytest.fixture
-async def mended(cluster):
-    """The cluster, for a scenario that breaks it: mended afterwards, with its replicas in agreement."""
+async def healthy_cluster(cluster):
+    """The cluster, for a scenario that breaks it: whole again afterwards, with its replicas in agreement."""
     yield cluster
     await cluster.mend()
     await cluster.wait_until_replicas_agree()

@@ -7,7 +7,7 @@ from chaos.display import Silent
 
 from quitanda_testing.history import storage
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.search import Answer
+from quitanda_testing.history.search import SearchResult
 
 SEED = 5
 SECONDS = 25.0
@@ -17,13 +17,13 @@ OPERATIONS_MIN = 100
 
 
 @pytest.mark.timeout(300)
-async def test_what_clients_saw_while_everything_broke_is_linearizable_and_the_books_balance(mended, tmp_path):
-    steps = schedule.draw(SEED, SECONDS, mended.faults)
+async def test_what_clients_saw_while_everything_broke_is_linearizable_and_the_books_balance(healthy_cluster, tmp_path):
+    steps = schedule.draw(SEED, SECONDS, healthy_cluster.faults)
 
-    report = await Chaos(mended, SEED, steps, SECONDS, Silent(), CREWS).run(tmp_path / "history.jsonl")
+    report = await Chaos(healthy_cluster, SEED, steps, SECONDS, Silent(), CREWS).run(tmp_path / "history.jsonl")
 
     assert report.wrong == [], "\n".join(report.lines())
     assert report.verdict.operations >= OPERATIONS_MIN
     assert set(report.figures.by_transport) == {"grpc", "mqtt"}
     assert sum(report.broken.values()) >= len(steps) / 2
-    assert check(storage.load(tmp_path / "history.jsonl")).answer is Answer.LINEARIZABLE
+    assert check(storage.load(tmp_path / "history.jsonl")).answer is SearchResult.LINEARIZABLE

@@ -8,16 +8,16 @@ from random import Random
 
 import pytest
 from chaos import schedule
-from chaos.fault_injector import Breaking
-from chaos.schedule import Break, Step, Target
+from chaos.fault_injector import FaultInjector
+from chaos.schedule import Break, FaultStep, Target
 
 from quitanda.domain.outcomes import Done
 from quitanda_local.errors import DeadlineExceeded, NotRunning
 from quitanda_testing.cluster.cluster import Fault
 from quitanda_testing.history import storage
-from quitanda_testing.history.builders import Telling
+from quitanda_testing.history.builders import HistoryBuilder
 from quitanda_testing.history.operations import GetProduct
-from quitanda_testing.workload.shops import ClerkHabits, CustomerHabits, Shop
+from quitanda_testing.workload.shops import ClerkHabits, ContendedShop, CustomerHabits
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
@@ -62,7 +62,7 @@ def test_a_file_that_is_not_a_schedule_is_refused_by_its_name(tmp_path, text):
 
 def test_the_same_seed_gives_every_client_the_same_wishes():
     def wishes(seed):
-        shop = Shop("s")
+        shop = ContendedShop("s")
         customer, clerk = CustomerHabits(shop, Random(seed)), ClerkHabits(shop, Random(seed))
         return [customer.next("s-c1") for _ in range(50)] + [clerk.next() for _ in range(50)]
 
@@ -138,7 +138,7 @@ class BreakableCluster:
 
 
 async def play(cluster, *steps):
-    breaking = Breaking(cluster, lambda _: None)
+    breaking = FaultInjector(cluster, lambda _: None)
     await breaking.play(steps)
     return breaking
 
@@ -146,16 +146,16 @@ async def play(cluster, *steps):
 @pytest.mark.parametrize(
     ("step", "did"),
     [
-        (Step(0, Break.KILL, Target.LEADER, 0.01), ["kill r2", "start r2"]),
-        (Step(0, Break.STOP, Target.FOLLOWER, 0.01), ["stop r1", "start r1"]),
-        (Step(0, Break.PAUSE, Target.OTHER_FOLLOWER, 0.01), ["pause r3", "resume r3"]),
-        (Step(0, Break.PARTITION, Target.LEADER, 0.01), ["partition r2", "heal"]),
-        (Step(0, Break.CUT, Target.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
-        (Step(0, Break.DISCONNECT, Target.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
-        (Step(0, Break.KILL, Target.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
-        (Step(0, Break.MOVE, Target.FOLLOWER, 0.01), ["move r1"]),
+        (FaultStep(0, Break.KILL, Target.LEADER, 0.01), ["kill r2", "start r2"]),
+        (FaultStep(0, Break.STOP, Target.FOLLOWER, 0.01), ["stop r1", "start r1"]),
+        (FaultStep(0, Break.PAUSE, Target.OTHER_FOLLOWER, 0.01), ["pause r3", "resume r3"]),
+        (FaultStep(0, Break.PARTITION, Target.LEADER, 0.01), ["partition r2", "heal"]),
+        (FaultStep(0, Break.CUT, Target.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
+        (FaultStep(0, Break.DISCONNECT, Target.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
+        (FaultStep(0, Break.KILL, Target.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
+        (FaultStep(0, Break.MOVE, Target.FOLLOWER, 0.01), ["move r1"]),
         (
-            Step(0, Break.WORSEN, Target.BROKER, 0.01, 0.2, 500),
+            FaultStep(0, Break.WORSEN, Target.BROKER, 0.01, 0.2, 500),
             ["network of b: 0.2 500", "network of b: 0.0 None"],
         ),
     ],
@@ -175,8 +175,8 @@ async def test_a_cut_that_goes_on_is_made_again_when_another_one_is_undone():
 
     await play(
         cluster,
-        Step(0, Break.PARTITION, Target.FOLLOWER, 0.2),
-        Step(0.05, Break.CUT, Target.OTHER_FOLLOWER, 0.05),
+        FaultStep(0, Break.PARTITION, Target.FOLLOWER, 0.2),
+        FaultStep(0.05, Break.CUT, Target.OTHER_FOLLOWER, 0.05),
     )
 
     assert cluster.did == ["partition r1", "cut r3 from r1 r2", "heal", "partition r1", "heal"]
@@ -184,8 +184,10 @@ async def test_a_cut_that_goes_on_is_made_again_when_another_one_is_undone():
 
 async def test_what_is_broken_already_or_not_there_is_left_out():
     cluster = BreakableCluster()
-    twice = await play(cluster, Step(0, Break.KILL, Target.BROKER, 0.05), Step(0.01, Break.PAUSE, Target.BROKER, 0.01))
-    leaderless = await play(BreakableCluster(leader=None), Step(0, Break.KILL, Target.LEADER, 0.01))
+    twice = await play(
+        cluster, FaultStep(0, Break.KILL, Target.BROKER, 0.05), FaultStep(0.01, Break.PAUSE, Target.BROKER, 0.01)
+    )
+    leaderless = await play(BreakableCluster(leader=None), FaultStep(0, Break.KILL, Target.LEADER, 0.01))
 
     assert cluster.did == ["kill b", "start b"]
     assert len(twice.left_out) == len(leaderless.left_out) == 1
@@ -199,7 +201,7 @@ async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
 
     cluster.partition = fail
     breaking = await play(
-        cluster, Step(0, Break.PARTITION, Target.FOLLOWER, 0.01), Step(0.01, Break.KILL, Target.LEADER, 0.01)
+        cluster, FaultStep(0, Break.PARTITION, Target.FOLLOWER, 0.01), FaultStep(0.01, Break.KILL, Target.LEADER, 0.01)
     )
 
     assert cluster.did == ["kill r2", "start r2"]
@@ -208,8 +210,8 @@ async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
 
 async def test_a_process_that_ends_by_itself_is_noticed():
     cluster = BreakableCluster()
-    steps = [Step(0, Break.KILL, Target.BROKER, 0.05), Step(0.1, Break.KILL, Target.LEADER, 0.01)]
-    breaking = Breaking(cluster, lambda line: cluster.down.add("c1") if line == "mend b" else None)
+    steps = [FaultStep(0, Break.KILL, Target.BROKER, 0.05), FaultStep(0.1, Break.KILL, Target.LEADER, 0.01)]
+    breaking = FaultInjector(cluster, lambda line: cluster.down.add("c1") if line == "mend b" else None)
 
     await breaking.play(steps)
 
@@ -217,7 +219,7 @@ async def test_a_process_that_ends_by_itself_is_noticed():
 
 
 def test_a_saved_schedule_can_be_read_by_people(tmp_path):
-    schedule.save([Step(1.5, Break.KILL, Target.LEADER, 2.0)], tmp_path / "schedule.json")
+    schedule.save([FaultStep(1.5, Break.KILL, Target.LEADER, 2.0)], tmp_path / "schedule.json")
 
     (step,) = json.loads((tmp_path / "schedule.json").read_text(encoding="utf-8"))
     assert (step["at"], step["fault"], step["target"], step["seconds"]) == (1.5, "kill", "leader", 2.0)
@@ -225,8 +227,8 @@ def test_a_saved_schedule_can_be_read_by_people(tmp_path):
 
 @pytest.mark.parametrize(("units", "code", "said"), [(10, 0, "linearizable: 2 operations"), (9, 1, "NOT LINEARIZABLE")])
 def test_a_saved_history_is_judged_by_a_command_whose_exit_code_says_whether_it_is_right(tmp_path, units, code, said):
-    t = Telling()
-    t.tell(1.0, 2.0, GetProduct("bread"), Done(t.product(units)), by="auditor")
+    t = HistoryBuilder()
+    t.add(1.0, 2.0, GetProduct("bread"), Done(t.product(units)), by="auditor")
     storage.save(t.history, tmp_path / "history.jsonl")
 
     command = [sys.executable, "-m", "chaos", "check", str(tmp_path / "history.jsonl")]

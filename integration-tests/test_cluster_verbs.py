@@ -40,118 +40,120 @@ async def test_every_process_is_reached_at_every_door_that_it_has(cluster):
 
 
 @pytest.mark.parametrize("kind", ["replicas", "admin_portals", "client_portals"])
-async def test_a_process_that_was_killed_lives_again_at_the_same_address_with_its_log(mended, kind):
-    name = getattr(mended, kind)[0]
-    address, first, logged = mended.address(name), mended.instance_id(name), mended.log(name)
-    mended.kill(name)
+async def test_a_process_that_was_killed_lives_again_at_the_same_address_with_its_log(healthy_cluster, kind):
+    name = getattr(healthy_cluster, kind)[0]
+    address, first, logged = healthy_cluster.address(name), healthy_cluster.instance_id(name), healthy_cluster.log(name)
+    healthy_cluster.kill(name)
 
-    assert not mended.running(name)
+    assert not healthy_cluster.running(name)
     with pytest.raises(NotRunning):
-        mended.instance_id(name)
+        healthy_cluster.instance_id(name)
     with pytest.raises(NotRunning):
-        mended.kill(name)
+        healthy_cluster.kill(name)
 
-    await mended.restart(name)
+    await healthy_cluster.restart(name)
 
-    assert mended.running(name)
-    assert mended.address(name) == address
-    assert mended.instance_id(name) != first
-    assert mended.log(name)[: len(logged)] == logged
-    assert len(mended.log(name)) > len(logged)
+    assert healthy_cluster.running(name)
+    assert healthy_cluster.address(name) == address
+    assert healthy_cluster.instance_id(name) != first
+    assert healthy_cluster.log(name)[: len(logged)] == logged
+    assert len(healthy_cluster.log(name)) > len(logged)
 
 
-async def test_a_process_that_stands_still_runs_and_answers_nothing_until_it_goes_on_with_the_same_life(mended):
-    before = instance_ids(mended)
-    leader = await mended.wait_for_leader()
-    mended.pause(leader)
+async def test_a_process_that_stands_still_runs_and_answers_nothing_until_it_goes_on_with_the_same_life(
+    healthy_cluster,
+):
+    before = instance_ids(healthy_cluster)
+    leader = await healthy_cluster.wait_for_leader()
+    healthy_cluster.pause(leader)
 
-    assert mended.running(leader)
-    assert await mended.status(leader) is None
+    assert healthy_cluster.running(leader)
+    assert await healthy_cluster.status(leader) is None
     with pytest.raises(DeadlineExceeded):
-        await mended.wait_until_ready(leader, timeout=0.2)
+        await healthy_cluster.wait_until_ready(leader, timeout=0.2)
 
-    mended.resume(leader)
-    await mended.wait_until_ready(leader)
+    healthy_cluster.resume(leader)
+    await healthy_cluster.wait_until_ready(leader)
 
-    assert instance_ids(mended) == before
+    assert instance_ids(healthy_cluster) == before
 
 
-async def test_processes_that_stand_still_can_be_killed_and_shut_down(mended):
-    one, other, _ = mended.replicas
-    mended.pause(one)
-    mended.kill(one)
-    mended.pause(other)
-    by_itself = await mended.shut_down(other)
+async def test_processes_that_stand_still_can_be_killed_and_shut_down(healthy_cluster):
+    one, other, _ = healthy_cluster.replicas
+    healthy_cluster.pause(one)
+    healthy_cluster.kill(one)
+    healthy_cluster.pause(other)
+    by_itself = await healthy_cluster.shut_down(other)
 
     assert by_itself
-    assert not mended.running(one)
-    assert not mended.running(other)
+    assert not healthy_cluster.running(one)
+    assert not healthy_cluster.running(other)
 
 
-async def test_a_crash_ends_all_that_it_names(mended):
-    await mended.crash(*mended.everything)
+async def test_a_crash_ends_all_that_it_names(healthy_cluster):
+    await healthy_cluster.crash(*healthy_cluster.everything)
 
-    assert instance_ids(mended) == {}
-    assert await mended.leader() is None
-    assert await mended.digests() == {}
+    assert instance_ids(healthy_cluster) == {}
+    assert await healthy_cluster.leader() is None
+    assert await healthy_cluster.digests() == {}
 
 
-async def test_who_is_cut_off_is_so_also_after_a_new_start_until_everything_is_healed(mended, shop):
-    leader = await mended.wait_for_leader()
-    await mended.partition(leader)
-    successor = await mended.wait_for_leader(excluding=[leader])
-    await mended.restart(leader, wait=False)
+async def test_who_is_cut_off_is_so_also_after_a_new_start_until_everything_is_healed(healthy_cluster, shop):
+    leader = await healthy_cluster.wait_for_leader()
+    await healthy_cluster.partition(leader)
+    successor = await healthy_cluster.wait_for_leader(excluding=[leader])
+    await healthy_cluster.restart(leader, wait=False)
     await shop.product()
-    revision = (await mended.status(successor)).revision
+    revision = (await healthy_cluster.status(successor)).revision
 
     with pytest.raises(DeadlineExceeded):
-        await mended.wait_for_revision(revision, [leader], timeout=NOTHING_HAPPENS_SECONDS)
+        await healthy_cluster.wait_for_revision(revision, [leader], timeout=NOTHING_HAPPENS_SECONDS)
 
-    await mended.heal()
-    await mended.wait_for_revision(revision, [leader])
+    await healthy_cluster.heal()
+    await healthy_cluster.wait_for_revision(revision, [leader])
 
 
-async def test_partitions_add_up_until_everything_is_healed(mended):
-    one, other, _ = mended.replicas
-    await mended.partition(one)
-    await mended.partition(other)
+async def test_partitions_add_up_until_everything_is_healed(healthy_cluster):
+    one, other, _ = healthy_cluster.replicas
+    await healthy_cluster.partition(one)
+    await healthy_cluster.partition(other)
 
     async def nobody_leads():
-        return await mended.leader() is None
+        return await healthy_cluster.leader() is None
 
     await wait_until(nobody_leads, "the last leader to give up", 15)
-    await mended.heal()
-    await mended.wait_for_leader()
+    await healthy_cluster.heal()
+    await healthy_cluster.wait_for_leader()
 
 
 @pytest.mark.needs(Fault.ONE_WAY_CUT)
-async def test_a_replica_that_is_deaf_to_all_others_falls_behind(mended, shop):
-    leader = await mended.wait_for_leader()
-    deaf, hearing = (name for name in mended.replicas if name != leader)
-    await mended.cut(deaf, leader, hearing)
+async def test_a_replica_that_is_deaf_to_all_others_falls_behind(healthy_cluster, shop):
+    leader = await healthy_cluster.wait_for_leader()
+    deaf, hearing = (name for name in healthy_cluster.replicas if name != leader)
+    await healthy_cluster.cut(deaf, leader, hearing)
     product = await shop.product()
     admin = await shop.admin()
     revision = (await admin.adjust_stock(product.product_id, 1)).revision
-    others = [name for name in mended.replicas if name != deaf]
-    await mended.wait_for_revision(revision, others)
+    others = [name for name in healthy_cluster.replicas if name != deaf]
+    await healthy_cluster.wait_for_revision(revision, others)
 
     with pytest.raises(DeadlineExceeded):
-        await mended.wait_for_revision(revision, [deaf], timeout=NOTHING_HAPPENS_SECONDS)
+        await healthy_cluster.wait_for_revision(revision, [deaf], timeout=NOTHING_HAPPENS_SECONDS)
 
-    await mended.heal()
-    await mended.wait_for_revision(revision, [deaf])
+    await healthy_cluster.heal()
+    await healthy_cluster.wait_for_revision(revision, [deaf])
 
 
 @pytest.mark.needs(Fault.ANOTHER_ADDRESS)
-async def test_a_process_that_moves_has_a_new_life_and_is_found_again(mended, shop):
-    leader = await mended.wait_for_leader()
-    before = mended.instance_id(leader)
-    await mended.move(leader)
-    await mended.wait_until_ready(leader)
+async def test_a_process_that_moves_has_a_new_life_and_is_found_again(healthy_cluster, shop):
+    leader = await healthy_cluster.wait_for_leader()
+    before = healthy_cluster.instance_id(leader)
+    await healthy_cluster.move(leader)
+    await healthy_cluster.wait_until_ready(leader)
 
-    assert mended.instance_id(leader) != before
+    assert healthy_cluster.instance_id(leader) != before
     await shop.product()
-    await mended.wait_until_replicas_agree()
+    await healthy_cluster.wait_until_replicas_agree()
 
 
 async def test_the_disk_of_a_process_that_runs_is_not_touched(cluster):
@@ -160,13 +162,13 @@ async def test_the_disk_of_a_process_that_runs_is_not_touched(cluster):
             cluster.erase(name)
 
 
-async def test_what_is_done_to_a_disk_stays_there(mended):
-    replica = mended.replicas[0]
-    await mended.shut_down(replica)
-    mended.with_disk(replica, lambda folder: (folder / "CURRENT").rename(folder / "PRESENT"))
-    found = mended.with_disk(replica, lambda folder: sorted(path.name for path in folder.iterdir()))
-    mended.erase(replica)
+async def test_what_is_done_to_a_disk_stays_there(healthy_cluster):
+    replica = healthy_cluster.replicas[0]
+    await healthy_cluster.shut_down(replica)
+    healthy_cluster.with_disk(replica, lambda folder: (folder / "CURRENT").rename(folder / "PRESENT"))
+    found = healthy_cluster.with_disk(replica, lambda folder: sorted(path.name for path in folder.iterdir()))
+    healthy_cluster.erase(replica)
 
     assert "PRESENT" in found
     assert "CURRENT" not in found
-    assert mended.with_disk(replica, lambda folder: list(folder.glob("*"))) == []
+    assert healthy_cluster.with_disk(replica, lambda folder: list(folder.glob("*"))) == []

@@ -9,9 +9,9 @@ import urllib.request
 import pytest
 
 from quitanda_clients.connecting import Transport
-from quitanda_testing.cluster.kinds import Kind, chosen
+from quitanda_testing.cluster.kinds import ClusterKind, chosen
 
-if chosen() is not Kind.CONTAINERS:
+if chosen() is not ClusterKind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
 
 from compose_project import EVERYTHING, PORTALS, REPLICAS, CommandFailed, ComposeProject, written
@@ -51,7 +51,7 @@ def order(project):
 
 
 @pytest.fixture
-def mended(project):
+def healthy_project(project):
     """The system, complete again afterwards."""
     yield project
     project.up()
@@ -89,38 +89,38 @@ def test_containers_may_do_no_more_than_they_must(project, service):
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower", "admin-portal-1", "client-portal-1", "client-portal-2"])
-def test_whichever_container_is_killed_the_next_commands_work_within_seconds(mended, order, victim):
-    leader = mended.leader()
+def test_whichever_container_is_killed_the_next_commands_work_within_seconds(healthy_project, order, victim):
+    leader = healthy_project.leader()
     follower = next(name for name in REPLICAS if name != leader)
     service = {"leader": leader, "follower": follower}.get(victim, victim)
-    mended.run(f"docker kill {mended.container(service)}")
+    healthy_project.run(f"docker kill {healthy_project.container(service)}")
 
     took = {
-        command: mended.timed(command)
+        command: healthy_project.timed(command)
         for command in (
-            mended.shop(f"order set {order} caneta 4"),
-            mended.shop("--transport mqtt order create"),
-            mended.admin("customer list"),
+            healthy_project.shop(f"order set {order} caneta 4"),
+            healthy_project.shop("--transport mqtt order create"),
+            healthy_project.admin("customer list"),
         )
     }
     assert max(took.values()) < NEXT_COMMAND_SECONDS, took
-    assert not mended.inspected(service)["State"]["Running"], "what was killed on purpose stays down"
+    assert not healthy_project.inspected(service)["State"]["Running"], "what was killed on purpose stays down"
 
 
-def test_while_the_broker_is_dead_grpc_goes_on_and_mqtt_waits_for_it(mended, order):
-    mended.run(f"docker kill {mended.container('broker')}")
+def test_while_the_broker_is_dead_grpc_goes_on_and_mqtt_waits_for_it(healthy_project, order):
+    healthy_project.run(f"docker kill {healthy_project.container('broker')}")
 
-    assert mended.timed(mended.shop(f"order set {order} caneta 5")) < NEXT_COMMAND_SECONDS
+    assert healthy_project.timed(healthy_project.shop(f"order set {order} caneta 5")) < NEXT_COMMAND_SECONDS
     with pytest.raises(CommandFailed, match="ended with 3"):
-        mended.run(mended.shop("--transport mqtt --timeout 2 order list"))
+        healthy_project.run(healthy_project.shop("--transport mqtt --timeout 2 order list"))
     feed = written("docs/OPERATIONS.md", "Start").splitlines()[-1]
     with pytest.raises(CommandFailed, match="feed: not serving"):
-        mended.run(feed)
-    assert mended.inspected("client-portal-1")["State"]["Health"]["Status"] == "healthy"
+        healthy_project.run(feed)
+    assert healthy_project.inspected("client-portal-1")["State"]["Health"]["Status"] == "healthy"
 
-    waiting = threading.Timer(1.0, mended.run, (f"docker start {mended.container('broker')}",))
+    waiting = threading.Timer(1.0, healthy_project.run, (f"docker start {healthy_project.container('broker')}",))
     waiting.start()
-    listed = mended.run(mended.shop("--transport mqtt order list"))
+    listed = healthy_project.run(healthy_project.shop("--transport mqtt order list"))
     waiting.join()
     assert order in listed
 
@@ -214,10 +214,10 @@ def test_when_everything_is_killed_nothing_is_lost(project):
 
 
 @pytest.mark.usefixtures("order")
-def test_what_one_volume_holds_is_exported_into_a_backup(mended):
-    mended.run(written("docs/OPERATIONS.md", "Export what one disk holds"))
+def test_what_one_volume_holds_is_exported_into_a_backup(healthy_project):
+    healthy_project.run(written("docs/OPERATIONS.md", "Export what one disk holds"))
 
-    assert mended.run("head -c 17 last.backup") == "Quitanda backup 1"
+    assert healthy_project.run("head -c 17 last.backup") == "Quitanda backup 1"
 
 
 @pytest.mark.usefixtures("order")

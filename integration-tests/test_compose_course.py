@@ -5,13 +5,13 @@ import json
 import grpc.aio
 import pytest
 
-from quitanda_testing.cluster.kinds import Kind, chosen
+from quitanda_testing.cluster.kinds import ClusterKind, chosen
 
-if chosen() is not Kind.CONTAINERS:
+if chosen() is not ClusterKind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
 
+from compat.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
 from compose_project import ComposeProject, written
-from course.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
 
 from quitanda.course import contract_pb2 as pb
 from quitanda.course.contract_pb2_grpc import AdminPortalStub, OrderPortalStub

@@ -6,7 +6,7 @@ import pytest
 
 from quitanda_local.waiting import wait_until
 from quitanda_testing.containers.disks import Disks, DisksUnavailable
-from quitanda_testing.containers.docker_run import TOOLS, Run
+from quitanda_testing.containers.docker_run import TOOLS, DockerRun
 from quitanda_testing.containers.network_faults import Damage, NetworkFaults, script
 
 PORT = 9000
@@ -61,7 +61,7 @@ except OSError as error:
 @pytest.fixture(scope="module")
 def run():
     """What everything here belongs to, and goes with."""
-    run = Run()
+    run = DockerRun()
     yield run
     run.close()
 

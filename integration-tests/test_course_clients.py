@@ -1,10 +1,10 @@
 """The course's contract, clients: each operation's success and refusals, each call at the other portal."""
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_CLIENT
+from compat.compat_shop import NO_CLIENT
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 
 async def test_a_client_is_shown_as_it_was_written(course):

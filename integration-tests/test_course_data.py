@@ -4,10 +4,10 @@ import json
 
 import grpc
 import pytest
-from course.documented import verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
+from compat.compat_shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
+from compat.documented import verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 NOT_AN_OBJECT = {
     "a word": "Ana",

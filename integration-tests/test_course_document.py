@@ -1,7 +1,7 @@
 """docs/COURSE.md tells the truth: its table is the code's, and its example does what it says."""
 
-from course.documented import NUMBERS
-from course.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
+from compat.documented import NUMBERS
+from compat.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
 
 from quitanda.compat.errors import ERROR_NUMBERS
 from quitanda_testing.cluster.cluster import PortKind

@@ -4,11 +4,11 @@ import asyncio
 import itertools
 
 import grpc
-from course.documented import DONE, verdict
-from course.doors import course_shop
-from course.shop import expect_done, order_document
+from compat.compat_portals import course_shop
+from compat.compat_shop import expect_done, order_document
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 BEFORE_AND_AFTER = 25
 """Orders placed before the leader dies, and at least so many after there is another."""
@@ -28,9 +28,9 @@ async def placed(stranger, oid, cid, pid):
     return None
 
 
-async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late(course, shop, mended):
+async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late(course, shop, healthy_cluster):
     pid, cid = await course.product(10_000), await course.client()
-    leader, fallen, followed = await mended.wait_for_leader(), asyncio.Event(), asyncio.Event()
+    leader, fallen, followed = await healthy_cluster.wait_for_leader(), asyncio.Event(), asyncio.Event()
     orders = []
 
     async def place_orders(stranger):
@@ -46,8 +46,8 @@ async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late
 
     async def kill_the_leader():
         await fallen.wait()
-        mended.kill(leader)
-        await mended.wait_for_leader(excluding=[leader])
+        healthy_cluster.kill(leader)
+        await healthy_cluster.wait_for_leader(excluding=[leader])
         followed.set()
 
     async with course_shop(shop) as another:
@@ -57,12 +57,12 @@ async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late
     assert await course.stock(pid) == 10_000 - len(orders)
 
 
-async def test_without_a_majority_writes_are_replied_to_and_reads_end_in_a_status(course, mended):
+async def test_without_a_majority_writes_are_replied_to_and_reads_end_in_a_status(course, healthy_cluster):
     pid, cid = await course.product(10), await course.client()
     oid = await course.order(cid, (pid, 1))
     gone_cid, gone_pid = await course.client(), await course.product(1)
-    for name in mended.replicas[:2]:
-        mended.kill(name)
+    for name in healthy_cluster.replicas[:2]:
+        healthy_cluster.kill(name)
     course.timeout = IMPATIENT_SECONDS
     new = course.new_id("new")
 
@@ -88,27 +88,30 @@ async def test_without_a_majority_writes_are_replied_to_and_reads_end_in_a_statu
     )
     assert set(reads) <= {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 
-    await mended.mend()
+    await healthy_cluster.mend()
     course.timeout = 20.0
     expect_done(await course.update_client(cid, {"name": "Bia"}))
     assert (await course.shown_client(cid))["name"] == "Bia"
 
 
-async def test_malformed_data_is_refused_also_while_nobody_could_serve_it(course, mended):
-    for name in mended.replicas[:2]:
-        mended.kill(name)
+async def test_malformed_data_is_refused_also_while_nobody_could_serve_it(course, healthy_cluster):
+    for name in healthy_cluster.replicas[:2]:
+        healthy_cluster.kill(name)
     course.timeout = IMPATIENT_SECONDS
 
     assert verdict(await course.create_client(course.new_id("new"), "no JSON")) == "INVALID_ARGUMENT"
     assert verdict(await course.create_order("0", "0", {})) == "INVALID_ARGUMENT"
 
 
-async def test_a_portal_of_each_kind_dies_and_the_others_serve_everything(course, shop, mended):
+async def test_a_portal_of_each_kind_dies_and_the_others_serve_everything(course, shop, healthy_cluster):
     cid, pid = await course.client(), await course.product(10)
     oid = await course.order(cid, (pid, 1))
-    (dead_admin, *admin_portals), (dead_client, *client_portals) = mended.admin_portals, mended.client_portals
+    (dead_admin, *admin_portals), (dead_client, *client_portals) = (
+        healthy_cluster.admin_portals,
+        healthy_cluster.client_portals,
+    )
     for name in (dead_admin, dead_client):
-        mended.kill(name)
+        healthy_cluster.kill(name)
 
     for read, its_id in ((course.retrieve_client, cid), (course.retrieve_order, oid)):
         told = [await status_of(read(its_id)) for _ in range(4)]
@@ -117,7 +120,7 @@ async def test_a_portal_of_each_kind_dies_and_the_others_serve_everything(course
         expect_done(await left.update_order(oid, cid, order_document(oid, cid, (pid, 4))))
         assert await left.stock(pid) == 6
 
-    await mended.mend()
+    await healthy_cluster.mend()
     async with course_shop(shop) as another:
         for _ in range(2):
             assert await another.units(oid) == {pid: 4}

@@ -3,10 +3,10 @@
 import decimal
 import json
 
-from course.documented import DONE, verdict
-from course.shop import as_shown
+from compat.compat_shop import as_shown
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 ODD_VALUES = {
     "text": 'é "quoted" \\ / \u2028 😀',

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown
+from compat.compat_shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 ODD_IDS = {
     "a number": "12345678",

@@ -4,10 +4,10 @@ import asyncio
 import json
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
+from compat.compat_shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, order_document
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 TIMES = 1_000
 MANY_ORDERS = 525

@@ -5,16 +5,16 @@ import itertools
 from contextlib import AsyncExitStack
 
 import pytest
-from course.documented import DONE, verdict
-from course.doors import course_shop
-from course.shop import order_document
+from compat.compat_portals import course_shop
+from compat.compat_shop import order_document
+from compat.documented import DONE, verdict
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
 from quitanda_clients.connecting import Transport
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 UNITS = 60
 STRANGERS = 4

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown, order_document
+from compat.compat_shop import NO_CLIENT, NO_ORDER, NO_PRODUCT, as_shown, order_document
+from compat.documented import DONE, verdict
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda_clients.connecting import Transport
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 
 @pytest.fixture

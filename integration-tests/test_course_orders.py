@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_ORDER, PRODUCT_NAME, as_shown, order_document
+from compat.compat_shop import NO_ORDER, PRODUCT_NAME, as_shown, order_document
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 
 @pytest.fixture

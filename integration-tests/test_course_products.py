@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from course.documented import DONE, verdict
-from course.shop import NO_PRODUCT
+from compat.compat_shop import NO_PRODUCT
+from compat.documented import DONE, verdict
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 AS_WRITTEN = [
     ('"40"', "40"),

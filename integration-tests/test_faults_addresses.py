@@ -20,15 +20,15 @@ ELECTED_SECONDS = 8.0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-async def test_a_process_that_comes_back_with_another_address_is_found_within_seconds(mended, shop, kind):
+async def test_a_process_that_comes_back_with_another_address_is_found_within_seconds(healthy_cluster, shop, kind):
     async with traffic(shop, timeout=6.0) as busy:
         grpc_clients = busy.over(Transport.GRPC)
-        name = await victim(mended, kind)
+        name = await victim(healthy_cluster, kind)
         since = time.monotonic()
-        await mended.move(name)
-        await mended.wait_until_ready(name)
+        await healthy_cluster.move(name)
+        await healthy_cluster.wait_until_ready(name)
         begun = time.monotonic()
-        await found(mended, shop, name, kind)
+        await found(healthy_cluster, shop, name, kind)
         seconds = time.monotonic() - begun
         await busy.goes_on()
 

@@ -27,13 +27,13 @@ async def readers(shop):
     }
 
 
-async def test_the_broker_is_killed_and_comes_back_and_everybody_goes_on(mended, shop):
+async def test_the_broker_is_killed_and_comes_back_and_everybody_goes_on(healthy_cluster, shop):
     async with traffic(shop, timeout=4.0) as busy:
         grpc_clients = busy.over(Transport.GRPC)
         since = time.monotonic()
-        mended.kill(mended.broker)
+        healthy_cluster.kill(healthy_cluster.broker)
         await busy.goes_on(workers=grpc_clients)
-        await mended.restart(mended.broker)
+        await healthy_cluster.restart(healthy_cluster.broker)
         await busy.goes_on()
 
         assert busy.longest_pause(since, grpc_clients) < UNDISTURBED_SECONDS
@@ -41,12 +41,14 @@ async def test_the_broker_is_killed_and_comes_back_and_everybody_goes_on(mended,
         assert await busy.books() == BALANCED
 
 
-async def test_without_the_broker_no_read_is_stale_and_no_cache_is_used_until_it_is_back(mended, shop, readers):
+async def test_without_the_broker_no_read_is_stale_and_no_cache_is_used_until_it_is_back(
+    healthy_cluster, shop, readers
+):
     product = await shop.product(0)
     admin = await shop.admin()
     for portal, reader in readers.items():
-        await cache_serves(mended, portal, reader, product.product_id)
-    mended.kill(mended.broker)
+        await cache_serves(healthy_cluster, portal, reader, product.product_id)
+    healthy_cluster.kill(healthy_cluster.broker)
     quantity = 0
     killed_at = time.monotonic()
     while time.monotonic() < killed_at + 2 * AGE_MAX:
@@ -58,14 +60,14 @@ async def test_without_the_broker_no_read_is_stale_and_no_cache_is_used_until_it
         )
         assert fresh | cached == {quantity}
 
-    counted = {portal: await figure(mended, portal, HITS) for portal in readers}
+    counted = {portal: await figure(healthy_cluster, portal, HITS) for portal in readers}
     for _ in range(10):
         assert await everywhere(readers, product.product_id, Consistency.CACHED, 0) == {quantity}
-    assert {portal: await figure(mended, portal, HITS) for portal in readers} == counted
+    assert {portal: await figure(healthy_cluster, portal, HITS) for portal in readers} == counted
 
-    await mended.restart(mended.broker)
+    await healthy_cluster.restart(healthy_cluster.broker)
     for portal, reader in readers.items():
-        await cache_serves(mended, portal, reader, product.product_id)
+        await cache_serves(healthy_cluster, portal, reader, product.product_id)
     await admin.adjust_stock(product.product_id, 1)
     assert await everywhere(readers, product.product_id, Consistency.LINEARIZABLE, 0) == {quantity + 1}
 

@@ -28,26 +28,28 @@ async def some_answers(busy, dice):
         return
 
 
-async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(mended, shop):
+async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(healthy_cluster, shop):
     dice = random.Random(SEED)
     told = []
     async with traffic(shop, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
         end = time.monotonic() + CAMPAIGN_SECONDS
         while time.monotonic() < end:
-            alive = [name for name in mended.everything if mended.running(name)]
-            dead = [name for name in mended.everything if not mended.running(name)]
+            alive = [name for name in healthy_cluster.everything if healthy_cluster.running(name)]
+            dead = [name for name in healthy_cluster.everything if not healthy_cluster.running(name)]
             if not dead or (len(dead) < DEAD_MAX and dice.random() < 0.5):
                 # Half of the time a replica: they hold what may not be lost.
-                replicas = [name for name in alive if name in mended.replicas]
+                replicas = [name for name in alive if name in healthy_cluster.replicas]
                 victim = dice.choice(replicas if replicas and dice.random() < 0.5 else alive)
-                mended.kill(victim)
+                healthy_cluster.kill(victim)
                 told.append(f"kill {victim}")
             else:
                 lucky = dice.choice(dead)
-                await mended.restart(lucky, wait=False)
+                await healthy_cluster.restart(lucky, wait=False)
                 told.append(f"start {lucky}")
             await some_answers(busy, dice)
-        await start_again(mended, *(name for name in mended.everything if not mended.running(name)))
+        await start_again(
+            healthy_cluster, *(name for name in healthy_cluster.everything if not healthy_cluster.running(name))
+        )
         await busy.goes_on()
         books = await busy.books()
 
@@ -55,4 +57,4 @@ async def test_the_books_balance_after_processes_were_killed_at_random_for_a_whi
         assert busy.overtime < LATE_SECONDS
         assert len(told) > 10
         assert all(shopper.orders for shopper in busy.shoppers)
-    await mended.wait_until_replicas_agree()
+    await healthy_cluster.wait_until_replicas_agree()

@@ -5,7 +5,7 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
-from chronicle import insist
+from bounded_staleness import insist
 from fault_traffic import BALANCED, traffic
 
 from quitanda.errors import OutcomeUnknown, Unavailable
@@ -32,21 +32,21 @@ LATE_SECONDS = 1.0
 
 @pytest.mark.needs(Fault.DISCONNECTION)
 @pytest.mark.parametrize("kind", EVERY_KIND)
-async def test_a_process_without_a_network_is_done_without_and_taken_back(mended, shop, kind):
+async def test_a_process_without_a_network_is_done_without_and_taken_back(healthy_cluster, shop, kind):
     async with traffic(shop, timeout=TIMEOUT) as busy:
         # over MQTT, a request may have gone to the portal that is not there any more: it is repeated
         grpc_clients = busy.over(Transport.GRPC)
-        name = await victim(mended, kind)
-        life = mended.instance_id(name)
+        name = await victim(healthy_cluster, kind)
+        life = healthy_cluster.instance_id(name)
         since = time.monotonic()
-        await mended.disconnect(name)
+        await healthy_cluster.disconnect(name)
         await busy.goes_on(workers=grpc_clients)
         pause = busy.longest_pause(since, grpc_clients)
-        await mended.reconnect(name)
-        await mended.wait_until_ready(*mended.everything)
+        await healthy_cluster.reconnect(name)
+        await healthy_cluster.wait_until_ready(*healthy_cluster.everything)
         await busy.goes_on()
 
-        assert mended.instance_id(name) == life
+        assert healthy_cluster.instance_id(name) == life
         assert pause < MOVED_ON_SECONDS
         assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
         assert await busy.books() == BALANCED
@@ -88,14 +88,14 @@ class Absence:
     ],
 )
 async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_service_comes_back_by_itself(
-    mended, shop, way, survivor
+    healthy_cluster, shop, way, survivor
 ):
-    absence = Absence(mended, way)
+    absence = Absence(healthy_cluster, way)
     product = await shop.product(0)
-    alive = await victim(mended, survivor)
-    missing = [name for name in mended.replicas if name != alive]
+    alive = await victim(healthy_cluster, survivor)
+    missing = [name for name in healthy_cluster.replicas if name != alive]
     async with traffic(shop, timeout=IMPATIENT, grpc=2, mqtt=1) as busy, AsyncExitStack() as stack:
-        address = parse_address(mended.address(mended.admin_portals[0]))
+        address = parse_address(healthy_cluster.address(healthy_cluster.admin_portals[0]))
         admin = await stack.enter_async_context(AdminClient([address], timeout=IMPATIENT))
         await asyncio.gather(*(absence.begins(name) for name in missing))
         await busy.everybody_waits()

@@ -20,34 +20,34 @@ ELECTED_SECONDS = 8.0
 
 
 @pytest.fixture(params=["full", "read-only"])
-def break_disk(request, mended):
+def break_disk(request, healthy_cluster):
     """Give what happens to the disk of a replica."""
-    return {"full": mended.fill_disk, "read-only": mended.make_disk_read_only}[request.param]
+    return {"full": healthy_cluster.fill_disk, "read-only": healthy_cluster.make_disk_read_only}[request.param]
 
 
 @pytest.mark.parametrize("role", REPLICAS)
 async def test_a_replica_whose_disk_fails_stops_by_itself_and_is_as_good_as_any_after_the_repair(
-    mended, shop, break_disk, role
+    healthy_cluster, shop, break_disk, role
 ):
     async with traffic(shop) as busy:
-        replica = await victim(mended, role)
+        replica = await victim(healthy_cluster, role)
         since = time.monotonic()
         await break_disk(replica)
-        await stopped_by_itself(mended, replica)
+        await stopped_by_itself(healthy_cluster, replica)
         await busy.goes_on()
         pause = busy.longest_pause(since)
-        await mended.repair_disk(replica)
-        await mended.restart(replica)
-        leader = await mended.wait_for_leader()
-        await mended.wait_for_revision((await mended.status(leader)).revision, [replica])
+        await healthy_cluster.repair_disk(replica)
+        await healthy_cluster.restart(replica)
+        leader = await healthy_cluster.wait_for_leader()
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(leader)).revision, [replica])
         await busy.goes_on()
 
         assert pause < ELECTED_SECONDS
         assert busy.unanswered == []
         assert await busy.books() == BALANCED
-    agreed = await mended.wait_until_replicas_agree()
+    agreed = await healthy_cluster.wait_until_replicas_agree()
 
-    assert (await mended.digests())[replica] == agreed
+    assert (await healthy_cluster.digests())[replica] == agreed
 
 
 async def stopped_by_itself(cluster, replica):

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chronicle import one_writer
+from bounded_staleness import one_writer
 
 from quitanda_clients.results import Consistency
 
@@ -10,8 +10,8 @@ FROZEN_SECONDS = 2.0
 BURST = 30
 
 
-async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(mended, shop):
-    _, *others = (*mended.admin_portals, *mended.client_portals)
+async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(healthy_cluster, shop):
+    _, *others = (*healthy_cluster.admin_portals, *healthy_cluster.client_portals)
     async with one_writer(
         shop, readers_through=[[portal] for portal in others * 2], consistency=Consistency.LINEARIZABLE, session=False
     ) as (
@@ -19,40 +19,40 @@ async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_kil
         _,
     ):
         for _ in range(2):
-            leader = await mended.wait_for_leader()
-            mended.kill(leader)
-            await mended.wait_for_leader(excluding=[leader])
+            leader = await healthy_cluster.wait_for_leader()
+            healthy_cluster.kill(leader)
+            await healthy_cluster.wait_for_leader(excluding=[leader])
             await chronicle.grows()
-            await mended.restart(leader)
+            await healthy_cluster.restart(leader)
             await chronicle.grows()
 
 
-async def test_cached_reads_of_a_session_never_go_back_while_leader_and_broker_come_and_go(mended, shop):
-    portals = (*mended.admin_portals, *mended.client_portals)
+async def test_cached_reads_of_a_session_never_go_back_while_leader_and_broker_come_and_go(healthy_cluster, shop):
+    portals = (*healthy_cluster.admin_portals, *healthy_cluster.client_portals)
     async with one_writer(shop, readers_through=[portals] * 4, consistency=Consistency.CACHED) as (chronicle, _):
-        mended.kill(mended.broker)
+        healthy_cluster.kill(healthy_cluster.broker)
         await chronicle.grows()
-        await mended.restart(mended.broker)
+        await healthy_cluster.restart(healthy_cluster.broker)
         await chronicle.grows(50)
-        leader = await mended.wait_for_leader()
-        mended.kill(leader)
+        leader = await healthy_cluster.wait_for_leader()
+        healthy_cluster.kill(leader)
         await chronicle.grows()
-        await mended.restart(leader)
+        await healthy_cluster.restart(leader)
         await chronicle.grows()
 
 
-async def test_a_portal_that_stood_still_shows_nothing_older_than_a_second_when_it_goes_on(mended, shop):
-    portal = mended.client_portals[0]
+async def test_a_portal_that_stood_still_shows_nothing_older_than_a_second_when_it_goes_on(healthy_cluster, shop):
+    portal = healthy_cluster.client_portals[0]
     async with one_writer(shop, readers_through=[[portal]] * 3, consistency=Consistency.CACHED, session=False) as (
         chronicle,
         readers,
     ):
         for _ in range(2):
-            mended.pause(portal)
+            healthy_cluster.pause(portal)
             await chronicle.passes(FROZEN_SECONDS)
             # These wait at its door, so that it finds them before it can hear of anything that happened meanwhile.
             waiting = [asyncio.create_task(reader.read()) for reader in readers * (BURST // len(readers))]
             await chronicle.grows(1)
-            mended.resume(portal)
+            healthy_cluster.resume(portal)
             await asyncio.gather(*waiting)
             await chronicle.grows()

@@ -17,46 +17,48 @@ GIVEN_UP_SECONDS = 15.0
 """Until the broker has given up a client that is silent (about ten), and the request was sent again."""
 
 
-async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(mended, shop):
+async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(healthy_cluster, shop):
     async with traffic(shop) as busy:
-        follower = await victim(mended, "follower")
+        follower = await victim(healthy_cluster, "follower")
         since = time.monotonic()
-        mended.pause(follower)
+        healthy_cluster.pause(follower)
         await busy.goes_on(20)
         pause = busy.longest_pause(since)
-        mended.resume(follower)
-        leader = await mended.wait_for_leader()
-        await mended.wait_for_revision((await mended.status(leader)).revision, [follower])
+        healthy_cluster.resume(follower)
+        leader = await healthy_cluster.wait_for_leader()
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(leader)).revision, [follower])
 
         assert pause < UNDISTURBED_SECONDS
         assert busy.unanswered == []
         assert await busy.books() == BALANCED
 
 
-async def test_a_client_portal_that_stands_still_delays_customers_over_mqtt_until_the_broker_gives_it_up(mended, shop):
-    if not mended.shares_mqtt:
+async def test_a_client_portal_that_stands_still_delays_customers_over_mqtt_until_the_broker_gives_it_up(
+    healthy_cluster, shop
+):
+    if not healthy_cluster.shares_mqtt:
         pytest.skip("this broker cannot share requests among the portals: one takes them all")
     async with traffic(shop, grpc=1, mqtt=3) as busy:
         over_mqtt = busy.over(Transport.MQTT)
         since = time.monotonic()
-        mended.pause(mended.client_portals[0])
+        healthy_cluster.pause(healthy_cluster.client_portals[0])
         await busy.goes_on(workers=over_mqtt)
         pause = busy.longest_pause(since, over_mqtt)
-        mended.resume(mended.client_portals[0])
+        healthy_cluster.resume(healthy_cluster.client_portals[0])
         await busy.goes_on()
 
         assert pause < GIVEN_UP_SECONDS
         assert await busy.books() == BALANCED
 
 
-async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(mended, shop):
+async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(healthy_cluster, shop):
     async with traffic(shop, timeout=4.0) as busy:
         grpc_clients = busy.over(Transport.GRPC)
         since = time.monotonic()
-        mended.pause(mended.broker)
+        healthy_cluster.pause(healthy_cluster.broker)
         await busy.goes_on(20, workers=grpc_clients)
         pause = busy.longest_pause(since, grpc_clients)
-        mended.resume(mended.broker)
+        healthy_cluster.resume(healthy_cluster.broker)
         await busy.goes_on()
 
         assert pause < UNDISTURBED_SECONDS
@@ -64,21 +66,23 @@ async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(m
         assert await busy.books() == BALANCED
 
 
-async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clients_and_the_caches(mended, shop):
+async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clients_and_the_caches(
+    healthy_cluster, shop
+):
     product = await shop.product(0)
     admin = await shop.admin()
     customer = await shop.customer()
     readers = {
-        **{portal: await shop.admin(portal) for portal in mended.admin_portals},
-        **{portal: await shop.client(customer.customer_id, portal=portal) for portal in mended.client_portals},
+        **{portal: await shop.admin(portal) for portal in healthy_cluster.admin_portals},
+        **{portal: await shop.client(customer.customer_id, portal=portal) for portal in healthy_cluster.client_portals},
     }
     for portal, reader in readers.items():
-        await cache_serves(mended, portal, reader, product.product_id)
+        await cache_serves(healthy_cluster, portal, reader, product.product_id)
     async with traffic(shop, timeout=4.0) as busy:
-        ended_by_itself = await mended.shut_down(mended.broker)
-        mended.erase(mended.broker)
+        ended_by_itself = await healthy_cluster.shut_down(healthy_cluster.broker)
+        healthy_cluster.erase(healthy_cluster.broker)
         revision = (await admin.adjust_stock(product.product_id, 1)).revision
-        await mended.restart(mended.broker)
+        await healthy_cluster.restart(healthy_cluster.broker)
         await busy.goes_on()
         seen = [
             (await reader.get_product(product.product_id, consistency=consistency, min_revision=revision)).document
@@ -86,7 +90,7 @@ async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clien
             for consistency in Consistency
         ]
         for portal, reader in readers.items():
-            await cache_serves(mended, portal, reader, product.product_id)
+            await cache_serves(healthy_cluster, portal, reader, product.product_id)
 
         assert ended_by_itself
         assert {document.quantity for document in seen} == {1}

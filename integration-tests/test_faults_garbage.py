@@ -26,10 +26,10 @@ def every_door(cluster):
     return [(address.host, address.port) for address in addresses]
 
 
-async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(mended, shop):
+async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(healthy_cluster, shop):
     dice = random.Random(1)
-    before = instance_ids(mended)
-    addresses = every_door(mended)
+    before = instance_ids(healthy_cluster)
+    addresses = every_door(healthy_cluster)
     async with traffic(shop) as busy:
         since = time.monotonic()
         async with silent_strangers(addresses, SILENT_AT_EACH_PORT):
@@ -43,13 +43,13 @@ async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_clie
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert instance_ids(mended) == before
+    assert instance_ids(healthy_cluster) == before
 
 
-async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(mended, shop):
+async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(healthy_cluster, shop):
     dice = random.Random(3)
-    before = instance_ids(mended)
-    broker = parse_address(mended.address(mended.broker))
+    before = instance_ids(healthy_cluster)
+    broker = parse_address(healthy_cluster.address(healthy_cluster.broker))
     topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
     async with traffic(shop) as busy, aiomqtt.Client(broker.host, broker.port) as stranger:
         since = time.monotonic()
@@ -59,10 +59,10 @@ async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_
         await stranger.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
         await busy.goes_on()
         product = await shop.product()
-        for portal in mended.admin_portals:
-            await cache_serves(mended, portal, await shop.admin(portal), product.product_id)
+        for portal in healthy_cluster.admin_portals:
+            await cache_serves(healthy_cluster, portal, await shop.admin(portal), product.product_id)
 
         assert busy.unanswered == []
         assert busy.longest_pause(since) < UNDISTURBED_SECONDS
         assert await busy.books() == BALANCED
-    assert instance_ids(mended) == before
+    assert instance_ids(healthy_cluster) == before

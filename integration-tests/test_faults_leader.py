@@ -11,24 +11,26 @@ WRITES_AFTERWARDS = 10
 
 
 @pytest.fixture(params=["kill", "pause", "partition"])
-def fault(request, mended):
+def fault(request, healthy_cluster):
     """Give what happens to a replica."""
 
     async def happen(name):
         match request.param:
             case "kill":
-                mended.kill(name)
+                healthy_cluster.kill(name)
             case "pause":
-                mended.pause(name)
+                healthy_cluster.pause(name)
             case "partition":
-                await mended.partition(name)
+                await healthy_cluster.partition(name)
 
     return happen
 
 
-async def test_what_was_acknowledged_is_there_and_happened_once_whatever_befalls_the_leader(shop, mended, fault):
+async def test_what_was_acknowledged_is_there_and_happened_once_whatever_befalls_the_leader(
+    shop, healthy_cluster, fault
+):
     product = await shop.product(0)
-    admins = [await shop.admin(portal) for portal in mended.admin_portals] * (WRITERS // 2)
+    admins = [await shop.admin(portal) for portal in healthy_cluster.admin_portals] * (WRITERS // 2)
     failed = asyncio.Event()
 
     async def add_units(admin):
@@ -49,9 +51,9 @@ async def test_what_was_acknowledged_is_there_and_happened_once_whatever_befalls
                 continue
 
     async def fail():
-        leader = await mended.wait_for_leader()
+        leader = await healthy_cluster.wait_for_leader()
         await fault(leader)
-        await mended.wait_for_leader(excluding=[leader])
+        await healthy_cluster.wait_for_leader(excluding=[leader])
         failed.set()
 
     *units, _ = await asyncio.gather(*(add_units(admin) for admin in admins), fail())
@@ -59,11 +61,11 @@ async def test_what_was_acknowledged_is_there_and_happened_once_whatever_befalls
     assert await shop.stock(product.product_id) == sum(units)
 
 
-async def test_a_leader_that_was_cut_off_shows_nothing_old(shop, mended):
+async def test_a_leader_that_was_cut_off_shows_nothing_old(shop, healthy_cluster):
     product = await shop.product(0)
-    writer, reader = [await shop.admin(portal) for portal in mended.admin_portals]
-    leader = await mended.wait_for_leader()
-    await mended.partition(leader)
+    writer, reader = [await shop.admin(portal) for portal in healthy_cluster.admin_portals]
+    leader = await healthy_cluster.wait_for_leader()
+    await healthy_cluster.partition(leader)
     for units in range(1, 21):
         await writer.adjust_stock(product.product_id, 1)
         assert (await reader.get_product(product.product_id)).document.quantity == units

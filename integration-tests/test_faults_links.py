@@ -20,27 +20,29 @@ SLOW_SECONDS = 12.0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-async def test_over_a_slow_and_lossy_line_of_one_process_calls_are_answered_and_take_effect_once(mended, shop, kind):
+async def test_over_a_slow_and_lossy_line_of_one_process_calls_are_answered_and_take_effect_once(
+    healthy_cluster, shop, kind
+):
     async with traffic(shop, timeout=10.0, grpc=2, mqtt=2) as busy:
-        name = await victim(mended, kind)
+        name = await victim(healthy_cluster, kind)
         since = time.monotonic()
-        await mended.worsen_network(name, loss=LOSS, kilobits_per_second=KILOBITS_PER_SECOND)
+        await healthy_cluster.worsen_network(name, loss=LOSS, kilobits_per_second=KILOBITS_PER_SECOND)
         await busy.goes_on(ANSWERS)
-        await mended.worsen_network(name)
+        await healthy_cluster.worsen_network(name)
         await busy.goes_on()
 
         assert busy.longest_pause(since) < SLOW_SECONDS
         assert await busy.books() == BALANCED
 
 
-async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_lost_or_doubled(mended, shop):
+async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_lost_or_doubled(healthy_cluster, shop):
     async with traffic(shop, timeout=10.0, grpc=2, mqtt=1) as busy:
         since = time.monotonic()
-        for name in mended.everything:
-            await mended.worsen_network(name, loss=LOSS / 2, kilobits_per_second=4 * KILOBITS_PER_SECOND)
+        for name in healthy_cluster.everything:
+            await healthy_cluster.worsen_network(name, loss=LOSS / 2, kilobits_per_second=4 * KILOBITS_PER_SECOND)
         await busy.goes_on(ANSWERS)
-        for name in mended.everything:
-            await mended.worsen_network(name)
+        for name in healthy_cluster.everything:
+            await healthy_cluster.worsen_network(name)
         await busy.goes_on()
 
         assert busy.longest_pause(since) < SLOW_SECONDS

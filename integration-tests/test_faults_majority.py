@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import grpc.aio
 import pytest
-from chronicle import insist
+from bounded_staleness import insist
 
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import request_to_proto
@@ -57,11 +57,13 @@ async def ending(call):
 
 
 @pytest.mark.parametrize("survivor", ["leader", "follower"])
-async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_it(mended, shop, impatient, survivor):
+async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_it(
+    healthy_cluster, shop, impatient, survivor
+):
     product = await shop.product(0)
-    leader = await mended.wait_for_leader()
-    alive = leader if survivor == "leader" else next(name for name in mended.replicas if name != leader)
-    dead = [name for name in mended.replicas if name != alive]
+    leader = await healthy_cluster.wait_for_leader()
+    alive = leader if survivor == "leader" else next(name for name in healthy_cluster.replicas if name != leader)
+    dead = [name for name in healthy_cluster.replicas if name != alive]
     writers = [impatient[number % 2] for number in range(CALLS)]
     ids = [shop.new_id("request") for _ in writers]
 
@@ -72,7 +74,7 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     for number in range(EARLY):
         early.append(asyncio.create_task(ending(write(number))))
         await asyncio.sleep(BETWEEN_SECONDS)
-    await mended.crash(*dead)
+    await healthy_cluster.crash(*dead)
     writes = await asyncio.gather(*early, *(ending(write(number)) for number in range(EARLY, CALLS)))
     reads = await asyncio.gather(
         *(
@@ -87,7 +89,7 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     assert all(isinstance(error, Unavailable) for error, _ in reads)
     assert max(seconds for _, seconds in (*writes, *reads)) < PATIENCE + LATE_SECONDS
 
-    await mended.restart(dead[0], wait=False)
+    await healthy_cluster.restart(dead[0], wait=False)
     await insist(lambda: impatient[0].get_product(product.product_id))
     for number, (error, _) in enumerate(writes):
         if isinstance(error, OutcomeUnknown):
@@ -97,39 +99,41 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     assert await shop.stock(product.product_id) == acknowledged
 
 
-async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_that_wait(mended, shop):
+async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_that_wait(healthy_cluster, shop):
     product = await shop.product(0)
-    leader = await mended.wait_for_leader()
-    followers = [name for name in mended.replicas if name != leader]
-    addresses = [parse_address(mended.address(name)) for name in mended.admin_portals]
+    leader = await healthy_cluster.wait_for_leader()
+    followers = [name for name in healthy_cluster.replicas if name != leader]
+    addresses = [parse_address(healthy_cluster.address(name)) for name in healthy_cluster.admin_portals]
     async with AsyncExitStack() as stack:
         admins = [await stack.enter_async_context(AdminClient(addresses, timeout=PATIENT)) for _ in range(6)]
-        await mended.crash(*followers)
+        await healthy_cluster.crash(*followers)
         calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins]
-        await mended.restart(followers[1], wait=False)
+        await healthy_cluster.restart(followers[1], wait=False)
         answers = await asyncio.gather(*calls)
 
     assert sorted(answer.document.quantity for answer in answers) == [1, 2, 3, 4, 5, 6]
     assert await shop.stock(product.product_id) == 6
 
 
-async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_makes_its_own_history(mended, shop):
+async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_makes_its_own_history(
+    healthy_cluster, shop
+):
     product = await shop.product(0)
     admin = await shop.admin()
-    leader = await mended.wait_for_leader()
-    async with grpc.aio.insecure_channel(mended.address(leader), options=DIRECT) as channel:
+    leader = await healthy_cluster.wait_for_leader()
+    async with grpc.aio.insecure_channel(healthy_cluster.address(leader), options=DIRECT) as channel:
         replica = ReplicaStub(channel)
         assert (await read(replica, product.product_id)).quantity == 0
 
-        mended.pause(leader)
+        healthy_cluster.pause(leader)
         # These wait at its door, so that it finds them before it can hear of any other leader.
         reads = [asyncio.create_task(read(replica, product.product_id)) for _ in range(10)]
         ids = [shop.new_id("request") for _ in range(5)]
         writes = [asyncio.create_task(write(replica, product.product_id, request_id, 100)) for request_id in ids]
-        await mended.wait_for_leader(excluding=[leader])
+        await healthy_cluster.wait_for_leader(excluding=[leader])
         for _ in range(20):
             await admin.adjust_stock(product.product_id, 1)
-        mended.resume(leader)
+        healthy_cluster.resume(leader)
         seen = await asyncio.gather(*reads)
         errors = await asyncio.gather(*writes)
 
@@ -142,19 +146,19 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
 
     assert await shop.stock(product.product_id) == 20 + 100 * done
 
-    await mended.wait_until_replicas_agree()
+    await healthy_cluster.wait_until_replicas_agree()
 
 
-async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes_to_lead(mended, shop):
+async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes_to_lead(healthy_cluster, shop):
     product = await shop.product(0)
-    leader = await mended.wait_for_leader()
+    leader = await healthy_cluster.wait_for_leader()
     delivered, stale = 0, []
-    await mended.partition(leader)
-    successor = await mended.wait_for_leader(excluding=[leader])
+    await healthy_cluster.partition(leader)
+    successor = await healthy_cluster.wait_for_leader(excluding=[leader])
     # Both are asked themselves: portals would leave the old one before it can be wrong.
     async with (
-        grpc.aio.insecure_channel(mended.address(leader), options=DIRECT) as old,
-        grpc.aio.insecure_channel(mended.address(successor), options=DIRECT) as new,
+        grpc.aio.insecure_channel(healthy_cluster.address(leader), options=DIRECT) as old,
+        grpc.aio.insecure_channel(healthy_cluster.address(successor), options=DIRECT) as new,
     ):
 
         async def gives_up():
@@ -163,7 +167,7 @@ async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes
             document = await read(ReplicaStub(old), product.product_id, timeout=GLANCE_SECONDS)
             if document is not None and document.quantity < delivered:
                 stale.append((document.quantity, delivered))
-            return (await mended.status(leader)).role != REPLICA_ROLE_LEADER
+            return (await healthy_cluster.status(leader)).role != REPLICA_ROLE_LEADER
 
         await wait_until(gives_up, "the leader that is cut off to give up", 15)
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from chronicle import one_writer
+from bounded_staleness import one_writer
 from fault_traffic import BALANCED, traffic
 
 from quitanda_clients.results import Consistency
@@ -69,26 +69,26 @@ CUTS = [*BOTH_WAYS, *(pytest.param(cut, marks=pytest.mark.needs(Fault.ONE_WAY_CU
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=lambda cut: cut.__name__)
-async def test_whichever_link_is_cut_service_goes_on_and_no_read_is_stale(mended, shop, cut):
-    portals = (*mended.admin_portals, *mended.client_portals)
+async def test_whichever_link_is_cut_service_goes_on_and_no_read_is_stale(healthy_cluster, shop, cut):
+    portals = (*healthy_cluster.admin_portals, *healthy_cluster.client_portals)
     async with (
         traffic(shop, grpc=2, mqtt=1) as busy,
         one_writer(
             shop, readers_through=[[portal] for portal in portals], consistency=Consistency.LINEARIZABLE, session=False
         ) as (chronicle, _),
     ):
-        leader = await mended.wait_for_leader()
-        follower, other = await followers(mended)
-        term = (await mended.status(leader)).term
+        leader = await healthy_cluster.wait_for_leader()
+        follower, other = await followers(healthy_cluster)
+        term = (await healthy_cluster.status(leader)).term
         since = time.monotonic()
-        await cut(mended, leader, follower, other)
+        await cut(healthy_cluster, leader, follower, other)
         await chronicle.passes(CUT_SECONDS)
         await busy.goes_on()
-        await mended.heal()
+        await healthy_cluster.heal()
         await busy.goes_on()
 
-        leader = await mended.wait_for_leader()
-        assert (await mended.status(leader)).term - term <= ELECTIONS
+        leader = await healthy_cluster.wait_for_leader()
+        assert (await healthy_cluster.status(leader)).term - term <= ELECTIONS
         assert busy.longest_pause(since) < MOVED_SECONDS
         assert busy.unanswered == []
         assert await busy.books() == BALANCED

@@ -20,13 +20,15 @@ def customers_over_mqtt(cluster):
 
 
 @pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
-async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_the_other_one(mended, shop, kind):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(mended)) as busy:
+async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_the_other_one(
+    healthy_cluster, shop, kind
+):
+    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         since = time.monotonic()
-        for portal in getattr(mended, kind):
-            mended.kill(portal)
+        for portal in getattr(healthy_cluster, kind):
+            healthy_cluster.kill(portal)
             await busy.goes_on()
-            await mended.restart(portal)
+            await healthy_cluster.restart(portal)
             await busy.goes_on()
 
         assert busy.longest_pause(since) < MOVED_ON_SECONDS
@@ -35,11 +37,11 @@ async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_t
 
 
 @pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
-async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_client(mended, shop, kind):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(mended)) as busy:
+async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_client(healthy_cluster, shop, kind):
+    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         since = time.monotonic()
-        portal, _ = getattr(mended, kind)
-        ended_by_itself = await mended.shut_down(portal)
+        portal, _ = getattr(healthy_cluster, kind)
+        ended_by_itself = await healthy_cluster.shut_down(portal)
         await busy.goes_on()
         pause = busy.longest_pause(since)
 
@@ -49,19 +51,21 @@ async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_cli
         assert await busy.books() == BALANCED
 
 
-async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_counts_once_when_it_goes_on(mended, shop):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(mended)) as busy:
+async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_counts_once_when_it_goes_on(
+    healthy_cluster, shop
+):
+    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         grpc_clients = busy.over(Transport.GRPC)
         since = time.monotonic()
-        portals = (mended.client_portals[0], mended.admin_portals[0])
+        portals = (healthy_cluster.client_portals[0], healthy_cluster.admin_portals[0])
         for portal in portals:
-            mended.pause(portal)
+            healthy_cluster.pause(portal)
         # The broker goes on to give the silent portal its share of the requests over MQTT: those take another try.
         await busy.goes_on(2)
         pause = busy.longest_pause(since, grpc_clients)
         for portal in portals:
-            mended.resume(portal)
-        await mended.wait_until_ready(*portals)
+            healthy_cluster.resume(portal)
+        await healthy_cluster.wait_until_ready(*portals)
         await busy.goes_on()
 
         assert pause < MOVED_ON_SECONDS

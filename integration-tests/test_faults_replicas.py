@@ -28,17 +28,17 @@ async def member(cluster, role):
 
 
 @pytest.mark.parametrize("role", ["follower", "leader"])
-async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(mended, shop, role):
+async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(healthy_cluster, shop, role):
     async with traffic(shop) as busy:
-        replica = await member(mended, role)
+        replica = await member(healthy_cluster, role)
         since = time.monotonic()
-        ended_by_itself = await mended.shut_down(replica)
-        last_words = "".join(mended.log(replica)[-LAST_LINES:])
+        ended_by_itself = await healthy_cluster.shut_down(replica)
+        last_words = "".join(healthy_cluster.log(replica)[-LAST_LINES:])
         await busy.goes_on()
         pause = busy.longest_pause(since)
-        await mended.restart(replica)
-        leader = await mended.wait_for_leader()
-        await mended.wait_for_revision((await mended.status(leader)).revision, [replica])
+        await healthy_cluster.restart(replica)
+        leader = await healthy_cluster.wait_for_leader()
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(leader)).revision, [replica])
 
         assert ended_by_itself
         assert ('"handed_over": true' in last_words) == (role == "leader")
@@ -48,16 +48,16 @@ async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(mend
 
 
 @pytest.mark.parametrize("role", ["follower", "leader"])
-async def test_no_call_fails_while_a_replica_is_killed_and_started_again(mended, shop, role):
+async def test_no_call_fails_while_a_replica_is_killed_and_started_again(healthy_cluster, shop, role):
     async with traffic(shop) as busy:
-        replica = await member(mended, role)
+        replica = await member(healthy_cluster, role)
         since = time.monotonic()
-        mended.kill(replica)
-        successor = await mended.wait_for_leader(excluding=[replica])
+        healthy_cluster.kill(replica)
+        successor = await healthy_cluster.wait_for_leader(excluding=[replica])
         await busy.goes_on()
         pause = busy.longest_pause(since)
-        await mended.restart(replica)
-        await mended.wait_for_revision((await mended.status(successor)).revision, [replica])
+        await healthy_cluster.restart(replica)
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(successor)).revision, [replica])
 
         assert pause < ELECTED_SECONDS
         assert busy.unanswered == []
@@ -66,55 +66,55 @@ async def test_no_call_fails_while_a_replica_is_killed_and_started_again(mended,
 
 @pytest.mark.parametrize("order", ["the old leader first", "the old leader last"])
 async def test_acknowledged_writes_survive_the_kill_of_all_replicas_at_once_and_unknown_ones_count_once(
-    mended, shop, order
+    healthy_cluster, shop, order
 ):
     async with traffic(shop, timeout=IMPATIENT) as busy:
-        leader = await mended.wait_for_leader()
-        followers = [name for name in mended.replicas if name != leader]
-        await mended.crash(leader, *followers)
+        leader = await healthy_cluster.wait_for_leader()
+        followers = [name for name in healthy_cluster.replicas if name != leader]
+        await healthy_cluster.crash(leader, *followers)
         await busy.everybody_waits()
         first, second, third = [leader, *followers] if order == "the old leader first" else [*followers, leader]
-        await mended.restart(first, wait=False)
-        await mended.restart(second, wait=False)
+        await healthy_cluster.restart(first, wait=False)
+        await healthy_cluster.restart(second, wait=False)
         await busy.goes_on()
-        await mended.restart(third)
-        await mended.wait_until_ready(*mended.replicas)
+        await healthy_cluster.restart(third)
+        await healthy_cluster.wait_until_ready(*healthy_cluster.replicas)
 
         assert await busy.books() == BALANCED
         assert busy.overtime < LATE_SECONDS
 
 
-async def test_acknowledged_writes_survive_the_kill_of_every_process_at_once(mended, shop):
+async def test_acknowledged_writes_survive_the_kill_of_every_process_at_once(healthy_cluster, shop):
     async with traffic(shop, timeout=IMPATIENT) as busy:
-        await mended.crash(*mended.everything)
+        await healthy_cluster.crash(*healthy_cluster.everything)
         await busy.everybody_waits()
-        await start_again(mended, *mended.everything)
+        await start_again(healthy_cluster, *healthy_cluster.everything)
         await busy.goes_on()
 
         assert await busy.books() == BALANCED
         assert busy.overtime < LATE_SECONDS
 
 
-async def test_a_follower_whose_disk_was_erased_catches_up_and_is_as_good_as_any(mended, shop):
+async def test_a_follower_whose_disk_was_erased_catches_up_and_is_as_good_as_any(healthy_cluster, shop):
     async with traffic(shop) as busy:
-        replica = await member(mended, "follower")
-        mended.kill(replica)
-        mended.erase(replica)
-        await mended.restart(replica)
-        revision = (await mended.status(await mended.wait_for_leader())).revision
-        await mended.wait_for_revision(revision, [replica])
+        replica = await member(healthy_cluster, "follower")
+        healthy_cluster.kill(replica)
+        healthy_cluster.erase(replica)
+        await healthy_cluster.restart(replica)
+        revision = (await healthy_cluster.status(await healthy_cluster.wait_for_leader())).revision
+        await healthy_cluster.wait_for_revision(revision, [replica])
 
         assert busy.unanswered == []
 
         # Where another one is missing, nothing is acknowledged without the one that was erased.
-        leader = await mended.wait_for_leader()
-        other = next(name for name in mended.replicas if name not in {replica, leader})
-        mended.kill(other)
+        leader = await healthy_cluster.wait_for_leader()
+        other = next(name for name in healthy_cluster.replicas if name not in {replica, leader})
+        healthy_cluster.kill(other)
         await busy.goes_on()
 
         assert await busy.books() == BALANCED
         assert busy.unanswered == []
-    await mended.restart(other)
-    agreed = await mended.wait_until_replicas_agree()
+    await healthy_cluster.restart(other)
+    agreed = await healthy_cluster.wait_until_replicas_agree()
 
-    assert (await mended.digests())[replica] == agreed
+    assert (await healthy_cluster.digests())[replica] == agreed

@@ -12,18 +12,23 @@ MOVED_ON_SECONDS = TIMEOUT_DEFAULT * ATTEMPT_SHARE + 2.0
 """The longest that a client over gRPC may wait for an answer: for a portal that goes, then for another one."""
 
 
-async def test_no_call_fails_while_every_process_is_restarted_one_after_the_other(mended, shop):
-    names = (*mended.replicas, *mended.admin_portals, *mended.client_portals, mended.broker)
-    before = {name: mended.instance_id(name) for name in names}
+async def test_no_call_fails_while_every_process_is_restarted_one_after_the_other(healthy_cluster, shop):
+    names = (
+        *healthy_cluster.replicas,
+        *healthy_cluster.admin_portals,
+        *healthy_cluster.client_portals,
+        healthy_cluster.broker,
+    )
+    before = {name: healthy_cluster.instance_id(name) for name in names}
     async with traffic(shop) as busy:
         since = time.monotonic()
         for name in names:
-            await mended.restart(name)
+            await healthy_cluster.restart(name)
             await busy.answers_in_all(10, timeout=10)
         await busy.goes_on()
         pause = busy.longest_pause(since, busy.over(Transport.GRPC))
 
-        assert [name for name in names if mended.instance_id(name) == before[name]] == []
+        assert [name for name in names if healthy_cluster.instance_id(name) == before[name]] == []
         assert busy.unanswered == []
         assert pause < MOVED_ON_SECONDS
         assert await busy.books() == BALANCED

@@ -8,7 +8,7 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, QUANTITY_MAX
 from quitanda.errors import Rejected
 
-pytest_plugins = ("course.fixtures",)
+pytest_plugins = ("compat.fixtures",)
 
 TOO_LARGE = (2**63, 2**64, 10**30, 10**400)
 

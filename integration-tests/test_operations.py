@@ -43,33 +43,33 @@ def shop_client(cluster, customer_id):
     return make_shop_client(Transport.GRPC, customer_id, portals=portals, broker=broker)
 
 
-async def test_the_leadership_goes_to_the_replica_that_is_named_while_nobody_is_refused(mended, shop):
+async def test_the_leadership_goes_to_the_replica_that_is_named_while_nobody_is_refused(healthy_cluster, shop):
     async with traffic(shop) as busy:
-        for name in mended.replicas:
-            code, stdout, stderr = await admin(mended, "cluster", "transfer-leader", "--to", name, "--json")
+        for name in healthy_cluster.replicas:
+            code, stdout, stderr = await admin(healthy_cluster, "cluster", "transfer-leader", "--to", name, "--json")
 
             assert (code, stderr) == (0, "")
             assert json.loads(stdout)["leader"] == name
-            assert await mended.leader() == name
+            assert await healthy_cluster.leader() == name
         assert busy.unanswered == []
         assert await busy.books() == BALANCED
 
 
-async def test_the_leadership_does_not_go_to_who_does_not_exist_or_is_not_there(mended):
-    code, _, stderr = await admin(mended, "cluster", "transfer-leader", "--to", "replica9")
+async def test_the_leadership_does_not_go_to_who_does_not_exist_or_is_not_there(healthy_cluster):
+    code, _, stderr = await admin(healthy_cluster, "cluster", "transfer-leader", "--to", "replica9")
     assert code == 1
     assert "INVALID_ARGUMENT" in stderr
 
-    leader = await mended.wait_for_leader()
-    gone = next(name for name in mended.replicas if name != leader)
-    mended.kill(gone)
-    code, _, stderr = await admin(mended, "--timeout", "1", "cluster", "transfer-leader", "--to", gone)
+    leader = await healthy_cluster.wait_for_leader()
+    gone = next(name for name in healthy_cluster.replicas if name != leader)
+    healthy_cluster.kill(gone)
+    code, _, stderr = await admin(healthy_cluster, "--timeout", "1", "cluster", "transfer-leader", "--to", gone)
     assert code == 3
     assert "Not available" in stderr
-    assert await mended.leader() == leader
+    assert await healthy_cluster.leader() == leader
 
 
-async def test_a_write_takes_hardly_longer_while_the_leader_is_shut_down(mended, shop):
+async def test_a_write_takes_hardly_longer_while_the_leader_is_shut_down(healthy_cluster, shop):
     product = await shop.product()
     client = await shop.admin()
     stop, taken = asyncio.Event(), []
@@ -80,21 +80,21 @@ async def test_a_write_takes_hardly_longer_while_the_leader_is_shut_down(mended,
             await client.adjust_stock(product.product_id, 1)
             taken.append(time.monotonic() - begun)
 
-    leader = await mended.wait_for_leader()
+    leader = await healthy_cluster.wait_for_leader()
     async with asyncio.TaskGroup() as group:
         group.create_task(write())
-        await mended.wait_for_revision((await mended.status(leader)).revision + 50)
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(leader)).revision + 50)
         before = list(taken)
-        assert await mended.shut_down(leader)
-        successor = await mended.wait_for_leader(excluding=[leader])
-        await mended.wait_for_revision((await mended.status(successor)).revision + 50, [successor])
+        assert await healthy_cluster.shut_down(leader)
+        successor = await healthy_cluster.wait_for_leader(excluding=[leader])
+        await healthy_cluster.wait_for_revision((await healthy_cluster.status(successor)).revision + 50, [successor])
         stop.set()
 
     assert max(taken) < statistics.quantiles(before, n=10)[-1] + HANDED_OVER_SECONDS
 
 
 async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and_goes_on(
-    mended, shop, tmp_path, new_cluster
+    healthy_cluster, shop, tmp_path, new_cluster
 ):
     file = tmp_path / "shop.backup"
     product = await shop.product(quantity=50)
@@ -102,20 +102,20 @@ async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and
         customer = await shop.customer()
         items = [ItemQuantity(product.product_id, 2)]
         placed = await customer.create_order(items, request_id="placed-before")
-        code, stdout, stderr = await admin(mended, "cluster", "backup", file, "--json")
+        code, stdout, stderr = await admin(healthy_cluster, "cluster", "backup", file, "--json")
         assert (code, stderr) == (0, "")
         taken = json.loads(stdout)
         assert taken["revision"] >= placed.revision
         assert await busy.books() == BALANCED
     customer_id = placed.document.customer_id
 
-    code, stdout, _ = await admin(mended, "backup", "inspect", file, "--json")
+    code, stdout, _ = await admin(healthy_cluster, "backup", "inspect", file, "--json")
     assert code == 0
     assert json.loads(stdout)["state_digest"] == taken["state_digest"]
-    code, _, stderr = await admin(mended, "cluster", "backup", file)
+    code, _, stderr = await admin(healthy_cluster, "cluster", "backup", file)
     assert code == 2
     assert "--force" in stderr
-    assert (await admin(mended, "cluster", "backup", file.with_name("another"), "--force"))[0] == 0
+    assert (await admin(healthy_cluster, "cluster", "backup", file.with_name("another"), "--force"))[0] == 0
 
     async with new_cluster() as restored, AsyncExitStack() as clients:
         await restored.restore(file)
@@ -141,9 +141,9 @@ async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and
         await restored.wait_until_replicas_agree()
 
 
-async def test_a_backup_is_not_restored_over_data(mended, tmp_path, new_cluster):
+async def test_a_backup_is_not_restored_over_data(healthy_cluster, tmp_path, new_cluster):
     file = tmp_path / "shop.backup"
-    assert (await admin(mended, "cluster", "backup", file))[0] == 0
+    assert (await admin(healthy_cluster, "cluster", "backup", file))[0] == 0
     async with new_cluster() as cluster:
         await cluster.restore(file)
         before = cluster.with_disk("replica1", names_in)
@@ -158,21 +158,21 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-async def test_verify_compares_all_replicas_and_says_who_is_missing(mended, shop):
+async def test_verify_compares_all_replicas_and_says_who_is_missing(healthy_cluster, shop):
     await shop.product()
-    code, stdout, _ = await admin(mended, "cluster", "verify")
+    code, stdout, _ = await admin(healthy_cluster, "cluster", "verify")
     assert code == 0
     assert stdout.count("matches its digest") == 3
     assert "All replicas agree at revision" in stdout
 
-    mended.kill(mended.replicas[0])
-    await mended.wait_for_leader(excluding=[mended.replicas[0]])
-    code, stdout, _ = await admin(mended, "cluster", "verify", "--json")
+    healthy_cluster.kill(healthy_cluster.replicas[0])
+    await healthy_cluster.wait_for_leader(excluding=[healthy_cluster.replicas[0]])
+    code, stdout, _ = await admin(healthy_cluster, "cluster", "verify", "--json")
 
     assert code == 3
     told = {replica["name"]: replica for replica in json.loads(stdout)["replicas"]}
-    assert not told[mended.replicas[0]]["reachable"]
-    assert len({told[name]["compared_digest"] for name in mended.replicas[1:]}) == 1
+    assert not told[healthy_cluster.replicas[0]]["reachable"]
+    assert len({told[name]["compared_digest"] for name in healthy_cluster.replicas[1:]}) == 1
 
 
 async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(new_cluster):
@@ -196,20 +196,22 @@ async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(new_
 
 
 @pytest.mark.parametrize("damage", ["a record of the log", "a document"])
-async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuilt_from_the_others(mended, shop, damage):
+async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuilt_from_the_others(
+    healthy_cluster, shop, damage
+):
     await shop.products(5)
-    leader = await mended.wait_for_leader()
-    damaged = next(name for name in mended.replicas if name != leader)
-    await mended.shut_down(damaged)
-    mended.with_disk(damaged, change_a_document if damage == "a document" else change_the_log)
+    leader = await healthy_cluster.wait_for_leader()
+    damaged = next(name for name in healthy_cluster.replicas if name != leader)
+    await healthy_cluster.shut_down(damaged)
+    healthy_cluster.with_disk(damaged, change_a_document if damage == "a document" else change_the_log)
 
     with pytest.raises(ProcessDied, match=r"move the (data )?folder away"):
-        await mended.restart(damaged)
+        await healthy_cluster.restart(damaged)
 
     await shop.product()  # the others go on
-    mended.erase(damaged)
-    await mended.restart(damaged)
-    await mended.wait_until_replicas_agree()
+    healthy_cluster.erase(damaged)
+    await healthy_cluster.restart(damaged)
+    await healthy_cluster.wait_until_replicas_agree()
 
 
 def change_the_log(folder):

@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 from power_loss import committing_store, recorder
-from power_loss.campaign import Campaign, Lost
+from power_loss.campaign import PowerLossCampaign
+from rounds_command import PromiseBroken
 
 from quitanda_replica.state.store import Store, StoreFailed
 from quitanda_testing.preloaded import compiler
@@ -23,7 +24,7 @@ COMMITS = 150
 
 
 def test_acknowledged_writes_survive_when_everything_not_fsynced_is_gone_on_all_replicas(tmp_path):
-    figures = Campaign(tmp_path, seed=5).run(ROUNDS)
+    figures = PowerLossCampaign(tmp_path, seed=5).run(ROUNDS)
 
     assert figures.rounds == ROUNDS
     assert figures.acknowledged > 1000
@@ -31,15 +32,15 @@ def test_acknowledged_writes_survive_when_everything_not_fsynced_is_gone_on_all_
 
 
 def test_the_campaign_sees_the_loss_where_disks_lie_about_their_syncs(tmp_path):
-    with pytest.raises(Lost):
-        Campaign(tmp_path, seed=5, ignore="files").run(ROUNDS)
+    with pytest.raises(PromiseBroken):
+        PowerLossCampaign(tmp_path, seed=5, ignore="files").run(ROUNDS)
 
 
 class Commits:
     """One store in a process of its own, whose power fails while it commits."""
 
     def __init__(self, folder, ignore=""):
-        self.disk = recorder.Disk(folder / "disk")
+        self.disk = recorder.RecordedDisk(folder / "disk")
         self._environment = self.disk.environment(recorder.build(folder), ignore)
         self._chance = Random(5)
         self.committed = -1
@@ -82,7 +83,7 @@ def test_a_store_whose_folder_is_never_synced_loses_commits(tmp_path):
 
 def test_every_write_ahead_file_has_a_durable_name_when_a_commit_that_may_be_in_it_returns(tmp_path):
     # LevelDB syncs the folder itself a little later, with its manifest: the record is read before it can
-    disk = recorder.Disk(tmp_path / "disk")
+    disk = recorder.RecordedDisk(tmp_path / "disk")
     environment = os.environ | disk.environment(recorder.build(tmp_path))
     command = [sys.executable, "-c", COMMITS_WITH_RECORDS, disk.live, disk.record / "operations", str(NEW_FILES)]
     output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -117,7 +118,7 @@ store.close()
 
 
 def test_the_recording_layer_keeps_what_was_synced_and_nothing_else(tmp_path):
-    disk = recorder.Disk(tmp_path / "disk")
+    disk = recorder.RecordedDisk(tmp_path / "disk")
     script = Path(tmp_path / "script.py")
     script.write_text(SCRIPT)
     environment = os.environ | disk.environment(recorder.build(tmp_path))

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from stalled_clocks.campaign import Campaign
-from stalled_clocks.judge import Judge, NotHeld, Told, compare_logs
+from rounds_command import PromiseBroken
+from stalled_clocks.campaign import StalledClocksCampaign
+from stalled_clocks.election_invariants import ElectionInvariants, ReportedStatus, compare_logs
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER
 from quitanda_testing.preloaded import compiler
@@ -23,7 +24,7 @@ processes_only = pytest.mark.processes_only(reason="the stalling clock is preloa
 @processes_only
 @pytest.mark.timeout(300)
 async def test_with_clocks_that_stand_still_nobody_stands_unasked_and_nothing_acknowledged_is_lost(tmp_path):
-    figures = await Campaign(tmp_path, seed=4).run(ROUNDS)
+    figures = await StalledClocksCampaign(tmp_path, seed=4).run(ROUNDS)
 
     assert figures.rounds == ROUNDS
     assert figures.nobody_willing > 0
@@ -35,9 +36,9 @@ async def test_with_clocks_that_stand_still_nobody_stands_unasked_and_nothing_ac
 @processes_only
 @pytest.mark.timeout(900)
 async def test_the_campaign_notices_replicas_that_stand_because_the_clock_says_so(tmp_path):
-    campaign = Campaign(tmp_path, seed=4, replica=(sys.executable, str(IMPATIENT_REPLICA)))
+    campaign = StalledClocksCampaign(tmp_path, seed=4, replica=(sys.executable, str(IMPATIENT_REPLICA)))
 
-    with pytest.raises(NotHeld, match=r"without a past|nobody was willing|two replicas led|may not vote"):
+    with pytest.raises(PromiseBroken, match=r"without a past|nobody was willing|two replicas led|may not vote"):
         await campaign.run(ROUNDS_UNTIL_NOTICED)
 
 
@@ -45,10 +46,12 @@ class Replicas:
     """Says to a judge what replicas say of themselves; each is asked after all before were heard, unless told."""
 
     def __init__(self):
-        self.judge = Judge()
+        self.judge = ElectionInvariants()
 
     def say(self, name, term, role=REPLICA_ROLE_FOLLOWER, *, blank=False, asked_after=None):
-        self.judge.hear(Told(name, role, term, blank, self.judge.heard if asked_after is None else asked_after))
+        self.judge.hear(
+            ReportedStatus(name, role, term, blank, self.judge.heard if asked_after is None else asked_after)
+        )
 
     def log(self, name, *events):
         self.judge.read_log(name, [json.dumps({"event": event}) for event in events])
@@ -61,7 +64,7 @@ def replicas():
 
 @pytest.mark.parametrize("role", [REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_LEADER])
 def test_a_replica_without_a_past_that_stands_or_leads_is_noticed(replicas, role):
-    with pytest.raises(NotHeld, match="without a past"):
+    with pytest.raises(PromiseBroken, match="without a past"):
         replicas.say("replica1", 3, role, blank=True)
 
 
@@ -70,7 +73,7 @@ def test_a_leadership_too_short_to_be_seen_is_noticed_in_the_log(replicas):
     lives = [blank, counts, "replica2 leads term 2", blank]
     replicas.log("replica2", *lives)
 
-    with pytest.raises(NotHeld, match="without a past led term 3"):
+    with pytest.raises(PromiseBroken, match="without a past led term 3"):
         replicas.log("replica2", *lives, "replica2 leads term 3")
 
 
@@ -78,7 +81,7 @@ def test_two_leaders_of_one_term_are_noticed(replicas):
     replicas.say("replica1", 3, REPLICA_ROLE_LEADER)
     replicas.log("replica2", "the blank disk has caught up at entry 5; this replica votes from now on")
 
-    with pytest.raises(NotHeld, match="two replicas led term 3"):
+    with pytest.raises(PromiseBroken, match="two replicas led term 3"):
         replicas.log("replica3", "replica3 leads term 3")
 
 
@@ -87,7 +90,7 @@ def test_a_term_that_nobody_was_willing_to_is_noticed_once_the_third_is_known_to
     replicas.say("replica1", 6, REPLICA_ROLE_CANDIDATE)
     replicas.say("replica3", 0, blank=True, asked_after=0)
 
-    with pytest.raises(NotHeld, match="nobody was willing after term 5"):
+    with pytest.raises(PromiseBroken, match="nobody was willing after term 5"):
         replicas.say("replica3", 0, blank=True)
 
 
@@ -103,5 +106,5 @@ def test_logs_that_differ_where_all_have_applied_are_noticed():
     compare_logs(logs, 2)
     logs["replica2"][2] = (2, b"a")
 
-    with pytest.raises(NotHeld, match="differ at entry 2"):
+    with pytest.raises(PromiseBroken, match="differ at entry 2"):
         compare_logs(logs, 2)

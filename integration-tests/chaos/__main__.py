@@ -9,15 +9,15 @@ from pathlib import Path
 from random import SystemRandom
 
 from chaos import schedule
-from chaos.campaign import Chaos, Report
+from chaos.campaign import Chaos, ChaosReport
 from chaos.display import Display
 from quitanda_local.errors import LocalError
 from quitanda_testing.cluster import kinds
 from quitanda_testing.history import storage
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.conservation import balance
+from quitanda_testing.history.conservation import check_conservation
 from quitanda_testing.history.figures import figures
-from quitanda_testing.history.search import Answer, Budget
+from quitanda_testing.history.search import Budget, SearchResult
 
 SEED_BITS = 31
 
@@ -63,7 +63,7 @@ async def _run(arguments: argparse.Namespace, display: Display) -> int:
     return _tell(report, out, display)
 
 
-def _tell(report: Report, out: Path, display: Display) -> int:
+def _tell(report: ChaosReport, out: Path, display: Display) -> int:
     lines = report.lines()
     (out / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for line in lines:
@@ -75,10 +75,10 @@ def _tell(report: Report, out: Path, display: Display) -> int:
 def _check(arguments: argparse.Namespace, display: Display) -> int:
     history = storage.load(arguments.file)
     verdict = check(history, _budget(arguments), lambda done, of: display.progress(f"{done} of {of} parts", done, of))
-    balanced = balance(history)
+    balanced = check_conservation(history)
     for line in (*figures(history).lines(), *verdict.explanations, *balanced.wrong, str(verdict), str(balanced)):
         display.line(line)
-    return 0 if verdict.answer is Answer.LINEARIZABLE and not balanced.wrong else 1
+    return 0 if verdict.answer is SearchResult.LINEARIZABLE and not balanced.wrong else 1
 
 
 def _budget(arguments: argparse.Namespace) -> Budget:
@@ -96,7 +96,7 @@ def _parse() -> argparse.Namespace:
     run.add_argument("--duration", type=float, default=300.0, help="seconds of faults")
     run.add_argument("--schedule", type=Path, help="a schedule.json of another run, instead of one from the seed")
     run.add_argument("--crews", type=int, default=4, help="shops that are open at the same time")
-    run.add_argument("--cluster", choices=list(kinds.Kind), help="what to run against")
+    run.add_argument("--cluster", choices=list(kinds.ClusterKind), help="what to run against")
     run.add_argument("--out", type=Path, default=Path("build") / "chaos", help="where to keep everything")
     file = commands.add_parser("check", help="judge a history that was saved")
     file.add_argument("file", type=Path)

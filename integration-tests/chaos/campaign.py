@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Final
 
 from chaos.display import Display
-from chaos.fault_injector import Breaking
-from chaos.schedule import Step
+from chaos.fault_injector import FaultInjector
+from chaos.schedule import FaultStep
 from quitanda_local.errors import LocalError
 from quitanda_local.observed_cluster import Digest
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history import storage
-from quitanda_testing.history.checker import Verdict, check
-from quitanda_testing.history.conservation import Balance, balance
-from quitanda_testing.history.figures import Figures, figures
-from quitanda_testing.history.operations import Operation
+from quitanda_testing.history.checker import CheckResult, check
+from quitanda_testing.history.conservation import Conservation, check_conservation
+from quitanda_testing.history.figures import HistoryFigures, figures
+from quitanda_testing.history.operations import RecordedOperation
 from quitanda_testing.history.recorder import Recorder
-from quitanda_testing.history.search import Answer, Budget
+from quitanda_testing.history.search import Budget, SearchResult
 from quitanda_testing.workload.crews import CREWS, Workload
 
 FINISH_SECONDS: Final = 120.0
@@ -30,18 +30,18 @@ TICK_SECONDS: Final = 0.5
 
 
 @dataclass(slots=True)
-class Report:
+class ChaosReport:
     """What came of a run; `wrong` is everything that is not as it should be, in words, and empty after a good run."""
 
-    steps: Sequence[Step]
-    history: list[Operation] = field(default_factory=list)
+    steps: Sequence[FaultStep]
+    history: list[RecordedOperation] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     broken: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     digest: Digest | None = None
-    figures: Figures | None = None
-    verdict: Verdict | None = None
-    balance: Balance | None = None
+    figures: HistoryFigures | None = None
+    verdict: CheckResult | None = None
+    conservation: Conservation | None = None
 
     def lines(self) -> list[str]:
         """Write everything for people."""
@@ -51,7 +51,7 @@ class Report:
             *self.figures.lines(),
             f"  {sum(self.broken.values())} faults: {broken or 'none'}; {len(self.left_out)} left out",
             f"  {self.verdict}",
-            f"  {self.balance}",
+            f"  {self.conservation}",
             f"  replicas: {f'equal digests at revision {self.digest.revision}' if self.digest else 'NO AGREEMENT'}",
             *(f"WRONG: {sentence}" for sentence in self.wrong),
             "Everything is as it should be." if not self.wrong else f"{len(self.wrong)} things are wrong.",
@@ -62,17 +62,23 @@ class Chaos:
     """Runs clients on a cluster that is whole and leaves it whole, for `duration` seconds of faults."""
 
     def __init__(
-        self, cluster: Cluster, seed: int, steps: Sequence[Step], duration: float, display: Display, crews: int = CREWS
+        self,
+        cluster: Cluster,
+        seed: int,
+        steps: Sequence[FaultStep],
+        duration: float,
+        display: Display,
+        crews: int = CREWS,
     ) -> None:
         self._cluster = cluster
         self._duration = duration
         self._display = display
         self._recorder = Recorder()
         self._workload = Workload(cluster, seed, self._recorder, crews)
-        self._breaking = Breaking(cluster, self._note)
-        self._report = Report(steps)
+        self._breaking = FaultInjector(cluster, self._note)
+        self._report = ChaosReport(steps)
 
-    async def run(self, save_to: Path | None = None, budget: Budget | None = None) -> Report:
+    async def run(self, save_to: Path | None = None, budget: Budget | None = None) -> ChaosReport:
         """Do everything; return the report. The history is saved to the file before it is judged."""
         await self._work_while_things_break()
         await self._audit()
@@ -96,7 +102,7 @@ class Chaos:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._breaking.play(self._report.steps))
                 group.create_task(self._last(working))
-            self._display.stage("mending everything")
+            self._display.stage("undoing every fault")
             try:
                 await self._cluster.mend()
             except LocalError as error:
@@ -141,10 +147,10 @@ class Chaos:
             self._display.progress(f"judging the history: {done} of {of} parts", done, of)
 
         report.verdict = await asyncio.to_thread(check, report.history, budget, show)
-        report.balance = balance(report.history)
-        if report.verdict.answer is not Answer.LINEARIZABLE:
+        report.conservation = check_conservation(report.history)
+        if report.verdict.answer is not SearchResult.LINEARIZABLE:
             report.wrong += [f"the history is {report.verdict.answer}", *report.verdict.explanations]
-        report.wrong += report.balance.wrong
+        report.wrong += report.conservation.wrong
 
     async def _tick(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from chaos.schedule import Break, Step, Target
+from chaos.schedule import Break, FaultStep, Target
 from quitanda_local.errors import LocalError
 from quitanda_testing.cluster.cluster import Cluster
 
@@ -23,7 +23,7 @@ _ENDS: Final = frozenset({Break.KILL, Break.STOP, Break.MOVE})
 """After these a process does not run for a while, or has another life."""
 
 
-class Breaking:
+class FaultInjector:
     """Breaks things and mends each again; `note` gets a line for whatever is done."""
 
     def __init__(self, cluster: Cluster, note: Callable[[str], None]) -> None:
@@ -38,12 +38,12 @@ class Breaking:
 
         self._cluster = cluster
         self._note = note
-        self._broken: dict[str, Step] = {}
+        self._broken: dict[str, FaultStep] = {}
         self._breaks: Counter[str] = Counter()
         self._lives: dict[str, str] = {}
         self._cutting = asyncio.Lock()
 
-    async def play(self, steps: Iterable[Step]) -> None:
+    async def play(self, steps: Iterable[FaultStep]) -> None:
         """Do everything at its time, counted from now; return when the last thing is mended."""
         for name in self._cluster.everything:
             self._lives[name] = await self._life(name)
@@ -57,7 +57,7 @@ class Breaking:
             await asyncio.gather(looking, return_exceptions=True)
         await self._look_for_the_dead()
 
-    async def _play(self, step: Step) -> None:
+    async def _play(self, step: FaultStep) -> None:
         await asyncio.sleep(step.at)
         name = await self._find(step.target)
         if not name or name in self._broken:
@@ -79,7 +79,7 @@ class Breaking:
             self._note(f"could not be done: {step}: {error}")
         del self._broken[name]
 
-    async def _do(self, name: str, step: Step) -> None:
+    async def _do(self, name: str, step: FaultStep) -> None:
         cluster = self._cluster
         match step.fault:
             case Break.KILL:
@@ -98,7 +98,7 @@ class Breaking:
             case Break.MOVE:
                 await cluster.move(name)
 
-    async def _mend(self, name: str, step: Step) -> None:
+    async def _mend(self, name: str, step: FaultStep) -> None:
         cluster = self._cluster
         match step.fault:
             case Break.KILL | Break.STOP:
@@ -116,7 +116,7 @@ class Breaking:
                 pass  # it has come back already
         self._lives[name] = await self._life(name)
 
-    async def _cut(self, name: str, step: Step) -> None:
+    async def _cut(self, name: str, step: FaultStep) -> None:
         if step.fault is Break.PARTITION:
             await self._cluster.partition(name)
         else:

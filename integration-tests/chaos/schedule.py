@@ -82,7 +82,7 @@ _WEIGHTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FaultStep:
     """At `at` seconds from the beginning something breaks, for `seconds`; `loss` and `kilobits` are WORSEN's."""
 
     at: float
@@ -97,7 +97,7 @@ class Step:
         return f"{self.at:6.1f} s  {self.fault} the {self.target} for {self.seconds:.1f} s{bad}"
 
 
-def draw(seed: int, duration: float, possible: Collection[Fault]) -> list[Step]:
+def draw(seed: int, duration: float, possible: Collection[Fault]) -> list[FaultStep]:
     """Draw a schedule: the leader is killed every ten seconds, and something else breaks in between.
 
     The same seed, duration and faults that are possible give the same schedule.
@@ -106,35 +106,35 @@ def draw(seed: int, duration: float, possible: Collection[Fault]) -> list[Step]:
     return sorted([*_leader_kills(dice, duration), *_others(dice, duration, possible)], key=lambda step: step.at)
 
 
-def save(steps: Sequence[Step], file: Path) -> None:
+def save(steps: Sequence[FaultStep], file: Path) -> None:
     """Write a schedule as JSON."""
     file.write_text(json.dumps([asdict(step) for step in steps], indent=1) + "\n", encoding="utf-8")
 
 
-def load(file: Path) -> list[Step]:
+def load(file: Path) -> list[FaultStep]:
     """Read a schedule. Raises ValueError where it is none."""
     try:
         return [
-            Step(**{**values, "fault": Break(values["fault"]), "target": Target(values["target"])})
+            FaultStep(**{**values, "fault": Break(values["fault"]), "target": Target(values["target"])})
             for values in json.loads(file.read_text(encoding="utf-8"))
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file} is not a schedule: {error!r}") from error
 
 
-def _leader_kills(dice: Random, duration: float) -> Iterator[Step]:
+def _leader_kills(dice: Random, duration: float) -> Iterator[FaultStep]:
     at = QUIET_SECONDS + dice.uniform(0.0, 2.0)
     while at < duration - QUIET_SECONDS:
-        yield Step(round(at, 2), Break.KILL, Target.LEADER, round(dice.uniform(0.5, 4.0), 2))
+        yield FaultStep(round(at, 2), Break.KILL, Target.LEADER, round(dice.uniform(0.5, 4.0), 2))
         at += LEADER_KILL_EVERY + dice.uniform(-0.5, 0.5)
 
 
-def _others(dice: Random, duration: float, possible: Collection[Fault]) -> Iterator[Step]:
+def _others(dice: Random, duration: float, possible: Collection[Fault]) -> Iterator[FaultStep]:
     choices = [(*choice, weight) for *choice, weight in _WEIGHTS if NEEDS.get(choice[0], None) in {None, *possible}]
     at = QUIET_SECONDS + dice.uniform(4.0, 8.0)
     while at < duration - QUIET_SECONDS:
         ((fault, targets, _),) = dice.choices(choices, [weight for *_, weight in choices])
-        step = Step(round(at, 2), fault, dice.choice(targets), round(dice.uniform(1.0, 5.0), 2))
+        step = FaultStep(round(at, 2), fault, dice.choice(targets), round(dice.uniform(1.0, 5.0), 2))
         loss, kilobits = round(dice.uniform(0.02, LOSS_MAX), 2), dice.choice(KILOBITS)
-        yield Step(step.at, fault, step.target, step.seconds, loss, kilobits) if fault is Break.WORSEN else step
+        yield FaultStep(step.at, fault, step.target, step.seconds, loss, kilobits) if fault is Break.WORSEN else step
         at += LEADER_KILL_EVERY + dice.uniform(-3.0, 3.0)

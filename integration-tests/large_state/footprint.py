@@ -14,7 +14,7 @@ KIB = 1024
 
 
 @dataclass
-class Footprint:
+class MemoryFootprint:
     """Bytes, the highest of each."""
 
     anonymous: int = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from large_state.filling import BYTES_PER_CUSTOMER, NOTE_BYTES, PRODUCT_ID, customer_id, fill, measure
-from large_state.footprint import Footprint, watch
+from large_state.footprint import MemoryFootprint, watch
 
 from quitanda.errors import QuitandaError
 from quitanda_clients.addresses import parse_address
@@ -56,7 +56,7 @@ class Calls:
 
 
 @dataclass
-class Figures:
+class LargeStateFigures:
     keys: int = 0
     state_bytes: int = 0
     fill_seconds: float = 0.0
@@ -68,7 +68,7 @@ class Figures:
     calm: dict[str, Calls] = field(default_factory=dict)
     """By kind of call, before the disk is lost; `busy`: from then until the replica has caught up."""
     busy: dict[str, Calls] = field(default_factory=dict)
-    footprints: dict[str, Footprint] = field(default_factory=dict)
+    footprints: dict[str, MemoryFootprint] = field(default_factory=dict)
     longest_rounds: dict[str, float] = field(default_factory=dict)
 
     def lines(self):
@@ -88,7 +88,7 @@ class Figures:
 
 async def survive(folder, state_bytes, outage, report=lambda _: None):
     """Run the scenario in the folder; return its figures."""
-    figures = Figures()
+    figures = LargeStateFigures()
     customers = prepare(folder, state_bytes, figures)
     report("filled")
     cluster = ProcessCluster.on_free_ports(folder / "cluster")
@@ -117,7 +117,7 @@ def prepare(folder, state_bytes, figures):
 
 
 async def _suffer(cluster, customers, outage, figures, report):
-    figures.footprints = {name: Footprint() for name in cluster.replicas}
+    figures.footprints = {name: MemoryFootprint() for name in cluster.replicas}
     running = lambda: {name: cluster.process(name).pid for name in cluster.replicas if cluster.running(name)}  # noqa: E731
     watching = asyncio.create_task(watch(running, figures.footprints))
     async with clients(cluster) as admins:

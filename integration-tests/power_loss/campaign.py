@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from power_loss.recorder import Disk, build
+from power_loss.recorder import RecordedDisk, build
+from rounds_command import PromiseBroken
 
 from quitanda_local import ports
 
@@ -28,11 +29,7 @@ LATE_WRITES = 700
 PAUSE = threading.Event()
 
 
-class Lost(AssertionError):
-    """The promise is broken; says which."""
-
-
-class Child:
+class LoadedReplicaProcess:
     """A replica's process."""
 
     def __init__(self, name, disk, addresses, environment):
@@ -61,7 +58,7 @@ class Child:
             self._process.stdin.write(json.dumps({"do": do} | values) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise Lost(f"{self.name} has ended by itself with {self._process.wait()}") from None
+            raise PromiseBroken(f"{self.name} has ended by itself with {self._process.wait()}") from None
 
     def answer(self):
         deadline = time.monotonic() + ANSWER_SECONDS
@@ -70,8 +67,8 @@ class Child:
                 return self._answers.get(timeout=0.1)
             except queue.Empty:
                 if self._process.poll() is not None:
-                    raise Lost(f"{self.name} has ended by itself with {self._process.returncode}") from None
-        raise Lost(f"{self.name} does not answer")
+                    raise PromiseBroken(f"{self.name} has ended by itself with {self._process.returncode}") from None
+        raise PromiseBroken(f"{self.name} does not answer")
 
     def ask(self, do, **values):
         self.tell(do, **values)
@@ -90,7 +87,7 @@ class Child:
 
 
 @dataclass
-class Figures:
+class PowerLossFigures:
     rounds: int = 0
     acknowledged: int = 0
     names_lost: int = 0
@@ -107,22 +104,22 @@ class Figures:
         )
 
 
-class Campaign:
+class PowerLossCampaign:
     """`ignore` breaks the disks on purpose, see recorder.c."""
 
     def __init__(self, folder, seed, ignore=""):
         self._chance = Random(seed)
         self._ignore = ignore
         self._library = build(folder)
-        self._disks = {name: Disk(folder / name) for name in NAMES}
+        self._disks = {name: RecordedDisk(folder / name) for name in NAMES}
         free = ports.free_ports(len(NAMES))
         self._addresses = ",".join(f"{name}=127.0.0.1:{port}" for name, port in zip(NAMES, free, strict=True))
         self._acknowledged = []
         self._unchecked = 0
-        self.figures = Figures()
+        self.figures = PowerLossFigures()
 
     def run(self, rounds, report=lambda _: None):
-        """Return the figures. Raises Lost."""
+        """Return the figures. Raises PromiseBroken."""
         begun = time.monotonic()
         for number in range(rounds):
             self._round(late=self._chance.choice(NAMES) if number % LATE_EVERY == LATE_EVERY - 1 else None)
@@ -163,7 +160,7 @@ class Campaign:
 
     def _start(self, name, ending):
         disk = self._disks[name]
-        child = Child(name, disk, self._addresses, disk.environment(self._library, self._ignore))
+        child = LoadedReplicaProcess(name, disk, self._addresses, disk.environment(self._library, self._ignore))
         ending.callback(child.end)
         return child
 
@@ -174,11 +171,15 @@ class Campaign:
         for name, fact in facts.items():
             if fact["missing"]:
                 some = ", ".join(fact["missing"][:5])
-                raise Lost(f"{name} lacks {len(fact['missing'])} of {len(acknowledged)} acknowledged writes: {some}")
+                raise PromiseBroken(
+                    f"{name} lacks {len(fact['missing'])} of {len(acknowledged)} acknowledged writes: {some}"
+                )
             if fact["adjustments"] != fact["stock"]:
-                raise Lost(f"{name} was told {fact['adjustments']} times to add a unit, and has {fact['stock']}")
+                raise PromiseBroken(
+                    f"{name} was told {fact['adjustments']} times to add a unit, and has {fact['stock']}"
+                )
         if len({fact["digest"] for fact in facts.values()}) != 1:
-            raise Lost(f"the replicas differ: {facts}")
+            raise PromiseBroken(f"the replicas differ: {facts}")
 
 
 def settle(children):
@@ -202,6 +203,6 @@ def wait_until(condition, what):
     deadline = time.monotonic() + ANSWER_SECONDS
     while not (outcome := condition()):
         if time.monotonic() > deadline:
-            raise Lost(f"waited {ANSWER_SECONDS:g} s for {what}")
+            raise PromiseBroken(f"waited {ANSWER_SECONDS:g} s for {what}")
         PAUSE.wait(0.01)
     return outcome

@@ -16,7 +16,7 @@ def build(folder):
 
 
 @dataclass
-class Disk:
+class RecordedDisk:
     """One replica's disk: the folder that its process uses, and what would be left of it without power.
 
     base: everything in it is durable; `live` began as a copy of it. record: what was made durable since then.

@@ -24,7 +24,7 @@ def main() -> int:
     return _judge(results, arguments)
 
 
-def _judge(results: campaign.Campaign, arguments: argparse.Namespace) -> int:
+def _judge(results: campaign.SimulationCampaign, arguments: argparse.Namespace) -> int:
     failed = len(results.failed)
     if arguments.without:
         _say(f"Without {arguments.without}, {failed} of {results.runs} seeds fail" + ("." if failed else ": too few!"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from simulation.variants import BY_NAME, HARDENED
-from simulation.world import Report, simulate
+from simulation.world import RunReport, simulate
 
 PROGRESS_SECONDS = 1.0
 SHOWN_MAX = 20
@@ -43,15 +43,15 @@ TABLE = (
 
 
 @dataclass
-class Campaign:
+class SimulationCampaign:
     """What came of many runs."""
 
     counts: Counter = field(default_factory=Counter)
-    failed: list[Report] = field(default_factory=list)
+    failed: list[RunReport] = field(default_factory=list)
     runs: int = 0
     simulated_seconds: float = 0.0
 
-    def add(self, report: Report) -> None:
+    def add(self, report: RunReport) -> None:
         """Count one run."""
         self.runs += 1
         self.simulated_seconds += report.seconds
@@ -66,7 +66,7 @@ class Campaign:
         return "\n".join(f"  {words:<34}{number:>12,}" for words, number in rows)
 
 
-def run_all(seeds: Iterable[int], without: str = "") -> Iterator[Report]:
+def run_all(seeds: Iterable[int], without: str = "") -> Iterator[RunReport]:
     """Yield the reports of all seeds as they come, from as many processes as there are cores."""
     work = ((seed, without) for seed in seeds)
     context = multiprocessing.get_context("spawn")
@@ -74,9 +74,9 @@ def run_all(seeds: Iterable[int], without: str = "") -> Iterator[Report]:
         yield from pool.imap_unordered(_run_one, work, chunksize=4)
 
 
-def run(seeds: range, without: str = "", *, stop_at_first: bool = False, progress: bool = False) -> Campaign:
+def run(seeds: range, without: str = "", *, stop_at_first: bool = False, progress: bool = False) -> SimulationCampaign:
     """Run all seeds; show the progress on stderr, if wished."""
-    campaign = Campaign()
+    campaign = SimulationCampaign()
     begun = shown = time.monotonic()
     for report in run_all(seeds, without):
         campaign.add(report)
@@ -94,7 +94,7 @@ def run(seeds: range, without: str = "", *, stop_at_first: bool = False, progres
     return campaign
 
 
-def _run_one(work: tuple[int, str]) -> Report:
+def _run_one(work: tuple[int, str]) -> RunReport:
     seed, without = work
     return simulate(seed, BY_NAME[without] if without else HARDENED)
 

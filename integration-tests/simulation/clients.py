@@ -13,7 +13,7 @@ BURST_MAX = 12
 
 
 @dataclass(eq=False)
-class Operation:
+class ClientOperation:
     """One write or read, through all its attempts."""
 
     request: int
@@ -54,27 +54,27 @@ class Clients:
         """How many operations are not answered yet."""
         return len(self._open)
 
-    def write(self, target: str | None = None) -> Operation:
+    def write(self, target: str | None = None) -> ClientOperation:
         """Send one write, to any replica or first to `target`."""
         return self._invoke(write=True, target=target)
 
-    def read(self, target: str | None = None) -> Operation:
+    def read(self, target: str | None = None) -> ClientOperation:
         """Send one read, to any replica or first to `target`."""
         return self._invoke(write=False, target=target)
 
     def _next(self) -> None:
         if not self._generating:
             return
-        circumstances = self._world.circumstances
+        config = self._world.config
         burst = self._chance.randint(2, BURST_MAX) if self._chance.random() < 0.1 else 1
         for _ in range(burst):
-            if len(self._open) < circumstances.clients_max:
-                self._invoke(write=self._chance.random() >= circumstances.reads_share, target=None)
-        self._world.schedule.after(self._chance.expovariate(circumstances.operations_per_second), self._next)
+            if len(self._open) < config.clients_max:
+                self._invoke(write=self._chance.random() >= config.reads_share, target=None)
+        self._world.schedule.after(self._chance.expovariate(config.operations_per_second), self._next)
 
     def _invoke(self, *, write, target):
         request = next(self._requests)
-        operation = Operation(request, write, self._world.judge.floor, self._padding(), target)
+        operation = ClientOperation(request, write, self._world.checker.floor, self._padding(), target)
         self._open.add(request)
         self._send(operation)
         return operation
@@ -110,7 +110,7 @@ class Clients:
         replica.follow(operation.pending, lambda outcome, error: self._settled(operation, attempt, outcome, error))
 
     def _submit(self, operation, attempt, replica):
-        return replica.submit(self._world.machine.command(operation.request, attempt, operation.padding))
+        return replica.submit(self._world.model.command(operation.request, attempt, operation.padding))
 
     def _settled(self, operation, attempt, outcome, error):
         """The answer travels; a client that has turned elsewhere takes it all the same."""
@@ -150,19 +150,19 @@ class Clients:
 
     def _note_certainty(self, operation, attempt, error):
         if operation.write and not isinstance(error, OutcomeUnknown):
-            self._world.judge.refused(operation.request, attempt)
+            self._world.checker.refused(operation.request, attempt)
 
     def _answered(self, operation, outcome):
         if operation.done:
             return
         self._end(operation)
-        judge = self._world.judge
+        checker = self._world.checker
         if operation.write:
-            index = judge.acknowledged(operation.request, outcome, operation.floor)
+            index = checker.acknowledged(operation.request, outcome, operation.floor)
             self._world.trace.note("client", f"write {operation.request} is acknowledged at entry {index}")
             self._world.count("acknowledged writes")
         else:
             point, applied, state = outcome
             self._world.trace.note("client", f"read {operation.request} is answered with the state at {applied}")
             self._world.count("answered reads")
-            judge.answered(point, applied, state, operation.floor)
+            checker.answered(point, applied, state, operation.floor)

@@ -17,7 +17,7 @@ class Crash(BaseException):
     """The replica dies here and now. Not an Exception: nothing in the replica may survive it."""
 
 
-class Disk:
+class SimulatedDisk:
     """One replica's disk, as it is found after a crash."""
 
     def __init__(self, name: str, *, synced: bool = True):
@@ -91,7 +91,7 @@ class Disk:
 class SimulatedSnapshot:
     """`store.StoreSnapshot` over a disk."""
 
-    def __init__(self, disk: Disk):
+    def __init__(self, disk: SimulatedDisk):
         self._disk = disk
         self._content = dict(disk.content)
 
@@ -114,7 +114,7 @@ class SimulatedSnapshot:
 class SimulatedStore:
     """`store.Store` over a disk. Its commits and what happens around them are told to the host."""
 
-    def __init__(self, disk: Disk, host):
+    def __init__(self, disk: SimulatedDisk, host):
         """Open the database. Raises StoreFailed."""
         if disk.torn:
             raise StoreFailed("the write-ahead file ends in the middle of a record")

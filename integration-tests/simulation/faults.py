@@ -36,7 +36,7 @@ class Faults:
         }
 
     def begin(self) -> None:
-        """Begin; each kind comes as often as the circumstances say."""
+        """Begin; each kind comes as often as the run_config says."""
         self._world.schedule.after(self._pause_length(), self._next)
 
     def end(self) -> None:
@@ -58,7 +58,7 @@ class Faults:
     def _next(self):
         if not self._active:
             return
-        weights = self._world.circumstances.fault_weights
+        weights = self._world.config.fault_weights
         kinds = [kind for kind in self._kinds if weights.get(kind)]
         if kinds:
             (kind,) = self._chance.choices(kinds, [weights[kind] for kind in kinds])
@@ -67,7 +67,7 @@ class Faults:
         self._world.schedule.after(self._pause_length(), self._next)
 
     def _pause_length(self):
-        return self._chance.expovariate(1 / self._world.circumstances.fault_mean_seconds)
+        return self._chance.expovariate(1 / self._world.config.fault_mean_seconds)
 
     def _later(self, mean_seconds, action):
         """Do `action` after a while, unless everything has been mended by then."""
@@ -271,7 +271,7 @@ class Faults:
     def _slow_disk(self):
         replica = self._any()
         replica.delays = self._world.slow
-        self._later(1.5, lambda: setattr(replica, "delays", self._world.circumstances.delays))
+        self._later(1.5, lambda: setattr(replica, "delays", self._world.config.delays))
 
     def _hand_over(self):
         """Begin to hand over, to anyone or to a certain one, also where that is under way; and cease after a while."""

@@ -13,7 +13,7 @@ from quitanda.errors import QuitandaError
 from quitanda_replica.integrity.divergence import StateDiverged
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import StoreFailed
-from simulation.disk import Crash, Disk
+from simulation.disk import Crash, SimulatedDisk
 
 POLL_SECONDS = 0.05
 ROUND_SECONDS = 0.00005
@@ -25,10 +25,10 @@ UNTRACED = frozenset({"type", "transfer"})
 """A transfer's identity is true chance; everything else of a message depends on the seed alone."""
 
 
-class Host(ABC):
+class SimulatedHost(ABC):
     """The machine and the process on it; what runs there is the subclass's."""
 
-    def __init__(self, name: str, world, disk: Disk, chance: Random):
+    def __init__(self, name: str, world, disk: SimulatedDisk, chance: Random):
         self.name = name
         self.disk = disk
         self.world = world
@@ -36,7 +36,7 @@ class Host(ABC):
         self.paused_since: float | None = None
         self.died_at: float | None = None
         self.incarnation = 0
-        self.delays = world.circumstances.delays
+        self.delays = world.config.delays
         self.network = None
         """The SimulatedNetwork of the running process."""
         self._chance = chance
@@ -135,7 +135,7 @@ class Host(ABC):
         self.disk.wipe()
         self.world.count("lost disks")
         self.world.trace.note(self.name, "loses its disk")
-        self.world.judge.lost_disk(self.name)
+        self.world.checker.lost_disk(self.name)
 
     def stop(self) -> None:
         """End in order."""
@@ -212,7 +212,7 @@ class Host(ABC):
     def wrote(self, batch: dict[bytes, bytes | None]) -> None:
         """Take note of a durable batch."""
         self.wrote_state = True
-        self.world.judge.wrote(self.disk, batch)
+        self.world.checker.wrote(self.disk, batch)
 
     def note_message(self, peer: str, message: dict) -> None:
         """Take note of a message that is received."""
@@ -269,7 +269,7 @@ class Host(ABC):
 
     def _stop_over(self, error, *, expected) -> None:
         if not expected:
-            self.world.judge.accuse("stopped", f"{self.name} stopped: {type(error).__name__}: {error}")
+            self.world.checker.accuse("stopped", f"{self.name} stopped: {type(error).__name__}: {error}")
         elif not self.disk.whole:
             self.world.count("damage noticed")
             self.world.trace.note(self.name, f"notices its damaged disk: {error}")
@@ -281,7 +281,7 @@ class Host(ABC):
 
     def _observe(self) -> None:
         if (view := self.view()) is not None:
-            self.world.judge.observe(self.name, self.incarnation, view)
+            self.world.checker.observe(self.name, self.incarnation, view)
 
     # --- what clients ask
 
@@ -329,7 +329,7 @@ class Host(ABC):
 
     @abstractmethod
     def view(self):
-        """Return what the judge looks at; None where there is nothing (yet)."""
+        """Return what the checker looks at; None where there is nothing (yet)."""
 
     @abstractmethod
     def submit(self, payload: bytes):

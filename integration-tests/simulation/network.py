@@ -90,12 +90,12 @@ class Path:
 class Fabric:
     """All paths, and the faults that happen to them."""
 
-    def __init__(self, schedule, chance: Random, circumstances, count):
+    def __init__(self, schedule, chance: Random, config, count):
         self.hosts = {}
-        """By name; each is a `host.Host`."""
+        """By name; each is a `host.SimulatedHost`."""
         self.paths: dict[tuple[str, str], Path] = {}
-        self.delays = circumstances.delays
-        self.repeat_chance = circumstances.repeat_chance
+        self.delays = config.delays
+        self.repeat_chance = config.repeat_chance
         self._count = count
         self._schedule = schedule
         self._chance = chance

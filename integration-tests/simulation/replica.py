@@ -8,13 +8,13 @@ from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
-from simulation.circumstances import SECRET
 from simulation.disk import SimulatedStore
-from simulation.host import Host
+from simulation.host import SimulatedHost
 from simulation.network import SimulatedNetwork
+from simulation.run_config import SECRET
 
 
-class Replica(Host):
+class SimulatedReplica(SimulatedHost):
     """The project's own Raft."""
 
     def __init__(self, name, world, disk, chance):
@@ -45,7 +45,7 @@ class Replica(Host):
         if self.consensus is not None:
             self.consensus.hand_over(wanted, to)
 
-    # --- for the judge
+    # --- for the checker
 
     @property
     def status(self):
@@ -54,7 +54,7 @@ class Replica(Host):
     @property
     def journal(self):
         """The log, as this process has it in memory."""
-        return self.consensus._journal  # noqa: SLF001 - the judge must see what nobody else may
+        return self.consensus._journal  # noqa: SLF001 - the checker must see what nobody else may
 
     @property
     def term(self):
@@ -94,7 +94,7 @@ class Replica(Host):
     @property
     def durable_state(self):
         """The state machine's state on the disk, as it can be compared."""
-        return self.world.machine.state(self.disk.content)
+        return self.world.model.state(self.disk.content)
 
     @property
     def state_is_whole(self):
@@ -106,7 +106,7 @@ class Replica(Host):
         return command[1:] if command[:1] == b"\x00" else None
 
     def note_sent(self, message):
-        self.world.judge.sent(self.disk, message, voting=self.consensus._guard.voting)  # noqa: SLF001 - as above
+        self.world.checker.sent(self.disk, message, voting=self.consensus._guard.voting)  # noqa: SLF001 - as above
 
     # --- digests
 
@@ -130,21 +130,21 @@ class Replica(Host):
         self.network = SimulatedNetwork(self.world.fabric, self, encode, decode)
         options = RaftOptions(
             **{"name": self.name, "addresses": self.world.addresses, "secret": SECRET, "bootstrap": True}
-            | self.world.circumstances.options
+            | self.world.config.options
             | settings
         )
         self.world.running = self
         self.history = DigestHistory()
         self.divergence = DivergenceDetector(options.peers, self.history, self.clock_reading)
-        machine = self.world.machine.machine(self._store, self._installed, self.history)
+        machine = self.world.model.machine(self._store, self._installed, self.history)
         self.consensus = variant.consensus(options, self._store, machine, self.network, self.clock)
-        self.world.machine.check(self._store.snapshot())
+        self.world.model.check(self._store.snapshot())
         machine.started(self.durable_applied)
         self.consensus.open()
 
     def _installed(self):
         self.world.count("snapshots")
-        self.world.machine.check(self._store.snapshot())
+        self.world.model.check(self._store.snapshot())
 
     def _turn(self):
         self.consensus.round()

@@ -1,8 +1,8 @@
 """Backups and what comes of them: a cluster that begins with one, and replicas that come up with another past.
 
-A restored cluster is another cluster. Its history begins where the backup was made, and so does the judge's. A replica
-whose disk is of before, or of elsewhere, is a stranger to it: the judge says nothing about what that replica believes,
-but everything that it might do to the others is seen in them.
+A restored cluster is another cluster. Its history begins where the backup was made, and so does the checker's. A
+replica whose disk is from before, or from elsewhere, does not belong to it: the checker says nothing about what that
+replica believes, but it sees in the others everything that the replica might do to them.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from quitanda_replica.raft.bootstrap import begin_at
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied, read_term
 from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
-from simulation.shop import MemoryStore
+from simulation.shop_model import MemoryStore
 
 STRANGER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Backup:
-    """The state behind an entry, and what the judge knew then."""
+    """The state behind an entry, and what the checker knew then."""
 
     pairs: dict[bytes, bytes]
     index: int
@@ -37,7 +37,7 @@ def back_up(world) -> Backup:
     (content, *_) = (replica.disk.content for replica in world.replicas.values() if replica.up and replica.voting)
     index = read_applied(content[APPLIED_KEY])
     pairs = {key: value for key, value in content.items() if key.startswith(STATE_PREFIX)}
-    return Backup(pairs, index, read_term(content[log_key(index)]), world.judge.mark())
+    return Backup(pairs, index, read_term(content[log_key(index)]), world.checker.mark())
 
 
 def restore(world, backup: Backup) -> None:
@@ -47,7 +47,7 @@ def restore(world, backup: Backup) -> None:
     for replica in world.replicas.values():
         replica.crash(power=False)
         replica.disk.replace_by(backup.content())
-    world.judge.begin_again(backup.mark)
+    world.checker.begin_again(backup.mark)
     for replica in world.replicas.values():
         replica.start(bootstrap=False)
 
@@ -57,7 +57,7 @@ def come_up_as_stranger(world, name: str, content: dict[bytes, bytes], **setting
     replica = world.replicas[name]
     replica.crash(power=False)
     replica.disk.replace_by(content)
-    world.judge.strangers.add(name)
+    world.checker.strangers.add(name)
     world.count("strangers")
     world.trace.note(name, "comes up as a stranger")
     replica.start(**settings)
@@ -69,17 +69,17 @@ def see_stranger_refused(world, name: str) -> None:
     world.clients.resume()
     world.run(STRANGER_SECONDS)
     world.clients.stop()
-    if world.judge.violations:
+    if world.checker.violations:
         return
     if world.counts["refused greetings"] == refused:
-        world.judge.accuse("stranger", f"nobody refuses {name}")
+        world.checker.accuse("stranger", f"nobody refuses {name}")
     if world.counts["acknowledged writes"] == answered:
-        world.judge.accuse("stranger", f"no write is acknowledged while {name} is there")
+        world.checker.accuse("stranger", f"no write is acknowledged while {name} is there")
     if world.replicas[name].view() and world.replicas[name].leads:
-        world.judge.accuse("stranger", f"{name} leads")
+        world.checker.accuse("stranger", f"{name} leads")
     stranger = world.replicas[name]
     stranger.crash(power=False)
-    world.judge.strangers.discard(name)
+    world.checker.strangers.discard(name)
     stranger.lose_disk()
     stranger.start(bootstrap=False)
     world.recover()

@@ -10,9 +10,9 @@ import pytest
 from pysyncobj import syncobj
 
 from simulation import campaign, directed, sweeps
-from simulation.story import Unplayable
+from simulation.scenario import ScenarioImpossible
 from simulation.variants import BY_NAME, HARDENED
-from simulation.world import World, simulate
+from simulation.world import SimulatedWorld, simulate
 
 pytestmark = pytest.mark.processes_only(reason="nothing in it is a cluster")
 
@@ -53,7 +53,7 @@ CAUGHT_BY_SWEEPS = {
     "applied_with_effects": ("dying leader", 0),
     "standing_permission": ("forgotten vote", 0),
 }
-"""The story, and the seed, with which a crash at one of the steps fails without the repair."""
+"""The scenario, and the seed, with which a crash at one of the steps fails without the repair."""
 
 
 def violations(schedule, seeds, variant=HARDENED):
@@ -61,7 +61,7 @@ def violations(schedule, seeds, variant=HARDENED):
     found = []
     played = 0
     for seed in seeds:
-        with suppress(Unplayable):
+        with suppress(ScenarioImpossible):
             found += directed.play(schedule, seed, variant).violations
             played += 1
     assert played, "the schedule cannot be arranged any more"
@@ -90,7 +90,7 @@ def test_a_crash_at_any_step_of_a_story_keeps_every_guarantee(name):
         report = sweeps.sweep(name, steps)
         assert report.violations == (), f"crash at step {steps}"
         crashes += report.counts["crashes inside"] + report.counts["kills"] + report.counts["stalls"]
-    assert crashes >= SWEPT_STEPS / 2, "the story has too few steps"
+    assert crashes >= SWEPT_STEPS / 2, "the scenario has too few steps"
 
 
 def test_every_repair_is_needed_by_some_test():
@@ -114,8 +114,8 @@ def test_the_schedule_made_for_it_fails_without_the_repair(name):
 
 @pytest.mark.parametrize("name", CAUGHT_BY_SWEEPS)
 def test_a_crash_at_some_step_fails_without_the_repair(name):
-    story, seed = CAUGHT_BY_SWEEPS[name]
-    reports = (sweeps.sweep(story, steps, seed, BY_NAME[name]) for steps in range(SWEPT_STEPS))
+    scenario, seed = CAUGHT_BY_SWEEPS[name]
+    reports = (sweeps.sweep(scenario, steps, seed, BY_NAME[name]) for steps in range(SWEPT_STEPS))
 
     assert any(report.violations for report in reports)
 
@@ -142,6 +142,6 @@ def test_different_seeds_play_differently():
 def test_the_library_has_its_own_time_and_chance_again_behind_a_run():
     real = syncobj.monotonicTime, syncobj.random
 
-    with World(0, HARDENED).simulated():
+    with SimulatedWorld(0, HARDENED).simulated():
         assert (syncobj.monotonicTime, syncobj.random) != real
     assert (syncobj.monotonicTime, syncobj.random) == real

@@ -17,9 +17,9 @@ from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.raft_loop import RaftLoop
 from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY, Installation, SnapshotReceiver
-from simulation.host import Host
-from simulation.replica import Replica
-from simulation.stock import StockReplica
+from simulation.host import SimulatedHost
+from simulation.replica import SimulatedReplica
+from simulation.vanilla_pysyncobj import VanillaReplica
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Variant:
     what: str
     """What is left out."""
     consensus: type[RaftLoop] = RaftLoop
-    replica: type[Host] = Replica
+    replica: type[SimulatedHost] = SimulatedReplica
     synced: bool = True
     on_disks: bool = True
-    """The judge finds the log on the disks."""
+    """The checker finds the log on the disks."""
     reads: bool = True
     """Linearizable reads are offered."""
     whole_reads: bool = True
@@ -269,7 +269,7 @@ def _with(**parts):
 
 
 HARDENED = Variant("", "nothing")
-STOCK = Variant("everything", "the published library alone", replica=StockReplica, on_disks=False, reads=False)
+STOCK = Variant("everything", "the published library alone", replica=VanillaReplica, on_disks=False, reads=False)
 BY_NAME = {
     variant.name: variant
     for variant in (

@@ -7,16 +7,16 @@ from random import Random
 
 from quitanda_replica.integrity.peer_digests import ASK_SECONDS
 from simulation import faults, restoring
-from simulation.circumstances import CALM, ONE_FAULT_STAYS, RESTORED, TOO_FEW_DISKS, Circumstances, draw
 from simulation.clients import Clients
-from simulation.disk import Disk
+from simulation.disk import SimulatedDisk
 from simulation.faults import Faults
-from simulation.judge import Judge, Violation
-from simulation.library import simulated_library
-from simulation.machine import Ledger
+from simulation.invariant_checker import InvariantChecker, Violation
 from simulation.network import Fabric
+from simulation.request_model import RequestModel
+from simulation.run_config import CALM, ONE_FAULT_STAYS, RESTORED, TOO_FEW_DISKS, RunConfig, draw
 from simulation.schedule import Schedule, Trace
-from simulation.shop import Shop
+from simulation.shop_model import ShopModel
+from simulation.simulated_pysyncobj import simulated_library
 from simulation.variants import HARDENED, Variant
 
 PROGRESS_SECONDS = 25.0
@@ -32,7 +32,7 @@ SLOW = replace(CALM, disk_mean=0.05, stall_chance=0.1, stall_max=1.0)
 
 
 @dataclass(frozen=True)
-class Report:
+class RunReport:
     """What came of a run."""
 
     seed: int
@@ -44,7 +44,7 @@ class Report:
     """Of everything that happened."""
 
 
-class World:
+class SimulatedWorld:
     """What the parts of a run share."""
 
     calm = CALM
@@ -54,25 +54,25 @@ class World:
         self,
         seed: int,
         variant: Variant = HARDENED,
-        circumstances: Circumstances | None = None,
+        config: RunConfig | None = None,
         write: Callable[[str], None] | None = None,
     ):
         chance = Random(seed)
         self.seed = seed
         self.variant = variant
-        self.circumstances = circumstances or draw(Random(chance.getrandbits(64)), faults.NAMES)
+        self.config = config or draw(Random(chance.getrandbits(64)), faults.NAMES)
         if not variant.reads:
-            self.circumstances = replace(self.circumstances, reads_share=0.0)
-        remembered = self.circumstances.remembered
-        self.machine = Shop(remembered) if remembered and variant.on_disks else Ledger()
+            self.config = replace(self.config, reads_share=0.0)
+        remembered = self.config.remembered
+        self.model = ShopModel(remembered) if remembered and variant.on_disks else RequestModel()
         self.schedule = Schedule()
         self.trace = Trace(self.schedule, write)
         self.counts: Counter = Counter()
-        self.judge = Judge(self)
-        self.fabric = Fabric(self.schedule, Random(chance.getrandbits(64)), self.circumstances, self.count)
-        names = [f"replica{number}" for number in range(1, self.circumstances.replicas + 1)]
+        self.checker = InvariantChecker(self)
+        self.fabric = Fabric(self.schedule, Random(chance.getrandbits(64)), self.config, self.count)
+        names = [f"replica{number}" for number in range(1, self.config.replicas + 1)]
         self.addresses = {name: f"{name}:1" for name in names}
-        self.disks = [Disk(name, synced=variant.synced) for name in names]
+        self.disks = [SimulatedDisk(name, synced=variant.synced) for name in names]
         self.replicas = {
             disk.name: variant.replica(disk.name, self, disk, Random(chance.getrandbits(64))) for disk in self.disks
         }
@@ -112,13 +112,13 @@ class World:
 
     def run(self, seconds: float, done: Callable[[], bool] = lambda: False) -> bool:
         """Let time pass, until a violation, or until `done`; True in the latter case."""
-        self.schedule.run(self.schedule.now + seconds, lambda: bool(self.judge.violations) or done())
-        return not self.judge.violations and done()
+        self.schedule.run(self.schedule.now + seconds, lambda: bool(self.checker.violations) or done())
+        return not self.checker.violations and done()
 
     def well(self) -> bool:
         """Is everybody answered, and is every replica where the true log ends?"""
         return not self.clients.waiting and all(
-            replica.up and replica.voting and replica.durable_applied == self.judge.last_index
+            replica.up and replica.voting and replica.durable_applied == self.checker.last_index
             for replica in self.replicas.values()
         )
 
@@ -127,15 +127,15 @@ class World:
         self.faults.end()
         self.clients.stop()
         self.clients.write()
-        if not self.run(within, self.well) and not self.judge.violations:
+        if not self.run(within, self.well) and not self.checker.violations:
             standing = ", ".join(
                 f"{name} at {replica.durable_applied if replica.view() else 'nothing'}"
                 for name, replica in self.replicas.items()
             )
-            self.judge.accuse(
+            self.checker.accuse(
                 "progress",
                 f"{within:g} s after the last fault {self.clients.waiting} operations wait; the log ends at "
-                f"{self.judge.last_index}, {standing}",
+                f"{self.checker.last_index}, {standing}",
             )
 
     def refuse(self) -> None:
@@ -146,13 +146,13 @@ class World:
             return  # one that was blank before had heard enough of the others to count again
         answered = self.counts["acknowledged writes"], self.counts["answered reads"]
         self.run(REFUSING_SECONDS)
-        if self.judge.violations:
+        if self.checker.violations:
             return
         leaders = [name for name, replica in self.replicas.items() if replica.view() and replica.leads]
         if leaders:
-            self.judge.accuse("refuses", f"{', '.join(leaders)} leads, though no majority counts")
+            self.checker.accuse("refuses", f"{', '.join(leaders)} leads, though no majority counts")
         if answered != (self.counts["acknowledged writes"], self.counts["answered reads"]):
-            self.judge.accuse("refuses", "clients are answered, though no majority counts")
+            self.checker.accuse("refuses", "clients are answered, though no majority counts")
 
     def go_on(self) -> None:
         """Let one fault stay: the others go on without it, and the leadership comes to rest."""
@@ -161,47 +161,49 @@ class World:
         self.run(FALLBACK_SECONDS)
         elections = self.counts["elections"]
         self.run(RESTING_SECONDS)
-        if not self.judge.violations and self.counts["elections"] != elections:
-            self.judge.accuse("progress", f"{FALLBACK_SECONDS:g} s after the last fault there is still another leader")
+        if not self.checker.violations and self.counts["elections"] != elections:
+            self.checker.accuse(
+                "progress", f"{FALLBACK_SECONDS:g} s after the last fault there is still another leader"
+            )
         self.clients.stop()
         self.clients.write()
-        if not self.run(ANSWERED_SECONDS, lambda: not self.clients.waiting) and not self.judge.violations:
-            self.judge.accuse("progress", f"{self.clients.waiting} operations wait, though one fault alone stays")
+        if not self.run(ANSWERED_SECONDS, lambda: not self.clients.waiting) and not self.checker.violations:
+            self.checker.accuse("progress", f"{self.clients.waiting} operations wait, though one fault alone stays")
 
-    def report(self) -> Report:
+    def report(self) -> RunReport:
         """Return what came of the run so far."""
-        return Report(self.seed, tuple(self.judge.violations), self.counts, self.schedule.now, self.trace.digest)
+        return RunReport(self.seed, tuple(self.checker.violations), self.counts, self.schedule.now, self.trace.digest)
 
 
-def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None] | None = None) -> Report:
+def simulate(seed: int, variant: Variant = HARDENED, write: Callable[[str], None] | None = None) -> RunReport:
     """Play the run of `seed`: faults for a while, then everything is mended and must become well."""
-    world = World(seed, variant, write=write)
+    world = SimulatedWorld(seed, variant, write=write)
     with world.simulated():
         world.start()
         world.clients.begin()
-        world.run(world.circumstances.quiet_seconds)
+        world.run(world.config.quiet_seconds)
         world.faults.begin()
-        world.run(world.circumstances.fault_seconds)
+        world.run(world.config.fault_seconds)
         _end(world)
         for replica in world.replicas.values():
             replica.close()
     return world.report()
 
 
-def _end(world: World) -> None:
-    if world.judge.violations:
+def _end(world: SimulatedWorld) -> None:
+    if world.checker.violations:
         return
-    if world.circumstances.ending == TOO_FEW_DISKS and world.faults.lose_majority():
+    if world.config.ending == TOO_FEW_DISKS and world.faults.lose_majority():
         world.refuse()
         return
     world.recover()
-    if world.circumstances.ending == ONE_FAULT_STAYS and not world.judge.violations:
+    if world.config.ending == ONE_FAULT_STAYS and not world.checker.violations:
         world.go_on()
-    if world.circumstances.ending == RESTORED and not world.judge.violations:
+    if world.config.ending == RESTORED and not world.checker.violations:
         _begin_again(world)
 
 
-def _begin_again(world: World) -> None:
+def _begin_again(world: SimulatedWorld) -> None:
     """Restore a backup; then a replica comes up with its disk of before, which may be further in every respect."""
     backup = restoring.back_up(world)
     world.faults.hand_over_some_time()
@@ -210,10 +212,10 @@ def _begin_again(world: World) -> None:
     world.recover()
     stale = world.faults.any_name()
     old = dict(world.replicas[stale].disk.content)
-    if world.judge.violations:
+    if world.checker.violations:
         return
     restoring.restore(world, backup)
     world.recover()
-    if not world.judge.violations:
+    if not world.checker.violations:
         restoring.come_up_as_stranger(world, stale, old)
         restoring.see_stranger_refused(world, stale)

@@ -6,16 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
+from rounds_command import PromiseBroken
 from stalled_clocks.clocks import Clocks
-from stalled_clocks.judge import Judge, NotHeld, Told, compare_logs
-from stalled_clocks.replicas import Replicas
-from stalled_clocks.writing import Writing
+from stalled_clocks.election_invariants import ElectionInvariants, ReportedStatus, compare_logs
+from stalled_clocks.replicas import ReplicaClients
+from stalled_clocks.writing import CustomerWriters
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda_local import ports
 from quitanda_local.errors import DeadlineExceeded, ProcessDied, ReplicasDiverged
 from quitanda_local.local_cluster import COMMANDS
-from quitanda_local.topology import Role, Service, Topology
+from quitanda_local.topology import Service, ServiceRole, Topology
 from quitanda_local.waiting import wait_until
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.state.store import Store
@@ -35,7 +36,7 @@ STANDING_SECONDS = 60.0
 
 
 @dataclass
-class Figures:
+class StalledClocksFigures:
     rounds: int = 0
     nobody_willing: int = 0
     stalls: int = 0
@@ -53,10 +54,10 @@ class Figures:
         )
 
 
-class Campaign:
+class StalledClocksCampaign:
     """Stalls one of `every` looks at the clock. `replica` starts a replica: the product, except in tests of this."""
 
-    def __init__(self, folder, seed, *, every=EVERY, replica=COMMANDS[Role.REPLICA]):
+    def __init__(self, folder, seed, *, every=EVERY, replica=COMMANDS[ServiceRole.REPLICA]):
         self._chance = Random(seed)
         controls = folder / "clocks"
         controls.mkdir()
@@ -65,25 +66,25 @@ class Campaign:
             folder / "data",
             _replicas_and_broker(),
             settings=self._clocks.environment() | {"QUITANDA_BOOTSTRAP": "true"},
-            commands=COMMANDS | {Role.REPLICA: replica},
+            commands=COMMANDS | {ServiceRole.REPLICA: replica},
             partitions=True,
         )
         self._replicas = None
-        self._judge = Judge()
-        self.figures = Figures()
+        self._judge = ElectionInvariants()
+        self.figures = StalledClocksFigures()
 
     async def run(self, rounds, report=lambda _: None):
-        """Return the figures. Raises NotHeld."""
+        """Return the figures. Raises PromiseBroken."""
         begun = time.monotonic()
         async with AsyncExitStack() as ending:
             ending.callback(self._clocks.close)
             ending.callback(self._cluster.close)
-            self._replicas = Replicas(self._cluster)
+            self._replicas = ReplicaClients(self._cluster)
             ending.push_async_callback(self._replicas.close)
             try:
                 await ending.enter_async_context(self._cluster)
                 ending.callback(self._clocks.run)
-                writing = Writing(self._replicas, WRITERS)
+                writing = CustomerWriters(self._replicas, WRITERS)
                 ending.push_async_callback(writing.close)
                 for _ in range(rounds):
                     await self._round(writing)
@@ -92,7 +93,7 @@ class Campaign:
                 await writing.close()
                 await self._compare_stored_logs()
             except (DeadlineExceeded, ProcessDied, ReplicasDiverged) as error:
-                raise NotHeld(str(error)) from error
+                raise PromiseBroken(str(error)) from error
         return self.figures
 
     async def _round(self, writing):
@@ -133,7 +134,7 @@ class Campaign:
         async with writing.paused():
             await self._cluster.wait_until_replicas_agree()
             if missing := await writing.missing():
-                raise NotHeld(
+                raise PromiseBroken(
                     f"{len(missing)} of {len(writing.acknowledged)} acknowledged writes are lost: {missing[:5]}"
                 )
         for name in NAMES:
@@ -172,7 +173,7 @@ class Campaign:
         asked_after, told = self._judge.heard, []
         for status in await asyncio.gather(*(self._replicas.status(name) for name in names)):
             if status is not None:
-                told.append(Told(status.name, status.role, status.term, status.catching_up, asked_after))
+                told.append(ReportedStatus(status.name, status.role, status.term, status.catching_up, asked_after))
                 self._judge.hear(told[-1])
         return told
 
@@ -208,7 +209,10 @@ def _replicas_and_broker():
     broker, *left = ports.free_ports(1 + 3 * len(NAMES))
     threes = zip(NAMES, left[0::3], left[1::3], left[2::3], strict=True)
     return Topology(
-        (Service("broker", Role.BROKER, broker), *(Service(name, Role.REPLICA, *three) for name, *three in threes))
+        (
+            Service("broker", ServiceRole.BROKER, broker),
+            *(Service(name, ServiceRole.REPLICA, *three) for name, *three in threes),
+        )
     )
 
 

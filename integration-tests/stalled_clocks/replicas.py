@@ -12,7 +12,7 @@ STATUS_SECONDS = 2.0
 """Longer than a replica stands still."""
 
 
-class Replicas:
+class ReplicaClients:
     """The replicas of a cluster, by name."""
 
     def __init__(self, cluster):

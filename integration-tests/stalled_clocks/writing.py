@@ -15,7 +15,7 @@ READS_AT_ONCE = 500
 ANSWER_SECONDS = 30.0
 
 
-class Writing:
+class CustomerWriters:
     """Writers at the replicas; `acknowledged` names the customers that exist by a replica's word."""
 
     def __init__(self, replicas, writers):

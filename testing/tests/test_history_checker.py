@@ -18,10 +18,10 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import OrderItem
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.builders import Telling
+from quitanda_testing.history.builders import HistoryBuilder
 from quitanda_testing.history.checker import check
 from quitanda_testing.history.operations import GetOrder, GetProduct, Listed, ListOrders, TurnedAway, Unknown
-from quitanda_testing.history.search import Answer
+from quitanda_testing.history.search import SearchResult
 
 
 def of_bread(units):
@@ -41,260 +41,260 @@ def answer(telling):
 
 def test_reads_between_two_writes_that_overlap_may_show_either():
     for seen in (10, 7):
-        t = Telling("ana")
-        t.tell(1.0, 3.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
-        t.tell(1.5, 2.0, GetProduct("bread"), Done(t.product(seen)))
-        t.tell(4.0, 5.0, GetProduct("bread"), Done(t.product(7)))
+        t = HistoryBuilder("ana")
+        t.add(1.0, 3.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
+        t.add(1.5, 2.0, GetProduct("bread"), Done(t.product(seen)))
+        t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(7)))
 
-        assert answer(t) is Answer.LINEARIZABLE
+        assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_an_unanswered_write_may_take_effect_much_later():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, AdjustStock("bread", 5), Unknown())
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(10)))
-    t.tell(4.0, 5.0, GetProduct("bread"), Done(t.product(15)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", 5), Unknown())
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(10)))
+    t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(15)))
 
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_an_unanswered_order_may_be_seen_later_under_an_id_that_nobody_was_told():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, create("ana", 4), Unknown())
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(6)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, create("ana", 4), Unknown())
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(6)))
     order = t.order("o1", "ana", 4)
-    t.tell(4.0, 5.0, ListOrders("ana"), Listed((summarize(order),)))
-    t.tell(6.0, 7.0, SetOrderItems("ana", "o1", of_bread(1)), Done(t.order("o1", "ana", 1)))
-    t.tell(8.0, 9.0, GetProduct("bread"), Done(t.product(9)))
+    t.add(4.0, 5.0, ListOrders("ana"), Listed((summarize(order),)))
+    t.add(6.0, 7.0, SetOrderItems("ana", "o1", of_bread(1)), Done(t.order("o1", "ana", 1)))
+    t.add(8.0, 9.0, GetProduct("bread"), Done(t.product(9)))
 
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_a_request_that_is_sent_again_later_is_answered_as_the_first_time():
-    t = Telling("ana")
+    t = HistoryBuilder("ana")
     order = t.order("o1", "ana", 3)
-    t.tell(1.0, 2.0, create("ana", 3), Done(order), request_id="once")
-    t.tell(3.0, 4.0, CancelOrder("ana", "o1"), Done(order))
-    t.tell(5.0, 6.0, create("ana", 3), Done(order), request_id="once")
-    t.tell(7.0, 8.0, GetProduct("bread"), Done(t.product(10)))
+    t.add(1.0, 2.0, create("ana", 3), Done(order), request_id="once")
+    t.add(3.0, 4.0, CancelOrder("ana", "o1"), Done(order))
+    t.add(5.0, 6.0, create("ana", 3), Done(order), request_id="once")
+    t.add(7.0, 8.0, GetProduct("bread"), Done(t.product(10)))
 
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_a_request_that_was_given_up_and_sent_again_took_effect_at_some_time_until_its_answer():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, AdjustStock("bread", -4), Unknown(), request_id="again")
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(6)))
-    t.tell(4.0, 5.0, AdjustStock("bread", -4), Done(t.product(6)), request_id="again")
-    t.tell(6.0, 7.0, GetProduct("bread"), Done(t.product(6)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", -4), Unknown(), request_id="again")
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(6)))
+    t.add(4.0, 5.0, AdjustStock("bread", -4), Done(t.product(6)), request_id="again")
+    t.add(6.0, 7.0, GetProduct("bread"), Done(t.product(6)))
 
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_several_unanswered_writes_may_have_to_take_effect_before_one_read():
-    t = Telling("ana", units=2)
+    t = HistoryBuilder("ana", units=2)
     for delta in (-1, 3, -2, 4, -1):
-        t.tell(1.0, 0.0, AdjustStock("bread", delta), Unknown())
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(9)))
+        t.add(1.0, 0.0, AdjustStock("bread", delta), Unknown())
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(9)))
 
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 # What is wrong.
 
 
 def test_a_stale_read_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
-    t.tell(3.0, 4.0, GetProduct("bread"), Done(t.product(10)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
+    t.add(3.0, 4.0, GetProduct("bread"), Done(t.product(10)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_stale_read_with_old_content_that_came_back_is_found_by_its_version():
-    t = Telling("ana")
+    t = HistoryBuilder("ana")
     t.history[0] = replace(t.history[0], outcome=Done(replace(t.product(10), version=1)))
-    t.tell(1.0, 2.0, AdjustStock("bread", 1), Done(replace(t.product(11), version=5)))
-    t.tell(3.0, 4.0, AdjustStock("bread", -1), Done(replace(t.product(10), version=6)))
-    t.tell(5.0, 6.0, GetProduct("bread"), Done(replace(t.product(10), version=1)))
+    t.add(1.0, 2.0, AdjustStock("bread", 1), Done(replace(t.product(11), version=5)))
+    t.add(3.0, 4.0, AdjustStock("bread", -1), Done(replace(t.product(10), version=6)))
+    t.add(5.0, 6.0, GetProduct("bread"), Done(replace(t.product(10), version=1)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_lost_update_is_found():
-    t = Telling()
-    t.tell(1.0, 3.0, AdjustStock("bread", 1), Done(t.product(11)))
-    t.tell(1.0, 3.0, AdjustStock("bread", 2), Done(t.product(12)))
+    t = HistoryBuilder()
+    t.add(1.0, 3.0, AdjustStock("bread", 1), Done(t.product(11)))
+    t.add(1.0, 3.0, AdjustStock("bread", 2), Done(t.product(12)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_write_that_is_not_there_afterwards_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
-    t.tell(3.0, 4.0, GetOrder("ana", "o1"), refusals.order_not_found("o1"))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
+    t.add(3.0, 4.0, GetOrder("ana", "o1"), refusals.order_not_found("o1"))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_retried_write_that_took_effect_twice_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, AdjustStock("bread", 5), Unknown(), request_id="again")
-    t.tell(2.0, 3.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="again")
-    t.tell(4.0, 5.0, GetProduct("bread"), Done(t.product(20)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", 5), Unknown(), request_id="again")
+    t.add(2.0, 3.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="again")
+    t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(20)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_request_sent_again_later_that_takes_effect_again_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="once")
-    t.tell(3.0, 4.0, AdjustStock("bread", 5), Done(t.product(20)), request_id="once")
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="once")
+    t.add(3.0, 4.0, AdjustStock("bread", 5), Done(t.product(20)), request_id="once")
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_last_units_that_two_orders_got_are_found():
-    t = Telling("ana", "rui", units=1)
-    t.tell(1.0, 3.0, create("ana", 1), Done(t.order("o1", "ana", 1)))
-    t.tell(1.0, 3.0, create("rui", 1), Done(t.order("o2", "rui", 1)))
+    t = HistoryBuilder("ana", "rui", units=1)
+    t.add(1.0, 3.0, create("ana", 1), Done(t.order("o1", "ana", 1)))
+    t.add(1.0, 3.0, create("rui", 1), Done(t.order("o2", "rui", 1)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_refusal_for_want_of_stock_that_was_there_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, create("ana", 3), refusals.out_of_stock(t.product(2), "items[0].quantity", 3, 0))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, create("ana", 3), refusals.out_of_stock(t.product(2), "items[0].quantity", 3, 0))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_read_of_what_is_written_later_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, GetProduct("bread"), Done(t.product(7)))
-    t.tell(3.0, 4.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, GetProduct("bread"), Done(t.product(7)))
+    t.add(3.0, 4.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_an_order_that_is_still_there_after_it_was_cancelled_is_found():
-    t = Telling("ana")
+    t = HistoryBuilder("ana")
     order = t.order("o1", "ana", 3)
-    t.tell(1.0, 2.0, create("ana", 3), Done(order))
-    t.tell(3.0, 4.0, CancelOrder("ana", "o1"), Done(order))
-    t.tell(5.0, 6.0, ListOrders("ana"), Listed((summarize(order),)))
+    t.add(1.0, 2.0, create("ana", 3), Done(order))
+    t.add(3.0, 4.0, CancelOrder("ana", "o1"), Done(order))
+    t.add(5.0, 6.0, ListOrders("ana"), Listed((summarize(order),)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_an_unanswered_write_that_is_seen_and_then_not_any_more_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, AdjustStock("bread", 5), Unknown())
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(15)))
-    t.tell(4.0, 5.0, GetProduct("bread"), Done(t.product(10)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", 5), Unknown())
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(15)))
+    t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(10)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_an_effect_of_what_was_certainly_turned_away_is_found():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, AdjustStock("bread", 5), TurnedAway())
-    t.tell(2.0, 3.0, GetProduct("bread"), Done(t.product(15)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", 5), TurnedAway())
+    t.add(2.0, 3.0, GetProduct("bread"), Done(t.product(15)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_an_order_of_another_customer_that_is_shown_is_found():
-    t = Telling("ana", "rui")
+    t = HistoryBuilder("ana", "rui")
     order = t.order("o1", "ana", 3)
-    t.tell(1.0, 2.0, create("ana", 3), Done(order))
-    t.tell(3.0, 4.0, GetOrder("rui", "o1"), Done(order))
+    t.add(1.0, 2.0, create("ana", 3), Done(order))
+    t.add(3.0, 4.0, GetOrder("rui", "o1"), Done(order))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_an_order_that_nobody_created_is_found():
-    t = Telling("ana", "rui")
-    t.tell(1.0, 0.0, create("rui", 3), Unknown())
-    t.tell(3.0, 4.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 3)),)))
+    t = HistoryBuilder("ana", "rui")
+    t.add(1.0, 0.0, create("rui", 3), Unknown())
+    t.add(3.0, 4.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 3)),)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_one_order_seen_as_the_work_of_two_unanswered_requests_is_two_orders():
-    t = Telling("ana")
-    t.tell(1.0, 0.0, create("ana", 4), Unknown())
-    t.tell(1.0, 0.0, create("ana", 4), Unknown())
-    t.tell(2.0, 3.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 4)),)))
-    seen_last = t.tell(4.0, 5.0, GetProduct("bread"), Done(t.product(2)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, create("ana", 4), Unknown())
+    t.add(1.0, 0.0, create("ana", 4), Unknown())
+    t.add(2.0, 3.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 4)),)))
+    seen_last = t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(2)))
 
-    assert answer(t) is Answer.LINEARIZABLE
-    t.tell(6.0, 7.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 4)),)))
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.LINEARIZABLE
+    t.add(6.0, 7.0, ListOrders("ana"), Listed((summarize(t.order("o1", "ana", 4)),)))
+    assert answer(t) is SearchResult.VIOLATED
     t.history.remove(seen_last)
-    assert answer(t) is Answer.LINEARIZABLE
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_two_writes_in_the_wrong_order_of_time_are_found():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, UpdateProduct("bread", price=100), Done(t.product(10, price=100)))
-    t.tell(3.0, 4.0, UpdateProduct("bread", price=200), Done(t.product(10, price=200)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, UpdateProduct("bread", price=100), Done(t.product(10, price=100)))
+    t.add(3.0, 4.0, UpdateProduct("bread", price=200), Done(t.product(10, price=200)))
     old = replace(t.order("o1", "ana", 0), items=(OrderItem("bread", "bread", 100, 1),))
-    t.tell(5.0, 6.0, create("ana", 1), Done(old))
+    t.add(5.0, 6.0, create("ana", 1), Done(old))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_versions_that_go_down_are_found():
-    t = Telling()
-    t.tell(1.0, 2.0, AdjustStock("bread", 1), Done(replace(t.product(11), version=9)))
-    t.tell(3.0, 4.0, AdjustStock("bread", 1), Done(replace(t.product(12), version=8)))
+    t = HistoryBuilder()
+    t.add(1.0, 2.0, AdjustStock("bread", 1), Done(replace(t.product(11), version=9)))
+    t.add(3.0, 4.0, AdjustStock("bread", 1), Done(replace(t.product(12), version=8)))
 
-    assert answer(t) is Answer.VIOLATED
+    assert answer(t) is SearchResult.VIOLATED
 
 
 @pytest.mark.parametrize("forgotten", ["o1", "o2"])
 def test_a_cascade_that_leaves_an_order_behind_is_found(forgotten):
-    t = Telling("ana")
+    t = HistoryBuilder("ana")
     for number in (1, 2):
-        t.tell(number, number + 0.5, create("ana", 2), Done(t.order(f"o{number}", "ana", 2)))
-    t.tell(3.0, 4.0, DeleteCustomer("ana", cascade=True), Done(None, 2))
-    t.tell(5.0, 6.0, GetProduct("bread"), Done(t.product(10)))
-    assert answer(t) is Answer.LINEARIZABLE
+        t.add(number, number + 0.5, create("ana", 2), Done(t.order(f"o{number}", "ana", 2)))
+    t.add(3.0, 4.0, DeleteCustomer("ana", cascade=True), Done(None, 2))
+    t.add(5.0, 6.0, GetProduct("bread"), Done(t.product(10)))
+    assert answer(t) is SearchResult.LINEARIZABLE
 
-    t.tell(7.0, 8.0, GetOrder("ana", forgotten), Done(t.order(forgotten, "ana", 2)))
-    assert answer(t) is Answer.VIOLATED
+    t.add(7.0, 8.0, GetOrder("ana", forgotten), Done(t.order(forgotten, "ana", 2)))
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_a_product_deleted_from_orders_must_not_be_in_them_any_more():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, create("ana", 2), Done(t.order("o1", "ana", 2)))
-    t.tell(3.0, 4.0, DeleteProduct("bread", cascade=True), Done(None, 1))
-    t.tell(5.0, 6.0, GetOrder("ana", "o1"), Done(t.order("o1", "ana", 0)))
-    assert answer(t) is Answer.LINEARIZABLE
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, create("ana", 2), Done(t.order("o1", "ana", 2)))
+    t.add(3.0, 4.0, DeleteProduct("bread", cascade=True), Done(None, 1))
+    t.add(5.0, 6.0, GetOrder("ana", "o1"), Done(t.order("o1", "ana", 0)))
+    assert answer(t) is SearchResult.LINEARIZABLE
 
-    t.tell(7.0, 8.0, GetOrder("ana", "o1"), Done(t.order("o1", "ana", 2)))
-    assert answer(t) is Answer.VIOLATED
+    t.add(7.0, 8.0, GetOrder("ana", "o1"), Done(t.order("o1", "ana", 2)))
+    assert answer(t) is SearchResult.VIOLATED
 
 
 def test_another_request_under_a_used_id_must_be_refused_whatever_it_is_about():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, AdjustStock("bread", 1), Done(t.product(11)), request_id="once")
-    reused = t.tell(3.0, 4.0, DeleteCustomer("ana"), refusals.request_id_reused(7), request_id="once")
-    assert answer(t) is Answer.LINEARIZABLE
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, AdjustStock("bread", 1), Done(t.product(11)), request_id="once")
+    reused = t.add(3.0, 4.0, DeleteCustomer("ana"), refusals.request_id_reused(7), request_id="once")
+    assert answer(t) is SearchResult.LINEARIZABLE
 
     t.history.remove(reused)
-    t.tell(3.0, 4.0, DeleteCustomer("ana"), Done(None), request_id="once")
-    assert answer(t) is Answer.VIOLATED
+    t.add(3.0, 4.0, DeleteCustomer("ana"), Done(None), request_id="once")
+    assert answer(t) is SearchResult.VIOLATED
 
 
 # What is said.
 
 
 def test_a_violation_is_explained_by_what_went_well_the_state_there_and_what_cannot_come():
-    t = Telling("ana")
-    t.tell(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
-    t.tell(3.0, 4.0, GetProduct("bread"), Done(t.product(10)))
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
+    t.add(3.0, 4.0, GetProduct("bread"), Done(t.product(10)))
 
     verdict = check(t.history)
 
@@ -305,9 +305,9 @@ def test_a_violation_is_explained_by_what_went_well_the_state_there_and_what_can
 
 
 def test_parts_that_have_nothing_in_common_are_judged_by_themselves():
-    good, bad = Telling("ana"), Telling("rui", product_id="cheese")
-    bad.tell(1.0, 2.0, GetProduct("cheese"), Done(bad.product(9)))
+    good, bad = HistoryBuilder("ana"), HistoryBuilder("rui", product_id="cheese")
+    bad.add(1.0, 2.0, GetProduct("cheese"), Done(bad.product(9)))
 
     verdict = check([*good.history, *bad.history])
 
-    assert (verdict.answer, verdict.parts, len(verdict.explanations)) == (Answer.VIOLATED, 4, 1)
+    assert (verdict.answer, verdict.parts, len(verdict.explanations)) == (SearchResult.VIOLATED, 4, 1)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from quitanda_testing.history.brute_force import is_linearizable
 from quitanda_testing.history.builders import without_versions
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.generators import Inventor, Size, changed
+from quitanda_testing.history.generators import HistoryGenerator, Size, changed
 from quitanda_testing.history.operations import Listed, as_checked
 from quitanda_testing.history.pending_ops import orphans
-from quitanda_testing.history.search import Answer, Budget
+from quitanda_testing.history.search import Budget, SearchResult
 
 
 def many(examples):
@@ -21,39 +21,44 @@ def many(examples):
 
 
 def test_a_budget_that_is_too_small_leaves_it_undecided():
-    history = Inventor(Random(1)).invent()
+    history = HistoryGenerator(Random(1)).generate()
 
-    assert check(history, Budget(tries=10)).answer is Answer.UNDECIDED
-    assert check(history, Budget(seconds=0.0, tries=10**9)).answer in {Answer.UNDECIDED, Answer.LINEARIZABLE}
+    assert check(history, Budget(tries=10)).answer is SearchResult.UNDECIDED
+    assert check(history, Budget(seconds=0.0, tries=10**9)).answer in {
+        SearchResult.UNDECIDED,
+        SearchResult.LINEARIZABLE,
+    }
 
 
 @many(60)
 @given(st.integers(min_value=0))
 def test_every_history_that_the_rules_themselves_answered_is_accepted(seed):
-    history = Inventor(Random(seed), Size(clients=5, customers=3, products=3, units=9)).invent()
+    history = HistoryGenerator(Random(seed), Size(clients=5, customers=3, products=3, units=9)).generate()
 
     verdict = check(history)
 
-    assert verdict.answer is Answer.LINEARIZABLE, verdict.explanations
+    assert verdict.answer is SearchResult.LINEARIZABLE, verdict.explanations
 
 
 def test_a_write_that_changes_nothing_now_may_be_what_changes_something_a_little_later():
-    history = Inventor(Random(1971), Size(clients=5, customers=3, products=3, units=9, unanswered=0.15)).invent()
+    history = HistoryGenerator(
+        Random(1971), Size(clients=5, customers=3, products=3, units=9, unanswered=0.15)
+    ).generate()
 
-    assert check(history).answer is Answer.LINEARIZABLE
+    assert check(history).answer is SearchResult.LINEARIZABLE
 
 
 @many(60)
 @given(st.integers(min_value=0))
 def test_one_changed_answer_of_clients_who_take_turns_is_always_found(seed):
     dice = Random(seed)
-    history = Inventor(dice, Size(clients=1, operations=40, unanswered=0.0)).invent()
+    history = HistoryGenerator(dice, Size(clients=1, operations=40, unanswered=0.0)).generate()
     index = dice.randrange(len(history))
     wrong = changed(history[index], dice)
     if wrong is not None:
         verdict = check([*history[:index], wrong, *history[index + 1 :]])
 
-        assert verdict.answer is Answer.VIOLATED, wrong
+        assert verdict.answer is SearchResult.VIOLATED, wrong
 
 
 @many(25)
@@ -61,7 +66,7 @@ def test_one_changed_answer_of_clients_who_take_turns_is_always_found(seed):
 def test_short_histories_right_and_wrong_are_judged_as_by_trying_every_order(seed):
     dice = Random(seed)
     size = Size(operations=7, customers=1, products=1, units=3, unanswered=0.2, think=0.3)
-    right = [unconditional(operation) for operation in Inventor(dice, size).invent()]
+    right = [unconditional(operation) for operation in HistoryGenerator(dice, size).generate()]
     for index in dice.sample(range(len(right)), 3):
         wrong = changed(right[index], dice)
         if wrong is not None:
@@ -69,7 +74,7 @@ def test_short_histories_right_and_wrong_are_judged_as_by_trying_every_order(see
             checked = as_checked(history)
             ids = [(order_id, orphan.created_at_ms) for order_id, orphan in orphans(checked).items()]
 
-            assert (check(history).answer is Answer.LINEARIZABLE) == is_linearizable(checked, ids)
+            assert (check(history).answer is SearchResult.LINEARIZABLE) == is_linearizable(checked, ids)
 
 
 def unconditional(operation):

@@ -7,7 +7,7 @@ import pytest
 
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
-from quitanda_local.topology import Role, Service
+from quitanda_local.topology import Service, ServiceRole
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.partitions import Partitions, links_between, links_to
 
@@ -33,7 +33,7 @@ async def relayed(tmp_path):
     for name, port in zip(NAMES, ports, strict=True):
         servers.append(await asyncio.start_server(answering(name), "127.0.0.1", port))
     spawner = Spawner()
-    replicas = [Service(name, Role.REPLICA, 1, port) for name, port in zip(NAMES, ports, strict=True)]
+    replicas = [Service(name, ServiceRole.REPLICA, 1, port) for name, port in zip(NAMES, ports, strict=True)]
     partitions = Partitions(replicas, Process("relay", tmp_path / "relay.log", spawner), tmp_path / "relay.json")
     await partitions.start()
     lines = []
@@ -130,7 +130,9 @@ def test_a_listener_that_is_deaf_to_some_loses_the_ways_from_those_only():
 
 
 def test_replicas_reach_each_other_through_the_relay_and_listen_at_their_own_ports(tmp_path):
-    replicas = [Service(name, Role.REPLICA, 1, port) for name, port in zip(NAMES, (7021, 7022, 7023), strict=True)]
+    replicas = [
+        Service(name, ServiceRole.REPLICA, 1, port) for name, port in zip(NAMES, (7021, 7022, 7023), strict=True)
+    ]
     partitions = Partitions(replicas, Process("relay", tmp_path / "relay.log", None), tmp_path / "relay.json")
     through = partitions.ports
 

@@ -8,7 +8,7 @@ import yaml
 
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda.runtime.startup_warnings import EXAMPLES
-from quitanda_local.topology import Role, fixed
+from quitanda_local.topology import ServiceRole, fixed
 
 ROOT = Path(__file__).parents[3]
 TOPOLOGY = fixed(course=True)
@@ -67,19 +67,19 @@ def test_settings_are_usable_and_the_name_is_the_services(name):
     assert settings.name == name
     assert str(settings.mqtt) == "broker:1883"
     assert {replica: port_of(str(at)) for replica, at in settings.replicas.items()} == {
-        replica.name: replica.port for replica in TOPOLOGY.of(Role.REPLICA)
+        replica.name: replica.port for replica in TOPOLOGY.of(ServiceRole.REPLICA)
     }
     assert {str(address).partition(":")[0] for address in settings.replicas.values()} == set(settings.replicas)
 
 
-@pytest.mark.parametrize("service", [one for one in TOPOLOGY.services if one.role is not Role.BROKER])
+@pytest.mark.parametrize("service", [one for one in TOPOLOGY.services if one.role is not ServiceRole.BROKER])
 def test_ports_are_those_of_the_local_run(service):
     environment = SERVICES[service.name]["environment"]
     ports = published(SERVICES[service.name])
 
     assert environment["QUITANDA_LISTEN"] == f"0.0.0.0:{service.port}"
     assert environment["QUITANDA_METRICS_LISTEN"] == f"0.0.0.0:{service.metrics_port}"
-    doors = {service.metrics_port} if service.role is Role.REPLICA else {service.port, service.metrics_port}
+    doors = {service.metrics_port} if service.role is ServiceRole.REPLICA else {service.port, service.metrics_port}
     assert ports == {port: port for port in doors}
 
 
@@ -96,7 +96,7 @@ def test_the_course_is_served_at_the_ports_of_the_local_run():
 
 
 def test_replicas_find_each_others_raft():
-    for replica in TOPOLOGY.of(Role.REPLICA):
+    for replica in TOPOLOGY.of(ServiceRole.REPLICA):
         addresses = SERVICES[replica.name]["environment"]["QUITANDA_RAFT_ADDRESSES"]
 
         assert f"{replica.name}={replica.name}:{replica.raft_port}" in addresses.split(",")
@@ -128,7 +128,7 @@ def test_the_clients_image_knows_where_the_portals_are():
     dockerfile = (ROOT / "clients" / "Dockerfile").read_text()
     portals = {
         kind: ",".join(f"{service.name}:{service.port}" for service in TOPOLOGY.of(role))
-        for kind, role in (("ADMIN", Role.ADMIN_PORTAL), ("CLIENT", Role.CLIENT_PORTAL))
+        for kind, role in (("ADMIN", ServiceRole.ADMIN_PORTAL), ("CLIENT", ServiceRole.CLIENT_PORTAL))
     }
 
     for kind, addresses in portals.items():

@@ -9,10 +9,10 @@ from rich.console import Console
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.errors import OutcomeUnknown
 from quitanda_clients.results import Answer, Listing
-from quitanda_local.demo.ledger import Count, Ledger, count, differences
-from quitanda_local.demo.narrator import Narrator, StoryBroken
-from quitanda_local.demo.programs import Call, Programs
-from quitanda_local.demo.traffic import Customer, Diary
+from quitanda_local.demo.inventory_audit import Count, InventoryAudit, count, differences
+from quitanda_local.demo.programs import ProgramCall, Programs
+from quitanda_local.demo.reporter import CheckFailed, Reporter
+from quitanda_local.demo.traffic import Buyer, BuyerLog
 
 ORDER = Order("o1", "ana", 1, (OrderItem("broa", "Broa", 390, 3), OrderItem("cafe", "Café", 1000, 2)), 7)
 
@@ -65,9 +65,9 @@ class FakeCluster:
         return "127.0.0.1:9"
 
 
-def narrator():
+def reporter():
     output = io.StringIO()
-    return Narrator(Console(file=output, width=80)), output
+    return Reporter(Console(file=output, width=80)), output
 
 
 async def test_units_are_counted_on_hand_and_in_orders():
@@ -78,15 +78,15 @@ async def test_units_are_counted_on_hand_and_in_orders():
 
 
 def test_the_books_balance_or_name_the_product_that_does_not():
-    ledger = Ledger()
-    ledger.put("broa", 12)
-    ledger.put("broa", -2)
-    ledger.put("cafe", 1)
-    ledger.put("gone", 5)
-    ledger.forget("gone")
+    audit = InventoryAudit()
+    audit.put("broa", 12)
+    audit.put("broa", -2)
+    audit.put("cafe", 1)
+    audit.put("gone", 5)
+    audit.forget("gone")
 
-    assert differences(ledger.units(), {"broa": 10, "cafe": 1}) == {}
-    assert differences(ledger.units(), {"broa": 9, "cafe": 1, "piano": 1}) == {"broa": (10, 9), "piano": (0, 1)}
+    assert differences(audit.units(), {"broa": 10, "cafe": 1}) == {}
+    assert differences(audit.units(), {"broa": 9, "cafe": 1, "piano": 1}) == {"broa": (10, 9), "piano": (0, 1)}
 
 
 def test_a_product_with_no_units_anywhere_is_still_counted():
@@ -95,22 +95,22 @@ def test_a_product_with_no_units_anywhere_is_still_counted():
 
 async def test_a_customer_repeats_an_unanswered_request_with_its_id_and_remembers_the_order():
     shop = FakeShop()
-    customer = Customer(shop, ["broa", "cafe", "pao", "mel"], seed=1)
+    customer = Buyer(shop, ["broa", "cafe", "pao", "mel"], seed=1)
     await customer.shop_until(Stop(1))
 
     assert shop.request_ids[0] == shop.request_ids[1]
-    assert customer.diary.repeated == 1
-    assert list(customer.diary.orders) == ["o1"]
+    assert customer.log.repeated == 1
+    assert list(customer.log.orders) == ["o1"]
 
 
 def test_the_longest_pause_spans_the_moment_it_is_asked_from():
-    assert Diary(answered_at=[1.0, 2.0, 5.0, 5.5]).longest_pause(since=3.0) == 3.0
+    assert BuyerLog(answered_at=[1.0, 2.0, 5.0, 5.5]).longest_pause(since=3.0) == 3.0
 
 
 def test_a_story_tells_what_is_true_and_stops_at_what_is_not():
-    voice, output = narrator()
+    voice, output = reporter()
     voice.check(True, "the sun shines", "look up")
-    with pytest.raises(StoryBroken, match="it is dry: instead, rain"):
+    with pytest.raises(CheckFailed, match="it is dry: instead, rain"):
         voice.check(False, "it is dry", instead="rain")
     voice.shown("that there is weather")
     voice.summary()
@@ -121,13 +121,15 @@ def test_a_story_tells_what_is_true_and_stops_at_what_is_not():
 
 
 async def test_a_program_is_run_as_people_run_it_and_its_failure_is_read():
-    ended = await Programs(FakeCluster()).run(Call("client-portal-1", ("--timeout", "0.2", "order", "list"), "ana"))
+    ended = await Programs(FakeCluster()).run(
+        ProgramCall("client-portal-1", ("--timeout", "0.2", "order", "list"), "ana")
+    )
 
     assert (ended.code, ended.reason) == (3, "UNAVAILABLE")
     assert dict(ended.document()) == {}
 
 
 def test_a_command_is_shown_without_addresses_and_with_ids_cut_short():
-    call = Call("broker", ("order", "show", "018f0000-0000-7000-8000-000000000000"), "ana")
+    call = ProgramCall("broker", ("order", "show", "018f0000-0000-7000-8000-000000000000"), "ana")
 
     assert call.shown == "quitanda-shop --customer ana order show 018f0000..."

@@ -11,7 +11,14 @@ from typer.testing import CliRunner
 
 from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
-from quitanda_local.foreground import clients_settings, course_doors, describe, examples, keep_running, without_effect
+from quitanda_local.foreground import (
+    clients_settings,
+    course_addresses,
+    describe,
+    examples,
+    keep_running,
+    without_effect,
+)
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
@@ -49,11 +56,11 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
 def test_the_start_says_where_the_courses_contract_is_served_and_only_where_it_is():
     with_course, without = (SimpleNamespace(topology=fixed(course=course)) for course in (True, False))
 
-    assert course_doors(with_course).strip() == (
+    assert course_addresses(with_course).strip() == (
         "The course's contract: administrators at 127.0.0.1:7101 and 127.0.0.1:7102, "
         "orders at 127.0.0.1:7103 and 127.0.0.1:7104."
     )
-    assert course_doors(without) == ""
+    assert course_addresses(without) == ""
 
 
 def test_on_other_ports_the_clients_are_told_where_and_on_the_usual_ones_nothing():

@@ -10,7 +10,7 @@ from quitanda_local.topology import (
     PORTS_NEEDED,
     BrokerKind,
     Deployment,
-    Role,
+    ServiceRole,
     environment,
     fixed,
     on_ports,
@@ -38,12 +38,12 @@ def test_the_fixed_plan_uses_the_documented_ports():
         "client-portal-1": "127.0.0.1:7003",
         "client-portal-2": "127.0.0.1:7004",
     }
-    assert [service.raft_port for service in fixed().of(Role.REPLICA)] == [7021, 7022, 7023]
+    assert [service.raft_port for service in fixed().of(ServiceRole.REPLICA)] == [7021, 7022, 7023]
 
 
 def test_metrics_are_served_two_hundred_ports_above_grpc():
     for service in fixed().services:
-        if service.role is not Role.BROKER:
+        if service.role is not ServiceRole.BROKER:
             assert service.metrics_port == service.port + 200
 
 
@@ -137,7 +137,8 @@ def test_client_portals_share_mqtt_requests_only_where_the_broker_can_share_them
     deployment = replace(DEPLOYMENT, broker=broker)
 
     assert [
-        environment(deployment, portal.name)["QUITANDA_MQTT_GATEWAY"] for portal in fixed().of(Role.CLIENT_PORTAL)
+        environment(deployment, portal.name)["QUITANDA_MQTT_GATEWAY"]
+        for portal in fixed().of(ServiceRole.CLIENT_PORTAL)
     ] == gateways
 
 

@@ -52,7 +52,7 @@ def check_documents(
     """Return everything that is wrong with all documents of one moment, wherever they were read.
 
     `supplied` says for each product how many units administrators have put in, takings subtracted;
-    None leaves that balance out.
+    None leaves that check_conservation out.
     """
     return [
         *_wrong_versions([*customers, *products, *orders]),

@@ -11,7 +11,7 @@ STATUS_KEY = "grpc-status-details-bin"
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class RawReply:
     """What a caller was told: OK and the answer's bytes, or a status with what its ErrorInfo says."""
 
     code: str
@@ -41,7 +41,7 @@ class RawPortal:
         # One answer and a stream of one look the same on the wire.
         call = self._channel.unary_stream(f"/{self._service}/{method}")(data, timeout=CALL_SECONDS)
         try:
-            return Told("OK", answer=await anext(aiter(call)))
+            return RawReply("OK", answer=await anext(aiter(call)))
         except grpc.aio.AioRpcError as error:
             return _told(error)
         finally:
@@ -57,7 +57,7 @@ async def raw_portal(address, service):
 
 
 def _told(error):
-    told = Told(error.code().name, message=error.details() or "")
+    told = RawReply(error.code().name, message=error.details() or "")
     for key, value in error.trailing_metadata() or ():
         if key != STATUS_KEY:
             continue
@@ -66,7 +66,7 @@ def _told(error):
         for detail in status.details:
             if detail.Unpack(info):
                 facts = dict(info.metadata)
-                return Told(
+                return RawReply(
                     told.code, info.reason, facts.get("field", ""), facts.get("problem", ""), told.message, facts
                 )
     return told

@@ -61,7 +61,7 @@ def run(
 @app.command()
 def demo(broker: BrokerOption = None) -> None:
     """Start everything afresh, play a whole story through the real clients, and check it."""
-    from quitanda_local.demo.play import play  # noqa: PLC0415 - --help needs no gRPC
+    from quitanda_local.demo.script import play  # noqa: PLC0415 - --help needs no gRPC
 
     raise typer.Exit(asyncio.run(play(broker, Console())))
 

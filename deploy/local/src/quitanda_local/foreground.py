@@ -18,7 +18,7 @@ from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.local_cluster import LocalCluster
-from quitanda_local.topology import HOST, BrokerKind, Role, Topology, fixed
+from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology, fixed
 
 DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
@@ -66,8 +66,8 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    if doors := course_doors(cluster):
-        console.print(doors, highlight=False, soft_wrap=True)
+    if addresses := course_addresses(cluster):
+        console.print(addresses, highlight=False, soft_wrap=True)
     console.print(examples(cluster), highlight=False, markup=False, soft_wrap=True)
 
     def report(text: str) -> None:
@@ -122,21 +122,22 @@ def describe(cluster: LocalCluster) -> Table:
     for column in ("process", "address", "metrics", "pid"):
         table.add_column(column)
     for service in cluster.topology.services:
-        name = f"{service.name} ({cluster.broker_kind})" if service.role is Role.BROKER else service.name
+        name = f"{service.name} ({cluster.broker_kind})" if service.role is ServiceRole.BROKER else service.name
         metrics = f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
         table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
     return table
 
 
-def course_doors(cluster: LocalCluster) -> str:
+def course_addresses(cluster: LocalCluster) -> str:
     """Say where the course's contract is served; empty where it is not."""
 
-    def at(role: Role) -> str:
+    def at(role: ServiceRole) -> str:
         return " and ".join(f"{HOST}:{service.course_port}" for service in cluster.topology.of(role))
 
-    if not all(service.course_port for service in cluster.topology.of(Role.ADMIN_PORTAL)):
+    if not all(service.course_port for service in cluster.topology.of(ServiceRole.ADMIN_PORTAL)):
         return ""
-    return f"\nThe course's contract: administrators at {at(Role.ADMIN_PORTAL)}, orders at {at(Role.CLIENT_PORTAL)}."
+    administrators, orders = at(ServiceRole.ADMIN_PORTAL), at(ServiceRole.CLIENT_PORTAL)
+    return f"\nThe course's contract: administrators at {administrators}, orders at {orders}."
 
 
 def clients_settings(topology: Topology) -> tuple[str, ...]:
@@ -144,12 +145,12 @@ def clients_settings(topology: Topology) -> tuple[str, ...]:
     if topology.broker.port == fixed().broker.port:
         return ()
 
-    def at(role: Role) -> str:
+    def at(role: ServiceRole) -> str:
         return ",".join(service.address for service in topology.of(role))
 
     where = {
-        "QUITANDA_ADMIN_PORTALS": at(Role.ADMIN_PORTAL),
-        "QUITANDA_CLIENT_PORTALS": at(Role.CLIENT_PORTAL),
+        "QUITANDA_ADMIN_PORTALS": at(ServiceRole.ADMIN_PORTAL),
+        "QUITANDA_CLIENT_PORTALS": at(ServiceRole.CLIENT_PORTAL),
         "QUITANDA_MQTT": topology.broker.address,
     }
     return (

@@ -17,8 +17,8 @@ from quitanda_local.topology import (
     PORTS_NEEDED,
     BrokerKind,
     Deployment,
-    Role,
     Service,
+    ServiceRole,
     Topology,
     environment,
     on_ports,
@@ -112,7 +112,14 @@ class LocalCluster(ObservedCluster):
             await self.wait_until_ready(name)
 
     async def _restore(self, name: str, backup: Path) -> None:
-        command = (*COMMANDS[Role.REPLICA], "restore", "--from", str(backup), "--into", str(self._data.folder(name)))
+        command = (
+            *COMMANDS[ServiceRole.REPLICA],
+            "restore",
+            "--from",
+            str(backup),
+            "--into",
+            str(self._data.folder(name)),
+        )
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
@@ -129,7 +136,7 @@ class LocalCluster(ObservedCluster):
         self._processes[service.name].start(self._command(service), self._environment(self._deployment, service))
 
     def _command(self, service: Service) -> Sequence[str]:
-        if service.role is Role.BROKER:
+        if service.role is ServiceRole.BROKER:
             return broker.prepare(self.broker_kind, service.port, self._data.folder(service.name))
         return COMMANDS[service.role]
 

@@ -14,7 +14,7 @@ from quitanda.v1.replica_pb2 import GetStatusRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_local import readiness
 from quitanda_local.errors import ReplicasDiverged
-from quitanda_local.topology import Role, Topology
+from quitanda_local.topology import ServiceRole, Topology
 from quitanda_local.waiting import wait_until
 
 STATUS_SECONDS: Final = 1.0
@@ -43,17 +43,17 @@ class ObservedCluster(ABC):
     @property
     def replicas(self) -> tuple[str, ...]:
         """Names of the replicas."""
-        return self._names(Role.REPLICA)
+        return self._names(ServiceRole.REPLICA)
 
     @property
     def admin_portals(self) -> tuple[str, ...]:
         """Names of the portals for administrators."""
-        return self._names(Role.ADMIN_PORTAL)
+        return self._names(ServiceRole.ADMIN_PORTAL)
 
     @property
     def client_portals(self) -> tuple[str, ...]:
         """Names of the portals for customers."""
-        return self._names(Role.CLIENT_PORTAL)
+        return self._names(ServiceRole.CLIENT_PORTAL)
 
     @property
     def broker(self) -> str:
@@ -187,7 +187,7 @@ class ObservedCluster(ABC):
         answers = await asyncio.gather(*(self.status(name) for name in self.replicas))
         return [status for status in answers if status is not None]
 
-    def _names(self, role: Role) -> tuple[str, ...]:
+    def _names(self, role: ServiceRole) -> tuple[str, ...]:
         return tuple(service.name for service in self.topology.of(role))
 
 

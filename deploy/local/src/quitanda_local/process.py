@@ -15,7 +15,7 @@ import psutil
 
 from quitanda_local.errors import NotRunning, ProcessDied
 
-GUARD: Final = Path(__file__).with_name("guard.py")
+DIE_WITH_PARENT: Final = Path(__file__).with_name("die_with_parent.py")
 STOP_SECONDS: Final = 15.0
 """How long a process may take to stop by itself before it is killed; more than the ten that it gives itself."""
 KILL_SECONDS: Final = 5.0
@@ -187,7 +187,7 @@ def _start(command: tuple[str, ...], environment: dict[str, str], log: Path) -> 
         log.replace(_put_aside(log))
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - the command is this package's own
-            [sys.executable, "-I", "-S", str(GUARD), str(os.getpid()), *command],
+            [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

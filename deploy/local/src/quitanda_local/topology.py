@@ -10,7 +10,7 @@ HOST: Final = "127.0.0.1"
 """Everything listens here only: nothing in a local run asks for a password."""
 
 
-class Role(StrEnum):
+class ServiceRole(StrEnum):
     """What a process is for."""
 
     BROKER = "broker"
@@ -19,10 +19,10 @@ class Role(StrEnum):
     CLIENT_PORTAL = "client-portal"
 
 
-MODULES: Final[Mapping[Role, str]] = {
-    Role.REPLICA: "quitanda_replica",
-    Role.ADMIN_PORTAL: "quitanda_admin_portal",
-    Role.CLIENT_PORTAL: "quitanda_client_portal",
+MODULES: Final[Mapping[ServiceRole, str]] = {
+    ServiceRole.REPLICA: "quitanda_replica",
+    ServiceRole.ADMIN_PORTAL: "quitanda_admin_portal",
+    ServiceRole.CLIENT_PORTAL: "quitanda_client_portal",
 }
 """The Python module that each role but the broker's is started from."""
 
@@ -42,7 +42,7 @@ class Service:
     """
 
     name: str
-    role: Role
+    role: ServiceRole
     port: int
     raft_port: int | None = None
     metrics_port: int | None = None
@@ -55,7 +55,7 @@ class Service:
 
     def ports(self) -> Iterator[tuple[int, str]]:
         """Every port of the process, with what it is for."""
-        yield self.port, "MQTT" if self.role is Role.BROKER else "gRPC"
+        yield self.port, "MQTT" if self.role is ServiceRole.BROKER else "gRPC"
         if self.raft_port is not None:
             yield self.raft_port, "Raft"
         if self.metrics_port is not None:
@@ -77,14 +77,14 @@ class Topology:
                 return service
         raise KeyError(f"no process is named {name!r}; there are {', '.join(s.name for s in self.services)}")
 
-    def of(self, role: Role) -> tuple[Service, ...]:
+    def of(self, role: ServiceRole) -> tuple[Service, ...]:
         """All processes of one role."""
         return tuple(service for service in self.services if service.role is role)
 
     @property
     def broker(self) -> Service:
         """The MQTT broker."""
-        return self.of(Role.BROKER)[0]
+        return self.of(ServiceRole.BROKER)[0]
 
 
 PORTS_NEEDED: Final = 1 + 3 * 3 + 4 * 3
@@ -103,18 +103,20 @@ def fixed(*, course: bool = False, ports_from: int = PORTS_FROM) -> Topology:
     `ports_from` (PORTS_FROM_MIN to PORTS_FROM_MAX) moves all of them, so that two can run side by side.
     """
 
-    def portal(name: str, role: Role, port: int) -> Service:
+    def portal(name: str, role: ServiceRole, port: int) -> Service:
         return Service(name, role, port, metrics_port=port + 200, course_port=port + 100 if course else None)
 
     return Topology(
         (
-            Service("broker", Role.BROKER, ports_from + 883),
+            Service("broker", ServiceRole.BROKER, ports_from + 883),
             *(
-                Service(f"replica{n}", Role.REPLICA, ports_from + 10 + n, ports_from + 20 + n, ports_from + 210 + n)
+                Service(
+                    f"replica{n}", ServiceRole.REPLICA, ports_from + 10 + n, ports_from + 20 + n, ports_from + 210 + n
+                )
                 for n in (1, 2, 3)
             ),
-            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL, ports_from + n) for n in (1, 2)),
-            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL, ports_from + 2 + n) for n in (1, 2)),
+            *(portal(f"admin-portal-{n}", ServiceRole.ADMIN_PORTAL, ports_from + n) for n in (1, 2)),
+            *(portal(f"client-portal-{n}", ServiceRole.CLIENT_PORTAL, ports_from + 2 + n) for n in (1, 2)),
         )
     )
 
@@ -125,15 +127,15 @@ def on_ports(ports: Sequence[int]) -> Topology:
         raise ValueError(f"{PORTS_NEEDED} ports are needed, not {len(ports)}")
     left = iter(ports)
 
-    def portal(name: str, role: Role) -> Service:
+    def portal(name: str, role: ServiceRole) -> Service:
         return Service(name, role, next(left), metrics_port=next(left), course_port=next(left))
 
     return Topology(
         (
-            Service("broker", Role.BROKER, next(left)),
-            *(Service(f"replica{n}", Role.REPLICA, next(left), next(left), next(left)) for n in (1, 2, 3)),
-            *(portal(f"admin-portal-{n}", Role.ADMIN_PORTAL) for n in (1, 2)),
-            *(portal(f"client-portal-{n}", Role.CLIENT_PORTAL) for n in (1, 2)),
+            Service("broker", ServiceRole.BROKER, next(left)),
+            *(Service(f"replica{n}", ServiceRole.REPLICA, next(left), next(left), next(left)) for n in (1, 2, 3)),
+            *(portal(f"admin-portal-{n}", ServiceRole.ADMIN_PORTAL) for n in (1, 2)),
+            *(portal(f"client-portal-{n}", ServiceRole.CLIENT_PORTAL) for n in (1, 2)),
         )
     )
 
@@ -157,22 +159,24 @@ class Deployment:
 def environment(deployment: Deployment, name: str) -> dict[str, str]:
     """Every QUITANDA_* variable of one process; empty for the broker, which has a configuration file."""
     service = deployment.topology.named(name)
-    if service.role is Role.BROKER:
+    if service.role is ServiceRole.BROKER:
         return {}
     variables = {
         "QUITANDA_NAME": service.name,
         "QUITANDA_LISTEN": service.address,
         "QUITANDA_METRICS_LISTEN": f"{HOST}:{service.metrics_port}",
-        "QUITANDA_REPLICAS": by_name({replica.name: replica.port for replica in deployment.topology.of(Role.REPLICA)}),
+        "QUITANDA_REPLICAS": by_name(
+            {replica.name: replica.port for replica in deployment.topology.of(ServiceRole.REPLICA)}
+        ),
         "QUITANDA_MQTT": deployment.topology.broker.address,
         "QUITANDA_FEED_KEY": deployment.feed_key,
         "QUITANDA_LOG_LEVEL": deployment.log_level,
         "QUITANDA_LOG_FORMAT": "json",
     }
-    if service.role is Role.REPLICA:
+    if service.role is ServiceRole.REPLICA:
         variables |= {
             "QUITANDA_RAFT_ADDRESSES": by_name(
-                {replica.name: replica.raft_port for replica in deployment.topology.of(Role.REPLICA)}
+                {replica.name: replica.raft_port for replica in deployment.topology.of(ServiceRole.REPLICA)}
             ),
             "QUITANDA_DATA_DIR": str(deployment.data_dir / service.name),
             "QUITANDA_CLUSTER_SECRET": deployment.secret,
@@ -180,7 +184,7 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
         }
     if service.course_port is not None:
         variables["QUITANDA_COURSE_LISTEN"] = f"{HOST}:{service.course_port}"
-    if service.role is Role.CLIENT_PORTAL:
+    if service.role is ServiceRole.CLIENT_PORTAL:
         variables["QUITANDA_MQTT_GATEWAY"] = mqtt_gateway(deployment, service)
     return variables
 
@@ -193,7 +197,7 @@ def mqtt_gateway(deployment: Deployment, portal: Service) -> str:
     """
     if deployment.broker is BrokerKind.MOSQUITTO:
         return "shared"
-    return "exclusive" if portal == deployment.topology.of(Role.CLIENT_PORTAL)[0] else "off"
+    return "exclusive" if portal == deployment.topology.of(ServiceRole.CLIENT_PORTAL)[0] else "off"
 
 
 def by_name(ports: Mapping[str, int | None]) -> str:

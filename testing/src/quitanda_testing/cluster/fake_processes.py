@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from quitanda_local.ports import free_ports
-from quitanda_local.topology import PORTS_NEEDED, Role, on_ports
+from quitanda_local.topology import PORTS_NEEDED, ServiceRole, on_ports
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_service.py")))
-COMMANDS = {Role.REPLICA: FAKE, Role.ADMIN_PORTAL: FAKE, Role.CLIENT_PORTAL: FAKE}
+COMMANDS = {ServiceRole.REPLICA: FAKE, ServiceRole.ADMIN_PORTAL: FAKE, ServiceRole.CLIENT_PORTAL: FAKE}
 
 
 class FakeState:

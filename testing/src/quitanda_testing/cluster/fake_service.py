@@ -25,14 +25,14 @@ def state():
     return json.loads(Path(os.environ["FAKE_STATE"]).read_text(encoding="utf-8"))
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class PretendedHealth(health_pb2_grpc.HealthServicer):
     def Check(self, request, _context):  # noqa: N802 - the contract's name
         ready = request.service == "readiness" and NAME not in state().get("unready", [])
         statuses = health_pb2.HealthCheckResponse
         return statuses(status=statuses.SERVING if ready else statuses.NOT_SERVING)
 
 
-class Replica(replica_pb2_grpc.ReplicaServicer):
+class PretendedReplica(replica_pb2_grpc.ReplicaServicer):
     def GetStatus(self, _request, _context):  # noqa: N802 - the contract's name
         facts = state()
         leads = facts.get("leader") == NAME
@@ -68,8 +68,8 @@ def main():
     stubborn = NAME in state().get("stubborn", [])
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stops.put(None))
     server = grpc.server(ThreadPoolExecutor(2))
-    health_pb2_grpc.add_HealthServicer_to_server(Health(), server)
-    replica_pb2_grpc.add_ReplicaServicer_to_server(Replica(), server)
+    health_pb2_grpc.add_HealthServicer_to_server(PretendedHealth(), server)
+    replica_pb2_grpc.add_ReplicaServicer_to_server(PretendedReplica(), server)
     server.add_insecure_port(os.environ["QUITANDA_LISTEN"])
     server.start()
     sys.stdout.write("serving\n")

@@ -15,20 +15,20 @@ BROKER: Final = os.environ.get("QUITANDA_TEST_BROKER")
 """Which broker processes use: mosquitto or amqtt; the best that is installed, if not given."""
 
 
-class Kind(StrEnum):
+class ClusterKind(StrEnum):
     """What a cluster is made of."""
 
     PROCESSES = "processes"
     CONTAINERS = "containers"
 
 
-def chosen() -> Kind:
+def chosen() -> ClusterKind:
     """Give the kind that the environment asks for; ValueError names those that there are."""
-    wanted = os.environ.get(KIND_VARIABLE) or Kind.PROCESSES
+    wanted = os.environ.get(KIND_VARIABLE) or ClusterKind.PROCESSES
     try:
-        return Kind(wanted)
+        return ClusterKind(wanted)
     except ValueError:
-        raise ValueError(f"{KIND_VARIABLE} is {wanted!r}; there are {', '.join(Kind)}") from None
+        raise ValueError(f"{KIND_VARIABLE} is {wanted!r}; there are {', '.join(ClusterKind)}") from None
 
 
 def make(folder: Path, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False) -> Cluster:
@@ -37,7 +37,7 @@ def make(folder: Path, settings: Mapping[str, str] | None = None, *, breakable_d
     `settings` are QUITANDA_* variables added to every process's own; `breakable_disks` gives the replicas disks that
     can have Fault.BAD_DISK, where that is possible.
     """
-    if chosen() is Kind.CONTAINERS:
+    if chosen() is ClusterKind.CONTAINERS:
         from quitanda_testing.containers.container_cluster import ContainerCluster  # noqa: PLC0415 - most runs have no Docker
 
         return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks)

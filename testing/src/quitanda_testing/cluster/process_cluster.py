@@ -8,7 +8,7 @@ from quitanda_local import ports
 from quitanda_local.errors import NotRunning
 from quitanda_local.local_cluster import COMMANDS, LocalCluster
 from quitanda_local.process import Process
-from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Role, Service, Topology, on_ports
+from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Service, ServiceRole, Topology, on_ports
 from quitanda_testing.cluster.cluster import Cluster, Fault, T
 from quitanda_testing.cluster.partitions import Partitions
 
@@ -29,7 +29,7 @@ class ProcessCluster(LocalCluster, Cluster):
         topology: Topology,
         wanted_broker: BrokerKind | None = None,
         settings: Mapping[str, str] | None = None,
-        commands: Mapping[Role, Sequence[str]] = COMMANDS,
+        commands: Mapping[ServiceRole, Sequence[str]] = COMMANDS,
         *,
         partitions: bool = False,
     ) -> None:
@@ -40,7 +40,7 @@ class ProcessCluster(LocalCluster, Cluster):
         if partitions:
             folder = data_dir.absolute().with_name(f"{data_dir.name}-{RELAY}")
             relay = Process(RELAY, folder / f"{RELAY}.log", self._spawner)
-            self._partitions = Partitions(topology.of(Role.REPLICA), relay, folder / f"{RELAY}.json")
+            self._partitions = Partitions(topology.of(ServiceRole.REPLICA), relay, folder / f"{RELAY}.json")
 
     @classmethod
     def on_free_ports(
@@ -148,10 +148,10 @@ class ProcessCluster(LocalCluster, Cluster):
         return self._partitions
 
     def _command(self, service: Service) -> Sequence[str]:
-        return super()._command(service) if service.role is Role.BROKER else self._commands[service.role]
+        return super()._command(service) if service.role is ServiceRole.BROKER else self._commands[service.role]
 
     def _environment(self, deployment: Deployment, service: Service) -> Mapping[str, str]:
         relayed: dict[str, str] = {}
-        if self._partitions and service.role is Role.REPLICA:
+        if self._partitions and service.role is ServiceRole.REPLICA:
             relayed["QUITANDA_RAFT_ADDRESSES"] = self._partitions.addresses_seen_by(service.name)
         return {**super()._environment(deployment, service), **relayed, **self._settings}

@@ -19,7 +19,7 @@ from typing import Any, Final
 CHUNK_BYTES: Final = 64 * 1024
 
 
-class Link:
+class RelayLink:
     """What leads from one replica to another; `joined` is set while it carries."""
 
     def __init__(self) -> None:
@@ -40,7 +40,11 @@ class Link:
 
 
 async def connect(
-    there: Link, back: Link, target: tuple[str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    there: RelayLink,
+    back: RelayLink,
+    target: tuple[str, int],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     """Carry one connection to the target until either side ends it."""
     with contextlib.suppress(OSError):
@@ -59,7 +63,7 @@ async def serve(plan: Mapping[str, Any]) -> None:
     """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    links = {connection["there"]: Link() for connection in plan["connections"]}
+    links = {connection["there"]: RelayLink() for connection in plan["connections"]}
     servers = [
         await asyncio.start_server(
             partial(connect, links[connection["there"]], links[connection["back"]], (plan["host"], connection["to"])),
@@ -74,7 +78,9 @@ async def serve(plan: Mapping[str, Any]) -> None:
         server.close()
 
 
-async def handle_command(links: Mapping[str, Link], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def handle_command(
+    links: Mapping[str, RelayLink], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Cut and join links as each line says."""
     try:
         while line := await reader.readline():

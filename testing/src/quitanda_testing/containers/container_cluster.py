@@ -11,12 +11,12 @@ from typing import Final, Self
 
 from quitanda_local import ports
 from quitanda_local.errors import NotRunning
-from quitanda_local.topology import PORTS_NEEDED, Role, Topology, on_ports
+from quitanda_local.topology import PORTS_NEEDED, ServiceRole, Topology, on_ports
 from quitanda_testing.cluster.cluster import Cluster, Fault, T
 from quitanda_testing.containers import volume_contents as stored
-from quitanda_testing.containers.container_process import Lives
-from quitanda_testing.containers.container_specs import Blueprint, deployment
-from quitanda_testing.containers.docker_run import IMAGES, TOOLS, Run
+from quitanda_testing.containers.container_process import ContainerProcess
+from quitanda_testing.containers.container_specs import ContainerSpecs, deployment
+from quitanda_testing.containers.docker_run import IMAGES, TOOLS, DockerRun
 from quitanda_testing.containers.network_faults import NetworkFaults
 from quitanda_testing.containers.subnet import Subnet
 from quitanda_testing.containers.volumes import Volumes
@@ -39,13 +39,15 @@ class ContainerCluster(Cluster):
         self, topology: Topology, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False
     ) -> None:
         super().__init__(topology)
-        self._run = Run()
+        self._run = DockerRun()
         subnet = Subnet(self._run.client, self._run.name("network"), self._run.labels)
         self._subnet = subnet
         self._volumes = Volumes(self._run, self.replicas, self.broker, breakable_disks=breakable_disks)
         secret, feed_key = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(2))
-        blueprint = Blueprint(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
-        self._lives = {name: Lives(name, blueprint.container(name, self._volumes.of(name))) for name in self.everything}
+        specs = ContainerSpecs(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
+        self._containers = {
+            name: ContainerProcess(name, specs.container(name, self._volumes.of(name))) for name in self.everything
+        }
         self._network_faults = NetworkFaults(self._run.client, TOOLS, self._run.labels)
         self._one_at_a_time = threading.Lock()
         self._looked_at: dict[str, float] = {}
@@ -72,17 +74,17 @@ class ContainerCluster(Cluster):
 
     def instance_id(self, name: str) -> str:
         """Tell this life of the process from its others; NotRunning if it has none."""
-        return self._life(name).instance_id
+        return self._container(name).instance_id
 
     def log(self, name: str) -> tuple[str, ...]:
         """Give every line that the process has logged."""
-        return self._life(name).lines()
+        return self._container(name).lines()
 
     async def restore(self, backup: Path) -> None:
         """Make every replica's data from a backup, before the first start; RestoreFailed if there is any already."""
 
         def restore(name: str) -> None:
-            stored.restore(IMAGES[Role.REPLICA], self._run, self._volumes.named(name), name, backup)
+            stored.restore(IMAGES[ServiceRole.REPLICA], self._run, self._volumes.named(name), name, backup)
 
         await self._each(restore, self.replicas)
 
@@ -99,7 +101,7 @@ class ContainerCluster(Cluster):
         """Stop portals, then replicas, then the broker; return the names of those that had to be killed."""
         killed: list[str] = []
         for group in (self.admin_portals + self.client_portals, self.replicas, (self.broker,)):
-            stopped = await self._each(lambda name: self._life(name).stop(), group)
+            stopped = await self._each(lambda name: self._container(name).stop(), group)
             killed += [name for name, by_itself in zip(group, stopped, strict=True) if not by_itself]
         return tuple(killed)
 
@@ -107,17 +109,17 @@ class ContainerCluster(Cluster):
         """Remove everything of the run."""
         try:
             with ThreadPoolExecutor() as threads:
-                list(threads.map(Lives.remove, self._lives.values()))
+                list(threads.map(ContainerProcess.remove, self._containers.values()))
         finally:
             self._run.close()
 
     def running(self, name: str) -> bool:
         """Say whether the process exists, paused or not."""
-        return self._life(name).running
+        return self._container(name).running
 
     def kill(self, name: str) -> None:
         """End the process at once (SIGKILL)."""
-        self._life(name).kill()
+        self._container(name).kill()
 
     async def crash(self, *names: str) -> None:
         """End these processes together (SIGKILL)."""
@@ -125,7 +127,7 @@ class ContainerCluster(Cluster):
 
     async def shut_down(self, name: str) -> bool:
         """Ask the process to stop (SIGTERM); false if it had to be killed."""
-        return await asyncio.to_thread(self._life(name).stop)
+        return await asyncio.to_thread(self._container(name).stop)
 
     async def restart(self, name: str, *, wait: bool = True) -> None:
         """Start the process again, after shutting it down if it runs; return when it is ready, if `wait`."""
@@ -136,11 +138,11 @@ class ContainerCluster(Cluster):
 
     def pause(self, name: str) -> None:
         """Freeze the process."""
-        self._life(name).pause()
+        self._container(name).pause()
 
     def resume(self, name: str) -> None:
         """Let a frozen process go on."""
-        self._life(name).resume()
+        self._container(name).resume()
 
     async def partition(self, *names: str) -> None:
         """Cut these replicas off from the others."""
@@ -187,7 +189,7 @@ class ContainerCluster(Cluster):
 
     async def move(self, name: str) -> None:
         """End the process at once and start it with another network address under the same name."""
-        life = self._life(name)
+        life = self._container(name)
         if life.running:
             await asyncio.to_thread(life.kill)
         await asyncio.to_thread(self._subnet.move, name, life.container)
@@ -195,7 +197,7 @@ class ContainerCluster(Cluster):
 
     async def mend(self) -> None:
         """Undo every fault; return when everything is ready."""
-        for name, life in self._lives.items():
+        for name, life in self._containers.items():
             await self._break(self._network_faults.heal, name)
             if life.paused:
                 self.resume(name)
@@ -215,22 +217,22 @@ class ContainerCluster(Cluster):
 
     async def _check_alive(self, name: str) -> None:
         if time.monotonic() - self._looked_at.get(name, 0.0) > LOOK_SECONDS:
-            await asyncio.to_thread(self._life(name).check_alive)
+            await asyncio.to_thread(self._container(name).check_alive)
             self._looked_at[name] = time.monotonic()
 
     def _last_words(self, name: str) -> str:
-        return f"its log ends with:{self._life(name).tail()}"
+        return f"its log ends with:{self._container(name).tail()}"
 
     def _silent(self, name: str) -> bool:
-        return self._life(name).paused
+        return self._container(name).paused
 
-    def _life(self, name: str) -> Lives:
+    def _container(self, name: str) -> ContainerProcess:
         self.topology.named(name)
-        return self._lives[name]
+        return self._containers[name]
 
     def _begin(self, name: str) -> None:
         """Start a process, in a network that is as bad as it was in its last life."""
-        self._life(name).start()
+        self._container(name).start()
         with self._one_at_a_time:
             self._network_faults.renew(self._run.name(name))
 

@@ -15,7 +15,7 @@ KILLED: Final = 128 + signal.SIGKILL
 LAST_LINES: Final = 15
 
 
-class Lives:
+class ContainerProcess:
     """The container over all its lives. Blocking."""
 
     def __init__(self, name: str, described: DockerContainer) -> None:

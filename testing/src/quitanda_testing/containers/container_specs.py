@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from testcontainers.core.container import DockerContainer
 
-from quitanda_local.topology import HOST, BrokerKind, Deployment, Role, Service, Topology, environment
+from quitanda_local.topology import HOST, BrokerKind, Deployment, Service, ServiceRole, Topology, environment
 from quitanda_testing.cluster.cluster import PortKind, ports_of
-from quitanda_testing.containers.docker_run import IMAGES, ROOT, Run
+from quitanda_testing.containers.docker_run import IMAGES, ROOT, DockerRun
 from quitanda_testing.containers.subnet import Subnet
 
 BROKER_IMAGE: Final = "eclipse-mosquitto:2"
@@ -36,10 +36,10 @@ HARDENED: Final[Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
+class ContainerSpecs:
     """What the containers of a run have in common. `settings` are QUITANDA_* variables for all of them."""
 
-    run: Run
+    run: DockerRun
     subnet: Subnet
     deployment: Deployment
     settings: Mapping[str, str]
@@ -47,18 +47,18 @@ class Blueprint:
     def container(self, name: str, volume: str | None) -> DockerContainer:
         """Describe the container of this name; what it keeps goes to the volume."""
         service = self.deployment.topology.named(name)
-        if service.role is Role.BROKER:
+        if service.role is ServiceRole.BROKER:
             container = self._broker()
         else:
             container = DockerContainer(IMAGES[service.role]).with_envs(**self._environment(service))
             container.with_tmpfs_mount("/tmp", "size=16m")
         if volume is not None:
-            container.with_volume_mapping(volume, BROKER_DATA if service.role is Role.BROKER else VOLUME, "rw")
+            container.with_volume_mapping(volume, BROKER_DATA if service.role is ServiceRole.BROKER else VOLUME, "rw")
         container.with_name(self.run.name(name))
         container.ports = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
         return container.with_kwargs(
             **HARDENED,
-            **({"user": BROKER_USER} if service.role is Role.BROKER else {}),
+            **({"user": BROKER_USER} if service.role is ServiceRole.BROKER else {}),
             hostname=name,
             labels=self.run.labels,
             network=self.subnet.name,
@@ -74,10 +74,10 @@ class Blueprint:
         """Give the settings of a process of this machine, with addresses as they are between containers."""
         topology = self.deployment.topology
         variables = environment(self.deployment, service.name)
-        replicas = {replica.name: ports_of(replica) for replica in topology.of(Role.REPLICA)}
+        replicas = {replica.name: ports_of(replica) for replica in topology.of(ServiceRole.REPLICA)}
         variables["QUITANDA_MQTT"] = f"{topology.broker.name}:{BROKER_PORT}"
         variables["QUITANDA_REPLICAS"] = _by_name({name: ports[PortKind.SERVICE] for name, ports in replicas.items()})
-        if service.role is Role.REPLICA:
+        if service.role is ServiceRole.REPLICA:
             variables["QUITANDA_DATA_DIR"] = DATA
             variables["QUITANDA_RAFT_ADDRESSES"] = _by_name(
                 {name: ports[PortKind.RAFT] for name, ports in replicas.items()}
@@ -96,7 +96,7 @@ def deployment(topology: Topology, secret: str, feed_key: str) -> Deployment:
 
 def _published(service: Service) -> list[tuple[int, int]]:
     """Give each port as (in the container, on this machine)."""
-    if service.role is Role.BROKER:
+    if service.role is ServiceRole.BROKER:
         return [(BROKER_PORT, service.port)]
     return [(port, port) for port in ports_of(service).values()]
 

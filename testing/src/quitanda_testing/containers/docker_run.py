@@ -10,7 +10,7 @@ from typing import Final
 import docker
 
 from quitanda_local.errors import LocalError
-from quitanda_local.topology import Role
+from quitanda_local.topology import ServiceRole
 from quitanda_testing.containers.removal import remove_labelled
 
 LABEL: Final = "quitanda.run"
@@ -20,7 +20,7 @@ OWNER_LABEL: Final = "quitanda.owner"
 TAG: Final = os.environ.get("QUITANDA_TAG", "latest")
 """Of the images that are made here."""
 
-IMAGES: Final = {role: f"quitanda/{role}:{TAG}" for role in Role if role is not Role.BROKER}
+IMAGES: Final = {role: f"quitanda/{role}:{TAG}" for role in ServiceRole if role is not ServiceRole.BROKER}
 TOOLS: Final = f"quitanda/faults:{TAG}"
 ROOT: Final = Path(__file__).parents[4]
 """Of the repository."""
@@ -32,7 +32,7 @@ class ImagesMissing(LocalError):
     """An image that a cluster is made of was not built."""
 
 
-class Run:
+class DockerRun:
     """The label, and the guard that removes what carries it should this process not be able to."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Breaking the network of running containers from outside: nothing in them is changed, and no root is needed here.
+"""FaultInjector the network of running containers from outside: nothing in them is changed, and no root is needed here.
 
 A short-lived container of the image `quitanda/faults` joins the network of the one that is to suffer, and writes packet
 filters and a queue there. Docker's own addresses, names and published ports stay as they are, so a test still reaches

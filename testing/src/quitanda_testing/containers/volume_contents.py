@@ -15,7 +15,7 @@ from testcontainers.core.container import DockerContainer
 from quitanda_local.errors import RestoreFailed
 from quitanda_testing.cluster.cluster import T
 from quitanda_testing.containers.container_specs import DATA, VOLUME
-from quitanda_testing.containers.docker_run import Run
+from quitanda_testing.containers.docker_run import DockerRun
 
 OWNER: Final = 10001
 """User and group of the services in their containers."""
@@ -24,13 +24,13 @@ BACKUP: Final = "/backup"
 READABLE: Final = 0o644
 
 
-def erase(tools: str, run: Run, volume: str) -> None:
+def erase(tools: str, run: DockerRun, volume: str) -> None:
     """Empty a volume, with the image of the tools."""
     with _mounted(tools, run, volume, ["find", VOLUME, "-mindepth", "1", "-delete"]) as container:
         container.start().wait()
 
 
-def with_copy(tools: str, run: Run, volume: str, work: Callable[[Path], T]) -> T:
+def with_copy(tools: str, run: DockerRun, volume: str, work: Callable[[Path], T]) -> T:
     """Let somebody change a copy of the folder with a replica's data, and put that in its place."""
     with (
         tempfile.TemporaryDirectory(prefix="quitanda-") as place,
@@ -60,7 +60,7 @@ def _copy_in(container: Container, folder: Path) -> None:
     container.put_archive(VOLUME, packed.getvalue())
 
 
-def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
+def restore(image: str, run: DockerRun, volume: str, name: str, backup: Path) -> None:
     """Make the data of a replica from a backup; RestoreFailed with what the program said."""
     with _mounted(image, run, volume, ["restore", "--from", BACKUP, "--into", DATA]) as container:
         code = container.with_copy_into_container(backup.read_bytes(), BACKUP, READABLE).start().wait()
@@ -70,7 +70,7 @@ def restore(image: str, run: Run, volume: str, name: str, backup: Path) -> None:
 
 
 @contextmanager
-def _mounted(image: str, run: Run, volume: str, command: list[str]) -> Iterator[DockerContainer]:
+def _mounted(image: str, run: DockerRun, volume: str, command: list[str]) -> Iterator[DockerContainer]:
     """Describe a container with the volume in it, not started yet; it is removed afterwards."""
     container = DockerContainer(image, command=command).with_volume_mapping(volume, VOLUME, "rw")
     container.with_kwargs(labels=run.labels, network_mode="none", healthcheck={"test": ["NONE"]})

@@ -4,7 +4,7 @@ from typing import Final
 
 from quitanda_testing.cluster.cluster import FaultNotPossible
 from quitanda_testing.containers.disks import Disks, DisksUnavailable
-from quitanda_testing.containers.docker_run import TOOLS, Run
+from quitanda_testing.containers.docker_run import TOOLS, DockerRun
 
 NOT_BREAKABLE: Final = "the disks of this cluster cannot be broken: look for it in `faults` first"
 
@@ -12,7 +12,7 @@ NOT_BREAKABLE: Final = "the disks of this cluster cannot be broken: look for it 
 class Volumes:
     """Volumes by the name of their process. Blocking."""
 
-    def __init__(self, run: Run, replicas: tuple[str, ...], broker: str, *, breakable_disks: bool) -> None:
+    def __init__(self, run: DockerRun, replicas: tuple[str, ...], broker: str, *, breakable_disks: bool) -> None:
         self._run = run
         self._volumes = {broker: self._plain(broker)}
         self._disks: Disks | None = None

@@ -12,13 +12,21 @@ from quitanda.codec.documents import summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import CreateOrder, Request
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.operations import GetCustomer, GetOrder, GetProduct, Listed, ListOrders, Operation, Read
+from quitanda_testing.history.operations import (
+    GetCustomer,
+    GetOrder,
+    GetProduct,
+    Listed,
+    ListOrders,
+    Read,
+    RecordedOperation,
+)
 from quitanda_testing.in_memory_state import InMemoryState
 
 _NOT_COMPARED = re.compile(r"version=\d+|field='[^']*'|\('revision', '\d+'\)")
 
 
-def is_linearizable(history: Sequence[Operation], order_ids: Sequence[tuple[str, int]] = ()) -> bool:
+def is_linearizable(history: Sequence[RecordedOperation], order_ids: Sequence[tuple[str, int]] = ()) -> bool:
     """Try every order that keeps to the times, with and without each operation that has no answer.
 
     `order_ids` are ids and times that an order created without an answer may have.
@@ -26,7 +34,7 @@ def is_linearizable(history: Sequence[Operation], order_ids: Sequence[tuple[str,
     return _try(InMemoryState(), tuple(history), order_ids)
 
 
-def _try(state: InMemoryState, left: tuple[Operation, ...], order_ids: Sequence[tuple[str, int]]) -> bool:
+def _try(state: InMemoryState, left: tuple[RecordedOperation, ...], order_ids: Sequence[tuple[str, int]]) -> bool:
     if not any(operation.is_decided for operation in left):
         return True
     deadline = min(operation.answered_at for operation in left)
@@ -42,7 +50,7 @@ def _try(state: InMemoryState, left: tuple[Operation, ...], order_ids: Sequence[
     return False
 
 
-def _minted(operation: Operation, order_ids: Sequence[tuple[str, int]]) -> list[object]:
+def _minted(operation: RecordedOperation, order_ids: Sequence[tuple[str, int]]) -> list[object]:
     action = operation.action
     if not isinstance(action, CreateOrder):
         return [action]
@@ -53,7 +61,7 @@ def _minted(operation: Operation, order_ids: Sequence[tuple[str, int]]) -> list[
     return [replace(action, order_id=order_id, created_at_ms=moment) for order_id, moment in choices]
 
 
-def _perform(state: InMemoryState, operation: Operation, action: object) -> object:
+def _perform(state: InMemoryState, operation: RecordedOperation, action: object) -> object:
     if operation.is_read:
         return _read(state, action)
     request = Request(operation.scope, operation.request_id, action)

@@ -6,35 +6,35 @@ from itertools import count
 from quitanda.domain.commands import CreateCustomer, CreateProduct
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.operations import NEVER, Action, Operation, Outcome, Read, TurnedAway, Unknown
+from quitanda_testing.history.operations import NEVER, Action, Outcome, Read, RecordedOperation, TurnedAway, Unknown
 
 PRICE = 250
 
 
-class Telling:
+class HistoryBuilder:
     """A history that begins with some customers and one product, and goes on as it is told.
 
     Documents in answers have version 0, so that nothing but their content is compared.
     """
 
     def __init__(self, *customers: str, units: int = 10, product_id: str = "bread") -> None:
-        self.history: list[Operation] = []
+        self.history: list[RecordedOperation] = []
         self._numbers = count(1)
         self._product = product_id
-        self.tell(0.0, 0.1, CreateProduct(product_id, product_id, PRICE, units), Done(self.product(units)))
+        self.add(0.0, 0.1, CreateProduct(product_id, product_id, PRICE, units), Done(self.product(units)))
         for customer_id in customers:
             created = CreateCustomer(customer_id, customer_id)
-            self.tell(0.0, 0.1, created, Done(Customer(customer_id, customer_id, (), version=0)))
+            self.add(0.0, 0.1, created, Done(Customer(customer_id, customer_id, (), version=0)))
 
-    def tell(
+    def add(
         self, begun: float, ended: float, action: Action, outcome: Outcome, *, request_id: str = "", by: str = ""
-    ) -> Operation:
+    ) -> RecordedOperation:
         """Add an operation from a moment until another."""
         number = next(self._numbers)
         decided = not isinstance(outcome, Unknown | TurnedAway)
         key = "" if isinstance(action, Read) else request_id or f"{self._product}-{number}"
         client = by or getattr(action, "customer_id", "") or "clerk"
-        operation = Operation(number, client, "told", action, key, begun, ended if decided else NEVER, outcome)
+        operation = RecordedOperation(number, client, "told", action, key, begun, ended if decided else NEVER, outcome)
         self.history.append(operation)
         return operation
 
@@ -49,7 +49,7 @@ class Telling:
         return Order(order_id, customer_id, 1, items, version=0)
 
 
-def without_versions(operation: Operation) -> Operation:
+def without_versions(operation: RecordedOperation) -> RecordedOperation:
     """Take the versions out of an answer."""
     match operation.outcome:
         case Done(document, affected) if document is not None:

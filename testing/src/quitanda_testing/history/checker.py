@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from quitanda_testing.history.explanation import explain
-from quitanda_testing.history.operations import Operation, as_checked
+from quitanda_testing.history.operations import RecordedOperation, as_checked
 from quitanda_testing.history.parts import parts
-from quitanda_testing.history.search import Answer, Budget, Search
+from quitanda_testing.history.search import Budget, Search, SearchResult
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """Whether a history is linearizable; what it took to decide that; and why it is not, in words."""
 
-    answer: Answer
+    answer: SearchResult
     operations: int
     parts: int
     largest_part: int
@@ -31,8 +31,10 @@ class Verdict:
 
 
 def check(
-    history: Iterable[Operation], budget: Budget | None = None, progress: Callable[[int, int], None] = lambda *_: None
-) -> Verdict:
+    history: Iterable[RecordedOperation],
+    budget: Budget | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> CheckResult:
     """Decide whether there is one order of all operations, each between its beginning and its answer, by the rules.
 
     A history is right if each of its parts is. A part that is wrong decides, also where others are undecided. The
@@ -48,11 +50,13 @@ def check(
         search = Search(part, budget)
         answer = search.run()
         answers.add(answer)
-        if answer is not Answer.LINEARIZABLE:
-            explanations.append(explain(part, search.furthest, decided=answer is Answer.VIOLATED))
+        if answer is not SearchResult.LINEARIZABLE:
+            explanations.append(explain(part, search.furthest, decided=answer is SearchResult.VIOLATED))
     progress(len(found), len(found))
-    return Verdict(
-        answer=next((a for a in (Answer.VIOLATED, Answer.UNDECIDED) if a in answers), Answer.LINEARIZABLE),
+    return CheckResult(
+        answer=next(
+            (a for a in (SearchResult.VIOLATED, SearchResult.UNDECIDED) if a in answers), SearchResult.LINEARIZABLE
+        ),
         operations=len(checked),
         parts=len(found),
         largest_part=max(map(len, found), default=0),

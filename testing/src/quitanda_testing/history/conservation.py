@@ -13,7 +13,7 @@ from typing import Final
 from quitanda.domain.commands import AdjustStock, CreateProduct, DeleteProduct
 from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda_testing.history.operations import GetOrder, GetProduct, Listed, ListOrders, Operation, TurnedAway
+from quitanda_testing.history.operations import GetOrder, GetProduct, Listed, ListOrders, RecordedOperation, TurnedAway
 
 AUDITOR: Final = "auditor"
 """How the name of a client begins who reads everything at the end."""
@@ -35,7 +35,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Conservation:
     """How many products were added up, how many of these with adjustments in doubt, and what is wrong, in words."""
 
     products: int
@@ -51,7 +51,7 @@ class Balance:
         )
 
 
-def balance(history: Iterable[Operation]) -> Balance:
+def check_conservation(history: Iterable[RecordedOperation]) -> Conservation:
     """Add everything up."""
     operations = list(history)
     accounts: dict[str, Account] = defaultdict(Account)
@@ -69,7 +69,7 @@ def balance(history: Iterable[Operation]) -> Balance:
         accounts[item.product_id].in_orders += item.quantity
     summed = {product_id: account for product_id, account in accounts.items() if not account.came_and_went}
     wrong += chain.from_iterable(_wrong(product_id, account) for product_id, account in sorted(accounts.items()))
-    return Balance(
+    return Conservation(
         products=len(summed),
         in_doubt=sum(bool(account.in_doubt) for account in summed.values()),
         left_out=len(accounts) - len(summed),
@@ -77,16 +77,16 @@ def balance(history: Iterable[Operation]) -> Balance:
     )
 
 
-def _by_request(operations: Iterable[Operation]) -> Iterable[list[Operation]]:
+def _by_request(operations: Iterable[RecordedOperation]) -> Iterable[list[RecordedOperation]]:
     """Put together what was sent under one request id: it takes effect once."""
-    requests: dict[tuple[str, str], list[Operation]] = defaultdict(list)
+    requests: dict[tuple[str, str], list[RecordedOperation]] = defaultdict(list)
     for operation in operations:
         if isinstance(operation.action, AdjustStock | CreateProduct | DeleteProduct):
             requests[operation.request_id, repr(operation.action)].append(operation)
     return requests.values()
 
 
-def _enter(accounts: dict[str, Account], sendings: Sequence[Operation]) -> None:
+def _enter(accounts: dict[str, Account], sendings: Sequence[RecordedOperation]) -> None:
     answered = [operation for operation in sendings if operation.is_decided]
     done = any(isinstance(operation.outcome, Done) for operation in answered)
     possible = not answered and not all(isinstance(operation.outcome, TurnedAway) for operation in sendings)
@@ -104,7 +104,7 @@ def _enter(accounts: dict[str, Account], sendings: Sequence[Operation]) -> None:
             account.came_and_went = True
 
 
-def _orders_at_the_end(audit: Iterable[Operation], wrong: list[str]) -> list[Order]:
+def _orders_at_the_end(audit: Iterable[RecordedOperation], wrong: list[str]) -> list[Order]:
     """Give the live orders, which the lists name and of which each was read."""
     listed: set[str] = set()
     read: dict[str, Order] = {}

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from quitanda.codec.documents import present_document
 from quitanda.domain.model import Document
 from quitanda.domain.outcomes import Done, Refused
-from quitanda_testing.history.linearization import Placed
-from quitanda_testing.history.model import Model
-from quitanda_testing.history.operations import Listed, Operation, Outcome, TurnedAway, Unknown
+from quitanda_testing.history.linearization import Placement
+from quitanda_testing.history.model import UndoableState
+from quitanda_testing.history.operations import Listed, Outcome, RecordedOperation, TurnedAway, Unknown
 from quitanda_testing.history.parts import Names, named
 from quitanda_testing.history.rules import Rules, repeated_requests
 from quitanda_testing.history.window import Window
@@ -18,9 +18,9 @@ STATE_SHOWN = 24
 UNANSWERED_SHOWN = 12
 
 
-def explain(part: Sequence[Operation], furthest: Placed | None, *, decided: bool) -> str:
+def explain(part: Sequence[RecordedOperation], furthest: Placement | None, *, decided: bool) -> str:
     """Say in lines what is wrong with a part; `decided` is false where the budget ended before the search."""
-    rules = Rules(Model(), repeated_requests(part))
+    rules = Rules(UndoableState(), repeated_requests(part))
     order = list(_in_order(furthest))
     for placed in order:
         _again(rules, placed)
@@ -48,7 +48,7 @@ def explain(part: Sequence[Operation], furthest: Placed | None, *, decided: bool
     )
 
 
-def describe(operation: Operation) -> str:
+def describe(operation: RecordedOperation) -> str:
     """Write an operation in one line."""
     until = f"to {operation.answered_at:.4f}" if operation.is_decided else "on, without an answer"
     who = f"#{operation.number} {operation.client} ({operation.transport}, {operation.invoked_at:.4f} {until})"
@@ -73,17 +73,17 @@ def show(outcome: Outcome) -> str:
             return "turned away"
 
 
-def _again(rules: Rules, placed: Placed) -> None:
+def _again(rules: Rules, placed: Placement) -> None:
     operation = placed.operation
     if placed.index >= 0:
         rules.happen(operation)
     elif placed.named:
         rules.name(operation, placed.named, placed.created_at_ms)
     else:
-        rules.happen_unseen(operation)
+        rules.happen_pending(operation)
 
 
-def _in_order(last: Placed | None) -> Iterator[Placed]:
+def _in_order(last: Placement | None) -> Iterator[Placement]:
     backwards = []
     while last is not None:
         backwards.append(last)
@@ -91,13 +91,13 @@ def _in_order(last: Placed | None) -> Iterator[Placed]:
     return reversed(backwards)
 
 
-def _shop(part: Iterable[Operation]) -> str:
+def _shop(part: Iterable[RecordedOperation]) -> str:
     names = sorted(frozenset().union(*map(named, part)))
     products = [name.removeprefix("product ") for name in names if name.startswith("product ")]
     return f"the shop with the products {', '.join(products)}" if products else f"the shop with {', '.join(names[:3])}"
 
 
-def _last(order: Sequence[Placed], names: Names) -> Iterator[str]:
+def _last(order: Sequence[Placement], names: Names) -> Iterator[str]:
     related = [placed for placed in order if not names.isdisjoint(named(placed.operation))]
     if len(related) > LAST_SHOWN:
         yield "  ..."
@@ -107,7 +107,7 @@ def _last(order: Sequence[Placed], names: Names) -> Iterator[str]:
         yield "  (nothing about the same documents)"
 
 
-def _state(model: Model, names: Names) -> Iterator[str]:
+def _state(model: UndoableState, names: Names) -> Iterator[str]:
     documents = [document for document in model.documents() if not names.isdisjoint(_name(document))]
     for document in documents[:STATE_SHOWN]:
         yield f"  {type(document).__name__} {present_document(document)}"
@@ -125,7 +125,7 @@ def _name(document: Document) -> Names:
     raise TypeError(f"a document without an id: {document!r}")
 
 
-def _mismatch(rules: Rules, operation: Operation) -> Iterator[str]:
+def _mismatch(rules: Rules, operation: RecordedOperation) -> Iterator[str]:
     yield f"  {describe(operation)}"
     mark = rules.model.mark
     if rules.happen(operation):  # it fits, but what follows from it does not
@@ -135,7 +135,7 @@ def _mismatch(rules: Rules, operation: Operation) -> Iterator[str]:
         yield f"      the rules: {show(rules.answer(operation))}"
 
 
-def _unanswered(part: Sequence[Operation], order: Sequence[Placed]) -> Iterator[str]:
+def _unanswered(part: Sequence[RecordedOperation], order: Sequence[Placement]) -> Iterator[str]:
     took_effect = {placed.operation.number for placed in order if placed.index < 0}
     left = [operation for operation in part if not operation.is_decided and operation.number not in took_effect]
     if left:

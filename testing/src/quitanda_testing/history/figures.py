@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quitanda.domain.outcomes import Refused
-from quitanda_testing.history.operations import Operation, TurnedAway, Unknown
+from quitanda_testing.history.operations import RecordedOperation, TurnedAway, Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class HistoryFigures:
     """Counts of operations by outcome and transport, and the longest time in which nobody got an answer to a write."""
 
     by_transport: dict[str, Counter[str]]
@@ -39,14 +39,14 @@ class Figures:
         ]
 
 
-def figures(history: Sequence[Operation]) -> Figures:
+def figures(history: Sequence[RecordedOperation]) -> HistoryFigures:
     """Count a history."""
     by_transport: dict[str, Counter[str]] = {}
     for operation in history:
         by_transport.setdefault(operation.transport, Counter())[_kind(operation)] += 1
     refusals = Counter(op.outcome.reason.value for op in history if isinstance(op.outcome, Refused))
     answered = [operation for operation in history if operation.is_decided]
-    return Figures(
+    return HistoryFigures(
         by_transport,
         refusals,
         longest_pause=_longest_pause(operation.answered_at for operation in answered if not operation.is_read),
@@ -54,7 +54,7 @@ def figures(history: Sequence[Operation]) -> Figures:
     )
 
 
-def _kind(operation: Operation) -> str:
+def _kind(operation: RecordedOperation) -> str:
     match operation.outcome:
         case Refused():
             return "refused"

@@ -35,9 +35,9 @@ from quitanda_testing.history.operations import (
     GetProduct,
     Listed,
     ListOrders,
-    Operation,
     Outcome,
     Read,
+    RecordedOperation,
     Unknown,
 )
 from quitanda_testing.history.rules import LISTED_MAX
@@ -65,7 +65,7 @@ class Size:
 class _Busy:
     """An operation under way."""
 
-    operation: Operation
+    operation: RecordedOperation
     client: int
     outcome: Outcome | None = None
     revision: int = 0
@@ -74,20 +74,20 @@ class _Busy:
 
 
 @dataclass(slots=True)
-class Inventor:
+class HistoryGenerator:
     """Invents one history."""
 
     dice: Random
     size: Size = field(default_factory=Size)
     shop: str = "shop"
     state: InMemoryState = field(default_factory=InMemoryState)
-    history: list[Operation] = field(default_factory=list)
+    history: list[RecordedOperation] = field(default_factory=list)
     _numbers: count = field(default_factory=lambda: count(1))
     _known: list[Order] = field(default_factory=list)
-    _sent: list[Operation] = field(default_factory=list)
+    _sent: list[RecordedOperation] = field(default_factory=list)
     _revision: int = 0
 
-    def invent(self) -> list[Operation]:
+    def generate(self) -> list[RecordedOperation]:
         """Play until there are enough operations; return them by their beginnings."""
         events: list[tuple[float, int, Callable[[float], None]]] = []
         order = count()
@@ -130,7 +130,9 @@ class Inventor:
         for action in (*customers, *products):
             number = next(self._numbers)
             moment = number / 1_000
-            opening = Operation(number, "opener", "invented", action, f"{self.shop}-{number}", moment, NEVER, Unknown())
+            opening = RecordedOperation(
+                number, "opener", "invented", action, f"{self.shop}-{number}", moment, NEVER, Unknown()
+            )
             under_way = _Busy(opening, -1)
             self._take_effect(under_way)
             self._end(under_way, moment + 0.0005)
@@ -144,7 +146,7 @@ class Inventor:
     def _begin(self, client: int, now: float) -> _Busy:
         number = next(self._numbers)
         action, request_id = self._choose(number)
-        operation = Operation(number, f"client-{client}", "invented", action, request_id, now, NEVER, Unknown())
+        operation = RecordedOperation(number, f"client-{client}", "invented", action, request_id, now, NEVER, Unknown())
         silent = not operation.is_read and self.dice.random() < self.size.unanswered
         if not operation.is_read:
             self._sent.append(operation)
@@ -223,13 +225,13 @@ class Inventor:
         return tuple(ItemQuantity(self._product(n), self.dice.randint(0, 3)) for n in chosen)
 
 
-def changed(operation: Operation, dice: Random) -> Operation | None:
+def changed(operation: RecordedOperation, dice: Random) -> RecordedOperation | None:
     """Give the operation with something else in its answer, or None where nothing can be changed."""
     wrong = [outcome for outcome in _wrong_outcomes(operation) if outcome != operation.outcome]
     return replace(operation, outcome=dice.choice(wrong)) if wrong else None
 
 
-def _wrong_outcomes(operation: Operation) -> Sequence[Outcome]:  # noqa: PLR0911 - one case for each
+def _wrong_outcomes(operation: RecordedOperation) -> Sequence[Outcome]:  # noqa: PLR0911 - one case for each
     match operation.outcome:
         case Done(Product() as product, affected):
             return (

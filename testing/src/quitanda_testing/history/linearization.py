@@ -2,10 +2,10 @@
 
 from typing import Optional
 
-from quitanda_testing.history.operations import Operation
+from quitanda_testing.history.operations import RecordedOperation
 
 
-class Placed:
+class Placement:
     """A place in the order: an operation, and what came before.
 
     `index` tells answered operations apart and is negative for others. `named` is the id under which the order is
@@ -17,8 +17,8 @@ class Placed:
 
     def __init__(
         self,
-        operation: Operation,
-        before: Optional["Placed"],
+        operation: RecordedOperation,
+        before: Optional["Placement"],
         index: int = -1,
         named: str = "",
         created_at_ms: int = 0,

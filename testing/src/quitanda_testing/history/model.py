@@ -18,7 +18,7 @@ _DIGEST_BYTES = 16
 _DIGEST_MODULUS = 1 << (8 * _DIGEST_BYTES)
 
 
-class Model(InMemoryState):
+class UndoableState(InMemoryState):
     """A StateView whose changes are undone in the opposite order; `digest` is equal for equal states."""
 
     def __init__(self) -> None:

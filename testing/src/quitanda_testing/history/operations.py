@@ -70,7 +70,7 @@ Outcome = Done | Refused | Listed | Unknown | TurnedAway
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class RecordedOperation:
     """One request, however often it was sent.
 
     Times are seconds on one monotonic clock: the first sending, and the definite answer (NEVER where none
@@ -105,15 +105,15 @@ class Operation:
         return not isinstance(self.outcome, Unknown | TurnedAway)
 
 
-def as_checked(history: Iterable[Operation]) -> list[Operation]:
+def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
     """Give the operations that can be right or wrong, by the moment of their invocation.
 
     What was turned away is left out: it must not have happened. So are reads without an answer. A request that
     was sent again, with its id, before it had a definite answer is one operation, from the first sending on; what
     was sent again later is an operation that must be answered as the first time.
     """
-    kept: list[Operation] = []
-    requests: dict[tuple[str, str, str], list[Operation]] = {}
+    kept: list[RecordedOperation] = []
+    requests: dict[tuple[str, str, str], list[RecordedOperation]] = {}
     for operation in history:
         if isinstance(operation.outcome, TurnedAway):
             continue
@@ -127,7 +127,7 @@ def as_checked(history: Iterable[Operation]) -> list[Operation]:
     return sorted(kept, key=lambda operation: (operation.invoked_at, operation.number))
 
 
-def _merged(sendings: list[Operation]) -> list[Operation]:
+def _merged(sendings: list[RecordedOperation]) -> list[RecordedOperation]:
     """Put sendings of one request that were not answered together with the first that was, or with each other."""
     first, *others = sorted(sendings, key=lambda operation: (operation.answered_at, operation.invoked_at))
     unanswered = [operation for operation in others if not operation.is_decided]

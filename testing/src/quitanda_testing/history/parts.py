@@ -5,34 +5,34 @@ from collections.abc import Iterable, Iterator
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Customer, Document, Order, Product
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.operations import Listed, Operation
+from quitanda_testing.history.operations import Listed, RecordedOperation
 
 Names = frozenset[str]
 
 
-def parts(history: Iterable[Operation]) -> list[list[Operation]]:
+def parts(history: Iterable[RecordedOperation]) -> list[list[RecordedOperation]]:
     """Give the connected parts, each in the order of the history; the one that begins first comes first."""
     forest = _Forest()
     operations = list(history)
     for operation in operations:
         forest.join(named(operation) | _request(operation))
-    by_root: dict[str, list[Operation]] = {}
+    by_root: dict[str, list[RecordedOperation]] = {}
     for operation in operations:
         by_root.setdefault(forest.root(next(iter(named(operation)))), []).append(operation)
     return list(by_root.values())
 
 
-def named(operation: Operation) -> Names:
+def named(operation: RecordedOperation) -> Names:
     """Name the documents that an operation is about, by its arguments and its answer: never empty."""
     return frozenset({*_in_action(operation), *_in_outcome(operation)})
 
 
-def _request(operation: Operation) -> Names:
+def _request(operation: RecordedOperation) -> Names:
     """Name the request: whatever else is asked under its id has to do with it."""
     return frozenset() if operation.is_read else frozenset({f"request {operation.scope} {operation.request_id}"})
 
 
-def _in_action(operation: Operation) -> Iterator[str]:
+def _in_action(operation: RecordedOperation) -> Iterator[str]:
     action = operation.action
     for kind in ("customer", "product", "order"):
         if document_id := getattr(action, f"{kind}_id", ""):
@@ -42,7 +42,7 @@ def _in_action(operation: Operation) -> Iterator[str]:
             yield f"product {item.product_id}"
 
 
-def _in_outcome(operation: Operation) -> Iterator[str]:
+def _in_outcome(operation: RecordedOperation) -> Iterator[str]:
     match operation.outcome:
         case Done(document) if document is not None:
             yield from _in_document(document)

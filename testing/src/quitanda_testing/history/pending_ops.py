@@ -7,12 +7,12 @@ from typing import Final
 from quitanda.domain.commands import CancelOrder, CreateOrder, DeleteCustomer, DeleteProduct
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.linearization import Placed
-from quitanda_testing.history.operations import Listed, Operation
+from quitanda_testing.history.linearization import Placement
+from quitanda_testing.history.operations import Listed, RecordedOperation
 from quitanda_testing.history.parts import Names, named
 from quitanda_testing.history.rules import Rules
 
-Step = tuple[int, str]
+FaultStep = tuple[int, str]
 """An operation without an answer takes effect (its place, ""), or the order that it created is seen (its place, id)."""
 
 RELATED_AT_ONCE: Final = (1, 2, 3)
@@ -33,10 +33,10 @@ class Level:
     shuffle: int = 0
 
 
-class Unseen:
+class PendingOps:
     """The operations of a part that have no answer, and the orders that only they can have created."""
 
-    def __init__(self, part: Sequence[Operation], rules: Rules, spend: Callable[[], None]) -> None:
+    def __init__(self, part: Sequence[RecordedOperation], rules: Rules, spend: Callable[[], None]) -> None:
         self.taken = 0
         """One bit for each operation that has taken effect."""
         self._operations = [operation for operation in part if not operation.is_decided]
@@ -61,25 +61,25 @@ class Unseen:
                 yield Level(at_once, related=True)
         yield Level(len(self), related=False)
 
-    def placed(self, step: Step, before: Placed | None) -> Placed:
+    def placed(self, step: FaultStep, before: Placement | None) -> Placement:
         """Give the place in the order that a step takes."""
         index, order_id = step
         created_at_ms = self._orphans[order_id].created_at_ms if order_id else 0
-        return Placed(self._operations[index], before, named=order_id, created_at_ms=created_at_ms)
+        return Placement(self._operations[index], before, named=order_id, created_at_ms=created_at_ms)
 
-    def take(self, step: Step) -> bool:
+    def take(self, step: FaultStep) -> bool:
         """Go a step; False, and no change, where it cannot be gone now or would change nothing."""
         self._spend()
         index, order_id = step
         operation = self._operations[index]
         if order_id:
             return self._rules.name(operation, order_id, self._orphans[order_id].created_at_ms)
-        if not self._rules.happen_unseen(operation):
+        if not self._rules.happen_pending(operation):
             return False
         self.taken |= 1 << index
         return True
 
-    def ways(self, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[Step, ...]]:
+    def ways(self, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[FaultStep, ...]]:
         """Yield every way for so many operations that began by `deadline` to take effect now, one after the other.
 
         Orders that they created may be seen in between. `names` leaves out what has nothing to do with these
@@ -88,8 +88,8 @@ class Unseen:
         yield from self._ways((), effects, names, deadline, set())
 
     def _ways(
-        self, way: tuple[Step, ...], effects: int, names: Names | None, deadline: float, met: set[object]
-    ) -> Iterator[tuple[Step, ...]]:
+        self, way: tuple[FaultStep, ...], effects: int, names: Names | None, deadline: float, met: set[object]
+    ) -> Iterator[tuple[FaultStep, ...]]:
         here = (self.taken, self._rules.model.key)
         if here in met:
             return
@@ -103,7 +103,7 @@ class Unseen:
                 self._rules.model.back_to(mark)
                 self.taken = taken
 
-    def _steps(self, effects: int, names: Names | None, deadline: float) -> Iterator[Step]:
+    def _steps(self, effects: int, names: Names | None, deadline: float) -> Iterator[FaultStep]:
         for index, operation in enumerate(self._operations):
             if operation.invoked_at > deadline:
                 break
@@ -113,7 +113,7 @@ class Unseen:
             elif effects and (names is None or self._is_related(index, names)):
                 yield index, ""
 
-    def _namings(self, index: int, created: CreateOrder, names: Names | None) -> Iterator[Step]:
+    def _namings(self, index: int, created: CreateOrder, names: Names | None) -> Iterator[FaultStep]:
         for order_id, orphan in self._orphans.items():
             if orphan.customer_id == created.customer_id and (names is None or f"order {order_id}" in names):
                 yield index, order_id
@@ -139,7 +139,7 @@ class Orphan:
     created_at_ms: int
 
 
-def orphans(part: Sequence[Operation]) -> dict[str, Orphan]:
+def orphans(part: Sequence[RecordedOperation]) -> dict[str, Orphan]:
     """Give the orders, by id, that can only come from operations without an answer."""
     seen: dict[str, Orphan] = {}
     created = set()

@@ -9,7 +9,7 @@ from typing import Final
 from quitanda.domain.outcomes import Done
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.results import Answer, Deleted, Listing
-from quitanda_testing.history.operations import NEVER, Action, Listed, Operation, Outcome, TurnedAway, Unknown
+from quitanda_testing.history.operations import NEVER, Action, Listed, Outcome, RecordedOperation, TurnedAway, Unknown
 
 REPEAT_PAUSE_SECONDS: Final = 0.05
 """Between two sendings of one request; each sending has tried all portals already."""
@@ -23,16 +23,16 @@ class Recorder:
     """Writes down what clients of one event loop do. `clock` gives seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.history: list[Operation] = []
+        self.history: list[RecordedOperation] = []
         """Operations that have ended, in the order in which they did."""
 
         self._clock = clock
         self._begun_at = clock()
-        self._under_way: dict[int, Operation] = {}
+        self._under_way: dict[int, RecordedOperation] = {}
         self._count = 0
 
     @property
-    def under_way(self) -> tuple[Operation, ...]:
+    def under_way(self) -> tuple[RecordedOperation, ...]:
         """Operations without an outcome."""
         return tuple(self._under_way.values())
 
@@ -56,7 +56,7 @@ class Recorder:
         """
         self._count += 1
         number, invoked_at = self._count, self.now()
-        operation = Operation(number, client, transport, action, request_id, invoked_at, NEVER, Unknown())
+        operation = RecordedOperation(number, client, transport, action, request_id, invoked_at, NEVER, Unknown())
         self._under_way[number] = operation
         try:
             operation = await self._insist(operation, send, invoked_at + patience)
@@ -65,7 +65,7 @@ class Recorder:
             self.history.append(operation)
         return operation.outcome
 
-    async def _insist(self, operation: Operation, send: Send, until: float) -> Operation:
+    async def _insist(self, operation: RecordedOperation, send: Send, until: float) -> RecordedOperation:
         in_doubt, tries = False, 0
         while True:
             tries += 1

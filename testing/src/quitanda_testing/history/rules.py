@@ -11,15 +11,15 @@ from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.domain.state import Execution, Put, StoredOutcome
-from quitanda_testing.history.model import Model
+from quitanda_testing.history.model import UndoableState
 from quitanda_testing.history.operations import (
     GetCustomer,
     GetOrder,
     GetProduct,
     Listed,
     ListOrders,
-    Operation,
     Outcome,
+    RecordedOperation,
 )
 
 _UNSTABLE_FACTS = {Reason.REQUEST_ID_REUSED: "revision"}
@@ -35,11 +35,11 @@ class Rules:
     need to be remembered.
     """
 
-    def __init__(self, model: Model, repeated: Collection[tuple[str, str]] = ()) -> None:
+    def __init__(self, model: UndoableState, repeated: Collection[tuple[str, str]] = ()) -> None:
         self.model = model
         self._repeated = frozenset(repeated)
 
-    def happen(self, operation: Operation) -> bool:
+    def happen(self, operation: RecordedOperation) -> bool:
         """Let an answered operation take effect if the rules answer it so; otherwise nothing changes."""
         mark = self.model.mark
         if operation.is_read:
@@ -54,7 +54,7 @@ class Rules:
         self.model.back_to(mark)
         return False
 
-    def happen_unseen(self, operation: Operation) -> bool:
+    def happen_pending(self, operation: RecordedOperation) -> bool:
         """Let an operation without an answer take effect; False, and no change, where it would have none."""
         mark = self.model.mark
         self._learn_expected(operation)
@@ -65,7 +65,7 @@ class Rules:
             return False
         return True
 
-    def never_changes(self, operation: Operation) -> bool:
+    def never_changes(self, operation: RecordedOperation) -> bool:
         """Tell whether an answered operation changes nothing, in whatever later state it comes.
 
         A write that is done may change nothing here, where things are as it wants them, and yet be what changes
@@ -75,11 +75,11 @@ class Rules:
             return True
         return self.model.remembered(operation.scope, operation.request_id) is not None
 
-    def answer(self, operation: Operation) -> Outcome:
+    def answer(self, operation: RecordedOperation) -> Outcome:
         """Say what the rules would answer now; nothing changes."""
         return self._read(operation) if operation.is_read else self._execute(operation, 0).outcome
 
-    def name(self, unseen: Operation, order_id: str, created_at_ms: int) -> bool:
+    def name(self, unseen: RecordedOperation, order_id: str, created_at_ms: int) -> bool:
         """Give an order that was created without an answer the id and the time under which it is seen later."""
         order = self.model.order(placeholder(unseen))
         if order is None or self.model.order(order_id) is not None:
@@ -87,18 +87,18 @@ class Rules:
         self.model.rename(order, replace(order, order_id=order_id, created_at_ms=created_at_ms))
         return True
 
-    def _execute(self, operation: Operation, version: int) -> Execution:
+    def _execute(self, operation: RecordedOperation, version: int) -> Execution:
         self.model.base_version = version - 1 if version else self.model.floor
         request = Request(operation.scope, operation.request_id, _minted(operation))
         return machine.execute(self.model, request, operation.revision)
 
-    def _take_up(self, operation: Operation, execution: Execution, version: int) -> None:
+    def _take_up(self, operation: RecordedOperation, execution: Execution, version: int) -> None:
         self.model.change(execution.changes, version)
         key = (operation.scope, operation.request_id)
         if execution.remember is not None and key in self._repeated:
             self.model.remember(*key, _as_told(execution, version))
 
-    def _learn_expected(self, operation: Operation) -> None:
+    def _learn_expected(self, operation: RecordedOperation) -> None:
         """Where it is not known what version a document has, the answer to a conditional command tells."""
         expected = getattr(operation.action, "expected_version", None)
         if expected is None or self.model.remembered(operation.scope, operation.request_id) is not None:
@@ -114,8 +114,8 @@ class Rules:
             case _:
                 self.model.learn(document, expected)
 
-    def _read(self, operation: Operation) -> Outcome:
-        """Answer as the portals do: they look at who asks first."""
+    def _read(self, operation: RecordedOperation) -> Outcome:
+        """SearchResult as the portals do: they look at who asks first."""
         action = operation.action
         asker = "" if isinstance(action, GetCustomer) else action.customer_id
         if asker and self.model.customer(asker) is None:
@@ -149,13 +149,13 @@ def fits(expected: Outcome, observed: Outcome) -> bool:
             return False
 
 
-def repeated_requests(part: Iterable[Operation]) -> set[tuple[str, str]]:
+def repeated_requests(part: Iterable[RecordedOperation]) -> set[tuple[str, str]]:
     """Name the requests, as (scope, request id), that are in the part more than once."""
     counts = Counter((operation.scope, operation.request_id) for operation in part if not operation.is_read)
     return {key for key, count in counts.items() if count > 1}
 
 
-def placeholder(unseen: Operation) -> str:
+def placeholder(unseen: RecordedOperation) -> str:
     """Name an order whose id nobody was told."""
     return f"unseen-{unseen.number}"
 
@@ -176,7 +176,7 @@ def _found(document: Document | None) -> Done | None:
     return None if document is None else Done(document)
 
 
-def _version_told(operation: Operation) -> int:
+def _version_told(operation: RecordedOperation) -> int:
     """Give the version that the answer shows of what the command wrote; 0 where it shows none."""
     match operation.outcome:
         case Done(document) if document is not None and not isinstance(operation.action, CancelOrder):
@@ -185,7 +185,7 @@ def _version_told(operation: Operation) -> int:
             return 0
 
 
-def _minted(operation: Operation) -> object:
+def _minted(operation: RecordedOperation) -> object:
     """Put in what the portal chose, as far as the answer tells."""
     command = operation.action
     if not isinstance(command, CreateOrder):
@@ -208,7 +208,7 @@ def _as_told(execution: Execution, version: int) -> StoredOutcome:
             return remember
 
 
-def _subject(operation: Operation) -> tuple[Kind, str]:
+def _subject(operation: RecordedOperation) -> tuple[Kind, str]:
     """Name the document whose version a conditional command expects."""
     command = operation.action
     if hasattr(command, "order_id"):

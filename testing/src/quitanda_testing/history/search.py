@@ -19,16 +19,16 @@ from enum import StrEnum
 from random import Random
 
 from quitanda.domain.outcomes import Done
-from quitanda_testing.history.linearization import Placed
-from quitanda_testing.history.model import Model
-from quitanda_testing.history.operations import Operation
+from quitanda_testing.history.linearization import Placement
+from quitanda_testing.history.model import UndoableState
+from quitanda_testing.history.operations import RecordedOperation
 from quitanda_testing.history.parts import Names, named
-from quitanda_testing.history.pending_ops import Level, Step, Unseen
+from quitanda_testing.history.pending_ops import FaultStep, Level, PendingOps
 from quitanda_testing.history.rules import Rules, repeated_requests
 from quitanda_testing.history.window import Window
 
 
-class Answer(StrEnum):
+class SearchResult(StrEnum):
     """What a search comes to."""
 
     LINEARIZABLE = "linearizable"
@@ -61,7 +61,7 @@ class Exhausted(Exception):
 @dataclass(frozen=True, slots=True)
 class _Frame:
     mark: int
-    path: Placed | None
+    path: Placement | None
     unseen: int
     branches: Iterator[bool]
 
@@ -69,25 +69,25 @@ class _Frame:
 class Search:
     """Searches one part; `furthest` is the longest order that was found."""
 
-    def __init__(self, part: Sequence[Operation], budget: Budget) -> None:
-        self.furthest: Placed | None = None
+    def __init__(self, part: Sequence[RecordedOperation], budget: Budget) -> None:
+        self.furthest: Placement | None = None
         self._answered = [operation for operation in part if operation.is_decided]
         self._budget = budget
-        self._rules = Rules(Model(), repeated_requests(part))
+        self._rules = Rules(UndoableState(), repeated_requests(part))
         self._window = Window(self._answered)
-        self._unseen = Unseen(part, self._rules, budget.spend)
+        self._unseen = PendingOps(part, self._rules, budget.spend)
         self._names = [named(operation) for operation in self._answered]
         self._hints = [_likely(operation) for operation in self._answered]
-        self._path: Placed | None = None
+        self._path: Placement | None = None
         self._tried: set[tuple[int, int, tuple[int, int]]] = set()
 
-    def run(self) -> Answer:
+    def run(self) -> SearchResult:
         """Search as long as the budget lasts."""
         try:
             found = any(self._search(level) for level in self._unseen.levels())
         except Exhausted:
-            return Answer.UNDECIDED
-        return Answer.LINEARIZABLE if found else Answer.VIOLATED
+            return SearchResult.UNDECIDED
+        return SearchResult.LINEARIZABLE if found else SearchResult.VIOLATED
 
     def _search(self, level: Level) -> bool:
         """Look for an order of everything, until there is none or the level's tries are used up."""
@@ -156,7 +156,7 @@ class Search:
                     self._come(index)
                     yield True
 
-    def _ways(self, index: int, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[Step, ...]]:
+    def _ways(self, index: int, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[FaultStep, ...]]:
         """Yield the ways for so many operations without an answer to come first, so that this one fits then."""
         model = self._rules.model
         for way in self._unseen.ways(effects, names, deadline):
@@ -172,11 +172,11 @@ class Search:
 
     def _come(self, index: int) -> None:
         self._window.take(index)
-        self._path = Placed(self._answered[index], self._path, index)
+        self._path = Placement(self._answered[index], self._path, index)
         if self.furthest is None or self._path.answered > self.furthest.answered:
             self.furthest = self._path
 
-    def _back_to(self, mark: int, path: Placed | None, unseen: int) -> None:
+    def _back_to(self, mark: int, path: Placement | None, unseen: int) -> None:
         self._rules.model.back_to(mark)
         while self._path is not path:
             placed = self._path
@@ -186,7 +186,7 @@ class Search:
         self._unseen.taken = unseen
 
 
-def _likely(operation: Operation) -> tuple[int, int, float]:
+def _likely(operation: RecordedOperation) -> tuple[int, int, float]:
     """Sort operations by the order in which they probably took effect."""
     match operation.outcome:
         case Done(document) if document is not None:

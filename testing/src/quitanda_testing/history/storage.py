@@ -12,18 +12,18 @@ from quitanda.codec.documents import kind_of, present_summary, read_document, re
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda_testing.history.operations import NEVER, Action, Listed, Operation, Outcome, TurnedAway, Unknown
+from quitanda_testing.history.operations import NEVER, Action, Listed, Outcome, RecordedOperation, TurnedAway, Unknown
 
 _ACTIONS = {kind.__name__: kind for kind in get_args(Action)}
 
 
-def save(history: Iterable[Operation], file: Path) -> None:
+def save(history: Iterable[RecordedOperation], file: Path) -> None:
     """Write the file anew."""
     with file.open("w", encoding="utf-8") as lines:
         lines.writelines(line_of(operation) + "\n" for operation in history)
 
 
-def load(file: Path) -> list[Operation]:
+def load(file: Path) -> list[RecordedOperation]:
     """Read the file; ValueError names the line that is not an operation."""
     history = []
     with file.open(encoding="utf-8") as lines:
@@ -35,7 +35,7 @@ def load(file: Path) -> list[Operation]:
     return history
 
 
-def line_of(operation: Operation) -> str:
+def line_of(operation: RecordedOperation) -> str:
     """Write one operation."""
     return json.dumps(
         {
@@ -54,11 +54,11 @@ def line_of(operation: Operation) -> str:
     )
 
 
-def operation_of(line: str) -> Operation:
+def operation_of(line: str) -> RecordedOperation:
     """Read one operation."""
     values = simplejson.loads(line)
     answered_at = NEVER if values["answered_at"] is None else values["answered_at"]
-    return Operation(
+    return RecordedOperation(
         number=values["number"],
         client=values["client"],
         transport=values["transport"],

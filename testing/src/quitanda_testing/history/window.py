@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from quitanda_testing.history.operations import Operation
+from quitanda_testing.history.operations import RecordedOperation
 
 
 class Window:
@@ -11,7 +11,7 @@ class Window:
     A doubly linked list in two arrays, so that taking an operation out and putting it back is cheap.
     """
 
-    def __init__(self, answered: Sequence[Operation]) -> None:
+    def __init__(self, answered: Sequence[RecordedOperation]) -> None:
         self._operations = answered
         self._end = len(answered)
         self._next = [*range(1, self._end + 1), 0]

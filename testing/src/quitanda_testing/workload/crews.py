@@ -18,7 +18,7 @@ from quitanda_testing.history import calls
 from quitanda_testing.history.conservation import AUDITOR
 from quitanda_testing.history.operations import Action, GetOrder, GetProduct, Listed, ListOrders, Outcome, Read
 from quitanda_testing.history.recorder import Recorder
-from quitanda_testing.workload.shops import ClerkHabits, CustomerHabits, Habits, Shop, Wish
+from quitanda_testing.workload.shops import ClerkHabits, ContendedShop, CustomerHabits, Habits, Wish
 
 CREWS: Final = 4
 OPERATIONS_PER_CLIENT: Final = 60
@@ -46,7 +46,7 @@ Call = Callable[[Action, str], Awaitable]
 
 
 @dataclass(slots=True)
-class PortalServers:
+class PortalConnections:
     """Where a cluster's portals and broker are, and clients for them."""
 
     cluster: Cluster
@@ -66,12 +66,12 @@ class PortalServers:
 
 
 @dataclass(slots=True)
-class Client:
+class WorkloadClient:
     """Somebody who does one operation after the other; `call` sends what is to be done."""
 
     name: str
     transport: Transport
-    shop: Shop
+    shop: ContendedShop
     habits: Habits
     recorder: Recorder
     call: Call
@@ -115,8 +115,8 @@ class Client:
 class Crew:
     """A clerk and some customers, and the shops that they have worked in."""
 
-    def __init__(self, name: str, seed: int, doors: PortalServers, recorder: Recorder) -> None:
-        self.shops: list[Shop] = []
+    def __init__(self, name: str, seed: int, doors: PortalConnections, recorder: Recorder) -> None:
+        self.shops: list[ContendedShop] = []
         self._name = name
         self._seed = seed
         self._doors = doors
@@ -125,7 +125,7 @@ class Crew:
     async def work(self, stop: asyncio.Event) -> None:
         """Open one shop after the other until everything stops."""
         while not stop.is_set():
-            shop = Shop(f"{self._name}-{len(self.shops) + 1}")
+            shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}")
             self.shops.append(shop)
             async with self._clients(shop) as (clerk, customers):
                 for action in shop.opening():
@@ -135,7 +135,7 @@ class Crew:
                         group.create_task(client.work(stop))
 
     @asynccontextmanager
-    async def _clients(self, shop: Shop) -> AsyncIterator[tuple[Client, list[Client]]]:
+    async def _clients(self, shop: ContendedShop) -> AsyncIterator[tuple[WorkloadClient, list[WorkloadClient]]]:
         async with AsyncExitStack() as stack:
             dice = Random(f"{self._seed} {shop.name} clerk")
             admin = await stack.enter_async_context(self._doors.administrator(dice.choice(TIMEOUTS)))
@@ -146,7 +146,9 @@ class Crew:
             ]
             yield clerk, customers
 
-    async def _customer(self, stack: AsyncExitStack, shop: Shop, customer_id: str, transport: Transport) -> Client:
+    async def _customer(
+        self, stack: AsyncExitStack, shop: ContendedShop, customer_id: str, transport: Transport
+    ) -> WorkloadClient:
         dice = Random(f"{self._seed} {customer_id} {transport}")
         client = await stack.enter_async_context(
             self._doors.customer(customer_id, transport, timeout=dice.choice(TIMEOUTS))
@@ -157,16 +159,16 @@ class Crew:
 
     def _client(
         self, name: str, transport: Transport, habits: Habits, choose: Callable[[], Wish], call: Call
-    ) -> Client:
+    ) -> WorkloadClient:
         name = f"{habits.shop.name}-{name}"
-        return Client(name, transport, habits.shop, habits, self._recorder, call, choose)
+        return WorkloadClient(name, transport, habits.shop, habits, self._recorder, call, choose)
 
 
 class Workload:
     """All crews; `seed` decides what each client would like to do."""
 
     def __init__(self, cluster: Cluster, seed: int, recorder: Recorder, crews: int = CREWS) -> None:
-        self._doors = PortalServers(cluster)
+        self._doors = PortalConnections(cluster)
         self._recorder = recorder
         self._crews = [Crew(f"s{seed}-{number}", seed, self._doors, recorder) for number in range(1, crews + 1)]
 
@@ -187,7 +189,7 @@ class Workload:
                 for customer_id in shop.customers:
                     group.create_task(self._audit_orders(turns, customer_id, transport))
 
-    async def _audit_products(self, turns: asyncio.Semaphore, admin: AdminClient, shop: Shop) -> None:
+    async def _audit_products(self, turns: asyncio.Semaphore, admin: AdminClient, shop: ContendedShop) -> None:
         for product_id in shop.products:
             async with turns:
                 await self._read(Transport.GRPC, GetProduct(product_id), _administrators_call(admin))

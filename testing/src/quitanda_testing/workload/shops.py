@@ -36,7 +36,7 @@ REMEMBERED_REQUESTS: Final = 8
 
 
 @dataclass(slots=True)
-class Shop:
+class ContendedShop:
     """One shop's ids, and what its clients have heard of its documents: their latest versions, as far as told."""
 
     name: str
@@ -94,7 +94,7 @@ class Wish:
 class Habits:
     """What one client does, drawn from its own dice; `sent` are its latest writes, to be sent again."""
 
-    shop: Shop
+    shop: ContendedShop
     dice: Random
     sent: list[Wish] = field(default_factory=list)
 

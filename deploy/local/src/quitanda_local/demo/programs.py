@@ -22,7 +22,7 @@ ORDER_ID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ProgramCall:
     """One run of an application through one door: a portal's name, or the broker's for MQTT.
 
     `customer` is who acts, for quitanda-shop; empty for quitanda-admin.
@@ -45,7 +45,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """How a run ended: exit code, the JSON object of its output, and that of its error."""
 
     code: int
@@ -77,7 +77,7 @@ class Programs:
         self._cluster = cluster
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
-    async def run(self, call: Call) -> Ended:
+    async def run(self, call: ProgramCall) -> ProgramResult:
         """Run the application and wait for its end; TimeoutError after PROGRAM_SECONDS."""
         module = "quitanda_clients.shop" if call.customer else "quitanda_clients.admin"
         command = [sys.executable, "-m", module, "--json", *self._options(call), *call.arguments]
@@ -97,9 +97,9 @@ class Programs:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
-        return Ended(process.returncode or 0, _last_object(output), _last_object(error))
+        return ProgramResult(process.returncode or 0, _last_object(output), _last_object(error))
 
-    def _options(self, call: Call) -> list[str]:
+    def _options(self, call: ProgramCall) -> list[str]:
         address = self._cluster.address(call.door)
         if not call.customer:
             return ["--portal", address]

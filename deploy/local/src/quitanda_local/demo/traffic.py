@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Diary:
+class BuyerLog:
     """What happened to one customer: orders by id as last acknowledged, and when each answer came."""
 
     orders: dict[str, Order] = field(default_factory=dict)
@@ -39,12 +39,12 @@ class Diary:
         return max((later - earlier for earlier, later in zip([before, *times], times, strict=False)), default=0.0)
 
 
-class Customer:
+class Buyer:
     """Orders, changes and cancels until told to stop."""
 
     def __init__(self, client: ShopClient, product_ids: Sequence[str], seed: int) -> None:
         self.client = client
-        self.diary = Diary()
+        self.log = BuyerLog()
         self._product_ids = product_ids
         self._dice = random.Random(seed)  # noqa: S311 - chooses goods
 
@@ -55,7 +55,7 @@ class Customer:
 
     async def _act(self) -> None:
         request_id = uuid.uuid4().hex
-        mine = list(self.diary.orders.values())
+        mine = list(self.log.orders.values())
         dice = self._dice.random()
         try:
             if not mine or dice < 0.6:
@@ -71,12 +71,12 @@ class Customer:
             else:
                 order = self._dice.choice(mine)
                 await self._insist(lambda: self.client.cancel_order(order.order_id, request_id=request_id))
-                del self.diary.orders[order.order_id]
+                del self.log.orders[order.order_id]
         except Rejected as rejected:
             if rejected.refused.reason is not Reason.OUT_OF_STOCK:
                 raise
-            self.diary.out_of_stock += 1
-        self.diary.answered_at.append(time.monotonic())
+            self.log.out_of_stock += 1
+        self.log.answered_at.append(time.monotonic())
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat the same request, with the same id, until it is answered."""
@@ -84,7 +84,7 @@ class Customer:
             try:
                 return await call()
             except (OutcomeUnknown, Unavailable):
-                self.diary.repeated += 1
+                self.log.repeated += 1
         return await call()
 
     def _choose(self) -> list[ItemQuantity]:
@@ -92,4 +92,4 @@ class Customer:
         return [ItemQuantity(product_id, self._dice.randint(1, UNITS_MAX)) for product_id in chosen]
 
     def _remember(self, answer: Answer[Order]) -> None:
-        self.diary.orders[answer.document.order_id] = answer.document
+        self.log.orders[answer.document.order_id] = answer.document

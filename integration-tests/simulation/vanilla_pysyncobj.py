@@ -15,15 +15,15 @@ from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
 from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
-from simulation.host import Host
-from simulation.machine import START, digest_behind
+from simulation.host import SimulatedHost
 from simulation.network import SimulatedNetwork
+from simulation.request_model import START, digest_behind
 
 TICK_SECONDS = 0.05
 REGULAR = b"\x00"
 
 
-class StockTransport(Transport):
+class VanillaTransport(Transport):
     """Hands messages over to the simulated network."""
 
     def __init__(self, network):
@@ -44,7 +44,7 @@ class StockTransport(Transport):
         self._onNodeDisconnected(peer)
 
 
-class StockObject(SyncObj):
+class VanillaObject(SyncObj):
     """A replicated object as the library's manual describes it."""
 
     def __init__(self, name, peers, conf, transport):
@@ -59,7 +59,7 @@ class StockObject(SyncObj):
         return command[:8] + self.effects.setdefault(command[:8], index).to_bytes(8, "big")
 
 
-class StockRequest:
+class VanillaRequest:
     """What the callback of a command has said."""
 
     def __init__(self):
@@ -84,7 +84,7 @@ class StockRequest:
         return self._answer
 
 
-class StockReplica(Host):
+class VanillaReplica(SimulatedHost):
     """A process that runs nothing but the library."""
 
     voting = counts = True
@@ -94,19 +94,19 @@ class StockReplica(Host):
     def __init__(self, name, world, disk, chance):
         super().__init__(name, world, disk, chance)
         self._folder = Path(tempfile.mkdtemp(prefix="quitanda-stock-"))
-        self._object: StockObject | None = None
-        self._transport: StockTransport | None = None
+        self._object: VanillaObject | None = None
+        self._transport: VanillaTransport | None = None
         self._nodes: dict[str, Node] = {}
         self.wrote_state = True
 
-    # --- for the judge
+    # --- for the checker
 
     def view(self):
         return self if self._object is not None else None
 
     @property
     def journal(self):
-        return self._object._SyncObj__raftLog  # noqa: SLF001 - the judge must see what nobody else may
+        return self._object._SyncObj__raftLog  # noqa: SLF001 - the checker must see what nobody else may
 
     @property
     def term(self):
@@ -137,7 +137,7 @@ class StockReplica(Host):
     # --- for clients
 
     def submit(self, payload):
-        request = StockRequest()
+        request = VanillaRequest()
         self._object.append(payload, callback=request.on_result)
         return request
 
@@ -191,7 +191,7 @@ class StockReplica(Host):
         """Nothing to note: it has no blank disks that do not count."""
 
     def _boot(self, _settings):
-        options = self.world.circumstances.options
+        options = self.world.config.options
         configuration = SyncObjConf(
             autoTick=False,
             journalFile=str(self._folder / "journal"),
@@ -208,11 +208,11 @@ class StockReplica(Host):
             logCompactionBatchSize=options.get("snapshot_chunk_bytes", 10_000),
         )
         self.network = SimulatedNetwork(self.world.fabric, self, pickle.dumps, pickle.loads)
-        self._transport = StockTransport(self.network)
+        self._transport = VanillaTransport(self.network)
         self.world.running = self
         peers = [peer for peer in self.world.addresses if peer != self.name]
         self._nodes = {peer: Node(peer) for peer in peers}
-        self._object = StockObject(self.name, peers, configuration, self._transport)
+        self._object = VanillaObject(self.name, peers, configuration, self._transport)
         self.network.open(self)
 
     def _turn(self):

@@ -12,7 +12,7 @@ from quitanda.course.contract_pb2_grpc import AdminPortalStub, OrderPortalStub
 CALL_SECONDS = 20.0
 
 
-class Stranger:
+class CompatClient:
     """Asks the portals of each kind in turn: no call is served by the one that served the call before.
 
     `data` is a document, or the text that is sent as it is. Retrieving gives what came back, as it came.

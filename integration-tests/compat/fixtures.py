@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.doors import course_shop
+from compat.compat_portals import course_shop
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ def read_state(value: bytes | None) -> tuple[int, bytes]:
     return (0, START) if value is None else (_INDEX.unpack_from(value)[0], value[_INDEX.size :])
 
 
-class Ledger:
-    """What clients and the judge know of the state machine. One for each run: it follows the true log."""
+class RequestModel:
+    """What clients and the checker know of the state machine. One for each run: it follows the true log."""
 
     remembered: int | None = None
     """How many requests the state machine remembers; None: all."""
@@ -33,9 +33,9 @@ class Ledger:
         self._true_state = (0, START)
         self._true_effects: dict[int, int] = {}
 
-    def copy(self) -> "Ledger":
+    def copy(self) -> "RequestModel":
         """Return another one that has followed the same entries."""
-        other = Ledger()
+        other = RequestModel()
         other._true_state, other._true_effects = self._true_state, dict(self._true_effects)
         return other
 
@@ -49,7 +49,7 @@ class Ledger:
 
     def machine(self, store, on_installed, _history):
         """Return the state machine of a replica."""
-        return LedgerMachine(store, on_installed)
+        return RequestMachine(store, on_installed)
 
     def read_answer(self, answer: bytes) -> int:
         """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
@@ -73,7 +73,7 @@ class Ledger:
         """Compare a whole state with its digest; here they are one."""
 
 
-class LedgerMachine:
+class RequestMachine:
     """`raft.StateMachine`: each request takes effect once; its answer says where."""
 
     def __init__(self, store, on_installed):

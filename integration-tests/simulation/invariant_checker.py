@@ -1,6 +1,6 @@
 """Whoever sees everything, and says after every step whether a guarantee is broken.
 
-The judge keeps the one true log: whatever any replica was the first to count as committed. From then on nobody
+The checker keeps the one true log: whatever any replica was the first to count as committed. From then on nobody
 may have another entry there, no later leader may lack it, and every state must be the one that it leads to.
 """
 
@@ -34,7 +34,7 @@ class Violation:
 
 
 @dataclass(frozen=True)
-class Committed:
+class CommittedEntry:
     """One entry of the true log."""
 
     command: bytes
@@ -44,7 +44,7 @@ class Committed:
     last_command: int
     """Index of the last command up to here."""
     state: object
-    """What the state machine's state is behind this entry, as `Ledger.state` gives it."""
+    """What the state machine's state is behind this entry, as `RequestModel.state` gives it."""
     answer: bytes = b""
     """What the submitter of the command is to be told."""
 
@@ -53,13 +53,13 @@ class Committed:
 class Mark:
     """The true log, and what came of it, up to some entry."""
 
-    log: list[Committed]
+    log: list[CommittedEntry]
     effects: dict[int, set[int]]
     remembered: OrderedDict[int, int]
     machine: object
 
 
-class Judge:
+class InvariantChecker:
     """Keeps the true log and compares everything with it."""
 
     def __init__(self, world):
@@ -75,8 +75,8 @@ class Judge:
         """The entry at which a request has taken effect that must be remembered, the oldest first."""
         self._refused: set[tuple[int, int]] = set()
         self._committed_attempts: set[tuple[int, int]] = set()
-        self._machine = world.machine
-        self._log = [Committed(NO_OP, 0, 0, 0, world.machine.state({}))]
+        self._machine = world.model
+        self._log = [CommittedEntry(NO_OP, 0, 0, 0, world.model.state({}))]
         self._leaders: dict[int, tuple[str, int]] = {}
         self._appended: dict[tuple[int, int], tuple[bytes, int | None]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
@@ -96,7 +96,7 @@ class Judge:
     def begin_again(self, mark: "Mark") -> None:
         """Follow another cluster from now on, which begins with the state of the mark."""
         self._log, self.effects, self._remembered = list(mark.log), dict(mark.effects), OrderedDict(mark.remembered)
-        self._machine = self._world.machine = mark.machine.copy()
+        self._machine = self._world.model = mark.machine.copy()
         self.floor = self._log[-1].last_command
         for known in (
             self._leaders,
@@ -116,7 +116,7 @@ class Judge:
     def accuse(self, kind: str, text: str) -> None:
         """Record a violation; the run ends behind this step."""
         violation = Violation(kind, text, self._world.schedule.now)
-        self._world.trace.note("judge", str(violation))
+        self._world.trace.note("checker", str(violation))
         self.violations.append(violation)
 
     # --- replicas
@@ -227,7 +227,7 @@ class Judge:
                 self.accuse(
                     "refused", f"write {attempt[0]} is committed at {index}, though attempt {attempt[1]} was refused"
                 )
-        self._log.append(Committed(bytes(command), term, view.term, last_command, state, answer))
+        self._log.append(CommittedEntry(bytes(command), term, view.term, last_command, state, answer))
         self._world.trace.note(name, f"commits {index} of term {term}")
         if self._world.variant.on_disks:
             self._check_majority(name, index, term)

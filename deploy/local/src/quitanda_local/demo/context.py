@@ -9,56 +9,56 @@ from quitanda_clients.addresses import parse_address
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
-from quitanda_local.demo.ledger import Ledger
-from quitanda_local.demo.narrator import Narrator
-from quitanda_local.demo.programs import Call, Ended, Programs
+from quitanda_local.demo.inventory_audit import InventoryAudit
+from quitanda_local.demo.programs import ProgramCall, ProgramResult, Programs
+from quitanda_local.demo.reporter import Reporter
 from quitanda_local.local_cluster import LocalCluster
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """One run of a program, what it tells, and the refusal that must come (none, if empty)."""
 
     tells: str
-    call: Call
+    call: ProgramCall
     refused: str = ""
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoContext:
     """The cluster, the voice, the programs and the books."""
 
     cluster: LocalCluster
-    narrator: Narrator
+    reporter: Reporter
     programs: Programs
-    ledger: Ledger = field(default_factory=Ledger)
+    audit: InventoryAudit = field(default_factory=InventoryAudit)
     customer_ids: set[str] = field(default_factory=set)
     """Everybody who may have orders."""
 
-    def admin(self, portal: int, *arguments: str) -> Call:
+    def admin(self, portal: int, *arguments: str) -> ProgramCall:
         """Make a call of quitanda-admin through admin portal 1 or 2."""
-        return Call(self.cluster.admin_portals[portal - 1], arguments)
+        return ProgramCall(self.cluster.admin_portals[portal - 1], arguments)
 
-    def shop(self, door: int | str, customer: str, *arguments: str) -> Call:
+    def shop(self, door: int | str, customer: str, *arguments: str) -> ProgramCall:
         """Make a call of quitanda-shop through client portal 1 or 2, or through "mqtt"."""
         name = self.cluster.client_portals[door - 1] if isinstance(door, int) else self.cluster.broker
-        return Call(name, arguments, customer)
+        return ProgramCall(name, arguments, customer)
 
-    async def play(self, *steps: Step) -> list[Mapping[str, Any]]:
+    async def play(self, *steps: DemoStep) -> list[Mapping[str, Any]]:
         """Run steps that do not depend on each other, tell them in order, and return the documents of the answers."""
         ends = await asyncio.gather(*(self.programs.run(step.call) for step in steps))
         for step, ended in zip(steps, ends, strict=True):
             self._tell(step, ended)
         return [ended.document() for ended in ends]
 
-    async def play_one(self, tells: str, call: Call) -> Mapping[str, Any]:
+    async def play_one(self, tells: str, call: ProgramCall) -> Mapping[str, Any]:
         """Run one step that must succeed and return the document of its answer."""
-        (document,) = await self.play(Step(tells, call))
+        (document,) = await self.play(DemoStep(tells, call))
         return document
 
     def check(self, as_it_should: bool, text: str, instead: object = "") -> None:
         """Tell what is true, or end the story."""
-        self.narrator.check(as_it_should, text, instead=instead)
+        self.reporter.check(as_it_should, text, instead=instead)
 
     def admin_client(self) -> AdminClient:
         """Make a client of both admin portals."""
@@ -75,12 +75,12 @@ class Stage:
             broker=parse_address(self.cluster.address(self.cluster.broker)),
         )
 
-    def _tell(self, step: Step, ended: Ended) -> None:
+    def _tell(self, step: DemoStep, ended: ProgramResult) -> None:
         command = f"{step.call.door} $ {step.call.shown}"
         instead = f"exit code {ended.code}, {ended.reason or dict(ended.error) or dict(ended.output)}"
         if step.refused:
             refused = ended.code == exit_codes.REFUSED and ended.reason == step.refused
             said = f"{step.refused}: {ended.message.partition('. ')[0]}" if refused else ""
-            self.narrator.check(refused, f"{step.tells}: {said}" if said else step.tells, command, instead)
+            self.reporter.check(refused, f"{step.tells}: {said}" if said else step.tells, command, instead)
         else:
-            self.narrator.check(ended.code == exit_codes.DONE, step.tells, command, instead)
+            self.reporter.check(ended.code == exit_codes.DONE, step.tells, command, instead)

@@ -66,7 +66,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class RunConfig:
     """One run's."""
 
     replicas: int = 3
@@ -89,12 +89,12 @@ class Circumstances:
     ending: str = MENDED
     """What the run ends with: everything mended, a majority of the disks lost, a fault that stays, or a backup."""
     remembered: int = 0
-    """How many requests the shop remembers, where the product's own state machine runs; 0: the simulation's ledger."""
+    """How many requests the shop remembers; 0: `request_model` runs instead of the shop."""
 
 
-def draw(chance: Random, fault_names: tuple[str, ...]) -> Circumstances:
-    """Draw a run's circumstances: small bounds, so that what is rare in practice happens all the time."""
-    return Circumstances(
+def draw(chance: Random, fault_names: tuple[str, ...]) -> RunConfig:
+    """Draw a run: small bounds, so that what is rare in practice happens all the time."""
+    return RunConfig(
         replicas=chance.choice((3, 3, 3, 5)),
         delays=replace(
             KINDS[chance.choice((LAN, LAN, REGION, ERRATIC))], looks_mean=chance.choice((0.0, 0.0, 3000.0, 500.0))

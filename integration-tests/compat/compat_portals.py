@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
-from course.shop import CourseShop
+from compat.compat_shop import CourseShop
 from quitanda_testing.cluster.cluster import PortKind
 
 OPTIONS = [("grpc.use_local_subchannel_pool", 1)]

@@ -13,7 +13,7 @@ READERS: Final = 16
 """Customers whose orders are read at the same time."""
 
 
-class Ledger:
+class InventoryAudit:
     """Units by product, as administrators put them in and took them out by hand."""
 
     def __init__(self) -> None:

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.text import Text
 
 
-class StoryBroken(Exception):
+class CheckFailed(Exception):
     """Something was not as it should be; the text says what."""
 
 
-class Narrator:
+class Reporter:
     """Prints the story; colours only on a terminal."""
 
     def __init__(self, console: Console) -> None:
@@ -34,7 +34,7 @@ class Narrator:
         self._print(Text(f"    {text}"))
 
     def check(self, as_it_should: bool, text: str, command: str = "", instead: object = "") -> None:
-        """Tell what is true, with the command that shows it; raises StoryBroken where it is not true."""
+        """Tell what is true, with the command that shows it; raises CheckFailed where it is not true."""
         self.checks += 1
         good, bad = self._marks
         line = Text("  ").append(good if as_it_should else bad, style="green" if as_it_should else "bold red")
@@ -43,7 +43,7 @@ class Narrator:
             line.append(f"   [{command}]", style="dim")
         self._print(line)
         if not as_it_should:
-            raise StoryBroken(f"{text}: instead, {instead}" if instead else text)
+            raise CheckFailed(f"{text}: instead, {instead}" if instead else text)
 
     def shown(self, promise: str) -> None:
         """Note for the summary that a promise was kept."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from simulation.circumstances import Circumstances
-from simulation.clients import Operation
+from simulation.clients import ClientOperation
+from simulation.run_config import RunConfig
 from simulation.variants import Variant
-from simulation.world import Report, World
+from simulation.world import RunReport, SimulatedWorld
 
 WAIT_SECONDS = 8.0
 PROGRESS_SECONDS = 6.0
@@ -13,27 +13,27 @@ PROGRESS_SECONDS = 6.0
 OPTIONS = {"log_entries_max": 500, "snapshot_chunk_bytes": 200, "pipeline_entries_max": 32, "message_bytes": 1000}
 
 
-class Unplayable(Exception):
+class ScenarioImpossible(Exception):
     """The schedule could not be arranged with this seed; another one may do."""
 
 
-class Story:
+class Scenario:
     """The verbs that schedules are told with."""
 
     def __init__(self, seed: int, variant: Variant, replicas: int = 3, remembered: int = 0, **options: int):
-        circumstances = Circumstances(replicas=replicas, options=OPTIONS | options, remembered=remembered)
-        self.world = World(seed, variant, circumstances)
+        config = RunConfig(replicas=replicas, options=OPTIONS | options, remembered=remembered)
+        self.world = SimulatedWorld(seed, variant, config)
         self.names = list(self.world.replicas)
 
     def __getitem__(self, name):
         return self.world.replicas[name]
 
-    def play(self, schedule: Callable[["Story"], None]) -> Report:
-        """Play `schedule`, mend everything, and see that it becomes well. Raises Unplayable."""
+    def play(self, schedule: Callable[["Scenario"], None]) -> RunReport:
+        """Play `schedule`, mend everything, and see that it becomes well. Raises ScenarioImpossible."""
         with self.world.simulated():
             try:
                 schedule(self)
-                if not self.world.judge.violations:
+                if not self.world.checker.violations:
                     self.world.recover(PROGRESS_SECONDS)
             finally:
                 for replica in self.world.replicas.values():
@@ -46,13 +46,13 @@ class Story:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Let time pass until `condition`. A violation ends every waiting."""
-        if not self.world.run(WAIT_SECONDS, condition) and not self.world.judge.violations:
-            raise Unplayable(condition)
+        if not self.world.run(WAIT_SECONDS, condition) and not self.world.checker.violations:
+            raise ScenarioImpossible(condition)
 
     def demand(self, holds: bool, what: str) -> None:
         """Accuse where `holds` is false: `what` should not be."""
-        if not holds and not self.world.judge.violations:
-            self.world.judge.accuse("schedule", what)
+        if not holds and not self.world.checker.violations:
+            self.world.checker.accuse("schedule", what)
 
     def found(self) -> None:
         """Start all replicas and wait until each may vote."""
@@ -103,11 +103,11 @@ class Story:
         self.mend(one, other)
         self.mend(other, one)
 
-    def write(self, name: str, count: int = 1) -> list[Operation]:
+    def write(self, name: str, count: int = 1) -> list[ClientOperation]:
         """Send writes to the replica `name`."""
         return [self.world.clients.write(name) for _ in range(count)]
 
-    def read(self, name: str) -> Operation:
+    def read(self, name: str) -> ClientOperation:
         """Send a read to the replica `name`."""
         return self.world.clients.read(name)
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 from decimal import Decimal
 
-from course.documented import DONE, verdict
-from course.stranger import Stranger
+from compat.compat_client import CompatClient
+from compat.documented import DONE, verdict
 from quitanda.course import contract_pb2 as pb
 
 NO_CLIENT = pb.Client(CID="0", data='{"CID":"0"}')
@@ -16,7 +16,7 @@ NO_ORDER = pb.Order(OID="0", CID="0", data='{"OID":"0","CID":"0"}')
 PRODUCT_NAME = "Pão de queijo"
 
 
-class CourseShop(Stranger):
+class CourseShop(CompatClient):
     """A stranger with what every scenario needs at its beginning and at its end."""
 
     def __init__(self, admin_channels, order_channels, new_id) -> None:

@@ -64,7 +64,7 @@ class Chronicle:
         await wait_until(reached, f"{seconds} s of writes", 30.0 + seconds)
 
 
-class Writer:
+class StockWriter:
     """Delivers one unit after the other, each until it is acknowledged."""
 
     def __init__(self, admin, product_id: str, chronicle: Chronicle) -> None:
@@ -85,7 +85,7 @@ class Writer:
 
 
 @dataclass(slots=True)
-class Reader:
+class FreshnessReader:
     """Reads through one portal after the other, one read after the other, and notes each that is too old.
 
     A session passes on its highest revision, as the clients' library does; without one, each read stands alone.
@@ -144,7 +144,7 @@ async def insist(call: Callable[[], Awaitable]):
 @asynccontextmanager
 async def one_writer(
     shop, *, readers_through: Sequence[Sequence[str]], consistency: Consistency, session: bool = True
-) -> AsyncIterator[tuple[Chronicle, list[Reader]]]:
+) -> AsyncIterator[tuple[Chronicle, list[FreshnessReader]]]:
     """Let one writer deliver units through an admin portal, and readers read them; gives chronicle and readers.
 
     `readers_through` names, for each reader, the portals that it asks in turn.
@@ -153,7 +153,7 @@ async def one_writer(
     """
     product = await shop.product(0)
     chronicle = Chronicle()
-    writer = Writer(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
+    writer = StockWriter(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
     customer = await shop.customer()
 
     async def client(portal):
@@ -162,7 +162,9 @@ async def one_writer(
         return await shop.client(customer.customer_id, portal=portal)
 
     readers = [
-        Reader([await client(portal) for portal in portals], product.product_id, chronicle, consistency, session)
+        FreshnessReader(
+            [await client(portal) for portal in portals], product.product_id, chronicle, consistency, session
+        )
         for portals in readers_through
     ]
     stop = asyncio.Event()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from course.documented import example
+from compat.documented import example
 
 CONTRACT = Path(__file__).parents[2] / "proto" / "quitanda" / "course"
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)

@@ -3,18 +3,16 @@
 import json
 from dataclasses import dataclass
 
+from rounds_command import PromiseBroken
+
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER, ReplicaRole
 
 BLANK_BEGINS = "the disk has no past"
 BLANK_ENDS = "votes from now on"
 
 
-class NotHeld(AssertionError):
-    """A promise is broken; the text says which."""
-
-
 @dataclass(frozen=True)
-class Told:
+class ReportedStatus:
     """What one replica said of itself. asked_after: how many such answers had been heard when it was asked."""
 
     name: str
@@ -28,8 +26,8 @@ class Told:
         return f"{self.name} is {role} in term {self.term}, {'blank' if self.blank else 'a voter'}"
 
 
-class Judge:
-    """Hears everything that replicas say. Raises NotHeld."""
+class ElectionInvariants:
+    """Hears everything that replicas say. Raises PromiseBroken."""
 
     def __init__(self):
         self.heard = 0
@@ -60,7 +58,7 @@ class Judge:
     def hear(self, told):
         self.heard += 1
         if told.blank and told.role != REPLICA_ROLE_FOLLOWER:
-            raise NotHeld(f"a replica without a past stands or leads: {told}")
+            raise PromiseBroken(f"a replica without a past stands or leads: {told}")
         if told.role == REPLICA_ROLE_LEADER:
             self._leads(told.name, told.term)
         if self._nobody_willing is None:
@@ -71,7 +69,9 @@ class Judge:
         elif told.term > term and self._began is None:
             self._began = self.heard, told
         elif told.name == blank and self._began is not None and told.asked_after >= self._began[0]:
-            raise NotHeld(f"nobody was willing after term {term}, and a term began all the same: {self._began[1]}")
+            raise PromiseBroken(
+                f"nobody was willing after term {term}, and a term began all the same: {self._began[1]}"
+            )
 
     def read_log(self, name, lines):
         """`lines`: the replica's log so far, of all its lives. It shows what was too short to be seen, too."""
@@ -84,14 +84,14 @@ class Judge:
             elif event.startswith(f"{name} leads term "):
                 term = int(event.rpartition(" ")[-1])
                 if name in self._blank:
-                    raise NotHeld(f"a replica without a past led term {term}: {name}")
+                    raise PromiseBroken(f"a replica without a past led term {term}: {name}")
                 self._leads(name, term)
         self._lines[name] = len(lines)
 
     def _leads(self, name, term):
         other = self._leaders.setdefault(term, name)
         if other != name:
-            raise NotHeld(f"two replicas led term {term}: {other} and {name}")
+            raise PromiseBroken(f"two replicas led term {term}: {other} and {name}")
 
 
 def compare_logs(logs, upto):
@@ -100,7 +100,7 @@ def compare_logs(logs, upto):
     for index in sorted(common):
         held = {name: log[index] for name, log in logs.items()}
         if len(set(held.values())) != 1:
-            raise NotHeld(f"the logs differ at entry {index}: {held}")
+            raise PromiseBroken(f"the logs differ at entry {index}: {held}")
 
 
 def _event(line):

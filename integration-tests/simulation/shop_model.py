@@ -39,7 +39,7 @@ class NoFeed:
 
 
 class MemoryStore:
-    """`state_access.StateStore` in memory, for the judge's own copy of the state."""
+    """`state_access.StateStore` in memory, for the checker's own copy of the state."""
 
     def __init__(self):
         self.content: dict[bytes, bytes] = {}
@@ -58,17 +58,17 @@ class MemoryStore:
         self.content.pop(key, None)
 
 
-class Shop:
-    """`machine.Ledger`'s verbs, with the product's applier behind them."""
+class ShopModel:
+    """`machine.RequestModel`'s verbs, with the product's applier behind them."""
 
     def __init__(self, remembered: int):
         self.remembered = remembered
         self._true_state = MemoryStore()
         self._truth = self.machine(self._true_state, lambda: None, DigestHistory())
 
-    def copy(self) -> "Shop":
+    def copy(self) -> "ShopModel":
         """Return another one that has followed the same entries."""
-        other = Shop(self.remembered)
+        other = ShopModel(self.remembered)
         other._true_state.content.update(self._true_state.content)
         return other
 

@@ -278,7 +278,11 @@ class WriteOperation(DocumentOperation):
 
     def to_message(self, asked: Any, request_id: str = "") -> Any:
         """Write the request message; Refused where no message can hold a number."""
-        return self._message.check_range(asked) or self._message.write(asked, request_id=request_id)
+        if wrong := self._message.check_range(asked):
+            return wrong
+        message = self._message.write(asked)
+        message.request_id = request_id
+        return message
 
     def to_fields(self, asked: Any) -> dict[str, Any] | Refused:
         """Write the JSON object of a request over MQTT; Refused where a custom field is not JSON."""

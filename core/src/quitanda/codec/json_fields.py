@@ -1,6 +1,6 @@
 """Reading a JSON object field by field, with types; every refusal names its field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -52,7 +52,7 @@ class FieldReader:
     built of placeholders. `null` is the same as a field that is not there.
     """
 
-    def __init__(self, fields: dict[str, Any], path: str = "") -> None:
+    def __init__(self, fields: Mapping[str, Any], path: str = "") -> None:
         self._fields = fields
         self._path = path
         self._taken: set[str] = set()

@@ -5,11 +5,11 @@ as a field that is not there. A field that the dataclass has not is refused: it 
 silently has no effect.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from quitanda.codec.compiled import compile_function
 from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.json_text import parse_json
 from quitanda.codec.money import format_price
@@ -19,28 +19,21 @@ from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.outcomes import Refused
 
 Record = TypeVar("Record")
-_Take = Callable[[FieldReader], Any]
 
 
 class ObjectCodec(Generic[Record]):
     """Reads JSON objects as one dataclass, and writes them. `outside` names fields that never stand in the object."""
 
     def __init__(self, record: type[Record], outside: frozenset[str] = frozenset()) -> None:
-        self._record = record
         self._fields: Final = tuple(each for each in describe(record) if each.name not in outside)
-        self._items: Mapping[str, ObjectCodec[Any]] = {
-            each.name: ObjectCodec(each.item) for each in self._fields if each.item is not None
-        }
-        self._takes = [(each.name, _take(each, self._items.get(each.name))) for each in self._fields]
+        self._items: Final = {each.name: ObjectCodec[Any](each.item) for each in self._fields if each.item is not None}
+        self.take: Final[Callable[..., Record]] = _compile_take(record, self._fields, self._items)
+        """Take the dataclass's fields from a FieldReader, which remembers what is wrong with them."""
 
     def read(self, fields: Mapping[str, Any], **given: Any) -> Record | Refused:
         """Make the dataclass, with the fields `given` that stand outside; or say which field is wrong."""
-        reader = FieldReader(dict(fields))
+        reader = FieldReader(fields)
         return reader.finish(self.take(reader, **given))
-
-    def take(self, reader: FieldReader, **given: Any) -> Record:
-        """Take the dataclass's fields from a reader, which remembers what is wrong with them."""
-        return self._record(**{name: take(reader) for name, take in self._takes}, **given)
 
     def write(self, record: Record, path: str = "") -> dict[str, Any] | Refused:
         """Make the object without what is at its default; Refused where a custom field is not JSON."""
@@ -69,33 +62,43 @@ class ObjectCodec(Generic[Record]):
                 return value
 
 
-def _take(field: FieldType, items: ObjectCodec[Any] | None) -> _Take:  # noqa: PLR0911 - one case for each form
-    """Give the function that takes a field from a reader."""
+def _compile_take(
+    record: type[Record], fields: Iterable[FieldType], items: Mapping[str, ObjectCodec[Any]]
+) -> Callable[..., Record]:
+    names: dict[str, Any] = {"record": record, "or_default": _or_default}
+    arguments = []
+    for each in fields:
+        if each.form is Form.LIST:
+            names[f"take_{each.name}"] = items[each.name].take
+        names[f"no_{each.name}"] = each.default
+        arguments.append(f"{each.name}={_expression(each)}")
+    line = f"return record({', '.join(arguments)}, **given)"
+    return compile_function("take(reader, **given)", [line], names)
+
+
+def _expression(field: FieldType) -> str:
+    """Write the call that takes a field from a reader."""
     limit = field.rule.limit if isinstance(field.rule, NumberRule | ChangeRule) else INT64_MAX
     name = field.name
-    match field.form, field.required:
-        case Form.LIST, _ if items is not None:
-            return lambda reader: reader.records(name, items.take, ITEMS_PER_ORDER_MAX)
-        case Form.CUSTOM_FIELDS, _:
-            return lambda reader: reader.custom_fields(name)
-        case Form.FLAG, _:
-            return lambda reader: reader.flag(name)
-        case Form.TEXT, True:
-            return lambda reader: reader.text(name)
-        case Form.NUMBER, True:
-            return lambda reader: reader.integer(name, limit)
-        case Form.MONEY, True:
-            return lambda reader: reader.price(name)
-        case Form.TEXT, _:
-            return partial(_or_default, lambda reader: reader.optional_text(name), field.default)
-        case Form.NUMBER, _:
-            return partial(_or_default, lambda reader: reader.optional_integer(name, limit), field.default)
+    match field.form:
+        case Form.LIST:
+            return f"reader.records({name!r}, take_{name}, {ITEMS_PER_ORDER_MAX})"
+        case Form.CUSTOM_FIELDS:
+            return f"reader.custom_fields({name!r})"
+        case Form.FLAG:
+            return f"reader.flag({name!r})"
         case _:
-            return partial(_or_default, lambda reader: reader.optional_price(name), field.default)
+            call = {
+                Form.TEXT: f"text({name!r})",
+                Form.NUMBER: f"integer({name!r}, {limit})",
+                Form.MONEY: f"price({name!r})",
+            }[field.form]
+    if field.required:
+        return f"reader.{call}"
+    return f"reader.optional_{call}" if field.default is None else f"or_default(reader.optional_{call}, no_{name})"
 
 
-def _or_default(take: _Take, default: Any, reader: FieldReader) -> Any:
-    value = take(reader)
+def _or_default(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 

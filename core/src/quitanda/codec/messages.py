@@ -5,24 +5,21 @@ field that the dataclass has not (such as `request_id`) is the caller's business
 `total`) is written and not read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from quitanda.codec.compiled import compile_function
 from quitanda.codec.custom_fields import extra_from_pairs
 from quitanda.codec.numbers import INT64_MAX
 from quitanda.domain.field_types import ChangeRule, CustomFieldsRule, FieldType, Form, NumberRule, describe
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
-from quitanda.domain.model import CustomFields
 from quitanda.domain.outcomes import Problem, Refused, invalid
 
 Record = TypeVar("Record")
-_Read = Callable[[Any, Any, str], Any]
-"""From a message, the field's value in it and the path before its name: the value, or what is wrong with it."""
 
 _MONEY_SUFFIX: Final = "_minor_units"
 _RANGES: Final = {
@@ -40,58 +37,25 @@ class MessageCodec(Generic[Record]):
     """
 
     def __init__(self, record: type[Record], message: type[Message], *, bounded: bool = True) -> None:
-        self.message: Final = message
-        self._record = record
         wire: Mapping[str, Any] = message.DESCRIPTOR.fields_by_name
-        self._names = {each.name: name for each in describe(record) if (name := _wire_name(each, wire))}
-        described = [each for each in describe(record) if each.name in self._names]
-        nested = {each.name: _item_codec(each, wire, bounded=bounded) for each in described if each.item is not None}
-        self._lists: Mapping[str, MessageCodec[Any]] = nested
-        self._fields = tuple(each.name for each in described)
-        self._values = _getter(self._names[name] for name in self._fields)
-        self._readers = [
-            (each.name, reader)
-            for each in described
-            if (reader := _reader(each, wire[self._names[each.name]], nested.get(each.name), bounded=bounded))
-        ]
-        written = {
-            _attribute_of(name): name
-            for name in wire
-            if _attribute_of(name) in self._names or isinstance(getattr(record, _attribute_of(name), None), property)
+        fields = [(each, wire[name]) for each in describe(record) if (name := _wire_name(each, wire))]
+        self._lists: Final = {
+            each.name: MessageCodec[Any](each.item, GetMessageClass(place.message_type), bounded=bounded)
+            for each, place in fields
+            if each.item is not None
         }
-        self._written = tuple(written.values())
-        self._attributes = _getter(written)
-        self._writers = [
-            (self._names[each.name], writer)
-            for each in described
-            if (writer := _writer(each, wire[self._names[each.name]], nested.get(each.name)))
-        ]
-        self._ranges = [
-            (each, _RANGES[field.cpp_type])
-            for each in described
-            if (field := wire[self._names[each.name]]).cpp_type in _RANGES
-        ]
-
-    @property
-    def renamed(self) -> Mapping[str, str]:
+        self._ranges: Final = [(each, _RANGES[place.cpp_type]) for each, place in fields if place.cpp_type in _RANGES]
+        self.renamed: Final = {each.name: place.name for each, place in fields if each.name != place.name}
         """The fields that have another name in the message, with that name."""
-        return {name: wire for name, wire in self._names.items() if name != wire}
-
-    def read(self, message: Any, path: str = "", **given: Any) -> Record | Refused:
-        """Make the dataclass, with the fields `given` that are not in the message; or say which field is wrong."""
-        values = dict(zip(self._fields, self._values(message), strict=True))
-        for name, reader in self._readers:
-            value = values[name] = reader(message, values[name], path)
-            if type(value) is Refused:
-                return value
-        return self._record(**values, **given)
-
-    def write(self, record: Record, **others: Any) -> Any:
-        """Make the message; `others` are fields that the dataclass has not."""
-        values = dict(zip(self._written, self._attributes(record), strict=True))
-        for name, writer in self._writers:
-            values[name] = writer(values[name])
-        return self.message(**values, **others)
+        self.read: Final[Callable[..., Any]] = _compile_read(
+            record, fields, self._lists, ITEMS_PER_ORDER_MAX if bounded else None
+        )
+        """Make the dataclass of the message, or say (Refused) which field is wrong. Optional arguments: `path`, which
+        stands before the name of the field, and by their names the fields that are not in the message."""
+        self.write: Final[Callable[[Record], Any]] = _compile_write(
+            message, fields, _properties(record, wire), self._lists
+        )
+        """Make the message of the dataclass."""
 
     def check_range(self, record: Record, path: str = "") -> Refused | None:
         """Say which number no such message can hold, or None; the limit told is the one of the rules."""
@@ -106,64 +70,87 @@ class MessageCodec(Generic[Record]):
         return None
 
 
-def _getter(names: Iterable[str]) -> Callable[[Any], tuple[Any, ...]]:
-    names = tuple(names)
-    if len(names) == 1:  # then attrgetter gives the value itself
-        one = attrgetter(*names)
-        return lambda each: (one(each),)
-    return attrgetter(*names) if names else lambda each: ()  # noqa: ARG005 - nothing to get
-
-
 def _wire_name(field: FieldType, wire: Mapping[str, Any]) -> str:
     """Give the field's name in the message; empty where it is not there."""
     names = (field.name, field.name + _MONEY_SUFFIX) if field.form is Form.MONEY else (field.name,)
     return next((name for name in names if name in wire), "")
 
 
-def _attribute_of(wire_name: str) -> str:
-    return wire_name.removesuffix(_MONEY_SUFFIX)
+def _properties(record: type, wire: Mapping[str, Any]) -> dict[str, str]:
+    """Give the message's fields that are properties of the dataclass."""
+    attributes = {name: name.removesuffix(_MONEY_SUFFIX) for name in wire}
+    return {name: each for name, each in attributes.items() if isinstance(getattr(record, each, None), property)}
 
 
-def _item_codec(field: FieldType, wire: Mapping[str, Any], *, bounded: bool) -> "MessageCodec[Any]":
-    return MessageCodec(field.item or object, GetMessageClass(wire[field.name].message_type), bounded=bounded)
+def _compile_write(
+    message: type[Message],
+    fields: list[tuple[FieldType, Any]],
+    properties: Mapping[str, str],
+    lists: Mapping[str, MessageCodec[Any]],
+) -> Callable[..., Any]:
+    names: dict[str, Any] = {"message": message} | {f"{name}_codec": codec for name, codec in lists.items()}
+    arguments = [f"{name}=record.{attribute}" for name, attribute in properties.items()]
+    for each, place in fields:
+        value = f"record.{each.name}"
+        if each.form is Form.LIST:
+            value = f"[{each.name}_codec.write(entry) for entry in {value}]"
+        elif each.form is Form.CUSTOM_FIELDS and _is_map(place):
+            value = f"dict({value})"
+        elif each.form is Form.CUSTOM_FIELDS:
+            names["pair"] = GetMessageClass(place.message_type)
+            value = f"[pair(name=name, value_json=text) for name, text in {value}]"
+        arguments.append(f"{place.name}={value}")
+    return compile_function("write(record)", [f"return message({', '.join(arguments)})"], names)
 
 
-def _reader(field: FieldType, wire: Any, items: MessageCodec[Any] | None, *, bounded: bool) -> _Read | None:
-    """Give the function that reads a field; None where the message's value is the value."""
-    if field.form is Form.CUSTOM_FIELDS:
-        return _custom_fields_reader(field, is_map=_is_map(wire))
-    if items is not None:
-        return _list_reader(field.name, items, ITEMS_PER_ORDER_MAX if bounded else None)
-    if not wire.has_presence:
-        return None
-    if field.required:
-        return _presence_reader(wire.name)
-    return lambda message, value, path: value if message.HasField(wire.name) else field.default  # noqa: ARG005
+def _compile_read(
+    record: type,
+    fields: list[tuple[FieldType, Any]],
+    lists: Mapping[str, MessageCodec[Any]],
+    limit: int | None,
+) -> Callable[..., Any]:
+    """Make the function that reads the fields in the dataclass's order and returns the first refusal."""
+    names: dict[str, Any] = {"record": record, "Refused": Refused, "missing": _missing}
+    lines, arguments = [], []
+    for each, place in fields:
+        name, value = each.name, f"message.{place.name}"
+        if each.form is Form.LIST:
+            names[f"read_{name}"] = _list_reader(name, lists[name], limit)
+            lines += [f"{name} = read_{name}({value}, path)", *_return_refused(name)]
+            value = name
+        elif isinstance(each.rule, CustomFieldsRule):
+            names[f"read_{name}"] = _custom_fields_reader(name, each.rule.depth, is_map=_is_map(place))
+            lines += [f"{name} = read_{name}({value}, path) if {value} else ()", *_return_refused(name)]
+            value = name
+        elif each.form is Form.CUSTOM_FIELDS:
+            value = f"tuple(sorted({value}.items()))"
+        elif place.has_presence and each.required:
+            lines.append(f"if not message.HasField({place.name!r}): return missing(path, {place.name!r})")
+        elif place.has_presence:
+            names[f"no_{name}"] = each.default
+            value = f"{value} if message.HasField({place.name!r}) else no_{name}"
+        arguments.append(f"{name}={value}")
+    given = "**given" if len(fields) < len(describe(record)) else ""
+    lines.append(f"return record({', '.join(arguments)}, {given})")
+    return compile_function(f"read(message, path='', {given})", lines, names)
 
 
-def _presence_reader(name: str) -> _Read:
-    def read(message: Any, value: Any, path: str) -> Any:
-        return value if message.HasField(name) else invalid(path + name, Problem.MISSING)
-
-    return read
+def _return_refused(name: str) -> list[str]:
+    return [f"if type({name}) is Refused: return {name}"]
 
 
-def _custom_fields_reader(field: FieldType, *, is_map: bool) -> _Read:
-    if not isinstance(field.rule, CustomFieldsRule):
-        return lambda message, value, path: tuple(sorted(value.items()))  # noqa: ARG005
-    depth, name = field.rule.depth, field.name
-
-    def read(message: Any, value: Any, path: str) -> CustomFields | Refused:  # noqa: ARG001
-        if not value:
-            return ()
-        pairs = value.items() if is_map else ((each.name, each.value_json) for each in value)
-        return extra_from_pairs(pairs, path + name, depth)
-
-    return read
+def _missing(path: str, name: str) -> Refused:
+    return invalid(path + name, Problem.MISSING)
 
 
-def _list_reader(name: str, items: MessageCodec[Any], limit: int | None) -> _Read:
-    def read(message: Any, value: Any, path: str) -> Any:  # noqa: ARG001
+def _custom_fields_reader(name: str, depth: int, *, is_map: bool) -> Callable[[Any, str], Any]:
+    if is_map:
+        return lambda value, path: extra_from_pairs(value.items(), path + name, depth)
+    return lambda value, path: extra_from_pairs(((each.name, each.value_json) for each in value), path + name, depth)
+
+
+def _list_reader(name: str, items: MessageCodec[Any], limit: int | None) -> Callable[[Any, str], Any]:
+    def read(value: Any, path: str) -> Any:
         entries = []
         for index, each in enumerate(value):
             if index == limit:
@@ -177,20 +164,8 @@ def _list_reader(name: str, items: MessageCodec[Any], limit: int | None) -> _Rea
     return read
 
 
-def _writer(field: FieldType, wire: Any, items: MessageCodec[Any] | None) -> Callable[[Any], Any] | None:
-    """Give the function that writes a field; None where its value is the message's value."""
-    if items is not None:
-        return lambda entries: [items.write(entry) for entry in entries]
-    if field.form is not Form.CUSTOM_FIELDS:
-        return None
-    if _is_map(wire):
-        return dict
-    pair = GetMessageClass(wire.message_type)
-    return lambda pairs: [pair(name=name, value_json=text) for name, text in pairs]
-
-
-def _is_map(wire: Any) -> bool:
-    return bool(wire.message_type is not None and wire.message_type.GetOptions().map_entry)
+def _is_map(place: Any) -> bool:
+    return bool(place.message_type is not None and place.message_type.GetOptions().map_entry)
 
 
 def _out_of_range(name: str, field: FieldType, value: int) -> Refused:

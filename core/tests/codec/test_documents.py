@@ -1,7 +1,9 @@
 """Documents as JSON: one canonical stored form, and a form to be shown."""
 
 import json
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Annotated
 
 import pytest
 import simplejson
@@ -10,6 +12,8 @@ from hypothesis import given
 
 from quitanda.codec.documents import (
     OrderSummary,
+    compile_reader,
+    compile_writer,
     decode_document,
     encode_document,
     id_of,
@@ -21,6 +25,8 @@ from quitanda.codec.documents import (
     stored_text,
     summarize,
 )
+from quitanda.domain.field_types import CustomFields, Identifier, TextRule
+from quitanda.domain.levels import since
 from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 
 ANA = Customer("ana", "Ana", (("email", '"ana@example.org"'), ("since", "2019")), 7)
@@ -39,6 +45,13 @@ ORDER_WITH_EXTRA = Order(
 @given(documents)
 def test_a_stored_document_is_read_back_the_same(document):
     assert decode_document(kind_of(document), encode_document(document)) == document
+
+
+@pytest.mark.parametrize("document", [ANA, TEA], ids=["customer", "product"])
+def test_only_orders_and_items_have_a_total_of_their_own(document):
+    described = replace(document, extra=(("total", "7"),))
+
+    assert decode_document(kind_of(document), encode_document(described)) == described
 
 
 @given(documents)
@@ -168,3 +181,51 @@ NOT_EXACT = {"order_id": "o1", "created_at_ms": 1, "item_count": 1, "total": Dec
 def test_what_is_not_a_summary_is_a_value_error(fields):
     with pytest.raises(ValueError, match="not a summary"):
         read_summary(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A document whose field `label` came with level 2."""
+
+    shelf_id: Identifier
+    extra: CustomFields
+    version: int
+    label: Annotated[str, TextRule(10)] = field(default="", metadata=since(2))
+
+
+WRITE, READ, READ_BEFORE = compile_writer(Shelf), compile_reader(Shelf), compile_reader(Shelf, level=1)
+CUSTOM = (("a", "1"), ("z", "2"))
+
+
+def parsed(text):
+    return simplejson.loads(text, use_decimal=True)
+
+
+def test_a_field_that_came_later_is_not_written_while_it_has_its_default():
+    assert WRITE(Shelf("s1", CUSTOM, 3)) == '{"shelf_id":"s1","version":3,"a":1,"z":2}'
+
+
+def test_a_field_that_came_later_stands_where_a_custom_field_of_its_name_stands():
+    text = WRITE(Shelf("s1", CUSTOM, 3, "top"))
+
+    assert text == '{"shelf_id":"s1","version":3,"a":1,"label":"top","z":2}'
+    assert READ(parsed(text)) == Shelf("s1", CUSTOM, 3, "top")
+
+
+def test_a_document_without_a_field_that_came_later_has_its_default():
+    assert READ(parsed('{"shelf_id":"s1","version":3}')) == Shelf("s1", (), 3)
+
+
+def test_below_its_level_a_field_is_a_custom_one_and_the_bytes_are_the_same():
+    text = WRITE(Shelf("s1", CUSTOM, 3, "top"))
+    before = READ_BEFORE(parsed(text))
+
+    assert before == Shelf("s1", (("a", "1"), ("label", '"top"'), ("z", "2")), 3)
+    assert WRITE(before) == text
+
+
+def test_a_custom_field_of_another_type_stays_one_when_a_field_of_its_name_comes():
+    text = '{"shelf_id":"s1","version":3,"label":[1]}'
+
+    assert READ(parsed(text)) == Shelf("s1", (("label", "[1]"),), 3)
+    assert WRITE(READ(parsed(text))) == text

@@ -1,41 +1,37 @@
 """Documents as JSON: as they are stored and published, and as they are shown to people and programs.
 
-The stored form is canonical: known fields in a fixed order, then the unknown ones sorted by name, no
-spaces, UTF-8. It is composed from texts, so equal documents have equal bytes on every replica. The shown
-form of an order adds totals; both forms are read by the same functions.
+The stored form is canonical: known fields in a fixed order, then the custom ones sorted by name, no spaces, UTF-8. It
+is composed from texts, so equal documents have equal bytes on every replica. The shown form of an order adds totals;
+both forms are read by the same functions, which are compiled at import from the dataclasses' fields.
+
+A field that came later than the first level of rules (`since`) is stored where a custom field of its name would stand,
+and not at all while it has its default. So the bytes of documents that do not use it are the same as before, and
+whether a replica knows the field or keeps it as a custom one, it writes the same bytes.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import simplejson
 
+from quitanda.codec.compiled import compile_function
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.money import format_price
-from quitanda.domain.field_types import Identifier, Price, TimestampMs
-from quitanda.domain.model import (
-    KNOWN_FIELDS,
-    KNOWN_ITEM_FIELDS,
-    Customer,
-    CustomFields,
-    Document,
-    Kind,
-    Order,
-    OrderItem,
-    Product,
-)
-
-_KNOWN_FIELDS: Final = {kind: frozenset(names) for kind, names in KNOWN_FIELDS.items()}
-_KNOWN_ITEM_FIELDS: Final = frozenset(KNOWN_ITEM_FIELDS)
+from quitanda.domain.field_types import FieldType, Form, Identifier, Price, TimestampMs, describe
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
+from quitanda.domain.model import Customer, CustomFields, Document, Kind, Order, Product
 
 _DECIMALS: Final = 2
-
 _DIGEST_BYTES: Final = 32
 _DIGEST_PERSON: Final = b"quitanda.doc"
+_VERSION: Final = "version"
+_TOTAL: Final = "total"
+_EXTRA: Final = "extra"
 
 _quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
 """A text as a JSON string; non-ASCII characters stay themselves."""
@@ -57,30 +53,19 @@ def summarize(order: Order) -> OrderSummary:
     return OrderSummary(order.order_id, order.created_at_ms, len(order.items), order.total, order.version)
 
 
+DOCUMENT_TYPES: Final[Mapping[Kind, type[Any]]] = {Kind.CUSTOMER: Customer, Kind.PRODUCT: Product, Kind.ORDER: Order}
+_KINDS: Final = {record: kind for kind, record in DOCUMENT_TYPES.items()}
+_ID_FIELDS: Final = {record: describe(record)[0].name for record in _KINDS}
+
+
 def kind_of(document: Document) -> Kind:
     """Tell what a document is."""
-    match document:
-        case Customer():
-            return Kind.CUSTOMER
-        case Product():
-            return Kind.PRODUCT
-        case Order():
-            return Kind.ORDER
-        case _:
-            assert_never(document)
+    return _KINDS[type(document)]
 
 
 def id_of(document: Document) -> str:
     """Tell the document's own id."""
-    match document:
-        case Customer():
-            return document.customer_id
-        case Product():
-            return document.product_id
-        case Order():
-            return document.order_id
-        case _:
-            assert_never(document)
+    return str(getattr(document, _ID_FIELDS[type(document)]))
 
 
 def encode_document(document: Document) -> bytes:
@@ -95,146 +80,141 @@ def document_digest(stored: bytes) -> bytes:
 
 def stored_text(document: Document) -> str:
     """Write the stored form as text, to be embedded in a larger JSON text."""
-    match document:
-        case Customer():
-            return _customer_text(document)
-        case Product():
-            return _product_text(document)
-        case Order():
-            return _order_text(document, ",".join(_item_text(item, "") for item in document.items), "")
-        case _:
-            assert_never(document)
+    return _STORED[type(document)](document)
 
 
 def present_document(document: Document) -> str:
     """Write the shown form: prices as decimal numbers, orders with totals."""
-    if isinstance(document, Order):
-        items = ",".join(_item_text(item, _total_text(item.total)) for item in document.items)
-        return _order_text(document, items, _total_text(document.total))
-    return stored_text(document)
+    return _SHOWN[type(document)](document)
 
 
 def present_summary(summary: OrderSummary) -> str:
     """Write one line of a list of orders."""
-    return (
-        f'{{"order_id":{_quote(summary.order_id)},"created_at_ms":{summary.created_at_ms},'
-        f'"item_count":{summary.item_count},"total":{format_price(summary.total)},"version":{summary.version}}}'
-    )
+    return _SHOWN[OrderSummary](summary)
 
 
-def decode_document(kind: Kind, data: bytes) -> Document:
-    """Read the stored form; ValueError where the bytes are not such a document."""
-    return read_document(kind, simplejson.loads(data.decode(), use_decimal=True))
+def decode_document(kind: Kind, data: bytes, level: int = SUPPORTED_LEVEL) -> Document:
+    """Read the stored form as the rules of `level` see it; ValueError where the bytes are not such a document."""
+    return read_document(kind, simplejson.loads(data.decode(), use_decimal=True), level)
 
 
-def read_document(kind: Kind, fields: Any) -> Document:
+def read_document(kind: Kind, fields: Any, level: int = SUPPORTED_LEVEL) -> Document:
     """Make a document of parsed JSON (numbers exact), stored or shown; ValueError where it is none."""
     try:
-        match kind:
-            case Kind.CUSTOMER:
-                return _read_customer(fields)
-            case Kind.PRODUCT:
-                return _read_product(fields)
-            case Kind.ORDER:
-                return _read_order(fields)
-            case _:
-                assert_never(kind)
+        document: Document = _READERS[kind, level](fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {kind}: {error!r}") from error
+    return document
 
 
 def read_summary(fields: Any) -> OrderSummary:
     """Make a summary of parsed JSON; ValueError where it is none."""
     try:
-        return OrderSummary(
-            _text(fields["order_id"]),
-            _integer(fields["created_at_ms"]),
-            _integer(fields["item_count"]),
-            _money(fields["total"]),
-            _integer(fields["version"]),
-        )
-    except (KeyError, TypeError) as error:
+        return _read_summary(fields)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a summary of an order: {error!r}") from error
 
 
-def _customer_text(customer: Customer) -> str:
-    return (
-        f'{{"customer_id":{_quote(customer.customer_id)},"name":{_quote(customer.name)},'
-        f'"version":{customer.version}{_extra_text(customer.extra)}}}'
-    )
+def compile_writer(record: type, *, totals: bool = False) -> Callable[[Any], str]:
+    """Make the function that writes a dataclass as JSON, with the property `total` where asked for.
+
+    The total stands before the version, if there is one, else behind the known fields.
+    """
+    fields = [each for each in describe(record) if each.form is not Form.CUSTOM_FIELDS]
+    first = [each for each in fields if each.since == FIRST_LEVEL]
+    later = [each for each in fields if each.since > FIRST_LEVEL]
+    names: dict[str, Any] = {"quote": _quote, "price": format_price, "extra_text": _extra_text, "join": ",".join}
+    names |= {f"write_{each.name}": compile_writer(each.item, totals=totals) for each in fields if each.item}
+    members = {each.name: _written(each) for each in first}
+    if totals and _has_total(record):
+        version = {_VERSION: members.pop(_VERSION)} if _VERSION in members else {}
+        members |= {_TOTAL: f"{{price(record.{_TOTAL})}}"} | version
+    text = ",".join(f'"{name}":{value}' for name, value in members.items())
+    extra = "record.extra" if hasattr(record, _EXTRA) else "()"
+    if later:
+        names["with_later"] = _compile_with_later(later)
+        extra = f"with_later(record, {extra})"
+    line = f"return f'{{{{{text}{{extra_text({extra})}}}}}}'"
+    return compile_function("write(record)", [line], names)
 
 
-def _product_text(product: Product) -> str:
-    return (
-        f'{{"product_id":{_quote(product.product_id)},"name":{_quote(product.name)},'
-        f'"description":{_quote(product.description)},"price":{format_price(product.price)},'
-        f'"quantity":{product.quantity},"version":{product.version}{_extra_text(product.extra)}}}'
-    )
+def compile_reader(record: type, level: int = SUPPORTED_LEVEL) -> Callable[[Any], Any]:
+    """Make the function that makes a dataclass of a parsed JSON object. It raises KeyError and TypeError.
+
+    A field that came with a higher level than `level` is a custom field. So is one that came later than the first
+    level and has a value of another type: as a custom field it was allowed to.
+    """
+    fields = [each for each in describe(record) if each.since <= level]
+    later = [each for each in fields if each.since > FIRST_LEVEL]
+    names: dict[str, Any] = {"record": record, "extra": _extra, "text": _text, "integer": _integer, "money": _money}
+    names |= {f"read_{each.name}": compile_reader(each.item, level) for each in fields if each.item}
+    total = [_TOTAL] if _has_total(record) else []
+    names["known"] = frozenset([*(each.name for each in fields if each not in later), *total])
+    known, lines = "known", []
+    if later:
+        names["take_later"] = _later_taker(later)
+        lines, known = ["later = take_later(fields)"], "known | later.keys()"
+    arguments = [f"{each.name}={_read_expression(each, known)}" for each in fields if each not in later]
+    lines.append(f"return record({', '.join(arguments)}{', **later' if later else ''})")
+    return compile_function("read(fields)", lines, names)
 
 
-def _order_text(order: Order, items: str, total: str) -> str:
-    return (
-        f'{{"order_id":{_quote(order.order_id)},"customer_id":{_quote(order.customer_id)},'
-        f'"created_at_ms":{order.created_at_ms},"items":[{items}]{total},"version":{order.version}{_extra_text(order.extra)}}}'
-    )
+def _has_total(record: type) -> bool:
+    return isinstance(getattr(record, _TOTAL, None), property)
 
 
-def _item_text(item: OrderItem, total: str) -> str:
-    return (
-        f'{{"product_id":{_quote(item.product_id)},"name":{_quote(item.name)},'
-        f'"unit_price":{format_price(item.unit_price)},"quantity":{item.quantity}{total}{_extra_text(item.extra)}}}'
-    )
+def _written(field: FieldType, record: str = "record") -> str:
+    """Give the part of the text, as in an f-string, that a field becomes."""
+    value = f"{record}.{field.name}"
+    match field.form:
+        case Form.TEXT:
+            return f"{{quote({value})}}"
+        case Form.MONEY:
+            return f"{{price({value})}}"
+        case Form.LIST:
+            return f"[{{join([write_{field.name}(entry) for entry in {value}])}}]"
+        case Form.FLAG:
+            return f"{{str({value}).lower()}}"
+        case _:
+            return f"{{{value}}}"
 
 
-def _total_text(total: int) -> str:
-    return f',"total":{format_price(total)}'
+def _read_expression(field: FieldType, known: str) -> str:
+    value = f"fields[{field.name!r}]"
+    match field.form:
+        case Form.CUSTOM_FIELDS:
+            return f"extra(fields, {known})"
+        case Form.LIST:
+            return f"tuple([read_{field.name}(entry) for entry in {value}])"
+        case form:
+            return f"{_READ_FUNCTIONS[form].__name__.removeprefix('_')}({value})"
+
+
+def _compile_with_later(fields: Iterable[FieldType]) -> Callable[[Any, CustomFields], CustomFields]:
+    """Make the function that puts fields that came later among the custom ones, but for those at their default."""
+    names: dict[str, Any] = {"quote": _quote, "price": format_price}
+    writers = [(each, compile_function("write(record)", [f"return f'{_written(each)}'"], names)) for each in fields]
+
+    def with_later(record: Any, extra: CustomFields) -> CustomFields:
+        later = [(each.name, write(record)) for each, write in writers if getattr(record, each.name) != each.default]
+        return tuple(sorted((*extra, *later))) if later else extra
+
+    return with_later
+
+
+def _later_taker(fields: Iterable[FieldType]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    def take_later(values: Mapping[str, Any]) -> dict[str, Any]:
+        taken = {}
+        for each in fields:
+            with suppress(KeyError, TypeError):
+                taken[each.name] = _READ_FUNCTIONS[each.form](values[each.name])
+        return taken
+
+    return take_later
 
 
 def _extra_text(extra: CustomFields) -> str:
     return "".join(f",{_quote(name)}:{value}" for name, value in extra)
-
-
-def _read_customer(fields: Mapping[str, Any]) -> Customer:
-    return Customer(
-        _text(fields["customer_id"]),
-        _text(fields["name"]),
-        _extra(fields, _KNOWN_FIELDS[Kind.CUSTOMER]),
-        _integer(fields["version"]),
-    )
-
-
-def _read_product(fields: Mapping[str, Any]) -> Product:
-    return Product(
-        _text(fields["product_id"]),
-        _text(fields["name"]),
-        _text(fields["description"]),
-        _money(fields["price"]),
-        _integer(fields["quantity"]),
-        _extra(fields, _KNOWN_FIELDS[Kind.PRODUCT]),
-        _integer(fields["version"]),
-    )
-
-
-def _read_order(fields: Mapping[str, Any]) -> Order:
-    return Order(
-        _text(fields["order_id"]),
-        _text(fields["customer_id"]),
-        _integer(fields["created_at_ms"]),
-        tuple(_read_items(fields["items"])),
-        _integer(fields["version"]),
-        _extra(fields, _KNOWN_FIELDS[Kind.ORDER]),
-    )
-
-
-def _read_items(items: list[Any]) -> Iterator[OrderItem]:
-    for item in items:
-        yield OrderItem(
-            _text(item["product_id"]),
-            _text(item["name"]),
-            _money(item["unit_price"]),
-            _integer(item["quantity"]),
-            _extra(item, _KNOWN_ITEM_FIELDS),
-        )
 
 
 def _extra(fields: Mapping[str, Any], known: frozenset[str]) -> CustomFields:
@@ -255,6 +235,12 @@ def _integer(value: Any) -> int:
     return value
 
 
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(f"true or false expected, not {type(value).__name__}")
+    return value
+
+
 def _money(value: Any) -> int:
     """Read a price or a total; unlike a price that comes from outside, a total has no upper bound."""
     if type(value) is Decimal:
@@ -262,3 +248,19 @@ def _money(value: Any) -> int:
         if point and len(places) == _DECIMALS:
             return int(units + places)
     raise TypeError("a decimal number with two places expected")
+
+
+_READ_FUNCTIONS: Final[Mapping[Form, Callable[[Any], Any]]] = {
+    Form.TEXT: _text,
+    Form.NUMBER: _integer,
+    Form.MONEY: _money,
+    Form.FLAG: _flag,
+}
+_STORED: Final = {record: compile_writer(record) for record in _KINDS}
+_SHOWN: Final = {record: compile_writer(record, totals=True) for record in (*_KINDS, OrderSummary)}
+_READERS: Final = {
+    (kind, level): compile_reader(record, level)
+    for kind, record in DOCUMENT_TYPES.items()
+    for level in range(FIRST_LEVEL, SUPPORTED_LEVEL + 1)
+}
+_read_summary: Final[Callable[[Any], OrderSummary]] = compile_reader(OrderSummary)

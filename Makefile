@@ -63,7 +63,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ mutants: $(VENV)/.ready ## Make known mistakes in a copy of the replica, one by 
 chaos: $(VENV)/.ready $(if $(filter containers,$(CLUSTER)),images) ## Let clients work while things break, and judge what they saw (SEED= DURATION=300 SCHEDULE=file CLUSTER=containers)
 	@PYTHONPATH=integration-tests $(BIN)/python -m chaos run --duration $(or $(DURATION),300) $(if $(SEED),--seed "$(SEED)") \
 		$(if $(SCHEDULE),--schedule "$(SCHEDULE)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
+
+upgrade-test: $(VENV)/.ready ## Mix replicas and portals of the version before with this one, in every order of restart; start from old data
+	@QUITANDA_TEST_UPGRADE_ORDERS=all QUITANDA_TEST_VERSIONS=required $(BIN)/python -m pytest integration-tests/versions $(ARGS)
 
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")

@@ -31,7 +31,8 @@ UNIT_TESTS := core services clients deploy testing
 PARALLEL := --numprocesses auto --dist loadfile
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
-WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_chaos_schedule.py))
+WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_chaos_schedule.py \
+	test_replica_contract_suite.py))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=
@@ -92,7 +93,7 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 	@$(BIN)/python -m pytest $(UNIT_TESTS) $(ARGS)
 
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
-	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" $(UNIT_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)
 
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
 	@$(BIN)/python -m pytest integration-tests $(ARGS)

@@ -4,8 +4,14 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
+
+# An example is judged by what it shows, never by how long the machine took for it.
+settings.register_profile("quitanda", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.load_profile("quitanda")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,6 +17,8 @@ from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.blocking import THREAD, blocking
 from quitanda_clients.connecting import connect_admin, connect_shop
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -12,6 +12,8 @@ from program_processes import PROGRAMS, Terminal, finished, line_of, started
 
 from quitanda.domain.model import Product
 
+pytestmark = pytest.mark.slow
+
 PEN = Product("caneta", "Caneta", "", 250, 40, (), 1)
 
 

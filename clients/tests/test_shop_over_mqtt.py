@@ -10,6 +10,8 @@ from quitanda_clients.addresses import Address
 from quitanda_clients.transports.mqtt import REPLY_SECONDS_MAX, MqttShopClient
 from quitanda_local.topology import BrokerKind
 
+pytestmark = pytest.mark.slow
+
 
 def client_of(broker, customer_id="ana", timeout=10.0):
     return MqttShopClient(customer_id, broker.address, timeout=timeout)

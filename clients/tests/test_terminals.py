@@ -16,6 +16,8 @@ from quitanda.errors import Unavailable
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
 
+pytestmark = pytest.mark.slow
+
 EVIL = "\x1b[31mred\x9b2J \u202egnp.exe \u2066x\u2069 \u200f"
 RAW = set("\x1b\x9b\u202e\u2066\u2069\u200f")
 

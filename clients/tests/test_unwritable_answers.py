@@ -10,6 +10,8 @@ from program_processes import PROGRAMS, finished, started
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 
+pytestmark = pytest.mark.slow
+
 PEN = Product("caneta", "Caneta", "", 250, 40, (), 1)
 WRITES = [
     ("quitanda-admin", "customer", "create", "--cid", "bia", "--name", "Bia"),

@@ -13,6 +13,8 @@ from backup_parts import parts
 from command_line import admin
 from program_processes import finished, started
 
+pytestmark = pytest.mark.slow
+
 FIRST_LINE = b"Quitanda backup 1\n"
 
 

@@ -3,12 +3,7 @@
 import time
 
 import pytest
-from hypothesis import settings
 from running_broker import Broker
-
-# An example is judged by what it shows, never by how long the machine took for it.
-settings.register_profile("quitanda", deadline=None)
-settings.load_profile("quitanda")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def test_a_budget_that_is_too_small_leaves_it_undecided():
     }
 
 
+@pytest.mark.slow
 @many(60)
 @given(st.integers(min_value=0))
 def test_every_history_that_the_rules_themselves_answered_is_accepted(seed):
@@ -48,6 +50,7 @@ def test_a_write_that_changes_nothing_now_may_be_what_changes_something_a_little
     assert check(history).answer is SearchResult.LINEARIZABLE
 
 
+@pytest.mark.slow
 @many(60)
 @given(st.integers(min_value=0))
 def test_one_changed_answer_of_clients_who_take_turns_is_always_found(seed):
@@ -61,6 +64,7 @@ def test_one_changed_answer_of_clients_who_take_turns_is_always_found(seed):
         assert verdict.answer is SearchResult.VIOLATED, wrong
 
 
+@pytest.mark.slow
 @many(25)
 @given(st.integers(min_value=0))
 def test_short_histories_right_and_wrong_are_judged_as_by_trying_every_order(seed):

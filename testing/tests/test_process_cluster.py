@@ -18,6 +18,8 @@ from quitanda_local.topology import fixed
 from quitanda_testing.cluster.cluster import Fault, FaultNotPossible, PortKind
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 
+pytestmark = pytest.mark.slow
+
 
 def starts(replica, directory):
     return (directory / "data" / replica / "starts").read_text(encoding="ascii").split()

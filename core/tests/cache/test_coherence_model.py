@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,6 +190,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(steps, min_size=30, max_size=60))
 def test_in_any_weather_memory_tells_the_truth_of_a_recent_snapshot(weather):
@@ -207,6 +209,7 @@ fair_steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(fair_steps, max_size=40))
 def test_in_fair_weather_what_is_held_is_served(weather):

@@ -25,6 +25,7 @@ def replay(hash_seed):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_log_leads_to_the_same_state_under_every_hash_seed():
     digests = {replay(seed) for seed in ("0", "1", "2", "4294967295")}
 

@@ -1,5 +1,6 @@
 """Any sequence of commands, beside a model of the shop in plain dictionaries that knows nothing of the rules' code."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -407,4 +408,4 @@ class History(RuleBasedStateMachine):
 
 
 History.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
-TestAnyHistory = History.TestCase
+TestAnyHistory = pytest.mark.slow(History.TestCase)

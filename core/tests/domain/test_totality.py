@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def small_shop():
     return state
 
 
+@pytest.mark.slow
 @settings(max_examples=800, deadline=None)
 @given(COMMANDS | GARBAGE)
 def test_any_command_is_decided_and_leaves_a_sound_state(command):
@@ -99,6 +101,7 @@ def test_any_command_is_decided_and_leaves_a_sound_state(command):
     assert invariants.check(state) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(GARBAGE, GARBAGE, COMMANDS | GARBAGE)
 def test_any_request_is_executed(scope, request_id, command):
@@ -107,12 +110,14 @@ def test_any_request_is_executed(scope, request_id, command):
     assert isinstance(execution.outcome, Done | Refused)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(GARBAGE)
 def test_even_what_is_no_request_is_refused(request):
     assert isinstance(execute(small_shop(), request, 9).outcome, Refused)
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(COMMANDS | GARBAGE)
 def test_the_facts_of_a_refusal_are_short_clean_text(command):

@@ -13,6 +13,8 @@ from quitanda.errors import Unavailable
 from quitanda.runtime.grpc_channel import RENEW_SECONDS, ReconnectingChannel
 from quitanda.runtime.grpc_options import channel_options, server_options
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = "127.0.0.2", "127.0.0.3"
 FOUND_SECONDS = 4.0
 AWAY_SECONDS = 11.0

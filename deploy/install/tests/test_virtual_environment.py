@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from virtual_environment import explain
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "deploy" / "install" / "virtual_environment.py"
 

@@ -22,6 +22,8 @@ from quitanda_local.foreground import (
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("previous", "ran", "delay"),

@@ -15,6 +15,8 @@ from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda_local import ports
 
+pytestmark = pytest.mark.slow
+
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 

@@ -18,6 +18,8 @@ from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_local import ports
 
+pytestmark = pytest.mark.slow
+
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 

@@ -29,6 +29,8 @@ from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import StoreDamaged
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 20.0
 
 

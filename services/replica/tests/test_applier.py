@@ -339,6 +339,7 @@ requests = st.builds(Request, st.just(""), st.integers(0, 30).map(str), commands
 logs = st.lists(st.lists(requests, min_size=1, max_size=4), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(log=logs)
 def test_the_store_keeps_exactly_what_the_model_in_memory_keeps(tmp_path_factory, log):
@@ -365,6 +366,7 @@ def test_the_store_keeps_exactly_what_the_model_in_memory_keeps(tmp_path_factory
         stored.close()
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(log=logs)
 def test_how_requests_are_batched_into_entries_does_not_change_the_documents(tmp_path_factory, log):

@@ -9,6 +9,8 @@ from quitanda.domain.commands import Request
 from quitanda_replica.raft.cluster_identity import CLUSTER_KEY, DISK_KEY
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cluster(tmp_path):

@@ -21,6 +21,8 @@ from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 PEERS = ("replica2", "replica3")
 
 

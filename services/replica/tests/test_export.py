@@ -18,6 +18,8 @@ from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def exported_cluster(tmp_path_factory):

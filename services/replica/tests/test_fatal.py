@@ -13,6 +13,8 @@ from quitanda_replica.integrity.quarantine import Condemned
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import DataFolderLost, StoreDamaged, StoreFailed, StoreInUse, TooManyFiles
 
+pytestmark = pytest.mark.slow
+
 
 def caused(error):
     """What the rules' reads make of it."""

@@ -14,6 +14,8 @@ from quitanda.v1 import admin_portal_pb2
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def topology(tmp_path):

@@ -19,6 +19,8 @@ from quitanda_local import ports
 from quitanda_replica.raft.rejected_connection_log import LINES_PER_PERIOD, PERIOD_SECONDS
 from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
 
+pytestmark = pytest.mark.slow
+
 INPUTS = 10_000
 WRITES_MEANWHILE = 100
 MEMORY_GROWTH_KIB_MAX = 30 * 1024

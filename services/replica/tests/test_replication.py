@@ -15,6 +15,8 @@ from quitanda_replica.state import digest
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 5.0
 
 

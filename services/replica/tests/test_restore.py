@@ -20,6 +20,8 @@ from quitanda_replica.raft.learner import ORIGIN_KEY
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
 
+pytestmark = pytest.mark.slow
+
 INDEX = 90
 TERM = 4
 

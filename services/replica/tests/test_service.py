@@ -23,6 +23,8 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.state.store import StoreFailed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):

@@ -18,6 +18,8 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.admin.offline_commands import main as offline_command
 
+pytestmark = pytest.mark.slow
+
 STALE = "replica3"
 START_SECONDS = 60
 

@@ -10,6 +10,8 @@ from quitanda.errors import NotLeader, OutcomeUnknown, Overloaded, Unavailable
 from quitanda_replica.raft import Role
 from quitanda_replica.state.store import StoreFailed
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_command_is_answered_by_the_leader_and_reaches_every_replica(cluster):
     leader = cluster.start().leader()

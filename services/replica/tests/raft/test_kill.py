@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from raft_cluster import RaftCluster, wait_for
 
+pytestmark = pytest.mark.slow
+
 CHILD = Path(__file__).parent / "raft_child.py"
 
 

@@ -20,6 +20,8 @@ from quitanda_replica.raft.secure_channel import MAGIC, SecureChannel
 from quitanda_replica.raft.tcp import TcpNetwork
 from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
 
+pytestmark = pytest.mark.slow
+
 
 def stranger(cluster, name="replica1"):
     host, port = cluster.addresses[name].split(":")

@@ -9,8 +9,8 @@ import pytest
 from quitanda_replica.raft.journal import LOG_PREFIX
 from quitanda_replica.state.store import Store
 from versions.clients_at_work import clients_at_work
-from versions.contract_calls import ContractCalls
 from versions.installed_version import ROOT
+from versions.mixed_cluster import change, lead, swap_portals, verify
 
 REPLICAS = ("replica1", "replica2", "replica3")
 ORDERS = tuple(itertools.permutations(REPLICAS))
@@ -31,38 +31,6 @@ def orders_to_play():
     counted = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=ROOT, check=False, capture_output=True)
     turn = int(counted.stdout or 0) % PART
     return ORDERS[turn::PART]
-
-
-async def lead(cluster, name):
-    """Move the leadership to the replica."""
-    if await cluster.wait_for_leader() != name:
-        async with ContractCalls({"AdminPortal": cluster.address(cluster.admin_portals[0])}) as calls:
-            moved = await calls.call("AdminPortal.TransferLeadership", {"to": name})
-        assert moved.refusal is None
-    assert await cluster.wait_for_leader() == name
-
-
-async def verify(cluster):
-    """Let portals of both kinds of version have every replica's digest computed from everything that it holds."""
-    for portal in cluster.admin_portals:
-        async with ContractCalls({"AdminPortal": cluster.address(portal)}) as calls:
-            verified = (await calls.call("AdminPortal.VerifyCluster", {})).answer["replicas"]
-        assert len(verified) == len(REPLICAS)
-        assert [replica["computed_digest"] for replica in verified] == [replica["kept_digest"] for replica in verified]
-        assert len({replica["compared_digest"] for replica in verified}) == 1
-
-
-async def change(cluster, version, name):
-    """Restart the process as the version; until then every replica must run."""
-    assert [replica for replica in cluster.replicas if not cluster.running(replica)] == []
-    await cluster.restart_as(version, name)
-
-
-async def swap_portals(cluster, first, second):
-    """Let the first portal of each kind run one version and the second one the other."""
-    for portals in (cluster.admin_portals, cluster.client_portals):
-        for portal, version in zip(portals, (first, second), strict=True):
-            await change(cluster, version, portal)
 
 
 def mixture(cluster):

@@ -9,9 +9,9 @@ from typing import Final
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.conservation import balance
+from quitanda_testing.history.conservation import check_conservation
 from quitanda_testing.history.recorder import Recorder
-from quitanda_testing.history.search import Answer
+from quitanda_testing.history.search import SearchResult
 from quitanda_testing.workload.crews import Workload
 
 CREWS: Final = 2
@@ -64,5 +64,5 @@ async def clients_at_work(cluster: Cluster, seed: int) -> AsyncIterator[ClientsA
     await workload.audit()
     await cluster.wait_until_replicas_agree(AGREE_SECONDS)
     verdict = await asyncio.to_thread(check, recorder.history)
-    assert verdict.answer is Answer.LINEARIZABLE, "\n".join(verdict.explanations)
-    assert balance(recorder.history).wrong == ()
+    assert verdict.answer is SearchResult.LINEARIZABLE, "\n".join(verdict.explanations)
+    assert check_conservation(recorder.history).wrong == ()

@@ -9,7 +9,7 @@ import pytest
 from bounded_staleness import insist
 
 from quitanda.codec.documents import decode_document
-from quitanda.codec.protobuf import request_to_proto
+from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
 from quitanda.error_status import from_rpc_error
@@ -190,7 +190,7 @@ async def read(replica, product_id, timeout=10):
 
 async def write(replica, product_id, request_id, units):
     """Ask one replica to deliver units; gives the error, or None where it says that it did."""
-    request = request_to_proto(Request("", request_id, AdjustStock(product_id, units)))
+    request = encode_request(Request("", request_id, AdjustStock(product_id, units)))
     try:
         await replica.Execute(pb.ExecuteRequest(requests=[request]), timeout=10)
     except grpc.aio.AioRpcError as error:

@@ -4,7 +4,7 @@ import base64
 import json
 import random
 
-from quitanda.codec.protobuf import request_to_proto
+from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import CreateCustomer, CreateProduct, Request
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
@@ -58,7 +58,7 @@ def create(number, chance):
 
 
 def entry(requests):
-    return pb.LogEntry(requests=[request_to_proto(request) for request in requests]).SerializeToString()
+    return pb.LogEntry(requests=[encode_request(request) for request in requests]).SerializeToString()
 
 
 def measure(folder):

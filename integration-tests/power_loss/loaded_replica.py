@@ -13,7 +13,7 @@ from itertools import count
 from random import Random
 
 from quitanda.codec.documents import decode_document
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, Request
 from quitanda.domain.model import Kind
 from quitanda.errors import QuitandaError
@@ -116,7 +116,7 @@ class LoadedReplica:
         return self._offer(Request("", request_id, CreateCustomer(request_id, "Conceição", extra)))
 
     def _offer(self, request):
-        return self.raft.submit(pb.LogEntry(requests=[request_to_proto(request)]).SerializeToString())
+        return self.raft.submit(pb.LogEntry(requests=[encode_request(request)]).SerializeToString())
 
 
 def remembers(state, name, revision):
@@ -127,7 +127,7 @@ def remembers(state, name, revision):
 
 def acknowledge(request_id, submission):
     (outcome,) = pb.ExecuteResponse.FromString(submission.result(ANSWER_SECONDS)).outcomes
-    _, revision = outcome_from_proto(outcome)
+    _, revision = decode_outcome(outcome)
     tell(kind="acknowledged", request=request_id, revision=revision)
 
 

@@ -4,7 +4,7 @@ Each log entry holds one request, as a portal would send it. Which attempt it wa
 the product does not know, and so passes over.
 """
 
-from quitanda.codec.protobuf import request_to_proto
+from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -80,17 +80,19 @@ class ShopModel:
 
     def command(self, request: int, attempt: int, padding: int) -> bytes:
         """Return what is submitted: the same request in every attempt."""
-        entry = pb.LogEntry(requests=[request_to_proto(_request(request, padding))])
+        entry = pb.LogEntry(requests=[encode_request(_request(request, padding))])
         return entry.SerializeToString() + _ATTEMPT_TAG + attempt.to_bytes(ATTEMPT_BYTES, "big")
 
     def read_attempt(self, command: bytes) -> tuple[int, int]:
         """Return request and attempt of a command."""
-        (request,) = pb.LogEntry.FromString(command).requests
-        return int(request.request_id), int.from_bytes(command[-ATTEMPT_BYTES:], "big")
+        (encoded,) = pb.LogEntry.FromString(command).requests
+        return int(pb.Request.FromString(encoded).request_id), int.from_bytes(command[-ATTEMPT_BYTES:], "big")
 
     def read_answer(self, answer: bytes) -> int:
         """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
-        return sum(outcome.revision for outcome in pb.ExecuteResponse.FromString(answer).outcomes)
+        return sum(
+            pb.Outcome.FromString(outcome).revision for outcome in pb.ExecuteResponse.FromString(answer).outcomes
+        )
 
     def agree(self, answer: bytes, other: bytes) -> bool:
         """Say whether two answers are the same."""

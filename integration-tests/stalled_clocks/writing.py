@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.outcomes import Done
 from quitanda.v1.replica_pb2 import DOCUMENT_KIND_CUSTOMER, GetItem, ReadItem
@@ -81,8 +81,8 @@ class CustomerWriters:
 
     async def _created(self, name):
         request = Request("", name, CreateCustomer(name, "Conceição", ()))
-        answer = await self._replicas.execute(request_to_proto(request), CALL_SECONDS)
-        return answer is not None and isinstance(outcome_from_proto(answer.outcomes[0])[0], Done)
+        answer = await self._replicas.execute(encode_request(request), CALL_SECONDS)
+        return answer is not None and isinstance(decode_outcome(answer.outcomes[0])[0], Done)
 
     async def _exist(self, names):
         items = [ReadItem(get=GetItem(kind=DOCUMENT_KIND_CUSTOMER, id=name)) for name in names]

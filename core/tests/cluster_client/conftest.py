@@ -12,7 +12,7 @@ import pytest
 
 from quitanda.cluster_client import ClusterClient, ClusterOptions
 from quitanda.codec.documents import document_digest, encode_document
-from quitanda.codec.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
+from quitanda.codec.protobuf import encode_outcome, kind_from_proto, refused_to_proto, request_from_proto
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
@@ -45,12 +45,12 @@ class History:
         self.revision += 1
         outcomes = []
         for message in messages:
-            request = request_from_proto(message)
+            request = request_from_proto(replica_pb2.Request.FromString(message))
             execution = execute(self.state, request, self.revision)
             self.state.apply(request, execution)
             if execution.remember is not None:
                 self.executed.append(request.request_id)
-            outcomes.append(outcome_to_proto(execution.outcome, execution.revision))
+            outcomes.append(encode_outcome(execution.outcome, execution.revision))
         return outcomes
 
     def get(self, kind, document_id):
@@ -87,7 +87,7 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
             self._server = None
 
     async def Execute(self, request, context):  # noqa: N802 - the contract's name
-        self.executes.append([one.request_id for one in request.requests])
+        self.executes.append([replica_pb2.Request.FromString(one).request_id for one in request.requests])
         await self._run(self.before, context)
         await self._must_lead(context)
         response = replica_pb2.ExecuteResponse(outcomes=self.history.execute(request.requests))

@@ -8,9 +8,18 @@ from hypothesis import strategies as st
 from quitanda.codec import protobuf
 from quitanda.codec.documents import summarize
 from quitanda.codec.protobuf import _COMMANDS, _READERS
-from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQuantity, Request, SetOrderItems
-from quitanda.domain.model import Kind
-from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.commands import (
+    CancelOrder,
+    Command,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    Request,
+    SetOrderItems,
+)
+from quitanda.domain.model import Kind, Product
+from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, refused
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import CreateProductRequest, UpdateProductRequest
 
@@ -150,6 +159,61 @@ def test_a_command_without_extra_fields_has_the_bytes_that_it_always_had_in_the_
 
     assert protobuf.request_from_proto(pb.Request.FromString(data)) == request
     assert protobuf.request_to_proto(request).SerializeToString(deterministic=True) == data
+
+
+ENTRY_OF_BEFORE = (
+    b"\n,\x12\x02r12&\n\x03tea\x12\x03Tea\x1a\x05green \xfa\x01((2\x0e\n\x06weight\x12\x040.50"
+    b'\n-\n\x03ana\x12\x02r2Z"\n\x03ana\x12\x02o1\x1a\x15\n\x03tea\x10\x02\x1a\x0c\n\x03cup\x12\x05"big" \x07'
+    b"\n\x14\n\x03ana\x12\x02r3b\t\n\x03ana\x12\x02o1"
+)
+"""Written while `requests` were messages: by LogEntry and, with the same bytes, by ExecuteRequest."""
+
+REQUESTS_OF_BEFORE = [
+    Request("", "r1", CreateProduct("tea", "Tea", 250, 40, "green", (("weight", "0.50"),))),
+    Request("ana", "r2", SetOrderItems("ana", "o1", (ItemQuantity("tea", 2, (("cup", '"big"'),)),), 7)),
+    Request("ana", "r3", CancelOrder("ana", "o1")),
+]
+
+ANSWER_OF_BEFORE = (
+    b'\nt\x08\x05\x12p\x08\x02\x12l{"product_id":"tea","name":"Tea","description":"green","price":2.50,"quantity":40,'
+    b'"version":1,"weight":0.50}\n/\x08\x06\x1a+\n\x0fORDER_NOT_FOUND\x12\x08order_id\x1a\x0e\n\x08order_id'
+    b"\x12\x02o1\n\x06\x08\x07\x12\x02\x18\x03"
+)
+"""Written by ExecuteResponse while `outcomes` were messages."""
+
+OUTCOMES_OF_BEFORE = [
+    (Done(Product("tea", "Tea", "green", 250, 40, (("weight", "0.50"),), 1)), 5),
+    (refused(Reason.ORDER_NOT_FOUND, "order_id", order_id="o1"), 6),
+    (Done(None, 3), 7),
+]
+
+
+@pytest.mark.parametrize("message", [pb.LogEntry, pb.ExecuteRequest])
+def test_encoded_requests_travel_and_are_logged_as_the_messages_were(message):
+    read = [
+        protobuf.request_from_proto(pb.Request.FromString(each))
+        for each in message.FromString(ENTRY_OF_BEFORE).requests
+    ]
+    written = message(requests=[protobuf.encode_request(each) for each in REQUESTS_OF_BEFORE])
+
+    assert read == REQUESTS_OF_BEFORE
+    assert written.SerializeToString() == ENTRY_OF_BEFORE
+
+
+def test_encoded_outcomes_travel_as_the_messages_did():
+    read = [protobuf.decode_outcome(each) for each in pb.ExecuteResponse.FromString(ANSWER_OF_BEFORE).outcomes]
+    written = pb.ExecuteResponse(outcomes=[protobuf.encode_outcome(*each) for each in OUTCOMES_OF_BEFORE])
+
+    assert read == OUTCOMES_OF_BEFORE
+    assert written.SerializeToString() == ANSWER_OF_BEFORE
+
+
+@given(st.binary(max_size=60))
+def test_bytes_are_an_outcome_or_a_value_error(data):
+    try:
+        protobuf.decode_outcome(data)
+    except ValueError:
+        return
 
 
 def test_extra_fields_in_the_log_are_brought_into_the_canonical_form():

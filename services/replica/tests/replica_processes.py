@@ -10,7 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from replica_waiting import wait_until
 
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.error_status import from_rpc_error
 from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.runtime.grpc_options import channel_options
@@ -80,9 +80,9 @@ class Client:
 
     def execute(self, *requests, timeout=CALL_SECONDS):
         """[(outcome, revision)], or the failure."""
-        request = pb.ExecuteRequest(requests=[request_to_proto(request) for request in requests])
+        request = pb.ExecuteRequest(requests=[encode_request(request) for request in requests])
         answer = self.call(self._stub.Execute, request, timeout)
-        return [outcome_from_proto(o) for o in answer.outcomes] if isinstance(answer, pb.ExecuteResponse) else answer
+        return [decode_outcome(o) for o in answer.outcomes] if isinstance(answer, pb.ExecuteResponse) else answer
 
     def execute_raw(self, request, timeout=CALL_SECONDS):
         return self.call(self._stub.Execute, request, timeout)

@@ -3,7 +3,7 @@
 from itertools import count
 
 from quitanda.codec.documents import decode_document
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import (
     CreateCustomer,
     CreateOrder,
@@ -72,7 +72,7 @@ class ReplicaState:
         self.store.put(b"Mtest", self.index.to_bytes(8, "big"))
         self.store.commit()
         self.applier.committed(self.index)
-        return [outcome_from_proto(outcome) for outcome in response.outcomes]
+        return [decode_outcome(outcome) for outcome in response.outcomes]
 
     def do(self, *commands, scope=""):
         """Apply commands as one entry, each with a request id of its own."""
@@ -122,7 +122,7 @@ class WholeStoredState(StoredState):
 
 
 def entry(*requests):
-    return pb.LogEntry(requests=[request_to_proto(request) for request in requests]).SerializeToString()
+    return pb.LogEntry(requests=[encode_request(request) for request in requests]).SerializeToString()
 
 
 def customer(customer_id="ana"):

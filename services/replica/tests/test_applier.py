@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replica_state import ReplicaState, customer, entry, order, product
 
-from quitanda.codec.protobuf import request_to_proto
+from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -22,7 +22,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
-from quitanda.domain.outcomes import Done, Problem, Reason, refused
+from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.domain.state import Delete, Execution
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.state import keys
@@ -158,9 +158,20 @@ def test_an_entry_that_cannot_be_decoded_is_one_refusal_and_changes_nothing(stat
     assert state.contents() == before
 
 
+def test_an_entry_with_one_request_that_is_no_message_changes_nothing(state):
+    before = state.contents()
+    good = encode_request(Request("", "s", customer()))
+
+    ((outcome, revision),) = state.apply_payload(pb.LogEntry(requests=[good, b"\x12\x02\xff\xff"]).SerializeToString())
+
+    assert outcome == invalid("entry", Problem.MALFORMED)
+    assert revision == state.index
+    assert state.contents() == before
+
+
 def test_a_request_without_a_command_is_refused_and_the_others_are_done(state):
     payload = pb.LogEntry(
-        requests=[pb.Request(request_id="r"), request_to_proto(Request("", "s", customer()))]
+        requests=[pb.Request(request_id="r").SerializeToString(), encode_request(Request("", "s", customer()))]
     ).SerializeToString()
     (nothing, _), (done, _) = state.apply_payload(payload)
 

@@ -12,7 +12,7 @@ from replica_state import customer, order, product
 from replica_waiting import wait_until
 
 from quitanda.codec.documents import decode_document, document_digest, encode_document
-from quitanda.codec.protobuf import request_to_proto
+from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused
@@ -97,21 +97,40 @@ def test_a_call_with_too_many_bytes_is_refused_whole(single):
 
 def test_a_request_that_does_not_parse_is_told_by_its_field(single):
     client = single.leading()
-    good = pb.ExecuteRequest(requests=[request_to_proto(request("u1", customer("name")))]).SerializeToString()
+    good = pb.ExecuteRequest(requests=[encode_request(request("u1", customer("name")))]).SerializeToString()
     method = client.channel.unary_unary("/quitanda.v1.Replica/Execute", None, pb.ExecuteResponse.FromString)
     refusal = client.call(method, good.replace(b"u1", b"\xff\xff"), 5)
 
     assert refusal == Refused(Reason.INVALID_ARGUMENT, "requests[0].request_id", (("problem", Problem.NOT_UTF8.value),))
 
 
+@pytest.mark.parametrize(
+    ("encoded", "field", "problem"),
+    [
+        (b"\x12\x02\xff\xff", "requests[1].request_id", Problem.NOT_UTF8),
+        (b"\x1a\x04\x12\x02\xff\xff", "requests[1].create_customer.name", Problem.NOT_UTF8),
+        (b"\x12\x40r", "request", Problem.MALFORMED),
+        (b"\x1a\x04\x12\x09no", "request", Problem.MALFORMED),
+    ],
+)
+def test_one_request_that_is_no_message_refuses_the_whole_call_and_nothing_happens(single, encoded, field, problem):
+    client = single.leading()
+    good = encode_request(request("whole", customer("whole")))
+
+    refusal = client.execute_raw(pb.ExecuteRequest(requests=[good, encoded]))
+
+    assert refusal == Refused(Reason.INVALID_ARGUMENT, field, (("problem", problem.value),))
+    assert client.read(get_customer("whole")).results[0].HasField("absent")
+
+
 def test_a_commands_own_garbage_is_its_own_refusal(single):
     client = single.leading()
-    answer = client.execute_raw(
-        pb.ExecuteRequest(requests=[pb.Request(request_id="g"), request_to_proto(request("g2", customer("g2")))])
-    )
+    nothing, good = pb.Request(request_id="g").SerializeToString(), encode_request(request("g2", customer("g2")))
+    answer = client.execute_raw(pb.ExecuteRequest(requests=[nothing, good]))
 
-    assert answer.outcomes[0].refused.reason == "INVALID_ARGUMENT"
-    assert answer.outcomes[1].HasField("done")
+    refused, done = map(pb.Outcome.FromString, answer.outcomes)
+    assert refused.refused.reason == "INVALID_ARGUMENT"
+    assert done.HasField("done")
 
 
 def test_a_call_whose_time_is_over_is_unknown_or_not_begun_never_failed(single):

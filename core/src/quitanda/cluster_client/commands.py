@@ -14,12 +14,12 @@ from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
 from quitanda.cluster_client.retrying import ReplicaCalls
 from quitanda.cluster_client.values import Executed
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import Request
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
 
-CommandWaiter: TypeAlias = Waiter[replica_pb2.Request, Executed]
+CommandWaiter: TypeAlias = Waiter[bytes, Executed]
 
 
 class Commands:
@@ -35,13 +35,13 @@ class Commands:
             count_per_call=options.commands_per_call,
             weight_per_call=options.command_bytes_per_call,
         )
-        self._coalescer = Coalescer[replica_pb2.Request, Executed](bounds, self._send)
+        self._coalescer = Coalescer[bytes, Executed](bounds, self._send)
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         """See `ClusterClient.execute`."""
-        message = request_to_proto(request)
+        encoded = encode_request(request)
         self._counters.gathered.labels("commands").inc()
-        return await self._coalescer.ask(message, message.ByteSize(), timeout)
+        return await self._coalescer.ask(encoded, len(encoded), timeout)
 
     async def close(self) -> None:
         """End all commands."""
@@ -91,7 +91,7 @@ async def _execute(replica: ReplicaChannel, batch: Sequence[CommandWaiter], time
 
 def _answers(response: replica_pb2.ExecuteResponse, count: int) -> list[Executed]:
     try:
-        answers = [Executed(*outcome_from_proto(outcome)) for outcome in response.outcomes]
+        answers = [Executed(*decode_outcome(outcome)) for outcome in response.outcomes]
     except ValueError as error:
         raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
     if len(answers) != count:

@@ -4,36 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, assert_never, get_args
 
-from quitanda.codec.custom_fields import extra_from_map
+from google.protobuf.message import DecodeError
+
 from quitanda.codec.documents import OrderSummary, decode_document, encode_document, kind_of
 from quitanda.codec.messages import MessageCodec
 from quitanda.domain.commands import Command, Request, command_name
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Details, Done, Outcome, Problem, Reason, Refused, invalid
 from quitanda.v1 import documents_pb2, replica_pb2
-
-__all__ = [
-    "by_command_field",
-    "by_message_field",
-    "customer_from_proto",
-    "customer_to_proto",
-    "document_to_proto",
-    "extra_from_map",
-    "kind_from_proto",
-    "kind_to_proto",
-    "order_from_proto",
-    "order_to_proto",
-    "outcome_from_proto",
-    "outcome_to_proto",
-    "product_from_proto",
-    "product_to_proto",
-    "refused_from_proto",
-    "refused_to_proto",
-    "request_from_proto",
-    "request_to_proto",
-    "summary_from_proto",
-    "summary_to_proto",
-]
 
 _KIND_TO_PROTO: Final[dict[Kind, replica_pb2.DocumentKind.ValueType]] = {
     Kind.CUSTOMER: replica_pb2.DOCUMENT_KIND_CUSTOMER,
@@ -85,6 +63,11 @@ def request_from_proto(message: replica_pb2.Request) -> Request | Refused:
     return Request(message.scope, message.request_id, command)
 
 
+def encode_request(request: Request) -> bytes:
+    """Write a command with its key as the bytes that travel to the leader and stand in the log."""
+    return request_to_proto(request).SerializeToString()
+
+
 def outcome_to_proto(outcome: Outcome, revision: int) -> replica_pb2.Outcome:
     """Write an outcome and the log index at which it was decided."""
     match outcome:
@@ -105,6 +88,21 @@ def outcome_from_proto(message: replica_pb2.Outcome) -> tuple[Outcome, int]:
             return refused_from_proto(message.refused), message.revision
         case _:
             raise ValueError("an outcome that is neither done nor refused")
+
+
+def encode_outcome(outcome: Outcome, revision: int) -> bytes:
+    """Write an outcome as the bytes that are remembered and answered; equal outcomes have equal bytes."""
+    # protobuf's maps have no order of their own, and the bytes are part of the state's digest
+    return outcome_to_proto(outcome, revision).SerializeToString(deterministic=True)
+
+
+def decode_outcome(data: bytes) -> tuple[Outcome, int]:
+    """Read what `encode_outcome` wrote; ValueError where the bytes are no outcome."""
+    try:
+        message = replica_pb2.Outcome.FromString(data)
+    except DecodeError as error:
+        raise ValueError(f"not an outcome: {error}") from error
+    return outcome_from_proto(message)
 
 
 def _done_to_proto(done: Done) -> replica_pb2.DoneOutcome:

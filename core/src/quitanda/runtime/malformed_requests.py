@@ -3,7 +3,8 @@
 Pure, and used by the asyncio and by the threaded servers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -46,12 +47,18 @@ def guarded_deserializer(deserialize: Callable[[bytes], Any], bytes_max: int | N
 def explain(data: bytes, descriptor: Descriptor | None) -> Refused:
     """Say why bytes are not a message of this type: a field that is not UTF-8, or the whole request."""
     if descriptor is not None:
-        try:
-            path = _not_utf8(data, descriptor, "", 0)
-        except _TornError:
-            path = None
-        if path is not None:
-            return invalid(path, Problem.NOT_UTF8)
+        with suppress(_TornError):
+            if path := _not_utf8(data, descriptor, "", 0):
+                return invalid(path, Problem.NOT_UTF8)
+    return invalid(WHOLE, Problem.MALFORMED)
+
+
+def explain_repeated(field: str, encoded: Iterable[bytes], descriptor: Descriptor) -> Refused:
+    """Say why the encoded messages in a field of bytes are not all of this type, as `explain` would of messages."""
+    with suppress(_TornError):
+        for index, data in enumerate(encoded):
+            if path := _not_utf8(data, descriptor, f"{field}[{index}].", 1):
+                return invalid(path, Problem.NOT_UTF8)
     return invalid(WHOLE, Problem.MALFORMED)
 
 

@@ -116,17 +116,21 @@ Global___Request: _TypeAlias = Request  # noqa: Y015
 
 @_typing.final
 class LogEntry(_message.Message):
-    """One entry of the replicated log."""
+    """One entry of the replicated log. On the wire, bytes that hold an encoded message are the same as the message: who
+    hands requests on need not decode them.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUESTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Request]: ...
+    def requests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each an encoded Request."""
+
     def __init__(
         self,
         *,
-        requests: _abc.Iterable[Global___Request] | None = ...,
+        requests: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -653,11 +657,13 @@ class ExecuteRequest(_message.Message):
 
     REQUESTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Request]: ...
+    def requests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each an encoded Request."""
+
     def __init__(
         self,
         *,
-        requests: _abc.Iterable[Global___Request] | None = ...,
+        requests: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -673,13 +679,13 @@ class ExecuteResponse(_message.Message):
 
     OUTCOMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Outcome]:
-        """One for each request, in the same order."""
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """One encoded Outcome for each request, in the same order."""
 
     def __init__(
         self,
         *,
-        outcomes: _abc.Iterable[Global___Outcome] | None = ...,
+        outcomes: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

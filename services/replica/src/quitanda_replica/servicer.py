@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import structlog
+from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime.access_log import OK
+from quitanda.runtime.malformed_requests import explain_repeated
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import (
     BackupPart,
@@ -76,13 +78,15 @@ class Replica(ReplicaServicer):
         begun = time.perf_counter()
         if not request.requests:
             return pb.ExecuteResponse()
-        self._metrics.called(len(request.requests))
+        commands = _decoded(request)
+        self._metrics.called(len(commands))
         try:
             response = self._execute(request, _timeout(context))
         except QuitandaError as error:
-            self._tell(request, [(describe(error).reason, 0)] * len(request.requests), begun)
+            self._tell(commands, [(describe(error).reason, 0)] * len(commands), begun)
             raise
-        self._tell(request, [(_reason(outcome), outcome.revision) for outcome in response.outcomes], begun)
+        outcomes = map(pb.Outcome.FromString, response.outcomes)
+        self._tell(commands, [(_reason(outcome), outcome.revision) for outcome in outcomes], begun)
         return response
 
     def Read(self, request: pb.ReadRequest, context: ServicerContext) -> pb.ReadResponse:  # noqa: N802
@@ -124,9 +128,9 @@ class Replica(ReplicaServicer):
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
         return pb.ExecuteResponse.FromString(self._proposals.submit(payload).result(timeout))
 
-    def _tell(self, request: pb.ExecuteRequest, answers: list[tuple[str, int]], begun: float) -> None:
+    def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)
-        for command, (reason, revision) in zip(request.requests, answers, strict=True):
+        for command, (reason, revision) in zip(commands, answers, strict=True):
             name = command.WhichOneof("command") or ""
             self._metrics.answered(name, reason)
             _log.info(
@@ -138,6 +142,14 @@ class Replica(ReplicaServicer):
                 revision=revision,
                 milliseconds=milliseconds,
             )
+
+
+def _decoded(request: pb.ExecuteRequest) -> list[pb.Request]:
+    """Read the commands for the log lines; Rejected where one is none. The log gets the bytes as they came."""
+    try:
+        return [pb.Request.FromString(data) for data in request.requests]
+    except DecodeError:
+        raise Rejected(explain_repeated("requests", request.requests, pb.Request.DESCRIPTOR)) from None
 
 
 def _reason(outcome: pb.Outcome) -> str:

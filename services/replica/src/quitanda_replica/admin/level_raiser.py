@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import structlog
 
-from quitanda.codec.protobuf import outcome_from_proto, request_to_proto
+from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.outcomes import Reason, Refused, refused
@@ -106,10 +106,10 @@ class LevelRaiser:
                 raise Rejected(_not_supported(level, name, supported=max(1, answer.supported_level)))
 
     def _propose(self, level: int, timeout: float) -> None:
-        request = request_to_proto(Request("", uuid4().hex, RaiseLevel(level)))
+        request = encode_request(Request("", uuid4().hex, RaiseLevel(level)))
         entry = pb.LogEntry(requests=[request]).SerializeToString()
         answer = pb.ExecuteResponse.FromString(self._raft.submit(entry).result(max(0.0, timeout)))
-        outcome, revision = outcome_from_proto(answer.outcomes[0])
+        outcome, revision = decode_outcome(answer.outcomes[0])
         if isinstance(outcome, Refused):
             raise Rejected(outcome, revision)
         _log.info("cluster_level_raised", level=level, revision=revision)

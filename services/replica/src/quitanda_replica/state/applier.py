@@ -13,7 +13,7 @@ from typing import TypeAlias
 import structlog
 from google.protobuf.message import DecodeError
 
-from quitanda.codec.protobuf import outcome_to_proto, request_from_proto
+from quitanda.codec.protobuf import encode_outcome, request_from_proto
 from quitanda.domain.commands import Request
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.levels import LevelNotSupported
@@ -64,13 +64,14 @@ class Applier:
     def apply(self, index: int, payload: bytes) -> bytes:
         """Execute the requests of a log entry in their order; stage what they change; give their outcomes.
 
-        The answer is an encoded ExecuteResponse. An entry that cannot be decoded is one refusal.
+        Each request is decoded once, before any is executed, and each outcome is encoded once. The answer is an encoded
+        ExecuteResponse. An entry of which a part cannot be decoded is one refusal.
         """
         try:
-            requests = pb.LogEntry.FromString(payload).requests
+            requests = [pb.Request.FromString(each) for each in pb.LogEntry.FromString(payload).requests]
         except DecodeError:
             _log.error("log entry cannot be decoded", index=index, size=len(payload))
-            return _response([outcome_to_proto(invalid("entry", Problem.MALFORMED), index)])
+            return _response([encode_outcome(invalid("entry", Problem.MALFORMED), index)])
         state = EntryState(EntryStore(self._store))
         collector = ChangeCollector(index, state.counters.last_changed)
         outcomes = [self._execute(state, collector, index, request) for request in requests]
@@ -98,13 +99,13 @@ class Applier:
         self._history.restarted(index, decode_digest(self._store.get(keys.DIGEST)))
         self._sink.restarted(index, read_counters(self._store).last_changed)
 
-    def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> pb.Outcome:
+    def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> bytes:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
         draft = WriteSet(state.store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Refused):
-                return outcome_to_proto(request, index)
+                return encode_outcome(request, index)
             execution = self._rules(self._view(state), request, index)
             outcome = self._fill(draft, request, execution, index)
         except LOCAL_FAILURES:
@@ -116,7 +117,7 @@ class Applier:
         collector.add(execution.changes, draft)
         return outcome
 
-    def _fill(self, draft: WriteSet, request: Request, execution: Execution, index: int) -> pb.Outcome:
+    def _fill(self, draft: WriteSet, request: Request, execution: Execution, index: int) -> bytes:
         for change in execution.changes:
             draft_change(draft, self._decoder, change)
         if execution.changes:
@@ -124,14 +125,14 @@ class Applier:
         if execution.level is not None:
             draft.counters.level = execution.level
             _log.info("level_raised", level=execution.level, revision=index)
-        outcome = outcome_to_proto(execution.outcome, execution.revision)
+        outcome = encode_outcome(execution.outcome, execution.revision)
         if execution.remember is not None:
             remember(draft, request, execution.remember.fingerprint, outcome, self._window)
         return outcome
 
-    def _internal(self, state: EntryState, message: pb.Request, index: int) -> pb.Outcome:
+    def _internal(self, state: EntryState, message: pb.Request, index: int) -> bytes:
         """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
-        outcome = outcome_to_proto(refused(Reason.INTERNAL), index)
+        outcome = encode_outcome(refused(Reason.INTERNAL), index)
         draft = WriteSet(state.store, state.counters)
         try:
             request = request_from_proto(message)
@@ -149,7 +150,7 @@ class Applier:
         return StoredState(state.store, state.counters, self._decoder)
 
 
-def _response(outcomes: list[pb.Outcome]) -> bytes:
+def _response(outcomes: list[bytes]) -> bytes:
     return pb.ExecuteResponse(outcomes=outcomes).SerializeToString()
 
 

@@ -8,11 +8,10 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from quitanda.codec.protobuf import outcome_from_proto
+from quitanda.codec.protobuf import decode_outcome
 from quitanda.domain.commands import Request
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.state import StoredOutcome
-from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt, StateReader
 from quitanda_replica.state.write_set import WriteSet
@@ -38,7 +37,7 @@ def recall(state: StateReader, scope: str, request_id: str) -> StoredOutcome | N
     return None if value is None else _decode(value)
 
 
-def remember(draft: WriteSet, request: Request, fingerprint: str, outcome: pb.Outcome, bounds: WindowBounds) -> None:
+def remember(draft: WriteSet, request: Request, fingerprint: str, outcome: bytes, bounds: WindowBounds) -> None:
     """Write a request's outcome into a draft, and remove the oldest ones beyond the bounds."""
     name = keys.request_name(request.scope, request.request_id)
     value = _encode(fingerprint, outcome)
@@ -68,17 +67,16 @@ def _forget_oldest(draft: WriteSet) -> None:
     draft.counters.window_bytes -= _SIZE.unpack_from(entry)[0]
 
 
-def _encode(fingerprint: str, outcome: pb.Outcome) -> bytes:
+def _encode(fingerprint: str, outcome: bytes) -> bytes:
     name = fingerprint.encode()
-    # deterministic: the bytes are part of the digest, and protobuf's maps have no order of their own
-    return _FINGERPRINT_LENGTH.pack(len(name)) + name + outcome.SerializeToString(deterministic=True)
+    return _FINGERPRINT_LENGTH.pack(len(name)) + name + outcome
 
 
 def _decode(value: bytes) -> StoredOutcome:
     try:
         (length,) = _FINGERPRINT_LENGTH.unpack_from(value)
         start = _FINGERPRINT_LENGTH.size
-        outcome, revision = outcome_from_proto(pb.Outcome.FromString(value[start + length :]))
+        outcome, revision = decode_outcome(value[start + length :])
         return StoredOutcome(value[start : start + length].decode(), revision, outcome)
     except Exception as error:
         raise StateCorrupt(f"a remembered outcome cannot be read: {value[:200]!r}") from error

@@ -32,7 +32,7 @@ PARALLEL := --numprocesses auto --dist loadfile
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
 WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_chaos_schedule.py \
-	test_replica_contract_suite.py))
+	test_replica_contract_suite.py test_another_engine.py))
 
 # `make run DATA=dir`: where `run` keeps the replicas' data (default: a temporary directory).
 DATA ?=

@@ -1,11 +1,13 @@
 """One server of `quitanda.v1.Replica` that keeps its state in memory: a second engine under the same contract.
 
 It has one process, no Raft and no disk, so it keeps nothing when it ends. Tests use it where they need a server of the
-contract that is simple enough to be plainly right, or, with one method changed, plainly wrong.
+contract that is simple enough to be plainly right, or, with one method changed, plainly wrong. As a process
+(`python -m quitanda_testing.in_memory_replica`) it stands where a cluster's one replica would, with the same settings.
 """
 
-import copy
+import os
 import secrets
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -31,7 +34,8 @@ from quitanda.errors import QuitandaError, Rejected
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
-from quitanda.runtime.addresses import Address
+from quitanda.runtime.addresses import Address, parse_address
+from quitanda.runtime.grpc_options import HEALTH_SERVICES, server_options
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
@@ -305,7 +309,7 @@ class InMemoryReplica(ReplicaServicer):
                 if self.state.customer(customer_id) is None:
                     return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id)
                 documents = [order for order in self.state.orders() if order.customer_id == customer_id]
-        return KeptList(kind, customer_id, tuple(copy.copy(documents)), self.revision)
+        return KeptList(kind, customer_id, tuple(documents), self.revision)
 
 
 class InMemoryService:
@@ -319,8 +323,12 @@ class InMemoryService:
         self._broker = broker
         self._mqtt = Client(CallbackAPIVersion.VERSION2, client_id=f"in-memory-{secrets.token_hex(4)}")
         self.replica = kind("replica1", FeedKey.derive(feed_key), lambda sealed: self._mqtt.publish(FEED_TOPIC, sealed))
-        self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=server_options())
         add_ReplicaServicer_to_server(self.replica, self._server)
+        healthy = health.HealthServicer()
+        for service in HEALTH_SERVICES:
+            healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(healthy, self._server)
         self._server.add_insecure_port(str(address))
         self._ending = threading.Event()
         self._heartbeats = threading.Thread(target=self._beat)
@@ -344,3 +352,16 @@ class InMemoryService:
     def _beat(self) -> None:
         while not self._ending.wait(HEARTBEAT_SECONDS):
             self.replica.heartbeat()
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    listen, broker = (parse_address(os.environ[f"QUITANDA_{name}"]) for name in ("LISTEN", "MQTT"))
+    with InMemoryService(listen, broker, os.environ["QUITANDA_FEED_KEY"]):
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

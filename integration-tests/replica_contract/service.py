@@ -231,12 +231,12 @@ def failure_of(error: grpc.RpcError) -> QuitandaError:
 
 def execute_request(*requests: pb.Request) -> pb.ExecuteRequest:
     """Put requests into one call."""
-    return pb.ExecuteRequest(requests=requests)
+    return pb.ExecuteRequest(requests=[request.SerializeToString() for request in requests])
 
 
 def outcomes_of(response: pb.ExecuteResponse) -> list[pb.Outcome]:
     """Give the outcomes of a call."""
-    return list(response.outcomes)
+    return [pb.Outcome.FromString(outcome) for outcome in response.outcomes]
 
 
 def get(kind: pb.DocumentKind.ValueType, document_id: str, **known: Any) -> pb.ReadItem:

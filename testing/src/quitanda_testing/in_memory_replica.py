@@ -101,9 +101,9 @@ class InMemoryReplica(ReplicaServicer):
                 return pb.ExecuteResponse()
             self.revision += 1
             outcomes, changes = [], []
-            for message in request.requests:
+            for message in map(pb.Request.FromString, request.requests):
                 outcome, changed = self.decide(message)
-                outcomes.append(outcome)
+                outcomes.append(outcome.SerializeToString())
                 changes += changed
             if changes:
                 self.announce(changes)

@@ -95,5 +95,8 @@ class RequestMachine:
     def committed(self, _index):
         """Nobody is told."""
 
+    def check_snapshot(self, _pairs):
+        """Every snapshot is welcome."""
+
     def installed(self, _index):
         self._on_installed()

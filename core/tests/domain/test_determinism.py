@@ -10,7 +10,7 @@ import pytest
 
 import quitanda.domain
 
-LOG = Path(__file__).with_name("replayed_log.py")
+LOG = Path(__file__).parents[1] / "replayed_log.py"
 MODULES = sorted(Path(quitanda.domain.__file__).parent.glob("*.py"))
 DECIDING = [module for module in MODULES if module.stem != "invariants"]
 ALLOWED_IMPORTS = {"bisect", "collections.abc", "dataclasses", "enum", "hashlib", "itertools", "re", "typing"}

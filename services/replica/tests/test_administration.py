@@ -277,7 +277,7 @@ def test_a_replica_whose_state_does_not_match_answers_so_and_then_stops(state, d
     operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
-    answer = Replica(None, None, None, operations, None).Verify(pb.VerifyRequest(), context)
+    answer = Replica(None, None, None, operations, None, None).Verify(pb.VerifyRequest(), context)
 
     assert matches(answer.verification) is not damaged
     assert fatal == []
@@ -299,7 +299,7 @@ def test_a_replica_whose_disk_is_damaged_answers_so_instead_of_being_unavailable
     operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
-    answer = Replica(None, None, None, operations, None).Verify(pb.VerifyRequest(), context).verification
+    answer = Replica(None, None, None, operations, None, None).Verify(pb.VerifyRequest(), context).verification
 
     assert answer.reachable
     assert answer.error == "the data folder is damaged: Corruption: block checksum mismatch"

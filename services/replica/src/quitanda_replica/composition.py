@@ -27,6 +27,7 @@ from quitanda_replica.integrity.divergence import DivergenceDetector, StateDiver
 from quitanda_replica.integrity.peer_digests import ASK_SECONDS, PeerDigests
 from quitanda_replica.integrity.state_check import StateCheck
 from quitanda_replica.integrity.verification import Verification
+from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
 from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.periodic import Periodic
@@ -157,7 +158,8 @@ class ReplicaProcess:
         operations = Operations(
             settings.name, list(settings.replicas), raft, backups, verification, levels, self._fatal
         )
-        return Replica(raft, reads, status, operations, CommandMetrics(self.registry))
+        level_check = LevelCheck(lambda: _counters(store).level)
+        return Replica(raft, reads, status, operations, CommandMetrics(self.registry), level_check)
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings

@@ -1,13 +1,14 @@
 """The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
+from quitanda.codec.protobuf import outcome_to_proto
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
@@ -24,6 +25,7 @@ from quitanda.v1.admin_portal_pb2 import (
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
 from quitanda_replica.admin.operations import Operations
 from quitanda_replica.admin.replica_status import StatusReport
+from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics
 from quitanda_replica.reads.reads import Reads
 
@@ -40,6 +42,9 @@ SECONDS_MAX: Final = 30.0
 
 VERIFY_SECONDS_MAX: Final = 3_600.0
 """The longest that reading the whole state may take."""
+
+NOT_IN_LOG: Final = 0
+"""The revision of an outcome that was decided before the log."""
 
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
@@ -65,13 +70,20 @@ class Replica(ReplicaServicer):
     """Answers the portals; what is raised here is turned into a status by the server's interceptor."""
 
     def __init__(
-        self, log: Log, reads: Reads, status: StatusReport, operations: Operations, metrics: CommandMetrics
+        self,
+        log: Log,
+        reads: Reads,
+        status: StatusReport,
+        operations: Operations,
+        metrics: CommandMetrics,
+        levels: LevelCheck,
     ) -> None:
         self._proposals = log
         self._reads = reads
         self._status = status
         self._operations = operations
         self._metrics = metrics
+        self._levels = levels
 
     def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
         """Order the commands as one entry, and answer when it is durable on a majority and applied here."""
@@ -123,7 +135,20 @@ class Replica(ReplicaServicer):
     def _execute(self, request: pb.ExecuteRequest, timeout: float) -> pb.ExecuteResponse:
         if len(request.requests) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
-        payload = pb.LogEntry(requests=request.requests).SerializeToString()
+        refusals = self._levels.refusals(request.requests)
+        if not refusals:
+            return self._through_log(request.requests, timeout)
+        kept = [each for position, each in enumerate(request.requests) if position not in refusals]
+        outcomes = iter(self._through_log(kept, timeout).outcomes if kept else ())
+        return pb.ExecuteResponse(
+            outcomes=[
+                outcome_to_proto(refusals[position], NOT_IN_LOG) if position in refusals else next(outcomes)
+                for position in range(len(request.requests))
+            ]
+        )
+
+    def _through_log(self, requests: Iterable[pb.Request], timeout: float) -> pb.ExecuteResponse:
+        payload = pb.LogEntry(requests=requests).SerializeToString()
         if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
         return pb.ExecuteResponse.FromString(self._proposals.submit(payload).result(timeout))

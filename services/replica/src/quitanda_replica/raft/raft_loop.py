@@ -93,7 +93,9 @@ class RaftLoop:
         self._joining = Membership(self._guard, self._engine, self._journal, network, self._transport, clock)
         self._conflict = RepeatedConflict(clock)
         self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
-        self._intake = SnapshotIntake(store, self._transport.promise, self.receiver_type, self.installation_type)
+        self._intake = SnapshotIntake(
+            store, self._transport.promise, self.receiver_type, self.installation_type, machine.check_snapshot
+        )
         self.submissions = ProposalQueue(options, network.wake)
         self.reads = self.reads_type(options, network.wake)
         self._in_flight = PendingProposals(self.submissions, options)

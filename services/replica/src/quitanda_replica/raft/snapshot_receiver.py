@@ -16,7 +16,7 @@ import msgpack
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode_pairs
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
 from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
-from quitanda_replica.state.store import Store, StoreDamaged
+from quitanda_replica.state.store import Pair, Store, StoreDamaged
 
 CHUNK_PREFIX: Final = b"I"
 INSTALL_KEY: Final = b"Minstall"
@@ -33,8 +33,10 @@ _log = logging.getLogger(__name__)
 class SnapshotReceiver:
     """The follower's side: keeps chunks until all are there."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, check: Callable[[list[Pair]], None] = lambda _: None) -> None:
+        """`check` raises where the state machine cannot go on from a state that has these pairs."""
         self._store = store
+        self._check = check
         self._transfer = 0
         self._expected = 0
         self.complete = False
@@ -53,8 +55,10 @@ class SnapshotReceiver:
             self._transfer, self._expected = message["transfer"], 0
         if (message["transfer"], message["number"]) != (self._transfer, self._expected):
             return None
-        if not all(key.startswith(STATE_PREFIX) for key, _ in decode_pairs(message["pairs"])):
+        pairs = decode_pairs(message["pairs"])
+        if not all(key.startswith(STATE_PREFIX) for key, _ in pairs):
             raise MalformedMessage("snapshot_chunk.pairs must hold replicated state alone")
+        self._check(pairs)
         self._store.put(_chunk_key(self._expected), message["pairs"])
         self._expected += 1
         if message["last"]:
@@ -186,10 +190,11 @@ class SnapshotIntake:
         promise: Callable[[str, Message], None],
         receiver_type: type[SnapshotReceiver],
         installation_type: type[Installation],
+        check: Callable[[list[Pair]], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._promise = promise
-        self._receiver = receiver_type(store)
+        self._receiver = receiver_type(store, check)
         self._installation_type = installation_type
         self._installation: Installation | None = None
         self._taken: list[tuple[str, Message]] = []

@@ -20,6 +20,12 @@ class StateMachine(Protocol):
     def committed(self, index: int) -> None:
         """Note that everything up to `index` is durable here, and visible to store snapshots. Must not block."""
 
+    def check_snapshot(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Look at a part of a snapshot that another replica sends, before it is kept.
+
+        Raises where this replica must not take over such a state; then it stops, and nothing of its own was changed.
+        """
+
     def installed(self, index: int) -> None:
         """Forget what was kept in memory: a snapshot has replaced all b"S" keys with the state as of `index`."""
 

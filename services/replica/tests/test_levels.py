@@ -25,7 +25,7 @@ RECORDED = [
     (2500, "61d8de0e7f7e0bf62c28bddb98cafb324603b5ed55ffea39b0e534a7d0d91a2e", "32a3ce3929fd6b774d189555ac6dbca4"),
     (3000, "1731e93ebf50a45d1f39621121f780db2bae83dd8a4ba3f743df77ace984413e", "742c1e0ee0e0ef7f1a5ba874338daccf"),
 ]
-"""The digests of the state and of all answers behind so many entries of the replayed log, as commit c3cf4f7 left them."""
+"""Behind so many entries of the replayed log, as commit c3cf4f7 left them: the digests of state and answers."""
 
 RECORDED_REMEMBERED = 500
 RECORDED_BEHIND_AN_UNKNOWN_FIELD = "a2134f429ccb10b6a1876d0a5c4c0f3b8701a2f192476d35bd69040b6cd1930f"

@@ -8,6 +8,7 @@ from mutants.listed import (
     disks,
     elections,
     identity,
+    levels,
     logs,
     networks,
     reads,
@@ -29,6 +30,7 @@ ALL: Final[tuple[Mutant, ...]] = (
     *identity.MUTANTS,
     *disks.MUTANTS,
     *state.MUTANTS,
+    *levels.MUTANTS,
     *service.MUTANTS,
     *networks.MUTANTS,
 )

@@ -72,8 +72,8 @@ MUTANTS: Final = (
         "snapshot-with-foreign-keys",
         "A snapshot changes the replicated state and nothing else of the disk.",
         f"{RAFT}/snapshot_receiver.py",
-        "if not all(key.startswith(STATE_PREFIX) for key, _ in decode_pairs",
-        "if not any(key.startswith(key) for key, _ in decode_pairs",
+        "if not all(key.startswith(STATE_PREFIX) for key, _ in pairs",
+        "if not any(key.startswith(key) for key, _ in pairs",
         (f"{_SNAPSHOTS}::test_a_chunk_may_hold_replicated_state_alone",),
     ),
     Mutant(

@@ -10,6 +10,7 @@ from replica_processes import Cluster, Process, Topology
 from replica_state import customer, product
 from replica_waiting import wait_until
 
+from quitanda.backup import BackupWriter, Header, encode_pairs
 from quitanda.backup.backup_file import BackupFile
 from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import RaiseLevel, Request
@@ -38,6 +39,17 @@ SECONDS = 20.0
 EXIT_FATAL = 3
 NEWER = SUPPORTED_LEVEL + 1
 PEERS = ("replica2", "replica3")
+
+
+def lift(store, level):
+    """Change a state into what a later version would leave there."""
+    counters = read_counters(store)
+    counters.level = level
+    old, new = store.get(keys.COUNTERS), encode_counters(counters)
+    digest = int.from_bytes(store.get(keys.DIGEST), "big")
+    store.put(keys.COUNTERS, new)
+    store.put(keys.DIGEST, encode_digest(replaced(digest, keys.COUNTERS, old, new)))
+    store.commit()
 
 
 class Applied:
@@ -263,21 +275,66 @@ def cluster(tmp_path):
 
 
 @pytest.fixture
-def old_cluster(cluster, state):
+def backup(state, tmp_path):
+    """Write a backup of the state as it is then; return the file."""
+
+    def write():
+        state.store.put(APPLIED_KEY, state.index.to_bytes(8, "big"))
+        state.store.put(log_key(state.index), (1).to_bytes(8, "big"))
+        state.store.commit()
+        source = BackupSource("replica1", state.store, lambda s: read_applied(s.get(APPLIED_KEY)), FakeLeadership())
+        with BackupFile(tmp_path / "backup", replace=True) as file:
+            for part in source.parts(1.0):
+                file.take(part)
+            file.keep()
+        return tmp_path / "backup"
+
+    return write
+
+
+@pytest.fixture
+def old_cluster(cluster, state, backup):
     """A cluster at level 1 that has data, as one of before there were levels; none of its replicas runs."""
     state.do(customer(), product())
-    state.store.put(APPLIED_KEY, state.index.to_bytes(8, "big"))
-    state.store.put(log_key(state.index), (1).to_bytes(8, "big"))
-    state.store.commit()
-    source = BackupSource("replica1", state.store, lambda s: read_applied(s.get(APPLIED_KEY)), FakeLeadership())
-    file = cluster.topology.directory / "backup"
-    with BackupFile(file) as backup:
-        for part in source.parts(1.0):
-            backup.take(part)
-        backup.keep()
     for name in cluster.topology.names:
-        restore(file, cluster.topology.directory / name)
+        restore(backup(), cluster.topology.directory / name)
     return cluster
+
+
+class TestBackups:
+    def test_one_at_level_one_says_nothing_of_levels(self, state, backup):
+        state.do(customer())
+
+        with backup().open("rb") as file:
+            assert b"level" not in file.read()
+
+    def test_one_carries_its_level_and_the_restored_folder_is_at_it(self, state, backup, tmp_path):
+        state.do(customer(), RaiseLevel(2))
+
+        header, _ = restore(backup(), tmp_path / "restored")
+
+        assert header.level == 2
+        store = Store.open(tmp_path / "restored")
+        assert read_counters(store).level == 2
+        store.close()
+
+    @pytest.mark.parametrize("told", [NEWER, FIRST_LEVEL], ids=["header", "state"])
+    def test_one_at_a_newer_level_is_not_restored(self, state, tmp_path, capsys, told):
+        """An earlier version's client writes a header without a level, so what the state says counts, too."""
+        state.do(customer())
+        lift(state.store, NEWER)
+        pairs, digest = sorted(state.contents().items()), state.store.get(keys.DIGEST).hex()
+        with (tmp_path / "backup").open("wb") as file:
+            writer = BackupWriter(file, Header(1, 1, digest, 1, 0, 0, len(pairs), "replica1", "", level=told))
+            writer.chunk(encode_pairs(pairs))
+            writer.finish(1, len(pairs))
+
+        code = main(["restore", "--from", str(tmp_path / "backup"), "--into", str(tmp_path / "restored")])
+
+        assert code == EXIT_FAILED
+        assert f"at level {NEWER}" in capsys.readouterr().err
+        assert not (tmp_path / "restored").exists()
+        assert not list(tmp_path.glob(".restored*"))
 
 
 class TestReplicas:
@@ -334,21 +391,6 @@ class TestBeforeTheLog:
         assert told == []
 
 
-def lift(directory, level):
-    """Write into a stopped replica's folder what a later version would leave there."""
-    store = Store.open(directory)
-    counters = read_counters(store)
-    counters.level = level
-    old, new = store.get(keys.COUNTERS), encode_counters(counters)
-    digest = int.from_bytes(store.get(keys.DIGEST), "big")
-    store.put(keys.COUNTERS, new)
-    store.put(keys.DIGEST, encode_digest(replaced(digest, keys.COUNTERS, old, new)))
-    store.commit()
-    contents = dict(store.scan(b""))
-    store.close()
-    return contents
-
-
 def contents_of(directory):
     store = Store.open(directory)
     try:
@@ -368,7 +410,10 @@ class TestNewerDisk:
             process.ready()
             process.client.execute(Request("", "c", customer()), Request("", "p", product()))
             process.terminate()
-        return topology, lift(tmp_path / "replica1", NEWER)
+        store = Store.open(tmp_path / "replica1")
+        lift(store, NEWER)
+        store.close()
+        return topology, contents_of(tmp_path / "replica1")
 
     def test_a_replica_does_not_start_from_it_says_which_version_is_needed_and_changes_nothing(self, folder):
         topology, before = folder

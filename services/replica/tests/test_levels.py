@@ -11,6 +11,8 @@ from quitanda.domain.commands import CreateProduct, RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL, LevelNotSupported
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid
 from quitanda.v1 import replica_pb2 as pb
+from quitanda_replica.raft.codec import encode_pairs
+from quitanda_replica.raft.snapshot_receiver import SnapshotReceiver
 from quitanda_replica.state import keys
 from quitanda_replica.state.counters import Counters, decode_counters, encode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
@@ -44,6 +46,20 @@ def kept_digest(state):
 def raise_to(state, level):
     for following in range(state.counters().level + 1, level + 1):
         state.do(RaiseLevel(following))
+
+
+def chunk(number, *pairs, last=False):
+    return {
+        "type": "snapshot_chunk",
+        "term": 3,
+        "transfer": 1,
+        "number": number,
+        "last": last,
+        "index": 90,
+        "index_term": 3,
+        "cluster": "",
+        "pairs": encode_pairs(list(pairs)),
+    }
 
 
 def at_newer_level(state):
@@ -192,6 +208,20 @@ class TestNewerLevelIsNotTaken:
     def test_a_snapshot_is_not_kept(self, state):
         newer = at_newer_level(state)
 
+        receiver = SnapshotReceiver(state.store, state.applier.check_snapshot)
+        before = dict(state.store.scan(b""))
+
+        receiver.receive(chunk(0, (b"Scana", b"x")), applied_index=1)
         with pytest.raises(LevelNotSupported, match="a snapshot"):
-            state.applier.check_snapshot([(b"Scana", b"x"), (keys.COUNTERS, newer)])
-        state.applier.check_snapshot([(b"Scana", b"x"), (keys.COUNTERS, state.store.get(keys.COUNTERS))])
+            receiver.receive(chunk(1, (keys.COUNTERS, newer)), applied_index=1)
+        assert not receiver.complete
+        state.reopen()
+        assert dict(state.store.scan(b"")) == before
+
+    def test_a_snapshot_at_the_supported_level_is_kept(self, state):
+        raise_to(state, SUPPORTED_LEVEL)
+        receiver = SnapshotReceiver(state.store, state.applier.check_snapshot)
+
+        pair = keys.COUNTERS, state.store.get(keys.COUNTERS)
+        assert receiver.receive(chunk(0, pair, last=True), applied_index=1)["number"] == 0
+        assert receiver.complete

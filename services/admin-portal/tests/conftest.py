@@ -24,7 +24,7 @@ STOP_SECONDS = 2.0
 class Portal:
     """A running portal and what stands behind it."""
 
-    doors: PortalServers
+    servers: PortalServers
     channel: grpc.aio.Channel
     stub: AdminPortalStub
     cluster: FakeCluster
@@ -57,9 +57,9 @@ async def portal(cluster) -> AsyncIterator[Portal]:
         course_listen=Address("127.0.0.1", 0),
     )
     registry, reader = CollectorRegistry(), DirectReader(cluster)
-    doors, _ = compose(settings, cluster, reader, registry)
-    await doors.start()
-    async with grpc.aio.insecure_channel(str(doors.server.address)) as channel:
-        yield Portal(doors, channel, AdminPortalStub(channel), cluster, reader, registry)
+    servers, _ = compose(settings, cluster, reader, registry)
+    await servers.start()
+    async with grpc.aio.insecure_channel(str(servers.server.address)) as channel:
+        yield Portal(servers, channel, AdminPortalStub(channel), cluster, reader, registry)
     cluster.release()
-    await doors.stop(STOP_SECONDS)
+    await servers.stop(STOP_SECONDS)

@@ -41,7 +41,7 @@ class Course:
 
 @pytest.fixture
 async def course(portal):
-    async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+    async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
         yield Course(channel)
 
 
@@ -218,7 +218,7 @@ class TestTrouble:
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
     async def test_a_request_that_is_no_message_ends_with_a_status(self, portal):
-        async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+        async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
             raw = channel.unary_unary("/project.AdminPortal/CreateClient", request_serializer=bytes)
             for request in (b"\x0a\x02\xff\xfe", b"\x0a\xff", b"\x12" * (PORTAL_RECEIVE_BYTES_MAX + 1)):
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -235,7 +235,7 @@ class TestTrouble:
 
 class TestTheDoor:
     async def test_the_contract_can_be_reflected(self, portal):
-        async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+        async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
             call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
             await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
             response = await call.read()
@@ -247,12 +247,12 @@ class TestTheDoor:
 
     async def test_it_is_ready_when_the_portal_is(self, portal):
         async def asked(service):
-            async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+            async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
                 stub = health_pb2_grpc.HealthStub(channel)
                 return (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status
 
         before = [await asked(service) for service in ("", "readiness", "liveness")]
-        await portal.doors.set_ready(ready=True)
+        await portal.servers.set_ready(ready=True)
         after = [await asked(service) for service in ("", "readiness", "liveness")]
 
         serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

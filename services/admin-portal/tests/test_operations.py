@@ -31,7 +31,7 @@ class TestCustomers:
         assert response.revision == cluster.revision
         assert portal.reader.recorded == [(created, response.revision)]
 
-    async def test_the_scope_is_the_administrators_and_an_id_is_minted(self, portal, cluster):
+    async def test_the_scope_is_the_administrators_and_an_id_is_generated(self, portal, cluster):
         await portal.call("CreateCustomer", pb.CreateCustomerRequest(customer_id="bia", name="Bia"))
         await portal.call("CreateCustomer", pb.CreateCustomerRequest(request_id="r1", customer_id="cid", name="Cid"))
 
@@ -286,7 +286,7 @@ class TestTheCluster:
             ("AdjustStock", pb.AdjustStockRequest(product_id="caneta", delta=1)),
         ],
     )
-    async def test_every_answer_to_a_write_tells_the_id_that_was_minted(self, portal, cluster, method, request_):
+    async def test_every_answer_to_a_write_tells_the_id_that_was_generated(self, portal, cluster, method, request_):
         assert (await portal.call(method, request_)).request_id == cluster.requests[-1].request_id
 
     async def test_a_write_whose_outcome_is_unknown_is_repeated_with_the_id_that_the_error_tells(self, portal, cluster):

@@ -43,16 +43,16 @@ def portals(cluster):
     @asynccontextmanager
     async def running(broker: BrokerProcess | None = None, **given: Any):
         registry, reader = CollectorRegistry(), DirectReader(cluster)
-        doors, _ = compose(portal_settings(broker, **given), cluster, reader, registry)
-        portal = Portal(doors, cluster, reader, registry)
+        servers, _ = compose(portal_settings(broker, **given), cluster, reader, registry)
+        portal = Portal(servers, cluster, reader, registry)
         try:
-            await doors.start()
-            if doors.gateway is not None:
-                await wait_for(lambda: doors.gateway.connected, "the gateway's connection")
+            await servers.start()
+            if servers.gateway is not None:
+                await wait_for(lambda: servers.gateway.connected, "the gateway's connection")
             yield portal
         finally:
             cluster.release()
-            await doors.stop(STOP_SECONDS)
+            await servers.stop(STOP_SECONDS)
 
     return running
 

@@ -28,14 +28,14 @@ async def wait_for(condition, what: str, timeout: float = WAIT_SECONDS) -> None:
 class Portal:
     """A running portal and what stands behind it."""
 
-    doors: PortalServers
+    servers: PortalServers
     cluster: FakeCluster
     reader: DirectReader
     registry: CollectorRegistry
 
     @property
     def port(self) -> int:
-        return self.doors.server.address.port
+        return self.servers.server.address.port
 
     def counted(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quitanda.codec import json_requests
 from quitanda.codec.json_fields import parse_object
 from quitanda.domain import limits
 from quitanda.domain.commands import CreateOrder
@@ -14,11 +13,14 @@ from quitanda.domain.outcomes import Reason, Refused
 from quitanda.error_status import describe, to_json_error
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
 from quitanda.mqtt import topics
+from quitanda.operations import PortalKind, document_operations_of
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
-OPERATIONS = {"create_order", *json_requests.OPERATIONS}
+ROWS = document_operations_of(PortalKind.CLIENT)
+OPERATIONS = set(ROWS)
 ENVELOPE = {"request_id", "reply_to", "correlation"}
+GENERATED = {"order_id": "o", "created_at_ms": 1}
 EXAMPLES = {
     "Id": "a",
     "ItemQuantity": 1,
@@ -57,9 +59,7 @@ def fields_of(operation):
 def read(operation, fields):
     """Read a request as the portal does."""
     parsed = parse_object(json.dumps(fields).encode(), 10_000)
-    if operation == "create_order":
-        return json_requests.create_order("ana", parsed, order_id="o", created_at_ms=1)
-    return json_requests.OPERATIONS[operation]("ana", parsed)
+    return ROWS[operation].from_fields("ana", parsed, GENERATED if operation == "create_order" else None)
 
 
 def references(part):

@@ -15,9 +15,9 @@ from quitanda.domain.commands import CancelOrder, CreateCustomer, CreateOrder, D
 from quitanda.domain.limits import PAGE_SIZE_MAX
 from quitanda.domain.model import Kind
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
+from quitanda.portal.compat_servicer import DELETE_ATTEMPTS
 from quitanda.runtime.access_log import operation_name
 from quitanda.runtime.addresses import Address
-from quitanda_client_portal.course_servicer import DELETE_ATTEMPTS
 
 CALL_SECONDS = 10.0
 DONE = pb.Reply(error=0)
@@ -58,7 +58,7 @@ async def portal(portals):
 
 @pytest.fixture
 async def course(portal):
-    async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+    async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
         yield Course(channel)
 
 
@@ -324,7 +324,7 @@ class TestTrouble:
 
 class TestTheDoor:
     async def test_the_contract_can_be_reflected(self, portal):
-        async with grpc.aio.insecure_channel(str(portal.doors.course.address)) as channel:
+        async with grpc.aio.insecure_channel(str(portal.servers.course.address)) as channel:
             call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
             await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
             response = await call.read()
@@ -336,10 +336,10 @@ class TestTheDoor:
 
     async def test_there_is_none_where_it_is_not_asked_for(self, portals):
         async with portals() as portal:
-            assert portal.doors.course is None
+            assert portal.servers.course is None
 
     async def test_a_taken_address_stops_the_portal_from_starting(self, portal, portals):
-        taken = portal.doors.course.address
+        taken = portal.servers.course.address
         with pytest.raises(OSError, match="cannot listen"):
             async with portals(course_listen=taken):
                 pass

@@ -1,4 +1,4 @@
-"""What only the MQTT door has: reply addresses, garbage, its bounds, and a broker that comes and goes."""
+"""What only MQTT has: reply topics, garbage, the gateway's bounds, and a broker that comes and goes."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ from running_portal import WAIT_SECONDS, wait_for
 from quitanda.domain.commands import CreateProduct
 from quitanda.domain.limits import EXTRA_BYTES_MAX
 from quitanda.mqtt import topics
+from quitanda.operations import PortalKind
+from quitanda.portal.ids import IdGenerator
+from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
+from quitanda.portal.mqtt_requests import REQUEST_BYTES_MAX, MqttRequestHandler
+from quitanda.portal.operations import PortalOperations
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.metrics import RequestMetrics
-from quitanda_client_portal.id_generator import IdGenerator
-from quitanda_client_portal.metrics import GatewayMetrics
-from quitanda_client_portal.mqtt_gateway import GatewayOptions, MqttGateway
-from quitanda_client_portal.mqtt_request_handler import REQUEST_BYTES_MAX, MqttRequestHandler
-from quitanda_client_portal.operations import Operations
 from quitanda_local import broker as brokers
 from quitanda_local.topology import BrokerKind
 
@@ -32,6 +32,11 @@ REQUESTS = "quitanda_requests_total"
 
 def _nested(depth: int) -> bytes:
     return b'{"reply_to":"test-session","x":' + b"[" * depth + b"]" * depth + b"}"
+
+
+def handler_of(cluster, registry):
+    operations = PortalOperations(PortalKind.CLIENT, cluster, None)
+    return MqttRequestHandler(operations, IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
 
 
 class TestReplies:
@@ -71,7 +76,7 @@ class TestReplies:
         assert set(reply["error"]) == members
         assert (reply["error"]["reason"], reply["error"]["retryable"]) == ("PRODUCT_NOT_FOUND", False)
 
-    async def test_a_write_without_an_id_is_answered_with_the_minted_one(self, mqtt_caller, cluster):
+    async def test_a_write_without_an_id_is_answered_with_the_generated_one(self, mqtt_caller, cluster):
         await mqtt_caller.send("create_order", "ana", {"reply_to": "s-7"})
         await wait_for(lambda: mqtt_caller.received, "the reply")
 
@@ -309,8 +314,8 @@ class TestOverload:
             refusal_queue_length=2,
             refusal_workers=1,
         )
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
-        gateway = MqttGateway(options, desk, GatewayMetrics(registry))
+        handler = handler_of(cluster, registry)
+        gateway = MqttGateway(options, handler, GatewayMetrics(registry))
         await gateway.start()
         await wait_for(lambda: gateway.connected, "the gateway's connection")
         yield gateway
@@ -339,8 +344,8 @@ class TestOverload:
         options = GatewayOptions(
             Address("127.0.0.1", broker.port), topics.REQUESTS_FILTER, "slow", request_timeout=5.0, workers=1
         )
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
-        gateway = MqttGateway(options, desk, GatewayMetrics(registry), monotonic=lambda: now)
+        handler = handler_of(cluster, registry)
+        gateway = MqttGateway(options, handler, GatewayMetrics(registry), monotonic=lambda: now)
         caller = MqttCaller(broker.port)
         await caller.open()
         await gateway.start()
@@ -380,11 +385,11 @@ class TestTheBroker:
     async def test_the_gateway_comes_back_after_the_broker(self, portals, own_broker):
         async with portals(own_broker) as portal:
             own_broker.kill()
-            await wait_for(lambda: not portal.doors.gateway.connected, "the gateway's notice of the loss")
+            await wait_for(lambda: not portal.servers.gateway.connected, "the gateway's notice of the loss")
             assert portal.counted("quitanda_mqtt_gateway_connected") == 0
 
             own_broker.start()
-            await wait_for(lambda: portal.doors.gateway.connected, "the gateway's return")
+            await wait_for(lambda: portal.servers.gateway.connected, "the gateway's return")
             caller = MqttCaller(own_broker.port)
             await caller.open()
             _, order = await caller.call("create_order", "ana")
@@ -409,9 +414,9 @@ class TestTheBroker:
 
         registry = CollectorRegistry()
         metrics = DefectiveOnce(registry)
-        desk = MqttRequestHandler(Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(registry), "mqtt"))
+        handler = handler_of(cluster, registry)
         options = GatewayOptions(Address("127.0.0.1", own_broker.port), topics.REQUESTS_FILTER, "defective", 5.0)
-        gateway = MqttGateway(options, desk, metrics)
+        gateway = MqttGateway(options, handler, metrics)
         await gateway.start()
         try:
             await wait_for(lambda: gateway.connected, "the gateway's connection")
@@ -428,9 +433,7 @@ class TestTheBroker:
             assert portal.port
         gateway = MqttGateway(
             GatewayOptions(Address("127.0.0.1", own_broker.port), topics.REQUESTS_FILTER, "alone", request_timeout=5.0),
-            MqttRequestHandler(
-                Operations(cluster, None), IdGenerator(), AccessLog(RequestMetrics(CollectorRegistry()))
-            ),
+            handler_of(cluster, CollectorRegistry()),
             GatewayMetrics(CollectorRegistry()),
         )
         await gateway.start()
@@ -447,7 +450,7 @@ class TestTheBroker:
             await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"})
             await wait_for(lambda: cluster.waiting, "the request's execution")
             own_broker.kill()
-            await wait_for(lambda: not portal.doors.gateway.connected, "the gateway's notice of the loss")
+            await wait_for(lambda: not portal.servers.gateway.connected, "the gateway's notice of the loss")
             cluster.release()
             await wait_for(lambda: portal.counted(DROPPED, why="reply_lost"), "the lost reply")
             await caller.close()
@@ -461,7 +464,7 @@ class TestTheBroker:
             cluster.hold()
             call = asyncio.create_task(caller.call("create_order", "ana"))
             await wait_for(lambda: cluster.waiting, "the request's execution")
-            stopping = asyncio.create_task(portal.doors.stop(5.0))
+            stopping = asyncio.create_task(portal.servers.stop(5.0))
             cluster.release()
             await stopping
             _, order = await call
@@ -477,7 +480,7 @@ class TestTheBroker:
             await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"})
             await wait_for(lambda: cluster.waiting, "the request's execution")
             async with asyncio.timeout(1.5):
-                await portal.doors.stop(0.5)
+                await portal.servers.stop(0.5)
         await caller.close()
 
         assert not cluster.waiting
@@ -486,9 +489,9 @@ class TestTheBroker:
         async with portals(own_broker) as portal:
             own_broker.freeze()
             async with asyncio.timeout(1.5):
-                await portal.doors.stop(0.5)
+                await portal.servers.stop(0.5)
 
-        assert portal.doors.gateway.unanswered == 0
+        assert portal.servers.gateway.unanswered == 0
 
     async def test_a_stopped_portal_takes_no_more_requests(self, portals, broker, cluster):
         caller = MqttCaller(broker.port)

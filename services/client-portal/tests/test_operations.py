@@ -51,13 +51,15 @@ class TestCreateOrder:
 
         assert portal.reader.recorded == [(order, revision)]
 
-    async def test_a_repeated_request_gets_the_first_answer_although_another_order_id_was_minted(self, caller, cluster):
+    async def test_a_repeated_request_gets_the_first_answer_although_another_order_id_was_generated(
+        self, caller, cluster
+    ):
         first = await caller.call("create_order", "ana", request_id="once", items=[CANETA_3])
         second = await caller.call("create_order", "ana", request_id="once", items=[CANETA_3])
 
         assert first == second
-        minted = {request.command.order_id for request in cluster.requests}
-        assert len(minted) == 2
+        generated = {request.command.order_id for request in cluster.requests}
+        assert len(generated) == 2
         assert cluster.state.product("caneta").quantity == 7
 
     async def test_the_id_of_a_request_belongs_to_the_customer(self, caller, cluster):

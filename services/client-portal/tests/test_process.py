@@ -36,7 +36,7 @@ def start(**settings: str) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def alone():
-    """Run a portal whose replicas and broker do not exist; give its process and its doors' addresses."""
+    """Run a portal whose replicas and broker do not exist; give its process and its servers' addresses."""
     port, course, replica, broker = ports.free_ports(4)
     process = start(
         NAME="client1",

@@ -17,12 +17,12 @@ from quitanda_client_portal.composition import compose
 async def caller(cluster):
     registry = CollectorRegistry()
     async with open_reader(cluster.read, ReaderOptions(), registry=registry) as reader:
-        doors, _ = compose(portal_settings(None), cluster, reader, registry)
-        await doors.start()
-        caller = GrpcCaller(doors.server.address.port)
+        servers, _ = compose(portal_settings(None), cluster, reader, registry)
+        await servers.start()
+        caller = GrpcCaller(servers.server.address.port)
         yield caller
         await caller.close()
-        await doors.stop(1.0)
+        await servers.stop(1.0)
 
 
 async def test_a_second_read_names_the_version_that_is_held(caller, cluster):

@@ -43,10 +43,9 @@ def delete(message: ID) -> DeleteCustomer | Refused:
     return refusals.customer_not_found(message.ID) if customer_id is None else DeleteCustomer(customer_id)
 
 
-def retrieve(message: ID) -> GetDocument | None:
-    """Read the request to see a client; None where none can have such an id."""
-    customer_id = id_of_something(message.ID)
-    return None if customer_id is None else GetDocument(Kind.CUSTOMER, customer_id)
+def customer_id(message: ID) -> str | None:
+    """Read which client is to be seen; None where none can have such an id."""
+    return id_of_something(message.ID)
 
 
 def shown(customer: Customer) -> Client:

@@ -61,10 +61,9 @@ def delete(message: ID) -> DeleteProduct | Refused:
     return refusals.product_not_found(message.ID) if product_id is None else DeleteProduct(product_id)
 
 
-def retrieve(message: ID) -> GetDocument | None:
-    """Read the request to see a product; None where none can have such an id."""
-    product_id = id_of_something(message.ID)
-    return None if product_id is None else GetDocument(Kind.PRODUCT, product_id)
+def product_id(message: ID) -> str | None:
+    """Read which product is to be seen; None where none can have such an id."""
+    return id_of_something(message.ID)
 
 
 def shown(product: model.Product) -> Product:

@@ -38,15 +38,15 @@ class AccessLog:
         self._metrics = metrics
         self._transport = transport
 
-    def answered(self, operation: str, reason: str, response: Any, seconds: float) -> None:
-        """Log and count one call that ended; `response` is None where it failed."""
+    def answered(self, operation: str, reason: str, revision: int, seconds: float) -> None:
+        """Log and count one call that ended; `revision` is the one that the answer shows, or 0."""
         self._metrics.answered(operation, self._transport, reason, seconds)
         _log.info(
             "request",
             operation=operation,
             transport=self._transport,
             reason=reason,
-            revision=getattr(response, "revision", 0),
+            revision=revision,
             milliseconds=round(seconds * 1000, 3),
         )
 

@@ -95,7 +95,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             with request_context(request):
                 failure, response = await self._call(operation, behaviour, request, context, begun)
                 reason = OK if failure is None else describe(failure).reason
-                self._log.answered(operation, reason, response, time.perf_counter() - begun)
+                self._log.answered(operation, reason, getattr(response, "revision", 0), time.perf_counter() - begun)
             if failure is not None:
                 return await self._fail(method, request, context, failure)
             return response
@@ -119,12 +119,12 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                         async for response in responses:
                             yield response
                 except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
-                    self._log.answered(operation, ENDED, None, time.perf_counter() - begun)
+                    self._log.answered(operation, ENDED, 0, time.perf_counter() - begun)
                     raise
                 except Exception as error:  # noqa: BLE001 - as below
                     failure = _failure(operation, error)
                 reason = OK if failure is None else describe(failure).reason
-                self._log.answered(operation, reason, None, time.perf_counter() - begun)
+                self._log.answered(operation, reason, 0, time.perf_counter() - begun)
             if failure is not None:
                 await abort(context, failure)
 
@@ -158,7 +158,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             return None, await behaviour(request, context)
         except (asyncio.CancelledError, grpc.aio.AbortError):
             # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
-            self._log.answered(operation, ENDED, None, time.perf_counter() - begun)
+            self._log.answered(operation, ENDED, 0, time.perf_counter() - begun)
             raise
         except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
             return _failure(operation, error), None

@@ -3,7 +3,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda_client_portal.id_generator import IdGenerator, uuid7
+from quitanda.portal.ids import IdGenerator, uuid7
 
 NOW_NS = 1_795_413_600_123_456_789
 
@@ -32,26 +32,26 @@ def test_ids_made_a_quarter_of_a_microsecond_apart_sort_by_time(now_ns, later_ns
 
 
 def test_ids_of_the_same_instant_differ_by_their_random_bits():
-    mint = IdGenerator(now_ns=lambda: NOW_NS)
+    ids = IdGenerator(now_ns=lambda: NOW_NS)
 
-    assert len({mint.order().order_id for _ in range(10_000)}) == 10_000
+    assert len({ids.order()["order_id"] for _ in range(10_000)}) == 10_000
 
 
 @given(st.lists(st.integers(1, 2**60), min_size=2, max_size=20))
 def test_orders_of_one_portal_sort_as_they_were_placed_whatever_its_clock_does(times_ns):
     clock = iter(times_ns)
-    mint = IdGenerator(now_ns=lambda: next(clock))
-    orders = [mint.order() for _ in times_ns]
+    ids = IdGenerator(now_ns=lambda: next(clock))
+    orders = [ids.order() for _ in times_ns]
 
-    assert [order.order_id for order in orders] == sorted(order.order_id for order in orders)
-    assert [order.created_at_ms for order in orders] == [time_ns // 1_000_000 for time_ns in times_ns]
+    assert [order["order_id"] for order in orders] == sorted(order["order_id"] for order in orders)
+    assert [order["created_at_ms"] for order in orders] == [time_ns // 1_000_000 for time_ns in times_ns]
 
 
 def test_the_creation_time_is_the_one_that_the_id_names():
     order = IdGenerator(now_ns=lambda: NOW_NS).order()
 
-    assert order.created_at_ms == NOW_NS // 1_000_000
-    assert uuid.UUID(order.order_id).int >> 80 == order.created_at_ms
+    assert order["created_at_ms"] == NOW_NS // 1_000_000
+    assert uuid.UUID(order["order_id"]).int >> 80 == order["created_at_ms"]
 
 
 def test_request_ids_are_version_4_uuids_in_hexadecimal():

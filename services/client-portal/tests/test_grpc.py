@@ -1,4 +1,4 @@
-"""What only the gRPC door has: protobuf's own bad requests, deadlines, health, reflection."""
+"""What only gRPC has: protobuf's own bad requests, deadlines, health, reflection."""
 
 import asyncio
 
@@ -148,7 +148,7 @@ class TestHealth:
 
     async def test_readiness_follows_the_leader_and_liveness_does_not(self, portal, channel, cluster):
         cluster.leader_reached = False
-        readiness = PortalReadiness(cluster, portal.reader, portal.doors)
+        readiness = PortalReadiness(cluster, portal.reader, portal.servers)
         await readiness.start()
         before = [await self.asked(channel, service) for service in ("", "readiness", "liveness")]
         cluster.leader_reached = True
@@ -162,7 +162,7 @@ class TestHealth:
         assert after == [SERVING, SERVING, SERVING]
 
     async def test_a_silent_feed_is_told_and_takes_no_portal_out_of_service(self, portal, channel):
-        readiness = PortalReadiness(portal.cluster, portal.reader, portal.doors)
+        readiness = PortalReadiness(portal.cluster, portal.reader, portal.servers)
         before = await self.asked(channel, "feed")
         await readiness.start()
         await self.becomes(channel, SERVING, "feed")
@@ -201,10 +201,10 @@ class TestRequestIds:
 
     async def test_every_answer_and_every_error_of_a_write_tells_its_id(self, channel, grpc_caller, cluster):
         stub = ClientPortalStub(channel)
-        minted = (await stub.CreateOrder(pb.CreateOrderRequest(customer_id="ana"))).request_id
+        generated = (await stub.CreateOrder(pb.CreateOrderRequest(customer_id="ana"))).request_id
         chosen = (await stub.CreateOrder(pb.CreateOrderRequest(customer_id="ana", request_id="mine"))).request_id
 
-        assert (minted, chosen) == (cluster.requests[0].request_id, "mine")
+        assert (generated, chosen) == (cluster.requests[0].request_id, "mine")
         for refused in ({"customer_id": "nobody"}, {"customer_id": "ana", "items": [pb.ItemQuantity(product_id="x")]}):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.CreateOrder(pb.CreateOrderRequest(request_id="other", **refused))

@@ -1,14 +1,18 @@
 """The ids and the time that a portal gives to a request.
 
-Everything that is not the same on every replica enters here, once for each call: what is repeated
-inside the call (another replica, the same one again) carries the same values.
+Everything that is not the same on every replica enters here, once for each call: the tries inside the call, on
+whichever replica, carry the same values.
 """
 
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+
+from quitanda.errors import InternalError, QuitandaError
 
 _NANOSECONDS_PER_MILLISECOND = 1_000_000
 _FRACTION_BITS = 12
@@ -45,17 +49,6 @@ class Ascending:
 
 
 @dataclass(frozen=True, slots=True)
-class MintedOrder:
-    """The id of a new order and its time, in milliseconds since 1970-01-01T00:00Z.
-
-    The id names that time, too, or a later one where the clock was set back since the last order.
-    """
-
-    order_id: str
-    created_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class IdGenerator:
     """Makes ids from a clock (nanoseconds since 1970) and a source of random bytes."""
 
@@ -67,8 +60,33 @@ class IdGenerator:
         """Return an id for a request that came without one: 32 hexadecimal digits of a UUID version 4."""
         return uuid.UUID(bytes=self.random_bytes(16), version=4).hex
 
-    def order(self) -> MintedOrder:
-        """Return the id and the time of a new order; ids that are made here later sort after it, whatever the clock."""
+    def now_ms(self) -> int:
+        """Return the milliseconds since 1970-01-01T00:00Z."""
+        return self.now_ns() // _NANOSECONDS_PER_MILLISECOND
+
+    def order(self) -> dict[str, Any]:
+        """Return what a portal chooses for a new order: `order_id`, and `created_at_ms` (since 1970-01-01T00:00Z).
+
+        Ids that are made here later sort after earlier ones. An id names the order's time, or a later one where the
+        clock was set back since the last order.
+        """
         now_ns = self.now_ns()
         order_id = uuid7(self.ascending(now_ns), self.random_bytes(8))
-        return MintedOrder(order_id, now_ns // _NANOSECONDS_PER_MILLISECOND)
+        return {"order_id": order_id, "created_at_ms": now_ns // _NANOSECONDS_PER_MILLISECOND}
+
+
+@contextmanager
+def request_id_in_errors(request_id: str) -> Iterator[None]:
+    """Let every error that is raised inside carry the id of the write, so that who did not choose one can repeat it.
+
+    What nobody expected is raised as InternalError, with the exception as its cause.
+    """
+    try:
+        yield
+    except QuitandaError as error:
+        error.request_id = request_id
+        raise
+    except Exception as error:
+        failure = InternalError(repr(error))
+        failure.request_id = request_id
+        raise failure from error

@@ -1,12 +1,11 @@
-"""The MQTT door: takes requests from the broker, has them answered, publishes the replies.
+"""Takes requests from the MQTT broker, has them answered, and publishes the replies.
 
-    broker → inbox → envelope → bounded queue → workers → desk → reply topic
-                         │           └ full → bounded queue of refusals → OVERLOADED
-                         └ no reply address: counted and logged
+    broker → received messages → parsed requests → bounded queue → workers → handler → reply topic
+                                       │                 └ full → bounded queue of refusals → OVERLOADED
+                                       └ no reply topic: counted and logged
 
-Nothing here knows an operation: what a payload means is the desk's business (`mqtt_desk`). The gateway
-keeps the connection, the bounds and the order of stopping. It is the portal's only importer of the MQTT
-client.
+Nothing here knows an operation: what a payload means is the handler's business (`mqtt_requests`). The gateway keeps
+the bounds, and the order in which it stops.
 """
 
 import asyncio
@@ -20,21 +19,31 @@ import aiomqtt
 import structlog
 from paho.mqtt import properties as paho
 from paho.mqtt.packettypes import PacketTypes
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
-from quitanda.runtime.addresses import Address
-from quitanda.runtime.background_task import start_background_task
-from quitanda_client_portal.metrics import FLOOD, REPLY_LOST, RETAINED, UNANSWERABLE, GatewayMetrics
-from quitanda_client_portal.mqtt_request_handler import (
-    Envelope,
+from quitanda.portal.mqtt_requests import (
+    MqttRequest,
     MqttRequestHandler,
     NoReplyTopic,
-    Properties,
+    ReplyProperties,
     parse_request,
     refuse_retained,
 )
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.background_task import start_background_task
 
-log = structlog.get_logger(__name__)
+RETAINED: Final = "retained"
+"""A retained request, which is refused: it would be executed again at every reconnect."""
+
+UNANSWERABLE: Final = "unanswerable"
+"""A message without a usable reply topic."""
+
+FLOOD: Final = "flood"
+"""A request that came when even the queue of refusals was full."""
+
+REPLY_LOST: Final = "reply_lost"
+"""A reply that could not be published; its client repeats the request."""
 
 _PAHO_PROPERTIES: Final[Any] = paho.Properties
 """The library has no types for it."""
@@ -43,14 +52,34 @@ _IDLE_CHECK_SECONDS: Final = 0.01
 _TOPIC_LENGTH_SHOWN: Final = 200
 
 Item = TypeVar("Item")
+_log = structlog.get_logger(__name__)
+
+
+class GatewayMetrics:
+    """`connected` and `queued` are gauges; `dropped` counts, by `why`, messages that get no answer.
+
+    Requests themselves are counted where they are logged.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the metrics; once for each registry."""
+        self.connected = Gauge(
+            "quitanda_mqtt_gateway_connected", "1 while requests can arrive on MQTT", registry=registry
+        )
+        self.queued = Gauge("quitanda_mqtt_gateway_queued", "Requests that wait for a worker", registry=registry)
+        self.dropped = Counter(
+            "quitanda_mqtt_gateway_dropped", "MQTT messages without an answer", ["why"], registry=registry
+        )
+        for why in (RETAINED, UNANSWERABLE, FLOOD, REPLY_LOST):
+            self.dropped.labels(why)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
     """Where the broker is, and the gateway's bounds. Times are in seconds.
 
-    `request_timeout` runs from the arrival of a request, so the time in the queue counts. The inbox
-    is the MQTT client's own queue; it fills only when requests come faster than they can be refused.
+    `request_timeout` runs from the arrival of a request, so the time in the queue counts. More than `received_max`
+    messages wait only when requests come faster than they can be refused; further ones are dropped.
     """
 
     broker: Address
@@ -61,7 +90,7 @@ class GatewayOptions:
     workers: int = 64
     refusal_queue_length: int = 1_000
     refusal_workers: int = 4
-    inbox_length: int = 10_000
+    received_max: int = 10_000
     broker_timeout: float = 5.0
     reply_timeout: float = 2.0
     keepalive: int = 3
@@ -78,14 +107,14 @@ class GatewayOptions:
             mqtt5=True,
             keepalive=self.keepalive,
             broker_timeout=self.broker_timeout,
-            received_max=self.inbox_length,
+            received_max=self.received_max,
             published_max=self.workers + self.refusal_workers,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    envelope: Envelope
+    request: MqttRequest
     deadline: float
 
 
@@ -97,18 +126,18 @@ class MqttGateway:
     def __init__(
         self,
         options: GatewayOptions,
-        desk: MqttRequestHandler,
+        handler: MqttRequestHandler,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
-        self._desk = desk
+        self._handler = handler
         self._metrics = metrics
         self._monotonic = monotonic
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(options.queue_length)
-        self._refusals: asyncio.Queue[Envelope] = asyncio.Queue(options.refusal_queue_length)
+        self._refusals: asyncio.Queue[MqttRequest] = asyncio.Queue(options.refusal_queue_length)
         self._unanswered = 0
-        self._connection = MqttConnection(options.connection, self._take, self._connection_changed, log)
+        self._connection = MqttConnection(options.connection, self._take, self._connection_changed, _log)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -139,7 +168,7 @@ class MqttGateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
+        _log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
         self._unanswered = 0
 
     async def _finish(self) -> None:
@@ -153,22 +182,22 @@ class MqttGateway:
 
     def _take(self, message: aiomqtt.Message) -> None:
         """Queue a message for an answer or for a refusal; never waits."""
-        envelope = parse_request(message.topic.value, message.payload, _asked_of(message.properties))
+        request = parse_request(message.topic.value, message.payload, _reply_properties(message.properties))
         if message.retain:
             self._metrics.dropped.labels(RETAINED).inc()
-            log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
-            envelope = refuse_retained(envelope)
-        if isinstance(envelope, NoReplyTopic):
+            _log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
+            request = refuse_retained(request)
+        if isinstance(request, NoReplyTopic):
             self._metrics.dropped.labels(UNANSWERABLE).inc()
-            log.warning(
+            _log.warning(
                 "mqtt_request_ignored",
-                why=envelope.why,
-                topic=envelope.topic[:_TOPIC_LENGTH_SHOWN],
-                size=envelope.size,
+                why=request.reason,
+                topic=request.topic[:_TOPIC_LENGTH_SHOWN],
+                size=request.size,
             )
             return
         deadline = self._monotonic() + self._options.request_timeout
-        if _put(self._queue, _Waiting(envelope, deadline)) or _put(self._refusals, envelope):
+        if _put(self._queue, _Waiting(request, deadline)) or _put(self._refusals, request):
             self._unanswered += 1
         else:
             self._metrics.dropped.labels(FLOOD).inc()
@@ -178,27 +207,27 @@ class MqttGateway:
             waiting = await self._queue.get()
             self._metrics.queued.set(self._queue.qsize())
             timeout = waiting.deadline - self._monotonic()
-            await self._reply(waiting.envelope, await self._desk.answer(waiting.envelope, timeout))
+            await self._reply(waiting.request, await self._handler.answer(waiting.request, timeout))
 
     async def _refuse(self) -> None:
         while True:
-            envelope = await self._refusals.get()
-            await self._reply(envelope, self._desk.overloaded(envelope))
+            request = await self._refusals.get()
+            await self._reply(request, self._handler.overloaded(request))
 
-    async def _reply(self, envelope: Envelope, payload: bytes) -> None:
+    async def _reply(self, request: MqttRequest, payload: bytes) -> None:
         try:
-            await self._publish(envelope, payload)
+            await self._publish(request, payload)
         except (aiomqtt.MqttError, ValueError) as error:  # the client hears nothing, and repeats the request
             self._metrics.dropped.labels(REPLY_LOST).inc()
-            log.warning("mqtt_reply_lost", request_id=envelope.request_id, error=str(error))
+            _log.warning("mqtt_reply_lost", request_id=request.request_id, error=str(error))
         finally:
             self._unanswered -= 1
 
-    async def _publish(self, envelope: Envelope, payload: bytes) -> None:
+    async def _publish(self, request: MqttRequest, payload: bytes) -> None:
         await self._connection.publish(
-            envelope.reply_topic,
+            request.reply_topic,
             payload,
-            properties=_properties_of(envelope),
+            properties=_properties_of(request),
             timeout=self._options.reply_timeout,
         )
 
@@ -211,15 +240,15 @@ def _put(queue: asyncio.Queue[Item], item: Item) -> bool:
     return True
 
 
-def _asked_of(properties: paho.Properties | None) -> Properties:
+def _reply_properties(properties: paho.Properties | None) -> ReplyProperties:
     """Read what a client of MQTT 5 asks of its reply; the client library sets attributes for what there is."""
-    return Properties(getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
+    return ReplyProperties(getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
 
 
-def _properties_of(envelope: Envelope) -> paho.Properties | None:
+def _properties_of(request: MqttRequest) -> paho.Properties | None:
     """Write the properties of a reply; only a request over MQTT 5 can have asked for any."""
-    if envelope.correlation_data is None:
+    if request.correlation_data is None:
         return None
     properties: paho.Properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
-    properties.CorrelationData = envelope.correlation_data
+    properties.CorrelationData = request.correlation_data
     return properties

@@ -1,0 +1,89 @@
+"""Puts a portal's parts together; each service says which of them it has."""
+
+import secrets
+
+from prometheus_client import CollectorRegistry
+
+from quitanda.cache import CachedReader
+from quitanda.cluster_client import ClusterClient
+from quitanda.compat.errors import render_error
+from quitanda.mqtt import topics
+from quitanda.operations import PortalKind
+from quitanda.portal.cluster_admin import ClusterAdmin
+from quitanda.portal.compat_servicer import CompatServicer
+from quitanda.portal.grpc_servicer import GrpcServicer
+from quitanda.portal.ids import IdGenerator
+from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
+from quitanda.portal.mqtt_requests import MqttRequestHandler
+from quitanda.portal.operations import PortalOperations
+from quitanda.portal.readiness import PortalReadiness
+from quitanda.portal.servers import PortalServers
+from quitanda.runtime import metrics
+from quitanda.runtime.access_log import AccessLog
+from quitanda.runtime.grpc_server import AioGrpcServer
+from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
+
+
+class PortalParts:
+    """Makes the parts of one portal; nothing runs yet."""
+
+    def __init__(
+        self,
+        portal: PortalKind,
+        settings: PortalSettings,
+        cluster: ClusterClient,
+        reader: CachedReader,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._portal = portal
+        self._settings = settings
+        self._cluster = cluster
+        self._reader = reader
+        self._registry = registry
+        self._ids = IdGenerator()
+        self._operations = PortalOperations(portal, cluster, reader)
+        self._counted = metrics.RequestMetrics(registry)
+
+    def grpc_server(self, cluster_admin: ClusterAdmin | None = None) -> AioGrpcServer:
+        """Make the server of the portal's own service; `cluster_admin` is for the administrators' one."""
+        servicer = GrpcServicer(
+            self._portal, self._operations, self._ids, self._settings.request_timeout_seconds, cluster_admin
+        )
+        return AioGrpcServer(
+            self._settings.listen, servicer.add_to, (servicer.service_name,), AccessLog(self._counted, metrics.GRPC)
+        )
+
+    def course_server(self) -> AioGrpcServer | None:
+        """Make the server of the course's service, where the settings ask for it."""
+        if self._settings.course_listen is None:
+            return None
+        servicer = CompatServicer(self._portal, self._operations, self._ids, self._settings.request_timeout_seconds)
+        log = AccessLog(self._counted, metrics.COURSE)
+        return AioGrpcServer(
+            self._settings.course_listen, servicer.add_to, (servicer.service_name,), log, render_error=render_error
+        )
+
+    def mqtt_gateway(self, settings: ClientPortalSettings) -> MqttGateway | None:
+        """Make what takes requests over MQTT, where the settings ask for it."""
+        options = gateway_options(settings)
+        if options is None:
+            return None
+        handler = MqttRequestHandler(self._operations, self._ids, AccessLog(self._counted, metrics.MQTT))
+        return MqttGateway(options, handler, GatewayMetrics(self._registry))
+
+    def readiness(self, servers: PortalServers) -> PortalReadiness:
+        """Make what tells the servers' health checks whether requests can be answered."""
+        return PortalReadiness(self._cluster, self._reader, servers)
+
+
+def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
+    """Say how the MQTT gateway is to run; None where it is not."""
+    if settings.mqtt is None or settings.mqtt_gateway is GatewayMode.OFF:
+        return None
+    shared = settings.mqtt_gateway is GatewayMode.SHARED
+    return GatewayOptions(
+        broker=settings.mqtt,
+        requests_filter=topics.SHARED_REQUESTS_FILTER if shared else topics.REQUESTS_FILTER,
+        client_id=f"{settings.name}-{secrets.token_hex(4)}",
+        request_timeout=settings.request_timeout_seconds,
+    )

@@ -1,0 +1,148 @@
+"""What a portal does for its callers, whatever the transport: check, execute or read, keep the cache up to date.
+
+A transport reads a message by a row of the table (`quitanda.operations`), has it performed, and writes the answer by
+the same row. A refusal is a value; what goes wrong on the way to the replicas is raised.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from quitanda.cache import CachedReader, Key
+from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
+from quitanda.cluster_client.values import Result
+from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision, id_field
+from quitanda.domain import refusals
+from quitanda.domain.commands import Command, Request
+from quitanda.domain.model import Document, Kind, Order
+from quitanda.domain.outcomes import Refused
+from quitanda.domain.validation import check_id, check_request
+from quitanda.errors import InternalError
+from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
+
+ADMINISTRATORS: Final = ""
+"""The scope of all administrators' request ids; a customer's is the customer's id."""
+
+_CUSTOMER_ID: Final = id_field(Kind.CUSTOMER)
+_NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
+    Kind.CUSTOMER: refusals.customer_not_found,
+    Kind.PRODUCT: refusals.product_not_found,
+    Kind.ORDER: refusals.order_not_found,
+}
+
+
+class PortalOperations:
+    """Performs the operations of one portal; holds no state of its own.
+
+    Where the portal's requests name a customer, the customer must be registered: commands are checked by the rules,
+    reads here.
+    """
+
+    def __init__(self, portal: PortalKind, cluster: ClusterClient, reader: CachedReader) -> None:
+        self._names_customer = portal.names_customer
+        self._cluster = cluster
+        self._reader = reader
+
+    async def perform(
+        self, operation: DocumentOperation, asked: Asked, request_id: str, timeout: float
+    ) -> OperationAnswer | Refused:
+        """Check, then do or answer what is asked, within `timeout` seconds; reads need no request id.
+
+        A refusal names its field as the operation's callers know it. Raises Unavailable and Overloaded (nothing
+        happened) and, for commands, OutcomeUnknown.
+        """
+        match asked:
+            case GetDocument():
+                return await self._get(asked, timeout)
+            case ListDocuments():
+                return await self._list(asked, timeout)
+        if not isinstance(operation, WriteOperation):
+            raise InternalError(f"{operation.name} was asked with a {type(asked).__name__}")
+        answer = await self._execute(operation, asked, request_id, timeout)
+        return operation.name_field(answer) if isinstance(answer, Refused) else answer
+
+    async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
+        """Read a document as it is now, whoever's, within `timeout` seconds; None where there is none.
+
+        `document_id` is a valid id. Raises Unavailable and Overloaded.
+        """
+        (document,) = (await self._reader.get(((kind, document_id),), timeout)).documents
+        return document
+
+    async def _execute(
+        self, operation: WriteOperation, command: Command, request_id: str, timeout: float
+    ) -> OperationAnswer | Refused:
+        scope = ADMINISTRATORS
+        if self._names_customer:
+            # The scope is the customer's id; checked first, so that a refusal names the field as the caller knows it.
+            scope = getattr(command, _CUSTOMER_ID)
+            if wrong := check_id(_CUSTOMER_ID, scope):
+                return wrong
+        request = Request(scope, request_id, command)
+        if wrong := check_request(request):
+            return wrong
+        executed = await self._cluster.execute(request, timeout)
+        outcome = executed.outcome
+        if isinstance(outcome, Refused):
+            return outcome
+        self._record(operation, command, outcome.document, executed.revision)
+        documents = () if outcome.document is None else (outcome.document,)
+        return OperationAnswer(executed.revision, documents, "", outcome.orders_affected, request_id)
+
+    def _record(self, operation: WriteOperation, command: Command, left: Document | None, revision: int) -> None:
+        """Tell the cache what the command left: a document, or its absence."""
+        changed: Document | Key | None = left
+        if operation.removes:
+            changed = (operation.kind, getattr(command, id_field(operation.kind)))
+        if changed is None:
+            raise InternalError(f"{type(command).__name__} was answered without a document")
+        self._reader.record_write(changed, revision)
+
+    async def _get(self, query: GetDocument, timeout: float) -> OperationAnswer | Refused:
+        if wrong := self._check_asker(query) or check_id(id_field(query.kind), query.document_id):
+            return wrong
+        asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
+        keys = (*asker, (query.kind, query.document_id))
+        result = await self._reader.get(keys, timeout, cached=query.cached, min_revision=query.min_revision)
+        if wrong := check_min_revision(query, result.revision):
+            return wrong
+        *askers, document = result.documents
+        if None in askers:
+            return refusals.customer_not_found(query.customer_id)
+        if document is None or not self._may_see(query, document):
+            return _NOT_FOUND[query.kind](query.document_id)
+        return OperationAnswer(result.revision, (document,))
+
+    async def _list(self, query: ListDocuments, timeout: float) -> OperationAnswer | Refused:
+        if wrong := self._check_asker(query):
+            return wrong
+        owner = query.customer_id if query.kind is Kind.ORDER else ""
+        page = List(query.kind, owner, query.page_size, query.page_token)
+        for result in await self._asker_and(page, query.customer_id, timeout):
+            match result:
+                case Refused():
+                    return result
+                case Absent():
+                    return refusals.customer_not_found(query.customer_id)
+                case Page():
+                    return OperationAnswer(result.revision, result.documents, result.next_page_token)
+                case _:  # the customer is there
+                    continue
+        raise InternalError("a list was answered without a page")
+
+    async def _asker_and(self, page: List, customer_id: str, timeout: float) -> Sequence[Result]:
+        """Read the page, and the customer who asks: at one snapshot, or apart where the list began earlier."""
+        if not self._names_customer:
+            return (await self._cluster.read((page,), timeout)).results
+        customer = Get(Kind.CUSTOMER, customer_id)
+        if not page.page_token:
+            return (await self._cluster.read((customer, page), timeout)).results
+        answers = await asyncio.gather(self._cluster.read((customer,), timeout), self._cluster.read((page,), timeout))
+        return [result for answer in answers for result in answer.results]
+
+    def _check_asker(self, query: GetDocument | ListDocuments) -> Refused | None:
+        return check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None
+
+    def _may_see(self, query: GetDocument, document: Document) -> bool:
+        """Tell whether who asks may know of the document: nobody learns of another customer's orders."""
+        return not (self._names_customer and isinstance(document, Order)) or document.customer_id == query.customer_id

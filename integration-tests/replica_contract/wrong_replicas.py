@@ -59,9 +59,9 @@ class SplitsCalls(InMemoryReplica):
     """Makes an entry of every request, so that others see a call half done."""
 
     def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
-        outcomes: list[pb.Outcome] = []
+        outcomes: list[bytes] = []
         for message in request.requests:
-            single = type(request)(requests=[message])
+            single = pb.ExecuteRequest(requests=[message])
             outcomes += super().Execute(single, context).outcomes
             time.sleep(0.001)
         return pb.ExecuteResponse(outcomes=outcomes)

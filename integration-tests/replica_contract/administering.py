@@ -1,16 +1,14 @@
 """Status, backup, verification and transfer: what administrators are told is what the replicas hold."""
 
-import io
-
 import grpc
 
 from quitanda.backup import StateDigest, decode_pairs
-from quitanda.domain.outcomes import Refused
+from quitanda.domain.outcomes import Reason, Refused
 from quitanda.error_status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
 from replica_contract.documents import create_customer, stock
-from replica_contract.service import ANSWER_SECONDS, CALL_SECONDS, Service, expect, wait_for
+from replica_contract.service import ANSWER_SECONDS, CALL_SECONDS, ContractBroken, Service, expect, wait_for
 
 
 def one_replica_leads_and_the_others_name_it(service: Service) -> None:
@@ -78,8 +76,10 @@ def a_backup_holds_what_was_acknowledged_before(service: Service) -> None:
         backup.header is not None and backup.header.revision >= outcome.revision,
         "a backup reaches up to every write before",
     )
-    values = io.BytesIO(b"".join(backup.chunks)).getvalue()
-    expect(outcome.done.document in values, "a backup holds the document of a write that was acknowledged before")
+    expect(
+        outcome.done.document in b"".join(backup.chunks),
+        "a backup holds the document of a write that was acknowledged before",
+    )
     status = service.status(service.leader())
     expect(
         backup.header is not None and backup.header.customers == status.customers,
@@ -124,4 +124,37 @@ def a_transfer_to_nobody_is_refused(service: Service) -> None:
             isinstance(failure, Refused) and failure.field == "to", f"a name that no replica has is refused: {failure}"
         )
     else:
-        expect(False, "a transfer to a name that no replica has is refused")
+        raise ContractBroken("a transfer to a name that no replica has is refused")
+
+
+def every_replica_supports_the_level_that_the_cluster_is_at(service: Service) -> None:
+    names = list(service.target.replicas)
+
+    def agreed() -> bool:
+        statuses = [service.status(name) for name in names]
+        supported = all(status.supported_level >= status.cluster_level >= 1 for status in statuses)
+        return supported and len({status.cluster_level for status in statuses}) == 1
+
+    wait_for(agreed, "every replica tells the cluster's level, and supports it")
+
+
+def a_level_is_only_raised_to_what_every_replica_supports(service: Service) -> None:
+    status = service.status(service.leader())
+
+    def raise_to(level: int) -> admin.RaiseLevelResponse:
+        asked = admin.RaiseLevelRequest(level=level)
+        answer: admin.RaiseLevelResponse = service.stub(service.leader()).RaiseLevel(asked, timeout=CALL_SECONDS)
+        return answer
+
+    expect(raise_to(status.cluster_level).level == status.cluster_level, "a level that is reached already stays")
+    try:
+        raise_to(status.supported_level + 1)
+    except grpc.RpcError as error:
+        failure = from_rpc_error(error)
+        expect(
+            isinstance(failure, Refused) and failure.reason is Reason.LEVEL_NOT_SUPPORTED,
+            f"a level that is not supported is refused with LEVEL_NOT_SUPPORTED: {failure}",
+        )
+    else:
+        raise ContractBroken("a level that no replica supports is refused")
+    expect(service.status(service.leader()).cluster_level == status.cluster_level, "a refused level raises nothing")

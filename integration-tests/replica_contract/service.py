@@ -104,7 +104,7 @@ class Feed:
         self._client.loop_stop()
 
     def _heard(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._messages.put(message.payload)
+        self._messages.put(bytes(message.payload))
 
 
 class Service:
@@ -167,7 +167,8 @@ class Service:
 
     def status(self, name: str) -> admin.ReplicaStatus:
         """Give what the replica knows of itself."""
-        return self.stub(name).GetStatus(pb.GetStatusRequest(), timeout=CALL_SECONDS).status
+        answer: pb.GetStatusResponse = self.stub(name).GetStatus(pb.GetStatusRequest(), timeout=CALL_SECONDS)
+        return answer.status
 
     def leader(self) -> str:
         """Name the replica that leads and can answer a read."""

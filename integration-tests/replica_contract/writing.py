@@ -16,6 +16,7 @@ from replica_contract.service import (
     execute_request,
     expect,
     failure_of,
+    wait_for,
 )
 
 COMMANDS_PER_CALL = 512
@@ -173,21 +174,28 @@ def versions_of_a_document_rise(service: Service) -> None:
 
 
 def whoever_does_not_lead_names_the_leader(service: Service) -> None:
-    leader = service.leader()
-    for name in set(service.target.replicas) - {leader}:
-        for call in (
-            lambda stub: stub.Execute(execute_request(create_customer(service, "never")), timeout=CALL_SECONDS),
-            lambda stub: stub.Read(pb.ReadRequest(), timeout=CALL_SECONDS),
-        ):
-            try:
-                call(service.stub(name))
-            except grpc.RpcError as error:
-                failure = failure_of(error)
-                expect(
-                    isinstance(failure, NotLeader) and failure.leader == leader, f"{name} names {leader}: {failure!r}"
-                )
-            else:
-                expect(service.leader() != leader, f"{name} does not lead, so it refuses")
+    def all_others_name_it() -> bool:
+        leader = service.leader()
+        others = set(service.target.replicas) - {leader}
+        return all(_named_instead(service, name) == [leader, leader] for name in others)
+
+    wait_for(all_others_name_it, "whoever does not lead refuses to write and to read, and names the leader")
+
+
+def _named_instead(service: Service, name: str) -> list[str]:
+    """Name whom a replica calls the leader, where it refuses a write and a read; '' where it does not refuse."""
+    stub = service.stub(name)
+    write = execute_request(create_customer(service, service.new_id("customer")))
+    named = []
+    for method, message in ((stub.Execute, write), (stub.Read, pb.ReadRequest())):
+        try:
+            method(message, timeout=CALL_SECONDS)
+        except grpc.RpcError as error:
+            failure = failure_of(error)
+            named.append(failure.leader if isinstance(failure, NotLeader) else "")
+        else:
+            named.append("")
+    return named
 
 
 def the_next_leader_knows_every_outcome(service: Service) -> None:

@@ -1,7 +1,7 @@
 """Servers of the contract with one mistake each, and the checks that must find it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -186,7 +186,14 @@ class TellsOneDigest(InMemoryReplica):
         return "0" * 64
 
 
-FOUND_BY: Final[dict[type[InMemoryReplica], str]] = {
+class RaisesAnyLevel(InMemoryReplica):
+    """Says that the cluster is at whatever level somebody asked for."""
+
+    def RaiseLevel(self, request: admin.RaiseLevelRequest, context: ServicerContext) -> admin.RaiseLevelResponse:  # noqa: ARG002, N802
+        return admin.RaiseLevelResponse(level=request.level)
+
+
+FOUND_BY: Final[Mapping[type[InMemoryReplica], str]] = {
     ForgetsRequests: "a_repeated_request_has_one_effect_and_its_first_outcome",
     RemembersEveryOutcome: "an_invalid_command_may_be_corrected_under_its_id",
     KnowsNoScopes: "request_ids_of_two_scopes_are_different",
@@ -202,6 +209,7 @@ FOUND_BY: Final[dict[type[InMemoryReplica], str]] = {
     BacksUpUnsorted: "a_backup_is_one_moment_in_the_order_of_keys",
     BacksUpWhileItChanges: "a_backup_is_one_moment_in_the_order_of_keys",
     KeepsAnotherDigest: "a_backup_is_one_moment_in_the_order_of_keys",
+    RaisesAnyLevel: "a_level_is_only_raised_to_what_every_replica_supports",
     TellsOneDigest: "a_write_changes_digest_revision_and_counts",
 }
 """Each wrong server, and a check that its mistake breaks."""

@@ -24,6 +24,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from quitanda.backup import DIGEST_KEY, StateDigest, encode_pairs
 from quitanda.codec.documents import document_digest, encode_document, id_of, kind_of
 from quitanda.codec.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
+from quitanda.domain.commands import RaiseLevel, Request
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
@@ -130,6 +132,8 @@ class InMemoryReplica(ReplicaServicer):
                 last_log_index=self.revision,
                 leader=self.name,
                 state_digest=self.digest(),
+                supported_level=SUPPORTED_LEVEL,
+                cluster_level=self.state.level,
                 **self.counts(),
             )
             return pb.GetStatusResponse(status=status)
@@ -176,6 +180,20 @@ class InMemoryReplica(ReplicaServicer):
                 compared_digest=digest if request.compared_revision == self.revision else "",
             )
             return pb.VerifyResponse(verification=verification)
+
+    @_with_status
+    def RaiseLevel(self, request: admin.RaiseLevelRequest, context: grpc.ServicerContext) -> admin.RaiseLevelResponse:  # noqa: ARG002, N802
+        """Raise the level step by step; this server is the whole cluster, so it alone must support the level."""
+        wanted = request.level or SUPPORTED_LEVEL
+        if wanted > SUPPORTED_LEVEL:
+            facts = {"level": wanted, "replica": self.name, "supported": SUPPORTED_LEVEL}
+            raise Rejected(refused(Reason.LEVEL_NOT_SUPPORTED, "", **facts))
+        with self.lock:
+            for level in range(self.state.level + 1, wanted + 1):
+                self.revision += 1
+                raised = Request("", secrets.token_hex(8), RaiseLevel(level))
+                self.state.apply(raised, execute(self.state, raised, self.revision))
+            return admin.RaiseLevelResponse(level=self.state.level)
 
     def decide(self, message: pb.Request) -> tuple[pb.Outcome, Sequence[Change]]:
         """Decide one request and change the state; give its outcome and what it changed."""

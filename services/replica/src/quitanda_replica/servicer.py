@@ -1,14 +1,14 @@
 """The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
-from quitanda.codec.protobuf import outcome_to_proto
+from quitanda.codec.protobuf import encode_outcome
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
@@ -93,7 +93,7 @@ class Replica(ReplicaServicer):
         commands = _decoded(request)
         self._metrics.called(len(commands))
         try:
-            response = self._execute(request, _timeout(context))
+            response = self._execute(request.requests, commands, _timeout(context))
         except QuitandaError as error:
             self._tell(commands, [(describe(error).reason, 0)] * len(commands), begun)
             raise
@@ -132,22 +132,23 @@ class Replica(ReplicaServicer):
             context.add_callback(stop)
         return pb.VerifyResponse(verification=verification)
 
-    def _execute(self, request: pb.ExecuteRequest, timeout: float) -> pb.ExecuteResponse:
-        if len(request.requests) > COMMANDS_PER_CALL_MAX:
+    def _execute(self, requests: Sequence[bytes], commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
+        """Refuse what needs a higher level, and put everything else in the log, as the bytes that came."""
+        if len(requests) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
-        refusals = self._levels.refusals(request.requests)
+        refusals = self._levels.refusals(commands)
         if not refusals:
-            return self._through_log(request.requests, timeout)
-        kept = [each for position, each in enumerate(request.requests) if position not in refusals]
+            return self._through_log(requests, timeout)
+        kept = [each for position, each in enumerate(requests) if position not in refusals]
         outcomes = iter(self._through_log(kept, timeout).outcomes if kept else ())
         return pb.ExecuteResponse(
             outcomes=[
-                outcome_to_proto(refusals[position], NOT_IN_LOG) if position in refusals else next(outcomes)
-                for position in range(len(request.requests))
+                encode_outcome(refusals[position], NOT_IN_LOG) if position in refusals else next(outcomes)
+                for position in range(len(requests))
             ]
         )
 
-    def _through_log(self, requests: Iterable[pb.Request], timeout: float) -> pb.ExecuteResponse:
+    def _through_log(self, requests: Iterable[bytes], timeout: float) -> pb.ExecuteResponse:
         payload = pb.LogEntry(requests=requests).SerializeToString()
         if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_testing.cluster.process_health import FORGERY_ALARM, instance_ids
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from quitanda_clients.addresses import Address
+from quitanda.runtime.addresses import Address
 from quitanda_clients.client import ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports

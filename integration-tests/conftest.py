@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from quitanda.errors import Rejected
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_testing.cluster.kinds import KIND_VARIABLE, ClusterKind, chosen, make

@@ -17,7 +17,7 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.request_ids import new_request_id

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_local.errors import DeadlineExceeded, NotRunning
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.cluster import Fault, PortKind

@@ -9,7 +9,7 @@ from bounded_staleness import insist
 from fault_traffic import BALANCED, traffic
 
 from quitanda.errors import OutcomeUnknown, Unavailable
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency

@@ -8,7 +8,7 @@ import aiomqtt
 from fault_traffic import BALANCED, traffic
 
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_testing.cluster.process_health import instance_ids
 from quitanda_testing.malformed_traffic import openings, say, silent_strangers
 from quitanda_testing.scraping import cache_serves

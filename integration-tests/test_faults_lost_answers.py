@@ -16,9 +16,9 @@ import pytest
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda.mqtt.topics import reply_topic, request_topic
+from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda_clients.addresses import parse_address
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner

@@ -14,10 +14,10 @@ from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda_clients.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until

@@ -11,7 +11,7 @@ import pytest
 from fault_traffic import BALANCED, traffic
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.errors import ProcessDied, RestoreFailed

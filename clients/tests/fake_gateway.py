@@ -15,9 +15,9 @@ from quitanda.domain.refusals import customer_not_found
 from quitanda.error_status import to_json_error
 from quitanda.errors import QuitandaError
 from quitanda.mqtt.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
-from quitanda_clients.addresses import Address
+from quitanda.runtime.addresses import Address
+from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import Consistency
-from quitanda_clients.shop_over_grpc import GrpcShopClient
 from quitanda_local import broker, ports
 
 START_SECONDS = 15.0
@@ -135,7 +135,9 @@ class Gateway:
             await client.publish(reply_topic(customer_id, reply_to), payload, qos=1)
 
     async def _carry_out(self, customer_id, operation, echo, fields):
-        async with GrpcShopClient(customer_id, [self._portal.address]) as shop:
+        async with make_shop_client(
+            Transport.GRPC, customer_id, portals=[self._portal.address], broker=self._address
+        ) as shop:
             try:
                 return await _result(shop, operation, echo, fields)
             except QuitandaError as error:

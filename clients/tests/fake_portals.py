@@ -17,11 +17,11 @@ from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
+from quitanda.runtime.addresses import Address
 from quitanda.v1 import admin_portal_pb2 as admin_pb
 from quitanda.v1 import client_portal_pb2 as client_pb
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer, add_AdminPortalServicer_to_server
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer, add_ClientPortalServicer_to_server
-from quitanda_clients.addresses import Address
 
 
 class Hang:

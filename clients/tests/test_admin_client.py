@@ -8,10 +8,10 @@ from quitanda.domain.limits import PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSI
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
-from quitanda_clients.addresses import Address
+from quitanda.runtime.addresses import Address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.paging import RESTARTS_MAX
-from quitanda_clients.results import Answer, Consistency, Deleted
+from quitanda_clients.results import Consistency, DeleteResult, DocumentResult
 
 CACHED = 2
 
@@ -35,10 +35,10 @@ async def test_a_customer_is_created_changed_fetched_and_deleted(portal):
         fetched = await client.get_customer("ana")
         deleted = await client.delete_customer("ana", cascade=True)
 
-    assert created == Answer(Customer("ana", "Ana", (("age", "31"),), 1), 1)
-    assert updated == Answer(Customer("ana", "Ana B.", (("city", '"Rio"'),), 2), 2)
+    assert created == DocumentResult(Customer("ana", "Ana", (("age", "31"),), 1), 1)
+    assert updated == DocumentResult(Customer("ana", "Ana B.", (("city", '"Rio"'),), 2), 2)
     assert fetched == updated
-    assert deleted == Deleted(3, 2)
+    assert deleted == DeleteResult(3, 2)
 
 
 async def test_a_product_is_created_changed_fetched_and_deleted(portal):
@@ -49,11 +49,11 @@ async def test_a_product_is_created_changed_fetched_and_deleted(portal):
         fetched = await client.get_product("caneta")
         deleted = await client.delete_product("caneta")
 
-    assert created == Answer(Product("caneta", "Caneta", "azul", 250, 40, (), 1), 1)
-    assert updated == Answer(Product("caneta", "Caneta", "azul", 300, 40, (), 2), 2)
-    assert adjusted == Answer(Product("caneta", "Caneta", "azul", 300, 36, (), 3), 3)
+    assert created == DocumentResult(Product("caneta", "Caneta", "azul", 250, 40, (), 1), 1)
+    assert updated == DocumentResult(Product("caneta", "Caneta", "azul", 300, 40, (), 2), 2)
+    assert adjusted == DocumentResult(Product("caneta", "Caneta", "azul", 300, 36, (), 3), 3)
     assert fetched == adjusted
-    assert deleted == Deleted(4, 0)
+    assert deleted == DeleteResult(4, 0)
 
 
 async def test_a_refused_price_is_named_as_the_callers_argument(portal):

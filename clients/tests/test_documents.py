@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quitanda_clients.cli import exit_codes
-from quitanda_clients.cli.own_errors import EXIT_CODES, OwnReason
+from quitanda_clients.cli.local_errors import EXIT_CODES, LocalReason
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,4 +35,4 @@ def test_exit_codes_that_scripts_tell_apart_are_named(document):
 def test_the_table_of_the_commands_own_reasons_has_each_with_its_exit_code():
     told = {row[0].strip("`"): int(row[1]) for row in rows("docs/ERRORS.md", "`[A-Z_]+`") if row[1].isdigit()}
 
-    assert told == {reason.value: EXIT_CODES[reason] for reason in OwnReason}
+    assert told == {reason.value: EXIT_CODES[reason] for reason in LocalReason}

@@ -5,13 +5,14 @@ from command_line import admin
 from fake_portals import Busy, Hang
 
 from quitanda.domain.limits import NAME_LENGTH_MAX, REMEMBERED_REQUESTS_MAX
-from quitanda.domain.model import Customer, Product
+from quitanda.domain.model import Customer, Kind, Product
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import OutcomeUnknown
-from quitanda_clients.csv_import.checked_file import Reading, plan_file
-from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX, ROWS_MAX, read_rows
-from quitanda_clients.csv_import.file_problem import Problem
-from quitanda_clients.csv_import.rows import PRODUCTS
+from quitanda_clients.csv_import.checked_file import check_file
+from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX, ROWS_MAX, read_csv
+from quitanda_clients.csv_import.file_problem import FileProblem
+from quitanda_clients.csv_import.options import ImportOptions
+from quitanda_clients.csv_import.rows import SCHEMAS
 
 CUSTOMERS = "customer_id,name,city\nana,Ana,Rio\nbia,Bia,\ncaio,Caio,Recife\n"
 HEADER = "product_id,name,description,price,quantity"
@@ -32,7 +33,7 @@ def found(content, **reading):
     data = content if isinstance(content, bytes) else content.encode()
     return [
         (problem.line, problem.column, problem.message)
-        for problem in plan_file(data, PRODUCTS, Reading(**reading)).problems
+        for problem in check_file(data, SCHEMAS[Kind.PRODUCT], ImportOptions(**reading)).problems
     ]
 
 
@@ -108,12 +109,12 @@ async def test_files_of_other_programs_are_read(portal, shop, write, content, op
     [
         ("", [(1, "", "lacks product_id, name, price")]),
         ("product_id,name\n", [(1, "", "lacks price; it has product_id, name")]),
-        ("product_id|name|price|quantity\n", [(1, "", "lacks"), (1, "", "separated by '|'")]),
+        ("product_id|name|price|quantity\n", [(1, "", "lacks"), (1, "", "'|' seems to separate")]),
         ("product_id,name,price,quantity,name\n", [(1, "name", "twice")]),
-        ("product_id,name,price,quantity,\na,A,1,1,x\n", [(2, "", "column 5 has a value, but no name")]),
-        ("product_id,name,price,quantity,quantity_change\n", [(1, "", "keep one of the two")]),
+        ("product_id,name,price,quantity,\na,A,1,1,x\n", [(2, "", "column 5 has a value, but the header has no name")]),
+        ("product_id,name,price,quantity,quantity_change\n", [(1, "", "keep only one of these columns")]),
         ("product_id\n", [(1, "", "lacks name, price")]),
-        (f"{HEADER}\na,A,,1,1\na,B,,1,1\n", [(3, "product_id", "'a' stands on line 2 already")]),
+        (f"{HEADER}\na,A,,1,1\na,B,,1,1\n", [(3, "product_id", "'a' is already on line 2")]),
         (f"{HEADER}\na,A,,abc,1\n", [(2, "price", "")]),
         (f"{HEADER}\na,A,,,\n", [(2, "price", "missing")]),
         (f"{HEADER}\na,A,,1.005,1\n", [(2, "price", "")]),
@@ -273,10 +274,10 @@ async def test_a_file_that_is_not_there_is_wrong_use(portal, tmp_path):
 
 
 def test_a_file_with_too_many_rows_is_to_be_cut():
-    read = read_rows(b"id\n" + b"x\n" * (ROWS_MAX + 5))
+    read = read_csv(b"id\n" + b"x\n" * (ROWS_MAX + 5))
 
     assert len(read.rows) == ROWS_MAX
-    assert read.problems == (Problem(ROWS_MAX + 2, "", "more than 80000 rows; cut the file into parts"),)
+    assert read.problems == (FileProblem(ROWS_MAX + 2, "", "more than 80000 rows; cut the file into parts"),)
 
 
 def test_all_requests_of_the_largest_file_are_remembered():
@@ -286,7 +287,7 @@ def test_all_requests_of_the_largest_file_are_remembered():
 
 
 def test_a_file_that_is_too_large_is_to_be_cut():
-    read = read_rows(bytes(FILE_BYTES_MAX + 1))
+    read = read_csv(bytes(FILE_BYTES_MAX + 1))
 
     assert [problem.line for problem in read.problems] == [0]
 

@@ -10,7 +10,7 @@ from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import Rejected
 from quitanda_clients.connecting import Transport, make_shop_client
-from quitanda_clients.results import Answer, Consistency
+from quitanda_clients.results import Consistency, DocumentResult
 
 PLACED_MS = 1_700_000_000_000
 
@@ -47,8 +47,8 @@ async def test_an_order_is_placed_changed_listed_and_cancelled(open_shop):
         cancelled = await client.cancel_order("o1", expected_version=several.document.version)
         remaining = await client.list_orders()
 
-    assert placed == Answer(Order("o1", "ana", PLACED_MS, (pen,), 3), 3)
-    assert changed == Answer(Order("o1", "ana", PLACED_MS, (pen, notebook), 4), 4)
+    assert placed == DocumentResult(Order("o1", "ana", PLACED_MS, (pen,), 3), 3)
+    assert changed == DocumentResult(Order("o1", "ana", PLACED_MS, (pen, notebook), 4), 4)
     assert fetched == changed
     assert listed.documents == (OrderSummary("o1", PLACED_MS, 2, 2_040, 4),)
     assert [(item.product_id, item.quantity) for item in several.document.items] == [("caderno", 2)]
@@ -83,7 +83,7 @@ async def test_products_are_shown_and_listed(open_shop, shop):
         shown = await client.get_product("caneta")
         listed = await client.list_products()
 
-    assert shown == Answer(shop.products["caneta"], 2)
+    assert shown == DocumentResult(shop.products["caneta"], 2)
     assert listed.documents == (shop.products["caderno"], shop.products["caneta"])
 
 

@@ -101,7 +101,7 @@ async def test_a_column_of_another_name_is_named_by_map(portal, shop, tmp_path):
 
     assert (unknown.exit_code, done.exit_code, wrong.exit_code) == (2, 0, 2)
     assert "--map NAME=COLUMN" in unknown.stderr
-    assert "--map quantity=n: there is no such column; there are ref, o que é, custa" in wrong.stderr
+    assert "--map quantity=n: the file has no such column; it has ref, o que é, custa" in wrong.stderr
     assert held(shop) == {"a": ("Anel", "", 310, 0)}
 
 
@@ -136,7 +136,10 @@ async def test_skip_invalid_is_offered_only_where_rows_are_valid(portal, tmp_pat
 
     assert "--skip-invalid" not in none.stderr
     assert "problems in" in one.stderr
-    assert ": 2 in 1 of 2 rows. Correct them, or give --skip-invalid to import the other 1 rows." in one.stderr
+    assert (
+        " has 2 problems in 1 of 2 rows. Correct the file, or give --skip-invalid to import the other row."
+        in one.stderr
+    )
 
 
 async def test_at_most_twenty_problems_are_printed_and_the_others_counted(portal, tmp_path):
@@ -298,10 +301,10 @@ async def test_the_same_file_again_does_not_say_that_it_created_anything(portal,
     anew = await admin(portal, "product", "import", file, "--update", "--run-label", "2", "--json")
 
     assert (first.result["created"], first.result["updated"]) == (2, 1)
-    assert "already imported earlier: 3; --run-label TEXT imports them anew" in again.stderr
+    assert "an earlier run imported 3 rows already; --run-label TEXT imports them again" in again.stderr
     assert "rows: 3, created: 0, updated: 0, unchanged: 0, already imported: 3, changed since: 0" in again.stdout
     assert (again.exit_code, since.exit_code) == (0, 1)
-    assert "changed or deleted since: 2 (lines 2, 4)" in since.stderr
+    assert "somebody changed or deleted since (lines 2, 4)" in since.stderr
     assert "already imported: 1, changed since: 2" in since.stdout
     assert ("a" in left, left["c"].price) == (False, 900)
     assert (anew.result["created"], anew.result["updated"], anew.result["unchanged"]) == (1, 1, 1)
@@ -330,7 +333,7 @@ async def test_a_row_set_back_to_earlier_values_is_told_and_not_skipped_in_silen
     anew = await admin(portal, "product", "import", file, "--update", "--run-label", "3")
 
     assert (back.exit_code, anew.exit_code) == (1, 0)
-    assert "they were left as they are; --run-label TEXT imports them anew" in back.stderr
+    assert "(line 2); this import left them as they are; --run-label TEXT imports them again" in back.stderr
     assert shop.products["a"].price == 100
 
 

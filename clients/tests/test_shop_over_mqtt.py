@@ -6,15 +6,20 @@ from fake_gateway import Gateway, LateReply, Loss, Silence
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected, Unavailable
-from quitanda_clients.addresses import Address
-from quitanda_clients.transports.mqtt import REPLY_SECONDS_MAX, MqttShopClient
+from quitanda.runtime.addresses import Address
+from quitanda_clients.client import ShopClient
+from quitanda_clients.transports.mqtt import REPLY_SECONDS_MAX, MqttTransport
 from quitanda_local.topology import BrokerKind
 
 pytestmark = pytest.mark.slow
 
 
+def shop_client(customer_id, address, timeout):
+    return ShopClient(customer_id, MqttTransport(customer_id, address, timeout=timeout))
+
+
 def client_of(broker, customer_id="ana", timeout=10.0):
-    return MqttShopClient(customer_id, broker.address, timeout=timeout)
+    return shop_client(customer_id, broker.address, timeout)
 
 
 @pytest.mark.parametrize("broker_kind", list(BrokerKind))
@@ -56,7 +61,7 @@ async def test_a_write_that_every_portal_turned_away_is_unavailable(broker, gate
 
 
 async def test_without_a_broker_a_write_is_unavailable_because_it_was_never_sent():
-    async with MqttShopClient("ana", Address("127.0.0.1", 1), timeout=0.5) as client:
+    async with shop_client("ana", Address("127.0.0.1", 1), 0.5) as client:
         with pytest.raises(Unavailable, match="no connection to the broker"):
             await client.create_order()
 
@@ -148,7 +153,7 @@ async def test_two_clients_of_one_customer_hear_only_their_own_replies(broker):
 
 
 async def test_an_address_that_cannot_be_looked_up_is_told_and_the_session_closes_quietly():
-    async with MqttShopClient("ana", Address("x" * 64 + ".example", 1883), timeout=0.5) as client:
+    async with shop_client("ana", Address("x" * 64 + ".example", 1883), 0.5) as client:
         with pytest.raises(Unavailable) as caught:
             await client.list_orders()
 

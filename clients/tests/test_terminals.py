@@ -102,7 +102,7 @@ class Finder(importlib.abc.MetaPathFinder):
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
 sys.argv = ["quitanda-{application}", "--version"]
-from quitanda_clients.{application}.__main__ import main
+from quitanda_clients.{application} import main
 main()
 """
     process = await asyncio.create_subprocess_exec(
@@ -174,7 +174,7 @@ async def test_a_server_that_does_not_offer_the_call_is_given_up_at_once(wrong_s
     assert loop.time() - begun < 30
     assert done.exit_code == 3
     assert "the server does not offer this call" in done.stderr
-    assert f"{wrong_server} is no admin portal" in done.stderr
+    assert f"{wrong_server} is not an admin portal" in done.stderr
 
 
 @pytest.fixture

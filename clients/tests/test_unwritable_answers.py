@@ -142,7 +142,7 @@ async def test_help_that_cannot_be_written_is_no_traceback(portal, arguments):
     full = await run(portal, "quitanda-admin", *arguments, stdout=os.open("/dev/full", os.O_WRONLY))
     closed = await run(portal, "quitanda-admin", *arguments, stdout=closed_pipe())
 
-    assert full == (5, "It could not be written: No space left on device.\n")
+    assert full == (5, "The text could not be written: No space left on device.\n")
     assert closed == (141, "")
 
 

@@ -109,7 +109,7 @@ async def test_columns_that_do_not_fit_are_left_out_and_named(on_terminal, colum
     lines = await on_terminal(shop_app, "order list", columns)
 
     note = " ".join(lines[4:])
-    assert note.startswith("For lack of width without: ")
+    assert note.startswith("Not shown, because the terminal is too narrow: ")
     assert [name for name in left_out if name not in note] == []
     assert lines[2].startswith(f"{ORDER_IDS[0]} ")
 
@@ -118,7 +118,7 @@ async def test_nothing_is_left_out_at_120_columns(on_terminal):
     lines = await on_terminal(shop_app, "order list", 120)
 
     assert {"order", "placed", "products", "total", "version"} <= set(lines[0].split())
-    assert not any("For lack of width" in line for line in lines)
+    assert not any("Not shown" in line for line in lines)
 
 
 async def test_an_id_wider_than_the_terminal_is_not_broken_by_us(on_terminal, shop):

@@ -15,7 +15,7 @@ from large_state.filling import BYTES_PER_CUSTOMER, NOTE_BYTES, PRODUCT_ID, cust
 from large_state.footprint import MemoryFootprint, watch
 
 from quitanda.errors import QuitandaError
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.process_cluster import ProcessCluster

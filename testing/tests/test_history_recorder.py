@@ -10,7 +10,7 @@ from quitanda.domain.commands import AdjustStock, DeleteProduct
 from quitanda.domain.model import Product
 from quitanda.domain.outcomes import Done
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
-from quitanda_clients.results import Answer, Deleted, Listing
+from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 from quitanda_testing.history.figures import figures
 from quitanda_testing.history.operations import GetProduct, Listed, ListOrders, TurnedAway, Unknown
 from quitanda_testing.history.recorder import Recorder
@@ -52,8 +52,8 @@ def perform(recorder, portal, action=ADJUST, patience=1_000.0):
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (Answer(BREAD, 7), Done(BREAD)),
-        (Deleted(7, 2), Done(None, 2)),
+        (DocumentResult(BREAD, 7), Done(BREAD)),
+        (DeleteResult(7, 2), Done(None, 2)),
         (Listing((), 7, truncated=False), Listed(())),
         (Rejected(refusals.product_not_found("bread"), 7), refusals.product_not_found("bread")),
     ],
@@ -71,7 +71,7 @@ async def test_an_answer_is_recorded_with_its_revision_and_times(answer, outcome
 
 async def test_a_request_that_is_repeated_is_one_operation_from_the_first_sending_to_the_answer():
     recorder = Recorder(Clock())
-    portal = Portal(OutcomeUnknown("lost"), Unavailable("away"), Answer(BREAD, 7))
+    portal = Portal(OutcomeUnknown("lost"), Unavailable("away"), DocumentResult(BREAD, 7))
 
     await perform(recorder, portal)
 
@@ -125,10 +125,10 @@ async def test_operations_are_numbered_in_the_order_in_which_they_began():
 
     async def later():
         await go.wait()
-        return Answer(BREAD, 1)
+        return DocumentResult(BREAD, 1)
 
     first = asyncio.create_task(perform(recorder, later))
-    second = asyncio.create_task(perform(recorder, Portal(Answer(BREAD, 2)), GetProduct("bread")))
+    second = asyncio.create_task(perform(recorder, Portal(DocumentResult(BREAD, 2)), GetProduct("bread")))
     await second
     go.set()
     await first
@@ -138,10 +138,10 @@ async def test_operations_are_numbered_in_the_order_in_which_they_began():
 
 async def test_figures_count_by_transport_and_outcome_and_find_the_longest_pause():
     recorder = Recorder(Clock())
-    await perform(recorder, Portal(Answer(BREAD, 1)))
+    await perform(recorder, Portal(DocumentResult(BREAD, 1)))
     await perform(recorder, Portal(OutcomeUnknown("lost")), patience=0.0)
     await recorder.perform("ana", "mqtt", ListOrders("ana"), "", Portal(Rejected(refusals.customer_not_found("ana"))))
-    await perform(recorder, Portal(Deleted(2, 0)), DeleteProduct("bread"))
+    await perform(recorder, Portal(DeleteResult(2, 0)), DeleteProduct("bread"))
 
     counted = figures(recorder.history)
 

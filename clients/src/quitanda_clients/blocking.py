@@ -1,4 +1,4 @@
-"""The clients for scripts: the same methods with the same answers and errors, each of which waits for its answer.
+"""The clients for scripts: the same methods, results and errors, but every call waits for its answer.
 
 with blocking(connect_admin) as admin:
 admin.create_customer("ana", "Ana")
@@ -7,33 +7,28 @@ admin.create_customer("ana", "Ana")
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
+
+    from quitanda_clients.client import PortalClient
 
 
 THREAD: Final = "quitanda-client"
-"""Name of the thread that each client lives in."""
-
-
-class Closeable(Protocol):
-    """What `AdminClient` and every `ShopClient` is, for this module."""
-
-    async def close(self) -> None:
-        """Close the connections."""
+"""The name of each client's thread."""
 
 
 class Blocking:
     """A client whose methods are called without `await`; also a context manager.
 
-    The client lives in an event loop and a thread of its own, so it may be used wherever another loop runs, and by
-    several threads at the same time. Ctrl-C ends the call that waits.
+    The client has its own event loop and thread, so you can use it where another loop runs, and from several threads at
+    the same time. Ctrl-C ends the call that waits.
     """
 
-    def __init__(self, open_client: Callable[[], Closeable]) -> None:
+    def __init__(self, open_client: "Callable[[], PortalClient]") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True)
         self._thread.start()
@@ -86,11 +81,11 @@ class Blocking:
         self._loop.close()
 
 
-def blocking(open_client: Callable[..., Closeable], *arguments: Any, **named: Any) -> Blocking:
+def blocking(open_client: "Callable[..., PortalClient]", *arguments: Any, **named: Any) -> Blocking:
     """Make a client with `open_client(*arguments, **named)`, to be used without `await`."""
     return Blocking(lambda: open_client(*arguments, **named))
 
 
-async def _opened(open_client: Callable[[], Closeable]) -> Closeable:
-    """Make the client where its event loop runs."""
+async def _opened(open_client: "Callable[[], PortalClient]") -> "PortalClient":
+    """Make the client in its own event loop."""
     return open_client()

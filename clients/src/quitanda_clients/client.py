@@ -1,48 +1,63 @@
-"""What administrators do: customers, products, stock; over gRPC."""
+"""The clients: what administrators and customers can do. Each method is one operation of `quitanda.operations`."""
 
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import Any, Self, overload
 
 from quitanda.codec.documents import OrderSummary
-from quitanda.codec.protobuf import customer_from_proto, product_from_proto
-from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import Customer, CustomFields, Order, Product
-from quitanda.v1 import admin_portal_pb2 as pb
-from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
-from quitanda.v1.documents_pb2 import Consistency as ProtoConsistency
-from quitanda_clients import carried
-from quitanda_clients.addresses import Address
+from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    Command,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    ItemQuantity,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+    command_name,
+)
+from quitanda.domain.model import Customer, CustomFields, Kind, Order, Product
+from quitanda.errors import QuitandaError
+from quitanda.operations import OperationAnswer, PortalKind, SetOrderItem, document_operations_of, operations_of
+from quitanda.runtime.addresses import Address
+from quitanda.v1 import admin_portal_pb2
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.results import TIMEOUT_DEFAULT, Answer, Consistency, Deleted, Listing, Page, Slow, unnoticed
-from quitanda_clients.transports.grpc import Portals
+from quitanda_clients.results import (
+    TIMEOUT_DEFAULT,
+    Consistency,
+    DeleteResult,
+    DocumentResult,
+    Listing,
+    ListPage,
+    OnSlowCall,
+    ignore_slow_call,
+)
+from quitanda_clients.transports import RequestTransport
+from quitanda_clients.transports.grpc import GrpcTransport
 
-if TYPE_CHECKING:  # only the types know this class
-    from quitanda.v1.admin_portal_pb2_grpc import AdminPortalAsyncStub
 
-PROTO_CONSISTENCY: Final = {
-    Consistency.LINEARIZABLE: ProtoConsistency.CONSISTENCY_LINEARIZABLE,
-    Consistency.CACHED: ProtoConsistency.CONSISTENCY_CACHED,
-}
+class PortalClient:
+    """What both clients have; an asynchronous context manager.
 
+    Every method returns what a portal answered, or raises one of `quitanda.errors`: Rejected for a refusal, Unavailable
+    if nothing happened, OutcomeUnknown if a write may have been applied; the caller can repeat that one with the same
+    `request_id`. A write without a `request_id` gets a new one. One client serves any
+    number of calls at the same time.
 
-class AdminClient:
-    """An administrator's connection to the admin portals; also an asynchronous context manager.
-
-    Every method returns what the portal answered, or raises: errors.Rejected for a refusal,
-    errors.Unavailable where nothing happened, errors.OutcomeUnknown where a write may have taken effect
-    and can be repeated with the same `request_id`. Writes mint a `request_id` where none is given. One
-    client serves any number of calls at the same time. Prices are in minor units.
-
-    `revision` is the highest that any answer carried; cached reads never show older data. `slow` hears of calls that
-    have no answer after a second, and why.
+    `revision` is the highest revision of any answer; cached reads never show older data.
     """
 
-    def __init__(self, portals: Sequence[Address], *, timeout: float = TIMEOUT_DEFAULT, slow: Slow = unnoticed) -> None:
-        self._portals: Portals[AdminPortalAsyncStub] = Portals(portals, AdminPortalStub, slow)
-        self._timeout = timeout
+    def __init__(self, portal: PortalKind, transport: RequestTransport, customer_id: str = "") -> None:
+        self.customer_id = customer_id
         self.revision = 0
+        self._operations = document_operations_of(portal)
+        self._transport = transport
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,32 +68,116 @@ class AdminClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._portals.close()
+        """Close the connections; calls in flight end with an error."""
+        await self._transport.close()
+
+    async def get(
+        self,
+        kind: Kind,
+        document_id: str,
+        *,
+        consistency: Consistency = Consistency.LINEARIZABLE,
+        min_revision: int = 0,
+    ) -> DocumentResult[Any]:
+        """Fetch a document of any kind."""
+        query = GetDocument(
+            kind,
+            document_id,
+            self.customer_id,
+            cached=consistency is Consistency.CACHED,
+            min_revision=max(min_revision, self.revision),
+        )
+        answer = await self._transport.send(self._operations[f"get_{kind.value}"], query, "")
+        return DocumentResult(answer.documents[0], self._seen(answer.revision))
+
+    async def page(self, kind: Kind, page_size: int = 0, page_token: str = "") -> ListPage[Any]:
+        """Fetch one page of the documents of any kind; size 0 is the portal's default."""
+        query = ListDocuments(kind, self.customer_id, page_size, page_token)
+        answer = await self._transport.send(self._operations[f"list_{kind.value}s"], query, "")
+        return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
+
+    async def list(self, kind: Kind, limit: int = LISTED_MAX) -> Listing[Any]:
+        """Fetch all documents of any kind, from one snapshot."""
+        return await whole_list(lambda size, token: self.page(kind, size, token), limit)
+
+    @overload
+    async def execute(  # type: ignore[overload-overlap]  # every other command has a document
+        self, command: DeleteCustomer | DeleteProduct, *, request_id: str | None = None
+    ) -> DeleteResult: ...
+
+    @overload
+    async def execute(self, command: Command, *, request_id: str | None = None) -> DocumentResult[Any]: ...
+
+    async def execute(self, command: Command, *, request_id: str | None = None) -> DeleteResult | DocumentResult[Any]:
+        """Carry out a command of the domain; the methods below do this with a command of their own."""
+        name = command_name(type(command))
+        if not isinstance(command, DeleteCustomer | DeleteProduct):
+            return await self._write_document(name, command, request_id)
+        request_id = request_id or new_request_id()
+        answer = await self._write(name, command, request_id)
+        return DeleteResult(answer.revision, answer.orders_affected, request_id)
+
+    async def get_product(
+        self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
+    ) -> DocumentResult[Product]:
+        """Fetch a product; refused with PRODUCT_NOT_FOUND."""
+        return await self.get(Kind.PRODUCT, product_id, consistency=consistency, min_revision=min_revision)
+
+    async def products_page(self, page_size: int = 0, page_token: str = "") -> ListPage[Product]:
+        """Fetch one page of the products, by id; size 0 is the portal's default."""
+        return await self.page(Kind.PRODUCT, page_size, page_token)
+
+    async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
+        """Fetch all products, by id, from one snapshot."""
+        return await self.list(Kind.PRODUCT, limit)
+
+    async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
+        request_id = request_id or new_request_id()
+        answer = await self._write(name, asked, request_id)
+        return DocumentResult(answer.documents[0], answer.revision, request_id)
+
+    async def _write(self, name: str, asked: Any, request_id: str) -> OperationAnswer:
+        try:
+            answer = await self._transport.send(self._operations[name], asked, request_id)
+        except QuitandaError as error:
+            error.request_id = request_id
+            raise
+        self._seen(answer.revision)
+        return answer
+
+    def _seen(self, revision: int) -> int:
+        self.revision = max(self.revision, revision)
+        return revision
+
+
+class AdminClient(PortalClient):
+    """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
+
+    The client calls `on_slow` once for each call that has no answer after a second, with the reason.
+    """
+
+    def __init__(
+        self,
+        portals: Sequence[Address],
+        *,
+        timeout: float = TIMEOUT_DEFAULT,
+        on_slow: OnSlowCall = ignore_slow_call,
+    ) -> None:
+        self._grpc = GrpcTransport(PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow)
+        self._cluster = operations_of(PortalKind.ADMIN)
+        super().__init__(PortalKind.ADMIN, self._grpc)
 
     async def create_customer(
         self, customer_id: str, name: str, *, extra: CustomFields = (), request_id: str | None = None
-    ) -> Answer[Customer]:
-        """Register a customer; refused with CUSTOMER_EXISTS where there is one."""
-        request = pb.CreateCustomerRequest(
-            request_id=request_id or new_request_id(), customer_id=customer_id, name=name, extra=dict(extra)
-        )
-        response = await self._portals.call(
-            lambda stub: stub.CreateCustomer, request, write=True, timeout=self._timeout
-        )
-        return Answer(customer_from_proto(response.customer), self._seen(response.revision), request.request_id)
+    ) -> DocumentResult[Customer]:
+        """Register a customer; refused with CUSTOMER_EXISTS if there is one."""
+        return await self.execute(CreateCustomer(customer_id, name, extra), request_id=request_id)
 
     async def get_customer(
         self, customer_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Customer]:
+    ) -> DocumentResult[Customer]:
         """Fetch a customer; refused with CUSTOMER_NOT_FOUND."""
-        request = pb.GetCustomerRequest(
-            customer_id=customer_id,
-            consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=carried.revision(max(min_revision, self.revision)),
-        )
-        response = await self._portals.call(lambda stub: stub.GetCustomer, request, write=False, timeout=self._timeout)
-        return Answer(customer_from_proto(response.customer), self._seen(response.revision))
+        return await self.get(Kind.CUSTOMER, customer_id, consistency=consistency, min_revision=min_revision)
 
     async def update_customer(
         self,
@@ -88,19 +187,9 @@ class AdminClient:
         extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Answer[Customer]:
-        """Change what is given; an extra field set to JSON `null` is removed."""
-        request = pb.UpdateCustomerRequest(
-            request_id=request_id or new_request_id(),
-            customer_id=customer_id,
-            name=name,
-            extra=dict(extra),
-            expected_version=carried.version(expected_version),
-        )
-        response = await self._portals.call(
-            lambda stub: stub.UpdateCustomer, request, write=True, timeout=self._timeout
-        )
-        return Answer(customer_from_proto(response.customer), self._seen(response.revision), request.request_id)
+    ) -> DocumentResult[Customer]:
+        """Change a customer: what is not given stays, and an extra field set to JSON `null` is removed."""
+        return await self.execute(UpdateCustomer(customer_id, name, extra, expected_version), request_id=request_id)
 
     async def delete_customer(
         self,
@@ -109,31 +198,17 @@ class AdminClient:
         cascade: bool = False,
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Deleted:
+    ) -> DeleteResult:
         """Delete a customer; one with orders only if `cascade`, which cancels them."""
-        request = pb.DeleteCustomerRequest(
-            request_id=request_id or new_request_id(),
-            customer_id=customer_id,
-            cascade=cascade,
-            expected_version=carried.version(expected_version),
-        )
-        response = await self._portals.call(
-            lambda stub: stub.DeleteCustomer, request, write=True, timeout=self._timeout
-        )
-        return Deleted(self._seen(response.revision), response.orders_cancelled, request.request_id)
+        return await self.execute(DeleteCustomer(customer_id, cascade, expected_version), request_id=request_id)
 
-    async def customers_page(self, page_size: int = 0, page_token: str = "") -> Page[Customer]:
+    async def customers_page(self, page_size: int = 0, page_token: str = "") -> ListPage[Customer]:
         """Fetch one page of the customers, by id; size 0 is the portal's default."""
-        request = pb.ListCustomersRequest(page_size=carried.page_size(page_size), page_token=page_token)
-        response = await self._portals.call(
-            lambda stub: stub.ListCustomers, request, write=False, timeout=self._timeout
-        )
-        customers = tuple(customer_from_proto(customer) for customer in response.customers)
-        return Page(customers, response.next_page_token, self._seen(response.revision))
+        return await self.page(Kind.CUSTOMER, page_size, page_token)
 
     async def list_customers(self, limit: int = LISTED_MAX) -> Listing[Customer]:
         """Fetch all customers, by id, from one snapshot."""
-        return await whole_list(self.customers_page, limit)
+        return await self.list(Kind.CUSTOMER, limit)
 
     async def create_product(
         self,
@@ -145,31 +220,10 @@ class AdminClient:
         description: str = "",
         extra: CustomFields = (),
         request_id: str | None = None,
-    ) -> Answer[Product]:
-        """Add a product with `quantity` units on hand; refused with PRODUCT_EXISTS where there is one."""
-        request = pb.CreateProductRequest(
-            request_id=request_id or new_request_id(),
-            product_id=product_id,
-            name=name,
-            description=description,
-            price_minor_units=carried.price(price),
-            quantity=carried.product_quantity(quantity),
-            extra=dict(extra),
-        )
-        response = await self._portals.call(lambda stub: stub.CreateProduct, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
-
-    async def get_product(
-        self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Product]:
-        """Fetch a product; refused with PRODUCT_NOT_FOUND."""
-        request = pb.GetProductRequest(
-            product_id=product_id,
-            consistency=PROTO_CONSISTENCY[consistency],
-            min_revision=carried.revision(max(min_revision, self.revision)),
-        )
-        response = await self._portals.call(lambda stub: stub.GetProduct, request, write=False, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision))
+    ) -> DocumentResult[Product]:
+        """Add a product with `quantity` units on hand; refused with PRODUCT_EXISTS if there is one."""
+        command = CreateProduct(product_id, name, price, quantity, description, extra)
+        return await self.execute(command, request_id=request_id)
 
     async def update_product(
         self,
@@ -182,20 +236,10 @@ class AdminClient:
         extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Answer[Product]:
-        """Change what is given; `quantity` sets the units on hand to exactly this."""
-        request = pb.UpdateProductRequest(
-            request_id=request_id or new_request_id(),
-            product_id=product_id,
-            name=name,
-            description=description,
-            price_minor_units=carried.price(price),
-            quantity=carried.product_quantity(quantity),
-            extra=dict(extra),
-            expected_version=carried.version(expected_version),
-        )
-        response = await self._portals.call(lambda stub: stub.UpdateProduct, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
+    ) -> DocumentResult[Product]:
+        """Change a product: what is not given stays; `quantity` sets the units on hand."""
+        command = UpdateProduct(product_id, name, description, price, quantity, extra, expected_version)
+        return await self.execute(command, request_id=request_id)
 
     async def delete_product(
         self,
@@ -204,103 +248,55 @@ class AdminClient:
         cascade: bool = False,
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Deleted:
+    ) -> DeleteResult:
         """Delete a product; one in live orders only if `cascade`, which takes it out of them."""
-        request = pb.DeleteProductRequest(
-            request_id=request_id or new_request_id(),
-            product_id=product_id,
-            cascade=cascade,
-            expected_version=carried.version(expected_version),
-        )
-        response = await self._portals.call(lambda stub: stub.DeleteProduct, request, write=True, timeout=self._timeout)
-        return Deleted(self._seen(response.revision), response.orders_changed, request.request_id)
-
-    async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
-        """Fetch one page of the products, by id; size 0 is the portal's default."""
-        request = pb.ListProductsRequest(page_size=carried.page_size(page_size), page_token=page_token)
-        response = await self._portals.call(lambda stub: stub.ListProducts, request, write=False, timeout=self._timeout)
-        products = tuple(product_from_proto(product) for product in response.products)
-        return Page(products, response.next_page_token, self._seen(response.revision))
-
-    async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
-        """Fetch all products, by id, from one snapshot."""
-        return await whole_list(self.products_page, limit)
+        return await self.execute(DeleteProduct(product_id, cascade, expected_version), request_id=request_id)
 
     async def adjust_stock(
         self, product_id: str, delta: int, *, expected_version: int | None = None, request_id: str | None = None
-    ) -> Answer[Product]:
+    ) -> DocumentResult[Product]:
         """Add `delta`, which may be negative, to the units on hand; never below zero."""
-        request = pb.AdjustStockRequest(
-            request_id=request_id or new_request_id(),
-            product_id=product_id,
-            delta=carried.delta(delta),
-            expected_version=carried.version(expected_version),
-        )
-        response = await self._portals.call(lambda stub: stub.AdjustStock, request, write=True, timeout=self._timeout)
-        return Answer(product_from_proto(response.product), self._seen(response.revision), request.request_id)
+        return await self.execute(AdjustStock(product_id, delta, expected_version), request_id=request_id)
 
-    async def cluster_status(self) -> tuple[pb.ReplicaStatus, ...]:
+    async def cluster_status(self) -> tuple[admin_portal_pb2.ReplicaStatus, ...]:
         """Ask how the replicas are, as a portal sees them."""
-        request = pb.GetClusterStatusRequest()
-        response = await self._portals.call(
-            lambda stub: stub.GetClusterStatus, request, write=False, timeout=self._timeout
-        )
-        return tuple(response.replicas)
+        return tuple((await self._call("get_cluster_status")).replicas)
 
-    async def transfer_leadership(self, to: str = "") -> pb.TransferLeadershipResponse:
-        """Let the replica `to` lead, or whichever other one is ready to; return who leads. Repeating it is harmless."""
-        request = pb.TransferLeadershipRequest(to=to)
-        return await self._portals.call(
-            lambda stub: stub.TransferLeadership, request, write=False, timeout=self._timeout
-        )
+    async def transfer_leadership(self, to: str = "") -> admin_portal_pb2.TransferLeadershipResponse:
+        """Make the replica `to` the leader, or any other ready one; return who leads. Repeating it is harmless."""
+        response: admin_portal_pb2.TransferLeadershipResponse = await self._call("transfer_leadership", to=to)
+        return response
 
-    def backup(self, whole: float) -> AsyncGenerator[pb.BackupPart, None]:
-        """Yield the parts of a backup, which may take `whole` seconds in all; it must begin within the timeout.
+    def backup(self, total_seconds: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
+        """Yield the parts of a backup, for at most `total_seconds`; it must begin within the client's timeout.
 
-        Raises errors.Unavailable, also half-way. Close it where it is not read to the end.
+        Raises errors.Unavailable, also half-way. Close it if you do not read it to the end.
         """
-        request = pb.BackupClusterRequest()
-        return self._portals.stream(lambda stub: stub.BackupCluster, request, timeout=self._timeout, whole=whole)
+        operation = self._cluster["backup_cluster"]
+        return self._grpc.stream(operation, operation.request_class(), total_seconds)
 
-    async def verify_cluster(self) -> pb.VerifyClusterResponse:
-        """Let every replica compare its state on disk with its digest; takes long where there is much data."""
-        request = pb.VerifyClusterRequest()
-        return await self._portals.call(lambda stub: stub.VerifyCluster, request, write=False, timeout=self._timeout)
+    async def verify_cluster(self) -> admin_portal_pb2.VerifyClusterResponse:
+        """Let every replica compare its state on disk with its digest; with much data it takes long."""
+        response: admin_portal_pb2.VerifyClusterResponse = await self._call("verify_cluster")
+        return response
 
-    def _seen(self, revision: int) -> int:
-        self.revision = max(self.revision, revision)
-        return revision
+    async def _call(self, name: str, **fields: Any) -> Any:
+        operation = self._cluster[name]
+        return await self._grpc.call(operation, operation.request_class(**fields))
 
 
-class ShopClient(Protocol):
-    """One customer's connection to the shop; also an asynchronous context manager.
+class ShopClient(PortalClient):
+    """One customer's client, over any transport."""
 
-    Every method returns what the portal answered, or raises: errors.Rejected for a refusal,
-    errors.Unavailable where nothing happened, errors.OutcomeUnknown where a write may have taken effect
-    and can be repeated with the same `request_id`. Writes mint a `request_id` where none is given. One
-    client serves any number of calls at the same time.
-
-    `revision` is the highest that any answer carried; cached reads never show older data.
-    """
-
-    customer_id: str
-    revision: int
-
-    async def __aenter__(self) -> Self:
-        """Use the client in a block; it is closed at the block's end."""
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the client."""
-
-    async def close(self) -> None:
-        """Close the connections; calls in flight end with an error."""
+    def __init__(self, customer_id: str, transport: RequestTransport) -> None:
+        super().__init__(PortalKind.CLIENT, transport, customer_id)
 
     async def create_order(
         self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
-    ) -> Answer[Order]:
+    ) -> DocumentResult[Order]:
         """Place an order, empty or with first items, all or nothing; the answer has its id."""
+        command = CreateOrder(self.customer_id, "", 0, tuple(items), extra)  # the portal chooses the id and the time
+        return await self.execute(command, request_id=request_id)
 
     async def set_order_item(
         self,
@@ -311,8 +307,10 @@ class ShopClient(Protocol):
         extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Answer[Order]:
+    ) -> DocumentResult[Order]:
         """Set the units of one product in an order; zero removes it. `extra` is about this item."""
+        asked = SetOrderItem(self.customer_id, order_id, product_id, quantity, extra, expected_version)
+        return await self._write_document("set_order_item", asked, request_id)
 
     async def set_order_items(
         self,
@@ -322,35 +320,30 @@ class ShopClient(Protocol):
         extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
-    ) -> Answer[Order]:
+    ) -> DocumentResult[Order]:
         """Set the units of several products at once, all or nothing; duplicates count with their sum.
 
         An extra field of the order (`extra`) or of an item that is set to JSON `null` is removed.
         """
+        command = SetOrderItems(self.customer_id, order_id, tuple(items), expected_version, extra)
+        return await self.execute(command, request_id=request_id)
 
     async def get_order(
         self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Order]:
+    ) -> DocumentResult[Order]:
         """Fetch one of the customer's orders; refused with ORDER_NOT_FOUND."""
+        return await self.get(Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision)
 
-    async def orders_page(self, page_size: int = 0, page_token: str = "") -> Page[OrderSummary]:
+    async def orders_page(self, page_size: int = 0, page_token: str = "") -> ListPage[OrderSummary]:
         """Fetch one page of the customer's orders, oldest first; size 0 is the portal's default."""
+        return await self.page(Kind.ORDER, page_size, page_token)
 
     async def list_orders(self, limit: int = LISTED_MAX) -> Listing[OrderSummary]:
         """Fetch all of the customer's orders, oldest first, from one snapshot."""
+        return await self.list(Kind.ORDER, limit)
 
     async def cancel_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
-    ) -> Answer[Order]:
+    ) -> DocumentResult[Order]:
         """Remove an order; its units return to stock. The answer has the order as it was."""
-
-    async def get_product(
-        self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Product]:
-        """Fetch a product; refused with PRODUCT_NOT_FOUND."""
-
-    async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
-        """Fetch one page of the products, by id; size 0 is the portal's default."""
-
-    async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
-        """Fetch all products, by id, from one snapshot."""
+        return await self.execute(CancelOrder(self.customer_id, order_id, expected_version), request_id=request_id)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from quitanda_clients.addresses import Address, parse_address, parse_addresses
-from quitanda_clients.results import TIMEOUT_DEFAULT, Slow, unnoticed
+from quitanda.runtime.addresses import Address, parse_address, parse_addresses
+from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 
 if TYPE_CHECKING:  # each transport's libraries take long to load: only the one that is used is loaded
     from quitanda_clients.client import AdminClient, ShopClient
+    from quitanda_clients.transports import RequestTransport
 
 ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
 CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
@@ -61,7 +62,7 @@ def connect_shop(
         transport,
         customer_id,
         portals=parse_addresses(addresses),
-        broker=parse_address(broker_address),
+        broker=parse_address(broker_address, port_min=1),
         timeout=timeout,
     )
 
@@ -73,18 +74,32 @@ def make_shop_client(
     portals: Sequence[Address],
     broker: Address,
     timeout: float = TIMEOUT_DEFAULT,
-    slow: Slow = unnoticed,
+    on_slow: OnSlowCall = ignore_slow_call,
 ) -> "ShopClient":
     """Make a customer's client; it loads only the libraries of the chosen transport.
 
-    The client calls `slow` once for each call that has no answer after a second.
+    The client calls `on_slow` once for each call that has no answer after a second.
     """
+    from quitanda_clients.client import ShopClient  # noqa: PLC0415
+
+    return ShopClient(customer_id, _transport(transport, customer_id, portals, broker, timeout, on_slow))
+
+
+def _transport(
+    transport: Transport,
+    customer_id: str,
+    portals: Sequence[Address],
+    broker: Address,
+    timeout: float,
+    on_slow: OnSlowCall,
+) -> "RequestTransport":
     match transport:
         case Transport.GRPC:
-            from quitanda_clients.shop_over_grpc import GrpcShopClient  # noqa: PLC0415
+            from quitanda.operations import PortalKind  # noqa: PLC0415
+            from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
 
-            return GrpcShopClient(customer_id, portals, timeout=timeout, slow=slow)
+            return GrpcTransport(PortalKind.CLIENT, portals, timeout=timeout, on_slow=on_slow)
         case Transport.MQTT:
-            from quitanda_clients.transports.mqtt import MqttShopClient  # noqa: PLC0415
+            from quitanda_clients.transports.mqtt import MqttTransport  # noqa: PLC0415
 
-            return MqttShopClient(customer_id, broker, timeout=timeout, slow=slow)
+            return MqttTransport(customer_id, broker, timeout=timeout, on_slow=on_slow)

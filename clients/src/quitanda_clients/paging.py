@@ -1,4 +1,4 @@
-"""Fetching a whole list, page by page, from one snapshot."""
+"""Fetches a whole list, page by page, from one snapshot."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -6,25 +6,25 @@ from typing import Final, TypeVar
 from quitanda.domain.limits import PAGE_SIZE_MAX
 from quitanda.domain.outcomes import Problem, Reason, Refused
 from quitanda.errors import Rejected
-from quitanda_clients.results import Listing, Page
+from quitanda_clients.results import Listing, ListPage
 
 T = TypeVar("T")
 
 RESTARTS_MAX: Final = 3
-"""How often a list begins again because its snapshot was let go of."""
+"""How often a list begins again because the replicas no longer keep its snapshot."""
 
 LISTED_MAX: Final = 1_000_000
-"""Documents in one listing: a bound on the client's memory."""
+"""The most documents in one listing, which bounds the client's memory."""
 
-FetchPage = Callable[[int, str], Awaitable[Page[T]]]
+FetchPage = Callable[[int, str], Awaitable[ListPage[T]]]
 """Fetches one page: (page size, page token) -> page."""
 
 
 async def whole_list(fetch: FetchPage[T], limit: int = LISTED_MAX) -> Listing[T]:
     """Fetch the first `limit` documents of a list.
 
-    A page token that expired in the middle (a new leader does not know it) begins the list again, at most
-    RESTARTS_MAX times; after that, and for every other reason, raises what `fetch` raised.
+    If a page token expires in the middle (a new leader does not know it), the list begins again, at most RESTARTS_MAX
+    times. After that, and for every other reason, the exception of `fetch` passes through.
     """
     for _ in range(RESTARTS_MAX):
         try:
@@ -56,6 +56,6 @@ async def _one_pass(fetch: FetchPage[T], limit: int) -> Listing[T]:
 
 
 def _too_large_together(refused: Refused) -> bool:
-    """Tell whether so many of these documents do not fit into one answer."""
+    """Tell whether a page of this size does not fit into one answer."""
     problem = dict(refused.details).get("problem")
     return refused.reason is Reason.INVALID_ARGUMENT and refused.field == "page_size" and problem == Problem.TOO_LARGE

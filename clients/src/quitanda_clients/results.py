@@ -1,4 +1,4 @@
-"""What clients answer with, and when: documents of the domain, and the revision of the data they come from."""
+"""What the clients' methods return: documents of the domain, with the revision of the data that they come from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 TIMEOUT_DEFAULT: Final = 10.0
-"""Seconds that a call may take in all, however often it is tried."""
+"""Seconds that a call may take, all attempts together."""
+
+OnSlowCall = Callable[[str], None]
+"""The client calls it once for each call without an answer after a second. The text says why there is none; it may be
+empty."""
 
 
-Slow = Callable[[str], None]
-"""Hears, once for each call without an answer after a second, why there is none so far; empty if not known."""
-
-
-def unnoticed(_trouble: str) -> None:
-    """Tell nobody."""
+def ignore_slow_call(_reason: str) -> None:
+    """Do nothing about a slow call."""
 
 
 class Consistency(StrEnum):
     """How fresh the answer to a read must be."""
 
     LINEARIZABLE = "linearizable"
-    """Contains every write that was acknowledged, through any portal, before the read began."""
+    """It contains every write that any portal acknowledged before the read began."""
     CACHED = "cached"
-    """May be up to one second old, but never older than what the same client saw before."""
+    """It may be up to one second old, but never older than what the same client saw before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """A document as it is at `revision`; `request_id` is the one that a write had, also where the client chose it."""
+class DocumentResult(Generic[T]):
+    """A document as it is at `revision`; `request_id` is that of a write, whether the caller or the client chose it."""
 
     document: T
     revision: int
@@ -38,8 +38,8 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """A customer or product is gone; `orders_affected` counts the orders that the cascade cancelled or changed."""
+class DeleteResult:
+    """A customer or product is deleted; the cascade cancelled or changed `orders_affected` orders."""
 
     revision: int
     orders_affected: int
@@ -47,8 +47,8 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list; `next_page_token` is empty on the last one."""
+class ListPage(Generic[T]):
+    """One page of a list; `next_page_token` is empty on the last page."""
 
     documents: tuple[T, ...]
     next_page_token: str
@@ -57,7 +57,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """All pages of a list, from one snapshot; `truncated` where there is more than was asked for."""
+    """A list from one snapshot, all pages together; `truncated` if the list is longer than the limit."""
 
     documents: tuple[T, ...]
     revision: int

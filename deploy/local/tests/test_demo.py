@@ -8,7 +8,7 @@ from rich.console import Console
 
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.errors import OutcomeUnknown
-from quitanda_clients.results import Answer, Listing
+from quitanda_clients.results import DocumentResult, Listing
 from quitanda_local.demo.inventory_audit import Count, InventoryAudit, count, differences
 from quitanda_local.demo.programs import ProgramCall, Programs
 from quitanda_local.demo.reporter import CheckFailed, Reporter
@@ -36,13 +36,13 @@ class FakeShop:
 
     async def get_order(self, order_id):
         assert order_id == ORDER.order_id
-        return Answer(ORDER, 9)
+        return DocumentResult(ORDER, 9)
 
     async def create_order(self, items, *, request_id):
         self.request_ids.append(request_id)
         if len(self.request_ids) % 2:
             raise OutcomeUnknown("no answer")
-        return Answer(replace(ORDER, items=tuple(OrderItem(i.product_id, "", 1, i.quantity) for i in items)), 9)
+        return DocumentResult(replace(ORDER, items=tuple(OrderItem(i.product_id, "", 1, i.quantity) for i in items)), 9)
 
 
 class Stop:

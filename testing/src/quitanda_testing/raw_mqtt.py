@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import aiomqtt
 
 from quitanda.mqtt.topics import reply_topic, request_topic
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 
 REPLY_SECONDS = 10.0
 

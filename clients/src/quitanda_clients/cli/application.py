@@ -1,26 +1,27 @@
-"""The command group that stands for a whole application: how usage errors are told, and how it ends."""
+"""A whole command-line application: how its process starts, how it reports wrong use, and how it ends."""
 
 import itertools
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
-from quitanda_clients.cli import exit_codes
-from quitanda_clients.cli.own_errors import OwnReason, own_error, tell_json
-from quitanda_clients.cli.printable import printable
-from quitanda_clients.cli.settings import Format
+from quitanda_clients.cli import exit_codes, streams
+from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
+from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error, printable
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 
 class Application(TyperGroup):
-    """Prints usage errors for people, or with --json as one JSON object on stderr; the exit code is the same."""
+    """Prints wrong use for people, or with --json as one JSON object on stderr; the exit code is the same."""
 
     def main(
         self,
@@ -31,7 +32,7 @@ class Application(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run on the arguments and exit; not standalone, return or raise instead."""
+        """Run the arguments and exit; if not standalone, return or raise instead."""
         arguments = list(sys.argv[1:] if args is None else args)
         run = partial(super().main, arguments, prog_name, complete_var, False, windows_expand_args, **extra)
         if not standalone_mode:
@@ -39,15 +40,15 @@ class Application(TyperGroup):
         try:
             code = run()
         except TyperException as error:
-            _tell(error, as_json=_asks_for_json(arguments))
+            _report_wrong_use(error, as_json=_asks_for_json(arguments))
             code = error.exit_code
-        except Abort:  # Ctrl-C, or the end of the input, where something was asked
+        except Abort:  # Ctrl-C, or the end of the input, in answer to a question
             code = exit_codes.INTERRUPTED
         sys.exit(code)
 
 
 def make_application(name: str) -> typer.Typer:
-    """Make an application, which also tells its version."""
+    """Make an application without commands."""
     app = typer.Typer(
         cls=Application,
         no_args_is_help=True,
@@ -59,17 +60,47 @@ def make_application(name: str) -> typer.Typer:
     return app
 
 
-def tell_version(asked: bool) -> None:
-    """Print the version and end, if it was asked for (the callback of an option)."""
+def print_version(asked: bool) -> None:
+    """Print the version and end if the user asked for it (the callback of --version)."""
     if asked:
         typer.echo(f"quitanda-clients {version('quitanda-clients')}")
         raise typer.Exit
 
 
-def _tell(error: TyperException, *, as_json: bool) -> None:
+def run_application(app: typer.Typer) -> NoReturn:
+    """Run the application on the process's arguments and exit with its code."""
+    # gRPC's library writes its own notes to stderr (for example when a portal goes away). It reads this variable when
+    # Python loads it, which happens later.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Without a handler Python writes the warnings of libraries to stderr, which is for the program's own messages. The
+    # MQTT library, for example, warns about each answer of a server that is not a broker.
+    logging.getLogger().addHandler(logging.NullHandler())
+    streams.guard()
+    sys.exit(_exit_code(app))
+
+
+def _exit_code(app: typer.Typer) -> int:
+    """Run it. Commands report a failed standard output themselves; this handles help and the like."""
+    try:
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else exit_codes.DONE
+        else:
+            code = exit_codes.DONE
+        sys.stdout.flush()
+    except ReaderGone:
+        return exit_codes.READER_GONE
+    except AnswerNotWritten as error:
+        print_error(f"The text could not be written: {error}.")
+        return exit_codes.NOT_WRITTEN
+    return code
+
+
+def _report_wrong_use(error: TyperException, *, as_json: bool) -> None:
     error.message = printable(error.message)
     if as_json:
-        tell_json(own_error(OwnReason.WRONG_USE, error.format_message(), field=_field(error)))
+        print_json_error(local_error(LocalReason.WRONG_USE, error.format_message(), field=_field(error)))
         return
     from typer.rich_utils import rich_format_error  # noqa: PLC0415 - rich is loaded only when it is used
 
@@ -77,16 +108,16 @@ def _tell(error: TyperException, *, as_json: bool) -> None:
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
-    """Look for the option itself: with a usage error the options were not read to the end."""
+    """Look for the option itself: after wrong use the options were not read to the end."""
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    json = Format.JSON.value
     pairs = set(itertools.pairwise(options))
-    whole = {"--json", f"--output={json}", f"-o{json}"}
-    return bool(whole & set(options)) or bool({("-o", json), ("--output", json)} & pairs)
+    return bool({"--json", "--output=json", "-ojson"} & set(options)) or bool(
+        {("-o", "json"), ("--output", "json")} & pairs
+    )
 
 
 def _field(error: TyperException) -> str:
-    """Name the option or the argument at fault; empty where it is none."""
+    """Name the option or the argument at fault; empty if there is none."""
     hint: Any = getattr(error, "param_hint", None)
     if hint is None:
         parameter: Any = getattr(error, "param", None)

@@ -1,4 +1,4 @@
-"""Answers for spreadsheets: CSV with a header line; lists of customers and products as `import` reads them.
+"""Writes answers for spreadsheets: CSV with a header line. `import` reads the lists of customers and products.
 
 Numbers and names are as in the tables, times as in ISO 8601. A field of one's own that is not text is written as JSON.
 """
@@ -7,89 +7,89 @@ import csv
 import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from quitanda.codec.documents import OrderSummary
-from quitanda.codec.json_text import parse_json
 from quitanda.codec.money import format_price
-from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
-from quitanda.domain.outcomes import Refused
-from quitanda_clients.cli.printable import printable
-from quitanda_clients.cli.streams import tell
+from quitanda.domain.model import Document, Order
+from quitanda_clients.cli.document_views import (
+    LISTS,
+    ORDER_ITEM,
+    PRODUCTS,
+    csv_columns,
+    csv_row,
+    fields_of,
+)
+from quitanda_clients.cli.streams import print_error, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.cli.output import DocumentT, ShownT
-    from quitanda_clients.commands.cluster_health import Health
-    from quitanda_clients.results import Answer, Deleted, Listing
+    from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
-Row = Mapping[str, Any]
+Values = Mapping[str, Any]
+"""One row, by column."""
 
-COLUMNS: Mapping[str, Sequence[str]] = {
-    "customers": ("customer_id", "name"),
-    "products": ("product_id", "name", "description", "price", "quantity"),
-    "orders": ("order_id", "placed", "products", "total", "version"),
-}
-ITEM_COLUMNS = ("order_id", "product_id", "name", "unit_price", "quantity", "total")
-CHANGE_COLUMNS = ("revision", "product_id", "name", "price", "quantity", "deleted")
+CHANGE_COLUMNS: Final = ("revision", *csv_columns(tuple(each for each in PRODUCTS.fields if each.in_list)), "deleted")
+REPLICA_COLUMNS: Final = (
+    *("name", "reachable", "role", "term", "revision", "commit_index", "last_log_index", "leader"),
+    *("catching_up", "customers", "products", "orders", "state_digest", "error"),
+)
+VERIFICATION_COLUMNS: Final = (
+    *("name", "reachable", "revision", "keys", "computed_digest", "kept_digest", "compared_digest", "error"),
+)
+BACKUP_COLUMNS: Final = (
+    *("revision", "term", "state_digest", "customers", "products", "orders", "replica", "taken_at"),
+)
 
 
 class CsvOutput:
-    """Implements `output.Output`."""
+    """Implements `output.AnswerOutput`."""
 
     def __init__(self) -> None:
         self._header_printed = False
 
-    def document(self, answer: "Answer[DocumentT]", done: str = "") -> None:  # noqa: ARG002 - for people
+    def document(self, result: "DocumentResult[Any]", done: str = "") -> None:  # noqa: ARG002 - for people
         """Print one row; of an order, a row for each item."""
-        document: Document = answer.document
-        match document:
-            case Customer():
-                _print(COLUMNS["customers"], [_row(document)])
-            case Product():
-                _print(COLUMNS["products"], [_row(document)])
-            case Order():
-                _print(ITEM_COLUMNS, _items(document))
-            case _:
-                assert_never(document)
+        document: Document = result.document
+        if isinstance(document, Order):
+            _print(("order_id", *csv_columns(ORDER_ITEM)), _order_rows(document))
+        else:
+            views = fields_of(document)
+            _print(csv_columns(views), [csv_row(views, document)])
 
-    def document_id(self, answer: "Answer[DocumentT]") -> None:
-        """Print the rows of the document: its id stands in them."""
-        self.document(answer)
+    def document_id(self, result: "DocumentResult[Any]") -> None:
+        """Print the rows of the document, which contain its id."""
+        self.document(result)
 
     def changed(self, product: Document, revision: int) -> None:
         """Print one row; the header comes once."""
-        if isinstance(product, Product):
-            self._change({"revision": revision, "deleted": "", **_row(product)})
+        self._change({"revision": revision, "deleted": "", **csv_row(PRODUCTS.fields, product)})
 
     def gone(self, product_id: str, revision: int) -> None:
         """Print one row, with `true` in the column `deleted`."""
-        self._change({"revision": revision, "product_id": product_id, "deleted": "true"})
+        self._change({"revision": revision, PRODUCTS.id_field: product_id, "deleted": "true"})
 
-    def listing(self, name: str, listing: "Listing[ShownT]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]") -> None:
         """Print one row for each document."""
-        _print(COLUMNS[name], [_row(document) for document in listing.documents])
+        views = LISTS[name]
+        _print(csv_columns(views), [csv_row(views, document) for document in listing.documents])
         if listing.truncated:
-            tell(f"There are more; only the first {len(listing.documents)} are written (--limit).")
+            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 
-    def deleted(self, kind: str, document_id: str, deleted: "Deleted") -> None:
+    def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Print one row."""
-        columns = (f"{kind}_id", "orders_affected", "revision")
-        row = {columns[0]: document_id, "orders_affected": deleted.orders_affected, "revision": deleted.revision}
-        _print(columns, [row])
+        row = {f"{kind}_id": document_id, "orders_affected": result.orders_affected, "revision": result.revision}
+        _print(tuple(row), [row])
 
-    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "Health") -> None:
-        """Print one row for each replica; whether all is well stands on stderr."""
-        columns = ("name", "reachable", "role", "term", "revision", "commit_index", "last_log_index", "leader")
-        others = ("catching_up", "customers", "products", "orders", "state_digest", "error")
-        _print((*columns, *others), _messages(replicas, (*columns, *others)))
-        tell(health.summary)
+    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
+        """Print one row for each replica; stderr says whether all is well."""
+        _print(REPLICA_COLUMNS, _message_rows(replicas, REPLICA_COLUMNS))
+        print_error(health.summary)
 
     def leadership(self, leader: str, term: int) -> None:
         """Print one row."""
@@ -97,37 +97,26 @@ class CsvOutput:
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print one row."""
-        names = ("revision", "term", "state_digest", "customers", "products", "orders", "replica", "taken_at")
-        row = {name: getattr(header, name) for name in names}
-        counted = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
-        _print(("file", *names, *counted), [{"file": str(path)} | row | counted])
+        counts = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
+        row = {"file": str(path)} | {name: getattr(header, name) for name in BACKUP_COLUMNS} | counts
+        _print(tuple(row), [row])
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print one row for each replica."""
-        columns = (
-            "name",
-            "reachable",
-            "revision",
-            "keys",
-            "computed_digest",
-            "kept_digest",
-            "compared_digest",
-            "error",
-        )
-        _print(columns, _messages(answer.replicas, columns))
+        _print(VERIFICATION_COLUMNS, _message_rows(answer.replicas, VERIFICATION_COLUMNS))
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
-        """Print one row; refused rows are told on stderr."""
+        """Print one row; stderr names refused rows."""
         _print(tuple(counts), [counts])
 
-    def _change(self, row: Row) -> None:
+    def _change(self, row: Values) -> None:
         _print(CHANGE_COLUMNS, [row], header=not self._header_printed, others=False)
         self._header_printed = True
         sys.stdout.flush()
 
 
-def _print(columns: Sequence[str], rows: Iterable[Row], *, header: bool = True, others: bool = True) -> None:
-    """Print rows; fields that have no column get one of their own, in the order of their names, unless not `others`."""
+def _print(columns: Sequence[str], rows: Iterable[Values], *, header: bool = True, others: bool = True) -> None:
+    """Print rows. If `others`, fields without a column get one of their own, in the order of their names."""
     rows = list(rows)
     own = sorted({name for row in rows for name in row} - set(columns)) if others else []
     text = io.StringIO()
@@ -138,64 +127,16 @@ def _print(columns: Sequence[str], rows: Iterable[Row], *, header: bool = True, 
     typer.echo(printable(text.getvalue()) if sys.stdout.isatty() else text.getvalue(), nl=False)
 
 
-def _row(document: Document | OrderSummary) -> Row:
-    match document:
-        case Customer():
-            return {"customer_id": document.customer_id, "name": document.name, **_extra(document.extra)}
-        case Product():
-            known = {"product_id": document.product_id, "name": document.name, "description": document.description}
-            numbers = {"price": format_price(document.price), "quantity": document.quantity}
-            return {**known, **numbers, **_extra(document.extra)}
-        case OrderSummary():
-            return {
-                "order_id": document.order_id,
-                "placed": _moment(document.created_at_ms),
-                "products": document.item_count,
-                "total": format_price(document.total),
-                "version": document.version,
-            }
-        case _:
-            return {}
-
-
-def _items(order: Order) -> list[Row]:
+def _order_rows(order: Order) -> list[Values]:
     if not order.items:
         return [{"order_id": order.order_id, "total": format_price(order.total)}]
-    return [
-        {
-            "order_id": order.order_id,
-            "product_id": item.product_id,
-            "name": item.name,
-            "unit_price": format_price(item.unit_price),
-            "quantity": item.quantity,
-            "total": format_price(item.total),
-            **_extra(item.extra),
-        }
-        for item in order.items
-    ]
+    return [{"order_id": order.order_id, **csv_row(ORDER_ITEM, item)} for item in order.items]
 
 
-def _extra(extra: CustomFields) -> Row:
-    return {name: _as_text(value) for name, value in extra}
+def _message_rows(messages: Iterable[object], columns: Sequence[str]) -> list[Values]:
+    from quitanda_clients.cli.table_output import ROLES  # noqa: PLC0415 - only these commands load rich
 
-
-def _as_text(value: str) -> str:
-    """Give a text field's text, and the JSON of any other one."""
-    parsed = parse_json(value, "extra")
-    return parsed.value if not isinstance(parsed, Refused) and isinstance(parsed.value, str) else value
-
-
-def _moment(created_at_ms: int) -> str:
-    try:
-        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
-    except (OverflowError, ValueError, OSError):  # a clock far off the calendar
-        return str(created_at_ms)
-
-
-def _messages(messages: Iterable[object], columns: Sequence[str]) -> list[Row]:
-    from quitanda_clients.cli.tables import ROLES  # noqa: PLC0415 - only these commands pay for rich
-
-    rows: list[Row] = []
+    rows: list[Values] = []
     for message in messages:
         row = {name: getattr(message, name) for name in columns}
         rows.append(row | {"role": ROLES.get(row["role"], "unknown")} if "role" in row else row)

@@ -1,4 +1,4 @@
-"""What a command's exit code means: the one place, which the documents are tested against."""
+"""What a command's exit code means. Tests compare the documents with this table."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ NOT_WRITTEN: Final = 5
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells count."""
 READER_GONE: Final = 141
-"""128 and the number of SIGPIPE, as shells count: where `| head -1` has what it wants, nothing is said."""
+"""128 and the number of SIGPIPE, as shells count: after `| head -1` has its line, the command ends silently."""
 
 MEANINGS: Final[Mapping[int, str]] = {
     DONE: "done",
@@ -22,8 +22,8 @@ MEANINGS: Final[Mapping[int, str]] = {
     UNKNOWN: "unknown: the write may or may not have been made",
     NOT_WRITTEN: "done, but the answer could not be written",
     INTERRUPTED: "interrupted with Ctrl-C",
-    READER_GONE: "whoever read the answer closed the pipe",
+    READER_GONE: "the reader of the answer closed the pipe",
 }
 
 HELP: Final = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
-"""What `--help` says of them."""
+"""The last line of `--help`."""

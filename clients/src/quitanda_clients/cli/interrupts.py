@@ -1,4 +1,4 @@
-"""Ctrl-C in every part of a process's life: the process ends with one code, and never with a traceback."""
+"""Ctrl-C at any moment of a process's life: the process ends with one exit code, and never with a traceback."""
 
 import os
 import signal
@@ -10,14 +10,14 @@ from quitanda_clients.cli.exit_codes import INTERRUPTED
 
 
 def end_quietly() -> None:
-    """From now on Ctrl-C ends the process at once; one that was started to ignore it goes on ignoring it."""
+    """From now on Ctrl-C ends the process at once. A process that was started to ignore it goes on ignoring it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
 
 @contextmanager
-def raised() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt in the block: there is something to say about it."""
+def raise_keyboard_interrupt() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt in the block, so that the program can report it."""
     if signal.getsignal(signal.SIGINT) is not _end:
         yield
         return

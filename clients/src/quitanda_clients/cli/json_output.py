@@ -1,14 +1,13 @@
-"""Answers for programs: one JSON object in one line, in UTF-8; documents in the form of MQTT replies (exact prices)."""
+"""Writes answers for programs: one JSON object in one line, in UTF-8; documents look as in MQTT replies."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from quitanda.codec.documents import kind_of, present_document
+from quitanda.codec.documents import OrderSummary, kind_of, present_document, present_summary
 from quitanda.domain.model import Document
-from quitanda_clients.cli.output import DocumentT, ShownT, present
-from quitanda_clients.cli.printable import printable_json
+from quitanda_clients.cli.streams import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,21 +17,21 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.commands.cluster_health import Health
-    from quitanda_clients.results import Answer, Deleted, Listing
+    from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
 
 class JsonOutput:
-    """Implements `output.Output`."""
+    """Implements `output.AnswerOutput`."""
 
-    def document(self, answer: "Answer[DocumentT]", done: str = "") -> None:  # noqa: ARG002 - for people
+    def document(self, result: "DocumentResult[Any]", done: str = "") -> None:  # noqa: ARG002 - for people
         """Print `{"revision": …, "customer" | "product" | "order": {…}}`, and the `request_id` of a write."""
-        minted = f',"request_id":{json.dumps(answer.request_id)}' if answer.request_id else ""
-        _print(_document(answer.document, answer.revision, minted))
+        request_id = f',"request_id":{json.dumps(result.request_id)}' if result.request_id else ""
+        _print(_document(result.document, result.revision, request_id))
 
-    def document_id(self, answer: "Answer[DocumentT]") -> None:
+    def document_id(self, result: "DocumentResult[Any]") -> None:
         """Print the same object: programs take what they need."""
-        self.document(answer)
+        self.document(result)
 
     def changed(self, product: Document, revision: int) -> None:
         """Print the same object as for one document."""
@@ -42,23 +41,24 @@ class JsonOutput:
         """Print `{"revision": …, "product_id": …, "deleted": true}`."""
         _print_fields({"revision": revision, "product_id": product_id, "deleted": True})
 
-    def listing(self, name: str, listing: "Listing[ShownT]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]") -> None:
         """Print `{"revision": …, "<name>": […], "truncated": true | false}`."""
-        documents = ",".join(map(present, listing.documents))
+        documents = ",".join(map(_in_list, listing.documents))
         truncated = json.dumps(listing.truncated)
         _print(f'{{"revision":{listing.revision},"{name}":[{documents}],"truncated":{truncated}}}')
 
-    def deleted(self, kind: str, document_id: str, deleted: "Deleted") -> None:
+    def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Print `{"revision": …, "<kind>_id": …, "orders_affected": …, "request_id": …}`."""
-        told = {
-            "revision": deleted.revision,
-            f"{kind}_id": document_id,
-            "orders_affected": deleted.orders_affected,
-            "request_id": deleted.request_id,
-        }
-        _print_fields(told)
+        _print_fields(
+            {
+                "revision": result.revision,
+                f"{kind}_id": document_id,
+                "orders_affected": result.orders_affected,
+                "request_id": result.request_id,
+            }
+        )
 
-    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "Health") -> None:
+    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print `{"well": …, "summary": …, "replicas": […]}`, fields of the replicas as in the gRPC contract."""
         _print_fields({"well": health.well, "summary": health.summary, "replicas": _dicts(replicas)})
 
@@ -68,9 +68,9 @@ class JsonOutput:
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print the header's fields with `file`, `keys`, `chunks` and `bytes`."""
-        counted = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
-        told = {name: value for name, value in header.as_fields().items() if name != "keys_expected"}
-        _print_fields({"file": str(path)} | told | counted)
+        counts = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
+        fields = {name: value for name, value in header.as_fields().items() if name != "keys_expected"}
+        _print_fields({"file": str(path)} | fields | counts)
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""
@@ -81,12 +81,16 @@ class JsonOutput:
         _print_fields({**counts, **beside})
 
 
+def _in_list(document: Document | OrderSummary) -> str:
+    return present_summary(document) if isinstance(document, OrderSummary) else present_document(document)
+
+
 def _document(document: Document, revision: int, beside: str = "") -> str:
     return f'{{"revision":{revision},"{kind_of(document).value}":{present_document(document)}{beside}}}'
 
 
 def _print_fields(fields: dict[str, Any]) -> None:
-    # A file's name may be any bytes, which are no Unicode text.
+    # A file's name may be any bytes, also bytes that are not Unicode text.
     _print(json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace").decode())
 
 
@@ -95,7 +99,7 @@ def _print(text: str) -> None:
 
 
 def _dicts(messages: "Sequence[Message]") -> list[dict[str, Any]]:
-    """Turn protobuf messages into JSON's values; 64-bit integers, which ProtoJSON writes as strings, are numbers."""
+    """Turn protobuf messages into JSON values; 64-bit integers, which ProtoJSON writes as strings, become numbers."""
     from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - only these commands pay for it
 
     return [

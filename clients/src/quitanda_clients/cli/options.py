@@ -1,74 +1,214 @@
-"""Options that every command takes, before the command or after it."""
+"""The options of the commands. `CommonOptions` declares once what may stand before every command, or after it."""
 
-from typing import Annotated, Final
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self, get_args, get_type_hints
 
 import typer
 
-from quitanda_clients.cli.application import tell_version
-from quitanda_clients.cli.settings import Format
-from quitanda_clients.cli.values import quantity_to_set, version
+from quitanda.runtime import variables
+from quitanda.runtime.addresses import Address, parse_address, parse_addresses
+from quitanda_clients import connecting
+from quitanda_clients.cli.application import print_version
+from quitanda_clients.cli.values import version
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
 
+TIMEOUT_MAX: Final = 3_600.0
+"""Seconds; nobody waits longer on purpose."""
+
 PANEL: Final = "Options of every command"
 
-PORTAL_HELP: Final = "A portal's address, HOST:PORT; several are tried in turn (repeat it, or use commas)."
-TIMEOUT_HELP: Final = "Seconds that the whole call may take. (Default: 10.)"
-CONSISTENCY_HELP: Final = "For reads of one document: cached may be up to one second old. (Default: linearizable.)"
-REQUEST_ID_HELP: Final = "For writes: the id of a request that ended unknown, to repeat it safely."
-JSON_HELP: Final = "Print JSON, one object in one line; errors as JSON on stderr. The same as -o json."
-FORMAT_HELP: Final = "How the answer is written. (Default: table.)"
-CUSTOMER_HELP: Final = "The id of the customer who acts."
-TRANSPORT_HELP: Final = "How requests travel. (Default: grpc.)"
-MQTT_HELP: Final = "The broker's address, HOST:PORT, for --transport mqtt."
 
-PortalOption = Annotated[
-    list[str] | None, typer.Option("--portal", metavar="HOST:PORT", help=PORTAL_HELP, rich_help_panel=PANEL)
-]
-TimeoutOption = Annotated[
-    float | None, typer.Option("--timeout", metavar="SECONDS", help=TIMEOUT_HELP, rich_help_panel=PANEL)
-]
-ConsistencyOption = Annotated[
-    Consistency | None, typer.Option("--consistency", help=CONSISTENCY_HELP, rich_help_panel=PANEL)
-]
-RequestIdOption = Annotated[
-    str | None, typer.Option("--request-id", metavar="ID", help=REQUEST_ID_HELP, rich_help_panel=PANEL)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP, rich_help_panel=PANEL)]
-FormatOption = Annotated[Format | None, typer.Option("--output", "-o", help=FORMAT_HELP, rich_help_panel=PANEL)]
-CustomerOption = Annotated[
-    str | None, typer.Option("--customer", metavar="CID", help=CUSTOMER_HELP, rich_help_panel=PANEL)
-]
-TransportOption = Annotated[Transport | None, typer.Option("--transport", help=TRANSPORT_HELP, rich_help_panel=PANEL)]
-MqttOption = Annotated[str | None, typer.Option("--mqtt", metavar="HOST:PORT", help=MQTT_HELP, rich_help_panel=PANEL)]
+class OutputFormat(StrEnum):
+    """How commands write their answers to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def _option(*flags: str, text: str, metavar: str | None = None) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=text, rich_help_panel=PANEL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """The options that the user typed, before or after the command; None (or False) for an option that is not there."""
+
+    customer: Annotated[str | None, _option("--customer", metavar="CID", text="The id of the customer who acts.")] = (
+        None
+    )
+    transport: Annotated[Transport | None, _option("--transport", text="How the requests travel. (Default: grpc.)")] = (
+        None
+    )
+    portal: Annotated[
+        list[str] | None,
+        _option(
+            "--portal",
+            metavar="HOST:PORT",
+            text="The address of a portal; several are tried in turn (repeat the option, or use commas).",
+        ),
+    ] = None
+    mqtt: Annotated[
+        str | None,
+        _option("--mqtt", metavar="HOST:PORT", text="The address of the broker, for --transport mqtt."),
+    ] = None
+    timeout: Annotated[
+        float | None,
+        _option("--timeout", metavar="SECONDS", text="How long the whole call may take. (Default: 10.)"),
+    ] = None
+    consistency: Annotated[
+        Consistency | None,
+        _option(
+            "--consistency",
+            text="For reading one document: cached may be up to one second old. (Default: linearizable.)",
+        ),
+    ] = None
+    request_id: Annotated[
+        str | None,
+        _option(
+            "--request-id",
+            metavar="ID",
+            text="Repeats a write whose outcome is unknown: give the id that the error named.",
+        ),
+    ] = None
+    json: Annotated[
+        bool,
+        _option("--json", text="Print the answer as one line of JSON, and errors as JSON on stderr. Same as -o json."),
+    ] = False
+    output: Annotated[
+        OutputFormat | None, _option("--output", "-o", text="The format of the answer. (Default: table.)")
+    ] = None
+
+    def over(self, before: Self) -> Self:
+        """Add the options before the command; an option after the command replaces the same one before it."""
+        typed = {each.name: getattr(self, each.name) for each in fields(self)}
+        missing = {name for name, value in typed.items() if value is None or value is False or value == []}
+        return type(self)(**typed | {name: getattr(before, name) for name in missing})
+
+    def chosen_format(self) -> OutputFormat:
+        """Bring --json and --output together."""
+        if self.json and self.output not in {None, OutputFormat.JSON}:
+            raise typer.BadParameter(f"--json and --output {self.output} contradict each other", param_hint="--output")
+        return OutputFormat.JSON if self.json else self.output or OutputFormat.TABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Which of the common options a program has; `variables` and `defaults` are by the option's name."""
+
+    name: str
+    text: str
+    without: frozenset[str]
+    variables: Mapping[str, str]
+    defaults: Mapping[str, str]
+
+
+ADMIN: Final = Program(
+    "quitanda-admin",
+    "Administer a Quitanda shop: customers, products, stock and the cluster.",
+    frozenset({"customer", "transport", "mqtt"}),
+    {"portal": connecting.ADMIN_PORTALS_VARIABLE},
+    {"portal": connecting.ADMIN_PORTALS_DEFAULT},
+)
+SHOP: Final = Program(
+    "quitanda-shop",
+    "Order at a Quitanda shop.",
+    frozenset(),
+    {
+        "customer": "QUITANDA_CUSTOMER",
+        "portal": connecting.CLIENT_PORTALS_VARIABLE,
+        "mqtt": connecting.BROKER_VARIABLE,
+    },
+    {"portal": connecting.CLIENT_PORTALS_DEFAULT, "mqtt": connecting.BROKER_DEFAULT},
+)
+
+
+def options_after(program: Program) -> Iterator[inspect.Parameter]:
+    """Make the parameters of a program's common options for each of its commands."""
+    hints = get_type_hints(CommonOptions, include_extras=True)
+    for each in fields(CommonOptions):
+        if each.name not in program.without:
+            yield inspect.Parameter(
+                each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name]
+            )
+
+
+def options_before(program: Program) -> Iterator[inspect.Parameter]:
+    """Make the same parameters for the application itself: these also read environment variables."""
+    for parameter in options_after(program):
+        kind, option = get_args(parameter.annotation)
+        option = copy.copy(option)
+        option.rich_help_panel = None
+        option.envvar = program.variables.get(parameter.name)
+        if parameter.name in program.defaults:
+            option.help = f"{option.help} (Default: {program.defaults[parameter.name]}.)"
+        yield parameter.replace(annotation=Annotated[kind, option])
+
+
+def check_variables(environment: Mapping[str, str]) -> None:
+    """Refuse an environment variable whose name is nearly one that the programs read: it would have no effect."""
+    wrong = variables.misspelt(environment, variables.OF_CLIENTS)
+    if wrong:
+        hints = [f"nothing reads it; did you mean {nearest}?" for _, nearest in wrong]
+        others = [f"{name}: {hint}" for (name, _), hint in zip(wrong[1:], hints[1:], strict=True)]
+        raise typer.BadParameter(" ".join([hints[0], *others]), param_hint=wrong[0][0])
+
+
+def read_portals(typed: Sequence[str] | None, default: str) -> tuple[Address, ...]:
+    """Read --portal, which may come several times, each time with several addresses."""
+    try:
+        return parse_addresses(",".join(typed or [default]))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--portal") from None
+
+
+def read_broker(typed: str) -> Address:
+    """Read --mqtt."""
+    try:
+        return parse_address(typed, port_min=1)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--mqtt") from None
+
+
+def read_timeout(typed: float) -> float:
+    """Read --timeout."""
+    if not 0 < typed <= TIMEOUT_MAX:
+        raise typer.BadParameter(
+            f"{typed:g} seconds is not possible; give more than 0 and at most {TIMEOUT_MAX:g} seconds",
+            param_hint="--timeout",
+        )
+    return typed
+
 
 ExpectedVersionOption = Annotated[
     int | None,
     typer.Option(
-        "--expected-version", parser=version, metavar="N", help="Refuse unless the document still has this version."
+        "--expected-version",
+        parser=version,
+        metavar="N",
+        help="Change it only if its version is still N; else the command is refused.",
     ),
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Show at most so many. (Default: all.)")
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Show at most N of them. (Default: all.)")
 ]
 FieldOption = Annotated[
     list[str] | None,
     typer.Option(
         "--field",
         metavar="NAME=TEXT",
-        help="A field of your own; NAME:=JSON for a value that is not text. May be repeated.",
+        help="A field of your own; NAME:=JSON for a value that is not text. You may repeat this option.",
     ),
 ]
-CascadeOption = Annotated[
-    bool, typer.Option("--cascade", help="Also cancel or change the orders that stand in the way.")
+CascadeOption = Annotated[bool, typer.Option("--cascade", help="Also cancel or change the orders that are in the way.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask first. (Without a terminal the command never asks.)")
 ]
 VersionOption = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=tell_version, help="Print the version and end.")
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first. (Nobody is asked without a terminal.)")]
-QuantityOption = Annotated[
-    int | None,
-    typer.Option(
-        "--quantity", parser=quantity_to_set, metavar="N", help="Units on hand; `adjust-stock` adds or takes."
-    ),
+    bool, typer.Option("--version", is_eager=True, callback=print_version, help="Print the version and end.")
 ]

@@ -1,44 +1,40 @@
-"""How commands print their answers on stdout: for people, or in one of the formats for programs."""
+"""How commands write their answers to standard output: for people, or in a format for programs."""
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-from quitanda.codec.documents import OrderSummary, present_document, present_summary
-from quitanda.domain.model import Document
-from quitanda_clients.cli.settings import Format
+from quitanda_clients.cli.options import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
+    from quitanda.domain.model import Document
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.commands.cluster_health import Health
-    from quitanda_clients.results import Answer, Deleted, Listing
-
-DocumentT = TypeVar("DocumentT", bound=Document)
-ShownT = TypeVar("ShownT", bound=Document | OrderSummary)
+    from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
 
-class Output(Protocol):
-    """How a command shows what it was answered."""
+class AnswerOutput(Protocol):
+    """How a command shows its answer. There is one implementation for each format."""
 
-    def document(self, answer: "Answer[DocumentT]", done: str = "") -> None:
-        """Show one document; `done` says, for people, what was done to it."""
+    def document(self, result: "DocumentResult[Any]", done: str = "") -> None:
+        """Show one document; `done` tells people what was done to it."""
 
-    def document_id(self, answer: "Answer[DocumentT]") -> None:
+    def document_id(self, result: "DocumentResult[Any]") -> None:
         """Show only the id of one document."""
 
-    def listing(self, name: str, listing: "Listing[ShownT]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]") -> None:
         """Show a list of `customers`, `products` or `orders`."""
 
-    def deleted(self, kind: str, document_id: str, deleted: "Deleted") -> None:
-        """Say that a customer or product is gone, and what the cascade did."""
+    def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
+        """Say that a customer or product is deleted, and what the cascade did."""
 
-    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "Health") -> None:
+    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Show the state of the replicas, and whether all is well."""
 
     def leadership(self, leader: str, term: int) -> None:
-        """Say who leads now."""
+        """Say which replica leads now."""
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Show what a backup of `size` bytes holds."""
@@ -47,32 +43,27 @@ class Output(Protocol):
         """Show how the replicas' states compare."""
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
-        """Show what an import came to; `beside` is told to programs only."""
+        """Show the counts of an import; only programs see `beside`."""
 
-    def changed(self, product: Document, revision: int) -> None:
+    def changed(self, product: "Document", revision: int) -> None:
         """Show, in one line, a product that changed."""
 
     def gone(self, product_id: str, revision: int) -> None:
         """Say, in one line, that a product was deleted."""
 
 
-def make_output(chosen: Format) -> Output:
+def make_output(chosen: OutputFormat) -> AnswerOutput:
     """Make the output of a format; only its libraries are loaded."""
     match chosen:
-        case Format.JSON:
+        case OutputFormat.JSON:
             from quitanda_clients.cli.json_output import JsonOutput  # noqa: PLC0415
 
             return JsonOutput()
-        case Format.CSV:
+        case OutputFormat.CSV:
             from quitanda_clients.cli.csv_output import CsvOutput  # noqa: PLC0415
 
             return CsvOutput()
-        case Format.TABLE:
-            from quitanda_clients.cli.text_output import TextOutput  # noqa: PLC0415
+        case OutputFormat.TABLE:
+            from quitanda_clients.cli.table_output import TableOutput  # noqa: PLC0415
 
-            return TextOutput()
-
-
-def present(document: Document | OrderSummary) -> str:
-    """Write a document, or an order's line in a list, as JSON."""
-    return present_summary(document) if isinstance(document, OrderSummary) else present_document(document)
+            return TableOutput()

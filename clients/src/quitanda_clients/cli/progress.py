@@ -1,4 +1,4 @@
-"""How far something long is: a bar on a terminal, a line now and then elsewhere; always on stderr."""
+"""Shows how far a long command is: a bar on a terminal, elsewhere a line every few seconds; always on stderr."""
 
 import sys
 import time
@@ -6,32 +6,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from quitanda_clients.cli.streams import tell
+from quitanda_clients.cli.streams import print_error
 
 LINE_EVERY_SECONDS: Final = 5.0
 
-Settled = Callable[[int], None]
-"""Hears how much is done."""
+ProgressCallback = Callable[[int], None]
+"""The caller tells it how much is done."""
 
 
 @contextmanager
-def shown_progress(total: int, *, quiet: bool, doing: str = "importing", unit: str = "rows") -> Iterator[Settled]:
+def shown_progress(
+    total: int, *, quiet: bool, doing: str = "importing", unit: str = "rows"
+) -> Iterator[ProgressCallback]:
     """Show progress while the block runs; nothing if `quiet`."""
     if quiet:
-        yield _nothing
+        yield _ignore
     elif sys.stderr.isatty():
-        with _bar(total, doing) as settled:
-            yield settled
+        with _bar(total, doing) as done:
+            yield done
     else:
         yield _Lines(total, unit)
 
 
-def _nothing(_settled: int) -> None:
+def _ignore(_done: int) -> None:
     """Show nothing."""
 
 
 @contextmanager
-def _bar(total: int, doing: str) -> Iterator[Settled]:
+def _bar(total: int, doing: str) -> Iterator[ProgressCallback]:
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -39,10 +41,10 @@ def _bar(total: int, doing: str) -> Iterator[Settled]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(doing, total=total)
 
-        def settled(count: int) -> None:
+        def done(count: int) -> None:
             progress.update(task, completed=count)
 
-        yield settled
+        yield done
 
 
 class _Lines:
@@ -51,8 +53,8 @@ class _Lines:
         self._unit = unit
         self._next = time.monotonic() + LINE_EVERY_SECONDS
 
-    def __call__(self, settled: int) -> None:
+    def __call__(self, done: int) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY_SECONDS
-            tell(f"{settled} of {self._total} {self._unit}")
+            print_error(f"{done} of {self._total} {self._unit}")

@@ -1,20 +1,23 @@
-"""Standard output and standard error, either of which may fail: a full disk, a pipe that nobody reads any more.
+"""The standard streams, any of which may fail: a full disk, a pipe that nobody reads any more.
 
-The answer goes to standard output, and whoever asked must hear where it could not be written. What is said on standard
-error is dropped where nobody can hear it: it must not change how a command ends.
+A command writes its answer to standard output, and the caller must learn of it if that fails. A command writes messages
+to standard error; it drops them if that fails, because they must not change how the command ends.
+
+Text that other people wrote must not control the terminal: `printable` and `printable_json` write control characters
+(C0, DEL, C1), controls of the writing direction, and separators of lines and paragraphs as their numbers.
 """
 
 import errno
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 import typer
-
-from quitanda_clients.cli.printable import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -22,17 +25,39 @@ if TYPE_CHECKING:
 STDOUT: Final = 1
 STDERR: Final = 2
 
+STANDARD_INPUT: Final = "-"
+"""Names standard input where a command takes a file's name."""
+
+_ONE_LINE: Final = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_UNSAFE: Final = re.compile(f"[{_ONE_LINE}]")
+_UNSAFE_IN_JSON: Final = re.compile(f"[{_ONE_LINE}\n]")
+
+
+def printable(text: str) -> str:
+    r"""Write `\x1b` and `\u202e` in place of characters that control a terminal; line feeds stay."""
+    return _UNSAFE.sub(_character_number, text)
+
+
+def printable_json(text: str) -> str:
+    r"""Write `\u001b` in place of characters that control a terminal; the JSON line keeps its meaning."""
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _character_number(found: re.Match[str]) -> str:
+    number = ord(found.group())
+    return f"\\x{number:02x}" if number <= 0xFF else f"\\u{number:04x}"
+
 
 class AnswerNotWritten(Exception):
-    """Standard output failed; the text says how."""
+    """Writing to standard output failed; the text says why."""
 
 
 class ReaderGone(AnswerNotWritten):
-    """Whoever read standard output wants no more of it."""
+    """The reader of standard output closed the pipe."""
 
 
 class _Descriptor(io.RawIOBase):
-    """Writes to a descriptor; tells the first failure, and takes whatever comes after it for written."""
+    """Writes to a descriptor; reports the first failure, and drops everything after it."""
 
     def __init__(self, descriptor: int, failed: Callable[[OSError], None], *, closed_before: bool) -> None:
         self._descriptor = descriptor
@@ -69,21 +94,29 @@ class _Descriptor(io.RawIOBase):
 
 
 def guard() -> None:
-    """Put streams of this kind in the place of the process's own."""
+    """Replace the process's standard streams with streams that report a failure."""
     closed = [stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)]
     if any(closed):
         _occupy()
     sys.stdout = _stream(STDOUT, sys.stdout, _answer_lost, closed_before=closed[STDOUT])
-    sys.stderr = _stream(STDERR, sys.stderr, _nobody_hears, closed_before=closed[STDERR])
+    sys.stderr = _stream(STDERR, sys.stderr, _drop_message, closed_before=closed[STDERR])
 
 
-def tell(text: str, end: str = "\n") -> None:
-    """Say something on standard error, whatever it quotes."""
+def open_to_read(path: Path, argument: str) -> BinaryIO:
+    """Open a file, or standard input for `-`. Raises BadParameter, which names the argument."""
+    try:
+        return os.fdopen(os.dup(0), "rb") if str(path) == STANDARD_INPUT else path.open("rb")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint=argument) from None
+
+
+def print_error(text: str, end: str = "\n") -> None:
+    """Write a message to standard error; control characters in it do not control the terminal."""
     typer.echo(f"{printable(text)}{end}", err=True, nl=False)
 
 
 def _occupy() -> None:
-    """Take the numbers of closed standard streams, so that no file or connection gets one of them."""
+    """Open the descriptors of closed standard streams, so that no file or connection gets one of them."""
     while os.open(os.devnull, os.O_RDWR) <= STDERR:
         pass
 
@@ -105,5 +138,5 @@ def _answer_lost(error: OSError) -> None:
     raise (ReaderGone if error.errno == errno.EPIPE else AnswerNotWritten)(reason)
 
 
-def _nobody_hears(error: OSError) -> None:
-    """Go on without a word."""
+def _drop_message(error: OSError) -> None:
+    """Go on without the message."""

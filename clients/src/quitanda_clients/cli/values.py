@@ -1,7 +1,7 @@
-"""Values of options and arguments that have a form of their own.
+"""Reads the values of options and arguments that have a form of their own.
 
-What cannot be put into a request (not a number, too many decimals) is wrong use and names the option;
-what can be is for the portal to judge.
+A text that no request can carry (not a number, too many decimals) is wrong use, and the message names the option. Any
+other value is for the portal to judge.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def whole_number(text: str) -> int:
-    """Read an integer (see `quitanda.codec.numbers`); whether it is too large is not judged here."""
-    from quitanda.codec.numbers import exact_number  # noqa: PLC0415 - only commands with numbers pay for it
+    """Read an integer (see `quitanda.codec.numbers`), however large it is."""
+    from quitanda.codec.numbers import exact_number  # noqa: PLC0415 - only commands with numbers load it
 
     number = exact_number(text)
     if number is None or number != int(number):
@@ -24,20 +24,23 @@ def whole_number(text: str) -> int:
     return int(number)
 
 
-def quantity_to_set(text: str) -> int:
-    """Read the units that there shall be: a number with a sign looks like one to add or to take."""
+def units_on_hand(text: str) -> int:
+    """Read the number of units that a product shall have; with a sign it looks like a change."""
     if text[:1] in {"+", "-"}:
         raise typer.BadParameter(
-            f"'{text}' has a sign, but this sets the units on hand; to add or to take some: "
+            f"'{text}' has a sign, but this option sets the units on hand. To add or remove units, use "
             f"`quitanda-admin product adjust-stock PID {text}`"
         )
     return whole_number(text)
 
 
-def units_to_hold(text: str) -> int:
-    """Read the units that an order shall hold: a number with `+` looks like one to add."""
+def units_in_order(text: str) -> int:
+    """Read the number of units that an order shall hold; with `+` it looks like a change."""
     if text.startswith("+"):
-        raise typer.BadParameter(f"'{text}' has a sign, but this sets the units, it does not add; give their number")
+        raise typer.BadParameter(
+            f"'{text}' has a sign, but this command sets the units, it does not add. Give the number that the order "
+            "shall hold"
+        )
     return whole_number(text)
 
 
@@ -52,54 +55,55 @@ def version(text: str) -> int:
 def price(text: str, option: str = "--price") -> int:
     """Read a price as minor units, exactly.
 
-    Raises Rejected for a number that no portal would take (negative, too large).
+    Raises Rejected for a number that no portal accepts (negative, too large).
     """
     from quitanda.codec.money import parse_price  # noqa: PLC0415
-    from quitanda.domain.outcomes import Problem, Refused  # noqa: PLC0415 - only commands with prices pay for it
+    from quitanda.domain.outcomes import Problem, Refused  # noqa: PLC0415 - only commands with prices load it
     from quitanda.errors import Rejected  # noqa: PLC0415
 
-    parsed = parse_price(text, "price")
+    parsed = parse_price(text, option.removeprefix("--"))
     if not isinstance(parsed, Refused):
         return parsed
-    if dict(parsed.details)["problem"] == Problem.NOT_A_NUMBER:
+    problem = dict(parsed.details)["problem"]
+    if problem == Problem.NOT_A_NUMBER:
         raise typer.BadParameter(f"'{text}' is not a price; write a number such as 2.50", param_hint=option)
-    if dict(parsed.details)["problem"] == Problem.TOO_MANY_DECIMALS:
+    if problem == Problem.TOO_MANY_DECIMALS:
         raise typer.BadParameter(f"'{text}' has more than two decimals", param_hint=option)
     raise Rejected(parsed)
 
 
-def extra_fields(given: Iterable[str]) -> "CustomFields":
-    """Read --field: `name=text`, or `name:=value in JSON` (`name:=null` removes the field in an update)."""
+def custom_fields(typed: Iterable[str]) -> "CustomFields":
+    """Read --field: `NAME=TEXT`, or `NAME:=value in JSON` (`NAME:=null` removes the field in an update)."""
     from quitanda.codec.custom_fields import extra_from_pairs  # noqa: PLC0415
-    from quitanda.domain.outcomes import Refused  # noqa: PLC0415 - only commands with fields pay for it
+    from quitanda.domain.outcomes import Refused  # noqa: PLC0415 - only commands with fields load it
     from quitanda.error_status import describe  # noqa: PLC0415
 
-    extra = extra_from_pairs([_field(text) for text in given])
+    extra = extra_from_pairs([_custom_field(text) for text in typed])
     if isinstance(extra, Refused):
         raise typer.BadParameter(describe(extra).message, param_hint="--field")
     return extra
 
 
-def _field(text: str) -> tuple[str, str]:
+def _custom_field(text: str) -> tuple[str, str]:
     from quitanda.codec.json_text import dump_json  # noqa: PLC0415
 
     name, equals, value = text.partition("=")
     if not equals:
-        raise typer.BadParameter(f"'{text}' is not name=text or name:=JSON", param_hint="--field")
+        raise typer.BadParameter(f"'{text}' is neither NAME=TEXT nor NAME:=JSON", param_hint="--field")
     if name.endswith(":"):
         return name[:-1], value
     return name, dump_json(value)
 
 
-def order_items(given: Iterable[str]) -> "Sequence[ItemQuantity]":
-    """Read --item: `PID=QUANTITY`."""
+def order_items(typed: Iterable[str]) -> "Sequence[ItemQuantity]":
+    """Read --item: `PID=QTY`."""
     from quitanda.domain.commands import ItemQuantity  # noqa: PLC0415
 
     items = []
-    for text in given:
+    for text in typed:
         product_id, equals, quantity = text.rpartition("=")
         if not equals:
-            raise typer.BadParameter(f"'{text}' is not PID=QUANTITY, for example caneta=3", param_hint="--item")
+            raise typer.BadParameter(f"'{text}' is not PID=QTY, for example caneta=3", param_hint="--item")
         try:
             items.append(ItemQuantity(product_id, whole_number(quantity)))
         except typer.BadParameter as error:
@@ -108,9 +112,9 @@ def order_items(given: Iterable[str]) -> "Sequence[ItemQuantity]":
 
 
 def one_id(argument: str | None, option: str | None, name: str) -> str:
-    """Choose between an id given as an argument and as an option."""
-    given = [text for text in (argument, option) if text is not None]
-    if len(given) == 1:
-        return given[0]
-    problem = "is needed" if not given else "is given twice"
-    raise typer.BadParameter(f"the id {problem}; give it as the argument or as {name}", param_hint=name)
+    """Take the id from the argument or from the option: exactly one of them must be there."""
+    typed = [text for text in (argument, option) if text is not None]
+    if len(typed) == 1:
+        return typed[0]
+    problem = "is missing" if not typed else "is there twice"
+    raise typer.BadParameter(f"the id {problem}; give it once, as the argument or as {name}", param_hint=name)

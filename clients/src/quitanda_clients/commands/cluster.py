@@ -1,4 +1,4 @@
-"""quitanda-admin cluster."""
+"""quitanda-admin cluster and quitanda-admin backup."""
 
 import os
 from contextlib import aclosing
@@ -9,33 +9,30 @@ import typer
 
 from quitanda.backup.destination import STANDARD_OUTPUT, is_plain
 from quitanda_clients.cli import exit_codes
-from quitanda_clients.cli.effect import Effect
-from quitanda_clients.cli.own_errors import OwnReason, tell_own
-from quitanda_clients.commands.admin_run import AdminRun, command
+from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.local_errors import LocalReason, print_local_error
+from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.cli.streams import open_to_read
 
 if TYPE_CHECKING:
     from quitanda.backup.backup_file import BackupFile
     from quitanda.v1.admin_portal_pb2 import VerifyClusterResponse
 
 BACKUP_SECONDS: Final = 3_600.0
-"""How long a backup may take once it has begun; --timeout is for the beginning."""
+"""How long a backup may take once it has begun; --timeout limits the time until it begins."""
 VERIFY_SECONDS: Final = 300.0
 
 app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def cluster() -> None:
-    """Look after the replicas."""
+backup_app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("status")
-@command(Effect.READ)
+@admin_command(Effect.READ)
 async def status(run: AdminRun) -> int:
     """Say in one line whether all is well, and show the replicas as a portal sees them.
 
-    Exit codes: 0 all is well; 1 something is not (who leads, a majority, the states' digests, a replica that is missing
-    or far behind); 3 no portal could say it.
+    Exit codes: 0 all is well; 1 something is wrong (the leader, the majority, the digests of the states, or a replica
+    that is missing or far behind); 3 no portal could answer.
     """
     from quitanda_clients.commands.cluster_health import judge  # noqa: PLC0415 - `--help` does not need it
 
@@ -47,32 +44,32 @@ async def status(run: AdminRun) -> int:
 
 
 @app.command("transfer-leader")
-@command(Effect.READ)
+@admin_command(Effect.READ)
 async def transfer_leader(
     run: AdminRun,
     to: Annotated[
-        str, typer.Option("--to", metavar="REPLICA", help="Who shall lead. (Default: another one that is ready.)")
+        str, typer.Option("--to", metavar="REPLICA", help="The replica that shall lead. (Default: another ready one.)")
     ] = "",
 ) -> None:
-    """Let another replica lead; clients notice a pause of a fraction of a second."""
+    """Make another replica the leader; clients notice a pause of a fraction of a second."""
     async with run.client() as client:
-        now = await client.transfer_leadership(to)
-        run.output.leadership(now.leader, now.term)
+        leadership = await client.transfer_leadership(to)
+        run.output.leadership(leadership.leader, leadership.term)
 
 
 @app.command("backup")
-@command(Effect.READ)
+@admin_command(Effect.READ)
 async def backup(
     run: AdminRun,
     path: Annotated[
         Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.", dir_okay=False)
     ],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> int:
-    """Write everything that the shop holds, as of one moment, into a file; the shop goes on meanwhile.
+    """Write all data of the shop, as of one moment, into a file; the shop continues to work.
 
-    A plain file is there whole or not at all. A FIFO or a device is written straight through; of a symbolic link the
-    target is meant.
+    The command writes a plain file completely or not at all. It writes directly to a FIFO or a device; for a symbolic
+    link it writes the target.
     """
     from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
     from quitanda.backup.backup_file import BackupFile  # noqa: PLC0415
@@ -85,21 +82,49 @@ async def backup(
             if str(path) != STANDARD_OUTPUT and file.header is not None and file.contents is not None:
                 run.output.backup(path, file.header, file.contents, size)
     except (OSError, BackupDamaged) as error:
-        return tell_own(OwnReason.NO_BACKUP, f"{path} was not written: {_reason(error)}", as_json=run.as_json)
+        message = f"{path} was not written: {_reason(error)}"
+        return print_local_error(LocalReason.NO_BACKUP, message, as_json=run.as_json)
     return exit_codes.DONE
 
 
 @app.command("verify")
-@command(Effect.READ)
+@admin_command(Effect.READ)
 async def verify(run: AdminRun) -> int:
     """Let every replica read its whole state from disk, and compare all of them.
 
-    Exit codes: 0 all is well; 1 something differs; 3 not all could be compared.
+    Exit codes: 0 all is well; 1 something differs; 3 not all replicas could be compared.
     """
     async with run.client(VERIFY_SECONDS) as client:
         answer = await client.verify_cluster()
     run.output.verification(answer)
     return _verdict(answer)
+
+
+@backup_app.callback()
+def _backup_group() -> None:
+    """Inspect a backup file."""
+
+
+@backup_app.command("inspect")
+@admin_command(Effect.READ)
+async def inspect(
+    run: AdminRun,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The backup file; - is standard input.")],
+) -> int:
+    """Check every byte of a backup and show what it holds; needs no cluster.
+
+    Exit codes: 0 the backup is complete, 1 it is damaged.
+    """
+    from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
+    from quitanda.backup.backup_file import inspect as read_whole  # noqa: PLC0415
+
+    try:
+        with open_to_read(path, "FILE") as file:
+            header, contents, size = read_whole(file)
+    except BackupDamaged as error:
+        return print_local_error(LocalReason.BACKUP_DAMAGED, f"{path}: {error}", as_json=run.as_json)
+    run.output.backup(path, header, contents, size)
+    return exit_codes.DONE
 
 
 async def _receive(run: AdminRun, file: "BackupFile") -> None:
@@ -108,10 +133,10 @@ async def _receive(run: AdminRun, file: "BackupFile") -> None:
     async with run.client() as client, aclosing(client.backup(BACKUP_SECONDS)) as parts:
         file.take(await anext(parts))
         expected = 0 if file.header is None else file.header.keys_expected
-        with shown_progress(expected, quiet=run.as_json, doing="backing up", unit="keys") as settled:
+        with shown_progress(expected, quiet=run.as_json, doing="backing up", unit="keys") as done:
             async for part in parts:
                 file.take(part)
-                settled(min(file.keys, expected))
+                done(min(file.keys, expected))
 
 
 def _check_target(path: Path, *, force: bool) -> None:
@@ -136,5 +161,5 @@ def _verdict(answer: "VerifyClusterResponse") -> int:
     )
     if damaged or len(compared) > 1:
         return exit_codes.REFUSED
-    whole = all(replica.reachable and replica.compared_digest for replica in replicas)
-    return exit_codes.DONE if whole else exit_codes.UNAVAILABLE
+    complete = all(replica.reachable and replica.compared_digest for replica in replicas)
+    return exit_codes.DONE if complete else exit_codes.UNAVAILABLE

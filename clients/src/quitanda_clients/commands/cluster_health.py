@@ -1,4 +1,4 @@
-"""Whether a cluster is well, from what its replicas tell of themselves."""
+"""Judges whether a cluster is well, from what its replicas report."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 LAG_ENTRIES_MAX: Final = 1_000
-"""Entries that a replica may be behind the leader's commit index under load; more, and it would be long in catching up.
+"""A replica that is more entries behind the leader's commit index than this would need long to catch up.
 
-A replica that works is a few entries behind while there are writes: what the leader sends in one or two batches.
+A healthy replica is a few entries behind while there are writes: what the leader sends in one or two batches.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """The verdict, and one line about it."""
+class ClusterHealth:
+    """Whether all is well, and one line about it."""
 
     well: bool
     summary: str
 
 
-def judge(replicas: "Sequence[ReplicaStatus]") -> Health:
-    """Say whether one leader is known to all, all vote and none lags, and equal revisions have equal digests."""
+def judge(replicas: "Sequence[ReplicaStatus]") -> ClusterHealth:
+    """Say whether all replicas know one leader, all vote, none lags, and equal revisions have equal digests."""
     reachable = [replica for replica in replicas if replica.reachable]
     leaders = {replica.name for replica in reachable if replica.leader == replica.name}
     count = f"{len(reachable)} of {len(replicas)} replicas answer"
@@ -38,9 +38,9 @@ def judge(replicas: "Sequence[ReplicaStatus]") -> Health:
         missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
         faults.append(f"{count} (not {missing})")
     if faults:
-        return Health(well=False, summary=f"NOT WELL: {'; '.join(faults)}.")
+        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.")
     (leader,) = leaders
-    return Health(well=True, summary=f"All is well: {leader} leads, {count}, their states agree and none lags.")
+    return ClusterHealth(well=True, summary=f"All is well: {leader} leads, {count}, their states agree and none lags.")
 
 
 def _leadership(reachable: "Sequence[ReplicaStatus]", leaders: set[str], replicas: int) -> list[str]:

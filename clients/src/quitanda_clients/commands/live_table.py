@@ -1,4 +1,4 @@
-"""`product list --watch` on a terminal: a table that is kept up to date, and that turns its pages by keys."""
+"""`product list --watch` on a terminal: a table that follows the stock, and whose pages turn by keys."""
 
 import asyncio
 import os
@@ -16,10 +16,11 @@ from rich.live import Live
 from rich.text import Text
 
 from quitanda.errors import Unavailable
-from quitanda_clients.cli.printable import printable
-from quitanda_clients.cli.tables import PRODUCTS, product_rows
-from quitanda_clients.cli.width import fitted_table, stdout_console
-from quitanda_clients.commands.watch import Known, by_id, changed, looks
+from quitanda_clients.cli.document_views import PRODUCTS
+from quitanda_clients.cli.streams import printable
+from quitanda_clients.cli.table_layout import fitted_table, stdout_console
+from quitanda_clients.cli.table_output import columns_of, rows_of
+from quitanda_clients.commands.watch import ProductsById, by_id, changed, poll
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
@@ -36,30 +37,30 @@ END: Final = frozenset({b"\x1b[F", b"\x1b[4~", b"G"})
 
 
 @dataclass(slots=True)
-class Page:
+class VisibleRows:
     """Which rows of a list are shown."""
 
     first: int = 0
 
-    def turned(self, key: bytes, rows: int, height: int) -> None:
-        """Move as the key says; the last page is full where there are so many rows."""
+    def turn(self, key: bytes, rows: int, height: int) -> None:
+        """Move as the key says; the last page is full if there are enough rows."""
         moves = ((UP, -1), (DOWN, 1), (PAGE_UP, -height), (PAGE_DOWN, height), (HOME, -rows), (END, rows))
         self.first += sum(step for keys, step in moves if key in keys)
-        self.fitted(rows, height)
+        self.fit(rows, height)
 
-    def fitted(self, rows: int, height: int) -> None:
+    def fit(self, rows: int, height: int) -> None:
         """Stay within the list, which may have become shorter."""
         self.first = max(0, min(self.first, rows - height))
 
 
 @dataclass(slots=True)
-class View:
+class LiveTable:
     """What is on the screen."""
 
     console: Console
-    products: Known = field(default_factory=dict)
-    fresh: frozenset[str] = frozenset()
-    page: Page = field(default_factory=Page)
+    products: ProductsById = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+    page: VisibleRows = field(default_factory=VisibleRows)
     status: str = "waiting for the first answer"
 
     @property
@@ -68,16 +69,18 @@ class View:
         return max(1, self.console.height - LINES_AROUND)
 
     def key(self, key: bytes) -> None:
-        """Take a key that was pressed."""
-        self.page.turned(key, len(self.products), self.height)
+        """React to a key."""
+        self.page.turn(key, len(self.products), self.height)
 
-    def drawn(self) -> Group:
-        """Draw the page, and below it where it stands and how old it is."""
+    def draw(self) -> Group:
+        """Draw the page, and below it which rows it shows and how old it is."""
         rows = len(self.products)
-        self.page.fitted(rows, self.height)
+        self.page.fit(rows, self.height)
         first = self.page.first
         shown = list(self.products.values())[first : first + self.height]
-        table, _, _ = fitted_table(PRODUCTS, product_rows(shown, self.fresh), self.console.width)
+        table, _, _ = fitted_table(
+            columns_of(PRODUCTS.fields), rows_of(PRODUCTS.fields, shown, self.changed), self.console.width
+        )
         place = f"products {first + 1 if shown else 0} to {first + len(shown)} of {rows}"
         keys = "; arrows, space and b turn the pages" if rows > len(shown) else ""
         status = printable(self.status)
@@ -85,29 +88,29 @@ class View:
 
 
 async def show_live(client: "AdminClient", limit: int, interval: float) -> None:
-    """Keep a table on the terminal until Ctrl-C; go on while no portal answers, and say so."""
-    view = View(stdout_console())
-    with Live(view.drawn(), console=view.console, auto_refresh=False, vertical_overflow="crop") as live:
+    """Show a table on the terminal until Ctrl-C; if no portal answers, say so and go on."""
+    view = LiveTable(stdout_console())
+    with Live(view.draw(), console=view.console, auto_refresh=False, vertical_overflow="crop") as live:
 
         def pressed(key: bytes) -> None:
             view.key(key)
-            live.update(view.drawn(), refresh=True)
+            live.update(view.draw(), refresh=True)
 
         with _keys_to(pressed):
-            async for look in looks(client, limit, interval):
-                if isinstance(look, Unavailable):
-                    view.status = f"Not available: {look}. Still trying; the table is old."
+            async for listing in poll(client, limit, interval):
+                if isinstance(listing, Unavailable):
+                    view.status = f"Not available: {listing}. Still trying; the table is old."
                 else:
-                    current = by_id(look.documents)
-                    view.fresh = frozenset(changed(view.products, current) if view.products else ())
+                    current = by_id(listing.documents)
+                    view.changed = frozenset(changed(view.products, current) if view.products else ())
                     view.products = current
-                    view.status = f"revision {look.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
-                live.update(view.drawn(), refresh=True)
+                    view.status = f"revision {listing.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
+                live.update(view.draw(), refresh=True)
 
 
 @contextmanager
 def _keys_to(pressed: Callable[[bytes], None]) -> Iterator[None]:
-    """Hand over keys as they are pressed, where somebody sits at a keyboard; Ctrl-C stays what it is."""
+    """Call `pressed` with each key, if stdin is a terminal; Ctrl-C keeps its meaning."""
     if not sys.stdin.isatty():
         yield
         return

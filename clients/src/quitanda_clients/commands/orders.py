@@ -1,69 +1,86 @@
 """quitanda-shop order."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from quitanda_clients.cli import options
-from quitanda_clients.cli.effect import Effect
-from quitanda_clients.cli.values import extra_fields, order_items, units_to_hold
-from quitanda_clients.commands.order_ids import whole_order_id
-from quitanda_clients.commands.shop_run import ShopRun, command
+from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.runs import ShopRun, shop_command
+from quitanda_clients.cli.values import custom_fields, order_items, units_in_order
 from quitanda_clients.paging import LISTED_MAX
+
+if TYPE_CHECKING:
+    from quitanda_clients.client import ShopClient
+
+PREFIX_LENGTH_MIN: Final = 6
+WHOLE_LENGTH: Final = 36
+"""Portals choose ids of this length (UUIDs); the command never looks for an order whose id begins with a whole id."""
+
+CANDIDATES_SHOWN_MAX: Final = 10
 
 app = typer.Typer(no_args_is_help=True)
 
 OidArgument = Annotated[
     str,
-    typer.Argument(metavar="OID", help="The order's id, or its beginning: at least 6 characters that no other has."),
+    typer.Argument(
+        metavar="OID", help="The order's id, or its beginning: at least 6 characters that no other order begins with."
+    ),
 ]
 
 
 @app.command("create")
-@command(Effect.WRITE)
+@shop_command(Effect.WRITE)
 async def create(
     run: ShopRun,
     item: Annotated[
         list[str] | None,
-        typer.Option("--item", metavar="PID=QTY", help="A first item; may be repeated. All or nothing."),
+        typer.Option(
+            "--item",
+            metavar="PID=QTY",
+            help="An item of the new order; you may repeat this option. The order takes all items or none.",
+        ),
     ] = None,
     field: options.FieldOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the order's id alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the order's id.")] = False,
 ) -> None:
-    """Place an order, empty or with first items; the first line of the answer has its id."""
-    items, extra = order_items(item or ()), extra_fields(field or ())
+    """Place an order, empty or with items; the first line of the answer has its id."""
+    items, extra = order_items(item or ()), custom_fields(field or ())
     async with run.client() as client:
-        answer = await client.create_order(items, extra=extra, request_id=run.request_id)
+        result = await client.create_order(items, extra=extra, request_id=run.request_id)
         if quiet:
-            run.output.document_id(answer)
+            run.output.document_id(result)
         else:
-            run.output.document(answer, "Placed the order")
+            run.output.document(result, "Placed the order")
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})
-@command(Effect.WRITE)
+@shop_command(Effect.WRITE)
 async def set_item(
     run: ShopRun,
     oid: OidArgument,
     pid: Annotated[str, typer.Argument(metavar="PID", help="The product's id.")],
     quantity: Annotated[
-        int, typer.Argument(metavar="QTY", parser=units_to_hold, help="Units that the order shall hold; 0 removes.")
+        int,
+        typer.Argument(
+            metavar="QTY", parser=units_in_order, help="Units that the order shall hold; 0 removes the product."
+        ),
     ],
     field: options.FieldOption = None,
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
-    """Set the units, and fields of your own, of one product in an order."""
-    extra = extra_fields(field or ())
+    """Set how many units of a product an order holds, and fields of your own."""
+    extra = custom_fields(field or ())
     async with run.client() as client:
-        order_id = await whole_order_id(run, client, oid)
-        answer = await client.set_order_item(
+        order_id = await _whole_order_id(run, client, oid)
+        result = await client.set_order_item(
             order_id, pid, quantity, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(answer, "Changed the order")
+        run.output.document(result, "Changed the order")
 
 
 @app.command("describe")
-@command(Effect.WRITE)
+@shop_command(Effect.WRITE)
 async def describe(
     run: ShopRun,
     oid: OidArgument,
@@ -71,26 +88,28 @@ async def describe(
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
     """Set fields of your own of an order; `--field NAME:=null` removes one."""
-    extra = extra_fields(field or ())
+    if not field:
+        raise typer.BadParameter("nothing to change; give --field NAME=TEXT", param_hint="--field")
+    extra = custom_fields(field)
     async with run.client() as client:
-        order_id = await whole_order_id(run, client, oid)
-        answer = await client.set_order_items(
+        order_id = await _whole_order_id(run, client, oid)
+        result = await client.set_order_items(
             order_id, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(answer, "Changed the order")
+        run.output.document(result, "Changed the order")
 
 
 @app.command("show")
-@command(Effect.READ)
+@shop_command(Effect.READ)
 async def show(run: ShopRun, oid: OidArgument) -> None:
     """Show an order with its items and totals."""
     async with run.client() as client:
-        order_id = await whole_order_id(run, client, oid)
+        order_id = await _whole_order_id(run, client, oid)
         run.output.document(await client.get_order(order_id, consistency=run.consistency))
 
 
 @app.command("list")
-@command(Effect.READ)
+@shop_command(Effect.READ)
 async def list_orders(run: ShopRun, limit: options.LimitOption = None) -> None:
     """List the customer's orders with their totals, oldest first."""
     async with run.client() as client:
@@ -98,10 +117,32 @@ async def list_orders(run: ShopRun, limit: options.LimitOption = None) -> None:
 
 
 @app.command("cancel")
-@command(Effect.WRITE)
+@shop_command(Effect.WRITE)
 async def cancel(run: ShopRun, oid: OidArgument, expected_version: options.ExpectedVersionOption = None) -> None:
     """Cancel an order: its units return to stock. Shows the order as it was."""
     async with run.client() as client:
-        order_id = await whole_order_id(run, client, oid)
-        answer = await client.cancel_order(order_id, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(answer, "Cancelled; its units are back in stock. This was the order")
+        order_id = await _whole_order_id(run, client, oid)
+        result = await client.cancel_order(order_id, expected_version=expected_version, request_id=run.request_id)
+        run.output.document(result, "Cancelled; its units are back in stock. This was the order")
+
+
+async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str) -> str:
+    """Give the id of the customer's only order whose id begins with the text; else the text, for the portal to judge.
+
+    Raises BadParameter, with the candidates, if there are several.
+    """
+    if not PREFIX_LENGTH_MIN <= len(typed) < WHOLE_LENGTH:
+        return typed
+    orders = [order.order_id for order in (await client.list_orders()).documents]
+    candidates = [order_id for order_id in orders if order_id.startswith(typed)]
+    if typed in candidates or not candidates:
+        return typed
+    if len(candidates) > 1:
+        shown = ", ".join(candidates[:CANDIDATES_SHOWN_MAX])
+        more = f" and {len(candidates) - CANDIDATES_SHOWN_MAX} more" if len(candidates) > CANDIDATES_SHOWN_MAX else ""
+        raise typer.BadParameter(
+            f"{len(candidates)} orders begin with '{typed}': {shown}{more}; give more characters", param_hint="OID"
+        )
+    (order_id,) = candidates
+    run.repeat_for = f"for the order {order_id}, "
+    return order_id

@@ -1,11 +1,11 @@
-"""A whole file as checked rows, and how it was read."""
+"""Reads and checks a whole file, and tells how it was read."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from quitanda_clients.csv_import.columns import Arranged, arrange
-from quitanda_clients.csv_import.csv_file import SEPARATORS, Row, read_rows
+from quitanda_clients.csv_import.columns import ArrangedRows, arrange
+from quitanda_clients.csv_import.csv_file import SEPARATORS, CsvRow, read_csv
 from quitanda_clients.csv_import.decimal_signs import (
     DecimalSign,
     ambiguous,
@@ -14,26 +14,16 @@ from quitanda_clients.csv_import.decimal_signs import (
     shown_by_all,
     without_currency,
 )
-from quitanda_clients.csv_import.file_problem import Problem
-from quitanda_clients.csv_import.rows import Layout, Planned, plan
-from quitanda_clients.csv_import.text_encoding import NAMES, Encoding
+from quitanda_clients.csv_import.file_problem import FileProblem
+from quitanda_clients.csv_import.options import ImportOptions
+from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, ValidRow, read_rows
+from quitanda_clients.csv_import.text_encoding import NAMES
 
-_SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How to read a file; None is to be recognized. `columns` gives the file's columns for names of fields."""
-
-    separator: str | None = None
-    encoding: Encoding | None = None
-    decimal: DecimalSign | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    update: bool = False
+_SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAs:
+class ReadingReport:
     """How a file was read."""
 
     encoding: str
@@ -41,26 +31,26 @@ class ReadAs:
     decimal: str
     program: str
     columns: Mapping[str, str]
-    """Our names of those columns that have another one in the file."""
+    """The file's columns, by our names, if the names differ."""
     left_out: tuple[str, ...]
     passed_over: int
 
     def line(self) -> str:
-        """Say it in one line."""
+        """Write it in one line."""
         parts = [self.encoding, self.separator, *([f"decimal {self.decimal}"] if self.decimal else [])]
-        told = f"read as {', '.join(parts)}"
+        text = f"read as {', '.join(parts)}"
         if self.program:
-            told += f"; a product export of {self.program}"
+            text += f"; a product export of {self.program}"
         if self.columns:
-            told += f"; {', '.join(f'{column} is {name}' for name, column in self.columns.items())}"
+            text += f"; {', '.join(f'{column} is {name}' for name, column in self.columns.items())}"
         if self.left_out:
-            told += f"; columns left out: {len(self.left_out)} (--map NAME=COLUMN takes one)"
+            text += f"; columns left out: {len(self.left_out)} (--map NAME=COLUMN reads one)"
         if self.passed_over:
-            told += f"; rows passed over, which are no products of their own: {self.passed_over}"
-        return told
+            text += f"; rows skipped, because they are not products themselves: {self.passed_over}"
+        return text
 
     def fields(self) -> dict[str, Any]:
-        """Say it for programs."""
+        """Write it for programs."""
         return {
             "encoding": self.encoding,
             "delimiter": self.separator,
@@ -73,74 +63,76 @@ class ReadAs:
 
 
 @dataclass(frozen=True, slots=True)
-class FilePlan:
-    """The rows that are in order, what is wrong with the others, how many those are, and how the file was read."""
+class CheckedFile:
+    """The valid rows, the problems of the others, how many those are, and how the file was read."""
 
-    planned: tuple[Planned, ...]
-    problems: tuple[Problem, ...]
+    valid_rows: tuple[ValidRow, ...]
+    problems: tuple[FileProblem, ...]
     invalid_rows: int = 0
-    read_as: ReadAs | None = None
+    read_as: ReadingReport | None = None
 
 
-def plan_file(data: bytes, layout: Layout, reading: Reading) -> FilePlan:
+def check_file(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
     """Read and check a whole file."""
-    read = read_rows(data, reading.separator, reading.encoding)
-    if read.problems and not read.columns:
-        return FilePlan((), read.problems)
-    arranged = arrange(read, layout.names, layout.exports, reading.columns)
-    problems = [*arranged.rows.problems, *_header_problems(arranged, layout, reading)]
-    numbers, sign = _plain_numbers(arranged, layout, reading.decimal)
+    content = read_csv(data, options.delimiter, options.encoding)
+    if content.problems and not content.columns:
+        return CheckedFile((), content.problems)
+    arranged = arrange(content, schema.names, schema.exports, options.columns)
+    problems = [*arranged.rows.problems, *_header_problems(arranged, schema, options)]
+    numbers, sign = _plain_numbers(arranged, schema, options.decimal)
     read_as = _read_as(arranged, sign)
-    if any(problem.line <= read.header_line for problem in problems):
-        return FilePlan((), tuple(problems), 0, read_as)
-    rows = [result for result in numbers if isinstance(result, Row)]
-    results = list(plan(layout, arranged.rows.columns, rows, arranged.sources))
-    found = [result for result in numbers if isinstance(result, Problem)]
-    told, unread = {(problem.line, problem.column) for problem in found}, {problem.line for problem in found}
+    if any(problem.line <= content.header_line for problem in problems):
+        return CheckedFile((), tuple(problems), 0, read_as)
+    rows = [result for result in numbers if isinstance(result, CsvRow)]
+    results = list(read_rows(schema, arranged.rows.columns, rows, arranged.sources))
+    found = [result for result in numbers if isinstance(result, FileProblem)]
+    reported, unread = {(problem.line, problem.column) for problem in found}, {problem.line for problem in found}
     problems += found
     problems += [
-        result for result in results if isinstance(result, Problem) and (result.line, result.column) not in told
+        result for result in results if isinstance(result, FileProblem) and (result.line, result.column) not in reported
     ]
-    planned = tuple(result for result in results if isinstance(result, Planned) and result.line not in unread)
+    valid = tuple(result for result in results if isinstance(result, ValidRow) and result.line not in unread)
     ordered = tuple(sorted(problems, key=lambda problem: problem.line))
-    return FilePlan(planned, ordered, len({problem.line for problem in problems}), read_as)
+    return CheckedFile(valid, ordered, len({problem.line for problem in problems}), read_as)
 
 
-def _header_problems(arranged: Arranged, layout: Layout, reading: Reading) -> Iterator[Problem]:
-    """Say which columns are missing for what is to be done."""
+def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportOptions) -> Iterator[FileProblem]:
+    """Say which columns the header lacks for this import."""
     rows = arranged.rows
     line, columns = rows.header_line, rows.columns
     if any(problem.line <= line for problem in rows.problems):
         return
     has = ", ".join(columns) or "nothing"
-    missing = [name for name in layout.to_create if name not in columns]
-    if layout.id_column in missing or (missing and not reading.update):
-        or_update = "" if layout.id_column in missing else ", or give --update to change only what exists already"
+    missing = [name for name in schema.to_create if name not in columns]
+    if schema.id_column in missing or (missing and not options.update):
+        or_update = "" if schema.id_column in missing else ", or give --update to change only documents that exist"
         lacks = f"the header lacks {', '.join(missing)}; it has {has}"
-        yield Problem(line, "", f"{lacks}. --map NAME=COLUMN names a column{or_update}")
+        yield FileProblem(line, "", f"{lacks}. Name a column with --map NAME=COLUMN{or_update}")
         other = next((sign for sign in (*SEPARATORS, "|") if sign != rows.separator and sign in has), None)
         if other and len(columns) <= 1:
-            yield Problem(line, "", f"values seem to be separated by {other!r}; if so, give --delimiter {other!r}")
+            yield FileProblem(line, "", f"{other!r} seems to separate the values; if so, give --delimiter {other!r}")
     elif len(columns) == 1:
-        yield Problem(line, "", f"there is nothing to import beside {layout.id_column}")
-    if {"quantity", "quantity_change"} <= set(columns) & set(layout.names):
-        yield Problem(line, "", "quantity sets the units, quantity_change adds to them; keep one of the two")
+        yield FileProblem(line, "", f"there is nothing to import besides {schema.id_column}")
+    if {"quantity", STOCK_CHANGE} <= set(columns) & set(schema.names):
+        yield FileProblem(
+            line, "", "quantity sets the units, quantity_change adds to them; keep only one of these columns"
+        )
 
 
 def _plain_numbers(
-    arranged: Arranged, layout: Layout, forced: DecimalSign | None
-) -> tuple[list[Row | Problem], DecimalSign | None]:
-    """Write all numbers with a point; problems where they contradict one another, or mean more than one thing."""
-    columns = [name for name in layout.numbers if name in arranged.rows.columns]
+    arranged: ArrangedRows, schema: CsvSchema, forced: DecimalSign | None
+) -> tuple[list[CsvRow | FileProblem], DecimalSign | None]:
+    """Write all numbers with a point; a number is a problem if it contradicts others, or can mean two things."""
+    columns = [name for name in schema.numbers if name in arranged.rows.columns]
     values = [(row, {name: _number(name, row.values[name]) for name in columns}) for row in arranged.rows.rows]
     texts = [text for _, numbers in values for text, _ in numbers.values()]
     shown = shown_by_all(texts)
     sign = forced or (next(iter(shown)) if len(shown) == 1 else None)
     currencies = sorted({currency for _, numbers in values for _, currency in numbers.values() if currency})
-    results: list[Row | Problem] = []
+    results: list[CsvRow | FileProblem] = []
     for row, numbers in values:
         wrong = [
-            Problem(row.line, arranged.sources.get(name, name), message)
+            FileProblem(row.line, arranged.sources.get(name, name), message)
             for name, (text, currency) in numbers.items()
             if (message := _contradiction(text, currency, sign, len(shown), currencies))
         ]
@@ -155,7 +147,7 @@ def _number(name: str, text: str) -> tuple[str, str]:
 
 
 def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: int, currencies: list[str]) -> str:
-    """Say why a number cannot be understood, or nothing."""
+    """Say why a number cannot be understood; empty if it can."""
     if currency and len(currencies) > 1:
         return f"the file has prices in {' and '.join(currencies)}; keep one currency"
     if sign is None and signs > 1 and shown_by(text) is not None:
@@ -166,15 +158,15 @@ def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: in
     return ""
 
 
-def _with_numbers(row: Row, numbers: Mapping[str, str], sign: DecimalSign | None) -> Row:
-    """Put plain numbers into a row; what is no number stays, for the rules to refuse."""
+def _with_numbers(row: CsvRow, numbers: Mapping[str, str], sign: DecimalSign | None) -> CsvRow:
+    """Put plain numbers into a row; a text that is not a number stays, for the rules to refuse."""
     plains = {name: plain(text, sign or DecimalSign.POINT) or text for name, text in numbers.items()}
     return replace(row, values=row.values | plains)
 
 
-def _read_as(arranged: Arranged, sign: DecimalSign | None) -> ReadAs:
+def _read_as(arranged: ArrangedRows, sign: DecimalSign | None) -> ReadingReport:
     rows = arranged.rows
-    return ReadAs(
+    return ReadingReport(
         NAMES[rows.encoding],
         _SEPARATOR_NAMES.get(rows.separator, repr(rows.separator)),
         "" if sign is None else sign.value,

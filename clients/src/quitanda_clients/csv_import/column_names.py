@@ -1,6 +1,6 @@
-"""The names that columns have in files of other programs: the one table.
+"""The one table of the names that columns have in files of other programs.
 
-Names are compared without case and accents; underscores count as spaces. English and Portuguese; the product exports
+ColumnThe comparison ignores case and accents; underscores count as spaces. English and Portuguese; the product exports
 of Shopify, WooCommerce and PrestaShop, and Google Merchant Center's feed, which Google Sheets writes.
 """
 
@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-Names: TypeAlias = Mapping[str, tuple[str, ...]]
-"""For each of our fields the names of its column, the one to be preferred first."""
+ColumnNames: TypeAlias = Mapping[str, tuple[str, ...]]
+"""For each of our fields the names of its column, the preferred one first."""
 
-CUSTOMER_NAMES: Final[Names] = {
+CUSTOMER_NAMES: Final[ColumnNames] = {
     "customer_id": ("customer id", "id do cliente", "codigo do cliente", "codigo", "id"),
     "name": ("name", "nome", "nome do cliente", "nome completo", "full name", "cliente"),
 }
 
-PRODUCT_NAMES: Final[Names] = {
+PRODUCT_NAMES: Final[ColumnNames] = {
     "product_id": (
         "product id",
         "sku",
@@ -37,30 +37,30 @@ PRODUCT_NAMES: Final[Names] = {
 }
 
 OPTIONS: Final = ("option1 value", "option2 value", "option3 value")
-"""Shopify's columns of what tells the variants of one product from one another."""
+"""Shopify's columns of the values in which the variants of one product differ."""
 
 HANDLES: Final = ("handle", "url handle")
-"""Shopify's column of what the variants of one product have in common."""
+"""Shopify's column of the text that the variants of one product share."""
 
 PARENTS: Final = frozenset({"variable", "grouped"})
-"""WooCommerce's types of rows that only hold others together; those others are what is sold."""
+"""WooCommerce's types of rows that only group other rows; the shop sells those other rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """What one program writes: it is known by having a column of each group in `signs`.
+class ProductExport:
+    """The product export of one program: a file that has a column of each group in `signs`.
 
-    Its other columns are its own business, and are not taken as fields; `fallback` has the id where it is empty.
+    Its other columns do not become fields. `fallback` names the column to use for an empty id.
     """
 
     program: str
     signs: tuple[tuple[str, ...], ...]
-    names: Names
+    names: ColumnNames
     fallback: tuple[str, ...] = ()
 
 
 PRODUCT_EXPORTS: Final = (
-    Export(
+    ProductExport(
         "Shopify",
         (HANDLES, ("title",), ("variant price", "price")),
         {
@@ -71,7 +71,7 @@ PRODUCT_EXPORTS: Final = (
             "quantity": ("variant inventory qty", "inventory quantity"),
         },
     ),
-    Export(
+    ProductExport(
         "WooCommerce",
         (("type", "tipo"), ("sku",), ("in stock?", "em estoque?")),
         {
@@ -83,7 +83,7 @@ PRODUCT_EXPORTS: Final = (
         },
         fallback=("id",),
     ),
-    Export(
+    ProductExport(
         "PrestaShop",
         (("product id",), ("price (tax excl.)", "price (tax incl.)")),
         {
@@ -94,7 +94,7 @@ PRODUCT_EXPORTS: Final = (
             "quantity": ("quantity",),
         },
     ),
-    Export(
+    ProductExport(
         "Google Merchant Center",
         (("id",), ("title",), ("price",), ("link", "availability", "image link")),
         {
@@ -109,19 +109,19 @@ PRODUCT_EXPORTS: Final = (
 
 
 def folded(name: str) -> str:
-    """Write a column's name so that those that mean the same are the same."""
+    """Normalize a column's name, so that names with the same meaning are equal."""
     plain = unicodedata.normalize("NFKD", name.replace("_", " ").casefold())
     return " ".join("".join(sign for sign in plain if not unicodedata.combining(sign)).split())
 
 
 def find(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """Find the column with the first of these names that is there."""
-    there = {folded(column): column for column in reversed(columns) if column}
-    return next((there[name] for name in wanted if name in there), None)
+    """Find the column with the first of these names that exists."""
+    by_name = {folded(column): column for column in reversed(columns) if column}
+    return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def recognize(columns: Sequence[str], exports: Sequence[Export]) -> Export | None:
-    """Tell which program wrote the file, by its columns."""
+def recognize(columns: Sequence[str], exports: Sequence[ProductExport]) -> ProductExport | None:
+    """Tell by its columns which program wrote the file."""
     return next(
         (export for export in exports if all(find(columns, names) is not None for names in export.signs)),
         None,
@@ -129,5 +129,5 @@ def recognize(columns: Sequence[str], exports: Sequence[Export]) -> Export | Non
 
 
 def id_of_words(*words: str) -> str:
-    """Make an id of names for people: `Camiseta Básica`, `Azul` is `camiseta-basica-azul`."""
+    """Make an id from names for people: `Camiseta Básica`, `Azul` is `camiseta-basica-azul`."""
     return "-".join(part for word in words if (part := re.sub(r"[^a-z0-9]+", "-", folded(word)).strip("-")))

@@ -1,7 +1,7 @@
-"""CSV files as rows of named values; says where in the file each problem is.
+"""Reads CSV files as rows of named values, and says where in the file each problem is.
 
-One header line; quoting as in RFC 4180. Encoding and separator are recognized unless they are given. Knows nothing of
-customers or products.
+One header line; quoting as in RFC 4180. The caller may give encoding and separator; else this module
+recognizes them. It does not know customers or products.
 """
 
 import csv
@@ -10,58 +10,60 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quitanda_clients.csv_import.file_problem import Problem
+from quitanda_clients.cli.wording import counted
+from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.text_encoding import Encoding, decode
 
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
-"""The whole file is read into memory and checked before the first row is sent."""
+"""The import reads the whole file into memory and checks it before it sends the first row."""
 
 ROWS_MAX: Final = 80_000
-"""Rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most three (to
-create, to adjust the stock, to set fields): a file of this size can be imported again, even while others write."""
+"""The most rows of one file. Quitanda remembers the outcomes of the last 262 144 requests, and a row takes at most
+three (to create, to adjust the stock, to set fields): a file of this size can be imported again, even while others
+write."""
 
 SEPARATORS: Final = (",", ";", "\t")
-"""What is recognized; of those that cut the header into equally many names, the first."""
+"""The separators that are recognized; if several cut the header into equally many names, the first one counts."""
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)
-"""Excel's own way to name the separator, before the header."""
+"""A line before the header with which Excel names the separator."""
 
 _READER_ERRORS: Final = {
     "unexpected end of data": "a quote that opens here is never closed",
     "expected after": "a quoted value goes on after its closing quote; write a quote inside a value twice",
     "field larger than field limit": "a value is far too long, or a quote that opens here is never closed",
 }
-"""What the standard library's reader says, and how we say it."""
+"""The messages of the standard library's reader, and ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One record; `line` is the one on which it begins."""
+class CsvRow:
+    """One record; it begins on `line`."""
 
     line: int
     values: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The records that could be read, and what is wrong with the others; `columns` as the header names them."""
+class CsvContent:
+    """The readable records, and what is wrong with the others; `columns` are the names in the header."""
 
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    problems: tuple[Problem, ...]
+    rows: tuple[CsvRow, ...]
+    problems: tuple[FileProblem, ...]
     header_line: int = 1
     encoding: Encoding = Encoding.UTF_8
     separator: str = ","
 
 
-def read_rows(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> Rows:
+def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> CsvContent:
     """Read a whole file. With problems in the encoding or in the header there are no rows.
 
-    Records without any value are passed over, and so are columns that have neither a name nor a value.
+    It skips records without any value, and columns that have neither a name nor a value.
     """
     if len(data) > FILE_BYTES_MAX:
-        return _unreadable(Problem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts"))
+        return _unreadable(FileProblem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts"))
     decoded = decode(data, encoding)
     if isinstance(decoded, tuple):
         return _unreadable(*decoded)
@@ -75,9 +77,9 @@ def read_rows(data: bytes, separator: str | None = None, encoding: Encoding | No
         columns = tuple(name.strip() for name in header)
         problems = tuple(_header_problems(columns, header_line))
         rows, more = ((), ()) if problems else _body(columns, records)
-        return Rows(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
+        return CsvContent(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
     except _BrokenQuoting as broken:
-        return _unreadable(Problem(broken.line, "", f"not valid CSV: {broken}"))
+        return _unreadable(FileProblem(broken.line, "", f"not valid CSV: {broken}"))
 
 
 class _BrokenQuoting(Exception):
@@ -86,8 +88,8 @@ class _BrokenQuoting(Exception):
         self.line = line
 
 
-def _unreadable(*problems: Problem) -> Rows:
-    return Rows((), (), problems)
+def _unreadable(*problems: FileProblem) -> CsvContent:
+    return CsvContent((), (), problems)
 
 
 def _recognized(text: str) -> str:
@@ -104,7 +106,7 @@ def _recognized(text: str) -> str:
 
 
 def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[int, list[str]]]:
-    """Split into records, each with the line on which it begins; those without a value are passed over."""
+    """Split into records, each with the line on which it begins; skip those without a value."""
     # Only \n, \r\n and \r end a line: the characters at which Python's own splitlines also splits stay in values.
     reader = csv.reader(_lines(text), delimiter=separator, strict=True)
     begin = first_line
@@ -114,14 +116,14 @@ def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[i
         except StopIteration:
             return
         except csv.Error as error:
-            raise _BrokenQuoting(begin, _in_our_words(str(error))) from None
+            raise _BrokenQuoting(begin, _message_for(str(error))) from None
         if any(value.strip() for value in record):
             yield begin, record
         begin = reader.line_num + first_line
 
 
-def _in_our_words(error: str) -> str:
-    """Say for people what the standard library's reader says."""
+def _message_for(error: str) -> str:
+    """Translate the standard library's message for people."""
     return next((told for sign, told in _READER_ERRORS.items() if sign in error), error)
 
 
@@ -134,36 +136,40 @@ def _lines(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _header_problems(columns: Sequence[str], line: int) -> Iterator[Problem]:
+def _header_problems(columns: Sequence[str], line: int) -> Iterator[FileProblem]:
     for position, name in enumerate(columns):
         if name and name in columns[:position]:
-            yield Problem(line, name, "the header names this column twice")
+            yield FileProblem(line, name, "the header names this column twice")
 
 
 def _body(
     columns: tuple[str, ...], records: Iterator[tuple[int, list[str]]]
-) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
-    rows: list[Row] = []
-    problems: list[Problem] = []
+) -> tuple[tuple[CsvRow, ...], tuple[FileProblem, ...]]:
+    rows: list[CsvRow] = []
+    problems: list[FileProblem] = []
     for line, record in records:
         if len(rows) + len(problems) >= ROWS_MAX:
-            problems.append(Problem(line, "", f"more than {ROWS_MAX} rows; cut the file into parts"))
+            problems.append(FileProblem(line, "", f"more than {ROWS_MAX} rows; cut the file into parts"))
             break
         result = _row(columns, line, record)
-        if isinstance(result, Row):
+        if isinstance(result, CsvRow):
             rows.append(result)
         else:
             problems.append(result)
     return tuple(rows), tuple(problems)
 
 
-def _row(columns: tuple[str, ...], line: int, record: list[str]) -> Row | Problem:
+def _row(columns: tuple[str, ...], line: int, record: list[str]) -> CsvRow | FileProblem:
     surplus = record[len(columns) :]
     if len(record) < len(columns) or any(value.strip() for value in surplus):
-        return Problem(line, "", f"{len(record)} values, but the header has {len(columns)} columns")
+        return FileProblem(
+            line,
+            "",
+            f"the row has {counted(len(record), 'value')}, but the header has {counted(len(columns), 'column')}",
+        )
     named = dict(zip(columns, record, strict=False))
     for position, (name, value) in enumerate(zip(columns, record, strict=False), start=1):
         if not name and value.strip():
-            return Problem(line, "", f"column {position} has a value, but no name in the header")
+            return FileProblem(line, "", f"column {position} has a value, but the header has no name for it")
     named.pop("", None)
-    return Row(line, named)
+    return CsvRow(line, named)

@@ -1,7 +1,7 @@
-"""Numbers as spreadsheets of different countries write them: which sign stands before the decimals.
+"""Reads numbers as spreadsheets of different countries write them: with a decimal point or a decimal comma.
 
 A number such as `1.234` is a thousand and more in one country and little more than one in another. The other numbers of
-the file decide; where they do not, it is refused.
+the file decide; if they do not, the import refuses the number.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Final
 
 
 class DecimalSign(StrEnum):
-    """What stands before the decimals; the values are what --decimal takes."""
+    """The sign before the decimals; the values are those of --decimal."""
 
     POINT = "point"
     COMMA = "comma"
 
 
 _GROUP_SPACES: Final = str.maketrans("", "", " \u00a0\u202f\u2009'\u2019")
-"""What only ever separates thousands."""
+"""Signs that only ever separate thousands."""
 
 _SPACED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:[ \u00a0\u202f\u2009'\u2019][0-9]{3})+(?:[.,][0-9]+)?", re.ASCII)
 _AMBIGUOUS: Final = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}", re.ASCII)
@@ -34,7 +34,7 @@ _FORMS: Final = {DecimalSign.POINT: _form(",", r"\."), DecimalSign.COMMA: _form(
 
 
 def without_currency(text: str) -> tuple[str, str]:
-    """Split a price into its number and the currency that stands before or after it (`R$`, `€`, or three letters)."""
+    """Split a price into its number and the currency before or after it (`R$`, `€`, or three letters)."""
     number = text.strip()
     if number[:1].isdigit() and number[-1:].isdigit():
         return number, ""
@@ -46,7 +46,7 @@ def without_currency(text: str) -> tuple[str, str]:
 
 
 def shown_by(text: str) -> DecimalSign | None:
-    """Tell which sign this number must have before its decimals; None where both are possible, or it is no number."""
+    """Tell which sign this number must have before its decimals; None if both are possible, or it is not a number."""
     number = _joined(text)
     if "." not in number and "," not in number:
         return None
@@ -65,7 +65,7 @@ def shown_by_all(texts: Iterable[str]) -> set[DecimalSign]:
 
 
 def plain(text: str, sign: DecimalSign) -> str | None:
-    """Write a number with digits and at most one point; None where it is none with this decimal sign."""
+    """Write a number with digits and at most one point; None if it is not a number with this decimal sign."""
     number = _joined(text)
     if _FORMS[sign].fullmatch(number) is None:
         return None
@@ -74,7 +74,7 @@ def plain(text: str, sign: DecimalSign) -> str | None:
 
 
 def _joined(text: str) -> str:
-    """Take out what only ever separates thousands."""
+    """Remove signs that only ever separate thousands."""
     stripped = text.strip()
     if stripped.isdigit():
         return stripped

@@ -1,4 +1,4 @@
-"""`import --dry-run`: what would become of checked rows, from the documents that there are now; nothing is sent."""
+"""Predicts, for `import --dry-run`, what an import would do with valid rows; it sends nothing."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from quitanda.error_status import describe
-from quitanda_clients.csv_import.existing import Present, changed_fields
-from quitanda_clients.csv_import.importer import ImportOptions, cannot_be
-from quitanda_clients.csv_import.rows import Layout, Planned
+from quitanda_clients.csv_import.existing import ExistingDocuments, changed_fields
+from quitanda_clients.csv_import.importer import refusal_of
+from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, ValidRow
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What would become of one row: `created`, `updated`, `unchanged` or `refused`, and which fields or why."""
+class PredictedRow:
+    """What an import would do with one row: `created`, `updated`, `unchanged` or `refused`, and which fields or why."""
 
     line: int
     document_id: str
@@ -21,37 +21,39 @@ class Foreseen:
     fields: tuple[str, ...] = ()
     message: str = ""
 
-    def told(self) -> str:
-        """Say it in one line."""
+    def as_text(self) -> str:
+        """Write it in one line."""
         what = ", ".join(self.fields) or self.message
         return f"{self.document_id} would be {self.becomes}{f': {what}' if what else ''}"
 
     def as_json(self) -> dict[str, Any]:
-        """Say it for programs."""
-        told = {"line": self.line, "id": self.document_id, "becomes": self.becomes, "fields": list(self.fields)}
-        return told | ({"message": self.message} if self.message else {})
+        """Write it for programs."""
+        fields = {"line": self.line, "id": self.document_id, "becomes": self.becomes, "fields": list(self.fields)}
+        return fields | ({"message": self.message} if self.message else {})
 
 
-def foresee(layout: Layout, rows: Sequence[Planned], present: Present, options: ImportOptions) -> Iterator[Foreseen]:
-    """Tell of each row what an import would make of it.
+def predict(
+    schema: CsvSchema, rows: Sequence[ValidRow], existing: ExistingDocuments, *, update: bool
+) -> Iterator[PredictedRow]:
+    """Predict the result of each row.
 
-    An import that was given before is not foreseen: its rows would be left as they are.
+    The prediction does not know of earlier imports; an import would leave the rows of an earlier one as they are.
     """
     for row in rows:
-        found = present.documents.get(row.document_id)
-        refused = cannot_be(row, layout, exists=found is not None, update=options.update)
+        found = existing.documents.get(row.document_id)
+        refused = refusal_of(row, schema, exists=found is not None, update=update)
         if refused is None and found is not None and row.delta < 0 and getattr(found, "quantity", 0) + row.delta < 0:
-            yield Foreseen(row.line, row.document_id, "refused", (), "there are not so many units to take")
+            yield PredictedRow(row.line, row.document_id, "refused", (), "there are not so many units to remove")
         elif refused is not None:
-            yield Foreseen(row.line, row.document_id, "refused", (), describe(refused).message)
+            yield PredictedRow(row.line, row.document_id, "refused", (), describe(refused).message)
         elif found is None:
-            yield Foreseen(row.line, row.document_id, "created")
+            yield PredictedRow(row.line, row.document_id, "created")
         else:
-            fields = (*changed_fields(row, found), *(("quantity_change",) if row.delta else ()))
-            yield Foreseen(row.line, row.document_id, "updated" if fields else "unchanged", fields)
+            fields = (*changed_fields(row, found), *((STOCK_CHANGE,) if row.delta else ()))
+            yield PredictedRow(row.line, row.document_id, "updated" if fields else "unchanged", fields)
 
 
-def counted(foreseen: Sequence[Foreseen]) -> dict[str, int]:
-    """Count the rows by what would become of them."""
-    counts = Counter(row.becomes for row in foreseen)
+def count_results(rows: Sequence[PredictedRow]) -> dict[str, int]:
+    """Count the rows by their results."""
+    counts = Counter(row.becomes for row in rows)
     return {name: counts[name] for name in ("created", "updated", "unchanged", "refused")}

@@ -1,63 +1,63 @@
-"""What there is before an import begins, and what a row would change of it."""
+"""Reads the documents that exist before an import, and compares rows with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
-from quitanda.domain.commands import UpdateCustomer
+from quitanda.codec.documents import id_of
 from quitanda.domain.custom_fields import merged
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
 from quitanda_clients.client import AdminClient
-from quitanda_clients.csv_import.rows import Layout, Planned
+from quitanda_clients.csv_import.rows import CsvSchema, ValidRow
 
-ASKED_ONE_BY_ONE_MAX: Final = 50
-"""Documents that are fetched by their ids; where a file has more, the list is cheaper."""
+FETCHED_ONE_BY_ONE_MAX: Final = 50
+"""The import fetches so many documents one by one; for a file with more rows, the list is cheaper."""
 
-_MISSING: Final = frozenset({Reason.CUSTOMER_NOT_FOUND, Reason.PRODUCT_NOT_FOUND})
+NOT_FOUND: Final = frozenset({Reason.CUSTOMER_NOT_FOUND, Reason.PRODUCT_NOT_FOUND})
+
+_NOT_COMPARED: Final = frozenset({"extra", "expected_version"})
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """The documents that there are, by id, of those that the rows are about.
+class ExistingDocuments:
+    """The documents of the rows that exist, by id.
 
-    Every outcome decided before the look has at most this `revision`; every later one has a higher one.
+    Every outcome decided before this read has at most this `revision`; every later one has a higher one.
     """
 
     revision: int
     documents: Mapping[str, Customer | Product]
 
 
-async def look(client: AdminClient, layout: Layout, rows: Sequence[Planned]) -> Present:
-    """Look at what there is, linearizably. Raises what reading raises."""
-    customers = layout.id_column == "customer_id"
-    if len(rows) > ASKED_ONE_BY_ONE_MAX:
-        if customers:
-            all_customers = await client.list_customers()
-            return Present(all_customers.revision, {found.customer_id: found for found in all_customers.documents})
-        all_products = await client.list_products()
-        return Present(all_products.revision, {found.product_id: found for found in all_products.documents})
-    page = await (client.customers_page(1) if customers else client.products_page(1))
-    get = client.get_customer if customers else client.get_product
+async def read_existing(client: AdminClient, schema: CsvSchema, rows: Sequence[ValidRow]) -> ExistingDocuments:
+    """Read what exists, linearizably. Raises what reading raises."""
+    if len(rows) > FETCHED_ONE_BY_ONE_MAX:
+        listing = await client.list(schema.kind)
+        return ExistingDocuments(listing.revision, {id_of(document): document for document in listing.documents})
+    page = await client.page(schema.kind, 1)
     found: dict[str, Customer | Product] = {}
     for row in rows:
         try:
-            found[row.document_id] = (await get(row.document_id)).document
+            found[row.document_id] = (await client.get(schema.kind, row.document_id)).document
         except Rejected as rejected:
-            if rejected.refused.reason not in _MISSING:
+            if rejected.refused.reason not in NOT_FOUND:
                 raise
-    return Present(page.revision, found)
+    return ExistingDocuments(page.revision, found)
 
 
-def changed_fields(row: Planned, document: Customer | Product) -> tuple[str, ...]:
-    """Name the fields that are not yet as the row has them; what a row adds to the stock does not count."""
+def changed_fields(row: ValidRow, document: Customer | Product) -> tuple[str, ...]:
+    """Name the fields that are not yet as the row has them; a stock change does not count."""
     change = row.change
     if change is None:
         return ()
-    names = ("name",) if isinstance(change, UpdateCustomer) else ("name", "description", "price", "quantity")
     known = [
-        name for name in names if (value := getattr(change, name)) is not None and value != getattr(document, name)
+        each.name
+        for each in fields(change)
+        if each.name not in _NOT_COMPARED
+        and (value := getattr(change, each.name)) is not None
+        and value != getattr(document, each.name)
     ]
     before, after = dict(document.extra), dict(merged(document.extra, change.extra))
     return (*known, *(name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FileProblem:
     """Something wrong at `line` (from 1; 0 for the whole file); `column` is a column's name, or empty."""
 
     line: int
@@ -12,6 +12,6 @@ class Problem:
     message: str
 
     def at(self, file: str) -> str:
-        """Say it in one line, in the form that editors understand."""
+        """Write it in one line, in the form that editors understand."""
         place = f"{file}:{self.line}" if self.line else file
         return f"{place}: {f'column {self.column}: ' if self.column else ''}{self.message}"

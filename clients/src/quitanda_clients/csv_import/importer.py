@@ -1,168 +1,159 @@
-"""Sending checked rows, a bounded number at a time; safe to do again with the same file, or with one like it."""
+"""Sends valid rows, a bounded number at a time. Sending the same file again, or a similar one, is safe."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from quitanda.domain.commands import CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
 from quitanda.domain.custom_fields import merged
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
 from quitanda.domain.validation import check_extra_size
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.client import AdminClient
-from quitanda_clients.csv_import.existing import Present, changed_fields
-from quitanda_clients.csv_import.rows import Layout, Planned
+from quitanda_clients.csv_import.existing import NOT_FOUND, ExistingDocuments, changed_fields
+from quitanda_clients.csv_import.options import ImportOptions
+from quitanda_clients.csv_import.rows import Change, Creation, CsvSchema, ValidRow
 from quitanda_clients.request_ids import derived_request_id
-from quitanda_clients.results import Answer
-
-IN_FLIGHT_DEFAULT: Final = 64
-"""Rows on their way at the same time."""
 
 EXISTS: Final = frozenset({Reason.CUSTOMER_EXISTS, Reason.PRODUCT_EXISTS})
-NOT_FOUND: Final = frozenset({Reason.CUSTOMER_NOT_FOUND, Reason.PRODUCT_NOT_FOUND})
 
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """`update` changes what exists already; `label` tells one run from another of the same rows."""
-
-    update: bool = False
-    label: str = ""
-    in_flight: int = IN_FLIGHT_DEFAULT
+_EXISTS: Final[Mapping[Kind, Callable[[str], Refused]]] = {Kind.CUSTOMER: customer_exists, Kind.PRODUCT: product_exists}
+_NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
+    Kind.CUSTOMER: customer_not_found,
+    Kind.PRODUCT: product_not_found,
+}
 
 
 @dataclass(slots=True)
-class Tally:
-    """What became of the rows so far. `failure` is why it stopped before the end, or None.
+class ImportResult:
+    """What happened to the rows so far. `failure` is why the import stopped before the end, or None.
 
-    `already_imported` rows repeat an earlier run and stand as that left them; `changed_since` repeat one, too, but
-    their documents were changed or deleted after it. Both were left as they are.
+    `already_imported` rows repeat an earlier run, and their documents are still as that run left them.
+    `changed_since` rows repeat an earlier run, too, but somebody changed or deleted their documents after it. The
+    import leaves both as they are.
     """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     already_imported: int = 0
-    changed_since: list[Planned] = field(default_factory=list)
-    refused: list[tuple[Planned, Refused]] = field(default_factory=list)
+    changed_since: list[ValidRow] = field(default_factory=list)
+    refused: list[tuple[ValidRow, Refused]] = field(default_factory=list)
     failure: Unavailable | OutcomeUnknown | None = None
 
     @property
-    def settled(self) -> int:
-        """Rows of which it is known what became of them."""
+    def finished(self) -> int:
+        """Rows whose outcome is known."""
         done = self.created + self.updated + self.unchanged + self.already_imported
         return done + len(self.changed_since) + len(self.refused)
 
 
-class RowIds:
-    """The request ids of rows: the same content, document and label give the same id, in whichever file they stand."""
+class RowRequestIds:
+    """The request ids of rows: equal content, document and label give equal ids, in whichever file the row is."""
 
-    def __init__(self, layout: Layout, label: str) -> None:
-        self._kind = layout.id_column
+    def __init__(self, schema: CsvSchema, label: str) -> None:
+        self._kind = schema.id_column
         self._label = label
 
-    def of(self, row: Planned, action: str, after: int = 0) -> str:
-        """Give the id of one write of a row; `after` the revision at which an earlier refusal no longer held."""
+    def of(self, row: ValidRow, action: str, after: int = 0) -> str:
+        """Give the id of one write of a row; `after` the revision at which an earlier refusal no longer applied."""
         return derived_request_id(
             "row of an import", self._kind, self._label, row.document_id, row.content(), action, after
         )
 
 
-def cannot_be(row: Planned, layout: Layout, *, exists: bool, update: bool) -> Refused | None:
-    """Say why a row cannot be imported where its document exists, or does not; None where it can."""
+def refusal_of(row: ValidRow, schema: CsvSchema, *, exists: bool, update: bool) -> Refused | None:
+    """Say why a row cannot be imported if its document exists, or does not exist; None if it can."""
     if exists and not update:
-        return _exists(row, layout)
+        return _EXISTS[schema.kind](row.document_id)
     if not exists and row.create is None:
-        customer = layout.id_column == "customer_id"
-        return customer_not_found(row.document_id) if customer else product_not_found(row.document_id)
+        return _NOT_FOUND[schema.kind](row.document_id)
     return None
 
 
-def _exists(row: Planned, layout: Layout) -> Refused:
-    return (customer_exists if layout.id_column == "customer_id" else product_exists)(row.document_id)
+class Importer:
+    """One import; `result` can be read at any time, also after a cancellation."""
 
-
-class Import:
-    """One import; `tally` can be read at any time, also after a cancellation."""
-
-    def __init__(self, client: AdminClient, layout: Layout, options: ImportOptions) -> None:
-        self.tally = Tally()
+    def __init__(self, client: AdminClient, schema: CsvSchema, options: ImportOptions) -> None:
+        self.result = ImportResult()
         self._client = client
-        self._layout = layout
-        self._ids = RowIds(layout, options.label)
+        self._schema = schema
+        self._ids = RowRequestIds(schema, options.label)
         self._options = options
 
-    async def run(self, rows: Sequence[Planned], present: Present, settled: Callable[[int], None]) -> Tally:
-        """Send the rows; `settled` hears how many are settled. Stops at the first row that nobody answers.
+    async def run(
+        self, rows: Sequence[ValidRow], existing: ExistingDocuments, progress: Callable[[int], None]
+    ) -> ImportResult:
+        """Send the rows; call `progress` with the number of finished rows. Stops at the first row without an answer.
 
-        `present` is what there was before: an answer that is not newer repeats an earlier run.
+        `existing` is what existed before: an answer that is not newer repeats an earlier run.
         """
         remaining = iter(rows)
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(self._options.in_flight, len(rows))):
-                workers.create_task(self._work(remaining, present, settled))
-        return self.tally
+                workers.create_task(self._work(remaining, existing, progress))
+        return self.result
 
-    async def _work(self, remaining: Iterator[Planned], present: Present, settled: Callable[[int], None]) -> None:
+    async def _work(
+        self, remaining: Iterator[ValidRow], existing: ExistingDocuments, progress: Callable[[int], None]
+    ) -> None:
         for row in remaining:
             try:
-                await self._send(row, present)
+                await self._send(row, existing)
             except Rejected as rejected:
-                self.tally.refused.append((row, rejected.refused))
+                self.result.refused.append((row, rejected.refused))
             except (Unavailable, OutcomeUnknown) as failure:
-                self.tally.failure = self.tally.failure or failure
-            settled(self.tally.settled)
-            if self.tally.failure is not None:
+                self.result.failure = self.result.failure or failure
+            progress(self.result.finished)
+            if self.result.failure is not None:
                 return
 
-    async def _send(self, row: Planned, present: Present) -> None:
-        """Create the row's document, or change it where it exists."""
-        absent = row.document_id not in present.documents
-        if row.create is not None and await self._created(row, row.create, present):
+    async def _send(self, row: ValidRow, existing: ExistingDocuments) -> None:
+        """Create the row's document, or change it if it exists."""
+        exists = row.document_id in existing.documents
+        if row.create is not None and await self._created(row, row.create, existing):
             return
-        if refused := cannot_be(row, self._layout, exists=not absent, update=self._options.update):
+        if refused := refusal_of(row, self._schema, exists=exists, update=self._options.update):
             raise Rejected(refused)
-        await self._change(row, present)
+        await self._change(row, existing)
 
-    async def _created(self, row: Planned, command: CreateCustomer | CreateProduct, present: Present) -> bool:
-        """Tell whether the row is settled; False where there is a document already, which is to be changed.
+    async def _created(self, row: ValidRow, command: Creation, existing: ExistingDocuments) -> bool:
+        """Tell whether the row is finished; False if a document exists, which the import then changes.
 
-        An earlier run may have been refused because of a document that is gone since: that refusal is what is
-        remembered, and the creation needs another id. But a row that changed it then is not imported anew.
+        An earlier run may have been refused because of a document that is deleted since. The replicas remember that
+        refusal, so the creation needs another id. But a row that changed the document then is not imported again.
         """
-        if await self._try_to_create(row, command, present, 0):
+        if await self._try_to_create(row, command, existing, 0):
             return True
-        if row.document_id in present.documents:
+        if row.document_id in existing.documents:
             return False
         if self._options.update:
             try:
-                await self._change(row, present)
+                await self._change(row, existing)
             except Rejected as rejected:
                 if rejected.refused.reason not in NOT_FOUND:
                     raise
             else:
                 return True
-        if await self._try_to_create(row, command, present, present.revision):
+        if await self._try_to_create(row, command, existing, existing.revision):
             return True
-        raise Rejected(_exists(row, self._layout))  # somebody created it just now
+        raise Rejected(_EXISTS[self._schema.kind](row.document_id))  # somebody created it just now
 
-    async def _try_to_create(
-        self, row: Planned, command: CreateCustomer | CreateProduct, present: Present, after: int
-    ) -> bool:
+    async def _try_to_create(self, row: ValidRow, command: Creation, existing: ExistingDocuments, after: int) -> bool:
         try:
-            answer = await self._creation(command, self._ids.of(row, "create", after))
+            created = await self._client.execute(command, request_id=self._ids.of(row, "create", after))
         except Rejected as rejected:
             if rejected.refused.reason not in EXISTS:
                 raise
             return False
-        self._count(row, present, [answer.revision], new="created")
+        self._count(row, existing, [created.revision], new="created")
         return True
 
-    async def _change(self, row: Planned, present: Present) -> None:
-        """Adjust the stock, then set fields: where the first is refused, nothing of the row was changed."""
-        found = present.documents.get(row.document_id)
+    async def _change(self, row: ValidRow, existing: ExistingDocuments) -> None:
+        """Adjust the stock, then set fields: if the first is refused, nothing of the row was changed."""
+        found = existing.documents.get(row.document_id)
         if row.change is not None and found is not None:
             too_large = check_extra_size(merged(found.extra, row.change.extra))
             if too_large:
@@ -173,55 +164,26 @@ class Import:
             adjusted = await self._client.adjust_stock(row.document_id, row.delta, request_id=request_id)
             revisions.append(adjusted.revision)
         if row.change is not None:
-            revisions.append(await self._update(row, row.change, present))
+            revisions.append(await self._update(row, row.change, existing))
         as_it_is = not row.delta and found is not None and not changed_fields(row, found)
-        self._count(row, present, revisions, new="unchanged" if as_it_is else "updated")
+        self._count(row, existing, revisions, new="unchanged" if as_it_is else "updated")
 
-    async def _update(self, row: Planned, change: UpdateCustomer | UpdateProduct, present: Present) -> int:
+    async def _update(self, row: ValidRow, change: Change, existing: ExistingDocuments) -> int:
         try:
-            return (await self._updating(change, self._ids.of(row, "update"))).revision
+            return (await self._client.execute(change, request_id=self._ids.of(row, "update"))).revision
         except Rejected as rejected:
-            if rejected.refused.reason not in NOT_FOUND or row.document_id not in present.documents:
+            if rejected.refused.reason not in NOT_FOUND or row.document_id not in existing.documents:
                 raise
-        # The refusal is that of an earlier run: there is one now.
-        return (await self._updating(change, self._ids.of(row, "update", present.revision))).revision
+        # The refusal is that of an earlier run: the document exists now.
+        request_id = self._ids.of(row, "update", existing.revision)
+        return (await self._client.execute(change, request_id=request_id)).revision
 
-    def _count(self, row: Planned, present: Present, revisions: Sequence[int], *, new: str) -> None:
-        if not revisions or any(revision > present.revision for revision in revisions):
-            setattr(self.tally, new, getattr(self.tally, new) + 1)
+    def _count(self, row: ValidRow, existing: ExistingDocuments, revisions: Sequence[int], *, new: str) -> None:
+        if not revisions or any(revision > existing.revision for revision in revisions):
+            setattr(self.result, new, getattr(self.result, new) + 1)
             return
-        found = present.documents.get(row.document_id)
+        found = existing.documents.get(row.document_id)
         if found is None or changed_fields(row, found):
-            self.tally.changed_since.append(row)
+            self.result.changed_since.append(row)
         else:
-            self.tally.already_imported += 1
-
-    def _creation(self, command: CreateCustomer | CreateProduct, request_id: str) -> Awaitable[Answer[Any]]:
-        if isinstance(command, CreateCustomer):
-            return self._client.create_customer(
-                command.customer_id, command.name, extra=command.extra, request_id=request_id
-            )
-        return self._client.create_product(
-            command.product_id,
-            command.name,
-            command.price,
-            command.quantity,
-            description=command.description,
-            extra=command.extra,
-            request_id=request_id,
-        )
-
-    def _updating(self, change: UpdateCustomer | UpdateProduct, request_id: str) -> Awaitable[Answer[Any]]:
-        if isinstance(change, UpdateCustomer):
-            return self._client.update_customer(
-                change.customer_id, name=change.name, extra=change.extra, request_id=request_id
-            )
-        return self._client.update_product(
-            change.product_id,
-            name=change.name,
-            description=change.description,
-            price=change.price,
-            quantity=change.quantity,
-            extra=change.extra,
-            request_id=request_id,
-        )
+            self.result.already_imported += 1

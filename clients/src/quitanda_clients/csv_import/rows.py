@@ -1,33 +1,43 @@
-"""Rows of a CSV file as commands of the domain, checked by the domain's own rules."""
+"""Turns rows of a CSV file into commands of the domain, and checks them with the domain's own rules."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.money import parse_price
 from quitanda.codec.numbers import whole_number
 from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
+from quitanda.domain.field_types import Form, describe
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.limits import QUANTITY_MAX
-from quitanda.domain.outcomes import Problem as ProblemName
-from quitanda.domain.outcomes import Refused, invalid
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check, check_id
-from quitanda.error_status import describe
-from quitanda_clients.csv_import.column_names import CUSTOMER_NAMES, PRODUCT_EXPORTS, PRODUCT_NAMES, Export, Names
-from quitanda_clients.csv_import.csv_file import Row
-from quitanda_clients.csv_import.file_problem import Problem
+from quitanda.error_status import describe as describe_failure
+from quitanda_clients.csv_import.column_names import (
+    CUSTOMER_NAMES,
+    PRODUCT_EXPORTS,
+    PRODUCT_NAMES,
+    ColumnNames,
+    ProductExport,
+)
+from quitanda_clients.csv_import.csv_file import CsvRow
+from quitanda_clients.csv_import.file_problem import FileProblem
 
 Creation: TypeAlias = CreateCustomer | CreateProduct
 Change: TypeAlias = UpdateCustomer | UpdateProduct
 
+STOCK_CHANGE: Final = "quantity_change"
+"""The column of units to add or to remove."""
+
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A row that is in order: how its document is created, and how it is changed where it exists.
+class ValidRow:
+    """A valid row: the command that creates its document, and the one that changes it if it exists.
 
-    `create` is None where the file has not all that a new document needs; `change` is None, and `delta` zero, where
-    there is nothing to change.
+    `create` is None if the file does not have everything that a new document needs. `change` is None, and `delta` zero,
+    if there is nothing to change.
     """
 
     line: int
@@ -37,82 +47,119 @@ class Planned:
     delta: int = 0
 
     def content(self) -> str:
-        """Name what the row says: the same for the same values of the same columns, whatever the rest of the file."""
+        """Identify what the row says: the same for equal values of equal columns, in whichever file the row is."""
         commands = (command for command in (self.create, self.change) if command is not None)
         return " ".join([*map(fingerprint, commands), str(self.delta)])
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """What rows are: the columns that are known, those that a new document needs, and how a row becomes commands."""
+class CsvSchema:
+    """What the rows of a file are: which columns they may have, and which commands they become.
 
-    id_column: str
-    names: Names
+    `to_create` are the columns that a new document needs. `stock`: the rows may have a column STOCK_CHANGE.
+    """
+
+    kind: Kind
+    names: ColumnNames
     to_create: tuple[str, ...]
-    read: Callable[[Row, bool], tuple[Planned, tuple[Refused, ...]]]
-    exports: tuple[Export, ...] = ()
-    numbers: tuple[str, ...] = ()
+    create: type[Creation]
+    change: type[Change]
+    exports: tuple[ProductExport, ...] = ()
+    stock: bool = False
+
+    @property
+    def id_column(self) -> str:
+        """The column of the document's id."""
+        return f"{self.kind.value}_id"
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers, which files of different countries write differently."""
+        forms = {each.name: each.form for each in describe(self.create)}
+        return tuple(name for name in self.names if forms.get(name) in _NUMBERS or name == STOCK_CHANGE)
 
 
-def plan(
-    layout: Layout, columns: Iterable[str], rows: Iterable[Row], sources: Mapping[str, str]
-) -> Iterator[Planned | Problem]:
-    """Check every row; ids that come twice are problems of the later rows. `sources` are the file's column names."""
-    creates = set(layout.to_create) <= set(columns)
+_NUMBERS: Final = frozenset({Form.NUMBER, Form.MONEY})
+
+SCHEMAS: Final[Mapping[Kind, CsvSchema]] = {
+    Kind.CUSTOMER: CsvSchema(Kind.CUSTOMER, CUSTOMER_NAMES, ("customer_id", "name"), CreateCustomer, UpdateCustomer),
+    Kind.PRODUCT: CsvSchema(
+        Kind.PRODUCT,
+        PRODUCT_NAMES,
+        ("product_id", "name", "price"),
+        CreateProduct,
+        UpdateProduct,
+        PRODUCT_EXPORTS,
+        stock=True,
+    ),
+}
+
+
+def read_rows(
+    schema: CsvSchema, columns: Iterable[str], rows: Iterable[CsvRow], sources: Mapping[str, str]
+) -> Iterator[ValidRow | FileProblem]:
+    """Check every row; a repeated id is a problem of the later row. `sources` are the file's names of the columns."""
+    creates = set(schema.to_create) <= set(columns)
     first_lines: dict[str, int] = {}
     for row in rows:
-        planned, refusals = layout.read(row, creates)
+        valid, refusals = _read(schema, row, creates)
         problems = [_problem(row.line, refused, sources) for refused in refusals]
-        first = first_lines.setdefault(planned.document_id, row.line)
+        first = first_lines.setdefault(valid.document_id, row.line)
         if first != row.line:
-            column = sources.get(layout.id_column, layout.id_column)
-            problems.append(Problem(row.line, column, f"'{planned.document_id}' stands on line {first} already"))
+            column = sources.get(schema.id_column, schema.id_column)
+            problems.append(FileProblem(row.line, column, f"'{valid.document_id}' is already on line {first}"))
         if problems:
             yield from problems
         else:
-            yield planned
+            yield valid
 
 
-def read_customer(row: Row, creates: bool) -> tuple[Planned, tuple[Refused, ...]]:
-    """Read `customer_id,name` and fields of one's own."""
-    customer_id, name = row.values["customer_id"], row.values.get("name")
-    own = _own(row, CUSTOMER_NAMES)
-    create = CreateCustomer(customer_id, name or "", _filled(own)) if creates else None
-    change = UpdateCustomer(customer_id, name, _changes(own)) if name is not None or own else None
-    return Planned(row.line, customer_id, create, change), _refusals(create, change)
-
-
-def read_product(row: Row, creates: bool) -> tuple[Planned, tuple[Refused, ...]]:
-    """Read `product_id` and whichever other columns there are; an empty quantity is left as it is."""
-    values, own = row.values, _own(row, PRODUCT_NAMES)
-    product_id, name, description = values["product_id"], values.get("name"), values.get("description")
-    # A number that cannot be read has its own problem; zero lets the rules judge the other fields.
-    price, wrong_price = _taken(_price(values["price"].strip()) if "price" in values else None)
-    quantity, wrong_quantity = _taken(_whole(values.get("quantity", "").strip(), "quantity"))
-    delta, wrong_delta = _taken(_whole(values.get("quantity_change", "").strip(), "quantity_change"))
+def _read(schema: CsvSchema, row: CsvRow, creates: bool) -> tuple[ValidRow, tuple[Refused, ...]]:
+    """Read one row; a column that is not there, or a number that is empty, changes nothing."""
+    document_id = row.values[schema.id_column]
+    own = {name: value for name, value in row.values.items() if name not in schema.names}
+    fields: dict[str, Any] = {}
+    refusals: list[Refused] = []
+    forms = {each.name: each.form for each in describe(schema.create)}
+    for name in schema.names:
+        if name in row.values and name != schema.id_column:
+            value = _value(forms.get(name, Form.NUMBER), name, row.values[name])
+            if isinstance(value, Refused):
+                # The number has a problem of its own; zero lets the rules judge the other fields.
+                refusals.append(value)
+                value = 0
+            if value is not None:
+                fields[name] = value
+    delta = fields.pop(STOCK_CHANGE, 0)
     create = change = adjust = None
-    if creates and (delta or 0) >= 0:  # nothing can be taken from what does not exist yet
-        units = (quantity or 0) + (delta or 0)
-        create = CreateProduct(product_id, name or "", price or 0, units, description or "", _filled(own))
-    if own or any(value is not None for value in (name, description, price, quantity)):
-        change = UpdateProduct(product_id, name, description, price, quantity, _changes(own))
+    if creates and delta >= 0:  # nothing can be taken from what does not exist yet
+        create = schema.create(document_id, **_new_fields(schema, fields, delta), extra=_filled(own))
+    if own or fields:
+        change = schema.change(document_id, **fields, extra=_changes(own))
     if delta:
-        adjust = AdjustStock(product_id, delta)
-    refusals = (*_refusals(create, change, adjust), *wrong_price, *wrong_quantity, *wrong_delta)
-    if create is None and change is None and adjust is None and (wrong_id := check_id("product_id", product_id)):
-        refusals = (wrong_id, *refusals)
-    return Planned(row.line, product_id, create, change, delta or 0), refusals
+        adjust = AdjustStock(document_id, delta)
+    refusals = [*_refusals(create, change, adjust), *refusals]
+    if create is None and change is None and adjust is None and (wrong_id := check_id(schema.id_column, document_id)):
+        refusals.insert(0, wrong_id)
+    return ValidRow(row.line, document_id, create, change, delta), tuple(refusals)
 
 
-CUSTOMERS: Final = Layout("customer_id", CUSTOMER_NAMES, ("customer_id", "name"), read_customer)
-PRODUCTS: Final = Layout(
-    "product_id",
-    PRODUCT_NAMES,
-    ("product_id", "name", "price"),
-    read_product,
-    PRODUCT_EXPORTS,
-    ("price", "quantity", "quantity_change"),
-)
+def _value(form: Form, name: str, text: str) -> str | int | Refused | None:
+    """Read one value; None for a number that is not there. A price must be there."""
+    match form:
+        case Form.MONEY:
+            return parse_price(text.strip(), name) if text.strip() else invalid(name, Problem.MISSING)
+        case Form.NUMBER:
+            return whole_number(text.strip(), name, QUANTITY_MAX) if text.strip() else None
+        case _:
+            return text
+
+
+def _new_fields(schema: CsvSchema, fields: Mapping[str, Any], delta: int) -> dict[str, Any]:
+    """Complete a new document's fields with empty texts and zeros; a stock change is its first stock."""
+    known = (each for each in describe(schema.create) if each.name in schema.names and each.name != schema.id_column)
+    complete = {each.name: fields.get(each.name, 0 if each.form in _NUMBERS else "") for each in known}
+    return complete | ({"quantity": complete["quantity"] + delta} if schema.stock else {})
 
 
 def _refusals(*commands: Creation | Change | AdjustStock | None) -> tuple[Refused, ...]:
@@ -120,24 +167,8 @@ def _refusals(*commands: Creation | Change | AdjustStock | None) -> tuple[Refuse
     for command in commands:
         refused = None if command is None else check(command)
         if refused is not None:
-            return (replace(refused, field="quantity_change") if refused.field == "delta" else refused,)
+            return (replace(refused, field=STOCK_CHANGE) if refused.field == "delta" else refused,)
     return ()
-
-
-def _taken(result: int | Refused | None) -> tuple[int | None, tuple[Refused, ...]]:
-    return (0, (result,)) if isinstance(result, Refused) else (result, ())
-
-
-def _price(text: str) -> int | Refused:
-    return parse_price(text, "price") if text else invalid("price", ProblemName.MISSING)
-
-
-def _whole(text: str, field: str) -> int | Refused | None:
-    return None if not text else whole_number(text, field, QUANTITY_MAX)
-
-
-def _own(row: Row, known: Names) -> dict[str, str]:
-    return {name: value for name, value in row.values.items() if name not in known}
 
 
 def _filled(own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -150,7 +181,7 @@ def _changes(own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return extra_from_values({name: value or None for name, value in own.items()})
 
 
-def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> Problem:
-    # Where all fields of one's own together are at fault, no single column is.
+def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> FileProblem:
+    # If all fields of one's own together are at fault, no single column is.
     field = "" if refused.field == "extra" else refused.field.removeprefix("extra.")
-    return Problem(line, sources.get(field, field), describe(refused).message)
+    return FileProblem(line, sources.get(field, field), describe_failure(refused).message)

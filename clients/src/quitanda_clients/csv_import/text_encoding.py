@@ -1,4 +1,4 @@
-"""The text of a file, in whichever encoding a spreadsheet wrote it."""
+"""Decodes a file, in whichever encoding a spreadsheet wrote it."""
 
 import codecs
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from quitanda_clients.csv_import.file_problem import Problem
+from quitanda_clients.csv_import.file_problem import FileProblem
 
 
 class Encoding(StrEnum):
-    """How characters are bytes; the values are what --encoding takes, and Python's names."""
+    """A character encoding; the values are those of --encoding, and Python's names."""
 
     UTF_8 = "utf-8"
     UTF_16_LE = "utf-16-le"
@@ -37,22 +37,24 @@ _WORKBOOKS: Final = (
     (b"PK\x03\x04", "an Excel or LibreOffice workbook (.xlsx, .ods), or another ZIP archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
 )
-"""First bytes of files that spreadsheets save by themselves: ZIP archives and OLE compound files."""
+"""The first bytes of files that spreadsheet programs save by default: ZIP archives and OLE compound files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """A file's text, without its byte order mark."""
 
     text: str
     encoding: Encoding
 
 
-def decode(data: bytes, forced: Encoding | None) -> Decoded | tuple[Problem, ...]:
-    """Read the bytes as text; with `forced` in that encoding, else in the one that they show."""
+def decode(data: bytes, forced: Encoding | None) -> DecodedText | tuple[FileProblem, ...]:
+    """Decode the bytes in the encoding `forced`, else in the one that they show."""
     for sign, kind in _WORKBOOKS:
         if data.startswith(sign):
-            return (Problem(0, "", f"this is {kind}, not CSV; save or export the sheet as CSV, and import that file"),)
+            return (
+                FileProblem(0, "", f"this is {kind}, not CSV; save or export the sheet as CSV, and import that file"),
+            )
     marked = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), None)
     if marked is not None and forced in {None, marked[1]}:
         mark, encoding = marked
@@ -64,10 +66,10 @@ def decode(data: bytes, forced: Encoding | None) -> Decoded | tuple[Problem, ...
     return _recognized(data)
 
 
-def _recognized(data: bytes) -> Decoded | tuple[Problem, ...]:
-    """Read UTF-8, or else Windows-1252 unless parts are UTF-8 or mean nothing in it."""
+def _recognized(data: bytes) -> DecodedText | tuple[FileProblem, ...]:
+    """Decode as UTF-8; else as Windows-1252, unless parts are UTF-8 or invalid in Windows-1252."""
     try:
-        return Decoded(data.decode(), Encoding.UTF_8)
+        return DecodedText(data.decode(), Encoding.UTF_8)
     except UnicodeDecodeError:
         pass
     partly = not data.decode(errors="ignore").isascii()
@@ -75,39 +77,42 @@ def _recognized(data: bytes) -> Decoded | tuple[Problem, ...]:
         text = "" if partly else data.decode(Encoding.WINDOWS_1252)
     except UnicodeDecodeError:
         text = ""
-    return Decoded(text, Encoding.WINDOWS_1252) if text else tuple(_faults(data, Encoding.UTF_8))
+    return DecodedText(text, Encoding.WINDOWS_1252) if text else tuple(_faults(data, Encoding.UTF_8))
 
 
-def _read(data: bytes, encoding: Encoding) -> Decoded | tuple[Problem, ...]:
+def _read(data: bytes, encoding: Encoding) -> DecodedText | tuple[FileProblem, ...]:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         return tuple(_faults(data, encoding))
     zeros = [number for number, line in enumerate(text.split("\n"), start=1) if "\0" in line]
     if zeros:
-        return tuple(Problem(line, "", f"a character is zero; this is not text in {NAMES[encoding]}") for line in zeros)
-    return Decoded(text, encoding)
+        return tuple(
+            FileProblem(line, "", f"a character has the number zero; this is not text in {NAMES[encoding]}")
+            for line in zeros
+        )
+    return DecodedText(text, encoding)
 
 
-def _zeros(data: bytes) -> Iterator[Problem]:
+def _zeros(data: bytes) -> Iterator[FileProblem]:
     for number, line in enumerate(data.splitlines(), start=1):
         if b"\0" in line:
-            yield Problem(
+            yield FileProblem(
                 number,
                 "",
-                f"byte {line.index(0) + 1} is zero: this is no text file, "
-                "or UTF-16 without a byte order mark (then give --encoding utf-16-le)",
+                f"byte {line.index(0) + 1} is zero: this is not a text file, "
+                "or it is UTF-16 without a byte order mark (then give --encoding utf-16-le)",
             )
 
 
-def _faults(data: bytes, encoding: Encoding) -> Iterator[Problem]:
+def _faults(data: bytes, encoding: Encoding) -> Iterator[FileProblem]:
     """Find every line that is not text in this encoding."""
     if encoding in {Encoding.UTF_16_LE, Encoding.UTF_16_BE}:  # its lines are not found by bytes
-        yield Problem(0, "", f"the file is not text in {NAMES[encoding]}; give another --encoding")
+        yield FileProblem(0, "", f"the file is not text in {NAMES[encoding]}; give another --encoding")
         return
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             line.decode(encoding)
         except UnicodeDecodeError as error:
             found = f"byte {error.start + 1} (0x{line[error.start]:02x}) is not {NAMES[encoding]}"
-            yield Problem(number, "", f"{found}; save the file as UTF-8, or give --encoding")
+            yield FileProblem(number, "", f"{found}; save the file as UTF-8, or give --encoding")

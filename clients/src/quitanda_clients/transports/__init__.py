@@ -1,1 +1,19 @@
 """How the clients' requests travel: over gRPC to the portals, or over MQTT through a broker."""
+
+from typing import Any, Protocol
+
+from quitanda.operations import DocumentOperation, OperationAnswer
+
+
+class RequestTransport(Protocol):
+    """Sends requests about documents; `grpc.GrpcTransport` and `mqtt.MqttTransport` implement it."""
+
+    async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
+        """Send a request, with the same id, until it is answered or time is up.
+
+        `asked` is what `operation.to_message` takes; `request_id` is empty for a read. Raises errors.Rejected for a
+        refusal, errors.Unavailable if nothing happened, errors.OutcomeUnknown if a write may have been applied.
+        """
+
+    async def close(self) -> None:
+        """Close the connections; calls in flight end with an error."""

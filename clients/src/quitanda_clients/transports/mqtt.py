@@ -1,171 +1,247 @@
-"""What customers do, over MQTT (version 3.1.1, QoS 1)."""
+"""Sends a customer's requests over MQTT (version 3.1.1, QoS 1); the replies come on the client's own topic.
 
+    send(request) ── publish, QoS 1 ──> broker ──> a portal
+          └── future by request id and correlation <── replies/{session} <── broker <──┘
+
+The correlation is a digest of the request. A late reply to an earlier sending of a request answers the same request
+when the client sends it again; but it never answers another request under the same id.
+
+The client connects by itself, subscribes before it publishes anything, and connects again after a loss
+(`quitanda.mqtt.connection`). Requests that wait at a loss end with OutcomeUnknown, and the retry engine repeats them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final, TypeAlias
 
-from quitanda.codec.documents import OrderSummary, read_document, read_summary
-from quitanda.codec.json_text import parse_json
-from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import CustomFields, Kind, Order, Product
+import aiomqtt
+
+from quitanda.codec.json_text import dump_json, parse_json
+from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
 from quitanda.error_status import from_json_error
-from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.errors import NoConnection, OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection
 from quitanda.mqtt.topics import reply_topic, request_topic
-from quitanda_clients.addresses import Address
-from quitanda_clients.paging import LISTED_MAX, whole_list
+from quitanda.operations import DocumentOperation, OperationAnswer
+from quitanda.runtime.addresses import Address
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.results import TIMEOUT_DEFAULT, Answer, Consistency, Listing, Page, Slow, unnoticed
-from quitanda_clients.retry import RetryPolicy, retry_until_deadline
-from quitanda_clients.transports.mqtt_session import Fields, MqttSession
-
-T = TypeVar("T")
-
-WRITES: Final = frozenset({"create_order", "set_order_item", "set_order_items", "cancel_order"})
-"""Operations that may have had an effect where no reply came."""
+from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
+from quitanda_clients.retry import ClientClosed, RetryPolicy, retry_until_deadline
 
 REPLY_SECONDS_MAX: Final = 2.0
-"""Then the request is sent again: the portal that got it may stand still, and the broker gives it to another one."""
+"""After this time the client sends the request again: the portal that got it may hang, and the broker gives it to
+another one."""
+
+RECONNECT_SECONDS_MIN: Final = 0.05
+RECONNECT_SECONDS_MAX: Final = 1.0
+
+IN_FLIGHT_MAX: Final = 256
+"""Requests of one client at the same time; more wait for their turn."""
+
+INBOX_MAX: Final = 4 * IN_FLIGHT_MAX
+"""Replies that wait to be read; a lost one comes again when the client repeats its request."""
+
+REPLY_DEPTH_MAX: Final = JSON_DEPTH_MAX + 4
+"""The nesting of a reply: the documents are in a list, in the result, in the reply."""
+
+CORRELATION_BYTES: Final = 8
+
+Fields = Mapping[str, Any]
+_PendingKey: TypeAlias = tuple[str, str]
+"""A request's id, and its correlation."""
+
+log = logging.getLogger(__name__)
 
 
-class MqttShopClient:
-    """Implements `shop_client.ShopClient`; needs a running event loop from its first call on."""
+class MqttTransport:
+    """Implements `transports.RequestTransport`; it needs a running event loop from its first request on."""
 
     def __init__(
-        self, customer_id: str, broker: Address, *, timeout: float = TIMEOUT_DEFAULT, slow: Slow = unnoticed
+        self,
+        customer_id: str,
+        broker: Address,
+        *,
+        timeout: float = TIMEOUT_DEFAULT,
+        on_slow: OnSlowCall = ignore_slow_call,
     ) -> None:
-        self.customer_id = customer_id
-        self.revision = 0
-        # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
-        session_id = f"s-{secrets.token_hex(8)}"
-        self._session = MqttSession(broker, session_id, reply_topic(customer_id, session_id))
-        self._timeout = timeout
-        self._slow = slow
+        self._customer_id = customer_id
+        self._session = MqttSession(customer_id, broker)
+        self._policy = RetryPolicy(timeout, attempt_seconds_max=REPLY_SECONDS_MAX, on_slow=on_slow)
 
-    async def __aenter__(self) -> Self:
-        return self
+    async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
+        """Send a request until a portal replies (`transports.RequestTransport`)."""
+        if wrong := check_id("customer_id", self._customer_id):  # it would not make a topic
+            raise Rejected(wrong)
+        fields = operation.to_fields(asked)
+        if isinstance(fields, Refused):
+            raise Rejected(fields)
+        self._session.start()
+        topic = request_topic(self._customer_id, operation.name)
+        request_id = request_id or new_request_id()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
+        async def attempt(seconds: float) -> tuple[Any, int]:
+            return _result_of(await self._session.exchange(topic, fields, request_id, seconds))
+
+        result, revision = await retry_until_deadline(attempt, self._policy, write=operation.writes)
+        try:
+            return operation.read_reply(result, revision)
+        except ValueError as error:
+            unreadable = OutcomeUnknown if operation.writes else Unavailable
+            raise unreadable(f"a reply that cannot be read: {error}") from error
 
     async def close(self) -> None:
         """Disconnect; calls in flight end with an error."""
         await self._session.close()
 
-    async def create_order(
-        self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
-    ) -> Answer[Order]:
-        """Place an order, empty or with first items, all or nothing; the answer has its id."""
-        return await self._order("create_order", {"items": _items(items), **_extra(extra)}, request_id)
 
-    async def set_order_item(
-        self,
-        order_id: str,
-        product_id: str,
-        quantity: int,
-        *,
-        extra: CustomFields = (),
-        expected_version: int | None = None,
-        request_id: str | None = None,
-    ) -> Answer[Order]:
-        """Set the units of one product in an order; zero removes it. `extra` is about this item."""
-        fields = {"order_id": order_id, "product_id": product_id, "quantity": quantity}
-        return await self._order(
-            "set_order_item", {**fields, **_extra(extra), **_version(expected_version)}, request_id
+class MqttSession:
+    """Publishes requests and waits for their replies, over one connection; `start` first, `close` last."""
+
+    def __init__(self, customer_id: str, broker: Address) -> None:
+        self._broker = broker
+        # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
+        self._id = f"s-{secrets.token_hex(8)}"
+        options = ConnectionOptions(
+            broker=broker,
+            topic=reply_topic(customer_id, self._id),
+            client_id=self._id,
+            received_max=INBOX_MAX,
+            published_max=IN_FLIGHT_MAX,
+            reconnect_delay_min=RECONNECT_SECONDS_MIN,
+            reconnect_delay_max=RECONNECT_SECONDS_MAX,
         )
+        self._connection = MqttConnection(options, self._receive, self._connection_changed)
+        self._pending: dict[_PendingKey, list[asyncio.Future[Fields]]] = {}
+        self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
-    async def set_order_items(
-        self,
-        order_id: str,
-        items: Sequence[ItemQuantity] = (),
-        *,
-        extra: CustomFields = (),
-        expected_version: int | None = None,
-        request_id: str | None = None,
-    ) -> Answer[Order]:
-        """Set the units of several products at once, all or nothing; duplicates count with their sum.
+    def start(self) -> None:
+        """Begin to connect, in the running event loop."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._connection.run(), name="mqtt-session")
 
-        An extra field of the order (`extra`) or of an item that is set to JSON `null` is removed.
+    async def close(self) -> None:
+        """Disconnect; requests that wait end with OutcomeUnknown."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._fail_pending(OutcomeUnknown("the client was closed"))
+
+    async def exchange(self, topic: str, fields: Fields, request_id: str, seconds: float) -> Fields:
+        """Publish one request once, and wait for its reply.
+
+        Raises Unavailable (NoConnection) if it was not sent, OutcomeUnknown if no reply came in `seconds`.
         """
-        fields = {"order_id": order_id, "items": _items(items)}
-        return await self._order(
-            "set_order_items", {**fields, **_extra(extra), **_version(expected_version)}, request_id
-        )
-
-    async def get_order(
-        self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Order]:
-        """Fetch one of the customer's orders; refused with ORDER_NOT_FOUND."""
-        return await self._order("get_order", {"order_id": order_id, **self._freshness(consistency, min_revision)})
-
-    async def orders_page(self, page_size: int = 0, page_token: str = "") -> Page[OrderSummary]:
-        """Fetch one page of the customer's orders, oldest first; size 0 is the portal's default."""
-        result, revision = await self._ask("list_orders", {"page_size": page_size, "page_token": page_token})
-        return _page(result, "orders", read_summary, revision)
-
-    async def list_orders(self, limit: int = LISTED_MAX) -> Listing[OrderSummary]:
-        """Fetch all of the customer's orders, oldest first, from one snapshot."""
-        return await whole_list(self.orders_page, limit)
-
-    async def cancel_order(
-        self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
-    ) -> Answer[Order]:
-        """Remove an order; its units return to stock. The answer has the order as it was."""
-        return await self._order("cancel_order", {"order_id": order_id, **_version(expected_version)}, request_id)
-
-    async def get_product(
-        self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
-    ) -> Answer[Product]:
-        """Fetch a product; refused with PRODUCT_NOT_FOUND."""
-        fields = {"product_id": product_id, **self._freshness(consistency, min_revision)}
-        result, revision = await self._ask("get_product", fields)
-        return Answer(_document(result, _product), revision)
-
-    async def products_page(self, page_size: int = 0, page_token: str = "") -> Page[Product]:
-        """Fetch one page of the products, by id; size 0 is the portal's default."""
-        result, revision = await self._ask("list_products", {"page_size": page_size, "page_token": page_token})
-        return _page(result, "products", _product, revision)
-
-    async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
-        """Fetch all products, by id, from one snapshot."""
-        return await whole_list(self.products_page, limit)
-
-    async def _order(self, operation: str, fields: Fields, request_id: str | None = None) -> Answer[Order]:
-        if operation in WRITES:
-            request_id = request_id or new_request_id()
+        deadline = asyncio.get_running_loop().time() + seconds
         try:
-            result, revision = await self._ask(operation, fields, request_id)
-            return Answer(_document(result, _order_of), revision, request_id or "")
-        except QuitandaError as error:
-            error.request_id = request_id or ""
-            raise
+            async with asyncio.timeout_at(deadline):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable(f"{IN_FLIGHT_MAX} requests of this client are waiting for replies") from None
+        try:
+            await self._wait_for_connection(deadline)
+            correlation = correlation_of(topic, fields)
+            envelope = {"request_id": request_id, "reply_to": self._id, "correlation": correlation}
+            return await self._ask(topic, {**fields, **envelope}, (request_id, correlation), deadline)
+        finally:
+            self._turns.release()
 
-    def _freshness(self, consistency: Consistency, min_revision: int) -> Fields:
-        return {"consistency": consistency.value, "min_revision": max(min_revision, self.revision)}
+    async def _ask(self, topic: str, fields: Fields, key: _PendingKey, deadline: float) -> Fields:
+        payload = dump_json(fields).encode()
+        reply: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
+        self._pending.setdefault(key, []).append(reply)
+        publishing = asyncio.create_task(self._connection.publish(topic, payload, timeout=math.inf))
+        publishing.add_done_callback(lambda task: _fail_unsent(task, reply))
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await reply
+        except TimeoutError:
+            raise OutcomeUnknown(f"no reply through the broker {self._broker}") from None
+        finally:
+            publishing.cancel()
+            self._forget(key, reply)
 
-    async def _ask(self, operation: str, fields: Fields, request_id: str | None = None) -> tuple[Any, int]:
-        """Send the request, with one id, until it is answered; returns the result and its revision."""
-        if wrong := check_id("customer_id", self.customer_id):  # it would not make a topic
-            raise Rejected(wrong)
-        self._session.start()
-        request_id = request_id or new_request_id()
-        topic = request_topic(self.customer_id, operation)
+    async def _wait_for_connection(self, deadline: float) -> None:
+        while not self._connection.connected:
+            if self._closed or self._task is None or self._task.done():
+                raise ClientClosed("the client is closed")
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._changed.wait()
+            except TimeoutError:
+                reason = self._connection.failure or NOT_CONNECTED_YET
+                raise NoConnection(f"no connection to the broker {self._broker}: {reason}") from None
 
-        async def attempt(seconds: float) -> tuple[Any, int]:
-            return _outcome(await self._session.exchange(topic, fields, request_id, seconds))
+    def _connection_changed(self) -> None:
+        self._changed.set()
+        if not self._connection.connected:
+            lost = f"the connection to the broker {self._broker} was lost: {self._connection.failure}"
+            self._fail_pending(OutcomeUnknown("the client was closed" if self._closed else lost))
 
-        policy = RetryPolicy(self._timeout, patience=REPLY_SECONDS_MAX, slow=self._slow)
-        result, revision = await retry_until_deadline(attempt, policy, write=operation in WRITES)
-        self.revision = max(self.revision, revision)
-        return result, revision
+    def _receive(self, message: aiomqtt.Message) -> None:
+        try:
+            reply = _read_reply(message.payload)
+            waiting = self._pending.get((reply["request_id"], reply["correlation"]), ())
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("mqtt_reply_unreadable error=%r", error)
+            return
+        for future in waiting:
+            if not future.done():
+                future.set_result(reply)
+
+    def _fail_pending(self, error: QuitandaError) -> None:
+        for futures in self._pending.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(error)
+
+    def _forget(self, key: _PendingKey, reply: asyncio.Future[Fields]) -> None:
+        if not reply.done():
+            reply.cancel()
+        elif not reply.cancelled():
+            reply.exception()  # retrieved: if the caller was cancelled, nobody else looks at it
+        futures = self._pending[key]
+        futures.remove(reply)
+        if not futures:
+            del self._pending[key]
 
 
-def _outcome(reply: Fields) -> tuple[Any, int]:
-    """Take a reply apart; raises what it says went wrong."""
+def correlation_of(topic: str, fields: Fields) -> str:
+    """Digest a request: equal for equal requests, and different for different ones; hexadecimal digits."""
+    request = f"{topic} {dump_json(fields)}"
+    return blake2b(request.encode(), digest_size=CORRELATION_BYTES).hexdigest()
+
+
+def _fail_unsent(publishing: asyncio.Task[None], reply: asyncio.Future[Fields]) -> None:
+    if publishing.cancelled():
+        return
+    error = publishing.exception()
+    if error is not None and not reply.done():
+        reply.set_exception(OutcomeUnknown(f"the request could not be published: {error}"))
+
+
+def _read_reply(payload: Any) -> Any:
+    """Read a reply within bounds, because anybody may publish it; ValueError if it is not JSON."""
+    parsed = parse_json(payload.decode(), "reply", depth_max=REPLY_DEPTH_MAX)
+    if isinstance(parsed, Refused):
+        raise ValueError(f"not JSON: {dict(parsed.details)}")  # noqa: TRY004 - the text is wrong, not a type
+    return parsed.value
+
+
+def _result_of(reply: Fields) -> tuple[Any, int]:
+    """Take the result and its revision out of a reply; raises the error that the reply carries."""
     if "error" in reply:
         failure = from_json_error(reply["error"] if isinstance(reply["error"], Mapping) else {})
         if isinstance(failure, Refused):
@@ -176,56 +252,3 @@ def _outcome(reply: Fields) -> tuple[Any, int]:
     if "result" not in reply or type(revision) is not int:
         raise OutcomeUnknown("a reply without a result and its revision")
     return reply["result"], revision
-
-
-def _document(result: Any, read: Callable[[Any], T]) -> T:
-    """Read a result; one that cannot be read says nothing about what happened."""
-    try:
-        return read(result)
-    except ValueError as error:
-        raise OutcomeUnknown(f"a reply that cannot be read: {error}") from error
-
-
-def _page(result: Any, name: str, read: Callable[[Any], T], revision: int) -> Page[T]:
-    try:
-        documents = tuple(read(document) for document in result[name])
-        return Page(documents, str(result["next_page_token"]), revision)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unavailable(f"a reply that cannot be read: {error!r}") from error
-
-
-def _order_of(result: Any) -> Order:
-    order = read_document(Kind.ORDER, result)
-    if not isinstance(order, Order):
-        raise ValueError("not an order")  # noqa: TRY004 - a wrong reply, not a wrong type
-    return order
-
-
-def _product(result: Any) -> Product:
-    product = read_document(Kind.PRODUCT, result)
-    if not isinstance(product, Product):
-        raise ValueError("not a product")  # noqa: TRY004 - a wrong reply, not a wrong type
-    return product
-
-
-def _items(items: Sequence[ItemQuantity]) -> list[Fields]:
-    return [
-        {"product_id": item.product_id, "quantity": item.quantity, **_extra(item.extra, f"items[{index}].extra")}
-        for index, item in enumerate(items)
-    ]
-
-
-def _extra(extra: CustomFields, field: str = "extra") -> Fields:
-    """Write unknown fields as the values that they are; raises Rejected where a text is not JSON."""
-    return {"extra": {name: _value(text, f"{field}.{name}") for name, text in extra}} if extra else {}
-
-
-def _value(text: str, field: str) -> Any:
-    parsed = parse_json(text, field)
-    if isinstance(parsed, Refused):
-        raise Rejected(parsed)
-    return parsed.value
-
-
-def _version(expected_version: int | None) -> Fields:
-    return {} if expected_version is None else {"expected_version": expected_version}

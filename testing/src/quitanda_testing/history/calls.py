@@ -15,11 +15,11 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda_clients.client import AdminClient, ShopClient
-from quitanda_clients.results import Answer, Deleted, Listing
+from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 from quitanda_testing.history.operations import Action, GetCustomer, GetOrder, GetProduct, ListOrders
 
 
-def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitable[Answer | Listing]:  # noqa: PLR0911 - one case for each
+def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitable[DocumentResult | Listing]:  # noqa: PLR0911 - one case for each
     """Begin what a customer does; who is asking is the client's matter."""
     match action:
         case CreateOrder(items=items):
@@ -42,7 +42,7 @@ def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitabl
             raise TypeError(f"customers do not do this: {action}")
 
 
-def of_administrator(client: AdminClient, action: Action, request_id: str) -> Awaitable[Answer | Deleted]:  # noqa: PLR0911 - one case for each
+def of_administrator(client: AdminClient, action: Action, request_id: str) -> Awaitable[DocumentResult | DeleteResult]:  # noqa: PLR0911 - one case for each
     """Begin what an administrator does."""
     match action:
         case CreateCustomer(customer_id, name):

@@ -8,14 +8,14 @@ from typing import Final
 
 from quitanda.domain.outcomes import Done
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
-from quitanda_clients.results import Answer, Deleted, Listing
+from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 from quitanda_testing.history.operations import NEVER, Action, Listed, Outcome, RecordedOperation, TurnedAway, Unknown
 
 REPEAT_PAUSE_SECONDS: Final = 0.05
 """Between two sendings of one request; each sending has tried all portals already."""
 
 
-Send = Callable[[], Awaitable[Answer | Deleted | Listing]]
+Send = Callable[[], Awaitable[DocumentResult | DeleteResult | Listing]]
 """Sends a request; raises what the clients' library raises."""
 
 
@@ -84,12 +84,12 @@ class Recorder:
             return replace(operation, answered_at=self.now(), outcome=outcome, revision=revision, tries=tries)
 
 
-def outcome_of(answer: Answer | Deleted | Listing) -> Outcome:
+def outcome_of(answer: DocumentResult | DeleteResult | Listing) -> Outcome:
     """Say what an answer of the clients' library means."""
     match answer:
-        case Answer(document):
+        case DocumentResult(document):
             return Done(document)
-        case Deleted(_, orders_affected):
+        case DeleteResult(_, orders_affected):
             return Done(None, orders_affected)
         case Listing(documents):
             return Listed(documents)

@@ -10,7 +10,7 @@ from typing import Final
 
 from quitanda.domain.commands import CancelOrder
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_testing.cluster.cluster import Cluster

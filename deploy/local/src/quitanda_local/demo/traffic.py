@@ -13,7 +13,7 @@ from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.client import ShopClient
-from quitanda_clients.results import Answer
+from quitanda_clients.results import DocumentResult
 
 ATTEMPTS_MAX: Final = 5
 """How often a customer repeats a request that was not answered, always with its first id."""
@@ -91,5 +91,5 @@ class Buyer:
         chosen = self._dice.sample(self._product_ids, self._dice.randint(1, PRODUCTS_PER_ORDER_MAX))
         return [ItemQuantity(product_id, self._dice.randint(1, UNITS_MAX)) for product_id in chosen]
 
-    def _remember(self, answer: Answer[Order]) -> None:
+    def _remember(self, answer: DocumentResult[Order]) -> None:
         self.log.orders[answer.document.order_id] = answer.document

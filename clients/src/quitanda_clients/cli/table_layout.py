@@ -1,8 +1,8 @@
-"""How tables fit a terminal: the one policy of all of them.
+"""How all tables fit a terminal.
 
-Ids and numbers stay whole. Where a row does not fit, columns that can be done without are left out, those with the
-highest `spare` first, and texts are folded. Where even the ids are wider than the terminal, the line is longer than it:
-a terminal shows the rest on its next line, and what is copied from there is whole.
+Ids and numbers stay whole. If a row is too wide, the table leaves out columns, those with the highest `spare` first,
+and folds texts. If even the ids are wider than the terminal, the line is longer: the terminal shows the rest on its
+next line, and a copied id is whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quitanda_clients.cli.printable import printable
+from quitanda_clients.cli.streams import printable
 
 UNLIMITED_WIDTH: Final = 10_000
-"""Columns where the output is not a terminal: nothing is cut or folded for a program that reads it."""
+"""The width for an output that is not a terminal: a program that reads it gets every text whole."""
 
 GAP: Final = 3
-"""Columns between two columns of a table: a space on both sides of the box's divider, which is one, too."""
+"""Characters between two columns of a table: a space on both sides of the divider."""
 
 FOLDED_WIDTH_MIN: Final = 12
 LABEL_WIDTH_MAX: Final = 20
@@ -30,7 +30,7 @@ LABEL_GAP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `folds`: its texts may take several lines. `spare` above 0: it may be left out."""
+    """One column. `folds`: its texts may take several lines. `spare` above 0: the table may leave it out."""
 
     name: str
     justify: Literal["left", "right"] = "left"
@@ -38,14 +38,14 @@ class Column:
     spare: int = 0
 
     def width(self, cells: Iterable[str], *, folded: bool) -> int:
-        """Give how wide it is; where it may be folded, how wide it must be at least."""
+        """Give its width; if its texts may be folded, the least width."""
         natural = max((cell_len(text) for text in (self.name, *cells)), default=0)
         return min(natural, max(FOLDED_WIDTH_MIN, cell_len(self.name))) if folded and self.folds else natural
 
 
 @dataclass(slots=True)
-class Rows:
-    """What a table shows: cells by row; `bold` has the positions of rows that stand out."""
+class TableRows:
+    """What a table shows: cells by row; the rows at the positions in `bold` stand out."""
 
     cells: Sequence[Sequence[str]]
     bold: frozenset[int] = frozenset()
@@ -54,7 +54,7 @@ class Rows:
 
 
 def plain(text: str) -> Text:
-    """Show a text as it is, what a terminal would obey by its number."""
+    """Show a text as it is, without the characters that control a terminal."""
     return Text(printable(text))
 
 
@@ -67,23 +67,23 @@ def stdout_console() -> Console:
 
 
 def show(console: Console, renderable: RenderableType, needed: int) -> None:
-    """Print something that needs so many columns, without cutting it."""
-    there_are = console.width
-    console.width = max(there_are, needed)
+    """Print something that needs so many characters in a line, without cutting it."""
+    width = console.width
+    console.width = max(width, needed)
     console.print(renderable, crop=False)
-    console.width = there_are
+    console.width = width
 
 
-def show_table(console: Console, columns: Sequence[Column], rows: Rows) -> None:
-    """Print a table, fitted; what is left out is named below it."""
+def show_table(console: Console, columns: Sequence[Column], rows: TableRows) -> None:
+    """Print a table that fits; a line below it names the columns that it leaves out."""
     table, needed, left_out = fitted_table(columns, rows, console.width)
     show(console, table, needed)
     if left_out:
-        console.print(Text(f"For lack of width without: {', '.join(left_out)}.", style="dim"))
+        console.print(Text(f"Not shown, because the terminal is too narrow: {', '.join(left_out)}.", style="dim"))
 
 
-def fitted_table(columns: Sequence[Column], rows: Rows, width: int) -> tuple[Table, int, list[str]]:
-    """Make a table for a terminal so wide; return it, the columns that it needs, and the names of those left out."""
+def fitted_table(columns: Sequence[Column], rows: TableRows, width: int) -> tuple[Table, int, list[str]]:
+    """Make a table for a terminal of this width; also return the width that it needs, and the columns it leaves out."""
     safe = [[printable(cell) for cell in row] for row in (*rows.cells, *([rows.total] if rows.total else []))]
     least = [column.width((row[at] for row in safe if at < len(row)), folded=True) for at, column in enumerate(columns)]
     kept = list(range(len(columns)))
@@ -111,7 +111,7 @@ def _needed(least: Sequence[int], kept: Sequence[int]) -> int:
 
 
 def show_fields(console: Console, fields: Iterable[tuple[str, str]], ids: Iterable[str]) -> None:
-    """Print one field in a line, long ones folded; `ids` are names of those that stay whole."""
+    """Print one field in each line, long ones folded; those named in `ids` stay whole."""
     safe = [(printable(name), printable(value)) for name, value in fields]
     whole = set(ids)
     label = min(LABEL_WIDTH_MAX, max((cell_len(name) for name, _ in safe), default=0))

@@ -1,0 +1,313 @@
+"""How people see documents: the one place for a field's label, its option and help text, and its columns.
+
+Which fields there are, and what they hold, comes from the domain's dataclasses (`quitanda.domain.model`, `.commands`);
+tables, CSV, options, updates and imports follow from these views.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from quitanda.codec.money import format_price
+from quitanda.domain.commands import (
+    CreateCustomer,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.field_types import Form, describe
+from quitanda.domain.model import Customer, CustomFields, Kind, Order, OrderItem, Product
+from quitanda_clients.cli.values import price, units_on_hand, whole_number
+from quitanda_clients.cli.wording import counted
+
+
+def _plain(value: Any) -> Any:
+    return value
+
+
+def _custom_fields(fields: CustomFields) -> str:
+    return ", ".join(f"{name}={value}" for name, value in fields)
+
+
+def _minute(created_at_ms: int) -> str:
+    return _moment(created_at_ms, "%Y-%m-%d %H:%M")
+
+
+def _second(created_at_ms: int) -> str:
+    return _moment(created_at_ms, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _moment(created_at_ms: int, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).strftime(form)
+    except (OverflowError, ValueError, OSError):  # a clock far outside the calendar
+        return f"{created_at_ms} ms"
+
+
+def _iso_time(created_at_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):
+        return str(created_at_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """How people see one field. Empty texts stand for the field's name, for no CSV column, and for no option.
+
+    `folds`: its texts may take several lines. `spare` above 0: a table may leave its column out, highest first.
+    """
+
+    name: str
+    label: str = ""
+    in_list: bool = True
+    folds: bool = False
+    spare: int = 0
+    csv: str = ""
+    help: str = ""
+    update_help: str = ""
+    metavar: str = ""
+    parse: Callable[[str], Any] = str
+    """Reads the option of `create`."""
+    parse_update: Callable[[str], Any] | None = None
+    """Reads the option of `update`, if it reads something else."""
+    number: bool = False
+    text: Callable[[Any], str] = str
+    csv_value: Callable[[Any], Any] = _plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentView:
+    """How people see one kind of document that administrators keep, and the commands about it."""
+
+    kind: Kind
+    id_flag: str
+    id_metavar: str
+    fields: tuple[FieldView, ...]
+    create: type[CreateCustomer | CreateProduct]
+    update: type[UpdateCustomer | UpdateProduct]
+    delete: type[DeleteCustomer | DeleteProduct]
+    cascade: str
+    """What --cascade does to the orders, for the question before a deletion."""
+    cascade_result: Callable[[int], str]
+    """Writes the sentence about so many orders that it changed."""
+    texts: Mapping[str, str]
+    """The help text of each command."""
+
+    @property
+    def id_field(self) -> str:
+        """The name of the field that holds the id."""
+        return self.fields[0].name
+
+    @property
+    def options(self) -> Iterator[FieldView]:
+        """The fields that `create` and `update` take, besides the id and fields of one's own, in their order."""
+        by_name = {each.name: each for each in self.fields}
+        return (by_name[each.name] for each in describe(self.create) if by_name.get(each.name, self.fields[0]).help)
+
+
+def _views(record: type, *views: FieldView) -> tuple[FieldView, ...]:
+    """Complete the views by what the fields hold: prices have decimals, and numbers are on the right."""
+    forms = {each.name: each.form for each in describe(record)}
+    return tuple(_completed(each, forms.get(each.name)) for each in views)
+
+
+_METAVARS: Final[Mapping[Form | None, str]] = {Form.NUMBER: "N", Form.MONEY: "PRICE"}
+
+
+def _completed(each: FieldView, form: Form | None) -> FieldView:
+    each = replace(
+        each,
+        label=each.label or each.name,
+        number=each.number or form in {Form.NUMBER, Form.MONEY},
+        metavar=each.metavar or _METAVARS.get(form, "TEXT"),
+    )
+    if form is Form.MONEY:
+        return replace(each, text=format_price, csv_value=format_price, parse=price)
+    return replace(each, parse=whole_number) if form is Form.NUMBER else each
+
+
+CUSTOMERS: Final = DocumentView(
+    kind=Kind.CUSTOMER,
+    id_flag="--cid",
+    id_metavar="CID",
+    fields=_views(
+        Customer,
+        FieldView(name="customer_id", label="customer", csv="customer_id"),
+        FieldView(
+            name="name",
+            folds=True,
+            spare=1,
+            csv="name",
+            help="The customer's name.",
+            update_help="The new name.",
+            metavar="NAME",
+        ),
+        FieldView(name="extra", label="other fields", folds=True, spare=2, text=_custom_fields),
+        FieldView(name="version", spare=3),
+    ),
+    create=CreateCustomer,
+    update=UpdateCustomer,
+    delete=DeleteCustomer,
+    cascade="cancel all of its orders",
+    cascade_result=lambda orders: f" {counted(orders, 'order')} {'was' if orders == 1 else 'were'} cancelled.",
+    texts={
+        "create": "Register a customer.",
+        "get": "Show a customer.",
+        "update": "Change a customer; fields you leave out stay as they are. `--field NAME:=null` removes a field.",
+        "delete": "Delete a customer. A customer with orders is deleted only with --cascade, which cancels the orders.",
+        "list": "List the customers, ordered by id.",
+        "import": """Create customers from a CSV file with a header line.
+
+        Columns: customer_id and name. Other columns become fields of your own, as text. The import changes nothing for
+        which the file has no column; an empty value removes a field of your own.
+
+        The command checks the whole file first. You can give an interrupted import again: nothing is done twice.
+        """,
+    },
+)
+
+PRODUCTS: Final = DocumentView(
+    kind=Kind.PRODUCT,
+    id_flag="--pid",
+    id_metavar="PID",
+    fields=_views(
+        Product,
+        FieldView(name="product_id", label="product", csv="product_id"),
+        FieldView(
+            name="name",
+            folds=True,
+            spare=1,
+            csv="name",
+            help="The product's name.",
+            update_help="The new name.",
+            metavar="NAME",
+        ),
+        FieldView(
+            name="description",
+            in_list=False,
+            csv="description",
+            help="What the product is.",
+            update_help="The new description.",
+        ),
+        FieldView(
+            name="price",
+            csv="price",
+            help="The price of one unit, for example 2.50.",
+            update_help="The new price of one unit, for example 2.50.",
+        ),
+        FieldView(
+            name="quantity",
+            label="on hand",
+            csv="quantity",
+            help="Units on hand.",
+            update_help="Units on hand from now on; `adjust-stock` adds or removes some.",
+            parse_update=units_on_hand,
+        ),
+        FieldView(name="extra", label="other fields", in_list=False, text=_custom_fields),
+        FieldView(name="version", spare=2),
+    ),
+    create=CreateProduct,
+    update=UpdateProduct,
+    delete=DeleteProduct,
+    cascade="take it out of every order",
+    cascade_result=lambda orders: f" It was taken out of {counted(orders, 'order')}.",
+    texts={
+        "create": "Add a product.",
+        "get": "Show a product.",
+        "update": """Change a product; fields you leave out stay as they are. `--field NAME:=null` removes a field.
+
+        --quantity sets the units on hand; `adjust-stock` adds or removes some.
+        """,
+        "delete": "Delete a product. A product in orders is deleted only with --cascade, which takes it out of them.",
+        "list": "List the products, ordered by id.",
+        "import": """Create products from a CSV file with a header line.
+
+        Columns: product_id, name, description, price and quantity (or quantity_change, which adds or removes units).
+        Other columns become fields of your own, as text. New products need product_id, name and price. The import
+        changes nothing for which the file has no column; an empty value empties a text, and leaves the stock as it is.
+        The command knows the product exports of other shops' programs, and Portuguese column names.
+
+        The command checks the whole file first. You can give an interrupted import again: nothing is done twice.
+        """,
+    },
+)
+
+ORDER: Final = _views(
+    Order,
+    FieldView(name="order_id", label="order"),
+    FieldView(name="customer_id", label="customer"),
+    FieldView(name="created_at_ms", label="placed", text=_second),
+    FieldView(name="extra", label="other fields"),
+    FieldView(name="version"),
+)
+
+ORDER_ITEM: Final = _views(
+    OrderItem,
+    FieldView(name="product_id", label="product", csv="product_id"),
+    FieldView(name="name", folds=True, spare=1, csv="name"),
+    FieldView(name="unit_price", label="unit price", spare=2, csv="unit_price"),
+    FieldView(name="quantity", csv="quantity"),
+    FieldView(name="total", csv="total", number=True, text=format_price, csv_value=format_price),
+)
+
+ORDER_SUMMARY: Final = _views(
+    Order,
+    FieldView(name="order_id", label="order", csv="order_id"),
+    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=_iso_time),
+    FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
+    FieldView(name="total", csv="total", number=True, text=format_price, csv_value=format_price),
+    FieldView(name="version", spare=3, csv="version"),
+)
+"""Of an order's line in a list (`quitanda.codec.documents.OrderSummary`)."""
+
+LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
+    "customers": CUSTOMERS.fields,
+    "products": PRODUCTS.fields,
+    "orders": ORDER_SUMMARY,
+}
+"""The fields of each list, by its name."""
+
+
+def fields_of(document: Any) -> tuple[FieldView, ...]:
+    """Give the views of a document's fields, or of an order's line in a list."""
+    match document:
+        case Customer():
+            return CUSTOMERS.fields
+        case Product():
+            return PRODUCTS.fields
+        case Order():
+            return ORDER
+        case _:
+            return ORDER_SUMMARY
+
+
+def shown_fields(document: Any) -> Iterator[tuple[str, str]]:
+    """Give a document's fields as (label, text); fields of one's own stand before the version."""
+    for each in fields_of(document):
+        if each.name == "extra":
+            yield from document.extra
+        else:
+            yield each.label, each.text(getattr(document, each.name))
+
+
+def csv_row(views: tuple[FieldView, ...], document: Any) -> dict[str, Any]:
+    """Give the values of a CSV row by column; a field of one's own that is not text is written as JSON."""
+    row = {each.csv: each.csv_value(getattr(document, each.name)) for each in views if each.csv}
+    return row | {name: _as_text(value) for name, value in getattr(document, "extra", ())}
+
+
+def csv_columns(views: tuple[FieldView, ...]) -> tuple[str, ...]:
+    """Name the CSV columns."""
+    return tuple(each.csv for each in views if each.csv)
+
+
+def _as_text(value: str) -> str:
+    from quitanda.codec.json_text import parse_json  # noqa: PLC0415 - only answers in CSV load it
+    from quitanda.domain.outcomes import Refused  # noqa: PLC0415
+
+    parsed = parse_json(value, "extra")
+    return parsed.value if not isinstance(parsed, Refused) and isinstance(parsed.value, str) else value

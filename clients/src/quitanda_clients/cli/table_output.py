@@ -1,0 +1,224 @@
+"""Writes answers for people: sentences and tables, with colours only on a terminal.
+
+Text from outside goes in as plain text, never as rich's markup.
+"""
+
+from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from quitanda.codec.documents import id_of
+from quitanda.codec.money import format_price
+from quitanda.domain.model import Document, Order, Product
+from quitanda_clients.cli.document_views import (
+    CUSTOMERS,
+    LISTS,
+    ORDER_ITEM,
+    PRODUCTS,
+    FieldView,
+    shown_fields,
+)
+from quitanda_clients.cli.streams import print_error, printable
+from quitanda_clients.cli.table_layout import Column, TableRows, plain, show_fields, show_table, stdout_console
+from quitanda_clients.cli.wording import counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from quitanda.backup import Contents, Header
+    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
+    from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.results import DeleteResult, DocumentResult, Listing
+
+DIGEST_SHOWN: Final = 12
+"""Characters of a state digest that people compare."""
+
+ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
+
+REPLICAS: Final = (
+    Column("replica"),
+    Column("role"),
+    Column("term", "right", spare=2),
+    Column("revision", "right"),
+    Column("commit", "right", spare=5),
+    Column("last entry", "right", spare=6),
+    Column("leader", spare=3),
+    Column("connected to", folds=True, spare=4),
+    Column("customers", "right", spare=7),
+    Column("products", "right", spare=8),
+    Column("orders", "right", spare=9),
+    Column("state digest", spare=1),
+)
+
+
+class TableOutput:
+    """Implements `output.AnswerOutput`."""
+
+    def document(self, result: "DocumentResult[Any]", done: str = "") -> None:
+        """Print what was done to the document, with its id; then its fields, and an order's items as a table."""
+        document: Document = result.document
+        if done:
+            typer.echo(f"{done} {printable(id_of(document))}")
+        console = stdout_console()
+        show_fields(console, shown_fields(document), ["customer", "product", "order"])
+        if isinstance(document, Order):
+            show_table(console, *_items(document))
+
+    def document_id(self, result: "DocumentResult[Any]") -> None:
+        """Print the id alone."""
+        typer.echo(printable(id_of(result.document)))
+
+    def changed(self, product: Document, revision: int) -> None:
+        """Print one line."""
+        if isinstance(product, Product):
+            line = f"{revision}  {product.product_id}  {product.quantity} on hand  {format_price(product.price)}"
+            stdout_console().print(plain(f"{line}  {product.name}"), soft_wrap=True)
+
+    def gone(self, product_id: str, revision: int) -> None:
+        """Print one line."""
+        typer.echo(f"{revision}  {printable(product_id)}  deleted")
+
+    def listing(self, name: str, listing: "Listing[Any]") -> None:
+        """Print a table and, if there is more, how to see it."""
+        show_table(stdout_console(), columns_of(LISTS[name]), rows_of(LISTS[name], listing.documents))
+        if listing.truncated:
+            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+
+    def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
+        """Print one sentence, and a second one about the orders."""
+        view = CUSTOMERS if kind == CUSTOMERS.kind.value else PRODUCTS
+        also = view.cascade_result(result.orders_affected) if result.orders_affected else ""
+        typer.echo(f"Deleted the {kind} {printable(document_id)}.{also}")
+
+    def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
+        """Print in one line whether all is well, then a table."""
+        typer.echo(printable(health.summary))
+        console = stdout_console()
+        show_table(console, REPLICAS, TableRows([_replica_cells(replica) for replica in replicas]))
+        for replica in replicas:
+            if replica.error:
+                console.print(plain(f"{replica.name}: {replica.error}"))
+            for peer in replica.peers:
+                if peer.refused:
+                    console.print(plain(f"{replica.name} refuses {peer.name}: {peer.refused}"))
+
+    def leadership(self, leader: str, term: int) -> None:
+        """Print one sentence."""
+        typer.echo(f"{printable(leader)} leads now (term {term}).")
+
+    def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
+        """Print what the backup holds, one fact in a line."""
+        documents = (
+            counted(count, name)
+            for count, name in ((header.customers, "customer"), (header.products, "product"), (header.orders, "order"))
+        )
+        facts = [
+            ("backup", str(path)),
+            ("taken", f"{header.taken_at} from {header.replica}"),
+            ("revision", f"{header.revision} (term {header.term})"),
+            ("documents", ", ".join(documents)),
+            (
+                "size",
+                f"{counted(contents.keys, 'key')} in {counted(contents.chunks, 'chunk')}, {counted(size, 'byte')}",
+            ),
+            ("state digest", contents.state_digest),
+        ]
+        if (disk := header.one_disk) is not None:
+            committed = f"known as committed to {disk.commit_index}, ends at {disk.last_log_index} (term {disk.term})"
+            facts += [
+                ("cluster", disk.cluster or "without an id"),
+                ("its log", committed),
+                ("may lack", disk.explain(header.revision)),
+            ]
+        show_fields(stdout_console(), facts, ["backup", "state digest", "cluster"])
+
+    def verification(self, answer: "VerifyClusterResponse") -> None:
+        """Print a table, and below it what is wrong or not known."""
+        columns = (
+            Column("replica"),
+            Column("revision", "right", spare=1),
+            Column("keys", "right", spare=2),
+            Column("state on disk", folds=True),
+            Column(f"digest at {answer.revision}" if answer.revision else "digest", folds=True),
+        )
+        console = stdout_console()
+        show_table(console, columns, TableRows([_verification_cells(replica) for replica in answer.replicas]))
+        for replica in answer.replicas:
+            if replica.error:
+                console.print(plain(f"{replica.name}: {replica.error}"))
+        console.print(plain(_comparison(answer)))
+
+    def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
+        """Print one line; stderr names refused rows."""
+        typer.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()))
+
+
+def columns_of(views: Sequence[FieldView]) -> tuple[Column, ...]:
+    """Make the columns of a list."""
+    shown = (each for each in views if each.in_list)
+    return tuple(
+        Column(each.label, "right" if each.number else "left", folds=each.folds, spare=each.spare) for each in shown
+    )
+
+
+def rows_of(views: Sequence[FieldView], documents: Iterable[Any], highlighted: Container[str] = ()) -> TableRows:
+    """Make the rows of a list; those whose ids are in `highlighted` stand out."""
+    shown = [each for each in views if each.in_list]
+    cells = [[each.text(getattr(document, each.name)) for each in shown] for document in documents]
+    return TableRows(cells, frozenset(at for at, row in enumerate(cells) if row[0] in highlighted))
+
+
+def _items(order: Order) -> tuple[Sequence[Column], TableRows]:
+    columns, rows = columns_of(ORDER_ITEM), rows_of(ORDER_ITEM, order.items)
+    rows.total = ("total", "", "", "", format_price(order.total))
+    if any(item.extra for item in order.items):
+        extra = (", ".join(f"{name}={value}" for name, value in item.extra) for item in order.items)
+        rows.cells = [(*cells, own) for cells, own in zip(rows.cells, extra, strict=True)]
+        columns = (*columns, Column("other fields", folds=True))
+    return columns, rows
+
+
+def _replica_cells(replica: "ReplicaStatus") -> list[str]:
+    if not replica.reachable:
+        return [replica.name, "not reachable"]
+    connected = ", ".join(
+        f"{peer.name} REFUSED" if peer.refused else peer.name
+        for peer in replica.peers
+        if peer.connected or peer.refused
+    )
+    numbers = (replica.term, replica.revision, replica.commit_index, replica.last_log_index)
+    counts = (replica.customers, replica.products, replica.orders)
+    return [
+        replica.name,
+        "catching up" if replica.catching_up else ROLES.get(replica.role, "unknown"),
+        *map(str, numbers),
+        replica.leader or "none known",
+        connected or "none",
+        *map(str, counts),
+        replica.state_digest[:DIGEST_SHOWN],
+    ]
+
+
+def _verification_cells(replica: "ReplicaVerification") -> list[str]:
+    if not replica.reachable:
+        return [replica.name, "", "", "not verified", ""]
+    if replica.error:
+        return [replica.name, "", "", "DAMAGED", ""]
+    matches = replica.computed_digest == replica.kept_digest
+    return [
+        replica.name,
+        str(replica.revision),
+        str(replica.keys),
+        "matches its digest" if matches else "DOES NOT MATCH its digest",
+        replica.compared_digest[:DIGEST_SHOWN] or "not known",
+    ]
+
+
+def _comparison(answer: "VerifyClusterResponse") -> str:
+    known = [replica.compared_digest for replica in answer.replicas if replica.compared_digest]
+    if len(set(known)) > 1:
+        return f"THE REPLICAS DIFFER at revision {answer.revision}."
+    if len(known) < len(answer.replicas):
+        return "Not all replicas could be compared with each other."
+    return f"All replicas agree at revision {answer.revision}."

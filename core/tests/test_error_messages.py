@@ -22,7 +22,7 @@ def test_every_problem_has_a_message():
 @pytest.mark.parametrize("template", [*REASONS.values(), *PROBLEMS.values()])
 def test_every_message_has_a_next_step_and_reads_well_without_any_facts(template):
     assert template.count(".") >= 2
-    assert not re.search(r"\{(?!field\b)[a-z_]+\}", re.sub(r"\[[^\[\]]*\]", "", template)), "only facts in brackets"
+    assert not re.search(r"\{(?!field\b)[a-z_]+", re.sub(r"\[[^\[\]]*\]", "", template)), "only facts in brackets"
 
 
 @pytest.mark.parametrize("reason", [*REASONS])
@@ -47,15 +47,39 @@ def test_the_message_of_a_problem_names_the_field(problem):
             "items[0].quantity",
             {"product_id": "tea", "requested": "5", "held": "2", "available": "1"},
             (
-                "There are not enough units of the product tea: 5 are asked for, of which the order holds 2; "
-                "1 are on hand. Ask for fewer, or wait until there are more."
+                "There are not enough units of the product tea: you asked for 5, of which the order already holds 2; "
+                "1 is left. Ask for fewer, or wait for new stock."
             ),
+        ),
+        (
+            Reason.OUT_OF_STOCK,
+            "quantity",
+            {"product_id": "tea", "requested": "1", "held": "0", "available": "0"},
+            (
+                "There are not enough units of the product tea: you asked for 1; none are left. "
+                "Ask for fewer, or wait for new stock."
+            ),
+        ),
+        (
+            Reason.CUSTOMER_HAS_ORDERS,
+            "customer_id",
+            {"customer_id": "ana", "orders": "1", "limit": "500"},
+            (
+                "The customer ana has 1 order. Cancel all its orders first, or delete it with cascade, "
+                "which cancels up to 500 orders."
+            ),
+        ),
+        (
+            Reason.INVALID_ARGUMENT,
+            "to",
+            {"problem": "unknown_value", "value": "replica9", "choices": "replica1, replica2 or replica3"},
+            "to cannot have this value: replica9. Choose replica1, replica2 or replica3.",
         ),
         (
             Reason.INVALID_ARGUMENT,
             "name",
             {"problem": "too_long", "limit": "200", "length": "230"},
-            "name is too long: 230 characters; at most 200 are allowed. Shorten it.",
+            "name is too long: it has 230 characters; the limit is 200. Shorten it.",
         ),
         (
             Reason.INVALID_ARGUMENT,
@@ -67,7 +91,7 @@ def test_the_message_of_a_problem_names_the_field(problem):
             Reason.ORDER_NOT_FOUND,
             "order_id",
             {"order_id": "o1"},
-            "The customer has no order o1. Check the id; list the orders to see all ids.",
+            "This customer has no order o1. Check the id; the customer's list of orders shows all ids.",
         ),
         ("A_REASON_OF_A_LATER_VERSION", "", {}, "The request failed. Try again later."),
     ],

@@ -1,8 +1,13 @@
-"""What people read when something is refused or fails: one template for each reason and each problem.
+"""The sentences that people read when something is refused or fails: one template for each reason and each problem.
 
-A template says which field, the shape of the value, the limit and the next step. `{name}` stands for a
-fact of the refusal (`field` and its details); a part in square brackets is left out where one of its
-facts is not known. Facts are data, never sentences, so another language needs only another table.
+A sentence names the field, says what is wrong, gives the limit, and says what to do next. In a template,
+
+    {name}                  is a fact of the refusal: `field` or one of its details
+    {name#unit|units}       is the fact, a number, with the noun in the right form: `1 unit`, `2 units`, `no units`
+    [text], [text||other]   is left out, or is `other`, if one of the facts in `text` is not known
+    {name!}                 is a number that counts as not known if it is 0
+
+Facts are data, never sentences, so another language needs only other tables.
 """
 
 import re
@@ -13,131 +18,137 @@ from quitanda.domain.outcomes import Problem, Reason
 
 REASONS: Final[Mapping[str, str]] = {
     Reason.INVALID_ARGUMENT: "The request is not valid[: {field}]. Correct it and send it again.",
-    Reason.CUSTOMER_EXISTS: (
-        "A customer [{customer_id} ]exists already. Choose another id, or update the customer that there is."
-    ),
+    Reason.CUSTOMER_EXISTS: "The customer [{customer_id} ]already exists. Choose another id, or update this customer.",
     Reason.CUSTOMER_NOT_FOUND: (
-        "There is no customer[ {customer_id}]. Check the id; an administrator registers customers."
+        "There is no customer[ {customer_id}]. Check the id; an administrator registers new customers."
     ),
     Reason.CUSTOMER_HAS_ORDERS: (
-        "The customer [{customer_id} ]has orders[: {orders}]. Cancel them first, or delete with cascade, "
-        "which cancels them[ if they are at most {limit}]."
+        "The customer [{customer_id} ]has [{orders#order|orders}||orders]. Cancel all its orders first, or delete "
+        "it with cascade, which cancels [up to {limit} orders||them]."
     ),
-    Reason.PRODUCT_EXISTS: (
-        "A product [{product_id} ]exists already. Choose another id, or update the product that there is."
-    ),
-    Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id; list the products to see all ids.",
+    Reason.PRODUCT_EXISTS: "The product [{product_id} ]already exists. Choose another id, or update this product.",
+    Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id; the list of products shows all ids.",
     Reason.PRODUCT_IN_USE: (
-        "The product [{product_id} ]is in orders[: {orders}]. Delete it with cascade, "
-        "which removes it from them[ if they are at most {limit}]."
+        "The product [{product_id} ]is in [{orders#order|orders}||orders]. Delete it with cascade, which takes it out "
+        "of [up to {limit} orders||them]."
     ),
-    Reason.ORDER_EXISTS: "An order [{order_id} ]exists already. Choose another id, or change the order that there is.",
-    Reason.ORDER_NOT_FOUND: ("The customer has no order[ {order_id}]. Check the id; list the orders to see all ids."),
+    Reason.ORDER_EXISTS: "The order [{order_id} ]already exists. Choose another id, or change this order.",
+    Reason.ORDER_NOT_FOUND: (
+        "This customer has no order[ {order_id}]. Check the id; the customer's list of orders shows all ids."
+    ),
     Reason.OUT_OF_STOCK: (
-        "There are not enough units[ of the product {product_id}][: {requested} are asked for][, of which the order "
-        "holds {held}][; {available} are on hand]. Ask for fewer, or wait until there are more."
+        "There are not enough units[ of the product {product_id}][: you asked for {requested}]"
+        "[, of which the order already holds {held!}][; {available#is|are} left]. Ask for fewer, or wait for new stock."
     ),
     Reason.STOCK_BOUND: (
-        "There would be too many units on hand[ of the product {product_id}][: there are {available} now]"
-        "[; the limit is {limit}]. Choose a smaller change."
+        "The stock[ of the product {product_id}] would become too large[: there are {available} now]"
+        "[; the limit is {limit}]. Add fewer units."
     ),
     Reason.TOO_MANY_ITEMS: (
-        "The order would hold too many different products[: {items}][; at most {limit} are allowed]. "
+        "The order would hold too many different products[: {items}, but the limit is {limit}]. "
         "Place another order for the rest."
     ),
     Reason.CASCADE_TOO_LARGE: (
-        "Too many orders would be cancelled or changed at once[; at most {limit} are allowed]. "
+        "The deletion would cancel or change too many orders at once[; the limit is {limit}]. "
         "Cancel some of them first, then delete again."
     ),
     Reason.VERSION_MISMATCH: (
-        "Somebody changed it meanwhile[: version {expected} was expected][, version {current} is stored]. "
-        "Read it again, and repeat the change on what you find."
+        "Somebody else has changed the document[: you expected version {expected}][, but it is at version {current}]. "
+        "Read it again, then repeat your change."
     ),
     Reason.REQUEST_ID_REUSED: (
-        "The request id stands for another request already[, decided at revision {revision}]. "
-        "Send this one with a new request id."
+        "Another request already used this request id[; it was decided at revision {revision}]. "
+        "Send your request with a new request id."
     ),
-    Reason.PAGE_TOKEN_EXPIRED: "The rest of this list is no longer kept. Start the list again, without a page token.",
+    Reason.PAGE_TOKEN_EXPIRED: (
+        "The replicas no longer keep the rest of this list. Start the list again, without a page token."
+    ),
     Reason.LEVEL_TOO_LOW: (
-        "{field} needs level {needed}[; the cluster is at level {level}]. "
+        "{field} needs [level {needed}||a higher level][, but the cluster is at level {level}]. "
         "Ask an administrator to raise the level: quitanda-admin cluster raise-level."
     ),
     Reason.LEVEL_NOT_SUPPORTED: (
-        "The cluster cannot be raised to level {level}[: {replica} supports level {supported} at most]"
+        "The cluster cannot be raised to [level {level}||this level][: {replica} supports only level {supported}]"
         "[: {replica} does not say what it supports ({error})]. "
         "Run a version that supports it on every replica, then raise the level again."
     ),
     Reason.INTERNAL: (
-        "A defect of the service stopped this request. Report it to the operator with the request id; "
-        "other requests are not affected."
+        "A defect of the service stopped this request. Report it to the operator, with the request id; "
+        "other requests continue to work."
     ),
     "UNAVAILABLE": "The service cannot take the request now; nothing happened. Try again in a moment.",
-    "NOT_LEADER": "This replica does not lead[; {leader} does]. Send the request to the leader.",
-    "OVERLOADED": "The service has too much to do; nothing happened. Try again in a moment.",
+    "NOT_LEADER": "This replica is not the leader[; {leader} is]. Send the request to the leader.",
+    "OVERLOADED": "The service has too many requests; nothing happened. Try again in a moment.",
     "OUTCOME_UNKNOWN": (
-        "The answer did not come in time: the request may or may not have taken effect. "
-        "Repeat it with the same request id; it takes effect at most once."
+        "The answer did not come in time, so the request may or may not have taken effect. "
+        "Repeat it with the same request id: it takes effect at most once."
     ),
 }
-"""One template for each reason: those of the rules, and those of the edges (`errors`)."""
+"""One template for each reason: those of the rules, and those of `errors`."""
 
 COURSE: Final[Mapping[str, str]] = {
-    Reason.CUSTOMER_EXISTS: (
-        "A client [{customer_id} ]exists already. Choose another id, or update the client that there is."
-    ),
+    Reason.CUSTOMER_EXISTS: "The client [{customer_id} ]already exists. Choose another id, or update this client.",
     Reason.CUSTOMER_NOT_FOUND: "There is no client[ {customer_id}]. Check the id, or create the client first.",
-    Reason.CUSTOMER_HAS_ORDERS: "The client [{customer_id} ]has orders[: {orders}]. Delete them first.",
+    Reason.CUSTOMER_HAS_ORDERS: (
+        "The client [{customer_id} ]has [{orders#order|orders}||orders]. Delete all its orders first."
+    ),
     Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id.",
-    Reason.PRODUCT_IN_USE: "The product [{product_id} ]is in orders[: {orders}]. Take it out of them first.",
-    Reason.ORDER_NOT_FOUND: "There is no order[ {order_id}], or it is another client's. Check the ids.",
+    Reason.PRODUCT_IN_USE: (
+        "The product [{product_id} ]is in [{orders#order|orders}||orders]. Take it out of all orders first."
+    ),
+    Reason.ORDER_NOT_FOUND: (
+        "There is no order[ {order_id}] of this client; it may be another client's. Check both ids."
+    ),
     "OUTCOME_UNKNOWN": (
-        "The answer did not come in time: the request may or may not have taken effect. "
-        "Retrieve what it was about, and repeat it only where it did not."
+        "The answer did not come in time, so the request may or may not have taken effect. "
+        "Retrieve what you wanted to change, and repeat the request only if the change is not there."
     ),
     Reason.INTERNAL: (
-        "A defect of the service stopped this request: it may or may not have taken effect. "
-        "Retrieve what it was about, and report the defect to the operator."
+        "A defect of the service stopped this request, so it may or may not have taken effect. "
+        "Retrieve what you wanted to change, and report the defect to the operator."
     ),
 }
-"""What the clients of the course's contract read instead: it knows no cascade, no lists and no request ids."""
+"""Templates for the clients of the course's contract, which has no cascade, no lists and no request ids."""
 
 PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.MISSING: "{field} is missing. Give it a value.",
-    Problem.TOO_LONG: "{field} is too long[: {length} characters][; at most {limit} are allowed]. Shorten it.",
+    Problem.TOO_LONG: "{field} is too long[: it has {length} characters][; the limit is {limit}]. Shorten it.",
     Problem.ALPHABET: (
-        "{field} has a character that is not allowed. Use letters without accents, digits and . _ ~ @ : -, "
+        "{field} has a character that is not allowed. Use only letters without accents, digits and . _ ~ @ : -, "
         "and begin with a letter or a digit."
     ),
-    Problem.CONTROL_CHARACTER: "{field} has a control character (such as a line break). Remove it.",
-    Problem.NEGATIVE: "{field} is negative[: {value}]. Give zero or more.",
-    Problem.ZERO: "{field} is zero. Give another number.",
+    Problem.CONTROL_CHARACTER: "{field} has a control character, such as a line break. Remove it.",
+    Problem.NEGATIVE: "{field} is negative[: {value}]. Give 0 or more.",
+    Problem.ZERO: "The adjustment is 0: {field} changes nothing. Give a positive or a negative number.",
     Problem.TOO_LARGE: "{field} is too large[; the limit is {limit}]. Make it smaller.",
-    Problem.NOT_A_NUMBER: "{field} is not a number. Write it with digits, and a point before the decimals: 12.50.",
-    Problem.NOT_AN_INTEGER: "{field} is not a whole number[: {value}]. Leave the decimals out.",
-    Problem.TOO_MANY_DECIMALS: "{field} has too many decimals[; at most {limit} are allowed]. Round it.",
-    Problem.WRONG_TYPE: "{field} has the wrong type[: {got}][; {expected} is expected]. Change the value's type.",
+    Problem.NOT_A_NUMBER: "{field} is not a number. Write digits, with a point before the decimals: 12.50.",
+    Problem.NOT_AN_INTEGER: "{field} is not a whole number[: {value}]. Leave out the decimals.",
+    Problem.TOO_MANY_DECIMALS: "{field} has too many decimals[; the limit is {limit}]. Round it.",
+    Problem.WRONG_TYPE: "{field} has the wrong type[: {got} instead of {expected}]. Change the type of the value.",
     Problem.NOT_JSON: "{field} is not JSON[: see character {position}]. Correct the JSON text.",
     Problem.NOT_UTF8: "{field} is not UTF-8 text. Encode it as UTF-8.",
-    Problem.TOO_DEEP: "{field} is nested too deep[; at most {limit} levels are allowed]. Flatten it.",
-    Problem.TOO_MANY: "{field} has too many entries[: {length}][; at most {limit} are allowed]. Send fewer.",
-    Problem.RESERVED: "{field} is the name of a field that Quitanda keeps itself. Choose another name.",
-    Problem.UNKNOWN_FIELD: "{field} is not a field of this request. Leave it out, or correct its name.",
-    Problem.UNKNOWN_VALUE: "{field} has a value that does not exist[: {value}]. Use one of the documented values.",
-    Problem.NOTHING_TO_CHANGE: "The request changes nothing. Give at least one field to change.",
-    Problem.DUPLICATE: "{field} is given twice. Keep one of them.",
-    Problem.RETAINED: "The request was published with the flag {field}. Publish it again without that.",
-    Problem.MALFORMED: "{field} cannot be read. Send it as the contract says.",
+    Problem.TOO_DEEP: "{field} is nested too deeply[; the limit is {limit#level|levels}]. Flatten it.",
+    Problem.TOO_MANY: "{field} has too many entries[: {length}][; the limit is {limit}]. Send fewer.",
+    Problem.RESERVED: "{field} is the name of a field that Quitanda itself uses. Choose another name.",
+    Problem.UNKNOWN_FIELD: "This request has no field {field}. Leave it out, or correct its name.",
+    Problem.UNKNOWN_VALUE: (
+        "{field} cannot have this value[: {value}]. Choose [{choices}||one of the values in the documentation]."
+    ),
+    Problem.NOTHING_TO_CHANGE: "There is nothing to change. Give at least one field to change.",
+    Problem.DUPLICATE: "{field} is there twice. Keep only one of them.",
+    Problem.RETAINED: "The client published the request with the flag {field}. Publish it again without this flag.",
+    Problem.MALFORMED: "The service cannot read {field}. Send it as the contract describes.",
 }
 """One template for each problem of an INVALID_ARGUMENT."""
 
 _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
-_FACT: Final = re.compile(r"\{([a-z_]+)\}")
+_FACT: Final = re.compile(r"\{([a-z_]+)(!?)(?:#([a-z ]*)\|([a-z ]*))?\}")
 
 
 def render(reason: str, field: str, details: Mapping[str, str], instead: Mapping[str, str] | None = None) -> str:
     """Write the message for a reason; an unknown reason gets a general one.
 
-    `instead` has templates for those to whom the general one of a reason would say something wrong.
+    `instead` has templates for clients to whom the general template of a reason would say something wrong.
     """
     facts = {"field": field or "the request", **details}
     return _fill((instead or {}).get(reason) or _template(reason, details), facts)
@@ -150,8 +161,24 @@ def _template(reason: str, details: Mapping[str, str]) -> str:
 
 
 def _fill(template: str, facts: Mapping[str, str]) -> str:
-    def part(match: re.Match[str]) -> str:
-        text = match.group(1)
-        return text if all(name in facts for name in _FACT.findall(text)) else ""
+    def optional(match: re.Match[str]) -> str:
+        text, _, other = match.group(1).partition("||")
+        return text if all(_is_known(facts, found) for found in _FACT.finditer(text)) else other
 
-    return _FACT.sub(lambda match: facts.get(match.group(1), "?"), _OPTIONAL.sub(part, template))
+    return _FACT.sub(lambda found: _written(facts, found), _OPTIONAL.sub(optional, template))
+
+
+def _is_known(facts: Mapping[str, str], found: re.Match[str]) -> bool:
+    value = facts.get(found[1])
+    return value is not None and not (found[2] and value == "0")
+
+
+def _written(facts: Mapping[str, str], found: re.Match[str]) -> str:
+    """Write a fact, with its noun or verb in the singular only after 1; 0 is written as `no` or `none`."""
+    value = facts.get(found[1], "?")
+    if found[3] is None:
+        return value
+    if value == "1":
+        return f"1 {found[3]}"
+    zero = "none" if found[4] == "are" else "no"
+    return f"{zero if value == '0' else value} {found[4]}"

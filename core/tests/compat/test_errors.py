@@ -83,7 +83,7 @@ def test_only_what_may_have_happened_has_a_number_from_sixty_on():
 
 def test_whoever_is_left_unknowing_is_told_to_look_before_repeating():
     for failure in (OutcomeUnknown(), InternalError(), Refused(Reason.INTERNAL)):
-        assert "may or may not have taken effect. Retrieve what it was about" in reply(failure).description
+        assert "may or may not have taken effect. Retrieve what you wanted to change" in reply(failure).description
 
 
 def test_the_courses_sentences_replace_others_and_speak_of_nothing_that_it_has_not():
@@ -98,9 +98,9 @@ def test_the_courses_sentences_replace_others_and_speak_of_nothing_that_it_has_n
 @pytest.mark.parametrize(
     ("failure", "sentence"),
     [
-        (refusals.customer_exists("S~c3~a3o"), "A client São exists already"),
+        (refusals.customer_exists("S~c3~a3o"), "The client São already exists"),
         (refusals.product_not_found("0~_x", "items[1].product_id"), "There is no product _x. Check the id."),
-        (refusals.order_not_found(""), "There is no order, or it is another client's."),
+        (refusals.order_not_found(""), "There is no order of this client; it may be another client's."),
         (refusals.customer_not_found("~20" * 30), f"There is no client {'~20' * 30}."),
         (invalid("items[2].quantity", Problem.NEGATIVE, value=-1), "products[2].quantity is negative: -1."),
         (invalid("customer_id", Problem.MISSING), "CID is missing."),

@@ -60,7 +60,9 @@ class Operations:
         `timeout` seconds. Overloaded: a transfer to another one is under way.
         """
         if to and to not in self._replicas:
-            raise Rejected(invalid("to", Problem.UNKNOWN_VALUE))
+            names = sorted(self._replicas)
+            choices = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+            raise Rejected(invalid("to", Problem.UNKNOWN_VALUE, value=to, choices=choices))
         before = self._leadership.status()
         if before.role is not Role.LEADER:
             raise NotLeader(before.leader)

@@ -101,7 +101,7 @@ class TestCreating:
         told = await course.create("9", "ana", lines(("caneta", 1), ("lapis", 6)))
 
         assert told.error == ERROR_NUMBERS["OUT_OF_STOCK"]
-        assert "product lapis: 6 are asked for" in told.description
+        assert "product lapis: you asked for 6" in told.description
         assert (cluster.state.order("9"), cluster.state.product("caneta").quantity) == (None, 10)
 
     @pytest.mark.usefixtures("order")

@@ -20,7 +20,7 @@ WIDER: tuple[tuple[str, ...], ...] = (
     (SIMULATION, "integration-tests/test_power_loss.py"),
 )
 """Played one after the other for a mutant that its own tests let through."""
-_QUICK = (f"{RAFT_TESTS}/test_send_window.py", f"{RAFT_TESTS}/test_codec.py")
+_QUICK = (f"{RAFT_TESTS}/test_transport.py", f"{RAFT_TESTS}/test_codec.py")
 PROOFS = tuple(
     Mutant(
         f"import of {package}",

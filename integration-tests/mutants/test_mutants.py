@@ -16,8 +16,8 @@ from mutants.trial import Interrupted, Trials, Unplayable
 
 pytestmark = pytest.mark.processes_only(reason="nothing in it is a cluster")
 
-WINDOW = f"{RAFT}/send_window.py"
-WINDOW_TESTS = f"{RAFT_TESTS}/test_send_window.py::test_an_acknowledgement_makes_room_for_the_messages_that_it_covers"
+WINDOW = f"{RAFT}/transport.py"
+WINDOW_TESTS = f"{RAFT_TESTS}/test_transport.py::test_an_acknowledgement_makes_room_for_the_messages_that_it_covers"
 COMMENT = Mutant(
     "another-comment",
     "Nothing: no test can notice a comment.",
@@ -30,8 +30,8 @@ NO_BOUND = Mutant(
     "no-bound",
     "The window has a bound.",
     WINDOW,
-    "return len(self._under_way) < MESSAGES_UNDER_WAY",
-    "return len(self._under_way) < MESSAGES_UNDER_WAY + 1",
+    "return len(self._in_flight) < MESSAGES_IN_FLIGHT",
+    "return len(self._in_flight) < MESSAGES_IN_FLIGHT + 1",
     (WINDOW_TESTS,),
 )
 AT_IMPORT = replace(NO_BOUND, name="at-import", new="return len(", tests=(WINDOW_TESTS,))
@@ -72,9 +72,9 @@ def test_the_parts_of_the_list_are_together_the_whole_list(parts):
     assert sorted(played, key=ALL.index) == list(ALL)
 
 
-@pytest.mark.parametrize("old", ["not in the file", "self._under_way"], ids=["gone", "more than once"])
+@pytest.mark.parametrize("old", ["not in the file", "self._in_flight"], ids=["gone", "more than once"])
 def test_a_mutant_that_does_not_fit_the_code_any_more_stops_the_campaign(old):
-    with pytest.raises(Outdated, match=r"no-bound: .* times in .*send_window\.py"):
+    with pytest.raises(Outdated, match=r"no-bound: .* times in .*transport\.py"):
         Campaign([replace(NO_BOUND, old=old)], lambda _line: None).play()
 
 
@@ -84,7 +84,7 @@ def test_a_campaign_tells_which_test_catches_a_mistake_and_that_none_catches_ano
     mutants = [
         COMMENT,
         NO_BOUND,
-        replace(NO_BOUND, name="elsewhere", tests=(f"{RAFT_TESTS}/test_rejected_connection_log.py",)),
+        replace(NO_BOUND, name="elsewhere", tests=(f"{RAFT_TESTS}/test_connection.py",)),
     ]
 
     results = Campaign(mutants, told.append, wider=[[WINDOW_TESTS]]).play()

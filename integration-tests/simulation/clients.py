@@ -135,7 +135,7 @@ class Clients:
         if attempt != operation.attempt or operation.done:
             return
         operation.attempt += 1
-        if operation.pending is not None and not operation.pending.settled:
+        if operation.pending is not None and not operation.pending.done():
             try:
                 operation.pending.result(0)
             except QuitandaError as error:

@@ -286,9 +286,9 @@ class SimulatedHost(ABC):
     # --- what clients ask
 
     def _tell_settled(self) -> None:
-        settled = [each for each in self._pending if each[0].settled]
+        settled = [each for each in self._pending if each[0].done()]
         if settled:
-            self._pending = [each for each in self._pending if not each[0].settled]
+            self._pending = [each for each in self._pending if not each[0].done()]
             for request, finish in settled:
                 self._tell(request, finish)
 

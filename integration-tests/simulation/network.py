@@ -11,7 +11,7 @@ from random import Random
 
 from quitanda_replica.raft.codec import MalformedMessage
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.tcp import REFUSED_RETRY_SECONDS
+from quitanda_replica.raft.tcp import REJECTED_RETRY_SECONDS
 
 CONNECTED, MESSAGE, CLOSED = "connected", "message", "closed"
 CONNECT_SECONDS_MAX = RaftOptions.connect_timeout_seconds
@@ -268,7 +268,7 @@ class SimulatedNetwork:
 
     def _take(self, peer, kind, conversation, data):
         if kind == CONNECTED:
-            if reason := self._receiver.judge(peer, data):
+            if reason := self._receiver.check_greeting(peer, data):
                 self._refuse(peer, conversation, reason)
                 return
             if peer in self.conversations:
@@ -293,7 +293,7 @@ class SimulatedNetwork:
         """End a conversation at its beginning, or because of what was said in it; the other side will hear of it."""
         self._host.refuses(peer, reason)
         if peer < self._host.name:
-            self._attempt_at[peer] = self._host.now + REFUSED_RETRY_SECONDS
+            self._attempt_at[peer] = self._host.now + REJECTED_RETRY_SECONDS
         self._end_conversation(peer, conversation)
 
     def _drop(self, peer):

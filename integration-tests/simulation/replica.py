@@ -29,10 +29,10 @@ class SimulatedReplica(SimulatedHost):
         return self if self.consensus is not None else None
 
     def submit(self, payload):
-        return self.consensus.submissions.offer(payload)
+        return self.consensus.proposals.submit(payload)
 
     def ask(self):
-        return self.consensus.reads.ask()
+        return self.consensus.reads.request()
 
     def outcome(self, answer):
         if isinstance(answer, bytes):
@@ -43,7 +43,7 @@ class SimulatedReplica(SimulatedHost):
 
     def hand_over(self, *, wanted, to=""):
         if self.consensus is not None:
-            self.consensus.hand_over(wanted, to)
+            self.consensus.set_transfer_target(to if wanted else None)
 
     # --- for the checker
 
@@ -58,16 +58,16 @@ class SimulatedReplica(SimulatedHost):
 
     @property
     def term(self):
-        return self.consensus._engine.term  # noqa: SLF001
+        return self.consensus._core.term  # noqa: SLF001
 
     @property
     def leads(self):
-        return self.consensus._engine.leads  # noqa: SLF001
+        return self.consensus._core.is_leader  # noqa: SLF001
 
     @property
     def stands(self):
         """It asks for votes."""
-        return self.consensus._engine.role is Role.CANDIDATE  # noqa: SLF001
+        return self.consensus._core.role is Role.CANDIDATE  # noqa: SLF001
 
     @property
     def counts(self):
@@ -81,7 +81,7 @@ class SimulatedReplica(SimulatedHost):
 
     @property
     def commit_index(self):
-        return self.consensus._engine.commit_index  # noqa: SLF001
+        return self.consensus._core.commit_index  # noqa: SLF001
 
     @property
     def voting(self):
@@ -106,7 +106,7 @@ class SimulatedReplica(SimulatedHost):
         return command[1:] if command[:1] == b"\x00" else None
 
     def note_sent(self, message):
-        self.world.checker.sent(self.disk, message, voting=self.consensus._guard.voting)  # noqa: SLF001 - as above
+        self.world.checker.sent(self.disk, message, voting=self.consensus._gate.voting)  # noqa: SLF001 - as above
 
     # --- digests
 
@@ -147,7 +147,7 @@ class SimulatedReplica(SimulatedHost):
         self.world.model.check(self._store.snapshot())
 
     def _turn(self):
-        self.consensus.round()
+        self.consensus.step()
 
     def _finish(self):
         if self.consensus is not None:

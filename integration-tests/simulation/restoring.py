@@ -7,8 +7,8 @@ replica believes, but it sees in the others everything that the replica might do
 
 from dataclasses import dataclass
 
-from quitanda_replica.raft.bootstrap import begin_at
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied, read_term
+from quitanda_replica.raft.learner import stage_restored_log
 from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
 from simulation.shop_model import MemoryStore
 
@@ -28,7 +28,7 @@ class Backup:
         """Return what a disk holds into which the backup is restored."""
         store = MemoryStore()
         store.content.update(self.pairs)
-        begin_at(store, self.index, self.term, f"backup of entry {self.index} in {self.term}")
+        stage_restored_log(store, self.index, self.term, f"backup of entry {self.index} in {self.term}")
         return store.content
 
 

@@ -63,12 +63,12 @@ class VanillaRequest:
     """What the callback of a command has said."""
 
     def __init__(self):
-        self.settled = False
+        self._done = False
         self._answer = b""
         self._error: QuitandaError | None = None
 
     def on_result(self, answer, error):
-        self.settled = True
+        self._done = True
         if error == FAIL_REASON.SUCCESS:
             self._answer = answer
         elif error in {FAIL_REASON.QUEUE_FULL, FAIL_REASON.MISSING_LEADER, FAIL_REASON.NOT_LEADER}:
@@ -76,8 +76,11 @@ class VanillaRequest:
         else:
             self._error = OutcomeUnknown(f"reason {error}")
 
+    def done(self):
+        return self._done
+
     def result(self, _timeout):
-        if not self.settled:
+        if not self._done:
             raise OutcomeUnknown("not yet")
         if self._error is not None:
             raise self._error
@@ -156,7 +159,7 @@ class VanillaReplica(SimulatedHost):
     def greeting_to(self, _peer):
         return None
 
-    def judge(self, _peer, _greeting):
+    def check_greeting(self, _peer, _greeting):
         return ""
 
     def connected(self, peer):

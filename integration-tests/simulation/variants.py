@@ -1,7 +1,8 @@
 """The project's Raft with single repairs left out, to show that each is needed and that the simulation would notice.
 
-Each variant puts another part in one of the places that `RaftLoop` has for its parts, or overrides one step of its
-rounds. Where something is left to PySyncObj, what it then does is described in the message_filter module.
+Each variant is a subclass of `RaftLoop`. It overrides one part of a step, or makes one of the loop's parts behave like
+a subclass of that part: `with_parts` gives the part, once the loop has made it, another class. The product has no place
+for that. Where something is left to PySyncObj, the message_filter module says what the library then does.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from quitanda_replica.raft.prevote import PreVote
 from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.raft_loop import RaftLoop
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY, Installation, SnapshotReceiver
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY, ChunkStaging, SnapshotInstallation, SnapshotReceiver
 from simulation.host import SimulatedHost
 from simulation.replica import SimulatedReplica
 from simulation.vanilla_pysyncobj import VanillaReplica
@@ -86,9 +87,9 @@ def admit_answers(term, last_index, message):
 class LateCanvass(PreVote):
     """Answers count whatever was heard since they were asked for."""
 
-    def heard_leader(self, term):
+    def on_leader_message(self, term):
         asked_for = self._round
-        super().heard_leader(term)
+        super().on_leader_message(term)
         self._round = asked_for
 
 
@@ -113,10 +114,10 @@ class StandsByTheClock(RaftCore):
     The rounds only move the deadline, of a replica without a vote each time.
     """
 
-    def tick(self, *, may_stand):
-        if not self._votes():
+    def tick(self, *, may_start_election):
+        if not self._is_voter():
             self.postpone_election(syncobj.monotonicTime())
-        super().tick(may_stand=may_stand)
+        super().tick(may_start_election=may_start_election)
 
     def _SyncObj__connectedToAnyone(self):  # noqa: N802 - the private method that is replaced
         return bool(self._SyncObj__connectedNodes)
@@ -125,12 +126,12 @@ class StandsByTheClock(RaftCore):
 class AnyCluster(RaftLoop):
     """Whoever has the secret is talked to, and what he sends is taken, whatever cluster his disk is of."""
 
-    def judge(self, _peer, _greeting):
+    def check_greeting(self, _peer, _greeting):
         return ""
 
     def received(self, peer, message):
         if message["type"] == "snapshot_chunk":
-            message |= {"cluster": self._guard.cluster}
+            message |= {"cluster": self._gate.cluster}
         super().received(peer, message)
 
 
@@ -141,7 +142,7 @@ class SendsBeforeCommit(RaftLoop):
     """Votes and acknowledgements leave before they are durable."""
 
     def _commit(self):
-        for peer, message in self._transport.take_late():
+        for peer, message in self._transport.take_after_commit():
             self._network.send(peer, message)
         super()._commit()
 
@@ -152,9 +153,7 @@ class SendsBeforeCommit(RaftLoop):
 class LateJournal(LevelJournal):
     """Keeps the applied index back until it is asked for."""
 
-    def __init__(self, store):
-        self._late_applied = None
-        super().__init__(store)
+    _late_applied = None
 
     def set_applied(self, index):
         self._late_applied = index
@@ -174,7 +173,9 @@ class LateJournal(LevelJournal):
 class CommitsTwice(RaftLoop):
     """The applied index becomes durable one batch later than the effects."""
 
-    journal_type = LateJournal
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._journal.__class__ = LateJournal
 
     def _commit(self):
         super()._commit()
@@ -203,11 +204,11 @@ class BlankDiskCounts(RaftLoop):
 # --- snapshots
 
 
-class AnySnapshotReceiver(SnapshotReceiver):
+class AnyChunkStaging(ChunkStaging):
     """A snapshot is taken even where the own state is newer."""
 
-    def receive(self, message, _applied_index):
-        return super().receive(message, 0)
+    def stage_chunk(self, message, _applied_index):
+        return super().stage_chunk(message, 0)
 
 
 class UnreachingJournal(LevelJournal):
@@ -217,11 +218,33 @@ class UnreachingJournal(LevelJournal):
         return False
 
 
-class AnyInstallation(Installation):
+class AnyInstallation(SnapshotInstallation):
     """What was received is installed even where the own state is newer."""
 
     def _is_ahead(self):
         return True
+
+
+class InstallsAnySnapshot(SnapshotReceiver):
+    """Every installation is an `AnyInstallation`."""
+
+    def _begin(self):
+        return AnyInstallation(self._store, self._store.get(INSTALL_KEY))
+
+
+class AnySnapshot(RaftLoop):
+    """A snapshot is taken and installed whatever the own state and log are, also at the start after a crash."""
+
+    def __init__(self, options, store, machine, network, clock):
+        if (marker := store.get(INSTALL_KEY)) is not None:
+            installation = AnyInstallation(store, marker)
+            while installation.stage_step():
+                store.commit()
+            store.commit()
+        super().__init__(options, store, machine, network, clock)
+        self._journal.__class__ = UnreachingJournal
+        self._snapshot_receiver.__class__ = InstallsAnySnapshot
+        self._snapshot_receiver._staging.__class__ = AnyChunkStaging  # noqa: SLF001 - as in `with_parts`
 
 
 class ForgetsInstallation(RaftLoop):
@@ -236,10 +259,10 @@ class ForgetsInstallation(RaftLoop):
 
 
 class AnswersByIndex(RaftLoop):
-    """Whatever is committed at its index answers a submission."""
+    """Whatever is committed at its index answers a proposal."""
 
     def _apply(self, index, command):
-        pending = self._in_flight.pending
+        pending = self._pending_proposals.by_index
         if index in pending:
             pending[index] = self._journal.term_at(index), pending[index][1]
         super()._apply(index, command)
@@ -256,16 +279,43 @@ class UnconfirmedReads(ReadIndex):
 class HastyReads(RaftLoop):
     """A new leader answers readers before it has committed an entry of its own term."""
 
-    def _probe_for_readers(self):
-        probe = self.reads.probe(self._engine.term, self._engine.commit_index, self._clock())
+    def _confirm_readers(self):
+        probe = self.reads.next_probe(self._core.term, self._core.commit_index, self._clock())
         if probe is not None:
             for peer in self._connected:
                 self._network.send(peer, probe)
 
 
-def _with(**parts):
-    """Return a RaftLoop with other parts."""
-    return type("Variant", (RaftLoop,), parts)
+def with_parts(**classes):
+    """Return a RaftLoop whose parts, by the names of its attributes, have these classes."""
+
+    class WithParts(RaftLoop):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            for name, part_class in classes.items():
+                getattr(self, name).__class__ = part_class
+
+    return WithParts
+
+
+def with_append_filter(function):
+    """Return a RaftLoop that decides on `append_entries` with `function`."""
+
+    class WithAppendFilter(RaftLoop):
+        def _filter_append(self, message):
+            return function(self._journal, self._core.term, self._core.commit_index, message)
+
+    return WithAppendFilter
+
+
+def with_reply_filter(function):
+    """Return a RaftLoop that decides on replies to `append_entries` with `function`."""
+
+    class WithReplyFilter(RaftLoop):
+        def _filter_reply(self, message):
+            return function(self._core.term, self._journal.last_index, message)
+
+    return WithReplyFilter
 
 
 HARDENED = Variant("", "nothing")
@@ -277,50 +327,50 @@ BY_NAME = {
         Variant(
             "append_filter",
             "entries that are there already stay, and only a conflict cuts the log",
-            _with(filter_append=staticmethod(admit_everything)),
+            with_append_filter(admit_everything),
         ),
         Variant(
             "commit_cap",
             "nothing counts as committed that was not compared with the leader's log",
-            _with(filter_append=staticmethod(admit_uncapped)),
+            with_append_filter(admit_uncapped),
         ),
         Variant(
             "back_off",
             "after a conflict everything behind the commit index is asked for",
-            _with(filter_append=staticmethod(admit_with_slow_back_off)),
+            with_append_filter(admit_with_slow_back_off),
         ),
         Variant(
             "term_in_replies",
             "a reply counts only in the term that it belongs to",
-            _with(filter_reply=staticmethod(admit_any_term)),
+            with_reply_filter(admit_any_term),
         ),
         Variant(
             "blank_replies",
             "what a replica without a past acknowledges does not count",
-            _with(filter_reply=staticmethod(admit_blank)),
+            with_reply_filter(admit_blank),
         ),
         Variant(
             "standing_permission",
             "a replica stands in the round that permits it, and the clock permits nothing",
-            _with(engine_type=StandsByTheClock),
+            with_parts(_core=StandsByTheClock),
         ),
         Variant(
             "office_of_voters",
             "only replicas that vote keep a leader in office",
-            _with(filter_reply=staticmethod(admit_answers)),
+            with_reply_filter(admit_answers),
         ),
         Variant(
             "answers_in_time",
             "an answer to the question before an election counts until a leader is heard",
-            _with(canvass_type=LateCanvass),
+            with_parts(_prevote=LateCanvass),
         ),
         Variant(
             "own_term_commits",
             "only an entry of the leader's own term commits what is before it",
-            _with(engine_type=CountsOlderTerms),
+            with_parts(_core=CountsOlderTerms),
         ),
         Variant("cluster_id", "replicas of another cluster are not talked to", AnyCluster),
-        Variant("single_votes", "each peer's vote counts once in a term", _with(engine_type=CountingEngine)),
+        Variant("single_votes", "each peer's vote counts once in a term", with_parts(_core=CountingEngine)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),
         Variant("synced_writes", "each batch is on the disk before the next step", synced=False),
         Variant(
@@ -333,14 +383,14 @@ BY_NAME = {
         Variant(
             "newer_snapshots_only",
             "a snapshot that is not ahead of the own state is ignored",
-            _with(journal_type=UnreachingJournal, receiver_type=AnySnapshotReceiver, installation_type=AnyInstallation),
+            AnySnapshot,
         ),
         Variant("resumed_installation", "an interrupted installation is taken up again", ForgetsInstallation),
-        Variant("own_entry_answers", "a submission is answered by its own entry alone", AnswersByIndex),
+        Variant("own_entry_answers", "a proposal is answered by its own entry alone", AnswersByIndex),
         Variant(
             "confirmed_reads",
             "a majority confirms the leader before it answers readers",
-            _with(reads_type=UnconfirmedReads),
+            with_parts(reads=UnconfirmedReads),
         ),
         Variant("whole_reads", "a state that is just being replaced is not read", whole_reads=False),
         Variant("own_term_reads", "a new leader commits an entry of its own before it answers readers", HastyReads),

@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulation.variants import StandsByTheClock
 
 from quitanda_replica.__main__ import main
-from quitanda_replica.raft.raft_loop import RaftLoop
+from quitanda_replica.raft import raft_loop
 
 if __name__ == "__main__":
-    RaftLoop.engine_type = StandsByTheClock
+    raft_loop.RaftCore = StandsByTheClock
     sys.exit(main())

@@ -16,8 +16,8 @@ MUTANTS: Final = (
         "commits-older-terms",
         "Entries of an earlier term are committed with one of the own term, never by counting (figure 8 of the paper).",
         f"{RAFT}/raft_core.py",
-        "return entries if count is None else _head(entries[:APPLIED_PER_ROUND], self._apply_bytes_max)",
-        "counted = entries[:APPLIED_PER_ROUND] if count != 1 else [(*entry[:2], self.term) for entry in entries]\n"
+        "return entries if count is None else _head(entries[:APPLIED_PER_STEP], self._apply_bytes_max)",
+        "counted = entries[:APPLIED_PER_STEP] if count != 1 else [(*entry[:2], self.term) for entry in entries]\n"
         "        return entries if count is None else _head(counted, self._apply_bytes_max)",
         (_COUNTING,),
     ),
@@ -41,16 +41,16 @@ MUTANTS: Final = (
         "acknowledgement-before-fsync",
         "An acknowledgement leaves when the entries are durable.",
         f"{RAFT}/transport.py",
-        "        self.promise(str(node.id), message)\n        return True",
-        "        self._early.append((str(node.id), message))\n        return True",
+        "        self.send_after_commit(str(node.id), message)\n        return True",
+        "        self._before_commit.append((str(node.id), message))\n        return True",
         (f"{_CONSENSUS}::test_an_acknowledgement_leaves_only_when_the_entries_are_durable",),
     ),
     Mutant(
         "acknowledgement-of-a-lost-disk",
         "What a peer acknowledged before it connected is not counted: it may have lost its disk since.",
         f"{RAFT}/raft_core.py",
-        "self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0\n        self._windows",
-        "self._windows",
+        "self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0\n        self._send_windows",
+        "self._send_windows",
         (f"{_CONSENSUS}::test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more",),
     ),
     Mutant(
@@ -78,8 +78,8 @@ MUTANTS: Final = (
         "snapshot-commits-the-whole-log",
         "A snapshot says that its own entry is committed, not what follows on it.",
         f"{RAFT}/raft_loop.py",
-        'self._engine.commit_upto(message["index"])',
-        "self._engine.commit_upto(self._journal.last_index)",
+        'self._core.raise_commit_index(message["index"])',
+        "self._core.raise_commit_index(self._journal.last_index)",
         (
             (
                 f"{_AGREEMENT}::TestCommitting"

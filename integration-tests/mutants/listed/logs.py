@@ -44,8 +44,8 @@ MUTANTS: Final = (
         "conflict-one-by-one",
         "After a conflict everything behind the commit index is asked for at once.",
         f"{RAFT}/message_filter.py",
-        'return FilteredMessage(_bare(message, 0), _reply(message["term"], commit_index + 1, success=False))',
-        'return FilteredMessage(_bare(message, 0), _reply(message["term"], previous, success=False))',
+        'return FilteredMessage(_heartbeat_of(message, 0), _reply(message["term"], commit_index + 1, success=False))',
+        'return FilteredMessage(_heartbeat_of(message, 0), _reply(message["term"], previous, success=False))',
         (f"{_ADMISSION}::test_a_gap_asks_for_everything_behind_the_commit_index_and_commits_nothing",),
     ),
     Mutant(

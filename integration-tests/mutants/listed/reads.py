@@ -34,8 +34,8 @@ MUTANTS: Final = (
         "echo-of-any-term",
         "An echo counts in the term that it confirms.",
         f"{RAFT}/raft_loop.py",
-        'if self._leads_in(message):\n            self.reads.echoed(peer, message["round"])',
-        'if self._engine.leads:\n            self.reads.echoed(peer, message["round"])',
+        'if self._leads_term_of(message):\n            self.reads.on_echo(peer, message["round"])',
+        'if self._core.is_leader:\n            self.reads.on_echo(peer, message["round"])',
         (_OTHER_ECHOES,),
     ),
     Mutant(
@@ -60,7 +60,7 @@ MUTANTS: Final = (
         f"{RAFT}/read_index.py",
         "        if not self._confirming and not self._begin_round(commit_index):\n",
         "        if self._confirming:\n"
-        "            self._confirming, self._asking = self._confirming + self._asking, []\n"
+        "            self._confirming, self._queued = self._confirming + self._queued, []\n"
         "        if not self._confirming and not self._begin_round(commit_index):\n",
         (f"{_CONFIRMING}::test_who_asks_while_a_round_runs_is_not_confirmed_by_it_even_if_the_round_is_sent_again",),
     ),
@@ -84,24 +84,24 @@ MUTANTS: Final = (
         "echo-for-anybody",
         "A replica confirms the leader that it follows, in its term.",
         f"{RAFT}/raft_loop.py",
-        "if self._votes_durably and self._follows(peer, message):",
-        "if self._votes_durably:",
+        "if self._voting_is_durable and self._is_from_leader(peer, message):",
+        "if self._voting_is_durable:",
         (_PROBE_OF,),
     ),
     Mutant(
         "echo-for-an-older-term",
         "A replica confirms a leader in its own term alone.",
         f"{RAFT}/raft_loop.py",
-        'return bool(message["term"] == self._engine.term and self._engine.leader == peer)',
-        "return bool(self._engine.leader == peer)",
+        'return bool(message["term"] == self._core.term and self._core.leader == peer)',
+        "return bool(self._core.leader == peer)",
         (_PROBE_OF,),
     ),
     Mutant(
         "reads-before-the-own-no-op",
         "A new leader answers readers when an entry of its own term is committed.",
         f"{RAFT}/raft_loop.py",
-        "if self._journal.term_at(commit_index) != self._engine.term:",
-        "if self._journal.term_at(commit_index) > self._engine.term:",
+        "if self._journal.term_at(commit_index) != self._core.term:",
+        "if self._journal.term_at(commit_index) > self._core.term:",
         (
             (
                 f"{RAFT_TESTS}/test_raft_loop.py"
@@ -113,8 +113,8 @@ MUTANTS: Final = (
         "reads-of-what-is-not-applied",
         "A reader goes on when the state has reached its index.",
         f"{RAFT}/raft_loop.py",
-        "self.reads.settle(self._durable)",
-        "self.reads.settle(self._engine.commit_index)",
+        "self.reads.release(self._durable)",
+        "self.reads.release(self._core.commit_index)",
         (f"{_CONFIRMING}::test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_applied",),
     ),
     Mutant(
@@ -123,7 +123,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_loop.py",
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n"
-        "        self.reads.settle(self._applied)\n"
+        "        self.reads.release(self._applied)\n"
         "        self._store.commit()",
         (f"{_CONFIRMING}::test_a_reader_does_not_go_on_with_what_is_applied_and_not_durable",),
     ),
@@ -131,10 +131,10 @@ MUTANTS: Final = (
         "round-outlives-the-leadership",
         "Readers whose round runs, or who wait for its index, are sent away when the leadership ends, too.",
         f"{RAFT}/read_index.py",
-        "        waiting = asking + self._confirming + [waiter for _, waiters in self._applying "
+        "        waiting = queued + self._confirming + [waiter for _, waiters in self._applying "
         "for waiter in waiters]\n"
         "        self._confirming, self._applying = [], []\n",
-        "        waiting = asking\n",
+        "        waiting = queued\n",
         (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),
     ),
     Mutant(
@@ -173,7 +173,7 @@ MUTANTS: Final = (
         "readers-outlive-the-leadership",
         "Readers are sent away when the leadership ends.",
         f"{RAFT}/leadership.py",
-        "        self._reads.refuse(refusal)\n",
+        "        self._reads.reject(rejection)\n",
         "",
         (f"{_CONFIRMING}::test_readers_do_not_outlive_the_term_in_which_they_asked",),
     ),

@@ -8,11 +8,11 @@ import zlib
 from contextlib import suppress
 from random import Random
 
-from introductions import BlankIntroduction
+from introductions import EmptyReplicaGreetings, secure_channel
 
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.codec import encode
-from quitanda_replica.raft.secure_channel import FRAME_BYTES_MAX, GREETING_BYTES, MAGIC, SecureChannel
+from quitanda_replica.raft.secure_channel import FRAME_BYTES_MAX, MAGIC, PREAMBLE_BYTES
 
 TLS_HELLO = bytes.fromhex("16030100c8010000c403035b") + bytes(120)
 HTTP = (
@@ -147,31 +147,31 @@ class Stranger:
 
     def _wrong_secret(self):
         """A whole handshake as a replica makes it, with another secret, and a message of a leader behind it."""
-        channel = SecureChannel(
+        channel = secure_channel(
             derive_key("not the secret of this cluster", KeyLabel.RAFT_CHANNEL),
             self._chance.choice(("replica2", "replica3")),
-            BlankIntroduction(),
+            EmptyReplicaGreetings(),
             connects_to="replica1",
         )
         with self._connected() as sock:
             self._send(sock, b"".join(channel.take_outgoing()))
             with suppress(OSError):
-                channel.receive(receive(sock, GREETING_BYTES))
+                channel.receive(receive(sock, PREAMBLE_BYTES))
                 vote = encode({"type": "request_vote", "term": 10**6, "last_log_index": 10**9, "last_log_term": 10**6})
                 self._send(sock, b"".join(channel.take_outgoing()) + channel.seal(vote))
                 closed(sock)
 
     def _replay(self):
         """What a real replica once said, word for word."""
-        self._say(bytes(self._recorded[: self._chance.randrange(GREETING_BYTES, len(self._recorded))]))
+        self._say(bytes(self._recorded[: self._chance.randrange(PREAMBLE_BYTES, len(self._recorded))]))
 
     def _replay_frames(self):
         """A greeting of one's own, then recorded frames from some point on."""
-        start = self._chance.randrange(GREETING_BYTES, len(self._recorded))
+        start = self._chance.randrange(PREAMBLE_BYTES, len(self._recorded))
         self._say(self._greeting() + bytes(self._recorded[start : start + 2000]))
 
     def _truncated(self):
-        self._say(bytes(self._recorded[: self._chance.randrange(1, GREETING_BYTES + 60)]))
+        self._say(bytes(self._recorded[: self._chance.randrange(1, PREAMBLE_BYTES + 60)]))
 
     def _oversized(self):
         length = self._chance.choice((1025, 1 << 20, FRAME_BYTES_MAX, FRAME_BYTES_MAX + 1, 0xFFFFFFFF))
@@ -181,7 +181,7 @@ class Stranger:
         """Begin to speak, and stay; a few are held at a time."""
         sock = self._connected()
         if self._chance.random() < 0.5:
-            self._send(sock, self._greeting()[: self._chance.randrange(GREETING_BYTES)])
+            self._send(sock, self._greeting()[: self._chance.randrange(PREAMBLE_BYTES)])
         self._held.append(sock)
         if len(self._held) > self.HELD_MAX:
             self._held.pop(0).close()
@@ -197,7 +197,7 @@ class Stranger:
     # --- how
 
     def _greeting(self):
-        return MAGIC + self._chance.randbytes(GREETING_BYTES - len(MAGIC))
+        return MAGIC + self._chance.randbytes(PREAMBLE_BYTES - len(MAGIC))
 
     def _connected(self):
         self.thrown += 1

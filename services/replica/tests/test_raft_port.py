@@ -16,8 +16,7 @@ from quitanda.domain.outcomes import Done
 from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.v1 import admin_portal_pb2
 from quitanda_local import ports
-from quitanda_replica.raft.rejected_connection_log import LINES_PER_PERIOD, PERIOD_SECONDS
-from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
+from quitanda_replica.raft.connection import LINES_PER_PERIOD, PERIOD_SECONDS, UNAUTHENTICATED_MAX
 
 pytestmark = pytest.mark.slow
 
@@ -130,21 +129,21 @@ def test_ten_thousand_hostile_inputs_at_the_raft_ports_are_refused_and_disturb_n
     assert cluster.standing() == (leader, term)
     wait_until(cluster.agreed, "one digest of all", 10)
     for name in (leader, follower):
-        assert peaks[name].descriptors <= before[name].descriptors + STRANGERS_MAX + 5
+        assert peaks[name].descriptors <= before[name].descriptors + UNAUTHENTICATED_MAX + 5
         assert peaks[name].memory_kib <= before[name].memory_kib + MEMORY_GROWTH_KIB_MAX
-        told_at = lines_about_strangers(cluster.processes[name])
+        told_at = lines_about_rejected_connections(cluster.processes[name])
         assert told_at
         assert most_within(PERIOD_SECONDS, told_at) <= 2 * LINES_MAX, "a stretch of that length touches two periods"
     for process in cluster.processes.values():
         assert process.terminate() == 0
 
 
-def lines_about_strangers(process):
+def lines_about_rejected_connections(process):
     """When each was written, by the log's own clock."""
     return [
         datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()
         for line in process.log().splitlines()
-        if "raft port" in line
+        if "connection_rejected" in line or "connections_rejected" in line
     ]
 
 

@@ -9,7 +9,7 @@ from quitanda.domain.commands import Request
 from quitanda.domain.model import Kind
 from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.raft.journal import APPLIED_KEY, LevelJournal, read_applied
-from quitanda_replica.raft.snapshot_receiver import SnapshotReceiver, install
+from quitanda_replica.raft.snapshot_receiver import ChunkStaging, finish_interrupted_installation
 from quitanda_replica.raft.snapshot_sender import SnapshotSender
 from quitanda_replica.state import keys
 from quitanda_replica.state.dedup_window import WindowBounds
@@ -71,14 +71,14 @@ def newcomer(tmp_path):
 
 def transfer(source, newcomer):
     sender = SnapshotSender(source.store, CHUNK_BYTES, lambda: 0.0)
-    receiver = SnapshotReceiver(newcomer.store)
-    sender.begin("replica2", 3, "")
+    receiver = ChunkStaging(newcomer.store)
+    sender.start("replica2", 3, "")
     while not receiver.complete:
-        for _, message in list(sender.due(3)):
-            sender.taken("replica2", receiver.receive(message, applied_index=1))
+        for _, message in list(sender.next_messages(3)):
+            sender.on_acknowledgement("replica2", receiver.stage_chunk(message, applied_index=1))
     sender.close()
     newcomer.store.commit()
-    install(newcomer.store)
+    finish_interrupted_installation(newcomer.store)
     newcomer.state.index = source.state.index
 
 

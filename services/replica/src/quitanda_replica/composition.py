@@ -222,7 +222,11 @@ class ReplicaProcess:
                 Gauge("quitanda_raft_commit_index", "Committed entries", lambda: raft.status().commit_index),
                 Gauge("quitanda_raft_applied_index", "Entries durable here", lambda: raft.status().applied_index),
                 Gauge("quitanda_raft_last_log_index", "Entries in the log", lambda: raft.status().last_log_index),
-                Gauge("quitanda_raft_longest_round_seconds", "Longest time not listening", lambda: raft.longest_round),
+                Gauge(
+                    "quitanda_raft_longest_round_seconds",
+                    "Longest time not listening",
+                    lambda: raft.longest_step_seconds,
+                ),
                 Gauge("quitanda_raft_peers", "Replicas connected", lambda: len(raft.status().peers)),
                 Gauge("quitanda_open_lists", "Snapshots kept for lists", lambda: len(kept)),
                 Gauge("quitanda_level_supported", "Highest level of rules known here", lambda: SUPPORTED_LEVEL),

@@ -47,8 +47,8 @@ def load(node, stem, ended):
                 payload = f"{stem}-{number}"
                 number += 1
                 pending.append((payload, node.submit(payload.encode())))
-            payload, submission = pending.popleft()
-            submission.result(5)
+            payload, proposal = pending.popleft()
+            proposal.result(5)
             os.write(1, f"{payload}\n".encode())
         except QuitandaError:
             pending.clear()

@@ -82,8 +82,8 @@ class CuttableNetwork:
     def greeting_to(self, peer):
         return self._receiver.greeting_to(peer)
 
-    def judge(self, peer, greeting):
-        return self._receiver.judge(peer, greeting)
+    def check_greeting(self, peer, greeting):
+        return self._receiver.check_greeting(peer, greeting)
 
     def connected(self, peer):
         self._receiver.connected(peer)

@@ -20,10 +20,10 @@ FIVE = {f"replica{number}": f"127.0.0.1:{number}" for number in range(1, 6)}
 def elect(replica, *voters):
     """Let the replica stand, and win with the votes of `voters`; nothing of its term is committed yet."""
     replica.events.clear()
-    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.step_until(lambda: replica.sent("request_vote"))
     for voter in voters:
         replica.vote(voter)
-    replica.round_until(lambda: replica.status.role is Role.LEADER)
+    replica.step_until(lambda: replica.status.role is Role.LEADER)
 
 
 def depose(replica, by="replica3"):
@@ -31,7 +31,7 @@ def depose(replica, by="replica3"):
     end, higher = replica.status.last_log_index, replica.status.term + 1
     append = {"prevLogIdx": end, "prevLogTerm": replica.status.term, "entries": [[b"\x01", end + 1, higher]]}
     replica.network.bring(by, "append_entries", term=higher, commit_index=replica.status.commit_index, **append)
-    replica.round()
+    replica.step()
     assert replica.status.role is Role.FOLLOWER
 
 
@@ -91,16 +91,16 @@ class TestCommitting:
         # figure 8 of the paper: a replica with a newer last entry could still win, and replace it
         replica.network.connect("replica2", "replica3")
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00old", 2, 1]])
-        replica.round()
+        replica.step()
         elect(replica, "replica3")
 
         replica.acknowledge("replica3", next_node_idx=3)
         for _ in range(3):
-            replica.round()
+            replica.step()
         assert (replica.status.commit_index, replica.machine.applied) == (1, [])
 
         replica.acknowledge("replica3")
-        replica.round_until(lambda: replica.status.commit_index == replica.status.last_log_index)
+        replica.step_until(lambda: replica.status.commit_index == replica.status.last_log_index)
         assert replica.machine.applied == [2]
 
     def test_a_snapshot_of_an_entry_that_the_log_holds_with_another_term_makes_nothing_of_the_log_committed(
@@ -109,12 +109,12 @@ class TestCommitting:
         replica.network.connect("replica2", "replica3")
         entries = [[b"\x00x", index, 1] for index in range(2, 6)]
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
-        replica.round()
+        replica.step()
 
         later = {"term": 2, "commit_index": 9, "prevLogIdx": 9, "prevLogTerm": 2, "entries": []}
         replica.network.bring("replica3", "append_entries", **later)
         replica.network.bring("replica3", "snapshot_chunk", **(SNAPSHOT | {"term": 2, "index": 3, "index_term": 2}))
-        replica.round_until(lambda: replica.status.applied_index >= 3)
+        replica.step_until(lambda: replica.status.applied_index >= 3)
 
         assert replica.machine.applied == []
         assert replica.store.scan(b"S") == [(b"Snew", b"1")]
@@ -126,7 +126,7 @@ class TestCommitting:
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
         replica.network.bring("replica2", "snapshot_chunk", **(SNAPSHOT | {"index": 3}))
         for _ in range(3):
-            replica.round()
+            replica.step()
 
         assert (replica.status.commit_index, replica.machine.applied) == (3, [2, 3])
 
@@ -137,11 +137,11 @@ class TestCommitting:
 
         for _ in range(2):
             replica.acknowledge("replica2")
-            replica.round()
+            replica.step()
         assert replica.status.commit_index == 1
 
         replica.acknowledge("replica3")
-        replica.round_until(lambda: replica.status.commit_index == 2)
+        replica.step_until(lambda: replica.status.commit_index == 2)
 
 
 class TestVoting:
@@ -151,28 +151,28 @@ class TestVoting:
         entries = [[b"\x00x", 2, 1]]
         voter.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)  # a commit of its own
         voter.network.bring("replica2", "request_vote", term=3, last_log_index=2, last_log_term=1)
-        voter.round()
+        voter.step()
         assert voter.sent("response_vote") == [("replica2", {"type": "response_vote", "term": 3, "voting": True})]
 
         voter = disk.start()
         voter.network.connect("replica3")
         voter.network.bring("replica3", "request_vote", term=3, last_log_index=9, last_log_term=2)
-        voter.round()
+        voter.step()
         assert (voter.status.term, voter.sent("response_vote")) == (3, [])
 
         voter.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=2)
-        voter.round_until(lambda: voter.sent("response_vote"))
+        voter.step_until(lambda: voter.sent("response_vote"))
 
     def test_a_candidate_that_is_killed_does_not_vote_for_another_one_in_the_term_that_it_stood_in(self, disk):
         candidate = disk.start()
         candidate.network.connect("replica2", "replica3")
-        candidate.round_until(lambda: candidate.sent("request_vote"))
+        candidate.step_until(lambda: candidate.sent("request_vote"))
         term = candidate.status.term
 
         again = disk.start()
         again.network.connect("replica3")
         again.network.bring("replica3", "request_vote", term=term, last_log_index=9, last_log_term=9)
-        again.round()
+        again.step()
 
         assert (again.status.term, again.sent("response_vote")) == (term, [])
 
@@ -182,15 +182,15 @@ class TestVoting:
         entries = [[b"\x00x", 2, 1], [b"\x00x", 3, 1]]
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
         replica.network.bring("replica3", "request_vote", term=2, last_log_index=index, last_log_term=term)
-        replica.round()
+        replica.step()
 
         assert (replica.status.term, replica.sent("response_vote")) == (2, [])
 
     def test_votes_of_an_earlier_term_do_not_make_a_leader(self, replica):
         replica.network.connect("replica2", "replica3")
-        replica.round_until(lambda: replica.sent("request_vote"))
+        replica.step_until(lambda: replica.sent("request_vote"))
         replica.vote("replica2", term=replica.status.term - 1)
-        replica.round()
+        replica.step()
 
         assert replica.status.role is Role.CANDIDATE
 
@@ -202,7 +202,7 @@ class TestComingBackBlank:
         replica.network.bring(
             "replica2", "append_entries", **(FOLLOWING | {"commit_index": 2}), entries=[[b"\x01", 2, 1]]
         )
-        replica.round_until(lambda: replica.sent("rejoin_question"))
+        replica.step_until(lambda: replica.sent("rejoin_question"))
         question = replica.sent("rejoin_question")[-1][1]
         for peer in ("replica2", "replica3"):
             answer = {"round": question["round"], "term": 1, "last_index": 2, "voting": True, "origin": ""} | {
@@ -210,25 +210,25 @@ class TestComingBackBlank:
                 "disk": peer,
             }
             replica.network.bring(peer, "rejoin_answer", **answer)
-        replica.round_until(lambda: replica.status.voting)
+        replica.step_until(lambda: replica.status.voting)
 
         replica.network.bring("replica3", "request_vote", term=1, last_log_index=9, last_log_term=1)
-        replica.round()
+        replica.step()
         assert replica.sent("response_vote") == []
 
         replica.network.bring("replica3", "request_vote", term=2, last_log_index=9, last_log_term=1)
-        replica.round_until(lambda: replica.sent("response_vote"))
+        replica.step_until(lambda: replica.sent("response_vote"))
 
 
 class TestFounding:
     def test_the_id_of_a_new_cluster_leaves_only_when_it_is_durable(self, store):
         replica = Played(store, voting=False, bootstrap=True)
         replica.network.connect("replica2", "replica3")
-        replica.round_until(lambda: replica.sent("rejoin_question"))
+        replica.step_until(lambda: replica.sent("rejoin_question"))
         for peer in ("replica2", "replica3"):
             founding(replica, peer)
         replica.events.clear()
-        replica.round_until(lambda: replica.sent("cluster_record"))
+        replica.step_until(lambda: replica.sent("cluster_record"))
 
         assert [kind for kind in replica.order() if kind in {"commit", "cluster_record"}][:2] == [
             "commit",
@@ -242,7 +242,7 @@ class TestAcknowledging:
         follower = disk.start()
         follower.network.connect("replica2")
         follower.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1], [b"\x00y", 3, 1]])
-        follower.round()
+        follower.step()
         ((_, reply),) = follower.sent("next_node_idx")
 
         again = disk.start()
@@ -254,8 +254,8 @@ class TestAcknowledging:
         failing = FailingStore(store)
         leader = Played(failing)
         leader.lead()
-        writer = leader.consensus.submissions.offer(b"x")
-        leader.round()
+        writer = leader.loop.proposals.submit(b"x")
+        leader.step()
         index = leader.status.last_log_index
         told = leader.machine.commits.copy()
         leader.events.clear()
@@ -265,10 +265,10 @@ class TestAcknowledging:
         leader.network.bring("replica3", **({"kind": later.pop("type")} | later))
 
         with pytest.raises(StoreFailed):
-            leader.round()
+            leader.step()
 
         assert leader.machine.applied[-1] == index  # it was staged, and no more
-        assert not writer.settled
+        assert not writer.done()
         assert leader.machine.commits == told
         assert {kind for kind in leader.order() if kind not in {"append_entries", "read_probe"}} == set()
 
@@ -277,18 +277,18 @@ class TestHandingOver:
     def test_a_hand_over_that_fails_lets_commands_in_again(self, replica):
         replica.lead()
         replica.acknowledge("replica3")
-        replica.round()
-        replica.consensus.hand_over(True, "replica3")
-        replica.round()
+        replica.step()
+        replica.loop.set_transfer_target("replica3")
+        replica.step()
         assert [peer for peer, _ in replica.sent("timeout_now")] == ["replica3"]
         with pytest.raises(Unavailable):
-            replica.consensus.submissions.offer(b"x")
+            replica.loop.proposals.submit(b"x")
 
-        replica.consensus.hand_over(False)
-        submission = replica.consensus.submissions.offer(b"x")
-        replica.round()
+        replica.loop.set_transfer_target(None)
+        proposal = replica.loop.proposals.submit(b"x")
+        replica.step()
         replica.acknowledge("replica2")
-        replica.round_until(lambda: submission.settled)
+        replica.step_until(proposal.done)
 
     def test_a_leader_whose_successor_does_not_hear_it_leads_on_and_takes_commands(self, cluster):
         leader = cluster.start().leader()
@@ -309,19 +309,19 @@ class TestHandingOver:
         elect(replica, "replica2", "replica3")
         for peer in ("replica2", "replica3"):
             replica.acknowledge(peer)
-        replica.round_until(lambda: replica.status.commit_index == 2)
-        submission = replica.consensus.submissions.offer(b"x")
-        replica.round()
-        replica.consensus.hand_over(True, "replica2")
+        replica.step_until(lambda: replica.status.commit_index == 2)
+        proposal = replica.loop.proposals.submit(b"x")
+        replica.step()
+        replica.loop.set_transfer_target("replica2")
         replica.acknowledge("replica2")  # it could lead, but the command is not confirmed by a majority
-        replica.round()
-        replica.round()
+        replica.step()
+        replica.step()
         assert replica.sent("timeout_now") == []
 
         replica.acknowledge("replica3")
-        replica.round_until(lambda: replica.sent("timeout_now"))
+        replica.step_until(lambda: replica.sent("timeout_now"))
 
-        assert submission.settled
+        assert proposal.done()
 
 
 class TestConfirmingReads:
@@ -329,8 +329,8 @@ class TestConfirmingReads:
     def reading(self, replica):
         """A leader with one reader, whose round has begun; give both and the probe."""
         replica.lead()
-        reader = replica.consensus.reads.ask()
-        replica.round_until(lambda: replica.sent("read_probe"))
+        reader = replica.loop.reads.request()
+        replica.step_until(lambda: replica.sent("read_probe"))
         return replica, reader, replica.sent("read_probe")[-1][1]
 
     @pytest.mark.parametrize(
@@ -344,29 +344,29 @@ class TestConfirmingReads:
         ((field, difference),) = change.items()
         replica.network.bring("replica2", "read_echo", **(echo | {field: echo[field] + difference}))
         for _ in range(3):
-            replica.round()
-        assert not reader.settled
+            replica.step()
+        assert not reader.done()
 
         replica.network.bring("replica2", "read_echo", **echo)
-        replica.round()
+        replica.step()
         assert reader.result(0) == replica.status.last_log_index
 
     def test_who_asks_while_a_round_runs_is_not_confirmed_by_it_even_if_the_round_is_sent_again(self, reading):
         replica, reader, probe = reading
-        late = replica.consensus.reads.ask()
+        late = replica.loop.reads.request()
         before = len(replica.sent("read_probe"))
-        replica.round_until(lambda: len(replica.sent("read_probe")) > before)
+        replica.step_until(lambda: len(replica.sent("read_probe")) > before)
         assert replica.sent("read_probe")[-1][1] == probe
 
         replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
-        replica.round()
-        assert reader.settled
-        assert not late.settled
+        replica.step()
+        assert reader.done()
+        assert not late.done()
 
-        replica.round_until(lambda: replica.sent("read_probe")[-1][1]["round"] > probe["round"])
+        replica.step_until(lambda: replica.sent("read_probe")[-1][1]["round"] > probe["round"])
         latest = replica.sent("read_probe")[-1][1]
         replica.network.bring("replica2", "read_echo", term=latest["term"], round=latest["round"])
-        replica.round_until(lambda: late.settled)
+        replica.step_until(late.done)
 
     @pytest.fixture
     def confirmed(self, store):
@@ -376,34 +376,34 @@ class TestConfirmingReads:
         replica.network.connect("replica2", "replica3")
         entries = [[b"\x00x", index, 1] for index in range(2, 6)]
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
-        replica.round()
+        replica.step()
         elect(replica, "replica3")
-        reader = replica.consensus.reads.ask()
+        reader = replica.loop.reads.request()
         replica.acknowledge("replica3")
-        replica.round_until(lambda: replica.sent("read_probe"))
+        replica.step_until(lambda: replica.sent("read_probe"))
         probe = replica.sent("read_probe")[-1][1]
         replica.network.bring("replica3", "read_echo", term=probe["term"], round=probe["round"])
-        replica.round()
+        replica.step()
         assert replica.status.applied_index < replica.status.commit_index
         return replica, reader, failing
 
     def test_a_reader_goes_on_only_when_everything_committed_before_its_round_is_applied(self, confirmed):
         replica, reader, _ = confirmed
-        assert not reader.settled
+        assert not reader.done()
 
-        replica.round_until(lambda: reader.settled)
+        replica.step_until(reader.done)
 
         assert reader.result(0) == replica.status.commit_index == replica.status.applied_index
 
     def test_a_reader_does_not_go_on_with_what_is_applied_and_not_durable(self, confirmed):
         replica, reader, failing = confirmed
-        replica.round_until(lambda: replica.status.applied_index == replica.status.commit_index - 1)
+        replica.step_until(lambda: replica.status.applied_index == replica.status.commit_index - 1)
         failing.broken = True
 
         with pytest.raises(StoreFailed):
-            replica.round()
+            replica.step()
 
-        assert not reader.settled
+        assert not reader.done()
 
     def test_one_peer_that_echoes_twice_is_no_majority(self, store):
         replica = Played(store, addresses=FIVE)
@@ -411,23 +411,23 @@ class TestConfirmingReads:
         elect(replica, "replica2", "replica3")
         for peer in ("replica2", "replica3"):
             replica.acknowledge(peer)
-        replica.round_until(lambda: replica.status.commit_index == 2)
-        reader = replica.consensus.reads.ask()
-        replica.round_until(lambda: replica.sent("read_probe"))
+        replica.step_until(lambda: replica.status.commit_index == 2)
+        reader = replica.loop.reads.request()
+        replica.step_until(lambda: replica.sent("read_probe"))
         probe = replica.sent("read_probe")[-1][1]
 
         for _ in range(2):
             replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
-        replica.round()
-        assert not reader.settled
+        replica.step()
+        assert not reader.done()
 
         replica.network.bring("replica3", "read_echo", term=probe["term"], round=probe["round"])
-        replica.round()
-        assert reader.settled
+        replica.step()
+        assert reader.done()
 
     def test_readers_do_not_outlive_the_term_in_which_they_asked(self, reading):
         replica, confirming, probe = reading
-        asking = replica.consensus.reads.ask()
+        asking = replica.loop.reads.request()
 
         depose(replica)
         for reader in (confirming, asking):
@@ -436,21 +436,21 @@ class TestConfirmingReads:
 
         elect(replica, "replica2")
         replica.acknowledge("replica2")
-        replica.round_until(lambda: replica.status.commit_index == replica.status.last_log_index)
-        later = replica.consensus.reads.ask()
-        replica.round()
+        replica.step_until(lambda: replica.status.commit_index == replica.status.last_log_index)
+        later = replica.loop.reads.request()
+        replica.step()
         replica.network.bring("replica2", "read_echo", term=replica.status.term, round=probe["round"])
         replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"] + 1)
-        replica.round()
-        assert not later.settled
+        replica.step()
+        assert not later.done()
 
     def test_commands_do_not_outlive_the_term_in_which_they_were_begun(self, replica):
         replica.lead()
-        begun = replica.consensus.submissions.offer(b"x")
-        replica.round()
+        begun = replica.loop.proposals.submit(b"x")
+        replica.step()
 
         depose(replica)
 
-        assert begun.settled  # its deadline is not waited for
+        assert begun.done()  # its deadline is not waited for
         with pytest.raises(OutcomeUnknown, match="leadership ended"):
             begun.result(0)

@@ -106,16 +106,16 @@ def test_a_suffix_that_was_never_committed_is_replaced_by_the_new_leaders_entrie
     others = [replica.name for replica in cluster.running.values() if replica is not old]
     new = cluster.leader(among=others)
     kept = [new.node.submit(b"kept %d" % number) for number in range(50)]
-    for submission in kept:
-        submission.result(5)
+    for proposal in kept:
+        proposal.result(5)
     cluster.heal()
 
     state = cluster.wait_equal()
 
     assert state == [b"before"] + [b"kept %d" % number for number in range(50)]
-    for submission in lost:
+    for proposal in lost:
         with pytest.raises(OutcomeUnknown, match="leadership ended"):
-            submission.result(0)
+            proposal.result(0)
 
 
 def test_a_follower_that_was_away_catches_up_from_the_log(cluster):
@@ -343,7 +343,7 @@ def test_closing_settles_everybody_who_waits(cluster):
 
 
 def test_more_commands_than_may_wait_are_refused_at_once(tmp_path):
-    cluster = RaftCluster(tmp_path, pending_submissions_max=10).start()
+    cluster = RaftCluster(tmp_path, pending_proposals_max=10).start()
     leader = cluster.leader()
     cluster.cut(leader.name)
 
@@ -351,9 +351,9 @@ def test_more_commands_than_may_wait_are_refused_at_once(tmp_path):
     with pytest.raises(Overloaded):
         leader.node.submit(b"one too many")
 
-    for submission in pending:
+    for proposal in pending:
         with pytest.raises((OutcomeUnknown, Unavailable)):
-            submission.result(5)
+            proposal.result(5)
     cluster.heal()
     assert cluster.submit(b"room again")
     cluster.close()

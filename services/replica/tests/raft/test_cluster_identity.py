@@ -10,10 +10,10 @@ from quitanda_replica.raft.cluster_identity import (
     CLUSTER_KEY,
     NEW_CLUSTER,
     Greeting,
-    Stranger,
+    GreetingMismatch,
+    compare_greetings,
     digest_of_names,
-    judge,
-    load_or_name_disk,
+    load_or_draw_disk_id,
     load_record,
     new_record,
     read_greeting,
@@ -21,18 +21,18 @@ from quitanda_replica.raft.cluster_identity import (
 )
 from quitanda_replica.state.store import Store, StoreFailed
 
-MEMBER = Greeting("members", "cluster a", "disk 1", counts=True, origin="backup 1", founding_disk="disk 2")
-BLANK = Greeting("members", "", "disk 2", counts=False, origin="", founding_disk="")
-PAST = replace(BLANK, counts=True, disk="disk 9")
+MEMBER = Greeting("members", "cluster a", "disk 1", voting=True, origin="backup 1", bootstrap_disk="disk 2")
+BLANK = Greeting("members", "", "disk 2", voting=False, origin="", bootstrap_disk="")
+PAST = replace(BLANK, voting=True, disk="disk 9")
 
 GREETINGS = st.builds(
     Greeting,
     members=st.sampled_from(["members", "others"]),
     cluster=st.sampled_from(["", "cluster a", "cluster b"]),
     disk=st.sampled_from(["disk 1", "disk 2", "disk 9"]),
-    counts=st.booleans(),
+    voting=st.booleans(),
     origin=st.sampled_from(["", NEW_CLUSTER, "backup 1", "backup 2"]),
-    founding_disk=st.sampled_from(["", "disk 1", "disk 2"]),
+    bootstrap_disk=st.sampled_from(["", "disk 1", "disk 2"]),
 )
 
 
@@ -40,18 +40,18 @@ GREETINGS = st.builds(
     ("other", "verdict"),
     [
         (replace(MEMBER, disk="disk 2"), None),
-        (replace(MEMBER, cluster="cluster b"), Stranger.CLUSTER),
-        (replace(MEMBER, members="others"), Stranger.MEMBERS),
-        (replace(MEMBER, members="others", cluster="cluster b"), Stranger.MEMBERS),
+        (replace(MEMBER, cluster="cluster b"), GreetingMismatch.CLUSTER),
+        (replace(MEMBER, members="others"), GreetingMismatch.MEMBERS),
+        (replace(MEMBER, members="others", cluster="cluster b"), GreetingMismatch.MEMBERS),
         (BLANK, None),
         (replace(BLANK, disk="disk 9"), None),
         (replace(BLANK, disk="disk 9", origin=NEW_CLUSTER), None),
         (replace(BLANK, disk="disk 9", origin="backup 1"), None),
-        (replace(BLANK, disk="disk 9", origin="backup 2"), Stranger.PAST),
-        (PAST, Stranger.PAST),
-        (replace(PAST, origin="backup 1"), Stranger.PAST),
+        (replace(BLANK, disk="disk 9", origin="backup 2"), GreetingMismatch.DISK),
+        (PAST, GreetingMismatch.DISK),
+        (replace(PAST, origin="backup 1"), GreetingMismatch.DISK),
         (replace(PAST, disk="disk 2"), None),
-        (replace(PAST, members="others"), Stranger.MEMBERS),
+        (replace(PAST, members="others"), GreetingMismatch.MEMBERS),
     ],
     ids=[
         "the same cluster",
@@ -70,39 +70,39 @@ GREETINGS = st.builds(
     ],
 )
 def test_a_member_welcomes_its_own_and_who_has_no_past(other, verdict):
-    assert judge(MEMBER, other) is verdict
+    assert compare_greetings(MEMBER, other) is verdict
 
 
 @given(GREETINGS, GREETINGS)
 def test_both_sides_come_to_the_same_verdict(one, other):
-    assert judge(one, other) is judge(other, one)
+    assert compare_greetings(one, other) is compare_greetings(other, one)
 
 
 @given(GREETINGS, GREETINGS)
 def test_two_ids_never_meet(one, other):
     if one.cluster and other.cluster and one.cluster != other.cluster:
-        assert judge(one, other) is not None
+        assert compare_greetings(one, other) is not None
 
 
 @given(GREETINGS, GREETINGS)
 def test_who_counts_without_an_id_meets_a_member_only_where_it_was_there(member, other):
-    if member.cluster and not other.cluster and other.counts and member.founding_disk != other.disk:
-        assert judge(member, other) is not None
+    if member.cluster and not other.cluster and other.voting and member.bootstrap_disk != other.disk:
+        assert compare_greetings(member, other) is not None
 
 
 def test_two_disks_without_an_id_may_talk():
-    assert judge(BLANK, PAST) is None
+    assert compare_greetings(BLANK, PAST) is None
 
 
 def test_a_refusal_names_both_ids_and_says_what_to_do():
-    told = Stranger.CLUSTER.explain(MEMBER, replace(MEMBER, cluster="cluster b"))
+    told = GreetingMismatch.CLUSTER.explain(MEMBER, replace(MEMBER, cluster="cluster b"))
 
     assert "cluster a" in told
     assert "cluster b" in told
     assert "move its data folder away" in told
 
 
-@pytest.mark.parametrize("stranger", Stranger)
+@pytest.mark.parametrize("stranger", GreetingMismatch)
 def test_every_refusal_can_be_explained(stranger):
     assert "{" not in stranger.explain(MEMBER, BLANK)
 
@@ -148,10 +148,10 @@ def test_a_record_that_cannot_be_read_stops_the_start(store, value):
 
 
 def test_a_disk_keeps_its_name_and_no_two_have_the_same(store, tmp_path):
-    name = load_or_name_disk(store)
+    name = load_or_draw_disk_id(store)
     store.commit()
     other = Store.open(tmp_path / "other")
 
-    assert load_or_name_disk(store) == name
-    assert load_or_name_disk(other) != name
+    assert load_or_draw_disk_id(store) == name
+    assert load_or_draw_disk_id(other) != name
     other.close()

@@ -8,7 +8,7 @@ from raft_cluster import wait_for
 
 from quitanda.errors import Overloaded
 from quitanda_replica.raft import Role
-from quitanda_replica.raft.leadership_transfer import LeadershipTransfers
+from quitanda_replica.raft.leadership import LeadershipTransfers
 
 LONG, SHORT = 10.0, 0.05
 
@@ -22,11 +22,11 @@ class Leading:
 
     def move(self):
         self.moved = True
-        self.transfers.look()
+        self.transfers.notify()
 
-    def begin(self, to, timeout=LONG):
+    def start(self, to, timeout=LONG):
         call = Call(lambda: self.transfers.run(to, timeout))
-        wait_for(lambda: self.transfers.wanted is not None)
+        wait_for(lambda: self.transfers.current is not None)
         return call
 
 
@@ -54,41 +54,41 @@ def leading():
 
 
 def test_a_transfer_is_wanted_until_another_replica_leads(leading):
-    call = leading.begin("replica2")
-    assert leading.transfers.wanted.to == "replica2"
+    call = leading.start("replica2")
+    assert leading.transfers.current.to == "replica2"
 
     leading.move()
 
     assert call.result()
-    assert leading.transfers.wanted is None
+    assert leading.transfers.current is None
 
 
 def test_a_transfer_that_fails_is_not_wanted_any_more(leading):
     assert not leading.transfers.run("replica2", SHORT)
 
-    assert leading.transfers.wanted is None
+    assert leading.transfers.current is None
 
 
 def test_one_to_another_replica_is_refused_and_leaves_the_one_under_way_alone(leading):
-    call = leading.begin("replica2")
-    under_way = leading.transfers.wanted
+    call = leading.start("replica2")
+    under_way = leading.transfers.current
 
     with pytest.raises(Overloaded, match="handed over already, to replica2"):
         leading.transfers.run("replica3", LONG)
 
-    assert leading.transfers.wanted is under_way
+    assert leading.transfers.current is under_way
     leading.move()
     assert call.result()
 
 
 @pytest.mark.parametrize("to", ["replica2", ""], ids=["the same", "any"])
 def test_who_wants_the_same_or_any_replica_to_lead_waits_for_the_one_under_way(leading, to):
-    first = leading.begin("replica2")
-    under_way = leading.transfers.wanted
+    first = leading.start("replica2")
+    under_way = leading.transfers.current
     second = Call(lambda: leading.transfers.run(to, LONG))
 
     assert not leading.transfers.run(to, SHORT)  # who has waited long enough ends nothing but his own waiting
-    assert leading.transfers.wanted is under_way
+    assert leading.transfers.current is under_way
     leading.move()
 
     assert first.result()
@@ -96,11 +96,11 @@ def test_who_wants_the_same_or_any_replica_to_lead_waits_for_the_one_under_way(l
 
 
 def test_when_the_one_under_way_fails_who_waits_begins_one_of_his_own(leading):
-    first = leading.begin("replica2", timeout=0.2)
+    first = leading.start("replica2", timeout=0.2)
     second = Call(lambda: leading.transfers.run("", LONG))
 
     assert not first.result()
-    wait_for(lambda: leading.transfers.wanted is not None and leading.transfers.wanted.to == "")
+    wait_for(lambda: leading.transfers.current is not None and leading.transfers.current.to == "")
     leading.move()
 
     assert second.result()

@@ -1,11 +1,15 @@
 """How disks get their cluster's id: one for each cluster, whatever is lost or said again in between."""
 
+import logging
+
 import pytest
+from manual_clock import ManualClock
 
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.cluster_identity import NEW_CLUSTER, ClusterRecord, load_record
 from quitanda_replica.raft.journal import FIRST_INDEX
-from quitanda_replica.raft.learner import JOINED_KEY, ORIGIN_KEY, LearnerGate, encode_origin
+from quitanda_replica.raft.learner import JOINED_KEY, ORIGIN_KEY, LearnerGate, encode_log_origin
+from quitanda_replica.raft.membership import REJECTED_SECONDS, REPEAT_SECONDS, RejectedPeers
 from quitanda_replica.state.store import Store
 
 NAMES = ("replica1", "replica2", "replica3")
@@ -14,14 +18,14 @@ TERM = 3
 
 
 class Founders:
-    """Replicas by name, each a guard over its own store, which ask and answer each other as the test says."""
+    """Replicas by name, each a gate over its own store, which ask and answer each other as the test says."""
 
     def __init__(self, folder):
         self._folder = folder
         self._disks = 0
         self._now = 0.0
         self.stores = {}
-        self.guards = {}
+        self.gates = {}
         self.last_index = dict.fromkeys(NAMES, FIRST_INDEX)
 
     def start(self, name, *, bootstrap=True):
@@ -30,7 +34,7 @@ class Founders:
             self._disks += 1
             self.stores[name] = Store.open(self._folder / f"disk{self._disks}")
         options = RaftOptions(name=name, addresses=ADDRESSES, secret="a secret of the tests", bootstrap=bootstrap)
-        self.guards[name] = LearnerGate(self.stores[name], options, last_index=self.last_index[name])
+        self.gates[name] = LearnerGate(self.stores[name], options, last_index=self.last_index[name])
         self.stores[name].commit()
         return self
 
@@ -38,8 +42,8 @@ class Founders:
         """Replace the disk by a blank one; all others hear of it as they would: the conversations end."""
         self.stores.pop(name).close()
         self.last_index[name] = FIRST_INDEX
-        for guard in self.guards.values():
-            guard.forget(name)
+        for gate in self.gates.values():
+            gate.forget_peer(name)
         return self.start(name)
 
     def crash(self, name):
@@ -51,22 +55,22 @@ class Founders:
     def ask(self, name, *others, terms=None, leader=""):
         """Have `name` ask the others once and hear their answers; return the record that it draws, unstaged."""
         self._now += 1.0
-        guard = self.guards[name]
-        question = guard.question(self._now)
+        gate = self.gates[name]
+        query = gate.next_query(self._now)
         for other in others or set(NAMES) - {name}:
-            answer = self.guards[other].answer(question, (terms or {}).get(other, 0), self.last_index[other])
-            guard.answered(other, answer, TERM, leader)
-        return guard.drawn_record(self.last_index[name], TERM, leader)
+            answer = self.gates[other].reply_to(query, (terms or {}).get(other, 0), self.last_index[other])
+            gate.on_reply(other, answer, TERM, leader)
+        return gate.new_cluster_record(self.last_index[name], TERM, leader)
 
     def adopt(self, name, record):
-        counts = self.guards[name].adopt(record)
+        counts = self.gates[name].adopt(record)
         self.stores[name].commit()
         return counts
 
     def tell(self, source, target, leader=""):
         """Have `source` tell its record; return whether `target` counts because of it, None where it takes nothing."""
-        self.guards[target].offered(source, self.guards[source].record)
-        record = self.guards[target].record_to_adopt(leader)
+        self.gates[target].on_record(source, self.gates[source].record)
+        record = self.gates[target].record_to_adopt(leader)
         return None if record is None else self.adopt(target, record)
 
     def close(self):
@@ -89,11 +93,11 @@ def test_the_smallest_name_draws_the_id_and_all_take_that_one(founders):
     assert founders.adopt("replica1", record)
     assert founders.tell("replica1", "replica2")
     assert founders.tell("replica2", "replica3")
-    assert {guard.cluster for guard in founders.guards.values()} == {record.cluster}
-    assert all(guard.settled for guard in founders.guards.values())
+    assert {gate.cluster for gate in founders.gates.values()} == {record.cluster}
+    assert all(gate.has_joined for gate in founders.gates.values())
     assert record.origin == NEW_CLUSTER
     assert record.term == 7
-    assert record.disks == {name: guard.disk for name, guard in founders.guards.items()}
+    assert record.disks == {name: gate.disk for name, gate in founders.gates.items()}
 
 
 @pytest.mark.parametrize("name", ["replica2", "replica3"])
@@ -113,7 +117,7 @@ def test_no_second_id_is_drawn_where_a_disk_knows_one_already(founders):
 
     assert founders.ask("replica1") is None
     assert founders.tell("replica2", "replica3") is True
-    assert founders.guards["replica3"].cluster == founders.guards["replica2"].cluster
+    assert founders.gates["replica3"].cluster == founders.gates["replica2"].cluster
 
 
 def test_an_id_that_nobody_heard_of_before_its_disk_was_lost_is_drawn_anew(founders):
@@ -125,23 +129,23 @@ def test_an_id_that_nobody_heard_of_before_its_disk_was_lost_is_drawn_anew(found
 
 
 def test_an_id_that_was_not_durable_yet_is_drawn_anew_and_was_told_to_nobody(founders):
-    founders.guards["replica1"].adopt(founders.ask("replica1"))
+    founders.gates["replica1"].adopt(founders.ask("replica1"))
     founders.crash("replica1")
 
-    assert founders.guards["replica1"].record is None
-    assert not founders.guards["replica1"].voting
+    assert founders.gates["replica1"].record is None
+    assert not founders.gates["replica1"].voting
     assert founders.adopt("replica1", founders.ask("replica1"))
 
 
 def test_an_id_once_taken_is_never_changed(founders):
     founders.adopt("replica1", founders.ask("replica1"))
     founders.tell("replica1", "replica2")
-    guard = founders.guards["replica2"]
+    gate = founders.gates["replica2"]
 
-    guard.offered("replica3", ClusterRecord("another", NEW_CLUSTER, 0, {"replica2": guard.disk}))
+    gate.on_record("replica3", ClusterRecord("another", NEW_CLUSTER, 0, {"replica2": gate.disk}))
 
-    assert guard.record_to_adopt("replica3") is None
-    assert load_record(founders.stores["replica2"]) == founders.guards["replica1"].record
+    assert gate.record_to_adopt("replica3") is None
+    assert load_record(founders.stores["replica2"]) == founders.gates["replica1"].record
 
 
 def test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost(founders):
@@ -154,8 +158,8 @@ def test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost(fo
 
     assert founders.tell("replica1", "replica3") is True
 
-    assert founders.guards["replica3"].voting
-    assert not founders.guards["replica2"].voting
+    assert founders.gates["replica3"].voting
+    assert not founders.gates["replica2"].voting
 
 
 def test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record(founders):
@@ -166,8 +170,8 @@ def test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_th
     assert founders.tell("replica1", "replica2") is None
     assert founders.tell("replica1", "replica2", leader="replica3") is None
     assert founders.tell("replica1", "replica2", leader="replica1") is False
-    assert not founders.guards["replica2"].voting
-    assert founders.guards["replica2"].cluster == founders.guards["replica1"].cluster
+    assert not founders.gates["replica2"].voting
+    assert founders.gates["replica2"].cluster == founders.gates["replica1"].cluster
 
 
 def test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_with(founders):
@@ -175,16 +179,16 @@ def test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_wi
     founders.tell("replica1", "replica2")
     founders.lose_disk("replica3")
     founders.ask("replica3", terms={"replica1": TERM, "replica2": TERM}, leader="replica1")
-    assert not founders.guards["replica3"].reached(TERM, "replica1", 1000)
+    assert not founders.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
 
     founders.tell("replica1", "replica3", leader="replica1")
 
-    assert founders.guards["replica3"].reached(TERM, "replica1", 1000)
+    assert founders.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
 
 
 def test_replicas_of_two_backups_get_no_id(founders):
     for name in NAMES:
-        founders.stores[name].put(ORIGIN_KEY, encode_origin(FIRST_INDEX, f"backup of {name}"))
+        founders.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, f"backup of {name}"))
         founders.start(name)
 
     assert founders.ask("replica1") is None
@@ -197,7 +201,7 @@ def test_a_restore_of_the_same_backup_gets_another_id(tmp_path):
         (tmp_path / restore).mkdir()
         for name in NAMES:
             founders.start(name)
-            founders.stores[name].put(ORIGIN_KEY, encode_origin(FIRST_INDEX, "backup 1"))
+            founders.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, "backup 1"))
             founders.start(name)
         record = founders.ask("replica1")
         assert record.origin == "backup 1"
@@ -226,7 +230,7 @@ def test_a_cluster_of_before_gets_an_id_when_all_are_there_and_follow_one_leader
     assert without_ids.adopt("replica1", record) is False
     assert without_ids.tell("replica1", "replica2") is False
     assert without_ids.tell("replica1", "replica3") is False
-    assert {guard.cluster for guard in without_ids.guards.values()} == {record.cluster}
+    assert {gate.cluster for gate in without_ids.gates.values()} == {record.cluster}
 
 
 @pytest.mark.parametrize(
@@ -245,31 +249,67 @@ def test_a_cluster_of_before_gets_no_id_while_a_disk_catches_up(without_ids):
 
 
 def test_a_cluster_without_an_id_says_what_it_waits_for(without_ids):
-    guard = without_ids.guards["replica2"]
+    gate = without_ids.gates["replica2"]
     without_ids.ask("replica2", "replica1")
-    assert guard.waits_for(40) == "waits until replica3 can be asked"
+    assert gate.waiting_for(40) == "waits until replica3 can be asked"
 
     without_ids.ask("replica2")
-    assert guard.waits_for(40) == "waits until all replicas count and follow one leader"
+    assert gate.waiting_for(40) == "waits until all replicas vote and follow one leader"
 
 
 def test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of(without_ids):
-    without_ids.guards["replica2"].offered("replica1", ClusterRecord("another", "", 0, {"replica2": "another disk"}))
+    without_ids.gates["replica2"].on_record("replica1", ClusterRecord("another", "", 0, {"replica2": "another disk"}))
 
-    assert without_ids.guards["replica2"].record_to_adopt("replica1") is None
+    assert without_ids.gates["replica2"].record_to_adopt("replica1") is None
 
 
 def test_a_replica_of_before_that_was_away_since_it_answered_is_known_by_its_disk(without_ids):
     without_ids.adopt("replica1", without_ids.ask("replica1", terms=SAME_TERM, leader="replica2"))
-    disk = without_ids.guards["replica3"].disk
+    disk = without_ids.gates["replica3"].disk
     without_ids.start("replica3")
 
-    assert without_ids.guards["replica1"].greeting_to("replica3").founding_disk == disk
-    assert without_ids.guards["replica3"].greeting_to("replica1").disk == disk
+    assert without_ids.gates["replica1"].greeting_to("replica3").bootstrap_disk == disk
+    assert without_ids.gates["replica3"].greeting_to("replica1").disk == disk
     assert without_ids.tell("replica1", "replica3") is False
 
 
 def test_whoever_counts_and_knows_its_cluster_asks_nothing(founders):
     founders.adopt("replica1", founders.ask("replica1"))
 
-    assert founders.guards["replica1"].question(1000.0) is None
+    assert founders.gates["replica1"].next_query(1000.0) is None
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+def test_a_peer_that_is_rejected_again_and_again_is_logged_once_in_each_period(clock, caplog):
+    rejected = RejectedPeers(clock)
+    for _ in range(60):
+        rejected.add("replica3", "it belongs to another cluster")
+        clock.now += 1
+
+    assert caplog.messages == ["peer_rejected"] * int(60 / REPEAT_SECONDS)
+    assert (caplog.records[0].peer, caplog.records[0].reason) == ("replica3", "it belongs to another cluster")
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+
+
+def test_another_reason_is_logged_at_once(clock, caplog):
+    rejected = RejectedPeers(clock)
+    rejected.add("replica3", "it belongs to another cluster")
+    rejected.add("replica3", "its list of replicas is another one")
+
+    assert len(caplog.messages) == 2
+
+
+def test_a_peer_is_shown_as_rejected_as_long_as_it_tries(clock):
+    rejected = RejectedPeers(clock)
+    rejected.add("replica2", "one")
+    rejected.add("replica3", "other")
+    assert rejected.reasons == {"replica2": "one", "replica3": "other"}
+
+    rejected.remove("replica2")
+    assert rejected.reasons == {"replica3": "other"}
+    clock.now += REJECTED_SECONDS + 1
+    assert rejected.reasons == {}

@@ -3,14 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from manual_clock import ManualClock
 
 from quitanda_replica.raft.message_filter import (
+    CONFLICT_REPEAT_SECONDS,
+    CONFLICTS_MIN,
     DROPPED,
+    ConflictLog,
     FilteredMessage,
     LogConflict,
-    complete_reply,
     filter_append,
     filter_reply,
+    stamp_reply,
 )
 
 
@@ -202,4 +206,30 @@ def test_nothing_that_a_replica_without_a_vote_answers_counts(answer):
     ids=["acknowledgement", "vote"],
 )
 def test_what_is_counted_goes_out_with_its_term_and_whether_it_may_count(outgoing):
-    assert complete_reply(7, outgoing, voting=False) == outgoing | {"term": 7, "voting": False}
+    assert stamp_reply(7, outgoing, voting=False) == outgoing | {"term": 7, "voting": False}
+
+
+APPEND = {"term": 4, "prevLogIdx": 12}
+
+
+def test_a_conflict_that_comes_again_and_again_is_logged_once_in_a_period(caplog):
+    clock = ManualClock()
+    conflicts = ConflictLog(clock)
+    for _ in range(3 * CONFLICTS_MIN):
+        conflicts.note("replica3", APPEND, contradicts=True)
+    assert caplog.messages == ["log_conflict"]
+    line = caplog.records[0]
+    assert (line.leader, line.term, line.index) == ("replica3", 4, 12)
+
+    clock.now += CONFLICT_REPEAT_SECONDS
+    conflicts.note("replica3", APPEND, contradicts=True)
+    assert len(caplog.messages) == 2
+
+
+def test_a_conflict_that_is_solved_is_not_logged(caplog):
+    conflicts = ConflictLog(ManualClock())
+    for number in range(5 * CONFLICTS_MIN):
+        conflicts.note("replica3", APPEND, contradicts=number % 5 != 0)
+        conflicts.note("replica3", APPEND | {"prevLogIdx": 11}, contradicts=True)
+
+    assert caplog.messages == []

@@ -9,16 +9,16 @@ from collections import deque
 from contextlib import suppress
 
 import pytest
-from introductions import BlankIntroduction
+from introductions import EmptyReplicaGreetings, secure_channel
 from raft_cluster import SECRET, RaftCluster, wait_for
 
 from quitanda.errors import Unavailable
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft import RaftOptions
 from quitanda_replica.raft.codec import encode
-from quitanda_replica.raft.secure_channel import MAGIC, SecureChannel
+from quitanda_replica.raft.connection import UNAUTHENTICATED_MAX
+from quitanda_replica.raft.secure_channel import MAGIC
 from quitanda_replica.raft.tcp import TcpNetwork
-from quitanda_replica.raft.unauthenticated_connections import STRANGERS_MAX
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def test_silent_strangers_are_bounded_and_closed_after_a_while(cluster):
     cluster.start(connect_timeout_seconds=0.5)
     cluster.submit(b"before")
 
-    crowd = [stranger(cluster) for _ in range(STRANGERS_MAX + 5)]
+    crowd = [stranger(cluster) for _ in range(UNAUTHENTICATED_MAX + 5)]
     for sock in crowd:
         assert closed_by_the_other_side(sock)
         sock.close()
@@ -115,7 +115,7 @@ def test_a_crowd_that_greets_like_a_replica_does_not_keep_one_outside(cluster):
     crowd = Crowd(cluster, "replica1")
     crowd.start()
     try:
-        wait_for(lambda: crowd.made > STRANGERS_MAX)
+        wait_for(lambda: crowd.made > UNAUTHENTICATED_MAX)
         before = crowd.made
         cluster.start("replica3")
         wait_for(lambda: "replica3" in cluster["replica1"].node.status().peers)
@@ -142,7 +142,9 @@ def test_a_replica_with_another_secret_stays_outside(cluster):
 
 def handshake(cluster, name, target, secret=SECRET):
     """Connect like the replica `name` would; return the socket and the channel."""
-    channel = SecureChannel(derive_key(secret, KeyLabel.RAFT_CHANNEL), name, BlankIntroduction(), connects_to=target)
+    channel = secure_channel(
+        derive_key(secret, KeyLabel.RAFT_CHANNEL), name, EmptyReplicaGreetings(), connects_to=target
+    )
     sock = stranger(cluster, target)
     while not channel.established:
         for data in channel.take_outgoing():
@@ -208,7 +210,7 @@ def test_a_newer_connection_of_a_peer_closes_the_older_one(cluster):
     newer.close()
 
 
-class Listener(BlankIntroduction):
+class Listener(EmptyReplicaGreetings):
     """A receiver that notes what it is told."""
 
     def __init__(self):

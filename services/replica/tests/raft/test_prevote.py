@@ -11,7 +11,7 @@ from quitanda.errors import NotLeader
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.message_filter import DROPPED, FilteredMessage
-from quitanda_replica.raft.raft_core import LONG_AGO, RaftCore
+from quitanda_replica.raft.raft_core import ALREADY_PASSED, RaftCore
 from quitanda_replica.raft.transport import DurableTransport
 
 
@@ -21,13 +21,13 @@ class Ticked:
     def __init__(self, store, *, voting=True, addresses=ADDRESSES):
         options = RaftOptions(name="replica1", addresses=addresses, secret=SECRET)
         self.journal = LevelJournal(store)
-        self.transport = DurableTransport(lambda: (self.engine.term, voting))
-        self.engine = RaftCore(options, self.journal, self.transport, lambda _index, _command: None, lambda: voting)
+        self.transport = DurableTransport(lambda: (self.core.term, voting))
+        self.core = RaftCore(options, self.journal, self.transport, lambda _index, _command: None, lambda: voting)
 
-    def tick(self, *, may_stand):
-        self.engine.hold_election(LONG_AGO)
-        self.engine.tick(may_stand=may_stand)
-        return self.engine.role, self.engine.term
+    def tick(self, *, may_start_election):
+        self.core.set_election_deadline(ALREADY_PASSED)
+        self.core.tick(may_start_election=may_start_election)
+        return self.core.role, self.core.term
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def follower(replica):
     """One that has just heard the leader of term 1, replica2, and has two entries."""
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1]])
-    replica.round()
+    replica.step()
     return replica
 
 
@@ -49,33 +49,33 @@ class TestThePermission:
         ticked = Ticked(store)
         ticked.transport.connected(Node("replica2"))
 
-        assert ticked.tick(may_stand=False) == (Role.FOLLOWER, 0)
+        assert ticked.tick(may_start_election=False) == (Role.FOLLOWER, 0)
 
     def test_with_it_a_replica_stands_once(self, store):
         ticked = Ticked(store)
 
-        assert ticked.tick(may_stand=True) == (Role.CANDIDATE, 1)
-        assert ticked.tick(may_stand=False) == (Role.CANDIDATE, 1)
+        assert ticked.tick(may_start_election=True) == (Role.CANDIDATE, 1)
+        assert ticked.tick(may_start_election=False) == (Role.CANDIDATE, 1)
 
     def test_it_ends_with_its_tick_where_it_was_not_used(self, store):
         ticked = Ticked(store, addresses={"replica1": "127.0.0.1:1"})
-        assert ticked.tick(may_stand=True) == (Role.LEADER, 1)
-        ticked.tick(may_stand=True)  # a leader does not stand
-        ticked.engine.follow_term(7)
+        assert ticked.tick(may_start_election=True) == (Role.LEADER, 1)
+        ticked.tick(may_start_election=True)  # a leader does not stand
+        ticked.core.adopt_later_term(7)
 
-        assert ticked.tick(may_stand=False) == (Role.FOLLOWER, 7)
+        assert ticked.tick(may_start_election=False) == (Role.FOLLOWER, 7)
 
     def test_it_is_not_given_by_answers_that_come_after_a_leader_was_heard_again(self, follower):
         follower.network.willing = False
-        follower.round_until(lambda: follower.network.questions)
+        follower.step_until(lambda: follower.network.questions)
         _, question = follower.network.questions[-1]
         follower.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])  # of the very same term
-        follower.round()
+        follower.step()
 
         for peer in ("replica2", "replica3"):
             follower.network.bring(peer, "canvass_answer", round=question["round"], willing=True)
-        follower.round()
-        follower.round()
+        follower.step()
+        follower.step()
 
         assert (follower.status.role, follower.status.leader) == (Role.FOLLOWER, "replica2")
         assert follower.sent("request_vote") == []
@@ -83,26 +83,26 @@ class TestThePermission:
     def test_it_is_not_given_by_those_who_answer_that_they_would_not_vote(self, replica):
         replica.network.willing = False
         replica.network.connect("replica2", "replica3")
-        replica.round_until(lambda: replica.network.questions)
+        replica.step_until(lambda: replica.network.questions)
         _, question = replica.network.questions[-1]
 
         for peer in ("replica2", "replica3"):
             replica.network.bring(peer, "canvass_answer", round=question["round"], willing=False)
-        replica.round()
-        replica.round()
+        replica.step()
+        replica.step()
 
         assert replica.sent("request_vote") == []
 
     def test_it_is_not_given_by_answers_that_were_asked_for_in_an_earlier_term(self, replica):
         replica.network.willing = False
         replica.network.connect("replica2", "replica3")
-        replica.round_until(lambda: replica.network.questions)
+        replica.step_until(lambda: replica.network.questions)
         _, question = replica.network.questions[-1]
         replica.network.bring("replica3", "request_vote", term=4, last_log_index=1, last_log_term=0)
 
         for peer in ("replica2", "replica3"):
             replica.network.bring(peer, "canvass_answer", round=question["round"], willing=True)
-        replica.round()
+        replica.step()
 
         assert (replica.status.role, replica.status.term) == (Role.FOLLOWER, 4)
 
@@ -113,10 +113,10 @@ class TestThePermission:
         replica.network.connect("replica2", "replica3")
         for peer in ("replica2", "replica3", "replica2", "replica3"):
             asked = len(replica.network.questions)
-            replica.round_until(lambda asked=asked: len(replica.network.questions) > asked)
+            replica.step_until(lambda asked=asked: len(replica.network.questions) > asked)
             _, question = replica.network.questions[-1]
             replica.network.bring(peer, "canvass_answer", round=question["round"], willing=True)
-            replica.round()
+            replica.step()
 
         assert (replica.status.role, replica.status.term) == (Role.FOLLOWER, 0)
 
@@ -125,14 +125,14 @@ class TestThePermission:
         replica = Played(store, election_timeout_min_seconds=0.8, election_timeout_max_seconds=0.9)
         replica.network.willing = False
         replica.network.connect("replica2", "replica3")
-        replica.round_until(lambda: replica.network.questions)
+        replica.step_until(lambda: replica.network.questions)
         _, question = replica.network.questions[-1]
         answered_at = time.monotonic() + 0.2
-        replica.round_until(lambda: time.monotonic() > answered_at)
+        replica.step_until(lambda: time.monotonic() > answered_at)
 
         replica.network.bring("replica2", "canvass_answer", round=question["round"], willing=True)
 
-        replica.round_until(lambda: replica.sent("request_vote"))
+        replica.step_until(lambda: replica.sent("request_vote"))
 
     @pytest.mark.parametrize(
         ("peer", "term"), [("replica3", 1), ("replica2", 2), ("replica2", 0)], ids=["a peer", "a later term", "an old"]
@@ -140,7 +140,7 @@ class TestThePermission:
     def test_only_the_leader_of_the_present_term_gives_it_by_handing_over(self, follower, peer, term):
         follower.network.willing = False
         follower.network.bring(peer, "timeout_now", term=term)
-        follower.round()
+        follower.step()
 
         assert (follower.status.role, follower.status.term) == (Role.FOLLOWER, 1)
 
@@ -148,8 +148,8 @@ class TestThePermission:
         follower.network.willing = False
         follower.network.bring("replica2", "timeout_now", term=1)
         follower.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 2}), entries=[])
-        follower.round()
-        follower.round()
+        follower.step()
+        follower.step()
 
         assert (follower.status.role, follower.status.term) == (Role.FOLLOWER, 2)
 
@@ -160,8 +160,8 @@ class TestThePermission:
         replica.network.bring("replica2", "timeout_now", term=1)
         replica.network.willing = False
 
-        replica.round_until(lambda: replica.status.applied_index == 9)
-        replica.round()
+        replica.step_until(lambda: replica.status.applied_index == 9)
+        replica.step()
 
         assert (replica.status.role, replica.status.term) == (Role.FOLLOWER, 1)
 
@@ -171,7 +171,7 @@ class TestAReplicaWithoutAVote:
         blank = Played(store, voting=False)
         blank.network.connect("replica2", "replica3")
         silent_until = time.monotonic() + 0.4
-        blank.round_until(lambda: time.monotonic() > silent_until)
+        blank.step_until(lambda: time.monotonic() > silent_until)
 
         assert blank.network.questions == []
         assert (blank.status.role, blank.status.term) == (Role.FOLLOWER, 0)
@@ -181,8 +181,8 @@ class TestAReplicaWithoutAVote:
         blank.network.connect("replica2", "replica3")
         blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
         blank.network.bring("replica2", "timeout_now", term=1)
-        blank.round()
-        blank.round()
+        blank.step()
+        blank.step()
 
         assert (blank.status.role, blank.status.term) == (Role.FOLLOWER, 1)
 
@@ -190,26 +190,24 @@ class TestAReplicaWithoutAVote:
         ticked = Ticked(store, voting=False)
 
         vote = {"type": "response_vote", "term": 1, "voting": True}
-        assert ticked.engine.filter_vote("replica2", vote) == DROPPED
+        assert ticked.core.filter_vote("replica2", vote) == DROPPED
 
     def test_stops_rather_than_lead(self, store):
         ticked = Ticked(store, voting=False)
-        ticked.tick(may_stand=True)
+        ticked.tick(may_start_election=True)
 
         with pytest.raises(AssertionError, match="may not vote has been elected in term 1"):
             ticked.transport.deliver(Node("replica2"), {"type": "response_vote", "term": 1})
 
-        assert ticked.engine.role is not Role.LEADER
+        assert ticked.core.role is not Role.LEADER
         assert ticked.journal.last_index == 1
 
     def test_gives_votes_that_count_for_nobody(self, store):
         ticked = Ticked(store)
         vote = {"type": "response_vote", "term": 1, "voting": False}
 
-        assert ticked.engine.filter_vote("replica2", vote) == DROPPED
-        assert ticked.engine.filter_vote("replica2", vote | {"voting": True}) == FilteredMessage(
-            vote | {"voting": True}
-        )
+        assert ticked.core.filter_vote("replica2", vote) == DROPPED
+        assert ticked.core.filter_vote("replica2", vote | {"voting": True}) == FilteredMessage(vote | {"voting": True})
 
     @pytest.mark.parametrize("answer", [{}, {"reset": True, "success": False, "next_node_idx": 1}])
     def test_does_not_keep_a_leader_in_office(self, replica, answer):
@@ -219,20 +217,20 @@ class TestAReplicaWithoutAVote:
             replica.acknowledge("replica2", voting=False, **answer)
             return replica.status.role is not Role.LEADER
 
-        replica.round_until(answered)
+        replica.step_until(answered)
 
         with pytest.raises(NotLeader):
-            replica.consensus.submissions.offer(b"x")
+            replica.loop.proposals.submit(b"x")
 
     def test_is_sent_what_it_lacks_by_a_leader_that_has_a_majority(self, replica):
         replica.lead()
-        replica.consensus.submissions.offer(b"x")
-        replica.round()
+        replica.loop.proposals.submit(b"x")
+        replica.step()
         replica.acknowledge("replica2")
         replica.events.clear()
 
         replica.acknowledge("replica3", voting=False, reset=True, success=False, next_node_idx=2)
-        replica.round()
+        replica.step()
 
         sent = [message["entries"] for peer, message in replica.sent("append_entries") if peer == "replica3"]
         assert [entry[1] for entry in next(filter(None, sent))] == [2, 3]
@@ -242,7 +240,7 @@ class TestAReplicaWithoutAVote:
         blank.network.connect("replica2", "replica3")
         blank.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
         blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-        blank.round()
+        blank.step()
 
         ((_, told),) = [each for each in blank.sent("next_node_idx") if each[0] == "replica2"]
         assert (told["term"], told["success"], told["voting"]) == (5, False, False)
@@ -253,19 +251,19 @@ def test_a_leader_that_hears_of_a_later_term_follows_it(replica):
     later = replica.status.term + 3
 
     replica.acknowledge("replica3", term=later, success=False, voting=False)
-    replica.round()
+    replica.step()
 
     assert (replica.status.role, replica.status.term, replica.status.leader) == (Role.FOLLOWER, later, "")
     with pytest.raises(NotLeader):
-        replica.consensus.submissions.offer(b"x")
+        replica.loop.proposals.submit(b"x")
 
 
 def test_a_replica_that_votes_stays_silent_towards_a_leader_of_an_earlier_term(follower):
     follower.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 4}), entries=[])
-    follower.round()
+    follower.step()
     follower.events.clear()
     follower.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-    follower.round()
+    follower.step()
 
     assert follower.sent("next_node_idx") == []
 
@@ -273,7 +271,7 @@ def test_a_replica_that_votes_stays_silent_towards_a_leader_of_an_earlier_term(f
 def test_a_single_replica_leads_in_its_first_round(store):
     replica = Played(store, voting=False, addresses={"replica1": "127.0.0.1:1"})
 
-    replica.round()
+    replica.step()
 
     assert replica.status.role is Role.LEADER
-    assert wait_for(lambda: replica.round() or replica.status.applied_index == 2)
+    assert wait_for(lambda: replica.step() or replica.status.applied_index == 2)

@@ -9,13 +9,13 @@ from pysyncobj import syncobj
 from raft_cluster import wait_for
 
 from quitanda_replica.raft.raft_core import (
-    APPLIED_PER_ROUND,
+    APPLIED_PER_STEP,
     REQUIRED_NAMES,
     SUPPORTED_VERSION,
     UnsupportedLibrary,
     check_library,
 )
-from quitanda_replica.raft.resolver import Resolver, split_address
+from quitanda_replica.raft.resolver import Resolver
 
 
 class Library:
@@ -48,20 +48,6 @@ def test_numbers_are_known_at_once_and_names_after_a_while():
     resolver.close()
 
 
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [("host:1", ("host", 1)), ("[::1]:2", ("::1", 2)), ("10.0.0.1:65535", ("10.0.0.1", 65535))],
-)
-def test_an_address_is_a_host_and_a_port(address, expected):
-    assert split_address(address) == expected
-
-
-@pytest.mark.parametrize("address", ["host", "host:", ":1", "host:x", "host:65536", "host:-1"])
-def test_what_is_not_host_and_port_is_refused(address):
-    with pytest.raises(ValueError, match="host:port"):
-        split_address(address)
-
-
 def test_importing_the_library_leaves_the_sockets_of_the_process_alone():
     packed = socket.inet_pton(socket.AF_INET, "127.0.0.1")
 
@@ -72,7 +58,7 @@ def test_the_library_measures_time_with_the_clock_that_its_deadlines_are_compare
     assert syncobj.monotonicTime is time.monotonic
 
 
-@pytest.mark.parametrize(("size", "most"), [(100, 10), (1, APPLIED_PER_ROUND)], ids=["by bytes", "by number"])
+@pytest.mark.parametrize(("size", "most"), [(100, 10), (1, APPLIED_PER_STEP)], ids=["by bytes", "by number"])
 def test_a_replica_that_catches_up_applies_no_more_in_one_round_than_its_bound(cluster, size, most):
     # while it applies it hears nobody, and the whole log may be waiting
     cluster.start(pipeline_bytes_max=1000)

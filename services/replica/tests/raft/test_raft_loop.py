@@ -4,17 +4,17 @@ import dataclasses
 import time
 
 import pytest
+from manual_clock import ManualClock
 from raft_cluster import SECRET, ListMachine, wait_for
 
 from quitanda.errors import NotLeader, OutcomeUnknown
 from quitanda_replica.raft import RaftOptions, Role
-from quitanda_replica.raft.bootstrap import begin_at
 from quitanda_replica.raft.cluster_identity import DISK_KEY, NEW_CLUSTER, ClusterRecord, load_record, stage_record
 from quitanda_replica.raft.codec import MalformedMessage, encode_pairs
 from quitanda_replica.raft.journal import RAFT_STATE_KEY
-from quitanda_replica.raft.learner import JOINED_KEY
+from quitanda_replica.raft.learner import JOINED_KEY, stage_restored_log
+from quitanda_replica.raft.message_filter import CONFLICTS_MIN
 from quitanda_replica.raft.raft_loop import RaftLoop
-from quitanda_replica.raft.rejected_connection_log import CONFLICTS_MIN
 
 ADDRESSES = {"replica1": "127.0.0.1:1", "replica2": "127.0.0.1:2", "replica3": "127.0.0.1:3"}
 RECORD = ClusterRecord("a cluster", NEW_CLUSTER, 0, {name: f"disk of {name}" for name in ADDRESSES})
@@ -103,13 +103,13 @@ class Played:
             "heartbeat_seconds": 0.03,
         }
         options = RaftOptions(**{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET} | timing | settings)
-        self.consensus = RaftLoop(options, self.store, self.machine, self.network, time.monotonic)
-        self.consensus.open()
+        self.loop = RaftLoop(options, self.store, self.machine, self.network, time.monotonic)
+        self.loop.open()
         self.events.clear()
 
     @property
     def status(self):
-        return self.consensus.status
+        return self.loop.status
 
     def sent(self, kind):
         return [
@@ -128,20 +128,20 @@ class Played:
             if event == "commit" or event[1].get("entries")
         ]
 
-    def round(self):
-        self.consensus.round()
+    def step(self):
+        self.loop.step()
 
-    def round_until(self, condition):
-        return wait_for(lambda: self.round() or condition())
+    def step_until(self, condition):
+        return wait_for(lambda: self.step() or condition())
 
     def lead(self):
         """Win an election with the vote of replica2, and commit the no-op."""
         self.network.connect("replica2", "replica3")
-        self.round_until(lambda: self.sent("request_vote"))
+        self.step_until(lambda: self.sent("request_vote"))
         self.vote("replica2")
-        self.round_until(lambda: self.status.role is Role.LEADER)
+        self.step_until(lambda: self.status.role is Role.LEADER)
         self.acknowledge("replica2")
-        self.round_until(lambda: self.status.commit_index == self.status.last_log_index)
+        self.step_until(lambda: self.status.commit_index == self.status.last_log_index)
         self.events.clear()
 
     def vote(self, peer, **fields):
@@ -167,7 +167,7 @@ def test_an_acknowledgement_leaves_only_when_the_entries_are_durable(replica):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1]])
 
-    replica.round()
+    replica.step()
 
     assert replica.order() == ["commit", "next_node_idx"]
     assert replica.sent("next_node_idx")[0][1]["term"] == 1
@@ -175,7 +175,7 @@ def test_an_acknowledgement_leaves_only_when_the_entries_are_durable(replica):
 
 def test_nobody_waits_for_messages_longer_than_until_the_next_heartbeat(store):
     quick = Played(store, heartbeat_seconds=0.01, election_timeout_min_seconds=0.035, election_timeout_max_seconds=0.07)
-    quick.round()
+    quick.step()
 
     assert quick.network.waits == [0.01]
 
@@ -184,7 +184,7 @@ def test_a_vote_leaves_only_when_it_is_durable(replica):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "request_vote", term=1, last_log_index=1, last_log_term=0)
 
-    replica.round()
+    replica.step()
 
     assert replica.order() == ["commit", "response_vote"]
     assert b"replica2" in replica.store.get(RAFT_STATE_KEY)
@@ -193,7 +193,7 @@ def test_a_vote_leaves_only_when_it_is_durable(replica):
 def test_a_candidate_asks_for_votes_only_when_its_own_vote_is_durable(replica):
     replica.network.connect("replica2", "replica3")
 
-    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.step_until(lambda: replica.sent("request_vote"))
 
     assert replica.order() == ["commit", "request_vote", "request_vote"]
 
@@ -202,13 +202,13 @@ def test_a_replica_does_not_stand_before_a_majority_would_vote_for_it(replica):
     replica.network.willing = False
     replica.network.connect("replica2", "replica3")
 
-    replica.round_until(lambda: len(replica.network.questions) > 10)
+    replica.step_until(lambda: len(replica.network.questions) > 10)
 
     assert replica.sent("request_vote") == []
     assert (replica.status.term, replica.status.leader) == (0, "")
 
     replica.network.willing = True
-    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.step_until(lambda: replica.sent("request_vote"))
 
     assert replica.status.term == 1
 
@@ -220,7 +220,7 @@ def asked(replica, **question):
     """Let replica3 ask whether this one would vote for it; give the answer."""
     replica.events.clear()
     replica.network.bring("replica3", "canvass_question", **QUESTION | question)
-    replica.round()
+    replica.step()
     ((peer, answer),) = replica.sent("canvass_answer")
     assert (peer, answer["round"]) == ("replica3", 7)
     return answer["willing"]
@@ -231,7 +231,7 @@ def follower(replica):
     """One that has just heard the leader of term 1, replica2, and has two entries."""
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[[b"\x00x", 2, 1]])
-    replica.round()
+    replica.step()
     return replica
 
 
@@ -240,7 +240,7 @@ def test_a_follower_that_hears_the_leader_would_not_vote_for_another_one(followe
 
 
 def test_a_follower_that_hears_no_leader_would_vote_for_whoever_has_what_it_has_itself(follower):
-    follower.round_until(lambda: follower.network.questions)
+    follower.step_until(lambda: follower.network.questions)
 
     assert asked(follower, last_log_index=2, last_log_term=1)
     assert not asked(follower, last_log_index=1, last_log_term=0)
@@ -260,7 +260,7 @@ def test_a_replica_that_does_not_vote_says_nothing_when_it_is_asked(store):
     blank = Played(store, voting=False)
     blank.network.connect("replica2", "replica3")
     blank.network.bring("replica3", "canvass_question", **QUESTION)
-    blank.round()
+    blank.step()
 
     assert blank.sent("canvass_answer") == []
 
@@ -269,7 +269,7 @@ def test_a_replica_that_is_told_to_stand_asks_nobody(follower):
     follower.network.willing = False
     follower.network.bring("replica2", "timeout_now", term=1)
 
-    follower.round_until(lambda: follower.sent("request_vote"))
+    follower.step_until(lambda: follower.sent("request_vote"))
 
     assert follower.network.questions == []
 
@@ -278,86 +278,86 @@ def test_a_vote_that_arrives_twice_counts_once(store):
     addresses = {f"replica{number}": f"127.0.0.1:{number}" for number in range(1, 6)}
     replica = Played(store, addresses=addresses)
     replica.network.connect("replica2", "replica3")
-    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.step_until(lambda: replica.sent("request_vote"))
     term = replica.status.term
 
     for _ in range(2):
         replica.vote("replica2")
-    replica.round()
+    replica.step()
     assert replica.status.role is Role.CANDIDATE
     replica.vote("replica3")
-    replica.round()
+    replica.step()
 
     assert (replica.status.role, replica.status.term) == (Role.LEADER, term)
 
 
 def test_the_leaders_entries_leave_while_its_own_disk_still_works_but_the_answer_waits_for_the_majority(replica):
     replica.lead()
-    submission = replica.consensus.submissions.offer(b"x")
+    proposal = replica.loop.proposals.submit(b"x")
 
-    replica.round()
+    replica.step()
 
     assert replica.order_of_entries()[:3] == ["replica2", "replica3", "commit"]
-    assert not submission.settled
+    assert not proposal.done()
     replica.acknowledge("replica3")
-    replica.round_until(lambda: submission.settled)
-    assert submission.result(0) == b"%d" % replica.status.last_log_index
+    replica.step_until(proposal.done)
+    assert proposal.result(0) == b"%d" % replica.status.last_log_index
 
 
 def test_an_acknowledgement_of_another_term_makes_nothing_committed(replica):
     replica.lead()
-    submission = replica.consensus.submissions.offer(b"x")
-    replica.round()
+    proposal = replica.loop.proposals.submit(b"x")
+    replica.step()
 
     replica.acknowledge("replica2", term=replica.status.term - 1)
-    replica.round()
-    replica.round()
+    replica.step()
+    replica.step()
 
-    assert not submission.settled
+    assert not proposal.done()
     assert replica.status.commit_index < replica.status.last_log_index
 
 
 def test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more(replica):
     replica.lead()
-    submission = replica.consensus.submissions.offer(b"x")
-    replica.round()
+    proposal = replica.loop.proposals.submit(b"x")
+    replica.step()
 
     replica.acknowledge("replica2")
     replica.network.disconnect("replica2")
     replica.network.connect("replica2")
-    replica.round()
+    replica.step()
 
-    assert not submission.settled
+    assert not proposal.done()
     replica.acknowledge("replica2")
-    replica.round_until(lambda: submission.settled)
+    replica.step_until(proposal.done)
 
 
 def test_a_peer_with_a_blank_disk_does_not_make_an_entry_committed(replica):
     replica.lead()
-    submission = replica.consensus.submissions.offer(b"x")
-    replica.round()
+    proposal = replica.loop.proposals.submit(b"x")
+    replica.step()
 
     replica.acknowledge("replica2", voting=False)
-    replica.round()
-    replica.round()
+    replica.step()
+    replica.step()
 
-    assert not submission.settled
+    assert not proposal.done()
 
 
 def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(replica):
     replica.lead()
-    begun = replica.consensus.submissions.offer(b"x")
-    replica.round()
-    reader = replica.consensus.reads.ask()
+    begun = replica.loop.proposals.submit(b"x")
+    replica.step()
+    reader = replica.loop.reads.request()
 
     higher = replica.status.term + 1
     append = {"prevLogIdx": 2, "prevLogTerm": 1, "entries": [[b"\x01", 3, higher]], "commit_index": 2}
     replica.network.bring("replica3", "append_entries", term=higher, **append)
-    replica.round()
+    replica.step()
 
     with pytest.raises(OutcomeUnknown, match="leadership ended"):
         begun.result(0)
-    for refused in (lambda: reader.result(0), lambda: replica.consensus.submissions.offer(b"y")):
+    for refused in (lambda: reader.result(0), lambda: replica.loop.proposals.submit(b"y")):
         with pytest.raises(NotLeader) as refusal:
             refused()
         assert refusal.value.leader == "replica3"
@@ -365,13 +365,13 @@ def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(repli
 
 def test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one(replica):
     replica.lead()
-    begun = replica.consensus.submissions.offer(b"x")
-    replica.round()
+    begun = replica.loop.proposals.submit(b"x")
+    replica.step()
     index, higher = replica.status.last_log_index, replica.status.term + 1
 
     append = {"prevLogIdx": index - 1, "prevLogTerm": higher - 1, "entries": [[b"\x00other", index, higher]]}
     replica.network.bring("replica3", "append_entries", term=higher, commit_index=index, **append)
-    replica.round()
+    replica.step()
 
     assert replica.status.applied_index == index
     with pytest.raises(OutcomeUnknown, match="leadership ended"):
@@ -385,39 +385,39 @@ def test_a_replica_echoes_read_probes_of_the_leader_that_it_follows_alone(replic
     replica.network.bring("replica3", "read_probe", term=1, round=6)
     replica.network.bring("replica2", "read_probe", term=0, round=7)
 
-    replica.round()
+    replica.step()
 
     assert replica.sent("read_echo") == [("replica2", {"type": "read_echo", "term": 1, "round": 5})]
 
 
 def test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committed(replica):
     replica.network.connect("replica2", "replica3")
-    replica.round_until(lambda: replica.sent("request_vote"))
+    replica.step_until(lambda: replica.sent("request_vote"))
     replica.vote("replica2")
-    replica.round_until(lambda: replica.status.role is Role.LEADER)
-    reader = replica.consensus.reads.ask()
-    replica.round()
+    replica.step_until(lambda: replica.status.role is Role.LEADER)
+    reader = replica.loop.reads.request()
+    replica.step()
     assert replica.sent("read_probe") == []
 
     replica.acknowledge("replica2")
-    replica.round_until(lambda: replica.sent("read_probe"))
+    replica.step_until(lambda: replica.sent("read_probe"))
     (_, probe), *_ = replica.sent("read_probe")
     replica.network.bring("replica2", "read_echo", term=probe["term"], round=probe["round"])
-    replica.round()
+    replica.step()
 
     assert reader.result(0) == replica.status.last_log_index
 
 
 def test_a_replica_that_was_alone_hears_whom_it_reaches_before_it_stands(replica):
     alone_until = time.monotonic() + 0.3
-    replica.round_until(lambda: time.monotonic() > alone_until)
+    replica.step_until(lambda: time.monotonic() > alone_until)
 
     replica.network.connect("replica2", "replica3")
-    replica.round()
+    replica.step()
 
     assert replica.status.role is Role.FOLLOWER
     assert replica.status.term == 0
-    replica.round_until(lambda: replica.status.role is Role.CANDIDATE)
+    replica.step_until(lambda: replica.status.role is Role.CANDIDATE)
 
 
 def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
@@ -428,7 +428,7 @@ def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
     replica.network.bring("replica2", "timeout_now", term=1)
     replica.network.bring("replica2", "read_probe", term=1, round=5)
     quiet_until = time.monotonic() + 0.3
-    replica.round_until(lambda: time.monotonic() > quiet_until)
+    replica.step_until(lambda: time.monotonic() > quiet_until)
 
     assert replica.sent("response_vote") == replica.sent("request_vote") == replica.sent("read_echo") == []
     assert not replica.sent("next_node_idx")[0][1]["voting"]
@@ -445,38 +445,38 @@ def founding(replica, peer, **fields):
 def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(store):
     replica = Played(store, voting=False, bootstrap=True)
     replica.network.connect("replica2", "replica3")
-    replica.round_until(lambda: replica.sent("rejoin_question"))
+    replica.step_until(lambda: replica.sent("rejoin_question"))
     founding(replica, "replica2", term=7)
-    replica.round()
+    replica.step()
     assert not replica.status.voting
 
     founding(replica, "replica3")
-    replica.round()
+    replica.step()
 
     assert replica.status.voting
     assert replica.status.term == 7
     replica.network.bring("replica2", "request_vote", term=7, last_log_index=1, last_log_term=0)
-    replica.round()
+    replica.step()
     assert replica.sent("response_vote") == []  # whatever was asked for in that term may have been given before
     replica.network.bring("replica2", "request_vote", term=8, last_log_index=1, last_log_term=0)
-    replica.round_until(lambda: replica.sent("response_vote"))
+    replica.step_until(lambda: replica.sent("response_vote"))
 
 
 @pytest.mark.parametrize(("own_term", "counts"), [(4, False), (5, True)], ids=["other entries", "the leader's entries"])
 def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_term, counts):
-    begin_at(store, 12, own_term, "backup")
+    stage_restored_log(store, 12, own_term, "backup")
     replica = Played(store, voting=False)
     replica.network.connect("replica2", "replica3")
     heartbeat = {"term": 6, "commit_index": 12, "prevLogIdx": 12, "prevLogTerm": 5, "entries": []}
     replica.network.bring("replica2", "append_entries", **heartbeat)
-    replica.round()
+    replica.step()
     ((_, question), *_) = replica.sent("rejoin_question")
     standing = {"term": 6, "last_index": 12, "voting": True, "origin": "", "cluster": "", "disk": ""}
     for peer in ("replica2", "replica3"):
         replica.network.bring(peer, "rejoin_answer", round=question["round"], **standing)
     replica.network.bring("replica2", "append_entries", **heartbeat)
-    replica.round()
-    replica.round()
+    replica.step()
+    replica.step()
 
     assert replica.status.voting is counts
 
@@ -484,13 +484,13 @@ def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_
 def test_a_blank_disk_with_the_bootstrap_flag_does_not_vote_while_anybody_has_a_past_or_is_silent(store):
     replica = Played(store, voting=False, bootstrap=True)
     replica.network.connect("replica2", "replica3")
-    replica.round_until(lambda: replica.sent("rejoin_question"))
+    replica.step_until(lambda: replica.sent("rejoin_question"))
     founding(replica, "replica2")
     replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
-    replica.round()
+    replica.step()
     founding(replica, "replica3", term=4, last_index=9, voting=True, origin="")
     quiet_until = time.monotonic() + 0.3
-    replica.round_until(lambda: time.monotonic() > quiet_until)
+    replica.step_until(lambda: time.monotonic() > quiet_until)
 
     assert not replica.status.voting
     assert replica.sent("response_vote") == replica.sent("request_vote") == []
@@ -500,7 +500,7 @@ def test_every_replica_answers_what_a_blank_one_asks(replica):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "rejoin_question", round=3)
 
-    replica.round()
+    replica.step()
 
     standing = {"round": 3, "term": 0, "last_index": 1, "voting": True, "origin": ""}
     identity = {"cluster": RECORD.cluster, "disk": replica.store.get(DISK_KEY).decode()}
@@ -510,23 +510,23 @@ def test_every_replica_answers_what_a_blank_one_asks(replica):
 def test_a_leader_that_hears_nobody_steps_down(replica):
     replica.lead()
 
-    replica.round_until(lambda: replica.status.role is not Role.LEADER)
+    replica.step_until(lambda: replica.status.role is not Role.LEADER)
 
     with pytest.raises(NotLeader):
-        replica.consensus.submissions.offer(b"x")
+        replica.loop.proposals.submit(b"x")
 
 
 def test_a_large_burst_is_appended_in_bounded_steps(store):
     replica = Played(store, pipeline_entries_max=10)
     replica.lead()
     for _ in range(25):
-        replica.consensus.submissions.offer(b"x")
+        replica.loop.proposals.submit(b"x")
     before = replica.status.last_log_index
 
-    replica.round()
+    replica.step()
     assert replica.status.last_log_index == before + 10
     replica.acknowledge("replica2")
-    replica.round()
+    replica.step()
 
     assert replica.status.last_log_index == before + 20
 
@@ -546,11 +546,11 @@ def test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledge
     replica.network.connect("replica2")
     entries = [[b"\x00x", index, 1] for index in range(2, 6)]
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=entries)
-    replica.round()
+    replica.step()
 
     replica.network.bring("replica2", "snapshot_chunk", index=3, **SNAPSHOT)
     for _ in range(5):
-        replica.round()
+        replica.step()
 
     assert (replica.status.first_log_index, replica.status.last_log_index) == (1, 5)
     assert replica.machine.applied == [2, 3]
@@ -564,7 +564,7 @@ def test_nothing_is_applied_while_a_snapshot_replaces_the_state(store):
     replica.network.bring("replica2", "append_entries", **(FOLLOWING | {"commit_index": 5}), entries=entries)
     replica.network.bring("replica2", "snapshot_chunk", index=9, **SNAPSHOT)
 
-    replica.round_until(lambda: replica.status.applied_index == 9)
+    replica.step_until(lambda: replica.status.applied_index == 9)
 
     assert replica.machine.applied == []
     assert replica.store.scan(b"S") == [(b"Snew", b"1")]
@@ -572,17 +572,17 @@ def test_nothing_is_applied_while_a_snapshot_replaces_the_state(store):
 
 def greeting(replica, **changes):
     """How a member of the replica's own cluster greets."""
-    return dataclasses.replace(replica.consensus.greeting_to("replica2"), disk="disk of replica2", **changes)
+    return dataclasses.replace(replica.loop.greeting_to("replica2"), disk="disk of replica2", **changes)
 
 
 def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_its_own(store):
     replica = Played(store, voting=False)
-    assert replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True)) == ""
+    assert replica.loop.check_greeting("replica2", greeting(replica, cluster=RECORD.cluster, voting=True)) == ""
     replica.network.connect("replica2", "replica3")
     append = FOLLOWING | {"entries": [[b"\x00x", 2, 1]]}
     replica.network.bring("replica2", "append_entries", **append)
     replica.network.bring("replica2", "snapshot_chunk", index=9, **SNAPSHOT)
-    replica.round()
+    replica.step()
     assert replica.status.last_log_index == 1
     assert replica.sent("next_node_idx") == replica.sent("snapshot_taken") == []
 
@@ -590,7 +590,7 @@ def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_it
     replica.network.bring("replica3", "cluster_record", cluster="another cluster", **record)
     replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, **record)
     replica.network.bring("replica2", "append_entries", **append)
-    replica.round()
+    replica.step()
 
     assert replica.status.last_log_index == 2
     assert replica.status.cluster == RECORD.cluster
@@ -599,35 +599,35 @@ def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_it
 
 def test_a_disk_that_the_cluster_began_with_echoes_only_when_it_is_durable_that_it_counts(store):
     replica = Played(store, voting=False)
-    own = replica.consensus.greeting_to("replica2").disk
-    replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True))
+    own = replica.loop.greeting_to("replica2").disk
+    replica.loop.check_greeting("replica2", greeting(replica, cluster=RECORD.cluster, voting=True))
     replica.network.connect("replica2", "replica3")
     record = {"origin": RECORD.origin, "term": 0, "disks": RECORD.disks | {"replica1": own}}
     replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, **record)
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
     replica.network.bring("replica2", "read_probe", term=1, round=5)
-    replica.round()
+    replica.step()
     assert replica.status.voting
     assert replica.sent("read_echo") == []
 
     replica.network.bring("replica2", "read_probe", term=1, round=6)
-    replica.round()
+    replica.step()
 
     assert [message["round"] for _, message in replica.sent("read_echo")] == [6]
 
 
 def test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more(store):
     replica = Played(store, voting=False)
-    replica.consensus.judge("replica2", greeting(replica, cluster=RECORD.cluster, counts=True))
-    replica.consensus.judge("replica3", greeting(replica, cluster="another cluster", counts=True))
+    replica.loop.check_greeting("replica2", greeting(replica, cluster=RECORD.cluster, voting=True))
+    replica.loop.check_greeting("replica3", greeting(replica, cluster="another cluster", voting=True))
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
     replica.network.bring("replica2", "cluster_record", cluster=RECORD.cluster, origin="", term=0, disks=RECORD.disks)
-    replica.round()
+    replica.step()
 
     replica.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 9}), entries=[[b"\x00x", 2, 9]])
     with pytest.raises(MalformedMessage, match="another cluster"):
-        replica.round()
+        replica.step()
     assert replica.status.last_log_index == 1
 
 
@@ -637,13 +637,13 @@ def test_a_snapshot_of_another_cluster_is_not_taken(replica):
     replica.network.bring("replica2", "snapshot_chunk", index=9, **(SNAPSHOT | {"cluster": "another cluster"}))
 
     with pytest.raises(MalformedMessage, match="another cluster"):
-        replica.round()
-    assert not replica.consensus._intake.installing
+        replica.step()
+    assert not replica.loop._snapshot_receiver.installing
 
 
 def test_a_replica_of_another_cluster_is_refused_and_shown(replica):
-    reason = replica.consensus.judge("replica2", greeting(replica, cluster="another cluster"))
-    replica.round()
+    reason = replica.loop.check_greeting("replica2", greeting(replica, cluster="another cluster"))
+    replica.step()
 
     assert "another cluster" in reason
     assert replica.status.refused == {"replica2": reason}
@@ -652,26 +652,26 @@ def test_a_replica_of_another_cluster_is_refused_and_shown(replica):
 def test_a_leader_whose_log_contradicts_what_is_committed_here_is_told_of(replica, caplog):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "append_entries", **(FOLLOWING | {"commit_index": 2}), entries=[[b"\x00x", 2, 1]])
-    replica.round()
+    replica.step()
     stranger = {"term": 5, "commit_index": 2, "prevLogIdx": 2, "prevLogTerm": 4}
     for _ in range(CONFLICTS_MIN):
         replica.network.bring("replica2", "append_entries", **stranger, entries=[])
-        replica.round()
+        replica.step()
 
-    (told,) = [record.message for record in caplog.records if record.levelname == "ERROR"]
-    assert "different entries 2" in told
-    assert "move its data folder away" in told
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (line.message, line.index) == ("log_conflict", 2)
+    assert "move its data folder away" in line.next_step
 
 
 def test_who_is_new_is_asked_at_once_by_a_blank_disk(store):
     slow = {"election_timeout_min_seconds": 60.0, "election_timeout_max_seconds": 61.0}
     blank = Played(store, voting=False, connection_timeout_seconds=61.0, **slow)
     blank.network.connect("replica2")
-    blank.round()
+    blank.step()
     blank.events.clear()
 
     blank.network.connect("replica3")
-    blank.round()
+    blank.step()
 
     assert [peer for peer, _ in blank.sent("rejoin_question")].count("replica3") == 1
 
@@ -680,11 +680,11 @@ def test_a_disk_that_its_cluster_began_with_keeps_the_later_term_that_it_has_hea
     blank = Played(store, voting=False)
     blank.network.connect("replica2", "replica3")
     blank.network.bring("replica2", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
-    blank.round()
+    blank.step()
 
     disks = RECORD.disks | {"replica1": store.get(DISK_KEY).decode()}
     blank.network.bring("replica2", "cluster_record", cluster="a cluster", origin=NEW_CLUSTER, term=2, disks=disks)
-    blank.round()
+    blank.step()
 
     assert (blank.status.voting, blank.status.term) == (True, 5)
 
@@ -697,34 +697,58 @@ def test_a_record_that_was_told_in_a_conversation_that_is_over_is_forgotten(stor
     blank.network.disconnect("replica2")
     blank.network.connect("replica2")
     blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-    blank.round()
-    blank.round()
+    blank.step()
+    blank.step()
     assert blank.status.cluster == ""
 
     blank.network.bring("replica2", "cluster_record", **(told | {"cluster": "of now"}))
-    blank.round()
+    blank.step()
 
     assert blank.status.cluster == "of now"
 
 
 def test_a_replica_that_begins_to_lead_while_it_is_to_hand_over_takes_nothing_until_that_is_over(replica):
-    replica.consensus.hand_over(wanted=True)
+    replica.loop.set_transfer_target("")
     replica.lead()
     with pytest.raises(NotLeader):
-        replica.consensus.submissions.offer(b"x")
+        replica.loop.proposals.submit(b"x")
 
-    replica.consensus.hand_over(wanted=False)
+    replica.loop.set_transfer_target(None)
 
-    replica.consensus.submissions.offer(b"x")
+    replica.loop.proposals.submit(b"x")
 
 
 def test_a_leader_that_falls_silent_is_followed_no_more(replica):
     replica.network.willing = False
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-    replica.round()
+    replica.step()
     assert replica.status.leader == "replica2"
 
-    replica.round_until(lambda: replica.network.questions)
+    replica.step_until(lambda: replica.network.questions)
 
     assert replica.status.leader == ""
+
+
+class BusyNetwork(PlayedNetwork):
+    """Each poll takes a long time of the clock, and nothing arrives."""
+
+    def __init__(self, clock):
+        super().__init__([])
+        self._clock = clock
+
+    def poll(self, _timeout):
+        self._clock.now += 50.0
+
+
+def test_the_longest_step_is_the_longest_time_between_two_polls_and_polling_itself_does_not_count(store):
+    clock = ManualClock()
+    options = RaftOptions(name="replica1", addresses=ADDRESSES, secret=SECRET)
+    loop = RaftLoop(options, store, ListMachine(store), BusyNetwork(clock), clock)
+    clock.now += 7.0  # the process starts: nothing could be received yet
+    for work in (0.2, 0.7, 0.1):
+        loop.step()
+        clock.now += work
+    loop.step()
+
+    assert 0.69 < loop.longest_step_seconds < 0.71

@@ -5,16 +5,17 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from introductions import secure_channel
 
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.cluster_identity import Greeting
-from quitanda_replica.raft.secure_channel import ChannelRefused, PeerRefused, SecureChannel
+from quitanda_replica.raft.secure_channel import ChannelRejected, PeerRejected
 
 KEY = b"k" * 32
-GREETING = Greeting("members", "cluster", "disk", counts=True, origin="a new cluster", founding_disk="")
+GREETING = Greeting("members", "cluster", "disk", voting=True, origin="a new cluster", bootstrap_disk="")
 
 
-class Introduction:
+class Greetings:
     """Greets with `greeting`; refuses every greeting with `refusal`, unless that is empty, and keeps them."""
 
     def __init__(self, greeting=GREETING, refusal=""):
@@ -25,14 +26,14 @@ class Introduction:
     def greeting_to(self, _peer):
         return self.greeting
 
-    def judge(self, peer, greeting):
+    def check_greeting(self, peer, greeting):
         self.heard.append((peer, greeting))
         return self.refusal
 
 
 def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3"), ours=None, theirs=None):
-    initiator = SecureChannel(KEY, name, ours or Introduction(), connects_to=meant)
-    return initiator, SecureChannel(key, "replica1", theirs or Introduction(), accepts=accepts)
+    initiator = secure_channel(KEY, name, ours or Greetings(), connects_to=meant)
+    return initiator, secure_channel(key, "replica1", theirs or Greetings(), accepts=accepts)
 
 
 def shake_hands(initiator, responder):
@@ -53,7 +54,7 @@ def test_after_the_handshake_each_side_knows_the_other():
 
 
 def test_each_side_is_judged_by_what_it_greets_with():
-    ours, theirs = Introduction(replace(GREETING, disk="one")), Introduction(replace(GREETING, disk="other"))
+    ours, theirs = Greetings(replace(GREETING, disk="one")), Greetings(replace(GREETING, disk="other"))
 
     shake_hands(*pair(ours=ours, theirs=theirs))
 
@@ -62,14 +63,14 @@ def test_each_side_is_judged_by_what_it_greets_with():
 
 
 def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why():
-    ours, theirs = Introduction(), Introduction(refusal="another cluster")
+    ours, theirs = Greetings(), Greetings(refusal="another cluster")
     initiator, responder = pair(ours=ours, theirs=theirs)
     (greeting,) = initiator.take_outgoing()
     responder.receive(greeting)
     (answer,) = responder.take_outgoing()
     initiator.receive(answer)
 
-    with pytest.raises(PeerRefused, match="another cluster"):
+    with pytest.raises(PeerRejected, match="another cluster"):
         responder.receive(b"".join(initiator.take_outgoing()))
     initiator.receive(b"".join(responder.take_outgoing()))
 
@@ -78,8 +79,8 @@ def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_wh
 
 
 def test_whoever_connects_refuses_another_cluster_too():
-    with pytest.raises(PeerRefused, match="another cluster"):
-        shake_hands(*pair(ours=Introduction(refusal="another cluster")))
+    with pytest.raises(PeerRejected, match="another cluster"):
+        shake_hands(*pair(ours=Greetings(refusal="another cluster")))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=10), st.integers(1, 40))
@@ -96,7 +97,7 @@ def test_messages_arrive_whole_and_in_order_however_the_bytes_are_cut(messages, 
 def test_another_secret_is_refused():
     initiator, responder = pair(key=derive_key("another secret", KeyLabel.RAFT_CHANNEL))
 
-    with pytest.raises(ChannelRefused, match="does not open"):
+    with pytest.raises(ChannelRejected, match="does not decrypt"):
         shake_hands(initiator, responder)
 
 
@@ -112,7 +113,7 @@ def test_another_secret_is_refused():
 def test_a_hello_must_come_from_and_mean_the_right_one(name, meant, accepts):
     initiator, responder = pair(name=name, meant=meant, accepts=accepts)
 
-    with pytest.raises(ChannelRefused, match="says that it is"):
+    with pytest.raises(ChannelRejected, match="says that it is"):
         shake_hands(initiator, responder)
 
 
@@ -123,7 +124,7 @@ def test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches():
             receiver.receive(data)
 
     (hello,) = initiator.take_outgoing()
-    with pytest.raises(ChannelRefused, match="means 'replica3'"):
+    with pytest.raises(ChannelRejected, match="means 'replica3'"):
         responder.receive(hello)
 
 
@@ -139,7 +140,7 @@ def test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused(change):
         "reflect": (initiator, first),
     }[change]
 
-    with pytest.raises(ChannelRefused):
+    with pytest.raises(ChannelRejected):
         receiver.receive(stream)
 
 
@@ -154,5 +155,5 @@ def test_a_recorded_conversation_cannot_be_replayed_to_a_new_listener():
     _, listener = pair()
 
     listener.receive(recorded[0])
-    with pytest.raises(ChannelRefused):
+    with pytest.raises(ChannelRejected):
         listener.receive(recorded[1])

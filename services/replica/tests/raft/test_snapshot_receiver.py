@@ -10,7 +10,11 @@ from quitanda_replica.raft import snapshot_sender as snapshots
 from quitanda_replica.raft.codec import encode_pairs
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.message_filter import DROPPED, filter_heartbeat
-from quitanda_replica.raft.snapshot_receiver import ALIVE_SECONDS, Installation, SnapshotIntake, SnapshotReceiver
+from quitanda_replica.raft.snapshot_receiver import (
+    KEEPALIVE_SECONDS,
+    SnapshotInstallation,
+    SnapshotReceiver,
+)
 from quitanda_replica.state.store import Store, StoreFailed
 
 
@@ -20,13 +24,13 @@ class Leader:
     def __init__(self, store, count):
         self.index = fill(store, count)
         self._sender = snapshots.SnapshotSender(store, 200, lambda: 0.0)
-        self._sender.begin("replica2", 4, "a cluster")
+        self._sender.start("replica2", 4, "a cluster")
 
     def messages(self):
-        return [message for _, message in self._sender.due(4)]
+        return [message for _, message in self._sender.next_messages(4)]
 
     def told(self, reply):
-        self._sender.taken("replica2", reply)
+        self._sender.on_acknowledgement("replica2", reply)
 
     @property
     def done(self):
@@ -37,16 +41,14 @@ class Leader:
 
 
 class Follower:
-    """An intake over a real store, whose disk may be made to look busy."""
+    """A receiver over a real store, whose disk may be made to look busy."""
 
     def __init__(self, store):
         self.store = store
         self.busy = False
         self.promised = []
         self.now = 0.0
-        self.intake = SnapshotIntake(
-            self, lambda _, message: self.promised.append(message), SnapshotReceiver, Installation
-        )
+        self.receiver = SnapshotReceiver(self, lambda _, message: self.promised.append(message))
 
     @property
     def congested(self):
@@ -55,11 +57,11 @@ class Follower:
     def __getattr__(self, name):
         return getattr(self.store, name)
 
-    def round(self, leader):
-        """One round of both; return the installation when it is through."""
+    def step(self, leader):
+        """One step of both; return the installation when it is through."""
         for message in leader.messages():
-            self.intake.take("replica1", message, applied_index=1)
-        done = self.intake.stage(self.now)
+            self.receiver.on_chunk("replica1", message, applied_index=1)
+        done = self.receiver.step(self.now)
         self.store.commit()
         promised, self.promised = self.promised, []
         for reply in promised:
@@ -83,38 +85,38 @@ def follower(tmp_path):
 
 
 def receive_all(follower, leader):
-    wait_for(lambda: follower.round(leader) or follower.intake.installing)
+    wait_for(lambda: follower.step(leader) or follower.receiver.installing)
 
 
 def test_the_leader_keeps_its_log_until_the_snapshot_is_installed_and_not_only_received(follower, leader, store):
     receive_all(follower, leader)
     assert not leader.done
 
-    done = wait_for(lambda: follower.round(leader))
+    done = wait_for(lambda: follower.step(leader))
     assert not leader.done
-    follower.intake.finished()
-    follower.round(leader)
+    follower.receiver.finish()
+    follower.step(leader)
 
     assert (done.index, done.term, done.obsolete) == (leader.index, 4, False)
     assert leader.done
-    assert not follower.intake.installing
+    assert not follower.receiver.installing
     assert follower.store.scan(b"S") == store.scan(b"S")
 
 
 def test_a_busy_disk_is_neither_given_more_steps_nor_more_chunks(follower, leader):
     follower.busy = True
     for _ in range(5):
-        follower.round(leader)
+        follower.step(leader)
     received = len(follower.store.scan(b"I"))
-    assert received == snapshots.CHUNKS_UNDER_WAY
+    assert received == snapshots.CHUNKS_IN_FLIGHT
 
     follower.busy = False
     receive_all(follower, leader)
     follower.busy = True
     before = follower.store.scan(b"S")
-    assert follower.round(leader) is None
+    assert follower.step(leader) is None
     assert follower.store.scan(b"S") == before
-    assert not follower.intake.has_work
+    assert not follower.receiver.has_work
 
 
 def test_a_receiver_that_installs_says_now_and_then_that_it_lives(follower, leader):
@@ -123,8 +125,8 @@ def test_a_receiver_that_installs_says_now_and_then_that_it_lives(follower, lead
     heard = []
     leader.told = heard.append
 
-    for follower.now in (0.0, ALIVE_SECONDS / 2, ALIVE_SECONDS, ALIVE_SECONDS * 1.5, ALIVE_SECONDS * 2):
-        follower.round(leader)
+    for follower.now in (0.0, KEEPALIVE_SECONDS / 2, KEEPALIVE_SECONDS, KEEPALIVE_SECONDS * 1.5, KEEPALIVE_SECONDS * 2):
+        follower.step(leader)
 
     assert len(heard) == 2
     assert {message["type"] for message in heard} == {"snapshot_taken"}
@@ -136,7 +138,7 @@ def test_what_an_earlier_transfer_left_behind_is_removed_with_the_installation(f
     follower.store.commit()
 
     receive_all(follower, leader)
-    wait_for(lambda: follower.round(leader))
+    wait_for(lambda: follower.step(leader))
 
     assert follower.store.scan(b"I") == []
     assert LevelJournal(follower.store).applied_index == leader.index
@@ -149,8 +151,8 @@ def test_an_obsolete_snapshot_is_cleaned_up_and_changes_nothing(follower):
     store.put(installation.INSTALL_KEY, msgpack.packb([applied, 1, 1, 0]))
     store.commit()
 
-    assert Installation(store, store.get(installation.INSTALL_KEY)).obsolete
-    installation.install(store)
+    assert SnapshotInstallation(store, store.get(installation.INSTALL_KEY)).obsolete
+    installation.finish_interrupted_installation(store)
 
     assert store.scan(b"S") == state
     assert store.scan(b"I") == []
@@ -162,7 +164,7 @@ def test_a_missing_chunk_stops_the_replica(follower, leader):
     follower.store.delete(installation.CHUNK_PREFIX + (3).to_bytes(8, "big"))
 
     with pytest.raises(StoreFailed):
-        wait_for(lambda: follower.round(leader))
+        wait_for(lambda: follower.step(leader))
 
 
 def test_while_the_state_is_replaced_a_leader_is_heard_and_nothing_else_of_its_message():

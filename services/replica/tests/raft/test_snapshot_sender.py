@@ -56,17 +56,17 @@ def old_state(store):
 
 def transfer(sender, receiver, store, term=4):
     """Move chunks and acknowledgements until the receiver has everything; return how many chunks it took."""
-    sender.begin("replica2", term, "a cluster")
+    sender.start("replica2", term, "a cluster")
     chunks = 0
     while not receiver.complete:
-        messages = list(sender.due(term))
+        messages = list(sender.next_messages(term))
         assert messages
-        assert len(messages) <= snapshots.CHUNKS_UNDER_WAY
+        assert len(messages) <= snapshots.CHUNKS_IN_FLIGHT
         for _, message in messages:
             chunks += 1
-            reply = receiver.receive(message, applied_index=1)
+            reply = receiver.stage_chunk(message, applied_index=1)
             store.commit()
-            sender.taken("replica2", reply)
+            sender.on_acknowledgement("replica2", reply)
     return chunks
 
 
@@ -82,9 +82,9 @@ def test_a_snapshot_replaces_the_whole_state_and_the_log(store, follower, count)
     index = fill(store, count)
     old_state(follower)
 
-    transfer(snapshots.SnapshotSender(store, 200, lambda: 0.0), installation.SnapshotReceiver(follower), follower)
+    transfer(snapshots.SnapshotSender(store, 200, lambda: 0.0), installation.ChunkStaging(follower), follower)
 
-    installation.install(follower)
+    installation.finish_interrupted_installation(follower)
 
     assert follower.scan(b"S") == store.scan(b"S")
     assert follower.scan(b"I") == []
@@ -97,13 +97,13 @@ def test_a_snapshot_shows_one_moment_whatever_is_written_meanwhile(store, follow
     fill(store, 300)
     expected = store.scan(b"S")
     sender = snapshots.SnapshotSender(store, 200, lambda: 0.0)
-    sender.begin("replica2", 4, "a cluster")
+    sender.start("replica2", 4, "a cluster")
     store.put(b"S00000", b"changed")
     store.put(b"S99999", b"new")
     store.commit()
 
-    transfer(sender, installation.SnapshotReceiver(follower), follower)
-    installation.install(follower)
+    transfer(sender, installation.ChunkStaging(follower), follower)
+    installation.finish_interrupted_installation(follower)
 
     assert follower.scan(b"S") == expected
 
@@ -115,13 +115,13 @@ def test_an_installation_that_was_cut_short_is_ended_at_the_next_start(tmp_path_
     leader, follower = Store.open(folder / "leader"), Store.open(folder / "follower")
     index = fill(leader, 30)
     old_state(follower)
-    transfer(snapshots.SnapshotSender(leader, 100, lambda: 0.0), installation.SnapshotReceiver(follower), follower)
+    transfer(snapshots.SnapshotSender(leader, 100, lambda: 0.0), installation.ChunkStaging(follower), follower)
 
     with suppress(CrashError):
-        installation.install(CrashingStore(follower, commits))
+        installation.finish_interrupted_installation(CrashingStore(follower, commits))
     follower.close()
     follower = Store.open(folder / "follower")
-    installation.install(follower)
+    installation.finish_interrupted_installation(follower)
 
     assert follower.scan(b"I") == []
     assert follower.scan(b"S") == leader.scan(b"S")
@@ -133,7 +133,7 @@ def test_an_installation_that_was_cut_short_is_ended_at_the_next_start(tmp_path_
 def test_a_state_without_a_received_snapshot_stays_as_it_is(store):
     old_state(store)
 
-    installation.install(store)
+    installation.finish_interrupted_installation(store)
 
     assert store.get(b"Sold") == b"1"
 
@@ -142,10 +142,10 @@ def test_a_snapshot_that_is_not_ahead_is_ignored(store, follower):
     # the log behind it must not be forgotten
     index = fill(store, 3)
     sender = snapshots.SnapshotSender(store, 1000, lambda: 0.0)
-    sender.begin("replica2", 4, "a cluster")
-    (_, message), *_ = sender.due(4)
+    sender.start("replica2", 4, "a cluster")
+    (_, message), *_ = sender.next_messages(4)
 
-    assert installation.SnapshotReceiver(follower).receive(message, applied_index=index) is None
+    assert installation.ChunkStaging(follower).stage_chunk(message, applied_index=index) is None
     assert follower.staged == 0
     sender.close()
 
@@ -153,26 +153,26 @@ def test_a_snapshot_that_is_not_ahead_is_ignored(store, follower):
 def test_a_chunk_out_of_order_or_of_another_transfer_is_ignored(store, follower):
     fill(store, 100)
     sender = snapshots.SnapshotSender(store, 100, lambda: 0.0)
-    sender.begin("replica2", 4, "a cluster")
-    first, second, third = [message for _, message in sender.due(4)][:3]
-    receiver = installation.SnapshotReceiver(follower)
+    sender.start("replica2", 4, "a cluster")
+    first, second, third = [message for _, message in sender.next_messages(4)][:3]
+    receiver = installation.ChunkStaging(follower)
 
-    assert receiver.receive(second, 1) is None
-    assert receiver.receive(first, 1) is not None
-    assert receiver.receive(third, 1) is None
-    assert receiver.receive(second | {"transfer": 1}, 1) is None
-    assert receiver.receive(second, 1) is not None
+    assert receiver.stage_chunk(second, 1) is None
+    assert receiver.stage_chunk(first, 1) is not None
+    assert receiver.stage_chunk(third, 1) is None
+    assert receiver.stage_chunk(second | {"transfer": 1}, 1) is None
+    assert receiver.stage_chunk(second, 1) is not None
     sender.close()
 
 
 def test_a_chunk_may_hold_replicated_state_alone(store, follower):
     fill(store, 1)
     sender = snapshots.SnapshotSender(store, 100, lambda: 0.0)
-    sender.begin("replica2", 4, "a cluster")
-    (_, message), *_ = sender.due(4)
+    sender.start("replica2", 4, "a cluster")
+    (_, message), *_ = sender.next_messages(4)
 
     with pytest.raises(MalformedMessage):
-        installation.SnapshotReceiver(follower).receive(message | {"pairs": encode_pairs([(b"Mraft", b"x")])}, 1)
+        installation.ChunkStaging(follower).stage_chunk(message | {"pairs": encode_pairs([(b"Mraft", b"x")])}, 1)
     sender.close()
 
 
@@ -180,15 +180,15 @@ def test_a_transfer_ends_when_nothing_is_heard_or_the_term_is_over(store):
     fill(store, 100)
     now = 0.0
     sender = snapshots.SnapshotSender(store, 100, lambda: now)
-    sender.begin("replica2", 4, "a cluster")
+    sender.start("replica2", 4, "a cluster")
     assert sender.floor == 4
-    assert list(sender.due(4))
+    assert list(sender.next_messages(4))
 
     now = snapshots.STALLED_SECONDS + 1
-    assert list(sender.due(4)) == []
+    assert list(sender.next_messages(4)) == []
     assert sender.floor is None
-    sender.begin("replica2", 4, "a cluster")
-    assert list(sender.due(5)) == []
+    sender.start("replica2", 4, "a cluster")
+    assert list(sender.next_messages(5)) == []
     assert sender.floor is None
 
 
@@ -196,4 +196,4 @@ def test_a_damaged_marker_stops_the_start(store):
     store.put(installation.INSTALL_KEY, b"\xa1x")
 
     with pytest.raises(StoreFailed):
-        installation.install(store)
+        installation.finish_interrupted_installation(store)

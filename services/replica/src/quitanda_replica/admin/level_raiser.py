@@ -19,7 +19,7 @@ from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
-from quitanda_replica.raft.proposal import Proposal
+from quitanda_replica.raft.proposals import Proposal
 from quitanda_replica.raft.state_machine import RaftStatus, Role
 from quitanda_replica.state.counters import Counters
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quitanda.backup import BackupDamaged, BackupReader, Contents, Header, decode_pairs
 from quitanda.domain.levels import check_supported
-from quitanda_replica.raft.bootstrap import begin_at
+from quitanda_replica.raft.learner import stage_restored_log
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.write_set import read_counters
@@ -91,7 +91,7 @@ def _write(reader: BackupReader, folder: Path) -> tuple[Header, Contents]:
         if contents is None:
             raise BackupDamaged("the backup has no end")
         read_counters(store)  # an earlier version's client may have written a header that says nothing of the level
-        begin_at(store, header.revision, header.term, f"backup {header.state_digest}")
+        stage_restored_log(store, header.revision, header.term, f"backup {header.state_digest}")
         store.commit()
     finally:
         store.close()

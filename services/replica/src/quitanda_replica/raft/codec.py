@@ -1,7 +1,7 @@
 """Raft's messages as bytes: msgpack, so that what a peer sends is data and never code.
 
-PySyncObj itself would unpickle them. Every field that the receiving side reads is checked here, so a message
-that passes can be handled without surprise; anything else is `MalformedMessage` and costs the sender its connection.
+PySyncObj itself would unpickle them. This module checks every field that the receiving side reads, so the handlers can
+rely on a message that passes. Anything else is `MalformedMessage` and costs the sender its connection.
 """
 
 from typing import Any, Final
@@ -16,17 +16,32 @@ class MalformedMessage(Exception):
     """The bytes are not a message that a replica of this version sends."""
 
 
+APPEND_ENTRIES: Final = "append_entries"
+APPEND_REPLY: Final = "next_node_idx"
+VOTE_REQUEST: Final = "request_vote"
+VOTE: Final = "response_vote"
+TIMEOUT_NOW: Final = "timeout_now"
+PREVOTE_REQUEST: Final = "canvass_question"
+PREVOTE_RESPONSE: Final = "canvass_answer"
+READ_PROBE: Final = "read_probe"
+READ_ECHO: Final = "read_echo"
+SNAPSHOT_CHUNK: Final = "snapshot_chunk"
+SNAPSHOT_ACKNOWLEDGEMENT: Final = "snapshot_taken"
+LEARNER_QUERY: Final = "rejoin_question"
+LEARNER_REPLY: Final = "rejoin_answer"
+CLUSTER_RECORD: Final = "cluster_record"
+
 FIELDS: Final[dict[str, dict[str, type]]] = {
-    # PySyncObj's own; its names are kept.
-    "append_entries": {"term": int, "commit_index": int, "prevLogIdx": int, "prevLogTerm": int, "entries": list},
-    "next_node_idx": {"term": int, "next_node_idx": int, "reset": bool, "success": bool, "voting": bool},
-    "request_vote": {"term": int, "last_log_index": int, "last_log_term": int},
-    "response_vote": {"term": int, "voting": bool},
-    "timeout_now": {"term": int},
+    # PySyncObj's own messages and names.
+    APPEND_ENTRIES: {"term": int, "commit_index": int, "prevLogIdx": int, "prevLogTerm": int, "entries": list},
+    APPEND_REPLY: {"term": int, "next_node_idx": int, "reset": bool, "success": bool, "voting": bool},
+    VOTE_REQUEST: {"term": int, "last_log_index": int, "last_log_term": int},
+    VOTE: {"term": int, "voting": bool},
+    TIMEOUT_NOW: {"term": int},
     # Ours.
-    "read_probe": {"term": int, "round": int},
-    "read_echo": {"term": int, "round": int},
-    "snapshot_chunk": {
+    READ_PROBE: {"term": int, "round": int},
+    READ_ECHO: {"term": int, "round": int},
+    SNAPSHOT_CHUNK: {
         "term": int,
         "transfer": int,
         "number": int,
@@ -36,11 +51,11 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
         "cluster": str,
         "pairs": bytes,
     },
-    "snapshot_taken": {"term": int, "transfer": int, "number": int},
-    "canvass_question": {"round": int, "term": int, "last_log_index": int, "last_log_term": int},
-    "canvass_answer": {"round": int, "willing": bool},
-    "rejoin_question": {"round": int},
-    "rejoin_answer": {
+    SNAPSHOT_ACKNOWLEDGEMENT: {"term": int, "transfer": int, "number": int},
+    PREVOTE_REQUEST: {"round": int, "term": int, "last_log_index": int, "last_log_term": int},
+    PREVOTE_RESPONSE: {"round": int, "willing": bool},
+    LEARNER_QUERY: {"round": int},
+    LEARNER_REPLY: {
         "round": int,
         "term": int,
         "last_index": int,
@@ -49,8 +64,10 @@ FIELDS: Final[dict[str, dict[str, type]]] = {
         "cluster": str,
         "disk": str,
     },
-    "cluster_record": {"cluster": str, "origin": str, "term": int, "disks": dict},
+    CLUSTER_RECORD: {"cluster": str, "origin": str, "term": int, "disks": dict},
 }
+"""The fields of each type of message. The types' values are what is sent, and stay: replicas of several versions talk
+to each other during an upgrade."""
 
 
 def encode(message: Message) -> bytes:
@@ -67,15 +84,15 @@ def decode(data: bytes) -> Message:
     if not isinstance(message, dict):
         raise MalformedMessage("not a map")
     _check_fields(message)
-    if message["type"] == "append_entries":
+    if message["type"] == APPEND_ENTRIES:
         _check_entries(message["entries"], message["prevLogIdx"])
-    if message["type"] == "cluster_record":
+    if message["type"] == CLUSTER_RECORD:
         _check_record(message)
     return message
 
 
 def encode_pairs(pairs: list[tuple[bytes, bytes]]) -> bytes:
-    """Return keys and values of a snapshot's chunk as bytes."""
+    """Return the keys and values of a snapshot's chunk as bytes."""
     return msgpack.packb(pairs)
 
 

@@ -1,12 +1,12 @@
-"""Raft's log, term and vote, kept in memory and in the store.
+"""Raft's log, term and vote, in memory and in the store.
 
-A subclass of PySyncObj's `Journal`, which it replaces the file journal with. Nothing here writes by itself: changes
-are staged and become durable with the round's commit, before any message that relies on them leaves.
+It replaces PySyncObj's file journal. Nothing here writes by itself: changes are staged, and become durable with the
+step's commit, before any message that relies on them leaves.
 """
 
 from collections.abc import Iterator
 from struct import Struct
-from typing import Final, Protocol, overload
+from typing import Final, overload
 
 import msgpack
 from pysyncobj.journal import Journal
@@ -17,7 +17,7 @@ LOG_PREFIX: Final = b"L"
 RAFT_STATE_KEY: Final = b"Mraft"
 """[term, name voted for in it or nil, commit index]"""
 APPLIED_KEY: Final = b"Mapplied"
-"""Index of the last entry whose effects are in the state; big-endian, in the same batch as they are."""
+"""The index of the last entry whose effects are in the state; big-endian, and in the same batch as the effects."""
 
 NO_OP: Final = b"\x01"
 """PySyncObj's command type of an entry that only proves a new leader's term."""
@@ -26,9 +26,9 @@ COMMAND: Final = b"\x00"
 FIRST_INDEX: Final = 1
 """Every replica starts with the same entry: a no-op of term 0 at this index."""
 
-PATIENT_ENTRIES: Final = 4
-PATIENT_BYTES: Final = 2
-"""By these factors the log may outgrow its bounds while a peer receives a snapshot."""
+SNAPSHOT_ENTRIES_FACTOR: Final = 4
+SNAPSHOT_BYTES_FACTOR: Final = 2
+"""By these factors the log may exceed its bounds while a peer receives a snapshot."""
 
 _INDEX = Struct(">Q")
 
@@ -36,23 +36,8 @@ Entry = tuple[bytes, int, int]
 """command, index, term"""
 
 
-class LogView(Protocol):
-    """What the pure decisions need to know of the log."""
-
-    @property
-    def first_index(self) -> int:
-        """Index of the oldest entry that is kept."""
-
-    @property
-    def last_index(self) -> int:
-        """Index of the newest entry."""
-
-    def term_at(self, index: int) -> int:
-        """Term of the entry `index`, which must be between the two."""
-
-
 class LevelJournal(Journal):
-    """The log; always holds at least one entry, and the applied entry."""
+    """The log. It always holds at least one entry, and the applied entry."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -80,7 +65,7 @@ class LevelJournal(Journal):
         self._store.put(log_key(idx), _INDEX.pack(term) + command)
 
     def clear(self) -> None:
-        """Forget every entry; the caller adds at least one in the same round."""
+        """Remove every entry; the caller adds at least one in the same step."""
         self.deleteEntriesFrom(0)
 
     def deleteEntriesFrom(self, entryFrom: int) -> None:  # noqa: N802, N803 - PySyncObj's names
@@ -89,7 +74,7 @@ class LevelJournal(Journal):
         del self._entries[entryFrom:]
 
     def deleteEntriesTo(self, entryTo: int) -> None:  # noqa: N802, N803 - PySyncObj's names
-        """Cut off the head up to the position (not index) `entryTo`; one entry always stays."""
+        """Cut off the head up to the position (not index) `entryTo`. One entry always stays."""
         count = min(entryTo, len(self._entries) - 1)
         self._drop(self._entries[:count])
         del self._entries[:count]
@@ -105,12 +90,12 @@ class LevelJournal(Journal):
         return len(self._entries)
 
     def setRaftCommitIndex(self, raftCommitIndex: int) -> None:  # noqa: N802, N803 - PySyncObj's names
-        """Note the commit index; it rides along with the next batch, since Raft can do without it."""
+        """Note the commit index. It is written with the next batch that has something else: Raft can do without it."""
         self._commit_changed = self._commit_changed or raftCommitIndex != self._commit_index
         self._commit_index = raftCommitIndex
 
     def getRaftCommitIndex(self) -> int:  # noqa: N802 - PySyncObj's name
-        """Return the commit index as last noted, never beyond the log nor behind what is applied."""
+        """Return the commit index as last noted, but never beyond the log nor below the applied index."""
         return max(min(self._commit_index, self.last_index), self.applied_index)
 
     def setCurrentTerm(self, term: int, votedForNodeId: str | None) -> None:  # noqa: N802, N803 - PySyncObj's names
@@ -122,11 +107,11 @@ class LevelJournal(Journal):
         return max(self._term, self._entries[-1][2])
 
     def getVotedForNodeId(self) -> str | None:  # noqa: N802 - PySyncObj's name
-        """Return the name this replica voted for in the current term, or None."""
+        """Return the name that this replica voted for in the current term, or None."""
         return self._voted_for
 
     def _destroy(self) -> None:
-        """Nothing to release; the node commits before it closes."""
+        """Release nothing; the loop commits before it closes."""
 
     # --- what the other modules of this package use
 
@@ -153,7 +138,7 @@ class LevelJournal(Journal):
         return self._entries[position][2]
 
     def holds(self, index: int, term: int) -> bool:
-        """Return whether the entry `index` of `term` is in the log; then everything before it is the same as well."""
+        """Return whether the entry `index` of `term` is in the log; then everything before it is equal, too."""
         return self.first_index <= index <= self.last_index and self.term_at(index) == term
 
     @property
@@ -170,13 +155,13 @@ class LevelJournal(Journal):
         self.deleteEntriesTo(max(0, upto - self.first_index))
 
     def restart_at(self, index: int, term: int) -> None:
-        """Hold nothing but the place of the entry `index`, as the store does since a snapshot was installed."""
+        """Hold only the place of the entry `index`, as the store does since a snapshot was installed."""
         self._entries = [(NO_OP, index, term)]
         self._bytes = len(NO_OP)
         self.setRaftCommitIndex(index)
 
     def compaction_point(self, entries_max: int, bytes_max: int) -> int:
-        """Return the index before which the log should be cut: its first one, or leaving half of a bound exceeded."""
+        """Return the index before which the log should be cut: its first one, or one that leaves half of a bound."""
         if len(self._entries) <= entries_max and self._bytes <= bytes_max:
             return self.first_index
         keep, size = 0, 0
@@ -186,16 +171,20 @@ class LevelJournal(Journal):
         return self.last_index - keep + 1
 
     def safe_compaction_point(self, entries_max: int, bytes_max: int, durable: int, floor: int | None) -> int:
-        """Return the index before which the log may be cut, which is never above what is `durable` in the state.
+        """Return the index before which the log may be cut. It is never above what is `durable` in the state.
 
-        `floor`: what follows on a snapshot under way, kept for its receiver until several times the bounds are reached.
+        `floor`: a snapshot of this index is being sent. The log keeps what follows for its receiver until it exceeds
+        its bounds several times.
         """
         point = min(self.compaction_point(entries_max, bytes_max), durable)
-        waits = len(self._entries) < PATIENT_ENTRIES * entries_max and self._bytes < PATIENT_BYTES * bytes_max
+        waits = (
+            len(self._entries) < SNAPSHOT_ENTRIES_FACTOR * entries_max
+            and self._bytes < SNAPSHOT_BYTES_FACTOR * bytes_max
+        )
         return min(point, floor) if floor is not None and waits else point
 
     def stage_raft_state(self) -> None:
-        """Stage term, vote and commit index where they must or may as well be written now."""
+        """Stage term, vote and commit index, if they must be written or other changes are written anyway."""
         if self._state_changed or (self._commit_changed and self._store.staged):
             self._store.put(RAFT_STATE_KEY, msgpack.packb([self._term, self._voted_for, self._commit_index]))
             self._state_changed = self._commit_changed = False

@@ -1,4 +1,4 @@
-"""What Raft needs of a network; `tcp` is the real one, a simulation may put another in its place."""
+"""What Raft needs of a network: `tcp` is the real one, and the simulation has one of its own."""
 
 from typing import Protocol
 
@@ -7,38 +7,38 @@ from quitanda_replica.raft.codec import Message
 
 
 class Receiver(Protocol):
-    """Who is told what happens; called inside `Network.poll`, by its caller's thread."""
+    """Gets the network's events. The network calls it inside `Network.poll`, in the thread that polls."""
 
     def greeting_to(self, peer: str) -> Greeting:
-        """Return what a conversation with `peer` is to begin with."""
+        """Return what a connection with `peer` begins with."""
 
-    def judge(self, peer: str, greeting: Greeting) -> str:
-        """Decide on what `peer` began with: '' where the conversation may go on, or why it must end at once."""
+    def check_greeting(self, peer: str, greeting: Greeting) -> str:
+        """Decide on the greeting of `peer`: '' where the connection may go on, or why it must end at once."""
 
     def connected(self, peer: str) -> None:
-        """Note that a conversation with `peer` stands; what was sent to it before may be lost."""
+        """Note that a connection with `peer` is established; what was sent to it before may be lost."""
 
     def disconnected(self, peer: str) -> None:
-        """Note that the conversation with `peer` has ended."""
+        """Note that the connection with `peer` has ended."""
 
     def received(self, peer: str, message: Message) -> None:
-        """Handle `message` from `peer`. Within one conversation messages keep their order and none is missing."""
+        """Handle `message` from `peer`. On one connection messages keep their order, and none is missing."""
 
 
 class Network(Protocol):
-    """Messages to and from the other replicas; all but `wake` belong to the raft thread."""
+    """Messages to and from the other replicas. The raft thread owns it; only `wake` is for any thread."""
 
     def open(self, receiver: Receiver) -> None:
         """Begin to listen and to connect. Raises OSError where the address cannot be listened on."""
 
     def poll(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds for something to happen, and tell the receiver everything that has."""
+        """Wait up to `timeout` seconds for an event, and tell the receiver all events."""
 
     def send(self, peer: str, message: Message) -> None:
-        """Send `message` if a conversation with `peer` stands, otherwise forget it; the receiver hears of nothing."""
+        """Send `message` if there is a connection with `peer`, otherwise drop it. It never calls the receiver."""
 
     def wake(self) -> None:
-        """Make a waiting or the next `poll` return at once; any thread."""
+        """Make a waiting or the next `poll` return at once."""
 
     def close(self) -> None:
-        """End every conversation and release the sockets; the receiver is not called any more."""
+        """Close all connections and release the sockets. Afterwards the receiver is not called any more."""

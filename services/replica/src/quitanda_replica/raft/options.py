@@ -9,33 +9,33 @@ from typing import Final
 MIB: Final = 1024 * 1024
 SECRET_CHARACTERS_MIN: Final = 16
 ENTRY_BYTES_LIMIT: Final = 8 * MIB
-"""A message holds less than two of the largest entries, which must stay below the longest frame (channel)."""
+"""A message holds less than two of the largest entries, and must fit into the longest frame (`secure_channel`)."""
 FATAL_EXIT_CODE: Final = 3
 LEADER_FALLBACK_TIMEOUTS: Final = 2.0
-"""Of the longest election timeouts: by then the others, if they hear each other, have elected another leader."""
+"""In longest election timeouts: by then the others, if they hear each other, have elected another leader."""
 
 _log = logging.getLogger(__name__)
 
 
 def stop_process(error: BaseException) -> None:
-    """End the process at once: after a failed write nothing in memory may be trusted or answered any more."""
-    _log.critical("the raft thread cannot go on; the replica stops", exc_info=error)
+    """End the process at once: after a failed write nothing in memory can be trusted, so nothing may be answered."""
+    _log.critical("raft_failed", exc_info=error, extra={"consequence": "the replica stops"})
     logging.shutdown()
     os._exit(FATAL_EXIT_CODE)
 
 
 @dataclass(frozen=True)
 class RaftOptions:
-    """Everything that a RaftNode must be told. Raises ValueError with the reason where values contradict."""
+    """Everything that a RaftNode must be told. Raises ValueError with the reason where values contradict each other."""
 
     name: str
     """This replica's name; a key of `addresses`."""
     addresses: Mapping[str, str]
     """name -> "host:port" of every replica, this one included; the same on all of them."""
     secret: str = field(repr=False)
-    """Shared by all replicas; proves who may join their conversation, and encrypts it."""
+    """All replicas share it. It authenticates and encrypts their connections."""
     bootstrap: bool = False
-    """A blank disk belongs to a new cluster if all others are blank too; without effect once one has a past."""
+    """An empty disk belongs to a new cluster if all others are empty, too. No effect where one holds entries."""
     listen: str = ""
     """"host:port" to listen on; by default the own address, with all interfaces where its host is a name."""
 
@@ -43,28 +43,28 @@ class RaftOptions:
     election_timeout_max_seconds: float = 1.0
     heartbeat_seconds: float = 0.1
     connection_timeout_seconds: float = 4.0
-    """A connection that brought nothing, not even a ping, for so long is closed."""
+    """A connection on which nothing arrives for so long, not even a ping, is closed."""
     connect_timeout_seconds: float = 2.0
-    """Bound on connecting and proving who one is, together."""
+    """The bound on connecting and authenticating together."""
     connect_retry_seconds: float = 0.25
 
-    pending_submissions_max: int = 4096
+    pending_proposals_max: int = 4096
     pending_bytes_max: int = 64 * MIB
     pending_reads_max: int = 16_384
     entry_bytes_max: int = 4 * MIB
     pipeline_entries_max: int = 512
     pipeline_bytes_max: int = 1 * MIB
-    """The leader appends no further entry while more than this is not applied yet, and no replica applies more of them
-    in one round, so that a round stays shorter than an election timeout."""
+    """The leader appends no further entry while more bytes than this are not applied yet, and no replica applies more
+    in one step. So a step stays shorter than an election timeout."""
     log_entries_max: int = 20_000
     log_bytes_max: int = 32 * MIB
-    """Over either bound the log is cut to half of it; a follower further behind gets a snapshot."""
+    """A log that exceeds either bound is cut to half of it. A follower further behind gets a snapshot."""
     message_bytes: int = MIB
     """A message carries entries up to about this, and always at least one."""
     snapshot_chunk_bytes: int = MIB // 4
 
     on_fatal: Callable[[BaseException], None] = stop_process
-    """Called once, by the raft thread, with what made it stop."""
+    """The raft thread calls it once, with the error that made it stop."""
 
     def __post_init__(self) -> None:
         for holds, demand in (
@@ -90,15 +90,15 @@ class RaftOptions:
 
     @property
     def leader_fallback_seconds(self) -> float:
-        """A leader that has not heard from a majority of those who vote for so long steps down."""
+        """A leader that has not heard from a majority of voters for so long steps down."""
         return LEADER_FALLBACK_TIMEOUTS * self.election_timeout_max_seconds
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """Names of the other replicas, sorted."""
+        """The names of the other replicas, sorted."""
         return tuple(sorted(name for name in self.addresses if name != self.name))
 
     @property
     def majority(self) -> int:
-        """How many replicas, this one included, decide."""
+        """How many replicas, including this one, decide."""
         return len(self.addresses) // 2 + 1

@@ -1,11 +1,11 @@
-"""PySyncObj, imported without what its import does to the rest of the process, and with our clock.
+"""Imports PySyncObj before any other module does, and repairs what its import changes.
 
-Its module `win_inet_pton` replaces `socket.inet_ntop` by a routine of Windows on every platform, so that whatever else
-formats an IPv6 or a packed address in this process would fail. This package imports the library here first.
+Its module `win_inet_pton` replaces `socket.inet_ntop` by a routine for Windows on every platform. Whatever else formats
+an IPv6 or a packed address in this process would fail. So this module puts the original function back.
 
-Its clock on Linux is CLOCK_MONOTONIC_RAW, which the adjustment of the machine's time does not touch, and ours is the
-adjusted one. The two move apart, by seconds in a week, and deadlines of the library are compared with times of ours:
-a blank disk could stand for election because it was told to wait until a time that had passed already.
+Its clock on Linux is CLOCK_MONOTONIC_RAW, which ignores adjustments of the machine's time, and ours is the adjusted
+one. The two drift apart by seconds in a week, and deadlines of the library are compared with times of ours. A learner
+could start an election because it was told to wait until a time that had already passed. So the library gets our clock.
 """
 
 import socket

@@ -1,26 +1,29 @@
-"""One round of a replica's Raft, without a thread or a socket of its own: hear, tick, append, send, commit, answer.
+"""One step of a replica's Raft, without a thread or a socket of its own: receive, tick, append, send, commit, reply.
 
-The order within a round is what the guarantees rest on:
+The guarantees rest on the order within a step:
 
-1. Messages are heard first, so a replica that was stopped for a while does not judge a leader dead whose heartbeats
-   wait in its sockets.
-2. PySyncObj ticks: elections, the commit index, applying committed entries (staged, with the applied index).
-3. The leader appends what was submitted and sends one batch to each follower.
-4. ONE synced commit makes log, term, vote, state and applied index durable.
-5. Only then votes and acknowledgements leave, callers get their answers and the state machine is told.
+1. Receive. The replica reads its messages first. So a replica that was stopped for a while does not believe that a
+   leader is dead whose heartbeats still wait in its sockets.
+2. Tick. PySyncObj does what is due: elections, the commit index, applying committed entries. Their effects and the
+   applied index are staged together.
+3. Append and send. The leader appends the proposals to its log and sends one batch to each follower.
+4. Commit. ONE synced batch makes the log, the term, the vote, the state and the applied index durable.
+5. Reply. Only now votes and acknowledgements leave, callers get their answers, and the state machine is told.
 """
 
 import logging
 from collections.abc import Callable
 
 from quitanda.errors import QuitandaError, Unavailable
+from quitanda_replica.raft import codec
 from quitanda_replica.raft.cluster_identity import Greeting
 from quitanda_replica.raft.codec import MalformedMessage, Message
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
-from quitanda_replica.raft.leadership import Leadership
+from quitanda_replica.raft.leadership import LeadershipChanges
 from quitanda_replica.raft.learner import LearnerGate
 from quitanda_replica.raft.membership import Membership
 from quitanda_replica.raft.message_filter import (
+    ConflictLog,
     FilteredMessage,
     contradicts,
     filter_append,
@@ -29,39 +32,32 @@ from quitanda_replica.raft.message_filter import (
 )
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.pending_proposals import PendingProposals
 from quitanda_replica.raft.prevote import PreVote
-from quitanda_replica.raft.proposal import ProposalQueue
+from quitanda_replica.raft.proposals import PendingProposals, ProposalQueue
 from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.read_index import ReadIndex
-from quitanda_replica.raft.rejected_connection_log import RepeatedConflict
-from quitanda_replica.raft.snapshot_receiver import Installation, SnapshotIntake, SnapshotReceiver, install
+from quitanda_replica.raft.snapshot_receiver import (
+    SnapshotInstallation,
+    SnapshotReceiver,
+    finish_interrupted_installation,
+)
 from quitanda_replica.raft.snapshot_sender import SnapshotSender
 from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
 from quitanda_replica.raft.transport import DurableTransport
 from quitanda_replica.state.store import Store
 
 POLL_SECONDS_MAX = 0.05
-"""Longest wait for messages, or the time between two heartbeats where that is shorter: elections and heartbeats are at
+"""The longest wait for messages, unless the time between two heartbeats is shorter. Elections and heartbeats are at
 most this late."""
 
 _log = logging.getLogger(__name__)
 
 
 class RaftLoop:
-    """The composition that a round drives; also the network's receiver. One thread's alone, but for the two queues.
+    """Puts the parts of Raft together and drives them step by step; it is also the network's receiver.
 
-    The class attributes are its parts. A simulation puts others in their places, to show what each is needed for.
+    One thread owns it. Other threads may only use `proposals`, `reads` and `status`.
     """
-
-    journal_type = LevelJournal
-    engine_type = RaftCore
-    canvass_type = PreVote
-    receiver_type = SnapshotReceiver
-    reads_type = ReadIndex
-    filter_append = staticmethod(filter_append)
-    filter_reply = staticmethod(filter_reply)
-    installation_type = Installation
 
     def __init__(
         self,
@@ -76,323 +72,329 @@ class RaftLoop:
         self._machine = machine
         self._network = network
         self._clock = clock
-        install(store, self.installation_type)
-        self._journal = self.journal_type(store)
-        self._guard = LearnerGate(store, options, last_index=self._journal.last_index)
-        if not self._guard.voting:
-            _log.warning(
-                "the disk has no past: this replica votes when it has caught up with all others, "
-                "or when all others are without a past like it"
-            )
+        finish_interrupted_installation(store)
+        self._journal = LevelJournal(store)
+        self._gate = LearnerGate(store, options, last_index=self._journal.last_index)
+        if not self._gate.voting:
+            _log.warning("replica_is_learner")
         self._applied = self._durable = self._journal.applied_index
-        self._transport = DurableTransport(lambda: (self._engine.term, self._guard.voting))
-        self._engine = self.engine_type(
-            options, self._journal, self._transport, self._apply, lambda: self._guard.voting
+        self._transport = DurableTransport(lambda: (self._core.term, self._gate.voting))
+        self._core = RaftCore(options, self._journal, self._transport, self._apply, lambda: self._gate.voting)
+        self._prevote = PreVote(options, self._core, self._journal, self._gate, network, clock)
+        self._membership = Membership(self._gate, self._core, self._journal, network, self._transport, clock)
+        self._conflict_log = ConflictLog(clock)
+        self._snapshot_sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
+        self._snapshot_receiver = SnapshotReceiver(store, self._transport.send_after_commit, machine.check_snapshot)
+        self.proposals = ProposalQueue(options, network.wake)
+        self.reads = ReadIndex(options, network.wake)
+        self._pending_proposals = PendingProposals(self.proposals, options)
+        self._leadership = LeadershipChanges(
+            options.name, self._core, self.proposals, self.reads, self._pending_proposals
         )
-        self._canvass = self.canvass_type(options, self._engine, self._journal, self._guard, network, clock)
-        self._joining = Membership(self._guard, self._engine, self._journal, network, self._transport, clock)
-        self._conflict = RepeatedConflict(clock)
-        self._sender = SnapshotSender(store, options.snapshot_chunk_bytes, clock)
-        self._intake = SnapshotIntake(
-            store, self._transport.promise, self.receiver_type, self.installation_type, machine.check_snapshot
-        )
-        self.submissions = ProposalQueue(options, network.wake)
-        self.reads = self.reads_type(options, network.wake)
-        self._in_flight = PendingProposals(self.submissions, options)
-        self._leadership = Leadership(options.name, self._engine, self.submissions, self.reads, self._in_flight)
-        self._heard_at = clock()
-        self._replicated: tuple[int, int] = (0, 0)
+        self._polled_at = clock()
+        self._has_polled = False
+        self.longest_step_seconds = 0.0
+        """The longest time between two polls since the start: meanwhile no heartbeat was received or sent."""
+        self._sent_position: tuple[int, int] = (0, 0)
+        """The last index and the commit index that the leader has sent to everybody."""
         self._connected: set[str] = set()
-        self._replied: set[str] = set()
-        """Peers that have answered `append_entries` in this conversation, so know whom they follow."""
+        self._followers: set[str] = set()
+        """Peers that have answered `append_entries` on the present connection: they know that they follow this one."""
         self._handlers: dict[str, Callable[[str, Message], None]] = {
-            "append_entries": self._on_append_entries,
-            "next_node_idx": self._on_next_node_idx,
-            "request_vote": self._on_request_vote,
-            "timeout_now": self._on_timeout_now,
-            "response_vote": lambda peer, message: self._admit(peer, self._engine.filter_vote(peer, message)),
-            "canvass_question": self._canvass.asked,
-            "canvass_answer": self._canvass.answered,
-            "read_probe": self._on_read_probe,
-            "read_echo": self._on_read_echo,
-            "snapshot_chunk": self._on_snapshot_chunk,
-            "snapshot_taken": self._on_snapshot_taken,
-            "rejoin_question": self._joining.asked,
-            "rejoin_answer": self._joining.answered,
-            "cluster_record": self._joining.told_record,
+            codec.APPEND_ENTRIES: self._on_append_entries,
+            codec.APPEND_REPLY: self._on_append_reply,
+            codec.VOTE_REQUEST: self._on_vote_request,
+            codec.VOTE: lambda peer, message: self._deliver(peer, self._core.filter_vote(peer, message)),
+            codec.TIMEOUT_NOW: self._on_timeout_now,
+            codec.PREVOTE_REQUEST: self._prevote.on_request,
+            codec.PREVOTE_RESPONSE: self._prevote.on_response,
+            codec.READ_PROBE: self._on_read_probe,
+            codec.READ_ECHO: self._on_read_echo,
+            codec.SNAPSHOT_CHUNK: self._on_snapshot_chunk,
+            codec.SNAPSHOT_ACKNOWLEDGEMENT: self._on_snapshot_acknowledgement,
+            codec.LEARNER_QUERY: self._membership.on_query,
+            codec.LEARNER_REPLY: self._membership.on_reply,
+            codec.CLUSTER_RECORD: self._membership.on_record,
         }
         store.commit()
-        self._votes_durably = self._guard.voting
-        """Whether a crash now would leave a replica that votes; what leaves before the commit goes by this."""
+        self._voting_is_durable = self._gate.voting
+        """Whether the replica would be a voter after a crash now: what leaves before the commit depends on it."""
         self.status = self._current_status()
 
     def open(self) -> None:
         """Begin to listen. Raises OSError."""
         self._network.open(self)
 
-    def round(self) -> None:
+    def step(self) -> None:
         """Wait a moment for something to do, and do it. Any exception means that the replica must stop."""
-        stood_still = self._clock() - self._heard_at > self._options.election_timeout_min_seconds
+        worked_seconds = self._clock() - self._polled_at
+        self.longest_step_seconds = max(self.longest_step_seconds, worked_seconds if self._has_polled else 0.0)
         self._network.poll(0.0 if self._has_work() else min(POLL_SECONDS_MAX, self._options.heartbeat_seconds))
-        self._heard_at = self._clock()
-        if stood_still:  # it may be the own fault that nothing was heard, and that connections are gone
-            self._engine.postpone_overdue_election(self._heard_at)
-        self._joining.watch(self._connected, self._durable)
-        if self._engine.leads:
-            self._divert_to_snapshots()
-        whole = not self._intake.installing
-        self._engine.applies = whole
-        self._engine.tick(may_stand=self._canvass.permits_standing(self._connected, state_is_whole=whole))
-        self._follow_leadership()
-        if self._engine.leads:
-            self._append_submissions()
-            self._probe_for_readers()
-            self._replicate()
+        self._has_polled = True
+        self._polled_at = self._clock()
+        if worked_seconds > self._options.election_timeout_min_seconds:
+            # this replica was stalled: that may be why it received nothing, and why connections are gone
+            self._core.postpone_overdue_election(self._polled_at)
+        self._membership.step(self._connected, self._durable)
+        if self._core.is_leader:
+            self._send_snapshots()
+        state_is_whole = not self._snapshot_receiver.installing
+        self._core.may_apply = state_is_whole
+        may_start = self._prevote.may_start_election(self._connected, state_is_whole=state_is_whole)
+        self._core.tick(may_start_election=may_start)
+        self._handle_leader_change()
+        if self._core.is_leader:
+            self._append_proposals()
+            self._confirm_readers()
+            self._send_entries()
         self._compact()
-        installed = self._intake.stage(self._clock())
+        installed = self._snapshot_receiver.step(self._clock())
         self._commit()
         if installed is not None:
-            self._go_on_behind(installed)
+            self._finish_installation(installed)
         self.status = self._current_status()
 
-    def hand_over(self, wanted: bool, to: str = "") -> None:
-        """Stop (or, after a failed attempt, resume) taking submissions and try to make another replica lead.
+    def set_transfer_target(self, target: str | None) -> None:
+        """Stop taking proposals and try to make another replica lead; None: stop trying, and take proposals again.
 
-        `to` names the one; '' leaves it to whichever is furthest.
+        `target` names the replica; '' leaves the choice to Raft, which takes the one that holds the most entries.
         """
-        self._leadership.hand_over(wanted, to)
+        self._leadership.set_transfer_target(target)
 
     def close(self) -> None:
-        """Make durable what is staged, send what was promised, settle everybody who waits, release the sockets."""
+        """Make durable what is staged, send what waits for that, answer all callers, release the sockets."""
         self._commit()
-        self.fail(Unavailable("the replica stops"))
-        self._sender.close()
+        self.reject_callers(Unavailable("the replica stops"))
+        self._snapshot_sender.close()
         self._network.close()
 
-    def fail(self, refusal: QuitandaError) -> None:
-        """Send everybody away: `refusal` for what was not begun, "unknown" for what was."""
-        self.submissions.refuse(refusal)
-        self.reads.refuse(refusal)
-        self._in_flight.forget()
+    def reject_callers(self, rejection: QuitandaError) -> None:
+        """End every wait: with `rejection` where nothing was appended, with OutcomeUnknown where something was."""
+        self.proposals.reject(rejection)
+        self.reads.reject(rejection)
+        self._pending_proposals.lose_all()
 
     # --- the network's receiver
 
     def greeting_to(self, peer: str) -> Greeting:
-        """Say who this replica is, and of which cluster."""
-        return self._guard.greeting_to(peer)
+        """Return what this replica says of itself and its cluster when it connects with `peer`."""
+        return self._gate.greeting_to(peer)
 
-    def judge(self, peer: str, greeting: Greeting) -> str:
-        """Say why `peer` is not of this cluster, or ''."""
-        return self._joining.judge(peer, greeting)
+    def check_greeting(self, peer: str, greeting: Greeting) -> str:
+        """Return why `peer` is not of this cluster, or ''."""
+        return self._membership.check_greeting(peer, greeting)
 
     def connected(self, peer: str) -> None:
-        """Reach a peer (again): what it acknowledged in another conversation is not counted any more."""
+        """Note a new connection. What the peer acknowledged on an earlier one no longer counts."""
         self._connected.add(peer)
-        self._joining.connected(peer)
-        if self._engine.leads:
-            self._engine.forget_match(peer)
+        self._membership.connected(peer)
+        if self._core.is_leader:
+            self._core.reset_match_index(peer)
         else:
-            self._engine.postpone_overdue_election(self._clock())
-        self._transport.connected(self._engine.node_of(peer))
+            self._core.postpone_overdue_election(self._clock())
+        self._transport.connected(self._core.node_of(peer))
 
     def disconnected(self, peer: str) -> None:
-        """Lose a peer."""
+        """Note that the connection has ended."""
         self._connected.discard(peer)
-        self._replied.discard(peer)
-        self._joining.disconnected(peer)
-        self._sender.cancel(peer)
-        self._transport.disconnected(self._engine.node_of(peer))
+        self._followers.discard(peer)
+        self._membership.disconnected(peer)
+        self._snapshot_sender.cancel(peer)
+        self._transport.disconnected(self._core.node_of(peer))
 
     def received(self, peer: str, message: Message) -> None:
         """Handle one message that the codec has checked. Raises MalformedMessage."""
-        if self._joining.is_foreign(peer):
+        if self._membership.is_of_other_cluster(peer):
             raise MalformedMessage("it belongs to another cluster")
         self._handlers[message["type"]](peer, message)
 
     # --- messages
 
     def _on_append_entries(self, peer: str, message: Message) -> None:
-        if message["term"] < self._engine.term and not self._guard.voting:
-            self._tell_term(peer)
-        self._canvass.heard_leader(message["term"])
-        if self._intake.installing or not self._joining.may_take_from(peer):
-            heard = filter_heartbeat(self._engine.term, self._engine.commit_index, message)
-            # who must not take anything yet says nothing: any answer would bring it a snapshot
-            self._admit(peer, heard if self._intake.installing else FilteredMessage(heard.deliver))
+        if message["term"] < self._core.term and not self._gate.voting:
+            self._send_own_term(peer)
+        self._prevote.on_leader_message(message["term"])
+        if self._snapshot_receiver.installing or not self._membership.may_accept_from(peer):
+            heartbeat = filter_heartbeat(self._core.term, self._core.commit_index, message)
+            # a replica that must not accept anything yet does not reply: a reply would make the leader send a snapshot
+            self._deliver(peer, heartbeat if self._snapshot_receiver.installing else FilteredMessage(heartbeat.deliver))
             return
-        if message["term"] >= self._engine.term:
-            self._conflict.heard(peer, message, contradicts=contradicts(self._journal, message))
-        message_filter = self.filter_append(self._journal, self._engine.term, self._engine.commit_index, message)
-        self._joining.agrees(message["term"], message_filter.agreed_upto)
-        self._admit(peer, message_filter)
+        if message["term"] >= self._core.term:
+            self._conflict_log.note(peer, message, contradicts=contradicts(self._journal, message))
+        filtered = self._filter_append(message)
+        self._membership.note_agreement(message["term"], filtered.agreed_upto)
+        self._deliver(peer, filtered)
 
-    def _on_next_node_idx(self, peer: str, message: Message) -> None:
-        if message["term"] > self._engine.term:
-            self._engine.follow_term(message["term"])
+    def _on_append_reply(self, peer: str, message: Message) -> None:
+        if message["term"] > self._core.term:
+            self._core.adopt_later_term(message["term"])
             return
-        sent_upto = self._engine.next_index(peer)
-        if self._leads_in(message):
-            self._replied.add(peer)
-            self._engine.arrived(peer, message["next_node_idx"], reset=message["reset"])
-        self._admit(peer, self.filter_reply(self._engine.term, self._journal.last_index, message))
+        sent_upto = self._core.next_index(peer)
+        if self._leads_term_of(message):
+            self._followers.add(peer)
+            self._core.note_append_reply(peer, message["next_node_idx"], reset=message["reset"])
+        self._deliver(peer, self._filter_reply(message))
         if not message["reset"]:
-            self._engine.resume_at(peer, sent_upto)
+            self._core.keep_next_index(peer, sent_upto)
 
-    def _on_request_vote(self, peer: str, message: Message) -> None:
-        if self._guard.voting:
-            self._admit(peer, FilteredMessage(message))
+    def _on_vote_request(self, peer: str, message: Message) -> None:
+        if self._gate.voting:
+            self._deliver(peer, FilteredMessage(message))
 
     def _on_timeout_now(self, peer: str, message: Message) -> None:
-        if self._follows(peer, message):
-            self._canvass.told_to_stand()
+        if self._is_from_leader(peer, message):
+            self._prevote.on_timeout_now()
 
     def _on_read_probe(self, peer: str, message: Message) -> None:
-        if self._votes_durably and self._follows(peer, message):
-            self._network.send(peer, message | {"type": "read_echo"})
+        if self._voting_is_durable and self._is_from_leader(peer, message):
+            self._network.send(peer, message | {"type": codec.READ_ECHO})
 
     def _on_read_echo(self, peer: str, message: Message) -> None:
-        if self._leads_in(message):
-            self.reads.echoed(peer, message["round"])
+        if self._leads_term_of(message):
+            self.reads.on_echo(peer, message["round"])
 
     def _on_snapshot_chunk(self, peer: str, message: Message) -> None:
-        if not self._follows(peer, message) or not self._joining.may_take_from(peer):
+        if not self._is_from_leader(peer, message) or not self._membership.may_accept_from(peer):
             return
-        if message["cluster"] != self._guard.cluster:
+        if message["cluster"] != self._gate.cluster:
             raise MalformedMessage("its snapshot is of another cluster")
         if self._journal.holds(message["index"], message["index_term"]):
-            # the log stays (Raft, figure 13, rule 6), as what is behind may be acknowledged; it leads to the same state
-            self._engine.commit_upto(message["index"])
+            # keep the log (Raft, figure 13, rule 6): entries behind this one may be acknowledged, and the log leads to
+            # the same state
+            self._core.raise_commit_index(message["index"])
         else:
-            self._intake.take(peer, message, self._applied)
+            self._snapshot_receiver.on_chunk(peer, message, self._applied)
 
-    def _on_snapshot_taken(self, peer: str, message: Message) -> None:
-        if self._leads_in(message):
-            self._sender.taken(peer, message)
+    def _on_snapshot_acknowledgement(self, peer: str, message: Message) -> None:
+        if self._leads_term_of(message):
+            self._snapshot_sender.on_acknowledgement(peer, message)
 
-    def _tell_term(self, peer: str) -> None:
-        """Answer a leader of an earlier term with the own term.
+    def _send_own_term(self, peer: str) -> None:
+        """Tell a leader of an earlier term which term this replica is in.
 
-        Who votes says nothing, and stands again where it is left alone. A replica that may not vote could never do
-        that: in a later term than everybody else's it would stay shut out.
+        Only a learner does so. A voter in a later term becomes a candidate by itself. A learner never can; without this
+        message it would never follow a leader again.
         """
-        standing = {"next_node_idx": self._engine.commit_index + 1, "reset": False, "success": False}
-        self._transport.send(self._engine.node_of(peer), {"type": "next_node_idx"} | standing)
+        progress = {"next_node_idx": self._core.commit_index + 1, "reset": False, "success": False}
+        self._transport.send(self._core.node_of(peer), {"type": codec.APPEND_REPLY} | progress)
 
-    def _admit(self, peer: str, message_filter: FilteredMessage) -> None:
-        node = self._engine.node_of(peer)
-        if message_filter.deliver is not None:
-            self._transport.deliver(node, message_filter.deliver)
-        if message_filter.reply is not None:
-            self._transport.send(node, message_filter.reply)
+    def _filter_append(self, message: Message) -> FilteredMessage:
+        return filter_append(self._journal, self._core.term, self._core.commit_index, message)
 
-    def _follows(self, peer: str, message: Message) -> bool:
-        return bool(message["term"] == self._engine.term and self._engine.leader == peer)
+    def _filter_reply(self, message: Message) -> FilteredMessage:
+        return filter_reply(self._core.term, self._journal.last_index, message)
 
-    def _leads_in(self, message: Message) -> bool:
-        return bool(self._engine.leads and message["term"] == self._engine.term)
+    def _deliver(self, peer: str, filtered: FilteredMessage) -> None:
+        node = self._core.node_of(peer)
+        if filtered.deliver is not None:
+            self._transport.deliver(node, filtered.deliver)
+        if filtered.reply is not None:
+            self._transport.send(node, filtered.reply)
 
-    # --- the parts of a round
+    def _is_from_leader(self, peer: str, message: Message) -> bool:
+        return bool(message["term"] == self._core.term and self._core.leader == peer)
+
+    def _leads_term_of(self, message: Message) -> bool:
+        return bool(self._core.is_leader and message["term"] == self._core.term)
+
+    # --- the parts of a step
 
     def _has_work(self) -> bool:
-        """Is there something that no message will announce? A single replica is its own majority."""
-        commits = (
-            not self._options.peers and self._engine.leads and self._engine.commit_index < self._journal.last_index
-        )
-        return commits or self._engine.commit_index > self._applied or self._intake.has_work
+        """Return whether there is work that no message will announce. A single replica is its own majority."""
+        is_alone = not self._options.peers and self._core.is_leader
+        may_commit = is_alone and self._core.commit_index < self._journal.last_index
+        return may_commit or self._core.commit_index > self._applied or self._snapshot_receiver.has_work
 
-    def _divert_to_snapshots(self) -> None:
-        for peer in self._engine.divert_behind_log():
-            if peer in self._replied:
-                self._sender.begin(peer, self._engine.term, self._guard.cluster)
-        for peer, message in self._sender.due(self._engine.term):
+    def _send_snapshots(self) -> None:
+        for peer in self._core.divert_peers_behind_log():
+            if peer in self._followers:
+                self._snapshot_sender.start(peer, self._core.term, self._gate.cluster)
+        for peer, message in self._snapshot_sender.next_messages(self._core.term):
             self._network.send(peer, message)
 
-    def _follow_leadership(self) -> None:
-        if not self._leadership.look():
+    def _handle_leader_change(self) -> None:
+        if not self._leadership.update():
             return
-        self._replied.clear()
-        if not self._engine.leads:
-            self._sender.close()
+        self._followers.clear()
+        if not self._core.is_leader:
+            self._snapshot_sender.close()
 
-    def _append_submissions(self) -> None:
-        while self._may_append() and (submission := self.submissions.take()) is not None:
+    def _append_proposals(self) -> None:
+        while self._may_append() and (proposal := self.proposals.take()) is not None:
             index = self._journal.last_index + 1
-            self._journal.add(COMMAND + submission.payload, index, self._engine.term)
-            self._in_flight.appended(index, self._engine.term, submission)
-        self._leadership.tell_to_stand()
+            self._journal.add(COMMAND + proposal.payload, index, self._core.term)
+            self._pending_proposals.appended(index, self._core.term, proposal)
+        self._leadership.send_timeout_now()
 
     def _may_append(self) -> bool:
-        return not self._leadership.handing_over and self._in_flight.has_room
+        return not self._leadership.transferring and self._pending_proposals.has_room
 
-    def _probe_for_readers(self) -> None:
-        commit_index = self._engine.commit_index
-        if self._journal.term_at(commit_index) != self._engine.term:
-            return  # the own no-op is not committed yet: readers wait for it
-        probe = self.reads.probe(self._engine.term, commit_index, self._clock())
-        if probe is not None:
+    def _confirm_readers(self) -> None:
+        commit_index = self._core.commit_index
+        if self._journal.term_at(commit_index) != self._core.term:
+            return  # the no-op of this term is not committed yet: readers wait for it
+        if (probe := self.reads.next_probe(self._core.term, commit_index, self._clock())) is not None:
             for peer in self._connected:
                 self._network.send(peer, probe)
 
-    def _replicate(self) -> None:
-        """Send at once when the log or the commit index has moved; heartbeats are PySyncObj's own."""
-        position = self._journal.last_index, self._engine.commit_index
-        if position != self._replicated:
-            self._replicated = position
-            self._engine.replicate()
-        self._engine.catch_up()
+    def _send_entries(self) -> None:
+        """Send at once when the log or the commit index has moved. PySyncObj sends the heartbeats by itself."""
+        position = self._journal.last_index, self._core.commit_index
+        if position != self._sent_position:
+            self._sent_position = position
+            self._core.send_append_entries()
+        self._core.fill_send_windows()
 
     def _compact(self) -> None:
-        """Cut the log, but never what is not applied and durable, nor what follows on a snapshot under way."""
+        """Cut the log, but keep what is not applied and durable, and what a snapshot on its way will need next."""
         bounds = self._options.log_entries_max, self._options.log_bytes_max
-        point = self._journal.safe_compaction_point(*bounds, self._durable, self._sender.floor)
+        point = self._journal.safe_compaction_point(*bounds, self._durable, self._snapshot_sender.floor)
         if point > self._journal.first_index:
             self._journal.compact(point)
 
     def _commit(self) -> None:
-        for peer, message in self._transport.take_early():
+        for peer, message in self._transport.take_before_commit():
             self._network.send(peer, message)
         self._journal.stage_raft_state()
         self._store.commit()
-        self._votes_durably = self._guard.voting
+        self._voting_is_durable = self._gate.voting
         applied_before, self._durable = self._durable, self._applied
-        for peer, message in self._transport.take_late():
+        for peer, message in self._transport.take_after_commit():
             self._network.send(peer, message)
-        self._in_flight.answer()
+        self._pending_proposals.answer()
         if self._durable > applied_before:
             self._machine.committed(self._durable)
-        self.reads.settle(self._durable)
+        self.reads.release(self._durable)
 
-    def _go_on_behind(self, installation: Installation) -> None:
-        """Take the installed state for one's own."""
+    def _finish_installation(self, installation: SnapshotInstallation) -> None:
+        """Go on from the installed state."""
         if not installation.obsolete:
             self._journal.restart_at(installation.index, installation.term)
-            self._engine.restart_at(installation.index)
+            self._core.restart_at(installation.index)
             self._applied = self._durable = installation.index
             self._machine.installed(installation.index)
-        self._intake.finished()
-
-    # --- applying
+        self._snapshot_receiver.finish()
 
     def _apply(self, index: int, command: bytes) -> None:
-        """Apply one committed entry; the engine calls this inside its tick."""
+        """Apply one committed entry. The core calls this inside its tick."""
         if index != self._applied + 1:
-            raise AssertionError(f"entry {index} is to be applied behind entry {self._applied}")
+            raise AssertionError(f"entry {index} is to be applied after entry {self._applied}")
         answer = self._machine.apply(index, command[len(COMMAND) :]) if command[:1] == COMMAND else b""
         self._journal.set_applied(index)
         self._applied = index
-        self._in_flight.applied(index, self._journal.term_at(index), answer)
+        self._pending_proposals.applied(index, self._journal.term_at(index), answer)
 
     def _current_status(self) -> RaftStatus:
         return RaftStatus(
-            role=self._engine.role,
-            term=self._engine.term,
-            leader=self._engine.leader,
-            commit_index=self._engine.commit_index,
+            role=self._core.role,
+            term=self._core.term,
+            leader=self._core.leader,
+            commit_index=self._core.commit_index,
             applied_index=self._durable,
             last_log_index=self._journal.last_index,
             first_log_index=self._journal.first_index,
             peers=tuple(sorted(self._connected)),
-            voting=self._guard.voting,
-            cluster=self._guard.cluster,
-            refused=self._joining.refused,
+            voting=self._gate.voting,
+            cluster=self._gate.cluster,
+            refused=self._membership.rejected,
         )

@@ -1,107 +1,105 @@
 """Linearizable reads without a log entry (Raft thesis, section 6.4, "ReadIndex").
 
-A reader needs an index that covers every write acknowledged before it asked. The leader's commit index is one, if the
-leader has committed an entry of its own term (otherwise it may not know yet what its predecessors committed) and if
-it still led after the reader asked, which a majority confirms by echoing the leader's term in a round that
-began afterwards. One round serves everybody who waits. No clock is trusted: there is no lease.
+A reader needs an index that covers every write that was acknowledged before it asked. The leader's commit index is one,
+under two conditions. The leader has committed an entry of its own term; before, it may not know what its predecessors
+committed. And it still led after the reader asked; a majority confirms that by echoing the leader's term in a round
+that began afterwards. One round serves all readers that wait. No clock is trusted: there is no lease.
 """
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from quitanda.errors import NotLeader, Overloaded, QuitandaError, Unavailable
+from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.options import RaftOptions
-from quitanda_replica.raft.proposal import renewed
+from quitanda_replica.raft.proposals import renewed
 
 
 class ReadWaiter:
     """One reader that waits for its index."""
 
-    __slots__ = ("_error", "_index", "_settled", "abandoned")
+    __slots__ = ("_future", "abandoned")
 
     def __init__(self) -> None:
         self.abandoned = False
-        self._settled = threading.Event()
-        self._index = 0
-        self._error: QuitandaError | None = None
+        """The reader has given up."""
+        self._future: Future[int] = Future()
 
     def result(self, timeout: float) -> int:
         """Return the index, once the state up to it is durable here. Raises NotLeader, Unavailable."""
-        if not self._settled.wait(timeout):
+        try:
+            return self._future.result(timeout)
+        except TimeoutError:
             self.abandoned = True
-            raise Unavailable(f"no majority confirmed the leader within {timeout:g} s")
-        if self._error is not None:
-            raise self._error
-        return self._index
+            raise Unavailable(f"no majority confirmed the leader within {timeout:g} s") from None
 
-    @property
-    def settled(self) -> bool:
-        """True once `result` returns or raises at once."""
-        return self._settled.is_set()
+    def done(self) -> bool:
+        """Return whether `result` returns or raises at once."""
+        return self._future.done()
 
-    def settle(self, index: int) -> None:
-        """Let the reader go on."""
-        self._index = index
-        self._settled.set()
+    def complete(self, index: int) -> None:
+        """Let the reader read. The raft thread calls this or `fail`, once."""
+        self._future.set_result(index)
 
     def fail(self, error: QuitandaError) -> None:
-        """Let the reader go away."""
-        self._error = error
-        self._settled.set()
+        """Give the reader an error, which must belong to this reader alone (`renewed`)."""
+        self._future.set_exception(error)
 
 
 class ReadIndex:
-    """The leader's side. `ask` is for any thread, everything else for the raft thread."""
+    """The leader's side. `request` is for any thread, everything else is for the raft thread."""
 
     def __init__(self, options: RaftOptions, wake: Callable[[], None]) -> None:
+        """`wake` ends the raft thread's wait for messages."""
         self._options = options
         self._wake = wake
         self._lock = threading.Lock()
-        self._refusal: QuitandaError | None = NotLeader("")
-        self._asking: list[ReadWaiter] = []
-        """Came after the running round began."""
+        self._rejection: QuitandaError | None = NotLeader("")
+        self._queued: list[ReadWaiter] = []
+        """They asked after the running round began."""
         self._confirming: list[ReadWaiter] = []
-        """Wait for the running round."""
+        """They wait for the running round."""
         self._applying: list[tuple[int, list[ReadWaiter]]] = []
-        """Confirmed; wait for the state to reach the index."""
+        """They are confirmed, and wait until the state reaches the index."""
         self._round = 0
         self._send_again_at = 0.0
         self._round_index = 0
         self._echoes: set[str] = set()
 
-    def ask(self) -> ReadWaiter:
+    def request(self) -> ReadWaiter:
         """Begin to wait. Raises NotLeader, Unavailable, Overloaded."""
         waiter = ReadWaiter()
         with self._lock:
-            if self._refusal is not None:
-                raise renewed(self._refusal)
-            if len(self._asking) >= self._options.pending_reads_max:
-                raise Overloaded(f"{len(self._asking)} readers wait already")
-            self._asking.append(waiter)
+            if self._rejection is not None:
+                raise renewed(self._rejection)
+            if len(self._queued) >= self._options.pending_reads_max:
+                raise Overloaded(f"{len(self._queued)} readers wait already")
+            self._queued.append(waiter)
         self._wake()
         return waiter
 
-    def open(self) -> None:
-        """Take readers from now on."""
+    def accept(self) -> None:
+        """Accept readers from now on."""
         with self._lock:
-            self._refusal = None
+            self._rejection = None
 
-    def refuse(self, refusal: QuitandaError) -> None:
-        """Send away everybody who waits, and who asks from now on."""
+    def reject(self, rejection: QuitandaError) -> None:
+        """Reject all readers that wait, and those that ask from now on."""
         with self._lock:
-            self._refusal = refusal
-            asking, self._asking = self._asking, []
-        waiting = asking + self._confirming + [waiter for _, waiters in self._applying for waiter in waiters]
+            self._rejection = rejection
+            queued, self._queued = self._queued, []
+        waiting = queued + self._confirming + [waiter for _, waiters in self._applying for waiter in waiters]
         self._confirming, self._applying = [], []
         for waiter in waiting:
-            waiter.fail(renewed(refusal))
+            waiter.fail(renewed(rejection))
 
-    def probe(self, term: int, commit_index: int, now: float) -> Message | None:
+    def next_probe(self, term: int, commit_index: int, now: float) -> Message | None:
         """Return the message that begins a round, or None where none is needed or one runs.
 
-        To be called by a leader whose commit index is of its own term. A round that stays unanswered for a heartbeat
-        is sent again, because its messages may have been lost with a connection.
+        Only a leader whose commit index is of its own term calls this. A round without an answer for a heartbeat is
+        sent again, because its messages may have been lost with a connection.
         """
         if self._confirming and now < self._send_again_at:
             return None
@@ -110,25 +108,25 @@ class ReadIndex:
             return None
         self._send_again_at = now + self._options.heartbeat_seconds
         self._check_majority()
-        return {"type": "read_probe", "term": term, "round": self._round}
+        return {"type": codec.READ_PROBE, "term": term, "round": self._round}
 
-    def echoed(self, peer: str, read_round: int) -> None:
+    def on_echo(self, peer: str, read_round: int) -> None:
         """Note that `peer` has confirmed the term in the round."""
         if read_round == self._round and self._confirming:
             self._echoes.add(peer)
             self._check_majority()
 
-    def settle(self, durable_index: int) -> None:
-        """Let those go on whose index is reached: the state up to `durable_index` is durable."""
+    def release(self, durable_index: int) -> None:
+        """Let the readers read whose index is reached: the state up to `durable_index` is durable."""
         while self._applying and self._applying[0][0] <= durable_index:
             _, waiters = self._applying.pop(0)
             for waiter in waiters:
-                waiter.settle(durable_index)
+                waiter.complete(durable_index)
 
     def _begin_round(self, commit_index: int) -> bool:
         with self._lock:
-            asking, self._asking = self._asking, []
-        self._confirming = [waiter for waiter in asking if not waiter.abandoned]
+            queued, self._queued = self._queued, []
+        self._confirming = [waiter for waiter in queued if not waiter.abandoned]
         if not self._confirming:
             return False
         self._round += 1

@@ -1,9 +1,9 @@
-"""State for a replica that is further behind than the log reaches back: the follower's side.
+"""The follower's side of a snapshot: state for a replica that needs entries which the leader's log no longer holds.
 
-It keeps the chunks of the leader's snapshot under b"I" until all are durable, and then replaces its state in bounded
-steps, one in each round, so that it hears the leader in between. A marker in the store makes it go on with
-that after a crash, before anything else may look at it. The log is then nothing but the place of the snapshot's
-last entry. It never holds more than a chunk in memory, and asks for no more than LevelDB keeps up with.
+The follower keeps the snapshot's chunks under b"I" until all of them are durable. Then it replaces its state in bounded
+parts, one in each step of the loop, so that it hears the leader in between. A marker in the store makes it continue
+after a crash, before anything else may read the state. Afterwards the log holds only the place of the snapshot's last
+entry. The follower never holds more than one chunk in memory, and requests no more than LevelDB keeps up with.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Final
 
 import msgpack
 
+from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode_pairs
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
 from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
@@ -20,38 +21,38 @@ from quitanda_replica.state.store import Pair, Store, StoreDamaged
 
 CHUNK_PREFIX: Final = b"I"
 INSTALL_KEY: Final = b"Minstall"
-"""[index, term, number of chunks, chunks installed] of a snapshot that was received and is not wholly installed yet."""
-ALIVE_SECONDS: Final = 1.0
-"""How often a receiver that installs, or waits for its disk, says that it is still at it."""
+"""[index, term, number of chunks, chunks installed] of a snapshot that is received and not completely installed."""
+KEEPALIVE_SECONDS: Final = 1.0
+"""How often a receiver that installs, or waits for its disk, tells the leader that it is alive."""
 DELETE_BATCH: Final = 200
-"""Keys removed in one step; so few because finding them reads their values, which may be large."""
+"""Keys removed in one step. They are few because finding them reads their values, which may be large."""
 
 _NUMBER = Struct(">Q")
 _log = logging.getLogger(__name__)
 
 
-class SnapshotReceiver:
-    """The follower's side: keeps chunks until all are there."""
+class ChunkStaging:
+    """Keeps the chunks of a snapshot in the store until all of them are there."""
 
     def __init__(self, store: Store, check: Callable[[list[Pair]], None] = lambda _: None) -> None:
-        """`check` raises where the state machine cannot go on from a state that has these pairs."""
+        """`check` raises where the state machine cannot continue from a state that has these pairs."""
         self._store = store
         self._check = check
         self._transfer = 0
         self._expected = 0
         self.complete = False
-        """All chunks are staged; an `Installation` may begin, and nothing else is taken until `installed`."""
+        """All chunks are staged: a `SnapshotInstallation` may begin, and no other chunk is accepted until `reset`."""
 
-    def receive(self, message: Message, applied_index: int) -> Message | None:
-        """Take a `snapshot_chunk` of the current leader; return the reply that may leave when it is durable.
+    def stage_chunk(self, message: Message, applied_index: int) -> Message | None:
+        """Stage a `snapshot_chunk` of the current leader. Return the reply that may leave when it is durable.
 
-        The reply to the last one must not leave before the snapshot is installed, as the leader then forgets the
+        The reply to the last chunk must not leave before the snapshot is installed: the leader then forgets the
         transfer and cuts its log. Raises MalformedMessage.
         """
         if message["index"] <= applied_index or self.complete:
             return None
         if message["number"] == 0:
-            # what an earlier transfer has left is overwritten, and the rest removed by the installation
+            # this overwrites chunks of an earlier transfer; the installation removes the rest of them
             self._transfer, self._expected = message["transfer"], 0
         if (message["transfer"], message["number"]) != (self._transfer, self._expected):
             return None
@@ -65,35 +66,35 @@ class SnapshotReceiver:
             self._store.put(INSTALL_KEY, _marker(message["index"], message["index_term"], self._expected, 0))
             self.complete = True
         return {
-            "type": "snapshot_taken",
+            "type": codec.SNAPSHOT_ACKNOWLEDGEMENT,
             "term": message["term"],
             "transfer": message["transfer"],
             "number": message["number"],
         }
 
-    def installed(self) -> None:
+    def reset(self) -> None:
         """Be ready for another snapshot."""
         self.complete = False
         self._transfer = self._expected = 0
 
 
-class Installation:
-    """Replaces state and log by the snapshot that was received, one bounded step at a time.
+class SnapshotInstallation:
+    """Replaces the state and the log by the received snapshot, one bounded step at a time.
 
-    The caller commits after each step. What a step has done is part of the marker, so that after a crash another
-    Installation goes on from there; while the marker stands, the state is neither the old one nor the new one.
+    The caller commits after each step. The marker says what is done, so that another SnapshotInstallation continues
+    from there after a crash. While the marker exists, the state is neither the old one nor the new one.
     """
 
     def __init__(self, store: Store, marker: bytes) -> None:
-        """Take up the installation that the value of INSTALL_KEY describes. Raises StoreFailed."""
+        """Continue the installation that the value of INSTALL_KEY describes. Raises StoreFailed."""
         self._store = store
         self.index, self.term, self._chunks, self._installed = _read_marker(marker)
         self.obsolete = not self._is_ahead()
-        """The own state is newer already: the steps only clean up."""
+        """This replica's state is newer already: the steps only clean up."""
         self._steps = self._clean_up() if self.obsolete else self._replace()
 
-    def stage_next(self) -> bool:
-        """Stage the next step; False where there was none left, so everything is done. Raises StoreFailed."""
+    def stage_step(self) -> bool:
+        """Stage the next step. Return False where none is left: everything is done. Raises StoreFailed."""
         return next(self._steps, None) is not None
 
     def _is_ahead(self) -> bool:
@@ -133,14 +134,14 @@ class Installation:
         self._store.put(INSTALL_KEY, _marker(self.index, self.term, self._chunks, self._installed))
 
     def _remove_chunks(self, number: int) -> Iterator[bool]:
-        """Remove the chunks from `number` on; there is no gap between them."""
+        """Remove the chunks from `number` on. There is no gap between them."""
         while self._store.get(_chunk_key(number)) is not None:
             self._store.delete(_chunk_key(number))
             number += 1
             yield True
 
     def _replace_log(self) -> None:
-        """Forget the whole log, which is bounded, in the same step in which the new state becomes valid."""
+        """Remove the whole log, which is bounded, in the same step in which the new state becomes valid."""
         after: bytes | None = None
         while pairs := self._store.scan(LOG_PREFIX, after, DELETE_BATCH):
             after = pairs[-1][0]
@@ -149,16 +150,16 @@ class Installation:
         self._store.put(log_key(self.index), _NUMBER.pack(self.term) + NO_OP)
         self._store.put(APPLIED_KEY, _NUMBER.pack(self.index))
         self._store.delete(INSTALL_KEY)
-        _log.info("installed a snapshot of entry %d in %d chunks", self.index, self._chunks)
+        _log.info("snapshot_installed", extra={"index": self.index, "chunks": self._chunks})
 
 
-def install(store: Store, installation_type: type[Installation] = Installation) -> None:
-    """End an installation that was cut short, before anything else looks at the state. Raises StoreFailed."""
+def finish_interrupted_installation(store: Store) -> None:
+    """Finish an installation that a crash interrupted, before anything else reads the state. Raises StoreFailed."""
     marker = store.get(INSTALL_KEY)
     if marker is None:
         return
-    installation = installation_type(store, marker)
-    while installation.stage_next():
+    installation = SnapshotInstallation(store, marker)
+    while installation.stage_step():
         store.commit()
     store.commit()
 
@@ -178,89 +179,87 @@ def _read_marker(marker: bytes) -> tuple[int, int, int, int]:
     raise StoreDamaged("the data folder is damaged: the marker of a snapshot is not readable")
 
 
-class SnapshotIntake:
-    """A follower's receiver and installation, with the pace of both; the rounds drive it.
-
-    `promise` takes a peer and a message that leaves when what is staged is durable.
-    """
+class SnapshotReceiver:
+    """Receives and installs a snapshot at the pace of the follower's disk. The loop drives it step by step."""
 
     def __init__(
         self,
         store: Store,
-        promise: Callable[[str, Message], None],
-        receiver_type: type[SnapshotReceiver],
-        installation_type: type[Installation],
+        send_after_commit: Callable[[str, Message], None],
         check: Callable[[list[Pair]], None] = lambda _: None,
     ) -> None:
+        """`send_after_commit` sends a peer a message as soon as what is staged now is durable.
+
+        `check`: see `StateMachine.check_snapshot`.
+        """
         self._store = store
-        self._promise = promise
-        self._receiver = receiver_type(store, check)
-        self._installation_type = installation_type
-        self._installation: Installation | None = None
-        self._taken: list[tuple[str, Message]] = []
-        """Replies to chunks that wait for the disk to keep up."""
-        self._last: tuple[str, Message] | None = None
-        """To whom, and what, is said when the last chunk is not only durable but installed."""
-        self._alive_at = 0.0
+        self._send_after_commit = send_after_commit
+        self._staging = ChunkStaging(store, check)
+        self._installation: SnapshotInstallation | None = None
+        self._staged_replies: list[tuple[str, Message]] = []
+        """Replies to chunks: they wait until the disk keeps up, as each makes the leader send more."""
+        self._final_reply: tuple[str, Message] | None = None
+        """The peer, and the reply to the last chunk, which leaves when the snapshot is installed."""
+        self._keepalive_at = 0.0
 
     @property
     def installing(self) -> bool:
-        """The state is being replaced: nothing may be applied, and this replica must not lead."""
-        return self._receiver.complete
+        """True while the state is being replaced: nothing may be applied, and this replica must not lead."""
+        return self._staging.complete
 
     @property
     def has_work(self) -> bool:
-        """A step could be done now."""
+        """True if a step could be done now."""
         return self.installing and not self._store.congested
 
-    def take(self, peer: str, message: Message, applied_index: int) -> None:
-        """Take a `snapshot_chunk` of the current leader. Raises MalformedMessage."""
-        reply = self._receiver.receive(message, applied_index)
+    def on_chunk(self, peer: str, message: Message, applied_index: int) -> None:
+        """Handle a `snapshot_chunk` of the current leader. Raises MalformedMessage."""
+        reply = self._staging.stage_chunk(message, applied_index)
         if reply is None:
             return
         if self.installing:
-            self._last = peer, reply
+            self._final_reply = peer, reply
         else:
-            self._taken.append((peer, reply))
+            self._staged_replies.append((peer, reply))
 
-    def stage(self, now: float) -> Installation | None:
-        """Stage one step, if there is one to do; return the installation once everything of it is done."""
-        congested = self._store.congested if self._taken or self.installing else False
-        if self._taken and not congested:
-            self._ask_for_more()
-        self._say_alive(now)
+    def step(self, now: float) -> SnapshotInstallation | None:
+        """Stage one step of the installation, if one runs. Return the installation once all of it is staged."""
+        congested = self._store.congested if self._staged_replies or self.installing else False
+        if self._staged_replies and not congested:
+            self._send_staged_replies()
+        self._send_keepalive(now)
         if not self.installing:
             return None
         if self._installation is None:
             self._installation = self._begin()
-        if congested or self._installation.stage_next():
+        if congested or self._installation.stage_step():
             return None
         return self._installation
 
-    def finished(self) -> None:
-        """Tell the leader, and be ready for another snapshot; to be called when all steps are durable."""
-        if self._last is not None:
-            self._promise(*self._last)
-        self._installation = self._last = None
-        self._receiver.installed()
+    def finish(self) -> None:
+        """Tell the leader that the snapshot is installed. The caller has made all steps durable."""
+        if self._final_reply is not None:
+            self._send_after_commit(*self._final_reply)
+        self._installation = self._final_reply = None
+        self._staging.reset()
 
-    def _begin(self) -> Installation:
+    def _begin(self) -> SnapshotInstallation:
         marker = self._store.get(INSTALL_KEY)
         if marker is None:
             raise AssertionError("a snapshot is complete without its marker")
-        return self._installation_type(self._store, marker)
+        return SnapshotInstallation(self._store, marker)
 
-    def _ask_for_more(self) -> None:
-        for peer, reply in self._taken:
-            self._promise(peer, reply)
-        self._taken = []
+    def _send_staged_replies(self) -> None:
+        for peer, reply in self._staged_replies:
+            self._send_after_commit(peer, reply)
+        self._staged_replies = []
 
-    def _say_alive(self, now: float) -> None:
-        """Repeat what was said of the chunk before, so that the leader does not give up."""
-        held = self._last or next(iter(self._taken), None)
-        if held is None or now < self._alive_at:
+    def _send_keepalive(self, now: float) -> None:
+        """Repeat the reply to the previous chunk, so that the leader does not give up."""
+        held = self._final_reply or next(iter(self._staged_replies), None)
+        if held is None or now < self._keepalive_at:
             return
-        self._alive_at = now + ALIVE_SECONDS
+        self._keepalive_at = now + KEEPALIVE_SECONDS
         peer, reply = held
         if reply["number"] > 0:
-            self._promise(peer, reply | {"number": reply["number"] - 1})
+            self._send_after_commit(peer, reply | {"number": reply["number"] - 1})

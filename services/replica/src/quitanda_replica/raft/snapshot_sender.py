@@ -1,7 +1,7 @@
-"""State for a replica that is further behind than the log reaches back: the leader's side.
+"""The leader's side of a snapshot: state for a replica that needs entries which the log no longer holds.
 
-The leader walks over a LevelDB snapshot and sends its b"S" keys in chunks, a few under way at a time, beside the
-ordinary messages. It never holds more than these few in memory. The other side is `installation`.
+The leader walks over a LevelDB snapshot and sends its b"S" keys in chunks beside the ordinary messages. Only a few
+chunks are in flight at a time, and it never holds more than these in memory. `snapshot_receiver` is the other side.
 """
 
 import logging
@@ -9,25 +9,26 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import Message, encode_pairs
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied, read_term
 from quitanda_replica.state.store import Pair, Store, StoreSnapshot
 
 STATE_PREFIX: Final = b"S"
-CHUNKS_UNDER_WAY: Final = 4
-IDENTITY_BITS: Final = 62
-"""Of a transfer, by chance and not by the clock: chunks of two of them must never be taken for one."""
+CHUNKS_IN_FLIGHT: Final = 4
+TRANSFER_ID_BITS: Final = 62
+"""A transfer's id is random and not from the clock: chunks of two transfers must never be mixed."""
 STALLED_SECONDS: Final = 5.0
-"""A receiver that says nothing for so long takes no chunks, for example as it still installs another snapshot."""
+"""A receiver that is silent for so long accepts no chunks, for example because it still installs another snapshot."""
 
 _log = logging.getLogger(__name__)
 
 
 class SnapshotTransfer:
-    """One snapshot on its way to one peer."""
+    """One snapshot that is being sent to one peer."""
 
     def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int, cluster: str) -> None:
-        self.identity = secrets.randbits(IDENTITY_BITS)
+        self.transfer_id = secrets.randbits(TRANSFER_ID_BITS)
         self.term = term
         self._cluster = cluster
         self.index = read_applied(snapshot.get(APPLIED_KEY))
@@ -36,17 +37,17 @@ class SnapshotTransfer:
         self._chunks = _chunks(snapshot, chunk_bytes)
         self._upcoming: list[Pair] | None = next(self._chunks, [])
         self._next_number = 0
-        self._taken = 0
-        self.heard_at = 0.0
+        self._acknowledged = 0
+        self.acknowledged_at = 0.0
 
     def next_messages(self) -> Iterator[Message]:
         """Yield the chunks that may leave now."""
-        while self._upcoming is not None and self._next_number < self._taken + CHUNKS_UNDER_WAY:
+        while self._upcoming is not None and self._next_number < self._acknowledged + CHUNKS_IN_FLIGHT:
             pairs, self._upcoming = self._upcoming, next(self._chunks, None)
             yield {
-                "type": "snapshot_chunk",
+                "type": codec.SNAPSHOT_CHUNK,
                 "term": self.term,
-                "transfer": self.identity,
+                "transfer": self.transfer_id,
                 "number": self._next_number,
                 "last": self._upcoming is None,
                 "index": self.index,
@@ -56,18 +57,18 @@ class SnapshotTransfer:
             }
             self._next_number += 1
 
-    def taken(self, number: int) -> bool:
-        """Note that all chunks up to `number` are durable there; True where that was the last."""
-        self._taken = max(self._taken, number + 1)
-        return self._upcoming is None and self._taken == self._next_number
+    def acknowledge(self, number: int) -> bool:
+        """Note that all chunks up to `number` are durable there. Return whether that was the last one."""
+        self._acknowledged = max(self._acknowledged, number + 1)
+        return self._upcoming is None and self._acknowledged == self._next_number
 
     def close(self) -> None:
-        """Let go of the LevelDB snapshot."""
+        """Close the LevelDB snapshot."""
         self._snapshot.close()
 
 
 class SnapshotSender:
-    """The leader's transfers, at most one for each peer."""
+    """The leader's transfers, at most one to each peer."""
 
     def __init__(self, store: Store, chunk_bytes: int, clock: Callable[[], float]) -> None:
         self._store = store
@@ -75,28 +76,28 @@ class SnapshotSender:
         self._clock = clock
         self._transfers: dict[str, SnapshotTransfer] = {}
 
-    def begin(self, peer: str, term: int, cluster: str) -> None:
-        """Begin a transfer of the state of `cluster` to `peer` unless one runs."""
+    def start(self, peer: str, term: int, cluster: str) -> None:
+        """Start to send the state of `cluster` to `peer` unless a transfer to it runs."""
         if peer not in self._transfers:
             transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)
-            transfer.heard_at = self._clock()
+            transfer.acknowledged_at = self._clock()
             self._transfers[peer] = transfer
-            _log.info("%s is behind the log; it gets a snapshot of entry %d", peer, transfer.index)
+            _log.info("snapshot_started", extra={"peer": peer, "index": transfer.index})
 
-    def taken(self, peer: str, message: Message) -> None:
-        """Note a peer's `snapshot_taken`."""
+    def on_acknowledgement(self, peer: str, message: Message) -> None:
+        """Note a peer's acknowledgement of a chunk."""
         transfer = self._transfers.get(peer)
-        if transfer is None or transfer.identity != message["transfer"]:
+        if transfer is None or transfer.transfer_id != message["transfer"]:
             return
-        transfer.heard_at = self._clock()
-        if transfer.taken(message["number"]):
+        transfer.acknowledged_at = self._clock()
+        if transfer.acknowledge(message["number"]):
             self.cancel(peer)
 
-    def due(self, term: int) -> Iterator[tuple[str, Message]]:
-        """Yield what may leave now, by peer; ends transfers of another term and those that stall."""
+    def next_messages(self, term: int) -> Iterator[tuple[str, Message]]:
+        """Yield what may leave now, with the peer. Ends transfers of another term, and stalled ones."""
         now = self._clock()
         for peer, transfer in list(self._transfers.items()):
-            if transfer.term != term or now - transfer.heard_at > STALLED_SECONDS:
+            if transfer.term != term or now - transfer.acknowledged_at > STALLED_SECONDS:
                 self.cancel(peer)
                 continue
             for message in transfer.next_messages():
@@ -114,7 +115,7 @@ class SnapshotSender:
 
     @property
     def floor(self) -> int | None:
-        """Index of the oldest snapshot under way: the log behind it will be needed next. None without any."""
+        """The index of the oldest snapshot that is being sent: its receiver needs the log behind it next."""
         return min((transfer.index for transfer in self._transfers.values()), default=None)
 
 

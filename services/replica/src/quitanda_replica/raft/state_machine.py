@@ -1,4 +1,4 @@
-"""What Raft drives, and what it tells about itself: types only."""
+"""Types only: the state machine that Raft drives, and what Raft tells about itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from typing import Protocol
 
 
 class StateMachine(Protocol):
-    """The replicated state; called by the raft thread alone."""
+    """The replicated state. Only the raft thread calls it."""
 
     def apply(self, index: int, payload: bytes) -> bytes:
-        """Carry out the committed entry `index` and return its answer for the submitter.
+        """Carry out the committed entry `index`, and return the answer for its caller.
 
-        Called once for each entry above the durable applied index, in order. Changes are staged in the store
-        (keys b"S..."); they become durable together with the applied index. Must be deterministic; an exception
-        stops the replica, because going on without the entry would make it differ from the others.
+        Raft calls it once for each entry above the durable applied index, in order. It stages its changes in the store
+        (keys b"S..."); they become durable together with the applied index. It must be deterministic. An exception
+        stops the replica: without the entry its state would differ from the others'.
         """
 
     def committed(self, index: int) -> None:
-        """Note that everything up to `index` is durable here, and visible to store snapshots. Must not block."""
+        """Note that everything up to `index` is durable here and visible to store snapshots. It must not block."""
 
     def check_snapshot(self, pairs: list[tuple[bytes, bytes]]) -> None:
         """Look at a part of a snapshot that another replica sends, before it is kept.
@@ -27,11 +27,11 @@ class StateMachine(Protocol):
         """
 
     def installed(self, index: int) -> None:
-        """Forget what was kept in memory: a snapshot has replaced all b"S" keys with the state as of `index`."""
+        """Forget what is kept in memory: a snapshot has replaced all b"S" keys by the state as of `index`."""
 
 
 class Role(StrEnum):
-    """Raft's three roles; a replica that may not vote yet (blank disk) shows as a follower."""
+    """Raft's three roles. A learner shows as a follower."""
 
     FOLLOWER = "follower"
     CANDIDATE = "candidate"
@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RaftStatus:
-    """What a replica knows about itself, as of its last round; nobody else was asked."""
+    """What a replica knew about itself after its last step. No other replica was asked."""
 
     role: Role
     term: int
@@ -48,14 +48,14 @@ class RaftStatus:
     """Name of the leader of `term` as far as this replica knows, or ''."""
     commit_index: int
     applied_index: int
-    """Up to here the state is durable on this replica."""
+    """Up to this entry the state is durable on this replica."""
     last_log_index: int
     first_log_index: int
     peers: tuple[str, ...]
-    """Names of the other replicas to which a connection stands, sorted."""
+    """The names of the connected replicas, sorted."""
     voting: bool
-    """False while a replica with a blank disk has not caught up yet."""
+    """False while this replica is a learner."""
     cluster: str = ""
     """The cluster's id; '' where it has none yet."""
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Replicas that this one does not talk to, and why."""
+    """The replicas that this one rejects, and why."""

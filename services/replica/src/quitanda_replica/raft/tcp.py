@@ -1,7 +1,8 @@
-"""The real network: one TCP connection for each pair of replicas, made by the one with the larger name.
+"""The real network: one TCP connection for each pair of replicas. The one with the larger name connects.
 
-Everything is bounded: strangers at the door, the time they have to prove themselves, frames, unsent bytes. Silence is
-judged only after reading, so a process that was stopped for a while does not blame the others for it.
+Everything has a bound: unauthenticated connections, their time to authenticate, frames, unsent bytes. The network
+closes a silent connection only after it has read, so a process that was stopped for a while does not take it for the
+peer's silence.
 """
 
 import errno
@@ -11,41 +12,43 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.listen_errors import cannot_listen
 from quitanda_replica.cluster_keys import KeyLabel, derive_key
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode, encode
-from quitanda_replica.raft.connection import Connection
+from quitanda_replica.raft.connection import (
+    Connection,
+    RejectedConnectionLog,
+    UnauthenticatedConnections,
+    open_listener,
+)
 from quitanda_replica.raft.network import Receiver
 from quitanda_replica.raft.options import MIB, RaftOptions
-from quitanda_replica.raft.rejected_connection_log import RejectedConnectionLog
-from quitanda_replica.raft.resolver import Resolver, SocketAddress, format_address, split_address
-from quitanda_replica.raft.secure_channel import ChannelRefused, PeerRefused, SecureChannel
-from quitanda_replica.raft.unauthenticated_connections import UnauthenticatedConnections
+from quitanda_replica.raft.resolver import Resolver, SocketAddress
+from quitanda_replica.raft.secure_channel import ChannelRejected, PeerRejected, SecureChannel
 
-STRANGER_SECONDS: Final = 0.002
-"""How long a poll hears those that have not proved themselves, and how long it accepts; whoever is left over has his
-turn in the next poll. So a crowd makes a round longer by this twice at most."""
-CALLERS_MAX: Final = 1024
-"""Connections that the system keeps until they are accepted; beyond them callers wait a second to try again."""
+UNAUTHENTICATED_SECONDS: Final = 0.002
+"""How long one poll serves unauthenticated connections, and how long it accepts new ones. The next poll serves the
+rest. So a crowd makes a step longer by at most twice this time."""
+LISTEN_BACKLOG: Final = 1024
+"""Connections that the system keeps until they are accepted. Beyond that number the others must try again."""
 UNSENT_BYTES_MAX: Final = 128 * MIB
-"""A peer that lets more than this pile up is cut off; it will be sent what it lacks when it is back."""
+"""A connection with more unsent bytes is closed. The leader sends what is missing when the peer is back."""
 RECEIVE_BYTES: Final = 256 * 1024
 READS_PER_POLL: Final = 4
-"""Of each connection: what a round takes in it must also apply and make durable before it hears anybody again."""
+"""Of each connection. What a step receives it must also apply and make durable before it receives again."""
 PINGS_PER_TIMEOUT: Final = 4
-REFUSED_RETRY_SECONDS: Final = 2.0
-"""Between attempts where the other side does not prove itself; a wrong secret must not flood the logs."""
+REJECTED_RETRY_SECONDS: Final = 2.0
+"""Between attempts to connect with a peer that was rejected; a wrong secret must not flood the logs."""
 ACCEPT_PAUSE_SECONDS: Final = 0.5
-"""Rest after the system refused to accept a connection, for example because no descriptors are left."""
+"""The pause after the system failed to accept a connection, for example because no descriptors are left."""
 
 _log = logging.getLogger(__name__)
 
 
 class TcpNetwork:
-    """`network.Network` over TCP; see there for what the methods mean."""
+    """`network.Network` over TCP; `network` says what the methods promise."""
 
     def __init__(self, options: RaftOptions, clock: Callable[[], float]) -> None:
         self._options = options
@@ -55,48 +58,49 @@ class TcpNetwork:
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
         self._accept_at: float | None = None
-        """When accepting goes on, while it rests."""
+        """When accepting resumes after a pause."""
         self._wake_in, self._wake_out = socket.socketpair()
         self._receiver: Receiver | None = None
         self._connections: dict[str, Connection] = {}
-        """Established, by peer."""
+        """The established connections, by peer."""
         self._attempts: dict[str, Connection] = {}
-        """On the way to be established, by the peer that is meant."""
-        self._door = selectors.DefaultSelector()
-        """Watches the listener and the strangers; the other selector watches it, as it does the replicas."""
-        self._strangers: UnauthenticatedConnections[Connection] = UnauthenticatedConnections()
-        """Accepted and not established yet."""
-        self._refusals = RejectedConnectionLog(clock)
+        """The connections that this replica has begun and that are not established yet, by peer."""
+        self._unauthenticated_selector = selectors.DefaultSelector()
+        """It watches the listener and the unauthenticated connections. The other selector watches it and the peers."""
+        self._unauthenticated: UnauthenticatedConnections[Connection] = UnauthenticatedConnections()
+        """The connections that are accepted and not established yet."""
+        self._rejected_log = RejectedConnectionLog(clock)
         self._broken: dict[Connection, str] = {}
-        """Found broken by a `send`, with the reason; dropped in `poll`, the only place where the receiver is told."""
+        """Connections that a `send` found broken, with the reason. `poll` drops them, as only it may call the
+        receiver."""
         self._attempt_at: dict[str, float] = dict.fromkeys(self._peers_to_connect(options), 0.0)
 
     def open(self, receiver: Receiver) -> None:
-        """Listen, and look for the peers to connect to. Raises OSError."""
+        """Listen, and begin to resolve the peers' addresses. Raises OSError."""
         self._receiver = receiver
         for sock in (self._wake_in, self._wake_out):
             sock.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
-        self._selector.register(self._door, selectors.EVENT_READ, self._hear_strangers)
-        self._listener = _listen(self._options)
-        self._accept_again()
+        self._selector.register(self._unauthenticated_selector, selectors.EVENT_READ, self._serve_unauthenticated)
+        self._listener = open_listener(self._options, LISTEN_BACKLOG)
+        self._resume_accepting()
         self._resolver.start()
 
     def poll(self, timeout: float) -> None:
-        """Read and write what can be, then do what time has made due."""
+        """Read and write what is possible, then do what is due."""
         self._drop_broken()
         for key, events in self._selector.select(timeout):
             key.data(events)
         now = self._clock()
         if self._accept_at is not None and now >= self._accept_at:
-            self._accept_again()
-        self._close_silent(now)
-        self._refusals.sweep()
+            self._resume_accepting()
+        self._close_timed_out(now)
+        self._rejected_log.end_period()
         self._ping(now)
         self._connect_missing(now)
 
     def send(self, peer: str, message: Message) -> None:
-        """Send to an established peer, or forget the message."""
+        """Send to a connected peer, or drop the message."""
         connection = self._connections.get(peer)
         if connection is None or connection in self._broken:
             return
@@ -110,71 +114,78 @@ class TcpNetwork:
         try:
             self._wake_out.send(b"w")
         except OSError:
-            return  # full: it will wake up anyway; closed: nobody waits any more
+            return  # full: `poll` will return anyway; closed: no thread polls any more
 
     def close(self) -> None:
         """Close every socket."""
         self._receiver = None
         self._resolver.close()
-        for connection in [*self._connections.values(), *self._attempts.values(), *self._strangers]:
+        for connection in [*self._connections.values(), *self._attempts.values(), *self._unauthenticated]:
             self._drop(connection, "this replica stops")
         for sock in (self._listener, self._wake_in, self._wake_out):
             if sock is not None:
                 sock.close()
-        self._door.close()
+        self._unauthenticated_selector.close()
         self._selector.close()
 
-    # --- connections come and go
+    # --- opening and closing connections
 
     @staticmethod
     def _peers_to_connect(options: RaftOptions) -> list[str]:
         return [peer for peer in options.peers if peer < options.name]
 
-    def _hear_strangers(self, _events: int) -> None:
-        """Hear those that wait, then let others in, for a moment each."""
-        knocked = False
-        until = self._clock() + STRANGER_SECONDS
-        for key, events in self._door.select(0):
+    def _serve_unauthenticated(self, _events: int) -> None:
+        """Read from unauthenticated connections, then accept others, for UNAUTHENTICATED_SECONDS each."""
+        listener_ready = False
+        until = self._clock() + UNAUTHENTICATED_SECONDS
+        for key, events in self._unauthenticated_selector.select(0):
             if key.fileobj is self._listener:
-                knocked = True
+                listener_ready = True
             elif self._clock() < until:
                 key.data(events)
-        if knocked:
+        if listener_ready:
             self._accept()
 
     def _accept(self) -> None:
         if self._listener is None:
             return
-        until = self._clock() + STRANGER_SECONDS
+        until = self._clock() + UNAUTHENTICATED_SECONDS
         try:
             while self._clock() < until:
-                self._admit_stranger(*self._listener.accept())
+                self._accept_connection(*self._listener.accept())
         except OSError as error:
-            # Out of descriptors, or the caller has gone already: neither may close the door for others.
+            # no descriptors left, or the other side has gone already: neither may end accepting for ever
             if error.errno not in {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED}:
-                _log.warning("a connection could not be accepted: %s", error)
-                self._door.unregister(self._listener)
+                _log.warning("accept_failed", extra={"error": str(error)})
+                self._unauthenticated_selector.unregister(self._listener)
                 self._accept_at = self._clock() + ACCEPT_PAUSE_SECONDS
 
-    def _admit_stranger(self, sock: socket.socket, caller: tuple[object, ...]) -> None:
+    def _accept_connection(self, sock: socket.socket, remote: tuple[Any, ...]) -> None:
         if self._receiver is None:
             raise AssertionError("the network is not open")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
-        channel = SecureChannel(self._channel_key, self._options.name, self._receiver, accepts=accepts)
+        channel = SecureChannel(
+            self._channel_key,
+            self._options.name,
+            self._receiver.greeting_to,
+            self._receiver.check_greeting,
+            accepts=accepts,
+        )
         deadline = self._clock() + self._options.connect_timeout_seconds
-        connection = Connection(sock, channel, self._door, deadline, format_address(caller))
-        self._let_go(self._strangers.add(connection, str(caller[0])))
+        address = Address(str(remote[0]), int(remote[1]))
+        connection = Connection(sock, channel, self._unauthenticated_selector, deadline, str(address))
+        self._evict(self._unauthenticated.add(connection, address.host))
         self._register(connection)
-        # a replica has greeted already: it does not wait for a turn among those that say nothing
+        # a replica's preamble is here already: it need not wait for its turn behind connections that send nothing
         self._handle(connection, selectors.EVENT_READ)
 
-    def _let_go(self, crowded_out: Connection | None) -> None:
-        if crowded_out is not None:
-            self._refuse(crowded_out, "too many have not proved who they are, and it had the longest time for that")
+    def _evict(self, evicted: Connection | None) -> None:
+        if evicted is not None:
+            self._reject(evicted, "too many connections are not authenticated, and it had the longest time for that")
 
-    def _accept_again(self) -> None:
+    def _resume_accepting(self) -> None:
         if self._listener is not None:
-            self._door.register(self._listener, selectors.EVENT_READ)
+            self._unauthenticated_selector.register(self._listener, selectors.EVENT_READ)
         self._accept_at = None
 
     def _connect_missing(self, now: float) -> None:
@@ -191,7 +202,13 @@ class TcpNetwork:
             raise AssertionError("the network is not open")
         family, target = address
         sock = socket.socket(family, socket.SOCK_STREAM)
-        channel = SecureChannel(self._channel_key, self._options.name, self._receiver, connects_to=peer)
+        channel = SecureChannel(
+            self._channel_key,
+            self._options.name,
+            self._receiver.greeting_to,
+            self._receiver.check_greeting,
+            connects_to=peer,
+        )
         connection = Connection(sock, channel, self._selector, now + self._options.connect_timeout_seconds)
         sock.setblocking(False)
         if sock.connect_ex(target) not in {0, errno.EINPROGRESS}:
@@ -210,11 +227,11 @@ class TcpNetwork:
 
     def _establish(self, connection: Connection) -> None:
         peer = connection.channel.peer
-        self._strangers.discard(connection)
+        self._unauthenticated.discard(connection)
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
         else:
-            connection.watch_elsewhere(self._selector)
+            connection.move_to(self._selector)
         if (superseded := self._connections.get(peer)) is not None:
             self._drop(superseded, "the peer has connected again")
         self._connections[peer] = connection
@@ -226,45 +243,43 @@ class TcpNetwork:
             return
         connection.selector.unregister(connection.socket)
         connection.socket.close()
-        self._strangers.discard(connection)
+        self._unauthenticated.discard(connection)
         peer = connection.channel.peer
         if self._attempts.get(peer) is connection:
             del self._attempts[peer]
         if self._connections.get(peer) is connection:
             del self._connections[peer]
-            _log.info("the connection with %s has ended: %s", peer, reason)
+            _log.info("peer_disconnected", extra={"peer": peer, "reason": reason})
             if self._receiver is not None:
                 self._receiver.disconnected(peer)
 
-    def _refuse(self, connection: Connection, reason: str) -> None:
-        """Close a connection that is not a replica's, or that a replica must not go on with."""
-        if connection.channel.greeted:
-            self._refusals.note(connection.caller or connection.channel.peer, reason)
-        else:
-            self._refusals.count(connection.caller or connection.channel.peer)
+    def _reject(self, connection: Connection, reason: str) -> None:
+        """Close a connection whose other side is no replica, or sent something malformed."""
+        preamble_received = connection.channel.preamble_received
+        self._rejected_log.note(connection.remote_name, reason, preamble_received=preamble_received)
         self._drop(connection, reason)
 
-    def _part_from(self, connection: Connection, reason: str) -> None:
-        """Close a connection with a replica of another cluster, but let it hear why: it sees so by our greeting."""
+    def _reject_peer(self, connection: Connection, reason: str) -> None:
+        """Close a connection with a replica of another cluster, but first send our greeting, which tells it why."""
         for outgoing in connection.channel.take_outgoing():
             connection.queue(outgoing)
         with suppress(OSError):
             connection.flush()
         self._drop(connection, reason)
-        self._rest(connection)
+        self._delay_reconnect(connection)
 
-    def _rest(self, connection: Connection) -> None:
-        """Do not connect again at once."""
+    def _delay_reconnect(self, connection: Connection) -> None:
+        """Let some time pass before this replica connects again."""
         if (peer := connection.channel.peer) in self._attempt_at:
-            self._attempt_at[peer] = self._clock() + REFUSED_RETRY_SECONDS
+            self._attempt_at[peer] = self._clock() + REJECTED_RETRY_SECONDS
 
-    def _close_silent(self, now: float) -> None:
+    def _close_timed_out(self, now: float) -> None:
         for connection in [*self._connections.values(), *self._attempts.values()]:
             if now > connection.deadline:
-                self._drop(connection, "nothing was heard for too long")
-        for stranger in list(self._strangers):
-            if now > stranger.deadline:
-                self._refuse(stranger, "it did not say in time who it is")
+                self._drop(connection, "nothing arrived for too long")
+        for unauthenticated in list(self._unauthenticated):
+            if now > unauthenticated.deadline:
+                self._reject(unauthenticated, "it did not authenticate in time")
 
     def _drop_broken(self) -> None:
         broken, self._broken = self._broken, {}
@@ -272,7 +287,7 @@ class TcpNetwork:
             self._drop(connection, reason)
 
     def _ping(self, now: float) -> None:
-        """Say something on connections that may be idle: followers have nothing to tell each other."""
+        """Send an empty frame on connections that may be idle: followers have nothing to tell each other."""
         for connection in list(self._connections.values()):
             if now >= connection.ping_at:
                 connection.ping_at = now + self._options.connection_timeout_seconds / PINGS_PER_TIMEOUT
@@ -294,11 +309,11 @@ class TcpNetwork:
                     return
             if events & selectors.EVENT_READ:
                 self._read(connection)
-        except PeerRefused as refusal:
-            self._part_from(connection, str(refusal))
-        except (ChannelRefused, MalformedMessage) as refusal:
-            self._refuse(connection, str(refusal))
-            self._rest(connection)
+        except PeerRejected as rejection:
+            self._reject_peer(connection, str(rejection))
+        except (ChannelRejected, MalformedMessage) as rejection:
+            self._reject(connection, str(rejection))
+            self._delay_reconnect(connection)
         except OSError as error:
             self._drop(connection, str(error))
         self._flush(connection)
@@ -317,15 +332,15 @@ class TcpNetwork:
                 return
 
     def _take(self, connection: Connection, data: bytes) -> None:
-        known = connection.channel.established
+        was_established = connection.channel.established
         messages = connection.channel.receive(data)
-        if connection.channel.greeted:
-            self._let_go(self._strangers.greeted(connection))
+        if connection.channel.preamble_received:
+            self._evict(self._unauthenticated.preamble_received(connection))
         for outgoing in connection.channel.take_outgoing():
             connection.queue(outgoing)
         if connection.channel.established:
             connection.deadline = self._clock() + self._options.connection_timeout_seconds
-            if not known:
+            if not was_established:
                 self._establish(connection)
         for message in messages:
             gone = self._connections.get(connection.channel.peer) is not connection
@@ -333,10 +348,10 @@ class TcpNetwork:
                 self._receiver.received(connection.channel.peer, decode(message))
 
     def _send(self, connection: Connection, data: bytes) -> None:
-        """Send, or keep what the socket does not take yet. Raises OSError."""
+        """Send, or queue what the socket does not accept yet. Raises OSError."""
         connection.queue(connection.channel.seal(data))
         if connection.unsent_bytes > UNSENT_BYTES_MAX:
-            raise OSError("too much waits to be sent to it")
+            raise OSError("too many bytes wait to be sent to it")
         connection.flush()
         connection.watch_needed()
 
@@ -356,24 +371,3 @@ class TcpNetwork:
                 pass
         except BlockingIOError:
             return
-
-
-def _listen(options: RaftOptions) -> socket.socket:
-    """Listen where the options say; the own address may be a name that other machines resolve, then everywhere."""
-    host, port = split_address(options.listen or options.addresses[options.name])
-    if not options.listen:
-        try:
-            socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)
-        except OSError:
-            host = "0.0.0.0"  # noqa: S104 - in a container, where the name belongs to its only interface
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setblocking(False)
-        listener.bind((host, port))
-        listener.listen(CALLERS_MAX)
-    except OSError as error:
-        listener.close()
-        raise cannot_listen(Address(host, port), error) from error
-    return listener

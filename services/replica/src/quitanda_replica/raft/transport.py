@@ -1,58 +1,62 @@
-"""PySyncObj's way out: what it sends waits here until what it promises is durable.
+"""What leaves for the peers: PySyncObj's messages wait here for the disk, and each peer has a window for entries."""
 
-`append_entries` alone may leave before the own disk has answered (Raft thesis, section 10.2.1): they promise nothing
-about the sender, who counts itself only in the next round, behind its own commit.
-"""
-
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
+from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import Message
-from quitanda_replica.raft.message_filter import complete_reply
+from quitanda_replica.raft.message_filter import stamp_reply
 
-COUNTED: Final = frozenset({"next_node_idx", "response_vote"})
-"""What the receiver counts, unless it comes from a replica that may not vote."""
+STAMPED_TYPES: Final = frozenset({codec.APPEND_REPLY, codec.VOTE})
+"""The receiver counts these unless they come from a learner. So they say the term and whether the sender is a voter."""
+MESSAGES_IN_FLIGHT: Final = 4
 
 
 class DurableTransport(Transport):
-    """An outbox; the round empties it at the right moments."""
+    """Keeps PySyncObj's messages until what they promise is durable. The loop empties it at the right moments.
 
-    def __init__(self, standing: Callable[[], tuple[int, bool]]) -> None:
+    Only `append_entries` may leave before the leader's own disk has answered (Raft thesis, section 10.2.1): they
+    promise nothing about the sender, which counts itself only in the next step, after its own commit.
+    """
+
+    def __init__(self, reply_context: Callable[[], tuple[int, bool]]) -> None:
+        """`reply_context` returns the term and whether this replica is a voter."""
         super().__init__(None, None, ())
-        self._standing = standing
-        self._early: list[tuple[str, Message]] = []
-        self._late: list[tuple[str, Message]] = []
+        self._reply_context = reply_context
+        self._before_commit: list[tuple[str, Message]] = []
+        self._after_commit: list[tuple[str, Message]] = []
 
     def send(self, node: Node, message: Message) -> bool:
-        """Take a message of PySyncObj's, or one in its place; it never fails as far as the caller is told."""
-        if message["type"] == "append_entries":
-            self._early.append((str(node.id), message))
+        """Take a message of PySyncObj, or one in its place. As far as the caller is told, it never fails."""
+        if message["type"] == codec.APPEND_ENTRIES:
+            self._before_commit.append((str(node.id), message))
             return True
-        if message["type"] in COUNTED:
-            term, voting = self._standing()
-            message = complete_reply(term, message, voting=voting)
-        self.promise(str(node.id), message)
+        if message["type"] in STAMPED_TYPES:
+            term, voting = self._reply_context()
+            message = stamp_reply(term, message, voting=voting)
+        self.send_after_commit(str(node.id), message)
         return True
 
-    def promise(self, peer: str, message: Message) -> None:
+    def send_after_commit(self, peer: str, message: Message) -> None:
         """Take a message that must not leave before what is staged now is durable."""
-        self._late.append((peer, message))
+        self._after_commit.append((peer, message))
 
-    def take_early(self) -> list[tuple[str, Message]]:
+    def take_before_commit(self) -> list[tuple[str, Message]]:
         """Return, and forget, what may leave before the commit."""
-        early, self._early = self._early, []
-        return early
+        messages, self._before_commit = self._before_commit, []
+        return messages
 
-    def take_late(self) -> list[tuple[str, Message]]:
-        """Return, and forget, what may leave only behind the commit."""
-        late, self._late = self._late, []
-        return late
+    def take_after_commit(self) -> list[tuple[str, Message]]:
+        """Return, and forget, what may leave only after the commit."""
+        messages, self._after_commit = self._after_commit, []
+        return messages
 
     def deliver(self, node: Node, message: Message) -> None:
-        """Hand PySyncObj a message that has been admitted."""
+        """Hand PySyncObj a message that the filter lets through."""
         self._onMessageReceived(node, message)
 
     def connected(self, node: Node) -> None:
@@ -62,3 +66,36 @@ class DurableTransport(Transport):
     def disconnected(self, node: Node) -> None:
         """Tell PySyncObj that a peer cannot be reached any more."""
         self._onNodeDisconnected(node)
+
+
+class SendWindow:
+    """The messages with entries to one peer that are not acknowledged yet, in one term.
+
+    PySyncObj sends a follower everything that it lacks at once. After an absence that is the whole log: the leader
+    would hold it a second time as messages, and send no heartbeats while it encrypts them.
+    """
+
+    def __init__(self) -> None:
+        self._term = 0
+        self._in_flight: deque[int] = deque()
+        """The last index of each."""
+
+    def has_room(self, term: int) -> bool:
+        """Return whether one more message may leave; what was sent in another term is forgotten."""
+        if term != self._term:
+            self._term = term
+            self._in_flight.clear()
+        return len(self._in_flight) < MESSAGES_IN_FLIGHT
+
+    def note_sent(self, last_index: int) -> None:
+        """Note a message with entries up to `last_index`."""
+        self._in_flight.append(last_index)
+
+    def acknowledge(self, index: int) -> None:
+        """Note that the peer has everything up to `index`."""
+        while self._in_flight and self._in_flight[0] <= index:
+            self._in_flight.popleft()
+
+    def reset(self) -> None:
+        """Forget what is in flight: it was lost with its connection, or the peer will ignore it behind a gap."""
+        self._in_flight.clear()

@@ -2,14 +2,14 @@
 
 from raft_cluster import wait_for
 
-from quitanda_replica.raft.send_window import MESSAGES_UNDER_WAY, SendWindow
+from quitanda_replica.raft.transport import MESSAGES_IN_FLIGHT, SendWindow
 
 
 def full_window():
     window = SendWindow()
-    for number in range(MESSAGES_UNDER_WAY):
+    for number in range(MESSAGES_IN_FLIGHT):
         assert window.has_room(7)
-        window.sent(10 * (number + 1))
+        window.note_sent(10 * (number + 1))
     assert not window.has_room(7)
     return window
 
@@ -17,12 +17,12 @@ def full_window():
 def test_an_acknowledgement_makes_room_for_the_messages_that_it_covers():
     window = full_window()
 
-    window.acknowledged(9)
+    window.acknowledge(9)
     assert not window.has_room(7)
-    window.acknowledged(25)
+    window.acknowledge(25)
     assert window.has_room(7)
-    window.sent(50)
-    window.sent(60)
+    window.note_sent(50)
+    window.note_sent(60)
     assert not window.has_room(7)
 
 

@@ -12,7 +12,7 @@ from quitanda.domain.levels import SUPPORTED_LEVEL, LevelNotSupported
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.raft.codec import encode_pairs
-from quitanda_replica.raft.snapshot_receiver import SnapshotReceiver
+from quitanda_replica.raft.snapshot_receiver import ChunkStaging
 from quitanda_replica.state import keys
 from quitanda_replica.state.counters import Counters, decode_counters, encode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
@@ -206,20 +206,20 @@ class TestNewerLevelIsNotTaken:
     def test_a_snapshot_is_not_kept(self, state):
         newer = at_newer_level(state)
 
-        receiver = SnapshotReceiver(state.store, state.applier.check_snapshot)
+        staging = ChunkStaging(state.store, state.applier.check_snapshot)
         before = dict(state.store.scan(b""))
 
-        receiver.receive(chunk(0, (b"Scana", b"x")), applied_index=1)
+        staging.stage_chunk(chunk(0, (b"Scana", b"x")), applied_index=1)
         with pytest.raises(LevelNotSupported, match="a snapshot"):
-            receiver.receive(chunk(1, (keys.COUNTERS, newer)), applied_index=1)
-        assert not receiver.complete
+            staging.stage_chunk(chunk(1, (keys.COUNTERS, newer)), applied_index=1)
+        assert not staging.complete
         state.reopen()
         assert dict(state.store.scan(b"")) == before
 
     def test_a_snapshot_at_the_supported_level_is_kept(self, state):
         raise_to(state, SUPPORTED_LEVEL)
-        receiver = SnapshotReceiver(state.store, state.applier.check_snapshot)
+        staging = ChunkStaging(state.store, state.applier.check_snapshot)
 
         pair = keys.COUNTERS, state.store.get(keys.COUNTERS)
-        assert receiver.receive(chunk(0, pair, last=True), applied_index=1)["number"] == 0
-        assert receiver.complete
+        assert staging.stage_chunk(chunk(0, pair, last=True), applied_index=1)["number"] == 0
+        assert staging.complete

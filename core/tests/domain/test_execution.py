@@ -19,8 +19,8 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
+from quitanda.domain.document_changes import BrokenInvariantError
 from quitanda.domain.fingerprint import fingerprint
-from quitanda.domain.lookups import BrokenInvariantError
 from quitanda.domain.machine import decide, execute
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Reason, Refused

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from quitanda.codec.documents import id_of
-from quitanda.domain.custom_fields import merged
+from quitanda.domain.document_changes import merged
 from quitanda.domain.model import Customer, Product
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from quitanda.domain.custom_fields import merged
+from quitanda.domain.document_changes import merged
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found

@@ -1,30 +1,16 @@
 """The state machine: one command and the state it meets, to an outcome and what changes.
 
-All branching between commands is here; each rule stands in the module of the document it is about.
+Each rule stands in the module of the document that it is about, which lists its rules by command (`RULES`).
 """
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Final
 
 from quitanda.domain import customers, levels, orders, products, refusals, validation
-from quitanda.domain.commands import (
-    AdjustStock,
-    CancelOrder,
-    Command,
-    CreateCustomer,
-    CreateOrder,
-    CreateProduct,
-    DeleteCustomer,
-    DeleteProduct,
-    RaiseLevel,
-    Request,
-    SetOrderItems,
-    UpdateCustomer,
-    UpdateProduct,
-)
+from quitanda.domain.commands import Command, RaiseLevel, Request
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.outcomes import Done, Reason, refused
-from quitanda.domain.state import Decision, Execution, StateView, StoredOutcome
+from quitanda.domain.state import Decision, Execution, Rules, StateView, StoredOutcome
 
 
 def execute(view: StateView, request: Request, revision: int) -> Execution:
@@ -51,7 +37,7 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     asked = fingerprint(request.command)
     earlier = view.remembered(request.scope, request.request_id)
     if earlier is None:
-        decision = _decide_valid(view, request.command)
+        decision = _RULES[type(request.command)](view, request.command)
         remember = StoredOutcome(asked, revision, decision.outcome)
         return Execution(decision.outcome, revision, decision.changes, remember)
     if earlier.fingerprint != asked:
@@ -68,35 +54,7 @@ def decide(view: StateView, command: Command) -> Decision:
         return Decision(too_low)
     command = levels.as_of(command, view.level)
     wrong = validation.check(command)
-    return Decision(wrong) if wrong else _decide_valid(view, command)
-
-
-def _decide_valid(view: StateView, command: Command) -> Decision:  # noqa: C901, PLR0911 - one case for each command
-    match command:
-        case CreateCustomer():
-            return customers.create(view, command)
-        case UpdateCustomer():
-            return customers.update(view, command)
-        case DeleteCustomer():
-            return customers.delete(view, command)
-        case CreateProduct():
-            return products.create(view, command)
-        case UpdateProduct():
-            return products.update(view, command)
-        case DeleteProduct():
-            return products.delete(view, command)
-        case AdjustStock():
-            return products.adjust_stock(view, command)
-        case CreateOrder():
-            return orders.create(view, command)
-        case SetOrderItems():
-            return orders.set_items(view, command)
-        case CancelOrder():
-            return orders.cancel(view, command)
-        case RaiseLevel():
-            return _raise_level(view, command)
-        case _:
-            assert_never(command)
+    return Decision(wrong) if wrong else _RULES[type(command)](view, command)
 
 
 def _raise_level(view: StateView, command: RaiseLevel) -> Decision:
@@ -112,3 +70,6 @@ def _raise_level(view: StateView, command: RaiseLevel) -> Decision:
 def _as_of_level(request: Request, level: int) -> Request:
     command = levels.as_of(request.command, level)
     return request if command is request.command else replace(request, command=command)
+
+
+_RULES: Final[Rules] = {**customers.RULES, **products.RULES, **orders.RULES, RaiseLevel: _raise_level}

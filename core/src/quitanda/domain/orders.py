@@ -5,14 +5,15 @@ Each function decides one command, whose fields are valid.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from quitanda.domain import custom_fields, refusals, stock, validation, versions
+from quitanda.domain import refusals, validation
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
+from quitanda.domain.document_changes import check_expected, merged, overlaid, put, puts, returned_units
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.model import CustomFields, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.domain.state import Change, Decision, Delete, StateView
+from quitanda.domain.state import Change, Decision, Delete, Rules, StateView
 
 _Combined: TypeAlias = Callable[[CustomFields, CustomFields], CustomFields]
 """What an item's extra fields come to: those that it has, and those that the command gives."""
@@ -43,8 +44,8 @@ def create(view: StateView, command: CreateOrder) -> Decision:
     if view.order(command.order_id) is not None:
         return Decision(refusals.order_exists(command.order_id))
     empty = Order(command.order_id, command.customer_id, command.created_at_ms, (), version=0, extra=command.extra)
-    filled = _fill(view, empty, command.items, custom_fields.overlaid)
-    return Decision(filled) if isinstance(filled, Refused) else _put(view, filled)
+    filled = _fill(view, empty, command.items, overlaid)
+    return Decision(filled) if isinstance(filled, Refused) else put(view, filled.order, *filled.products)
 
 
 def set_items(view: StateView, command: SetOrderItems) -> Decision:
@@ -52,11 +53,11 @@ def set_items(view: StateView, command: SetOrderItems) -> Decision:
     order = _find(view, command.customer_id, command.order_id, command.expected_version)
     if isinstance(order, Refused):
         return Decision(order)
-    described = replace(order, extra=custom_fields.merged(order.extra, command.extra))
-    filled = _fill(view, described, command.items, custom_fields.merged)
+    described = replace(order, extra=merged(order.extra, command.extra))
+    filled = _fill(view, described, command.items, merged)
     if isinstance(filled, Refused):
         return Decision(filled)
-    return Decision(Done(order)) if filled.order == order else _put(view, filled)
+    return Decision(Done(order)) if filled.order == order else put(view, filled.order, *filled.products)
 
 
 def cancel(view: StateView, command: CancelOrder) -> Decision:
@@ -65,7 +66,7 @@ def cancel(view: StateView, command: CancelOrder) -> Decision:
     if isinstance(order, Refused):
         return Decision(order)
     changes: tuple[Change, ...] = (
-        *versions.puts(view, stock.returned(view, [order])),
+        *puts(view, returned_units(view, [order])),
         Delete(Kind.ORDER, order.order_id),
     )
     return Decision(Done(order), changes)
@@ -77,12 +78,7 @@ def _find(view: StateView, customer_id: str, order_id: str, expected_version: in
     order = view.order(order_id)
     if order is None or order.customer_id != customer_id:  # nobody learns of another's orders
         return refusals.order_not_found(order_id)
-    return versions.check_expected(order, expected_version) or order
-
-
-def _put(view: StateView, filled: _Filled) -> Decision:
-    changes = versions.puts(view, (filled.order, *filled.products))
-    return Decision(Done(changes[0].document), changes)
+    return check_expected(order, expected_version) or order
 
 
 def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity], combined: _Combined) -> _Filled | Refused:
@@ -132,6 +128,9 @@ def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
     lines: dict[str, _Line] = {}
     for index, item in enumerate(wanted):
         line = lines.get(item.product_id) or _Line(index, item.product_id, 0, ())
-        quantity, extra = line.quantity + item.quantity, custom_fields.overlaid(line.extra, item.extra)
+        quantity, extra = line.quantity + item.quantity, overlaid(line.extra, item.extra)
         lines[item.product_id] = replace(line, quantity=quantity, extra=extra)
     return list(lines.values())
+
+
+RULES: Final[Rules] = {CreateOrder: create, SetOrderItems: set_items, CancelOrder: cancel}

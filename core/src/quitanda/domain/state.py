@@ -4,9 +4,9 @@ The rules see a `StateView` and answer with `Change` values; who keeps the state
 replica, a dictionary in a test) derives the indexes from the documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Outcome
@@ -79,6 +79,10 @@ class Decision:
     outcome: Outcome
     changes: tuple[Change, ...] = ()
     level: int | None = None
+
+
+Rules: TypeAlias = Mapping[type[Any], Callable[[StateView, Any], Decision]]
+"""For each command the function that decides it."""
 
 
 @dataclass(frozen=True, slots=True)

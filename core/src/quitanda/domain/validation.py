@@ -1,5 +1,6 @@
 """Shapes and ranges of every field of every command, whatever Python value it holds.
 
+The type of a field (`field_types`) says what it may hold; what is asked of a command as a whole stands below.
 What is refused here is refused for the command's own sake, never for the state's: portals ask early,
 and the state machine, which has the last word, asks again. All checks are total: they take values of
 any type and answer with a refusal or None, never with an exception.
@@ -13,27 +14,29 @@ first character at fault), `expected` and `got` (types, by their names in JSON).
 """
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, get_args
 
 from quitanda.domain.commands import (
-    AdjustStock,
-    CancelOrder,
     Command,
-    CreateCustomer,
     CreateOrder,
-    CreateProduct,
-    DeleteCustomer,
-    DeleteProduct,
     ItemQuantity,
-    RaiseLevel,
     Request,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
+from quitanda.domain.field_types import (
+    ChangeRule,
+    CustomFieldsRule,
+    Form,
+    IdRule,
+    NumberRule,
+    Rule,
+    TextRule,
+    describe,
+)
 from quitanda.domain.limits import (
-    DESCRIPTION_LENGTH_MAX,
     EXTRA_BYTES_MAX,
     EXTRA_FIELDS_MAX,
     EXTRA_NAME_LENGTH_MAX,
@@ -41,16 +44,22 @@ from quitanda.domain.limits import (
     ID_PATTERN,
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
-    LEVEL_MAX,
-    NAME_LENGTH_MAX,
-    PRICE_MAX,
-    QUANTITY_MAX,
-    TIMESTAMP_MS_MAX,
-    VERSION_MAX,
 )
-from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, CustomFields, Kind
+from quitanda.domain.model import CustomFields
 from quitanda.domain.outcomes import Problem, Refused, invalid
 
+
+class _Check(NamedTuple):
+    """What is asked of a field: `check` of its name, its value and its rule; then `beside` of the whole command."""
+
+    name: str
+    optional: bool
+    check: Callable[[str, object, Any], Refused | None]
+    rule: Rule | None
+    beside: Callable[[Any], Refused | None] | None
+
+
+_CUSTOM_NAME: Final = TextRule(EXTRA_NAME_LENGTH_MAX)
 _ID: Final = re.compile(ID_PATTERN)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Control characters of both blocks, and the two separators that end a line without being one of them.
@@ -80,72 +89,20 @@ def check_request(request: Request) -> Refused | None:
     return _scope(request.scope) or check_id("request_id", request.request_id) or check(request.command)
 
 
-def check(command: Command) -> Refused | None:  # noqa: C901, PLR0911 - one case for each command
+def check(command: Command) -> Refused | None:
     """Say what is wrong with a command, or None. The first field at fault, in declaration order, is named."""
-    match command:
-        case CreateCustomer():
-            return (
-                check_id("customer_id", command.customer_id)
-                or _name("name", command.name)
-                or _extra(KNOWN_FIELDS[Kind.CUSTOMER], command.extra)
-            )
-        case UpdateCustomer():
-            return (
-                check_id("customer_id", command.customer_id)
-                or (None if command.name is None else _name("name", command.name))
-                or _extra(KNOWN_FIELDS[Kind.CUSTOMER], command.extra)
-                or _expected_version(command.expected_version)
-                or _something(command.name, command.extra or None)
-            )
-        case CreateProduct():
-            return (
-                check_id("product_id", command.product_id)
-                or _name("name", command.name)
-                or _integer("price", command.price, PRICE_MAX)
-                or _integer("quantity", command.quantity, QUANTITY_MAX)
-                or _description(command.description)
-                or _extra(KNOWN_FIELDS[Kind.PRODUCT], command.extra)
-            )
-        case UpdateProduct():
-            return _update_product(command)
-        case DeleteCustomer():
-            return (
-                check_id("customer_id", command.customer_id)
-                or _flag("cascade", command.cascade)
-                or _expected_version(command.expected_version)
-            )
-        case DeleteProduct():
-            return (
-                check_id("product_id", command.product_id)
-                or _flag("cascade", command.cascade)
-                or _expected_version(command.expected_version)
-            )
-        case AdjustStock():
-            return (
-                check_id("product_id", command.product_id)
-                or _delta(command.delta)
-                or _expected_version(command.expected_version)
-            )
-        case CreateOrder():
-            return (
-                check_id("customer_id", command.customer_id)
-                or check_id("order_id", command.order_id)
-                or _integer("created_at_ms", command.created_at_ms, TIMESTAMP_MS_MAX)
-                or _items(command.items)
-                or _order_extra(command.extra, command.items)
-            )
-        case SetOrderItems():
-            return _set_order_items(command)
-        case CancelOrder():
-            return (
-                check_id("customer_id", command.customer_id)
-                or check_id("order_id", command.order_id)
-                or _expected_version(command.expected_version)
-            )
-        case RaiseLevel():
-            return _integer("level", command.level, LEVEL_MAX)
-        case _:
-            return _wrong_type("command", command, "command")
+    checks = _CHECKS.get(type(command))
+    return _wrong_type("command", command, "command") if checks is None else _first_wrong(checks, command)
+
+
+def _first_wrong(checks: Sequence[_Check], record: object, path: str = "") -> Refused | None:
+    for each in checks:
+        value = getattr(record, each.name)
+        if (value is not None or not each.optional) and (wrong := each.check(path + each.name, value, each.rule)):
+            return wrong
+        if each.beside is not None and (wrong := each.beside(record)):
+            return wrong
+    return None
 
 
 def check_id(field: str, value: object) -> Refused | None:
@@ -175,54 +132,18 @@ def check_order_extra_size(extra: CustomFields, item_extras: Iterable[CustomFiel
     return _check_extra_bytes("extra", _extra_bytes(extra) + sum(map(_extra_bytes, item_extras)))
 
 
-def _update_product(command: UpdateProduct) -> Refused | None:
-    return (
-        check_id("product_id", command.product_id)
-        or (None if command.name is None else _name("name", command.name))
-        or (None if command.description is None else _description(command.description))
-        or (None if command.price is None else _integer("price", command.price, PRICE_MAX))
-        or (None if command.quantity is None else _integer("quantity", command.quantity, QUANTITY_MAX))
-        or _extra(KNOWN_FIELDS[Kind.PRODUCT], command.extra)
-        or _expected_version(command.expected_version)
-        or _something(command.name, command.description, command.price, command.quantity, command.extra or None)
-    )
-
-
-def _set_order_items(command: SetOrderItems) -> Refused | None:
-    return (
-        check_id("customer_id", command.customer_id)
-        or check_id("order_id", command.order_id)
-        or _items(command.items)
-        or (None if command.items or command.extra else invalid("items", Problem.MISSING))
-        or _expected_version(command.expected_version)
-        or _order_extra(command.extra, command.items)
-    )
-
-
 def _scope(value: object) -> Refused | None:
     return None if type(value) is str and not value else check_id("scope", value)
 
 
-def _something(*values: object) -> Refused | None:
-    return invalid("", Problem.NOTHING_TO_CHANGE) if all(value is None for value in values) else None
-
-
-def _name(field: str, value: object, limit: int = NAME_LENGTH_MAX) -> Refused | None:
+def _text(field: str, value: object, rule: TextRule) -> Refused | None:
     if type(value) is not str:
         return _wrong_type(field, value, "string")
-    if len(value) > limit:
-        return invalid(field, Problem.TOO_LONG, limit=limit, length=len(value))
-    if _BLANK.fullmatch(value):
+    if len(value) > rule.limit:
+        return invalid(field, Problem.TOO_LONG, limit=rule.limit, length=len(value))
+    if not rule.free and _BLANK.fullmatch(value):
         return invalid(field, Problem.MISSING)
-    return _characters(field, value, _CONTROL)
-
-
-def _description(value: object) -> Refused | None:
-    if type(value) is not str:
-        return _wrong_type("description", value, "string")
-    if len(value) > DESCRIPTION_LENGTH_MAX:
-        return invalid("description", Problem.TOO_LONG, limit=DESCRIPTION_LENGTH_MAX, length=len(value))
-    return _characters("description", value, _CONTROL_IN_TEXT)
+    return _characters(field, value, _CONTROL_IN_TEXT if rule.free else _CONTROL)
 
 
 def _characters(field: str, value: str, control: re.Pattern[str]) -> Refused | None:
@@ -233,72 +154,57 @@ def _characters(field: str, value: str, control: re.Pattern[str]) -> Refused | N
     return None
 
 
-def _integer(field: str, value: object, limit: int) -> Refused | None:
+def _number(field: str, value: object, rule: NumberRule) -> Refused | None:
     if type(value) is not int:
         return _wrong_type(field, value, "integer")
+    if rule.positive and value == 0:
+        return invalid(field, Problem.ZERO)
     if value < 0:
         return _out_of_range(field, Problem.NEGATIVE, value, 0)
-    return _out_of_range(field, Problem.TOO_LARGE, value, limit) if value > limit else None
+    return _out_of_range(field, Problem.TOO_LARGE, value, rule.limit) if value > rule.limit else None
 
 
-def _delta(value: object) -> Refused | None:
+def _change(field: str, value: object, rule: ChangeRule) -> Refused | None:
     if type(value) is not int:
-        return _wrong_type("delta", value, "integer")
+        return _wrong_type(field, value, "integer")
     if value == 0:
-        return invalid("delta", Problem.ZERO)
-    return _out_of_range("delta", Problem.TOO_LARGE, value, QUANTITY_MAX) if abs(value) > QUANTITY_MAX else None
+        return invalid(field, Problem.ZERO)
+    return _out_of_range(field, Problem.TOO_LARGE, value, rule.limit) if abs(value) > rule.limit else None
 
 
-def _expected_version(value: object) -> Refused | None:
-    if value is None:
-        return None
-    if type(value) is int and value == 0:
-        return invalid("expected_version", Problem.ZERO)
-    return _integer("expected_version", value, VERSION_MAX)
-
-
-def _flag(field: str, value: object) -> Refused | None:
+def _flag(field: str, value: object, rule: None = None) -> Refused | None:  # noqa: ARG001 - there is none
     return None if type(value) is bool else _wrong_type(field, value, "boolean")
 
 
-def _items(items: object) -> Refused | None:
+def _items(field: str, items: object, rule: None = None) -> Refused | None:  # noqa: ARG001 - there is none
     if type(items) is not tuple:
-        return _wrong_type("items", items, "list")
+        return _wrong_type(field, items, "list")
     if len(items) > ITEMS_PER_ORDER_MAX:
-        return invalid("items", Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(items))
+        return invalid(field, Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(items))
     sums: dict[str, int] = {}
     for index, item in enumerate(items):
-        if wrong := _item(f"items[{index}]", item):
+        if wrong := _item(f"{field}[{index}]", item):
             return wrong
         total = sums[item.product_id] = sums.get(item.product_id, 0) + item.quantity
         if total > ITEM_QUANTITY_MAX:  # a product named twice counts with the sum
-            return _out_of_range(f"items[{index}].quantity", Problem.TOO_LARGE, total, ITEM_QUANTITY_MAX)
+            return _out_of_range(f"{field}[{index}].quantity", Problem.TOO_LARGE, total, ITEM_QUANTITY_MAX)
     return None
 
 
 def _item(field: str, item: object) -> Refused | None:
     if type(item) is not ItemQuantity:
         return _wrong_type(field, item, "item")
-    return (
-        check_id(f"{field}.product_id", item.product_id)
-        or _integer(f"{field}.quantity", item.quantity, ITEM_QUANTITY_MAX)
-        or _extra(KNOWN_ITEM_FIELDS, item.extra, f"{field}.extra")
-    )
+    return _first_wrong(_ITEM_CHECKS, item, f"{field}.")
 
 
-def _order_extra(extra: CustomFields, items: Iterable[ItemQuantity]) -> Refused | None:
-    """Check what a command says of an order; its items have been found right."""
-    return _extra(KNOWN_FIELDS[Kind.ORDER], extra) or check_order_extra_size(extra, (item.extra for item in items))
-
-
-def _extra(known: tuple[str, ...], extra: object, field: str = "extra") -> Refused | None:
+def _extra(field: str, extra: object, rule: CustomFieldsRule) -> Refused | None:
     if type(extra) is not tuple:
         return _wrong_type(field, extra, "list")
     if len(extra) > EXTRA_FIELDS_MAX:
         return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
     previous = ""
     for entry in extra:
-        if wrong := _extra_entry(known, entry, previous, field):
+        if wrong := _extra_entry(rule.reserved, entry, previous, field):
             return wrong
         previous = entry[0]
     return check_extra_size(extra, field)
@@ -309,7 +215,7 @@ def _extra_entry(known: tuple[str, ...], entry: object, previous: str, extra_fie
         return _wrong_type(extra_field, entry, "name and JSON text")
     name, text = entry
     # Only a name known to be short and clean may stand in the name of a field.
-    if wrong := _name(extra_field, name, EXTRA_NAME_LENGTH_MAX):
+    if wrong := _text(extra_field, name, _CUSTOM_NAME):
         return wrong
     field = f"{extra_field}.{name}"
     if name in known:
@@ -345,3 +251,64 @@ def _out_of_range(field: str, problem: Problem, value: int, limit: int) -> Refus
     if value.bit_length() > _SHOWN_BITS_MAX:
         return invalid(field, problem, limit=limit)
     return invalid(field, problem, limit=limit, value=value)
+
+
+def _names_something(command: SetOrderItems) -> Refused | None:
+    return None if command.items or command.extra else invalid("items", Problem.MISSING)
+
+
+def _changes_something(command: UpdateCustomer | UpdateProduct) -> Refused | None:
+    unchanged = [getattr(command, name) == default for name, default in _CHANGES[type(command)]]
+    return invalid("", Problem.NOTHING_TO_CHANGE) if all(unchanged) else None
+
+
+def _order_size(command: CreateOrder | SetOrderItems) -> Refused | None:
+    return check_order_extra_size(command.extra, (item.extra for item in command.items))
+
+
+_CHECKS_BY_FORM: Final[Mapping[Form, Callable[[str, object, Any], Refused | None]]] = {
+    Form.FLAG: _flag,
+    Form.LIST: _items,
+}
+_CHECKS_BY_RULE: Final[Mapping[type, Callable[[str, object, Any], Refused | None]]] = {
+    IdRule: lambda field, value, rule: check_id(field, value),  # noqa: ARG005 - all ids have one rule
+    TextRule: _text,
+    NumberRule: _number,
+    ChangeRule: _change,
+    CustomFieldsRule: _extra,
+}
+
+_BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]] = {
+    (UpdateCustomer, "expected_version"): _changes_something,
+    (UpdateProduct, "expected_version"): _changes_something,
+    (CreateOrder, "extra"): _order_size,
+    (SetOrderItems, "items"): _names_something,
+    (SetOrderItems, "extra"): _order_size,
+}
+"""What is asked of a command as a whole, once the field named and those before it are right."""
+
+
+_CHANGES: Final[Mapping[type, tuple[tuple[str, Any], ...]]] = {
+    command: tuple(
+        (each.name, each.default) for each in describe(command) if not each.required and each.name != "expected_version"
+    )
+    for command in (UpdateCustomer, UpdateProduct)
+}
+"""The fields that such a command may change, with what they are where nothing is given."""
+
+
+def _checks(record: type) -> tuple[_Check, ...]:
+    return tuple(
+        _Check(
+            name=each.name,
+            optional=each.optional,
+            check=_CHECKS_BY_FORM[each.form] if each.rule is None else _CHECKS_BY_RULE[type(each.rule)],
+            rule=each.rule,
+            beside=_BESIDE_FIELDS.get((record, each.name)),
+        )
+        for each in describe(record)
+    )
+
+
+_ITEM_CHECKS: Final = _checks(ItemQuantity)
+_CHECKS: Final[Mapping[type, tuple[_Check, ...]]] = {command: _checks(command) for command in get_args(Command)}

@@ -1,0 +1,117 @@
+"""What the rules of all documents have in common: documents made and changed by commands, versions, units that return.
+
+A field of a command that has the name of a field of the document sets that field, so a new field needs no rule of its
+own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeVar, get_args
+
+from quitanda.domain import refusals
+from quitanda.domain.commands import Command
+from quitanda.domain.field_types import Form, describe
+from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
+from quitanda.domain.outcomes import Done, Refused
+from quitanda.domain.state import Decision, Put, StateView
+
+AnyDocument = TypeVar("AnyDocument", Customer, Product)
+
+_JSON_BLANKS: Final = " \t\n\r"
+_EXTRA: Final = "extra"
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    command: tuple(each.name for each in describe(command) if each.form is not Form.CUSTOM_FIELDS)
+    for command in get_args(Command)
+}
+_SHARED: Final[Mapping[tuple[type, type], tuple[str, ...]]] = {
+    (command, document): tuple(each.name for each in describe(document) if each.name in names)
+    for command, names in _FIELDS.items()
+    for document in (Customer, Product)
+}
+"""For a command and a document the fields that both have, the custom ones apart."""
+
+
+class BrokenInvariantError(AssertionError):
+    """The state contradicts itself, which no command can bring about; nothing can be decided on it."""
+
+
+def created(kind: type[AnyDocument], command: Any) -> AnyDocument:
+    """Make the document that a command describes; its version is given later."""
+    fields = {name: getattr(command, name) for name in _SHARED[type(command), kind]}
+    return kind(**fields, extra=command.extra, version=0)
+
+
+def updated(document: AnyDocument, command: Any) -> AnyDocument:
+    """Change the fields that a command gives, and the custom ones that it names."""
+    given = {
+        name: value for name in _SHARED[type(command), type(document)] if (value := getattr(command, name)) is not None
+    }
+    return replace(document, **given, extra=merged(document.extra, command.extra))
+
+
+def merged(extra: CustomFields, changes: CustomFields) -> CustomFields:
+    """Set the custom fields in `changes`; JSON `null` removes a field; those that are not named stay."""
+    if not changes:
+        return extra
+    fields = dict(extra)
+    for name, text in changes:
+        if text.strip(_JSON_BLANKS) == "null":
+            fields.pop(name, None)
+        else:
+            fields[name] = text
+    return tuple(sorted(fields.items()))
+
+
+def overlaid(extra: CustomFields, later: CustomFields) -> CustomFields:
+    """Take the custom fields of both; where both name one, the later value counts, JSON `null` like any other."""
+    return tuple(sorted({**dict(extra), **dict(later)}.items())) if later else extra
+
+
+def check_expected(document: Document, expected: int | None) -> Refused | None:
+    """Refuse where the caller expects another version than the document has; None expects nothing."""
+    if expected is None or expected == document.version:
+        return None
+    return refusals.version_mismatch(expected, document.version)
+
+
+def puts(view: StateView, documents: Iterable[Document]) -> tuple[Put, ...]:
+    """Put the documents with the next versions, one after the other: each is given once, and never again."""
+    return tuple(
+        Put(replace(document, version=version)) for version, document in enumerate(documents, view.last_version + 1)
+    )
+
+
+def put(view: StateView, *documents: Document) -> Decision:
+    """Decide that the documents change, of which the first is the command's own."""
+    changes = puts(view, documents)
+    return Decision(Done(changes[0].document), changes)
+
+
+def indexed_order(view: StateView, order_id: str) -> Order:
+    """Return an order that an index names. Raises BrokenInvariantError where there is none."""
+    order = view.order(order_id)
+    if order is None:
+        message = f"an index names order {order_id}, which does not exist"
+        raise BrokenInvariantError(message)
+    return order
+
+
+def returned_units(view: StateView, orders: Iterable[Order]) -> tuple[Product, ...]:
+    """Return the products of the orders' items with all the items' units back on hand, each product once.
+
+    Never refused: what an order held had been on hand before, so units may come back beyond the bound
+    that administrators have. Raises BrokenInvariantError where a product does not exist.
+    """
+    units: dict[str, int] = {}
+    for order in orders:
+        for item in order.items:
+            units[item.product_id] = units.get(item.product_id, 0) + item.quantity
+    return tuple(_with_more(view, product_id, count) for product_id, count in units.items())
+
+
+def _with_more(view: StateView, product_id: str, units: int) -> Product:
+    product = view.product(product_id)
+    if product is None:
+        message = f"an order holds product {product_id}, which does not exist"
+        raise BrokenInvariantError(message)
+    return replace(product, quantity=product.quantity + units)

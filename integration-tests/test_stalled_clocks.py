@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from rounds_command import PromiseBroken
 from stalled_clocks.campaign import StalledClocksCampaign
-from stalled_clocks.election_invariants import ElectionInvariants, ReportedStatus, compare_logs
+from stalled_clocks.election_invariants import (
+    LEADS,
+    LEARNER_BEGINS,
+    LEARNER_ENDS,
+    ElectionInvariants,
+    ReportedStatus,
+    compare_logs,
+)
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER
 from quitanda_testing.preloaded import compiler
@@ -53,8 +60,12 @@ class Replicas:
             ReportedStatus(name, role, term, blank, self.judge.heard if asked_after is None else asked_after)
         )
 
-    def log(self, name, *events):
-        self.judge.read_log(name, [json.dumps({"event": event}) for event in events])
+    def log(self, name, *lines):
+        self.judge.read_log(name, [json.dumps(line) for line in lines])
+
+
+def leads(term):
+    return {"event": LEADS, "term": term}
 
 
 @pytest.fixture
@@ -69,20 +80,20 @@ def test_a_replica_without_a_past_that_stands_or_leads_is_noticed(replicas, role
 
 
 def test_a_leadership_too_short_to_be_seen_is_noticed_in_the_log(replicas):
-    blank, counts = "the disk has no past: this replica votes when …", "…; this replica votes from now on"
-    lives = [blank, counts, "replica2 leads term 2", blank]
+    learner, voter = {"event": LEARNER_BEGINS}, {"event": LEARNER_ENDS, "index": 5}
+    lives = [learner, voter, leads(2), learner]
     replicas.log("replica2", *lives)
 
     with pytest.raises(PromiseBroken, match="without a past led term 3"):
-        replicas.log("replica2", *lives, "replica2 leads term 3")
+        replicas.log("replica2", *lives, leads(3))
 
 
 def test_two_leaders_of_one_term_are_noticed(replicas):
     replicas.say("replica1", 3, REPLICA_ROLE_LEADER)
-    replicas.log("replica2", "the blank disk has caught up at entry 5; this replica votes from now on")
+    replicas.log("replica2", {"event": LEARNER_ENDS, "index": 5})
 
     with pytest.raises(PromiseBroken, match="two replicas led term 3"):
-        replicas.log("replica3", "replica3 leads term 3")
+        replicas.log("replica3", leads(3))
 
 
 def test_a_term_that_nobody_was_willing_to_is_noticed_once_the_third_is_known_to_be_still_blank(replicas):

@@ -7,8 +7,9 @@ from rounds_command import PromiseBroken
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER, ReplicaRole
 
-BLANK_BEGINS = "the disk has no past"
-BLANK_ENDS = "votes from now on"
+LEARNER_BEGINS = "replica_is_learner"
+LEARNER_ENDS = "learner_became_voter"
+LEADS = "leader_elected"
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,14 @@ class ElectionInvariants:
     def read_log(self, name, lines):
         """`lines`: the replica's log so far, of all its lives. It shows what was too short to be seen, too."""
         for line in lines[self._lines.get(name, 0) :]:
-            event = _event(line)
-            if event.startswith(BLANK_BEGINS):
+            fields = _fields(line)
+            event = fields.get("event")
+            if event == LEARNER_BEGINS:
                 self._blank.add(name)
-            elif event.endswith(BLANK_ENDS):
+            elif event == LEARNER_ENDS:
                 self._blank.discard(name)
-            elif event.startswith(f"{name} leads term "):
-                term = int(event.rpartition(" ")[-1])
+            elif event == LEADS:
+                term = int(fields["term"])
                 if name in self._blank:
                     raise PromiseBroken(f"a replica without a past led term {term}: {name}")
                 self._leads(name, term)
@@ -103,8 +105,9 @@ def compare_logs(logs, upto):
             raise PromiseBroken(f"the logs differ at entry {index}: {held}")
 
 
-def _event(line):
+def _fields(line):
     try:
-        return str(json.loads(line).get("event", ""))
-    except (ValueError, AttributeError):
-        return ""  # gRPC writes some lines of its own
+        fields = json.loads(line)
+    except ValueError:
+        return {}  # gRPC writes some lines of its own
+    return fields if isinstance(fields, dict) else {}

@@ -87,10 +87,11 @@ class ProcessCluster:
             written.keep()
         return file
 
-    def errors(self, name):
-        """Texts of the lines of level error in the log of a running replica."""
+    def rejections(self, name):
+        """The peers that the log of a running replica names, at level error, as rejected, and the reasons."""
         lines = [json.loads(line) for line in self.running[name].log().splitlines() if line.startswith("{")]
-        return [line["event"] for line in lines if line["level"] == "error"]
+        errors = [line for line in lines if line["level"] == "error"]
+        return [(line["peer"], line["reason"]) for line in errors if line["event"] == "peer_rejected"]
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
     before = {name: cluster.status(name) for name in healthy}
 
     cluster.start(STALE)
-    wait_until(lambda: any("another cluster" in text for text in cluster.errors(STALE)), "it says so itself")
+    wait_until(lambda: any("another cluster" in reason for _, reason in cluster.rejections(STALE)), "it says so itself")
     for _ in range(12):
         cluster.write(healthy)
 
@@ -159,7 +160,7 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
     for name in healthy:
         wait_until(lambda name=name: cluster.status(name).customers == 14, "they have everything")
         assert cluster.status(name).term == before[name].term
-        told = [text for text in cluster.errors(name) if STALE in text]
+        told = [reason for peer, reason in cluster.rejections(name) if peer == STALE]
         assert told
         assert len(told) < 5
         assert "move its data folder away" in told[0]
@@ -173,10 +174,10 @@ def test_a_replica_that_is_forgotten_while_a_cluster_is_restored_is_named_and_th
     file = backed_up_and_gone_on(cluster, tmp_path)
     restore(cluster, file, "replica1", "replica2")
     cluster.start()
-    wait_until(lambda: any(STALE in text for text in cluster.errors("replica1")), "it is named")
-    wait_until(lambda: cluster.errors(STALE), "it says so itself")
+    wait_until(lambda: any(peer == STALE for peer, _ in cluster.rejections("replica1")), "it is named")
+    wait_until(lambda: cluster.rejections(STALE), "it says so itself")
 
-    assert "restore the same backup on the replica with the id, too" in cluster.errors("replica1")[0]
+    assert "restore the same backup on the replica with the id, too" in cluster.rejections("replica1")[0][1]
     assert {cluster.status(name).customers for name in ("replica1", "replica2")} == {1}
     assert not any(cluster.status(name).leader for name in cluster.running)
 

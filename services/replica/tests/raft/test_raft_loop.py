@@ -1,6 +1,7 @@
 """One replica's rounds over a network that the test plays: the order of disk and messages, and who may speak."""
 
 import dataclasses
+import logging
 import time
 
 import pytest
@@ -460,6 +461,22 @@ def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(sto
     assert replica.sent("response_vote") == []  # whatever was asked for in that term may have been given before
     replica.network.bring("replica2", "request_vote", term=8, last_log_index=1, last_log_term=0)
     replica.step_until(lambda: replica.sent("response_vote"))
+
+
+def test_the_log_says_when_a_replica_is_a_learner_becomes_a_voter_and_leads(store, caplog):
+    caplog.set_level(logging.INFO)
+    replica = Played(store, voting=False, bootstrap=True)
+    replica.network.connect("replica2", "replica3")
+    replica.step_until(lambda: replica.sent("rejoin_question"))
+    founding(replica, "replica2")
+    founding(replica, "replica3")
+    replica.step_until(lambda: replica.sent("request_vote"))
+    replica.vote("replica2")
+    replica.step_until(lambda: replica.status.role is Role.LEADER)
+
+    events = [record.message for record in caplog.records if record.message != "joining"]
+    assert events == ["replica_is_learner", "cluster_joined", "learner_became_voter", "leader_elected"]
+    assert (caplog.records[-1].leader, caplog.records[-1].term) == ("replica1", replica.status.term)
 
 
 @pytest.mark.parametrize(("own_term", "counts"), [(4, False), (5, True)], ids=["other entries", "the leader's entries"])

@@ -1,7 +1,8 @@
 """The rows of operations that show documents (`quitanda.operations` says what each function is for)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from quitanda.codec.documents import present_document, present_summary, read_document, read_summary, summarize
@@ -82,7 +83,8 @@ class ListOperation(DocumentOperation):
         return list_to_fields(asked)
 
     def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
-        documents = {self.result_field: [self._line_message(self._own(each)) for each in answer.documents]}
+        write, own = self._document_message, self._own
+        documents = {self.result_field: [write(own(each)) for each in answer.documents]}
         return {"revision": answer.revision, "next_page_token": answer.next_page_token, **documents}
 
     def read_response(self, response: Any) -> OperationAnswer:
@@ -111,8 +113,14 @@ class ListOperation(DocumentOperation):
     def _summarizes(self) -> bool:
         return self.kind is Kind.ORDER
 
-    def _line_message(self, document: Any) -> Any:
-        return SUMMARY_CODEC.write(summarize(document)) if self._summarizes else self._document_message(document)
+    @cached_property
+    def _document_message(self) -> Callable[[Any], Any]:
+        """The function that writes a document as it stands in the page."""
+        return _summary_message if self._summarizes else DOCUMENT_CODECS[self.kind].write
 
     def _line_text(self, document: Any) -> str:
         return present_summary(summarize(document)) if self._summarizes else present_document(document)
+
+
+def _summary_message(order: Any) -> Any:
+    return SUMMARY_CODEC.write(summarize(order))

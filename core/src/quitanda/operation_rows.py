@@ -1,7 +1,7 @@
 """The kinds of rows in the table of operations (`quitanda.operations`, which says what each function is for)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -216,12 +216,18 @@ class DocumentOperation(Operation, ABC):
                 raise TypeError(f"{self.name} was answered with {len(answer.documents)} documents")
 
     def _own(self, document: object) -> Any:
-        if not isinstance(document, _DOCUMENT_TYPES[self.kind]):
+        if not isinstance(document, self._document_type):
             raise TypeError(f"{self.name} was answered with a {type(document).__name__}")
         return document
 
-    def _document_message(self, document: Document) -> Any:
-        return DOCUMENT_CODECS[self.kind].write(document)
+    @cached_property
+    def _document_type(self) -> type[Document]:
+        return _DOCUMENT_TYPES[self.kind]
+
+    @cached_property
+    def _document_message(self) -> Callable[[Any], Any]:
+        """The function that writes a document as it stands in the response."""
+        return DOCUMENT_CODECS[self.kind].write
 
     def _asking(self, asked_by: str) -> dict[str, str]:
         return {_CUSTOMER: asked_by} if self.portal.names_customer else {}

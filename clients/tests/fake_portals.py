@@ -314,6 +314,14 @@ class FakeAdminPortal(AdminPortalServicer):
 
         return await self.portal.carry_out("TransferLeadership", request, context, work)
 
+    async def RaiseLevel(self, request, context):
+        def work():
+            if request.level > 2:
+                return refused(Reason.LEVEL_NOT_SUPPORTED, level=request.level, replica="replica3", supported=2)
+            return admin_pb.RaiseLevelResponse(level=2)
+
+        return await self.portal.carry_out("RaiseLevel", request, context, work)
+
     async def BackupCluster(self, request, context):
         self.portal.calls.append(("BackupCluster", request))
         for number, part in enumerate(self.shop.backup_parts):

@@ -45,6 +45,27 @@ async def test_a_replica_that_does_not_exist_is_refused(portal):
     assert done.error["error"]["field"] == "to"
 
 
+async def test_the_level_is_raised(portal):
+    for_people = await admin(portal, "cluster", "raise-level")
+    as_json = await admin(portal, "cluster", "raise-level", "--to", "2", "--json")
+    as_csv = await admin(portal, "cluster", "raise-level", "-o", "csv")
+
+    assert for_people.stdout == "The cluster is at level 2.\n"
+    assert as_json.result == {"level": 2}
+    assert as_csv.stdout.split() == ["level", "2"]
+    assert [request.level for _, request in portal.calls] == [0, 2, 0]
+
+
+async def test_a_level_that_a_replica_does_not_support_is_refused_by_its_name(portal):
+    for_people = await admin(portal, "cluster", "raise-level", "--to", "3")
+    as_json = await admin(portal, "cluster", "raise-level", "--to", "3", "--json")
+
+    assert for_people.exit_code == as_json.exit_code == 1
+    assert "replica3 supports only level 2" in for_people.message
+    assert as_json.error["error"]["reason"] == "LEVEL_NOT_SUPPORTED"
+    assert as_json.error["error"]["details"] == {"level": "3", "replica": "replica3", "supported": "2"}
+
+
 async def test_a_backup_is_written_and_can_be_inspected(portal, shop, tmp_path):
     shop.backup_parts = parts()
     file = tmp_path / "shop.backup"

@@ -78,3 +78,27 @@ async def test_the_first_line_says_whether_all_is_well_and_so_does_the_exit_code
     assert ill.stdout.splitlines()[0].startswith("NOT WELL")
     assert (well_json.result["well"], ill_json.result["well"]) == (True, False)
     assert ill_csv.stdout.splitlines()[3].startswith("replica3,False,unknown,")
+
+
+OLD_THIRD = [replica(1, supported_level=2, cluster_level=1), replica(2, supported_level=2, cluster_level=1), replica(3)]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "said"),
+    [
+        (
+            [replica(number, supported_level=2, cluster_level=1) for number in (1, 2, 3)],
+            "The replicas support level 2; the cluster is at level 1: raise it with 'quitanda-admin cluster raise",
+        ),
+        (OLD_THIRD, "The cluster is at level 1, and replica3 supports no higher one: upgrade every replica."),
+        ([replica(number, supported_level=2, cluster_level=2) for number in (1, 2, 3)], "none lags."),
+        ([replica(1), replica(2), replica(3)], "none lags."),
+    ],
+    ids=["all are new", "one is old", "raised", "none knows levels"],
+)
+def test_what_there_is_to_do_about_the_level_is_said_and_is_no_fault(replicas, said):
+    health = judge(replicas)
+
+    assert health.well
+    assert said in health.summary
+    assert ("level" in health.summary) == ("level" in said)

@@ -267,6 +267,15 @@ class AdminClient(PortalClient):
         response: admin_portal_pb2.TransferLeadershipResponse = await self._call("transfer_leadership", to=to)
         return response
 
+    async def raise_level(self, level: int = 0) -> int:
+        """Raise the level of rules that the replicas decide by; return the one that the cluster is at now.
+
+        0: the highest that the leader supports. Raises errors.Rejected (LEVEL_NOT_SUPPORTED) unless all replicas
+        support it. There is no way back. Repeating it is harmless.
+        """
+        response: admin_portal_pb2.RaiseLevelResponse = await self._call("raise_level", level=level)
+        return response.level
+
     def backup(self, total_seconds: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
         """Yield the parts of a backup, for at most `total_seconds`; it must begin within the client's timeout.
 

@@ -37,7 +37,7 @@ Values = Mapping[str, Any]
 CHANGE_COLUMNS: Final = ("revision", *csv_columns(tuple(each for each in PRODUCTS.fields if each.in_list)), "deleted")
 REPLICA_COLUMNS: Final = (
     *("name", "reachable", "role", "term", "revision", "commit_index", "last_log_index", "leader"),
-    *("catching_up", "customers", "products", "orders", "state_digest", "error"),
+    *("catching_up", "customers", "products", "orders", "state_digest", "error", "supported_level", "cluster_level"),
 )
 VERIFICATION_COLUMNS: Final = (
     *("name", "reachable", "revision", "keys", "computed_digest", "kept_digest", "compared_digest", "error"),
@@ -94,6 +94,10 @@ class CsvOutput:
     def leadership(self, leader: str, term: int) -> None:
         """Print one row."""
         _print(("leader", "term"), [{"leader": leader, "term": term}])
+
+    def level(self, level: int) -> None:
+        """Print one row."""
+        _print(("level",), [{"level": level}])
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print one row."""

@@ -66,6 +66,10 @@ class JsonOutput:
         """Print `{"leader": …, "term": …}`."""
         _print_fields({"leader": leader, "term": term})
 
+    def level(self, level: int) -> None:
+        """Print `{"level": …}`."""
+        _print_fields({"level": level})
+
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print the header's fields with `file`, `keys`, `chunks` and `bytes`."""
         counts = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}

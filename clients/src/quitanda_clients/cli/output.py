@@ -36,6 +36,9 @@ class AnswerOutput(Protocol):
     def leadership(self, leader: str, term: int) -> None:
         """Say which replica leads now."""
 
+    def level(self, level: int) -> None:
+        """Say at which level of rules the cluster is now."""
+
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Show what a backup of `size` bytes holds."""
 

@@ -107,6 +107,10 @@ class TableOutput:
         """Print one sentence."""
         typer.echo(f"{printable(leader)} leads now (term {term}).")
 
+    def level(self, level: int) -> None:
+        """Print one sentence."""
+        typer.echo(f"The cluster is at level {level}.")
+
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print what the backup holds, one fact in a line."""
         documents = (
@@ -123,6 +127,7 @@ class TableOutput:
                 f"{counted(contents.keys, 'key')} in {counted(contents.chunks, 'chunk')}, {counted(size, 'byte')}",
             ),
             ("state digest", contents.state_digest),
+            ("level", str(header.level)),
         ]
         if (disk := header.one_disk) is not None:
             committed = f"known as committed to {disk.commit_index}, ends at {disk.last_log_index} (term {disk.term})"

@@ -57,6 +57,23 @@ async def transfer_leader(
         run.output.leadership(leadership.leader, leadership.term)
 
 
+@app.command("raise-level")
+@admin_command(Effect.READ)
+async def raise_level(
+    run: AdminRun,
+    to: Annotated[
+        int | None,
+        typer.Option("--to", metavar="LEVEL", min=2, help="The level. (Default: the highest that the leader knows.)"),
+    ] = None,
+) -> None:
+    """Let the replicas decide by the rules of a higher level; no older version can be run afterwards.
+
+    It is refused unless every replica runs a version that supports the level.
+    """
+    async with run.client() as client:
+        run.output.level(await client.raise_level(to or 0))
+
+
 @app.command("backup")
 @admin_command(Effect.READ)
 async def backup(

@@ -14,6 +14,9 @@ LAG_ENTRIES_MAX: Final = 1_000
 A healthy replica is a few entries behind while there are writes: what the leader sends in one or two batches.
 """
 
+_FIRST_LEVEL: Final = 1
+"""The level of a replica that says nothing of levels, as its version knows none."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterHealth:
@@ -37,10 +40,28 @@ def judge(replicas: "Sequence[ReplicaStatus]") -> ClusterHealth:
     if len(reachable) < len(replicas):
         missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
         faults.append(f"{count} (not {missing})")
+    level = _level(reachable)
     if faults:
-        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.")
+        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.{level}")
     (leader,) = leaders
-    return ClusterHealth(well=True, summary=f"All is well: {leader} leads, {count}, their states agree and none lags.")
+    well = f"All is well: {leader} leads, {count}, their states agree and none lags."
+    return ClusterHealth(well=True, summary=well + level)
+
+
+def _level(reachable: "Sequence[ReplicaStatus]") -> str:
+    """Say in a sentence that the level can be raised, or which replica prevents it; '' where there is nothing to do."""
+    supported = {replica.name: replica.supported_level or _FIRST_LEVEL for replica in reachable}
+    level = max((replica.cluster_level for replica in reachable), default=0) or _FIRST_LEVEL
+    highest, lowest = max(supported.values(), default=level), min(supported.values(), default=level)
+    if lowest > level:
+        return (
+            f" The replicas support level {lowest}; the cluster is at level {level}: raise it with "
+            "'quitanda-admin cluster raise-level' once you will not go back to the older version."
+        )
+    if highest > level:
+        older = ", ".join(name for name, each in supported.items() if each == lowest)
+        return f" The cluster is at level {level}, and {older} supports no higher one: upgrade every replica."
+    return ""
 
 
 def _leadership(reachable: "Sequence[ReplicaStatus]", leaders: set[str], replicas: int) -> list[str]:

@@ -6,7 +6,9 @@ from typing import Final
 
 from quitanda.cluster_client.replica_channel import ReplicaChannel
 from quitanda.cluster_client.retrying import ReplicaCalls
-from quitanda.errors import QuitandaError
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
+from quitanda.domain.outcomes import Reason, refused
+from quitanda.errors import NotOffered, QuitandaError, Rejected
 from quitanda.v1.admin_portal_pb2 import (
     BackupPart,
     RaiseLevelRequest,
@@ -45,7 +47,16 @@ class Administration:
         """Raise the cluster's level, with 0 as far as the leader can. Raises Rejected, Unavailable, OutcomeUnknown."""
         request = RaiseLevelRequest(level=level)
         deadline = asyncio.get_running_loop().time() + timeout
-        return await self._calls.to_leader(lambda replica, left: replica.raise_level(request, left), lambda: deadline)
+
+        async def attempt(replica: ReplicaChannel, left: float) -> RaiseLevelResponse:
+            try:
+                return await replica.raise_level(request, left)
+            except NotOffered:  # of a version that knows no levels
+                wanted = level or SUPPORTED_LEVEL
+                refusal = refused(Reason.LEVEL_NOT_SUPPORTED, level=wanted, replica=replica.name, supported=FIRST_LEVEL)
+                raise Rejected(refusal) from None
+
+        return await self._calls.to_leader(attempt, lambda: deadline)
 
     async def backup(self, timeout: float) -> AsyncGenerator[BackupPart, None]:
         """Begin a backup within `timeout` seconds; return its parts, to be read to the end or closed.

@@ -74,7 +74,7 @@ class LevelRaiser:
         level = self._counters().level
         target = wanted or SUPPORTED_LEVEL
         if target > level:
-            self._demand_support(target, min(ASK_SECONDS_MAX, deadline - time.monotonic()))
+            self._demand_support(target, min(ASK_SECONDS_MAX, (deadline - time.monotonic()) / 2))
         for following in range(level + 1, target + 1):
             self._propose(following, deadline - time.monotonic())
         return max(level, target)

@@ -45,7 +45,7 @@ MORE_FILES: Final = (
 )
 RIGHT_VERSION: Final = (
     "nothing was changed. Start a version that supports this level on the same data folder "
-    '(docs/OPERATIONS.md, "Upgrading")'
+    '(docs/OPERATIONS.md, "Upgrade")'
 )
 MEND: Final = "mend what the error names, and start the replica again as it is"
 FIND_OUT: Final = (

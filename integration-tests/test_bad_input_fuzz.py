@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from quitanda.codec import json_requests
 from quitanda.domain.outcomes import Reason
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
+from quitanda.operations import PortalKind, document_operations_of
 from quitanda.v1 import admin_portal_pb2, client_portal_pb2
 from quitanda_testing.raw_grpc import raw_portal
 from quitanda_testing.raw_mqtt import raw_customer, verdict
@@ -26,7 +26,7 @@ AT_ONCE = 40
 FOR_OPERATORS = {"TransferLeadership", "BackupCluster", "VerifyCluster"}
 """Would move the leader or read whole disks again and again."""
 EXPECTED = {*Reason, "OK"} - {Reason.INTERNAL}
-OPERATIONS = ("create_order", *json_requests.OPERATIONS)
+OPERATIONS = tuple(document_operations_of(PortalKind.CLIENT))
 SERVICES = [
     service
     for file in (admin_portal_pb2.DESCRIPTOR, client_portal_pb2.DESCRIPTOR)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from grpc import aio
 
 from quitanda.codec.documents import summarize
-from quitanda.codec.protobuf import customer_to_proto, order_to_proto, product_to_proto, summary_to_proto
+from quitanda.codec.protobuf import SUMMARY_CODEC, document_to_proto
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status
@@ -156,7 +156,7 @@ class FakeAdminPortal(AdminPortalServicer):
             extra = tuple(sorted(request.extra.items()))
             customer = Customer(request.customer_id, request.name, extra, revision)
             self.shop.customers[request.customer_id] = customer
-            return admin_pb.CreateCustomerResponse(revision=revision, customer=customer_to_proto(customer))
+            return admin_pb.CreateCustomerResponse(revision=revision, customer=document_to_proto(customer))
 
         return await self.portal.carry_out("CreateCustomer", request, context, work)
 
@@ -165,7 +165,7 @@ class FakeAdminPortal(AdminPortalServicer):
             customer = self.shop.customers.get(request.customer_id)
             if customer is None:
                 return refused(Reason.CUSTOMER_NOT_FOUND, customer_id=request.customer_id)
-            return admin_pb.GetCustomerResponse(revision=self.shop.revision, customer=customer_to_proto(customer))
+            return admin_pb.GetCustomerResponse(revision=self.shop.revision, customer=document_to_proto(customer))
 
         return await self.portal.carry_out("GetCustomer", request, context, work)
 
@@ -179,7 +179,7 @@ class FakeAdminPortal(AdminPortalServicer):
             name = request.name if request.HasField("name") else old.name
             customer = Customer(request.customer_id, name, kept, revision)
             self.shop.customers[request.customer_id] = customer
-            return admin_pb.UpdateCustomerResponse(revision=revision, customer=customer_to_proto(customer))
+            return admin_pb.UpdateCustomerResponse(revision=revision, customer=document_to_proto(customer))
 
         return await self.portal.carry_out("UpdateCustomer", request, context, work)
 
@@ -196,7 +196,7 @@ class FakeAdminPortal(AdminPortalServicer):
         def work():
             chosen, token = _page([self.shop.customers[key] for key in sorted(self.shop.customers)], request)
             return admin_pb.ListCustomersResponse(
-                revision=self.shop.revision, customers=map(customer_to_proto, chosen), next_page_token=token
+                revision=self.shop.revision, customers=map(document_to_proto, chosen), next_page_token=token
             )
 
         return await self.portal.carry_out("ListCustomers", request, context, work)
@@ -216,7 +216,7 @@ class FakeAdminPortal(AdminPortalServicer):
                 revision,
             )
             self.shop.products[request.product_id] = product
-            return admin_pb.CreateProductResponse(revision=revision, product=product_to_proto(product))
+            return admin_pb.CreateProductResponse(revision=revision, product=document_to_proto(product))
 
         return await self.portal.carry_out("CreateProduct", request, context, work)
 
@@ -225,7 +225,7 @@ class FakeAdminPortal(AdminPortalServicer):
             product = self.shop.products.get(request.product_id)
             if product is None:
                 return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            return admin_pb.GetProductResponse(revision=self.shop.revision, product=product_to_proto(product))
+            return admin_pb.GetProductResponse(revision=self.shop.revision, product=document_to_proto(product))
 
         return await self.portal.carry_out("GetProduct", request, context, work)
 
@@ -245,7 +245,7 @@ class FakeAdminPortal(AdminPortalServicer):
                 revision,
             )
             self.shop.products[request.product_id] = product
-            return admin_pb.UpdateProductResponse(revision=revision, product=product_to_proto(product))
+            return admin_pb.UpdateProductResponse(revision=revision, product=document_to_proto(product))
 
         return await self.portal.carry_out("UpdateProduct", request, context, work)
 
@@ -262,7 +262,7 @@ class FakeAdminPortal(AdminPortalServicer):
         def work():
             chosen, token = _page([self.shop.products[key] for key in sorted(self.shop.products)], request)
             return admin_pb.ListProductsResponse(
-                revision=self.shop.revision, products=map(product_to_proto, chosen), next_page_token=token
+                revision=self.shop.revision, products=map(document_to_proto, chosen), next_page_token=token
             )
 
         return await self.portal.carry_out("ListProducts", request, context, work)
@@ -278,7 +278,7 @@ class FakeAdminPortal(AdminPortalServicer):
             fields = (old.product_id, old.name, old.description, old.price, old.quantity + request.delta)
             product = Product(*fields, old.extra, revision)
             self.shop.products[request.product_id] = product
-            return admin_pb.AdjustStockResponse(revision=revision, product=product_to_proto(product))
+            return admin_pb.AdjustStockResponse(revision=revision, product=document_to_proto(product))
 
         return await self.portal.carry_out("AdjustStock", request, context, work)
 
@@ -361,7 +361,7 @@ class FakeClientPortal(ClientPortalServicer):
                 _merged((), request.extra),
             )
             self.shop.orders[order.order_id] = order
-            return client_pb.CreateOrderResponse(revision=revision, order=order_to_proto(order))
+            return client_pb.CreateOrderResponse(revision=revision, order=document_to_proto(order))
 
         return await self.portal.carry_out("CreateOrder", request, context, work)
 
@@ -370,7 +370,7 @@ class FakeClientPortal(ClientPortalServicer):
             order = self._set(request, [request], {})
             if isinstance(order, Refused):
                 return order
-            return client_pb.SetOrderItemResponse(revision=order.version, order=order_to_proto(order))
+            return client_pb.SetOrderItemResponse(revision=order.version, order=document_to_proto(order))
 
         return await self.portal.carry_out("SetOrderItem", request, context, work)
 
@@ -379,7 +379,7 @@ class FakeClientPortal(ClientPortalServicer):
             order = self._set(request, request.items, request.extra)
             if isinstance(order, Refused):
                 return order
-            return client_pb.SetOrderItemsResponse(revision=order.version, order=order_to_proto(order))
+            return client_pb.SetOrderItemsResponse(revision=order.version, order=document_to_proto(order))
 
         return await self.portal.carry_out("SetOrderItems", request, context, work)
 
@@ -388,7 +388,7 @@ class FakeClientPortal(ClientPortalServicer):
             order = self.shop.orders.get(request.order_id)
             if order is None:
                 return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-            return client_pb.GetOrderResponse(revision=self.shop.revision, order=order_to_proto(order))
+            return client_pb.GetOrderResponse(revision=self.shop.revision, order=document_to_proto(order))
 
         return await self.portal.carry_out("GetOrder", request, context, work)
 
@@ -396,7 +396,7 @@ class FakeClientPortal(ClientPortalServicer):
         def work():
             orders = [order for order in self.shop.orders.values() if order.customer_id == request.customer_id]
             chosen, token = _page(orders, request)
-            summaries = [summary_to_proto(summarize(order)) for order in chosen]
+            summaries = [SUMMARY_CODEC.write(summarize(order)) for order in chosen]
             return client_pb.ListOrdersResponse(revision=self.shop.revision, orders=summaries, next_page_token=token)
 
         return await self.portal.carry_out("ListOrders", request, context, work)
@@ -406,7 +406,7 @@ class FakeClientPortal(ClientPortalServicer):
             order = self.shop.orders.pop(request.order_id, None)
             if order is None:
                 return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-            return client_pb.CancelOrderResponse(revision=self.shop.next_revision(), order=order_to_proto(order))
+            return client_pb.CancelOrderResponse(revision=self.shop.next_revision(), order=document_to_proto(order))
 
         return await self.portal.carry_out("CancelOrder", request, context, work)
 
@@ -416,7 +416,7 @@ class FakeClientPortal(ClientPortalServicer):
             if product is None:
                 return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
             return client_pb.GetProductForCustomerResponse(
-                revision=self.shop.revision, product=product_to_proto(product)
+                revision=self.shop.revision, product=document_to_proto(product)
             )
 
         return await self.portal.carry_out("GetProduct", request, context, work)
@@ -425,7 +425,7 @@ class FakeClientPortal(ClientPortalServicer):
         def work():
             chosen, token = _page([self.shop.products[key] for key in sorted(self.shop.products)], request)
             return client_pb.ListProductsForCustomerResponse(
-                revision=self.shop.revision, products=map(product_to_proto, chosen), next_page_token=token
+                revision=self.shop.revision, products=map(document_to_proto, chosen), next_page_token=token
             )
 
         return await self.portal.carry_out("ListProducts", request, context, work)

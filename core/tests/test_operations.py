@@ -20,6 +20,7 @@ from quitanda.domain.commands import (
     RaiseLevel,
     SetOrderItems,
 )
+from quitanda.domain.field_types import describe
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSION_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
@@ -222,12 +223,29 @@ def test_a_custom_field_that_is_not_json_is_refused_before_it_is_sent():
     assert (refused.field, dict(refused.details)["problem"]) == ("items[0].extra.cup", Problem.NOT_JSON)
 
 
-def test_a_field_at_fault_has_the_name_that_the_caller_knows():
-    row, price = ADMIN["create_product"], invalid("price", Problem.NEGATIVE)
+@pytest.mark.parametrize(
+    ("in_command", "in_message"),
+    [("price", "price_minor_units"), ("quantity", "quantity"), ("extra.price", "extra.price"), ("", "")],
+)
+def test_a_field_at_fault_is_named_as_the_message_or_the_command_has_it(in_command, in_message):
+    by_command, by_message = (invalid(field, Problem.NEGATIVE, value=-1) for field in (in_command, in_message))
+
+    for row in (ADMIN["create_product"], ADMIN["update_product"]):
+        assert row.name_message_field(by_command) == by_message
+        assert row.name_command_field(by_message) == by_command
+
+
+@pytest.mark.parametrize("row", WRITES, ids=row_id)
+def test_whatever_the_rules_name_is_a_field_of_the_message(row):
+    for each in describe(row.carries):
+        if each.name not in row.generated_fields:
+            named = row.name_message_field(invalid(each.name, Problem.WRONG_TYPE)).field
+            assert named in row.request_class.DESCRIPTOR.fields_by_name
+
+
+def test_a_field_of_the_only_item_is_named_without_the_list():
     quantity = invalid("items[0].quantity", Problem.NEGATIVE)
 
-    assert row.name_message_field(price) == invalid("price_minor_units", Problem.NEGATIVE)
-    assert row.name_command_field(invalid("price_minor_units", Problem.NEGATIVE)) == price
     assert CLIENT["set_order_item"].name_field(quantity) == invalid("quantity", Problem.NEGATIVE)
     assert CLIENT["set_order_items"].name_field(quantity) == quantity
 

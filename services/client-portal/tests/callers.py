@@ -16,7 +16,7 @@ import simplejson
 from quitanda import error_status
 from quitanda.codec.documents import read_document, read_summary
 from quitanda.codec.json_text import dump_json
-from quitanda.codec.protobuf import order_from_proto, product_from_proto, summary_from_proto
+from quitanda.codec.protobuf import SUMMARY_CODEC, document_from_proto
 from quitanda.domain.model import Kind
 from quitanda.mqtt import topics
 from quitanda.v1 import client_portal_pb2 as pb
@@ -82,13 +82,15 @@ class GrpcCaller:
     def _read(response: Any) -> Any:
         match response:
             case pb.ListOrdersResponse():
-                return [summary_from_proto(order) for order in response.orders], response.next_page_token
+                return [SUMMARY_CODEC.read(order) for order in response.orders], response.next_page_token
             case pb.ListProductsForCustomerResponse():
-                return [product_from_proto(product) for product in response.products], response.next_page_token
+                return [
+                    document_from_proto(Kind.PRODUCT, product) for product in response.products
+                ], response.next_page_token
             case pb.GetProductForCustomerResponse():
-                return product_from_proto(response.product)
+                return document_from_proto(Kind.PRODUCT, response.product)
             case _:
-                return order_from_proto(response.order)
+                return document_from_proto(Kind.ORDER, response.order)
 
 
 def _with_json_texts(fields: Mapping[str, Any]) -> dict[str, Any]:

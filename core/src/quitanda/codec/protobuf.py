@@ -1,7 +1,6 @@
 """Protocol Buffers messages and the domain's values, both ways."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Final, assert_never, get_args
 
 from google.protobuf.message import DecodeError
@@ -28,11 +27,6 @@ _COMMANDS: Final[Mapping[type[Command], tuple[str, MessageCodec[Any]]]] = {
 """For each command its field in `Request.command` and its codec."""
 
 _READERS: Final = {name: codec.read for name, codec in _COMMANDS.values()}
-
-_MESSAGE_FIELDS: Final = {"price": "price_minor_units"}
-"""Fields of commands that have another name in the administrators' messages."""
-
-_COMMAND_FIELDS: Final = {there: here for here, there in _MESSAGE_FIELDS.items()}
 
 
 def kind_to_proto(kind: Kind) -> replica_pb2.DocumentKind.ValueType:
@@ -135,16 +129,6 @@ def refused_from_proto(message: replica_pb2.RefusedOutcome) -> Refused:
     return Refused(Reason(message.reason), message.field, details)
 
 
-def by_message_field(refused: Refused) -> Refused:
-    """Name the field at fault as the administrators' messages do, for a refusal that names it as commands do."""
-    return replace(refused, field=_MESSAGE_FIELDS.get(refused.field, refused.field))
-
-
-def by_command_field(refused: Refused) -> Refused:
-    """Name the field at fault as commands do, for a refusal that names it as the administrators' messages do."""
-    return replace(refused, field=_COMMAND_FIELDS.get(refused.field, refused.field))
-
-
 DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
     Kind.CUSTOMER: MessageCodec(Customer, documents_pb2.Customer),
     Kind.PRODUCT: MessageCodec(Product, documents_pb2.Product),
@@ -154,16 +138,12 @@ DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
 
 SUMMARY_CODEC: Final = MessageCodec(OrderSummary, documents_pb2.OrderSummary)
 
-customer_to_proto: Final[Callable[[Customer], Any]] = DOCUMENT_CODECS[Kind.CUSTOMER].write
-customer_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.CUSTOMER].read
-product_to_proto: Final[Callable[[Product], Any]] = DOCUMENT_CODECS[Kind.PRODUCT].write
-product_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.PRODUCT].read
-order_to_proto: Final[Callable[[Order], Any]] = DOCUMENT_CODECS[Kind.ORDER].write
-order_from_proto: Final[Callable[[Any], Any]] = DOCUMENT_CODECS[Kind.ORDER].read
-summary_to_proto: Final[Callable[[OrderSummary], Any]] = SUMMARY_CODEC.write
-summary_from_proto: Final[Callable[[Any], Any]] = SUMMARY_CODEC.read
-
 
 def document_to_proto(document: Document) -> Any:
     """Write any document."""
     return DOCUMENT_CODECS[kind_of(document)].write(document)
+
+
+def document_from_proto(kind: Kind, message: Any) -> Any:
+    """Read a document of this kind."""
+    return DOCUMENT_CODECS[kind].read(message)

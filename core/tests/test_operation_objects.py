@@ -1,40 +1,17 @@
-"""The client's operations as JSON objects."""
+"""What a customer asks over MQTT, as JSON objects: read field by field, and refused by the field at fault."""
 
 from decimal import Decimal
 
 import pytest
 
-from quitanda.codec import json_requests
-from quitanda.codec.json_requests import OPERATIONS, Envelope, read_envelope
 from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused
+from quitanda.operations import PortalKind, document_operations_of
 
+OPERATIONS = document_operations_of(PortalKind.CLIENT)
 ENVELOPE = {"request_id": "r1", "reply_to": "s1"}
-
-
-@pytest.mark.parametrize(
-    ("fields", "envelope"),
-    [
-        (ENVELOPE, Envelope("r1", "s1")),
-        ({"reply_to": "s1"}, Envelope("", "s1")),
-        ({"reply_to": "s1", "request_id": None, "order_id": 3}, Envelope("", "s1")),
-    ],
-)
-def test_the_envelope_is_read_whatever_else_there_is(fields, envelope):
-    assert read_envelope(fields) == envelope
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [({}, "reply_to"), ({"reply_to": 3}, "reply_to"), ({"reply_to": "s1", "request_id": 3}, "request_id")],
-)
-def test_an_envelope_that_is_wrong_is_refused_by_its_field(fields, field):
-    refused = read_envelope(fields)
-
-    assert isinstance(refused, Refused)
-    assert refused.field == field
 
 
 @pytest.mark.parametrize(
@@ -85,7 +62,7 @@ def test_an_envelope_that_is_wrong_is_refused_by_its_field(fields, field):
     ],
 )
 def test_an_operation_becomes_what_it_asks_for(operation, fields, asked):
-    assert OPERATIONS[operation]("ana", {**ENVELOPE, **fields}) == asked
+    assert OPERATIONS[operation].from_fields("ana", {**ENVELOPE, **fields}) == asked
 
 
 @pytest.mark.parametrize(
@@ -101,8 +78,9 @@ def test_an_operation_becomes_what_it_asks_for(operation, fields, asked):
         ),
     ],
 )
-def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted(fields, items, extra):
-    command = json_requests.create_order("ana", {**ENVELOPE, **fields}, order_id="o9", created_at_ms=5)
+def test_a_new_order_takes_the_id_and_the_time_that_the_portal_generated(fields, items, extra):
+    generated = {"order_id": "o9", "created_at_ms": 5}
+    command = OPERATIONS["create_order"].from_fields("ana", {**ENVELOPE, **fields}, generated)
 
     assert command == CreateOrder("ana", "o9", 5, items, extra)
 
@@ -142,7 +120,7 @@ def test_a_new_order_takes_the_id_and_the_time_that_the_portal_minted(fields, it
     ],
 )
 def test_an_operation_that_is_wrong_is_refused_by_its_field(operation, fields, field, problem):
-    refused = OPERATIONS[operation]("ana", {**ENVELOPE, **fields})
+    refused = OPERATIONS[operation].from_fields("ana", {**ENVELOPE, **fields})
 
     assert isinstance(refused, Refused), refused
     assert (refused.field, dict(refused.details)["problem"]) == (field, problem)

@@ -1,11 +1,11 @@
 import pytest
 
-from quitanda.cluster_client.leader_tracking import Leadership
+from quitanda.cluster_client.routing import LeaderTracker
 
 
 @pytest.fixture
 def leadership():
-    return Leadership(["a", "b", "c"], suspicion=1.0)
+    return LeaderTracker(["a", "b", "c"], suspicion=1.0)
 
 
 def test_everybody_is_asked_once_before_anybody_is_asked_again(leadership):
@@ -66,4 +66,4 @@ def test_silent_replicas_are_asked_where_all_are_silent(leadership):
 @pytest.mark.parametrize("names", [[], ["a", "a"]])
 def test_replicas_need_names_of_their_own(names):
     with pytest.raises(ValueError, match="names"):
-        Leadership(names, 1.0)
+        LeaderTracker(names, 1.0)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import CollectorRegistry
 
 from quitanda.cluster_client.administration import Administration
-from quitanda.cluster_client.commands import Commands
-from quitanda.cluster_client.counters import ClusterCounters
+from quitanda.cluster_client.commands import CommandBatches
 from quitanda.cluster_client.options import ClusterOptions
-from quitanda.cluster_client.reads import Reads
+from quitanda.cluster_client.reads import ReadBatches
 from quitanda.cluster_client.replica_channel import ReplicaChannel
-from quitanda.cluster_client.retrying import ReplicaCalls
+from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
 from quitanda.cluster_client.values import Executed, ReadAnswer, ReadItem
 from quitanda.domain.commands import Request
 from quitanda.errors import QuitandaError
@@ -34,8 +33,8 @@ class ClusterClient:
         self._replicas = {name: ReplicaChannel(name, replicas[name], self._options) for name in sorted(replicas)}
         counters = ClusterCounters.register(registry)
         self._calls = ReplicaCalls(self._replicas, self._options, counters, asyncio.get_running_loop().time)
-        self._commands = Commands(self._calls, self._options, counters)
-        self._reads = Reads(self._calls, self._options, counters)
+        self._commands = CommandBatches(self._calls, self._options, counters)
+        self._reads = ReadBatches(self._calls, self._options, counters)
         self.administration = Administration(self._replicas, self._calls)
         """Operations on the cluster as such."""
 

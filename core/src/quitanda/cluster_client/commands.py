@@ -1,4 +1,4 @@
-"""Gathers commands into Execute calls to the leader.
+"""Sends commands to the leader, several in one Execute call.
 
 A command whose call was lost stays with its request id until somebody answers: the replicas remember
 the outcome, so the same id again is never a second effect.
@@ -8,51 +8,50 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from quitanda.cluster_client.batching import Bounds, Coalescer, Waiter, last_deadline, waiting
-from quitanda.cluster_client.counters import ClusterCounters
+from quitanda.cluster_client.batching import BatchBounds, Batcher, PendingRequest, last_deadline, waiting
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
-from quitanda.cluster_client.retrying import ReplicaCalls
+from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
 from quitanda.cluster_client.values import Executed
 from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import Request
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
 
-CommandWaiter: TypeAlias = Waiter[bytes, Executed]
+PendingCommand: TypeAlias = PendingRequest[bytes, Executed]
 
 
-class Commands:
-    """Commands on their way to the leader."""
+class CommandBatches:
+    """Sends commands to the leader in batches."""
 
     def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
         self._calls = calls
         self._options = options
         self._counters = counters
-        bounds = Bounds(
+        bounds = BatchBounds(
             calls=options.execute_calls,
             queued=options.commands_queued,
             count_per_call=options.commands_per_call,
             weight_per_call=options.command_bytes_per_call,
         )
-        self._coalescer = Coalescer[bytes, Executed](bounds, self._send)
+        self._batcher = Batcher[bytes, Executed](bounds, self._send)
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         """See `ClusterClient.execute`."""
         encoded = encode_request(request)
         self._counters.gathered.labels("commands").inc()
-        return await self._coalescer.ask(encoded, len(encoded), timeout)
+        return await self._batcher.ask(encoded, len(encoded), timeout)
 
     async def close(self) -> None:
         """End all commands."""
-        await self._coalescer.close()
+        await self._batcher.close()
 
-    async def _send(self, batch: Sequence[CommandWaiter]) -> None:
+    async def _send(self, batch: Sequence[PendingCommand]) -> None:
         async def attempt(replica: ReplicaChannel, _: float) -> None:
             # What is sent in time to be worth while may be answered until the deadline itself.
             now = asyncio.get_running_loop().time()
-            asked = [waiter for waiter in waiting(batch) if waiter.send_by > now]
-            left = max((waiter.deadline for waiter in asked), default=now) - now
+            asked = [pending for pending in waiting(batch) if pending.send_by > now]
+            left = max((pending.deadline for pending in asked), default=now) - now
             if left <= 0:
                 raise Unavailable("nobody waits any more")
             await _execute(replica, asked, min(left, self._options.try_timeout))
@@ -62,31 +61,31 @@ class Commands:
         except Rejected as rejected:
             await self._send_apart(waiting(batch), rejected)
         except QuitandaError as error:
-            for waiter in waiting(batch):
-                waiter.fail(error)
+            for pending in waiting(batch):
+                pending.fail(error)
 
-    async def _send_apart(self, batch: Sequence[CommandWaiter], rejected: Rejected) -> None:
+    async def _send_apart(self, batch: Sequence[PendingCommand], rejected: Rejected) -> None:
         """Send alone what was refused together, so that one caller's mistake does not reach another."""
         if len(batch) > 1:
-            for waiter in batch:
-                await self._send([waiter])
+            for pending in batch:
+                await self._send([pending])
             return
-        for waiter in batch:
-            waiter.answer(Executed(rejected.refused, rejected.revision))
+        for pending in batch:
+            pending.answer(Executed(rejected.refused, rejected.revision))
 
 
-async def _execute(replica: ReplicaChannel, batch: Sequence[CommandWaiter], timeout: float) -> None:
-    for waiter in batch:
-        waiter.sent()
-    request = replica_pb2.ExecuteRequest(requests=[waiter.question for waiter in batch])
+async def _execute(replica: ReplicaChannel, batch: Sequence[PendingCommand], timeout: float) -> None:
+    for pending in batch:
+        pending.sent()
+    request = replica_pb2.ExecuteRequest(requests=[pending.request for pending in batch])
     try:
         answers = _answers(await replica.execute(request, timeout), len(batch))
     except QuitandaError as error:
-        for waiter in batch:
-            waiter.came_back(error)
+        for pending in batch:
+            pending.attempt_failed(error)
         raise
-    for waiter, answer in zip(batch, answers, strict=True):
-        waiter.answer(answer)
+    for pending, answer in zip(batch, answers, strict=True):
+        pending.answer(answer)
 
 
 def _answers(response: replica_pb2.ExecuteResponse, count: int) -> list[Executed]:

@@ -1,40 +1,65 @@
-"""Gathers reads into Read calls to the leader, and sends further pages of lists to where they began."""
+"""Sends reads to the leader, several in one Read call, and further pages of lists to where the lists began."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from quitanda.cluster_client.batching import Bounds, Coalescer, Waiter, last_deadline, waiting
-from quitanda.cluster_client.counters import ClusterCounters
+from quitanda.cluster_client.batching import BatchBounds, Batcher, PendingRequest, last_deadline, waiting
 from quitanda.cluster_client.options import ClusterOptions
-from quitanda.cluster_client.read_messages import item_to_proto, results_from_proto, weight_of
 from quitanda.cluster_client.replica_channel import ReplicaChannel
-from quitanda.cluster_client.retrying import ReplicaCalls
-from quitanda.cluster_client.values import List, ReadAnswer, ReadItem, Result
+from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
+from quitanda.cluster_client.values import (
+    Absent,
+    Found,
+    Get,
+    List,
+    Page,
+    ReadAnswer,
+    ReadItem,
+    Result,
+    Unchanged,
+)
+from quitanda.codec.documents import decode_document
+from quitanda.codec.protobuf import kind_to_proto, refused_from_proto
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import replica_pb2
 
 Items: TypeAlias = tuple[ReadItem, ...]
-ReadWaiter: TypeAlias = Waiter[Items, ReadAnswer]
+PendingRead: TypeAlias = PendingRequest[Items, ReadAnswer]
+
+_LIST_KINDS: Final = {
+    Kind.CUSTOMER: replica_pb2.ListItem.KIND_CUSTOMERS,
+    Kind.PRODUCT: replica_pb2.ListItem.KIND_PRODUCTS,
+    Kind.ORDER: replica_pb2.ListItem.KIND_ORDERS,
+}
+
+_DOCUMENT_KIB: Final = {Kind.CUSTOMER: 24, Kind.PRODUCT: 32, Kind.ORDER: 256}
+"""The largest documents that the limits of the rules allow, rounded up."""
+
+_PAGE_KIB: Final = 1024 + 256
+"""A replica ends a page at the document with which it passes one MiB."""
 
 
-class Reads:
+class ReadBatches:
     """Reads, each caller's all at one snapshot; a read changes nothing, so its failures are definite."""
 
     def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
         self._calls = calls
         self._counters = counters
-        leader_bounds = Bounds(
+        leader_bounds = BatchBounds(
             calls=options.read_calls,
             queued=options.reads_queued,
             count_per_call=options.reads_queued,
             weight_per_call=options.answer_kib_per_call,
         )
         # Pages of different lists come from different replicas: one to a call.
-        page_bounds = Bounds(calls=options.page_calls, queued=options.reads_queued, count_per_call=1, weight_per_call=1)
-        self._from_leader = Coalescer[Items, ReadAnswer](leader_bounds, self._send)
-        self._from_origin = Coalescer[Items, ReadAnswer](page_bounds, self._send_page)
+        page_bounds = BatchBounds(
+            calls=options.page_calls, queued=options.reads_queued, count_per_call=1, weight_per_call=1
+        )
+        self._from_leader = Batcher[Items, ReadAnswer](leader_bounds, self._send)
+        self._from_origin = Batcher[Items, ReadAnswer](page_bounds, self._send_page)
 
     async def read(self, items: Items, timeout: float) -> ReadAnswer:
         """See `ClusterClient.read`."""
@@ -42,15 +67,15 @@ class Reads:
             if len(items) > 1:
                 raise ValueError("a further page of a list shows a snapshot of its own: ask for it alone")
             self._counters.gathered.labels("pages").inc()
-            return await self._from_origin.ask(items, weight_of(items[0]), timeout)
+            return await self._from_origin.ask(items, _weight_of(items[0]), timeout)
         self._counters.gathered.labels("reads").inc()
-        return await self._from_leader.ask(items, 1 + sum(map(weight_of, items)), timeout)
+        return await self._from_leader.ask(items, 1 + sum(map(_weight_of, items)), timeout)
 
     async def close(self) -> None:
         """End all reads."""
         await asyncio.gather(self._from_leader.close(), self._from_origin.close())
 
-    async def _send(self, batch: Sequence[ReadWaiter]) -> None:
+    async def _send(self, batch: Sequence[PendingRead]) -> None:
         async def attempt(replica: ReplicaChannel, timeout: float) -> None:
             await _read(replica, waiting(batch), timeout)
 
@@ -61,55 +86,100 @@ class Reads:
         except QuitandaError as error:
             _fail(waiting(batch), error)
 
-    async def _send_apart(self, batch: Sequence[ReadWaiter], rejected: Rejected) -> None:
+    async def _send_apart(self, batch: Sequence[PendingRead], rejected: Rejected) -> None:
         """Send alone what was refused together, so that one caller's mistake does not reach another."""
         if len(batch) > 1:
-            for waiter in batch:
-                await self._send([waiter])
+            for pending in batch:
+                await self._send([pending])
             return
-        for waiter in batch:
-            waiter.answer(_refused(waiter, rejected))
+        for pending in batch:
+            pending.answer(_refused(pending, rejected))
 
-    async def _send_page(self, batch: Sequence[ReadWaiter]) -> None:
+    async def _send_page(self, batch: Sequence[PendingRead]) -> None:
         async def attempt(replica: ReplicaChannel, timeout: float) -> None:
             await _read(replica, batch, timeout)
 
         try:
             await self._calls.to_origin(attempt, last_deadline(batch))
         except Rejected as rejected:
-            for waiter in batch:
-                waiter.answer(_refused(waiter, rejected))
+            for pending in batch:
+                pending.answer(_refused(pending, rejected))
         except QuitandaError as error:
             _fail(batch, error)
 
 
-async def _read(replica: ReplicaChannel, batch: Sequence[ReadWaiter], timeout: float) -> None:
+async def _read(replica: ReplicaChannel, batch: Sequence[PendingRead], timeout: float) -> None:
     """One call for everybody in the batch; what several ask for is asked for once."""
-    items = tuple(dict.fromkeys(item for waiter in batch for item in waiter.question))
-    request = replica_pb2.ReadRequest(reads=map(item_to_proto, items))
+    items = tuple(dict.fromkeys(item for pending in batch for item in pending.request))
+    request = replica_pb2.ReadRequest(reads=map(_item_to_proto, items))
     response = await replica.read(request, timeout)
     try:
-        results = results_from_proto(items, response)
+        results = _results_from_proto(items, response)
     except ValueError as error:
         raise Unavailable(f"{replica.name} answered what cannot be read: {error}") from error
     proven = not items or not all(isinstance(result, Refused) for result in results.values())
-    for waiter in batch:
-        if waiter.question or proven:
-            waiter.answer(_answer(response, results, waiter.question))
+    for pending in batch:
+        if pending.request or proven:
+            pending.answer(_answer(response, results, pending.request))
     if not proven and waiting(batch):
-        # RejectedConnectionLog need no proof of leadership; who asked for nothing but that asks again, without them.
+        # A refusal needs no proof of leadership; who asked for nothing but the revision asks again, without the others.
         await _read(replica, waiting(batch), timeout)
 
 
-def _answer(response: replica_pb2.ReadResponse, results: dict[ReadItem, Result], question: Items) -> ReadAnswer:
-    return ReadAnswer(response.revision, tuple(results[item] for item in question), response.term)
+def _answer(response: replica_pb2.ReadResponse, results: dict[ReadItem, Result], request: Items) -> ReadAnswer:
+    return ReadAnswer(response.revision, tuple(results[item] for item in request), response.term)
 
 
-def _fail(batch: Sequence[ReadWaiter], error: QuitandaError) -> None:
+def _fail(batch: Sequence[PendingRead], error: QuitandaError) -> None:
     failure = Unavailable(str(error)) if type(error) is OutcomeUnknown else error
-    for waiter in batch:
-        waiter.fail(failure)
+    for pending in batch:
+        pending.fail(failure)
 
 
-def _refused(waiter: ReadWaiter, rejected: Rejected) -> ReadAnswer:
-    return ReadAnswer(rejected.revision, tuple(rejected.refused for _ in waiter.question))
+def _refused(pending: PendingRead, rejected: Rejected) -> ReadAnswer:
+    return ReadAnswer(rejected.revision, tuple(rejected.refused for _ in pending.request))
+
+
+def _weight_of(item: ReadItem) -> int:
+    """Tell how large the answer may become, in KiB."""
+    return _DOCUMENT_KIB[item.kind] if isinstance(item, Get) else _PAGE_KIB
+
+
+def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
+    """Write a question."""
+    if isinstance(item, List):
+        page = replica_pb2.ListItem(
+            kind=_LIST_KINDS[item.kind],
+            customer_id=item.customer_id,
+            page_size=item.page_size,
+            page_token=item.page_token,
+        )
+        return replica_pb2.ReadItem(list=page)
+    get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id)
+    if item.known_version is not None:
+        get.known_version = item.known_version
+    if item.known_digest is not None:
+        get.known_digest = item.known_digest
+    return replica_pb2.ReadItem(get=get)
+
+
+def _results_from_proto(items: Sequence[ReadItem], response: replica_pb2.ReadResponse) -> dict[ReadItem, Result]:
+    """Read the results by question; ValueError where they do not fit the questions or are corrupt."""
+    return {item: _result_from_proto(item, result) for item, result in zip(items, response.results, strict=True)}
+
+
+def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result:
+    match result.WhichOneof("result"):
+        case "unchanged":
+            return Unchanged()
+        case "absent":
+            return Absent()
+        case "document":
+            return Found(decode_document(item.kind, result.document))
+        case "page":
+            documents = tuple(decode_document(item.kind, data) for data in result.page.documents)
+            return Page(documents, result.page.next_page_token, result.page.revision)
+        case "refused":
+            return refused_from_proto(result.refused)
+        case _:
+            raise ValueError("a result that says nothing")

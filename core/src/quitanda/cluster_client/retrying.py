@@ -9,17 +9,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from random import SystemRandom
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from quitanda.cluster_client.counters import ClusterCounters
-from quitanda.cluster_client.leader_tracking import Leadership
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
-from quitanda.cluster_client.routing import LeaderRoute, PageRoute, Route
+from quitanda.cluster_client.routing import LeaderRoute, LeaderTracker, PageRoute, Route
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 
 Answer = TypeVar("Answer")
@@ -29,6 +29,34 @@ _random = SystemRandom()
 
 _NEARLY: Final = 0.9
 """Timers of the two sides differ a little: nine tenths of the time are the whole time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCounters:
+    """Counters in one registry."""
+
+    tries: Counter
+    leader_changes: Counter
+    gathered: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry | None) -> Self:
+        """Make the counters in `registry`, or in one of their own that nobody shows."""
+        registry = registry or CollectorRegistry()
+        return cls(
+            tries=Counter(
+                "quitanda_cluster_tries", "Calls to replicas, by what came of them", ["result"], registry=registry
+            ),
+            leader_changes=Counter(
+                "quitanda_cluster_leader_changes", "How often another replica answered as leader", registry=registry
+            ),
+            gathered=Counter(
+                "quitanda_cluster_gathered",
+                "Requests that were gathered into calls, by kind (commands, reads, pages)",
+                ["kind"],
+                registry=registry,
+            ),
+        )
 
 
 class ReplicaCalls:
@@ -45,7 +73,7 @@ class ReplicaCalls:
         self._options = options
         self._counters = counters
         self._clock = clock
-        self._leadership = Leadership(tuple(replicas), options.suspicion)
+        self._leadership = LeaderTracker(tuple(replicas), options.suspicion)
         self._answered_at: float | None = None
 
     def led_within(self, seconds: float) -> bool:

@@ -1,27 +1,38 @@
-# ruff: noqa: N802 - methods are named by the gRPC contract
 """Portals for tests: real gRPC servers on a free port over dictionaries, without rules.
 
-Each call is recorded. `plans` says, for the calls to come, what goes wrong with them, in turn.
+They serve every operation of the table, record each call, and `plans` says, for the calls to come, what goes wrong with
+them, in turn.
 """
 
 import asyncio
 import itertools
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
+import grpc
 from grpc import aio
 
-from quitanda.codec.documents import summarize
-from quitanda.codec.protobuf import SUMMARY_CODEC, document_to_proto
-from quitanda.domain.model import Customer, Order, OrderItem, Product
+from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    SetOrderItems,
+    UpdateCustomer,
+    UpdateProduct,
+)
+from quitanda.domain.custom_fields import merged
+from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
+from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind
 from quitanda.runtime.addresses import Address
 from quitanda.v1 import admin_portal_pb2 as admin_pb
-from quitanda.v1 import client_portal_pb2 as client_pb
-from quitanda.v1.admin_portal_pb2_grpc import AdminPortalServicer, add_AdminPortalServicer_to_server
-from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer, add_ClientPortalServicer_to_server
 
 
 class Hang:
@@ -51,10 +62,147 @@ class FakeShop:
     replicas: list[admin_pb.ReplicaStatus] | None = None
     """What the replicas tell of themselves, instead of a leader and one that is lost."""
     revision: int = 0
+    order_numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
 
-    def next_revision(self) -> int:
+    def answer(self, asked) -> OperationAnswer | Refused:  # noqa: PLR0911 - one for each kind of request
+        """Do what a request asks, as far as the clients' tests need it: stock is not counted, for example."""
+        match asked:
+            case GetDocument():
+                found = self._documents(asked.kind).get(asked.document_id)
+                return OperationAnswer(self.revision, (found,)) if found else missing(asked.kind, asked.document_id)
+            case ListDocuments():
+                return self._page(asked)
+            case CreateCustomer() | CreateProduct():
+                return self._create(asked)
+            case UpdateCustomer() | UpdateProduct():
+                return self._update(asked)
+            case AdjustStock():
+                return self._adjust(asked)
+            case DeleteCustomer() | DeleteProduct() | CancelOrder():
+                return self._delete(asked)
+            case CreateOrder():
+                order = Order(asked.order_id, asked.customer_id, asked.created_at_ms, (), 0, merged((), asked.extra))
+                return self._set(order, asked.items, ())
+            case SetOrderItems():
+                order = self.orders.get(asked.order_id)
+                return self._set(order, asked.items, asked.extra) if order else missing(Kind.ORDER, asked.order_id)
+
+    def _documents(self, kind):
+        return {Kind.CUSTOMER: self.customers, Kind.PRODUCT: self.products, Kind.ORDER: self.orders}[kind]
+
+    def _keep(self, kind, document) -> OperationAnswer:
         self.revision += 1
-        return self.revision
+        kept = replace(document, version=self.revision)
+        self._documents(kind)[getattr(kept, f"{kind.value}_id")] = kept
+        return OperationAnswer(self.revision, (kept,))
+
+    def _page(self, asked) -> OperationAnswer:
+        """One page of a list; tokens are positions."""
+        found = self._documents(asked.kind)
+        if asked.kind is Kind.ORDER:
+            documents = [order for order in found.values() if order.customer_id == asked.customer_id]
+        else:
+            documents = [found[key] for key in sorted(found)]
+        start = int(asked.page_token or 0)
+        end = start + asked.page_size
+        return OperationAnswer(self.revision, tuple(documents[start:end]), str(end) if end < len(documents) else "")
+
+    def _create(self, asked):
+        kind = kind_of(asked)
+        if id_of(asked) in self._documents(kind):
+            return refused(Reason(f"{kind.name}_EXISTS"), **{f"{kind.value}_id": id_of(asked)})
+        given = {each.name: getattr(asked, each.name) for each in fields(asked)}
+        return self._keep(kind, (Customer if kind is Kind.CUSTOMER else Product)(**given, version=0))
+
+    def _update(self, asked):
+        old = self._documents(kind_of(asked)).get(id_of(asked))
+        if old is None:
+            return missing(kind_of(asked), id_of(asked))
+        given = {each.name for each in fields(asked)} & {each.name for each in fields(old)} - {"extra"}
+        changes = {name: value for name in given if (value := getattr(asked, name)) is not None}
+        return self._keep(kind_of(asked), replace(old, **changes, extra=merged(old.extra, asked.extra)))
+
+    def _adjust(self, asked):
+        old = self.products.get(asked.product_id)
+        if old is None:
+            return missing(Kind.PRODUCT, asked.product_id)
+        if old.quantity + asked.delta < 0:
+            return refused(Reason.STOCK_BOUND, product_id=asked.product_id, limit=0)
+        return self._keep(Kind.PRODUCT, replace(old, quantity=old.quantity + asked.delta))
+
+    def _delete(self, asked):
+        """A cascade affects two orders of a customer, and three of a product."""
+        kind = Kind.ORDER if isinstance(asked, CancelOrder) else kind_of(asked)
+        document_id = asked.order_id if kind is Kind.ORDER else id_of(asked)
+        gone = self._documents(kind).pop(document_id, None)
+        if gone is None:
+            return missing(kind, document_id)
+        self.revision += 1
+        if kind is Kind.ORDER:
+            return OperationAnswer(self.revision, (gone,))
+        affected = {Kind.CUSTOMER: 2, Kind.PRODUCT: 3}[kind]
+        return OperationAnswer(self.revision, orders_affected=affected if asked.cascade else 0)
+
+    def _set(self, order, wanted, extra):
+        items = {item.product_id: item for item in order.items}
+        for item in wanted:
+            product = self.products.get(item.product_id)
+            if product is None:
+                return missing(Kind.PRODUCT, item.product_id)
+            if item.quantity < 0:
+                return refused(Reason.INVALID_ARGUMENT, "items[0].quantity", problem="negative", value=item.quantity)
+            own = items[item.product_id].extra if item.product_id in items else ()
+            items[item.product_id] = OrderItem(
+                product.product_id, product.name, product.price, item.quantity, merged(own, item.extra)
+            )
+        held = tuple(item for item in items.values() if item.quantity)
+        return self._keep(Kind.ORDER, replace(order, items=held, extra=merged(order.extra, extra)))
+
+    def cluster(self, name, request):
+        match name:
+            case "get_cluster_status":
+                return admin_pb.GetClusterStatusResponse(replicas=self.replicas or self._leader_and_lost())
+            case "transfer_leadership" if request.to == "replica9":
+                facts = {"value": request.to, "choices": "replica1, replica2 or replica3"}
+                return refused(Reason.INVALID_ARGUMENT, "to", problem="unknown_value", **facts)
+            case "transfer_leadership":
+                return admin_pb.TransferLeadershipResponse(leader=request.to or "replica2", term=4)
+            case "raise_level" if request.level > 2:
+                return refused(Reason.LEVEL_NOT_SUPPORTED, level=request.level, replica="replica3", supported=2)
+            case "raise_level":
+                return admin_pb.RaiseLevelResponse(level=2)
+            case "verify_cluster":
+                return admin_pb.VerifyClusterResponse(revision=70, replicas=self.verified)
+
+    def _leader_and_lost(self):
+        leader = admin_pb.ReplicaStatus(
+            name="replica1",
+            reachable=True,
+            role=admin_pb.REPLICA_ROLE_LEADER,
+            term=3,
+            revision=self.revision,
+            leader="replica1",
+            peers=[
+                admin_pb.PeerStatus(name="replica2", connected=True),
+                admin_pb.PeerStatus(name="replica3", refused="it belongs to another cluster"),
+            ],
+            state_digest="0123456789abcdef0123",
+            customers=len(self.customers),
+            cluster="c" * 32,
+        )
+        return [leader, admin_pb.ReplicaStatus(name="replica2", reachable=False, error="no connection")]
+
+
+def kind_of(command):
+    return Kind.CUSTOMER if hasattr(command, "customer_id") else Kind.PRODUCT
+
+
+def id_of(command):
+    return getattr(command, f"{kind_of(command).value}_id")
+
+
+def missing(kind, document_id):
+    return refused(Reason(f"{kind.name}_NOT_FOUND"), **{f"{kind.value}_id": document_id})
 
 
 @dataclass
@@ -72,8 +220,11 @@ class FakePortal:
 
     async def start(self) -> None:
         self.server = aio.server()
-        add_AdminPortalServicer_to_server(FakeAdminPortal(self), self.server)
-        add_ClientPortalServicer_to_server(FakeClientPortal(self), self.server)
+        for portal in PortalKind:
+            rows = [each for each in OPERATIONS if each.portal is portal]
+            handlers = {each.label: self._handler(each) for each in rows}
+            service = grpc.method_handlers_generic_handler(portal.service.full_name, handlers)
+            self.server.add_generic_rpc_handlers((service,))
         port = self.server.add_insecure_port(f"127.0.0.1:{self.address.port}")
         self.address = Address("127.0.0.1", port)
         await self.server.start()
@@ -93,9 +244,20 @@ class FakePortal:
     def requests(self, method: str) -> list:
         return [request for name, request in self.calls if name == method]
 
-    async def carry_out(self, method, request, context, work):
+    def _handler(self, operation):
+        if getattr(operation, "streams", False):
+            make, answer = grpc.unary_stream_rpc_method_handler, self._backup
+        else:
+
+            async def answer(request, context):
+                return await self._carry_out(operation, request, context)
+
+            make = grpc.unary_unary_rpc_method_handler
+        return make(answer, operation.request_class.FromString, operation.response_class.SerializeToString)
+
+    async def _carry_out(self, operation, request, context):
         """Record the call, follow the plan, and do the work once for each request id."""
-        self.calls.append((method, request))
+        self.calls.append((operation.label, request))
         self.arrival.set()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -105,7 +267,7 @@ class FakePortal:
                 await asyncio.Event().wait()
             if isinstance(plan, Refused | QuitandaError):
                 await abort(context, plan)
-            answer = self._once(request, work)
+            answer = self._once(operation, request)
             if isinstance(plan, Hang):
                 await asyncio.Event().wait()
             await asyncio.sleep(0)  # calls that came together are in flight together
@@ -115,215 +277,24 @@ class FakePortal:
         finally:
             self.at_once -= 1
 
-    def _once(self, request, work):
+    def _once(self, operation, request):
+        if isinstance(operation, ClusterOperation):
+            return self.shop.cluster(operation.name, request)
         request_id = getattr(request, "request_id", "")
-        if not request_id:
-            return work()
-        if request_id not in self.shop.answers:
-            self.shop.answers[request_id] = work()
+        if request_id not in self.shop.answers or not request_id:
+            self.shop.answers[request_id] = self._answer(operation, request)
         return self.shop.answers[request_id]
 
+    def _answer(self, operation, request):
+        generated = {}
+        if operation.name == "create_order":
+            generated = {"order_id": f"o{next(self.shop.order_numbers)}", "created_at_ms": 1_700_000_000_000}
+        asked = operation.from_message(request, generated)
+        answer = asked if isinstance(asked, Refused) else self.shop.answer(asked)
+        return answer if isinstance(answer, Refused) else operation.response(answer)
 
-async def abort(context, failure):
-    status = to_rpc_status(failure)
-    await context.abort(status.code, status.details, status.trailing_metadata)
-
-
-def _merged(extra, changes):
-    fields = {**dict(extra), **dict(changes)}
-    return tuple(sorted((name, value) for name, value in fields.items() if value != "null"))
-
-
-def _page(documents, request):
-    """One page of a list; tokens are positions."""
-    start = int(request.page_token or 0)
-    size = request.page_size or 100
-    chosen = documents[start : start + size]
-    token = str(start + size) if start + size < len(documents) else ""
-    return chosen, token
-
-
-class FakeAdminPortal(AdminPortalServicer):
-    def __init__(self, portal):
-        self.portal = portal
-        self.shop = portal.shop
-
-    async def CreateCustomer(self, request, context):
-        def work():
-            if request.customer_id in self.shop.customers:
-                return refused(Reason.CUSTOMER_EXISTS, customer_id=request.customer_id)
-            revision = self.shop.next_revision()
-            extra = tuple(sorted(request.extra.items()))
-            customer = Customer(request.customer_id, request.name, extra, revision)
-            self.shop.customers[request.customer_id] = customer
-            return admin_pb.CreateCustomerResponse(revision=revision, customer=document_to_proto(customer))
-
-        return await self.portal.carry_out("CreateCustomer", request, context, work)
-
-    async def GetCustomer(self, request, context):
-        def work():
-            customer = self.shop.customers.get(request.customer_id)
-            if customer is None:
-                return refused(Reason.CUSTOMER_NOT_FOUND, customer_id=request.customer_id)
-            return admin_pb.GetCustomerResponse(revision=self.shop.revision, customer=document_to_proto(customer))
-
-        return await self.portal.carry_out("GetCustomer", request, context, work)
-
-    async def UpdateCustomer(self, request, context):
-        def work():
-            old = self.shop.customers.get(request.customer_id)
-            if old is None:
-                return refused(Reason.CUSTOMER_NOT_FOUND, customer_id=request.customer_id)
-            revision = self.shop.next_revision()
-            kept = _merged(old.extra, request.extra)
-            name = request.name if request.HasField("name") else old.name
-            customer = Customer(request.customer_id, name, kept, revision)
-            self.shop.customers[request.customer_id] = customer
-            return admin_pb.UpdateCustomerResponse(revision=revision, customer=document_to_proto(customer))
-
-        return await self.portal.carry_out("UpdateCustomer", request, context, work)
-
-    async def DeleteCustomer(self, request, context):
-        def work():
-            if self.shop.customers.pop(request.customer_id, None) is None:
-                return refused(Reason.CUSTOMER_NOT_FOUND, customer_id=request.customer_id)
-            cancelled = 2 if request.cascade else 0
-            return admin_pb.DeleteCustomerResponse(revision=self.shop.next_revision(), orders_cancelled=cancelled)
-
-        return await self.portal.carry_out("DeleteCustomer", request, context, work)
-
-    async def ListCustomers(self, request, context):
-        def work():
-            chosen, token = _page([self.shop.customers[key] for key in sorted(self.shop.customers)], request)
-            return admin_pb.ListCustomersResponse(
-                revision=self.shop.revision, customers=map(document_to_proto, chosen), next_page_token=token
-            )
-
-        return await self.portal.carry_out("ListCustomers", request, context, work)
-
-    async def CreateProduct(self, request, context):
-        def work():
-            if request.product_id in self.shop.products:
-                return refused(Reason.PRODUCT_EXISTS, product_id=request.product_id)
-            revision = self.shop.next_revision()
-            product = Product(
-                request.product_id,
-                request.name,
-                request.description,
-                request.price_minor_units,
-                request.quantity,
-                tuple(sorted(request.extra.items())),
-                revision,
-            )
-            self.shop.products[request.product_id] = product
-            return admin_pb.CreateProductResponse(revision=revision, product=document_to_proto(product))
-
-        return await self.portal.carry_out("CreateProduct", request, context, work)
-
-    async def GetProduct(self, request, context):
-        def work():
-            product = self.shop.products.get(request.product_id)
-            if product is None:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            return admin_pb.GetProductResponse(revision=self.shop.revision, product=document_to_proto(product))
-
-        return await self.portal.carry_out("GetProduct", request, context, work)
-
-    async def UpdateProduct(self, request, context):
-        def work():
-            old = self.shop.products.get(request.product_id)
-            if old is None:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            revision = self.shop.next_revision()
-            product = Product(
-                request.product_id,
-                request.name if request.HasField("name") else old.name,
-                request.description if request.HasField("description") else old.description,
-                request.price_minor_units if request.HasField("price_minor_units") else old.price,
-                request.quantity if request.HasField("quantity") else old.quantity,
-                _merged(old.extra, request.extra),
-                revision,
-            )
-            self.shop.products[request.product_id] = product
-            return admin_pb.UpdateProductResponse(revision=revision, product=document_to_proto(product))
-
-        return await self.portal.carry_out("UpdateProduct", request, context, work)
-
-    async def DeleteProduct(self, request, context):
-        def work():
-            if self.shop.products.pop(request.product_id, None) is None:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            changed = 3 if request.cascade else 0
-            return admin_pb.DeleteProductResponse(revision=self.shop.next_revision(), orders_changed=changed)
-
-        return await self.portal.carry_out("DeleteProduct", request, context, work)
-
-    async def ListProducts(self, request, context):
-        def work():
-            chosen, token = _page([self.shop.products[key] for key in sorted(self.shop.products)], request)
-            return admin_pb.ListProductsResponse(
-                revision=self.shop.revision, products=map(document_to_proto, chosen), next_page_token=token
-            )
-
-        return await self.portal.carry_out("ListProducts", request, context, work)
-
-    async def AdjustStock(self, request, context):
-        def work():
-            old = self.shop.products.get(request.product_id)
-            if old is None:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            if old.quantity + request.delta < 0:
-                return refused(Reason.STOCK_BOUND, product_id=request.product_id, limit=0)
-            revision = self.shop.next_revision()
-            fields = (old.product_id, old.name, old.description, old.price, old.quantity + request.delta)
-            product = Product(*fields, old.extra, revision)
-            self.shop.products[request.product_id] = product
-            return admin_pb.AdjustStockResponse(revision=revision, product=document_to_proto(product))
-
-        return await self.portal.carry_out("AdjustStock", request, context, work)
-
-    async def GetClusterStatus(self, request, context):
-        def work():
-            if self.shop.replicas is not None:
-                return admin_pb.GetClusterStatusResponse(replicas=self.shop.replicas)
-            leader = admin_pb.ReplicaStatus(
-                name="replica1",
-                reachable=True,
-                role=admin_pb.REPLICA_ROLE_LEADER,
-                term=3,
-                revision=self.shop.revision,
-                leader="replica1",
-                peers=[
-                    admin_pb.PeerStatus(name="replica2", connected=True),
-                    admin_pb.PeerStatus(name="replica3", refused="it belongs to another cluster"),
-                ],
-                state_digest="0123456789abcdef0123",
-                customers=len(self.shop.customers),
-                cluster="c" * 32,
-            )
-            lost = admin_pb.ReplicaStatus(name="replica2", reachable=False, error="no connection")
-            return admin_pb.GetClusterStatusResponse(replicas=[leader, lost])
-
-        return await self.portal.carry_out("GetClusterStatus", request, context, work)
-
-    async def TransferLeadership(self, request, context):
-        def work():
-            if request.to == "replica9":
-                return refused(Reason.INVALID_ARGUMENT, "to", problem="unknown_value")
-            return admin_pb.TransferLeadershipResponse(leader=request.to or "replica2", term=4)
-
-        return await self.portal.carry_out("TransferLeadership", request, context, work)
-
-    async def RaiseLevel(self, request, context):
-        def work():
-            if request.level > 2:
-                return refused(Reason.LEVEL_NOT_SUPPORTED, level=request.level, replica="replica3", supported=2)
-            return admin_pb.RaiseLevelResponse(level=2)
-
-        return await self.portal.carry_out("RaiseLevel", request, context, work)
-
-    async def BackupCluster(self, request, context):
-        self.portal.calls.append(("BackupCluster", request))
+    async def _backup(self, request, context):
+        self.calls.append(("BackupCluster", request))
         for number, part in enumerate(self.shop.backup_parts):
             if number == 1 and self.shop.backup_halts is not None:
                 reached, go_on = self.shop.backup_halts
@@ -333,120 +304,7 @@ class FakeAdminPortal(AdminPortalServicer):
         if self.shop.backup_breaks_off is not None:
             await abort(context, self.shop.backup_breaks_off)
 
-    async def VerifyCluster(self, request, context):
-        def work():
-            return admin_pb.VerifyClusterResponse(revision=70, replicas=self.shop.verified)
 
-        return await self.portal.carry_out("VerifyCluster", request, context, work)
-
-
-class FakeClientPortal(ClientPortalServicer):
-    """Serves customers; the stock is not its business."""
-
-    def __init__(self, portal):
-        self.portal = portal
-        self.shop = portal.shop
-        self.order_numbers = itertools.count(len(portal.shop.orders) + 1)
-
-    async def CreateOrder(self, request, context):
-        def work():
-            revision = self.shop.next_revision()
-            items = tuple(self._item(item, ()) for item in request.items)
-            order = Order(
-                f"o{next(self.order_numbers)}",
-                request.customer_id,
-                1_700_000_000_000,
-                items,
-                revision,
-                _merged((), request.extra),
-            )
-            self.shop.orders[order.order_id] = order
-            return client_pb.CreateOrderResponse(revision=revision, order=document_to_proto(order))
-
-        return await self.portal.carry_out("CreateOrder", request, context, work)
-
-    async def SetOrderItem(self, request, context):
-        def work():
-            order = self._set(request, [request], {})
-            if isinstance(order, Refused):
-                return order
-            return client_pb.SetOrderItemResponse(revision=order.version, order=document_to_proto(order))
-
-        return await self.portal.carry_out("SetOrderItem", request, context, work)
-
-    async def SetOrderItems(self, request, context):
-        def work():
-            order = self._set(request, request.items, request.extra)
-            if isinstance(order, Refused):
-                return order
-            return client_pb.SetOrderItemsResponse(revision=order.version, order=document_to_proto(order))
-
-        return await self.portal.carry_out("SetOrderItems", request, context, work)
-
-    async def GetOrder(self, request, context):
-        def work():
-            order = self.shop.orders.get(request.order_id)
-            if order is None:
-                return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-            return client_pb.GetOrderResponse(revision=self.shop.revision, order=document_to_proto(order))
-
-        return await self.portal.carry_out("GetOrder", request, context, work)
-
-    async def ListOrders(self, request, context):
-        def work():
-            orders = [order for order in self.shop.orders.values() if order.customer_id == request.customer_id]
-            chosen, token = _page(orders, request)
-            summaries = [SUMMARY_CODEC.write(summarize(order)) for order in chosen]
-            return client_pb.ListOrdersResponse(revision=self.shop.revision, orders=summaries, next_page_token=token)
-
-        return await self.portal.carry_out("ListOrders", request, context, work)
-
-    async def CancelOrder(self, request, context):
-        def work():
-            order = self.shop.orders.pop(request.order_id, None)
-            if order is None:
-                return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-            return client_pb.CancelOrderResponse(revision=self.shop.next_revision(), order=document_to_proto(order))
-
-        return await self.portal.carry_out("CancelOrder", request, context, work)
-
-    async def GetProduct(self, request, context):
-        def work():
-            product = self.shop.products.get(request.product_id)
-            if product is None:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=request.product_id)
-            return client_pb.GetProductForCustomerResponse(
-                revision=self.shop.revision, product=document_to_proto(product)
-            )
-
-        return await self.portal.carry_out("GetProduct", request, context, work)
-
-    async def ListProducts(self, request, context):
-        def work():
-            chosen, token = _page([self.shop.products[key] for key in sorted(self.shop.products)], request)
-            return client_pb.ListProductsForCustomerResponse(
-                revision=self.shop.revision, products=map(document_to_proto, chosen), next_page_token=token
-            )
-
-        return await self.portal.carry_out("ListProducts", request, context, work)
-
-    def _item(self, wanted, extra):
-        product = self.shop.products[wanted.product_id]
-        return OrderItem(product.product_id, product.name, product.price, wanted.quantity, _merged(extra, wanted.extra))
-
-    def _set(self, request, wanted, extra):
-        order = self.shop.orders.get(request.order_id)
-        if order is None:
-            return refused(Reason.ORDER_NOT_FOUND, order_id=request.order_id)
-        for item in wanted:
-            if item.product_id not in self.shop.products:
-                return refused(Reason.PRODUCT_NOT_FOUND, product_id=item.product_id)
-            if item.quantity < 0:
-                return refused(Reason.INVALID_ARGUMENT, "items[0].quantity", problem="negative", value=item.quantity)
-        items = {item.product_id: item for item in order.items}
-        for item in wanted:
-            items[item.product_id] = self._item(item, items[item.product_id].extra if item.product_id in items else ())
-        kept = tuple(item for item in items.values() if item.quantity)
-        changed = replace(order, items=kept, version=self.shop.next_revision(), extra=_merged(order.extra, extra))
-        self.shop.orders[order.order_id] = changed
-        return changed
+async def abort(context, failure):
+    status = to_rpc_status(failure)
+    await context.abort(status.code, status.details, status.trailing_metadata)

@@ -30,6 +30,13 @@ DAMAGED = ReplicaVerification(name="replica3", reachable=True, error="the data f
 LOST = ReplicaVerification(name="replica3", reachable=False, error="no connection")
 
 
+async def test_an_unknown_replica_is_refused_with_those_that_there_are(portal):
+    done = await admin(portal, "cluster", "transfer-leader", "--to", "replica9")
+
+    assert done.exit_code == 1
+    assert "replica9. Choose replica1, replica2 or replica3." in done.message
+
+
 async def test_the_leadership_is_handed_over(portal):
     for_people = await admin(portal, "cluster", "transfer-leader")
     as_json = await admin(portal, "cluster", "transfer-leader", "--to", "replica3", "--json")

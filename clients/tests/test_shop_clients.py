@@ -9,6 +9,8 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import Order, OrderItem, Product
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.errors import Rejected
+from quitanda.operations import PortalKind, document_operations_of
+from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import Consistency, DocumentResult
 
@@ -132,3 +134,8 @@ async def test_texts_in_every_language_come_back_as_they_are(open_shop, shop):
         shown = await client.get_product("maca")
 
     assert shown.document == shop.products["maca"]
+
+
+@pytest.mark.parametrize(("portal_kind", "client"), [(PortalKind.ADMIN, AdminClient), (PortalKind.CLIENT, ShopClient)])
+def test_every_operation_on_documents_is_a_method_of_the_client(portal_kind, client):
+    assert [name for name in document_operations_of(portal_kind) if not callable(getattr(client, name, None))] == []

@@ -67,6 +67,16 @@ async def test_fields_of_ones_own_are_given_to_orders_and_to_items_and_are_shown
     assert nothing.exit_code == 1
 
 
+async def test_describing_an_order_without_a_field_says_what_to_give(portal):
+    """It was told that `items` is missing, which nobody can give here."""
+    for_people = await shop_over_grpc(portal, "order", "describe", "o1")
+    as_json = await shop_over_grpc(portal, "order", "describe", "o1", "--json")
+
+    assert (for_people.exit_code, as_json.exit_code, portal.calls) == (1, 1, [])
+    assert "Nothing to change. Give --field NAME=TEXT" in for_people.message
+    assert as_json.error["error"]["details"] == {"problem": "nothing_to_change"}
+
+
 async def test_orders_are_placed_with_items_listed_and_cancelled(portal, shop):
     placed = await shop_over_grpc(portal, *["order", "create", "--item", "caneta=2", "--item", "caderno=1", "--json"])
     order_id = placed.result["order"]["order_id"]

@@ -213,7 +213,9 @@ def _set_signature(
     """Give a function the name, the help text and the parameters that typer reads."""
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     function.__name__ = name
-    function.__doc__ = text
+    # Paragraphs in one line each, because the help keeps line breaks, which do not fit every terminal.
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    function.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword_only}
     function.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
 

@@ -1,14 +1,21 @@
 """What a command prints on stderr when it fails, and the exit code that goes with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from quitanda.domain.outcomes import Refused
-from quitanda.error_status import describe, to_json_error
+from quitanda.domain.outcomes import Problem, Refused
+from quitanda.error_status import Failure, describe, to_json_error
 from quitanda.errors import NoConnection, NotOffered, QuitandaError, Rejected
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect, NextSteps
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error
+
+_MESSAGES: Final[Mapping[str, str]] = {
+    Problem.NOTHING_TO_CHANGE: "Nothing to change. Give --field NAME=TEXT, or another option that changes something.",
+}
+"""Messages that are better for people who type options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +39,7 @@ def report(failure: QuitandaError, context: FailureContext, next_step: str = "")
         beside = {} if isinstance(cause, Refused) else {"cause": str(cause)}
         if context.request_id is not None:
             beside["request_id"] = context.request_id
-        print_json_error(to_json_error(cause), **beside)
+        print_json_error(to_json_error(cause) | {"message": _message(describe(cause))}, **beside)
     else:
         print_error(_text(cause, context, next_step))
     if isinstance(failure, Rejected):
@@ -63,10 +70,14 @@ def _how_to_see_it(context: FailureContext) -> str:
     return f"To see it, give the same command again {context.repeat_for}with: --request-id {context.request_id}"
 
 
+def _message(described: Failure) -> str:
+    return _MESSAGES.get(described.details.get("problem", ""), described.message)
+
+
 def _text(cause: Refused | QuitandaError, context: FailureContext, next_step: str) -> str:
     if isinstance(cause, Refused):
         described = describe(cause)
-        return f"Refused ({described.reason}): {described.message}"
+        return f"Refused ({described.reason}): {_message(described)}"
     if not cause.definite:
         again = next_step or (
             f"To find out, and to make the change if it was not made, give the same command again {context.repeat_for}"

@@ -146,7 +146,7 @@ def options_before(program: Program) -> Iterator[inspect.Parameter]:
         option.rich_help_panel = None
         option.envvar = program.variables.get(parameter.name)
         if parameter.name in program.defaults:
-            option.help = f"{option.help} (Default: {program.defaults[parameter.name]}.)"
+            option.help = f"{option.help} (Default: {program.defaults[parameter.name].replace(',', ', ')}.)"
         yield parameter.replace(annotation=Annotated[kind, option])
 
 

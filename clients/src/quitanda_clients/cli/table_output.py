@@ -48,6 +48,7 @@ REPLICAS: Final = (
     Column("customers", "right", spare=7),
     Column("products", "right", spare=8),
     Column("orders", "right", spare=9),
+    Column("level", "right", spare=10),
     Column("state digest", spare=1),
 )
 
@@ -201,6 +202,7 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
         replica.leader or "none known",
         connected or "none",
         *map(str, counts),
+        str(replica.cluster_level or 1),
         replica.state_digest[:DIGEST_SHOWN],
     ]
 

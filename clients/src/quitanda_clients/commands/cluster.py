@@ -66,9 +66,10 @@ async def raise_level(
         typer.Option("--to", metavar="LEVEL", min=2, help="The level. (Default: the highest that the leader knows.)"),
     ] = None,
 ) -> None:
-    """Let the replicas decide by the rules of a higher level; no older version can be run afterwards.
+    """Raise the level of rules that all replicas decide by, after an upgrade of every replica.
 
-    It is refused unless every replica runs a version that supports the level.
+    There is no way back: replicas of an older version cannot join the cluster any more. The cluster refuses the command
+    unless every replica answers and supports the level.
     """
     async with run.client() as client:
         run.output.level(await client.raise_level(to or 0))

@@ -88,8 +88,11 @@ async def describe(
     expected_version: options.ExpectedVersionOption = None,
 ) -> None:
     """Set fields of your own of an order; `--field NAME:=null` removes one."""
+    from quitanda.domain.outcomes import Problem, invalid  # noqa: PLC0415 - `--help` does not need them
+    from quitanda.errors import Rejected  # noqa: PLC0415
+
     if not field:
-        raise typer.BadParameter("nothing to change; give --field NAME=TEXT", param_hint="--field")
+        raise Rejected(invalid("extra", Problem.NOTHING_TO_CHANGE))
     extra = custom_fields(field)
     async with run.client() as client:
         order_id = await _whole_order_id(run, client, oid)

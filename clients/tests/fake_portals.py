@@ -25,7 +25,7 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.custom_fields import merged
+from quitanda.domain.document_changes import merged
 from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status

@@ -82,6 +82,32 @@ def test_no_test_sleeps_instead_of_waiting():
     assert sleeping == [], "wait for a condition with a deadline"
 
 
+LOG_METHODS = {"debug", "info", "warning", "error", "exception"}
+SNAKE_CASE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+def events_of(path):
+    """Give the texts with which a module logs."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS:
+            owner = node.func.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
+            if name in {"log", "_log"} and node.args:
+                yield from (
+                    each.value
+                    for each in ast.walk(node.args[0])
+                    if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                )
+
+
+def test_every_event_of_a_log_is_one_word_in_snake_case():
+    modules = tracked("core/src/*.py", "services/admin-portal/src/*.py", "services/client-portal/src/*.py")
+    events = {(relative(path), event) for path in modules for event in events_of(path)}
+
+    assert len(events) > 20
+    assert [each for each in events if not SNAKE_CASE.fullmatch(each[1])] == []
+
+
 def test_no_file_names_a_path_of_one_machine():
     here = Path(__file__)
     named = [

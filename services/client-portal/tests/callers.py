@@ -19,6 +19,7 @@ from quitanda.codec.json_text import dump_json
 from quitanda.codec.protobuf import SUMMARY_CODEC, document_from_proto
 from quitanda.domain.model import Kind
 from quitanda.mqtt import topics
+from quitanda.operations import PortalKind, operations_of
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import documents_pb2
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
@@ -41,16 +42,6 @@ class CallFailed(Exception):
 class GrpcCaller:
     """Calls over gRPC; the fields are those of the request's message."""
 
-    REQUESTS: ClassVar = {
-        "create_order": ("CreateOrder", pb.CreateOrderRequest),
-        "set_order_item": ("SetOrderItem", pb.SetOrderItemRequest),
-        "set_order_items": ("SetOrderItems", pb.SetOrderItemsRequest),
-        "get_order": ("GetOrder", pb.GetOrderRequest),
-        "list_orders": ("ListOrders", pb.ListOrdersRequest),
-        "cancel_order": ("CancelOrder", pb.CancelOrderRequest),
-        "get_product": ("GetProduct", pb.GetProductForCustomerRequest),
-        "list_products": ("ListProducts", pb.ListProductsForCustomerRequest),
-    }
     CONSISTENCY: ClassVar = {
         "linearizable": documents_pb2.CONSISTENCY_LINEARIZABLE,
         "cached": documents_pb2.CONSISTENCY_CACHED,
@@ -64,15 +55,14 @@ class GrpcCaller:
         await self._channel.close()
 
     async def call(self, operation: str, customer_id: str, /, **fields: Any) -> tuple[int, Any]:
-        method, request_type = self.REQUESTS[operation]
+        row = operations_of(PortalKind.CLIENT)[operation]
         if fields.get("consistency") in self.CONSISTENCY:
             fields["consistency"] = self.CONSISTENCY[fields["consistency"]]
         if "items" in fields:
             fields["items"] = [pb.ItemQuantity(**_with_json_texts(item)) for item in fields["items"]]
         try:
-            response = await getattr(self._stub, method)(
-                request_type(customer_id=customer_id, **_with_json_texts(fields)), timeout=CALL_SECONDS
-            )
+            request = row.request_class(customer_id=customer_id, **_with_json_texts(fields))
+            response = await getattr(self._stub, row.label)(request, timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             failure = error_status.from_rpc_error(error)
             raise CallFailed(error_status.describe(failure), getattr(failure, "request_id", None)) from error

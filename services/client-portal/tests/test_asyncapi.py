@@ -1,6 +1,7 @@
-"""docs/asyncapi.yaml says what the code does: topics, operations, fields, bounds, errors."""
+"""docs/asyncapi.yaml and docs/SCHEMA.md say what the code does: topics, operations, fields, bounds, errors."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from quitanda.mqtt import topics
 from quitanda.operations import PortalKind, document_operations_of
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
+SCHEMA_PAGE = (Path(__file__).parents[3] / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
 SCHEMAS = DOCUMENT["components"]["schemas"]
 ROWS = document_operations_of(PortalKind.CLIENT)
 OPERATIONS = set(ROWS)
@@ -84,6 +86,13 @@ def test_every_operation_is_there_with_its_topics_and_no_other_is():
         assert DOCUMENT["operations"][operation]["channel"] == {"$ref": f"#/channels/{operation}"}
 
 
+def test_the_table_of_the_document_about_data_names_every_operation_and_its_fields():
+    table = re.findall(r"^\| `(\w+)` \| (.*) \| .* \|$", SCHEMA_PAGE.partition("\n## MQTT\n")[2], re.MULTILINE)
+    fields = {operation: set(re.findall(r"`(\w+)`", text)) for operation, text in table if operation in OPERATIONS}
+
+    assert fields == {operation: set(fields_of(operation)) for operation in OPERATIONS}
+
+
 def test_every_reference_leads_somewhere():
     assert all(resolve(reference) for reference in references(DOCUMENT))
 
@@ -124,12 +133,13 @@ def test_the_errors_are_those_of_the_table():
     assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id"}
 
 
-@pytest.mark.parametrize("operation", ["create_order", "get_order", "list_orders", "get_product", "list_products"])
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
 async def test_a_reply_has_the_members_that_the_document_names(mqtt_caller, operation):
-    _, order = await mqtt_caller.call("create_order", "ana", items=[{"product_id": "caneta", "quantity": 1}])
-    fields = {"get_order": {"order_id": order.order_id}, "get_product": {"product_id": "caneta"}}.get(operation, {})
-    items = {"items": [{"product_id": "caneta", "quantity": 1}]} if operation == "create_order" else {}
-    await mqtt_caller.send(operation, "ana", {"request_id": "r", "reply_to": "s", **fields, **items})
+    item = {"product_id": "caneta", "quantity": 1}
+    _, order = await mqtt_caller.call("create_order", "ana", items=[item])
+    values = {"order_id": order.order_id, **item, "items": [item]}
+    fields = {name: values[name] for name in fields_of(operation) if name in values}
+    await mqtt_caller.send(operation, "ana", {"request_id": "r", "reply_to": "s", **fields})
     reply = await mqtt_caller.reply("r")
     schema = resolve({"$ref": f"#/components/messages/{operation}_reply"})["payload"]
 

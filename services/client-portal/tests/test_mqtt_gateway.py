@@ -246,7 +246,7 @@ class TestBadRequests:
         await mqtt_caller.send("create_order", "ana", payload)
         await mqtt_caller.call("list_products", "ana")
 
-        assert portal.counted(DROPPED, why="unanswerable") == 1
+        assert portal.counted(DROPPED, reason="unanswerable") == 1
         assert len(mqtt_caller.received) == 1
         assert portal.cluster.requests == []
 
@@ -263,7 +263,7 @@ class TestBadRequests:
         await caller.send("create_order", "ana", {"request_id": "r1", "reply_to": "s-7"}, retain=True)
 
         async with portals(broker) as portal:
-            await wait_for(lambda: portal.counted(DROPPED, why="retained"), "the retained request")
+            await wait_for(lambda: portal.counted(DROPPED, reason="retained"), "the retained request")
         await caller.send("create_order", "ana", b"", retain=True)  # forget it
         await caller.close()
 
@@ -452,7 +452,7 @@ class TestTheBroker:
             own_broker.kill()
             await wait_for(lambda: not portal.servers.gateway.connected, "the gateway's notice of the loss")
             cluster.release()
-            await wait_for(lambda: portal.counted(DROPPED, why="reply_lost"), "the lost reply")
+            await wait_for(lambda: portal.counted(DROPPED, reason="reply_lost"), "the lost reply")
             await caller.close()
 
         assert len(cluster.requests) == 1
@@ -564,7 +564,7 @@ class TestMqtt5:
 
         assert message.topic.value == "quitanda/v1/customers/ana/replies/mine"
         assert (error["reason"], error["field"]) == ("INVALID_ARGUMENT", "response_topic")
-        assert portal.counted("quitanda_mqtt_gateway_dropped_total", why="unanswerable") == 1
+        assert portal.counted("quitanda_mqtt_gateway_dropped_total", reason="unanswerable") == 1
 
     async def test_a_response_topic_and_a_reply_to_that_differ_are_refused(self, client):
         topic = "quitanda/v1/customers/ana/replies/mine"

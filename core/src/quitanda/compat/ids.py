@@ -25,7 +25,7 @@ _TILDE: Final = "~7e"
 def native_id(course_id: str) -> str:
     """Give the id that is stored; it is none of Quitanda's where the text is empty, or too long once it is written so.
 
-    Such a text comes back as it is, so that whoever checks it as an id says what is wrong with it.
+    Such a text comes back as it is, so that the check of ids says what is wrong with it.
     """
     if len(course_id) > ID_LENGTH_MAX:  # it does not get shorter, so its length alone will be refused
         return course_id

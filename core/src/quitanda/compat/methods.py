@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """A method that shows one document, as it is now and whoever's, or `not_found`.
+    """A method that shows one document, as it is now, of any customer, or `not_found`.
 
     `read` gives the id under which it is stored, or None where no document can have the id that was asked for.
     """

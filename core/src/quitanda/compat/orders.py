@@ -71,7 +71,7 @@ def retrieve_all(message: ID) -> ListDocuments | None:
 
 
 def not_found(message: ID) -> Refused:
-    """Refuse: there is no such order, whoever's."""
+    """Refuse: no customer has such an order."""
     return refusals.order_not_found(message.ID)
 
 

@@ -1,15 +1,15 @@
-"""The key under which the change feed is authenticated: a message that verifies was written by who holds it.
+"""The key that authenticates the change feed: a message that verifies was written by a holder of the key.
 
-Replicas and portals share the key. It is not the cluster's secret and nothing leads from it there: a portal that is
-taken over can publish false messages, and still cannot take part in Raft.
+Replicas and portals share the key. It is not the cluster's secret, and the secret does not follow from it: a portal
+that is taken over can publish false messages, but cannot take part in Raft.
 
 A sealed message is the JSON object of `encode_feed` with one more member at its end, `"mac"`: keyed BLAKE2b
 (RFC 7693) over the exact bytes of the object without that member, in hexadecimal. So the term, the revisions and the
-changes are all covered, and nothing is parsed before it is known whose it is.
+changes are all covered, and nothing is parsed before it is verified.
 
-What a MAC does not show is when a message was written. An old message that comes again is as true as it was: it says
-what an entry of the log changed, and a subscriber that is further passes over it. That it cannot make old data look
-fresh is the work of the proofs of freshness (`cache.freshness`).
+A MAC does not show when a message was written. An old message that comes again is still true: it says what an entry of
+the log changed, and a subscriber that is further ignores it. The proofs of freshness (`cache.freshness`) keep it from
+making old data look fresh.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class NotAuthentic(ValueError):
 
 
 class FeedKey:
-    """Seals messages of the feed, and opens sealed ones."""
+    """Adds MACs to messages of the feed (seals them), and verifies and removes them (opens the messages)."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -43,7 +43,7 @@ class FeedKey:
     def derive(cls, text: str) -> Self:
         """Make the key from the setting; slow on purpose (scrypt, RFC 7914), once per process.
 
-        Everybody who hears the feed could try texts against a message; this makes each try dear.
+        Anybody who hears the feed could try texts against a message; this makes each try expensive.
         """
         return cls(hashlib.scrypt(text.encode(), salt=_SALT, n=1 << 14, r=8, p=1, dklen=_KEY_BYTES))
 

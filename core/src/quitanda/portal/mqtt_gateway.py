@@ -56,7 +56,7 @@ _log = structlog.get_logger(__name__)
 
 
 class GatewayMetrics:
-    """`connected` and `queued` are gauges; `dropped` counts, by `why`, messages that get no answer.
+    """`connected` and `queued` are gauges; `dropped` counts, by reason, messages that get no answer.
 
     Requests themselves are counted where they are logged.
     """
@@ -68,10 +68,10 @@ class GatewayMetrics:
         )
         self.queued = Gauge("quitanda_mqtt_gateway_queued", "Requests that wait for a worker", registry=registry)
         self.dropped = Counter(
-            "quitanda_mqtt_gateway_dropped", "MQTT messages without an answer", ["why"], registry=registry
+            "quitanda_mqtt_gateway_dropped", "MQTT messages without an answer", ["reason"], registry=registry
         )
-        for why in (RETAINED, UNANSWERABLE, FLOOD, REPLY_LOST):
-            self.dropped.labels(why)
+        for reason in (RETAINED, UNANSWERABLE, FLOOD, REPLY_LOST):
+            self.dropped.labels(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +185,13 @@ class MqttGateway:
         request = parse_request(message.topic.value, message.payload, _reply_properties(message.properties))
         if message.retain:
             self._metrics.dropped.labels(RETAINED).inc()
-            _log.warning("mqtt_request_refused", why="retained", topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
+            _log.warning("mqtt_request_refused", reason=RETAINED, topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
             request = refuse_retained(request)
         if isinstance(request, NoReplyTopic):
             self._metrics.dropped.labels(UNANSWERABLE).inc()
             _log.warning(
                 "mqtt_request_ignored",
-                why=request.reason,
+                reason=request.reason,
                 topic=request.topic[:_TOPIC_LENGTH_SHOWN],
                 size=request.size,
             )

@@ -62,7 +62,7 @@ class PortalOperations:
         return operation.name_field(answer) if isinstance(answer, Refused) else answer
 
     async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
-        """Read a document as it is now, whoever's, within `timeout` seconds; None where there is none.
+        """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
 
         `document_id` is a valid id. Raises Unavailable and Overloaded.
         """

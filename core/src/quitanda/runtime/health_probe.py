@@ -22,7 +22,7 @@ EXIT_USAGE: Final = 2
 SERVING: Final = "serving"
 
 TIMEOUT_SECONDS: Final = 3.0
-"""For the connection and the answer; whoever runs the probe should give it a little longer."""
+"""For the connection and the answer; the caller of the probe should give it a little longer."""
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 """Where a server that listens at every address is reached on its own machine."""

@@ -10,7 +10,7 @@ from typing import Final
 from quitanda.runtime.addresses import Address
 
 PROC: Final = Path("/proc")
-"""Where Linux shows processes and their sockets; elsewhere nobody's name is found."""
+"""Where Linux shows processes and their sockets; elsewhere no process is found."""
 TCP_TABLES: Final = ("net/tcp", "net/tcp6")
 LISTENING: Final = "0A"
 """The state of a listening socket in these tables (TCP_LISTEN in the kernel's tcp_states.h)."""
@@ -19,7 +19,7 @@ COMMAND_CHARACTERS_MAX: Final = 120
 
 
 class CannotListen(OSError):
-    """A server cannot listen where its settings say; the text is for whoever started it."""
+    """A server cannot listen where its settings say; the text is for the person who started it."""
 
 
 def cannot_listen(listen: Address, error: Exception) -> CannotListen:

@@ -1,4 +1,4 @@
-"""Writes the lines of the log from a thread of its own, so that whoever logs never waits and never fails.
+"""Writes the lines of the log from a thread of its own, so that logging never waits and never fails.
 
 A log's stream can be full (a disk), closed, broken (a pipe whose reader is gone) or blocked (one whose reader stands
 still). None of that is the business of a request, of a signal or of the Raft thread. So lines go into a bounded queue;

@@ -4,7 +4,7 @@ Configured once, by a process's `main`. Libraries and modules only ask for a log
 request is bound with `structlog.contextvars.bound_contextvars`, never left bound.
 
 Logging never raises and never waits, whatever becomes of the stream: see `log_writer`. `logging.shutdown`, which the
-interpreter calls at its end and whoever stops the process at once calls before, waits for the last lines, within
+interpreter calls at its end, and which is called before a process is stopped at once, waits for the last lines, within
 FLUSH_SECONDS.
 """
 
@@ -42,7 +42,7 @@ def configure(level: LogLevel, format: LogFormat, service: str, instance: str, *
     structlog.configure(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=lambda *_: _Lines(writer.put),
+        logger_factory=lambda *_: _LineLogger(writer.put),
         cache_logger_on_first_use=False,
     )
     handler = _Handler(writer)
@@ -86,7 +86,7 @@ class _Handler(logging.Handler):
         self._writer.flush(FLUSH_SECONDS)
 
 
-class _Lines:
+class _LineLogger:
     """What structlog writes finished lines to."""
 
     def __init__(self, put: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: one registry for each process, passed to whoever counts."""
+"""Metrics for Prometheus: one registry for each process, passed to the modules that count."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,7 +1,7 @@
 """Which variables QUITANDA_… there are, and what is said of one that there is not.
 
 A misspelt setting would be worse than a wrong one: the process would run without it, and nobody would know. So a name
-that is nearly a known one is refused. Any other name is only told of: whoever runs containers may add variables.
+that is nearly a known one is refused. Any other name is only logged: container platforms add variables of their own.
 """
 
 import difflib

@@ -1,1 +1,1 @@
-"""The administrators' door: customers, products, stock and the state of the cluster, on gRPC."""
+"""The admin portal: customers, products, stock and the state of the cluster, over gRPC."""

@@ -1,1 +1,1 @@
-"""The customers' door: the same operations on gRPC and on MQTT."""
+"""The client portal: orders and products, the same operations over gRPC and over MQTT."""

@@ -63,8 +63,8 @@ def test_a_file_that_is_not_a_schedule_is_refused_by_its_name(tmp_path, text):
 def test_the_same_seed_gives_every_client_the_same_wishes():
     def wishes(seed):
         shop = ContendedShop("s")
-        customer, clerk = CustomerHabits(shop, Random(seed)), ClerkHabits(shop, Random(seed))
-        return [customer.next("s-c1") for _ in range(50)] + [clerk.next() for _ in range(50)]
+        customer, clerk = CustomerHabits(shop, Random(seed), "s-c1"), ClerkHabits(shop, Random(seed))
+        return [customer.next() for _ in range(50)] + [clerk.next() for _ in range(50)]
 
     assert wishes(1) == wishes(1)
     assert wishes(1) != wishes(2)

@@ -1,13 +1,12 @@
-"""Processes are killed at random for a while, and started again at random; at the end the books must balance."""
+"""Processes are killed at random for a while, and started again at random; what clients were told must be true."""
 
 import os
 import random
 import time
 
-from fault_traffic import BALANCED, traffic
-
 from quitanda_local.errors import DeadlineExceeded
 from quitanda_testing.cluster.process_health import start_again
+from quitanda_testing.workload.traffic import traffic
 
 SEED = int(os.environ.get("QUITANDA_TEST_SEED", "20261123"))
 """Which campaign; a failure is played again with the same seed, though never quite the same."""
@@ -28,10 +27,10 @@ async def some_answers(busy, dice):
         return
 
 
-async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(healthy_cluster, shop):
+async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(healthy_cluster):
     dice = random.Random(SEED)
     told = []
-    async with traffic(shop, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
+    async with traffic(healthy_cluster, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
         end = time.monotonic() + CAMPAIGN_SECONDS
         while time.monotonic() < end:
             alive = [name for name in healthy_cluster.everything if healthy_cluster.running(name)]
@@ -51,10 +50,9 @@ async def test_the_books_balance_after_processes_were_killed_at_random_for_a_whi
             healthy_cluster, *(name for name in healthy_cluster.everything if not healthy_cluster.running(name))
         )
         await busy.goes_on()
-        books = await busy.books()
+        violations = await busy.violations()
 
-        assert books == BALANCED, f"seed {SEED}: {', '.join(told)}"
+        assert violations == (), f"seed {SEED}: {', '.join(told)}"
         assert busy.overtime < LATE_SECONDS
         assert len(told) > 10
-        assert all(shopper.orders for shopper in busy.shoppers)
     await healthy_cluster.wait_until_replicas_agree()

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 from bounded_staleness import insist
-from fault_traffic import BALANCED, traffic
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda.runtime.addresses import parse_address
@@ -16,6 +15,7 @@ from quitanda_clients.results import Consistency
 from quitanda_clients.retry import ATTEMPT_SHARE
 from quitanda_testing.cluster.cluster import Fault
 from quitanda_testing.cluster.fault_targets import EVERY_KIND, victim
+from quitanda_testing.workload.traffic import traffic
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal after a part of it."""
@@ -32,15 +32,15 @@ LATE_SECONDS = 1.0
 
 @pytest.mark.needs(Fault.DISCONNECTION)
 @pytest.mark.parametrize("kind", EVERY_KIND)
-async def test_a_process_without_a_network_is_done_without_and_taken_back(healthy_cluster, shop, kind):
-    async with traffic(shop, timeout=TIMEOUT) as busy:
+async def test_a_process_without_a_network_is_done_without_and_taken_back(healthy_cluster, kind):
+    async with traffic(healthy_cluster, timeout=TIMEOUT) as busy:
         # over MQTT, a request may have gone to the portal that is not there any more: it is repeated
         grpc_clients = busy.over(Transport.GRPC)
         name = await victim(healthy_cluster, kind)
         life = healthy_cluster.instance_id(name)
         since = time.monotonic()
         await healthy_cluster.disconnect(name)
-        await busy.goes_on(workers=grpc_clients)
+        await busy.goes_on(clients=grpc_clients)
         pause = busy.longest_pause(since, grpc_clients)
         await healthy_cluster.reconnect(name)
         await healthy_cluster.wait_until_ready(*healthy_cluster.everything)
@@ -49,7 +49,7 @@ async def test_a_process_without_a_network_is_done_without_and_taken_back(health
         assert healthy_cluster.instance_id(name) == life
         assert pause < MOVED_ON_SECONDS
         assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 class Absence:
@@ -94,7 +94,7 @@ async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_serv
     product = await shop.product(0)
     alive = await victim(healthy_cluster, survivor)
     missing = [name for name in healthy_cluster.replicas if name != alive]
-    async with traffic(shop, timeout=IMPATIENT, grpc=2, mqtt=1) as busy, AsyncExitStack() as stack:
+    async with traffic(healthy_cluster, timeout=IMPATIENT, grpc=2, mqtt=1) as busy, AsyncExitStack() as stack:
         address = parse_address(healthy_cluster.address(healthy_cluster.admin_portals[0]))
         admin = await stack.enter_async_context(AdminClient([address], timeout=IMPATIENT))
         await asyncio.gather(*(absence.begins(name) for name in missing))
@@ -115,7 +115,7 @@ async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_serv
 
         assert await shop.stock(product.product_id) == 1
         assert busy.overtime < LATE_SECONDS
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 async def ending(call):

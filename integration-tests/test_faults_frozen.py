@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from fault_traffic import BALANCED, traffic
 
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
 from quitanda_testing.cluster.fault_targets import victim
 from quitanda_testing.scraping import cache_serves
+from quitanda_testing.workload.traffic import traffic
 
 UNDISTURBED_SECONDS = 2.0
 """The longest that a client may wait for an answer while somebody stands still whom it does not need."""
@@ -17,8 +17,8 @@ GIVEN_UP_SECONDS = 15.0
 """Until the broker has given up a client that is silent (about ten), and the request was sent again."""
 
 
-async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(healthy_cluster, shop):
-    async with traffic(shop) as busy:
+async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it_goes_on(healthy_cluster):
+    async with traffic(healthy_cluster) as busy:
         follower = await victim(healthy_cluster, "follower")
         since = time.monotonic()
         healthy_cluster.pause(follower)
@@ -30,40 +30,40 @@ async def test_a_follower_that_stands_still_delays_nobody_and_catches_up_when_it
 
         assert pause < UNDISTURBED_SECONDS
         assert busy.unanswered == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 async def test_a_client_portal_that_stands_still_delays_customers_over_mqtt_until_the_broker_gives_it_up(
-    healthy_cluster, shop
+    healthy_cluster,
 ):
     if not healthy_cluster.shares_mqtt:
         pytest.skip("this broker cannot share requests among the portals: one takes them all")
-    async with traffic(shop, grpc=1, mqtt=3) as busy:
+    async with traffic(healthy_cluster, grpc=1, mqtt=3) as busy:
         over_mqtt = busy.over(Transport.MQTT)
         since = time.monotonic()
         healthy_cluster.pause(healthy_cluster.client_portals[0])
-        await busy.goes_on(workers=over_mqtt)
+        await busy.goes_on(clients=over_mqtt)
         pause = busy.longest_pause(since, over_mqtt)
         healthy_cluster.resume(healthy_cluster.client_portals[0])
         await busy.goes_on()
 
         assert pause < GIVEN_UP_SECONDS
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
-async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(healthy_cluster, shop):
-    async with traffic(shop, timeout=4.0) as busy:
+async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(healthy_cluster):
+    async with traffic(healthy_cluster, timeout=4.0) as busy:
         grpc_clients = busy.over(Transport.GRPC)
         since = time.monotonic()
         healthy_cluster.pause(healthy_cluster.broker)
-        await busy.goes_on(20, workers=grpc_clients)
+        await busy.goes_on(20, clients=grpc_clients)
         pause = busy.longest_pause(since, grpc_clients)
         healthy_cluster.resume(healthy_cluster.broker)
         await busy.goes_on()
 
         assert pause < UNDISTURBED_SECONDS
         assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clients_and_the_caches(
@@ -78,7 +78,7 @@ async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clien
     }
     for portal, reader in readers.items():
         await cache_serves(healthy_cluster, portal, reader, product.product_id)
-    async with traffic(shop, timeout=4.0) as busy:
+    async with traffic(healthy_cluster, timeout=4.0) as busy:
         ended_by_itself = await healthy_cluster.shut_down(healthy_cluster.broker)
         healthy_cluster.erase(healthy_cluster.broker)
         revision = (await admin.adjust_stock(product.product_id, 1)).revision
@@ -94,4 +94,4 @@ async def test_a_broker_that_was_shut_down_and_comes_back_empty_serves_its_clien
 
         assert ended_by_itself
         assert {document.quantity for document in seen} == {1}
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()

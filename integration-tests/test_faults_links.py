@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from fault_traffic import BALANCED, traffic
 
 from quitanda_testing.cluster.cluster import Fault
 from quitanda_testing.cluster.fault_targets import EVERY_KIND, victim
+from quitanda_testing.workload.traffic import traffic
 
 pytestmark = pytest.mark.needs(Fault.BAD_NETWORK)
 
@@ -20,10 +20,8 @@ SLOW_SECONDS = 12.0
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
-async def test_over_a_slow_and_lossy_line_of_one_process_calls_are_answered_and_take_effect_once(
-    healthy_cluster, shop, kind
-):
-    async with traffic(shop, timeout=10.0, grpc=2, mqtt=2) as busy:
+async def test_over_a_slow_and_lossy_line_of_one_process_calls_are_answered_and_take_effect_once(healthy_cluster, kind):
+    async with traffic(healthy_cluster, timeout=10.0, grpc=2, mqtt=2) as busy:
         name = await victim(healthy_cluster, kind)
         since = time.monotonic()
         await healthy_cluster.worsen_network(name, loss=LOSS, kilobits_per_second=KILOBITS_PER_SECOND)
@@ -32,11 +30,11 @@ async def test_over_a_slow_and_lossy_line_of_one_process_calls_are_answered_and_
         await busy.goes_on()
 
         assert busy.longest_pause(since) < SLOW_SECONDS
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
-async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_lost_or_doubled(healthy_cluster, shop):
-    async with traffic(shop, timeout=10.0, grpc=2, mqtt=1) as busy:
+async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_lost_or_doubled(healthy_cluster):
+    async with traffic(healthy_cluster, timeout=10.0, grpc=2, mqtt=1) as busy:
         since = time.monotonic()
         for name in healthy_cluster.everything:
             await healthy_cluster.worsen_network(name, loss=LOSS / 2, kilobits_per_second=4 * KILOBITS_PER_SECOND)
@@ -46,4 +44,4 @@ async def test_with_every_line_slow_and_lossy_service_goes_on_and_nothing_is_los
         await busy.goes_on()
 
         assert busy.longest_pause(since) < SLOW_SECONDS
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()

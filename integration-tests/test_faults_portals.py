@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from fault_traffic import BALANCED, traffic
 
 from quitanda_clients.connecting import Transport
 from quitanda_clients.retry import ATTEMPT_SHARE
+from quitanda_testing.workload.traffic import traffic
 
 TIMEOUT = 5.0
 """Seconds for a call in all; a client leaves a silent portal, or repeats over MQTT, after a part of it."""
@@ -20,10 +20,8 @@ def customers_over_mqtt(cluster):
 
 
 @pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
-async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_the_other_one(
-    healthy_cluster, shop, kind
-):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
+async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_the_other_one(healthy_cluster, kind):
+    async with traffic(healthy_cluster, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         since = time.monotonic()
         for portal in getattr(healthy_cluster, kind):
             healthy_cluster.kill(portal)
@@ -33,12 +31,12 @@ async def test_clients_of_portals_that_are_killed_one_after_the_other_go_on_at_t
 
         assert busy.longest_pause(since) < MOVED_ON_SECONDS
         assert busy.unanswered == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 @pytest.mark.parametrize("kind", ["client_portals", "admin_portals"])
-async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_client(healthy_cluster, shop, kind):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
+async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_client(healthy_cluster, kind):
+    async with traffic(healthy_cluster, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         since = time.monotonic()
         portal, _ = getattr(healthy_cluster, kind)
         ended_by_itself = await healthy_cluster.shut_down(portal)
@@ -48,13 +46,13 @@ async def test_a_portal_that_is_shut_down_finishes_what_it_took_and_loses_no_cli
         assert ended_by_itself
         assert pause < MOVED_ON_SECONDS
         assert busy.unanswered == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()
 
 
 async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_counts_once_when_it_goes_on(
-    healthy_cluster, shop
+    healthy_cluster,
 ):
-    async with traffic(shop, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
+    async with traffic(healthy_cluster, timeout=TIMEOUT, mqtt=customers_over_mqtt(healthy_cluster)) as busy:
         grpc_clients = busy.over(Transport.GRPC)
         since = time.monotonic()
         portals = (healthy_cluster.client_portals[0], healthy_cluster.admin_portals[0])
@@ -70,4 +68,4 @@ async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_co
 
         assert pause < MOVED_ON_SECONDS
         assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
-        assert await busy.books() == BALANCED
+        assert await busy.violations() == ()

@@ -15,7 +15,6 @@ from quitanda_local.errors import LocalError
 from quitanda_testing.cluster import kinds
 from quitanda_testing.history import storage
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.conservation import check_conservation
 from quitanda_testing.history.figures import figures
 from quitanda_testing.history.search import Budget, SearchResult
 
@@ -75,10 +74,9 @@ def _tell(report: ChaosReport, out: Path, display: Display) -> int:
 def _check(arguments: argparse.Namespace, display: Display) -> int:
     history = storage.load(arguments.file)
     verdict = check(history, _budget(arguments), lambda done, of: display.progress(f"{done} of {of} parts", done, of))
-    balanced = check_conservation(history)
-    for line in (*figures(history).lines(), *verdict.explanations, *balanced.wrong, str(verdict), str(balanced)):
+    for line in (*figures(history).lines(), *verdict.explanations, str(verdict)):
         display.line(line)
-    return 0 if verdict.answer is SearchResult.LINEARIZABLE and not balanced.wrong else 1
+    return 0 if verdict.answer is SearchResult.LINEARIZABLE else 1
 
 
 def _budget(arguments: argparse.Namespace) -> Budget:

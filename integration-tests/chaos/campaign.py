@@ -14,11 +14,11 @@ from quitanda_local.observed_cluster import Digest
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history import storage
 from quitanda_testing.history.checker import CheckResult, check
-from quitanda_testing.history.conservation import Conservation, check_conservation
 from quitanda_testing.history.figures import HistoryFigures, figures
 from quitanda_testing.history.operations import RecordedOperation
 from quitanda_testing.history.recorder import Recorder
 from quitanda_testing.history.search import Budget, SearchResult
+from quitanda_testing.workload.clients import NotAnswered
 from quitanda_testing.workload.crews import CREWS, Workload
 
 FINISH_SECONDS: Final = 120.0
@@ -41,7 +41,6 @@ class ChaosReport:
     digest: Digest | None = None
     figures: HistoryFigures | None = None
     verdict: CheckResult | None = None
-    conservation: Conservation | None = None
 
     def lines(self) -> list[str]:
         """Write everything for people."""
@@ -51,7 +50,6 @@ class ChaosReport:
             *self.figures.lines(),
             f"  {sum(self.broken.values())} faults: {broken or 'none'}; {len(self.left_out)} left out",
             f"  {self.verdict}",
-            f"  {self.conservation}",
             f"  replicas: {f'equal digests at revision {self.digest.revision}' if self.digest else 'NO AGREEMENT'}",
             *(f"WRONG: {sentence}" for sentence in self.wrong),
             "Everything is as it should be." if not self.wrong else f"{len(self.wrong)} things are wrong.",
@@ -136,8 +134,8 @@ class Chaos:
                     return
                 before = self._report.digest
             self._report.wrong.append(f"something still changed while everything was read {AUDITS_MAX} times")
-        except LocalError as error:
-            self._report.wrong.append(f"the replicas: {error}")
+        except* (LocalError, NotAnswered) as errors:
+            self._report.wrong += [f"at the end: {error}" for error in errors.exceptions]
 
     async def _judge(self, budget: Budget | None) -> None:
         """Look for what is wrong; beside the event loop, since it takes a while."""
@@ -147,10 +145,8 @@ class Chaos:
             self._display.progress(f"judging the history: {done} of {of} parts", done, of)
 
         report.verdict = await asyncio.to_thread(check, report.history, budget, show)
-        report.conservation = check_conservation(report.history)
         if report.verdict.answer is not SearchResult.LINEARIZABLE:
             report.wrong += [f"the history is {report.verdict.answer}", *report.verdict.explanations]
-        report.wrong += report.conservation.wrong
 
     async def _tick(self) -> None:
         while True:

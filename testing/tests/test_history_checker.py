@@ -311,3 +311,56 @@ def test_parts_that_have_nothing_in_common_are_judged_by_themselves():
     verdict = check([*good.history, *bad.history])
 
     assert (verdict.answer, verdict.parts, len(verdict.explanations)) == (SearchResult.VIOLATED, 4, 1)
+
+
+def audited(t, on_hand, *orders):
+    """Read everything at the end, as a campaign does, and check."""
+    t.add(90.0, 91.0, GetProduct("bread"), Done(t.product(on_hand)), by="auditor")
+    t.add(90.0, 91.0, ListOrders("ana"), Listed(tuple(map(summarize, orders))), by="auditor")
+    for order in orders:
+        t.add(92.0, 93.0, GetOrder("ana", order.order_id), Done(order), by="auditor")
+    return check(t.history).answer
+
+
+@pytest.mark.parametrize(
+    ("on_hand", "held", "answer"),
+    [
+        (12, 3, SearchResult.LINEARIZABLE),
+        (12, 4, SearchResult.VIOLATED),
+        (11, 3, SearchResult.VIOLATED),
+        (10, 0, SearchResult.VIOLATED),
+    ],
+)
+def test_a_unit_too_many_or_too_few_at_the_end_is_found(on_hand, held, answer):
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="a")
+    t.add(3.0, 4.0, AdjustStock("bread", 5), Done(t.product(15)), request_id="a")
+    t.add(5.0, 6.0, CreateOrder("ana", "", 0, (ItemQuantity("bread", 3),)), Done(t.order("o1", "ana", 3)))
+
+    assert audited(t, on_hand, t.order("o1", "ana", held)) is answer
+
+
+@pytest.mark.parametrize(("on_hand", "fits"), [(10, True), (13, True), (8, True), (11, True), (12, False), (7, False)])
+def test_adjustments_in_doubt_may_have_happened_or_not_but_not_in_part(on_hand, fits):
+    t = HistoryBuilder("ana")
+    t.add(1.0, 0.0, AdjustStock("bread", 3), Unknown())
+    t.add(1.0, 0.0, AdjustStock("bread", -2), Unknown())
+    t.add(1.0, 0.0, AdjustStock("bread", 2), TurnedAway())
+
+    assert (audited(t, on_hand) is SearchResult.LINEARIZABLE) is fits
+
+
+def test_a_deleted_product_that_a_live_order_still_holds_is_found():
+    t = HistoryBuilder("ana")
+    t.add(1.0, 2.0, CreateOrder("ana", "", 0, (ItemQuantity("bread", 2),)), Done(t.order("o1", "ana", 2)))
+    t.add(3.0, 4.0, DeleteProduct("bread", cascade=True), Done(None, 1))
+    t.add(90.0, 91.0, GetProduct("bread"), refusals.product_not_found("bread"), by="auditor")
+    t.add(90.0, 91.0, GetOrder("ana", "o1"), Done(t.order("o1", "ana", 2)), by="auditor")
+
+    assert check(t.history).answer is SearchResult.VIOLATED
+
+
+def test_an_order_that_is_listed_but_was_never_created_is_found():
+    t = HistoryBuilder("ana")
+
+    assert audited(t, 10, t.order("o1", "ana", 0)) is SearchResult.VIOLATED

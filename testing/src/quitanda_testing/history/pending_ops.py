@@ -12,7 +12,7 @@ from quitanda_testing.history.operations import Listed, RecordedOperation
 from quitanda_testing.history.parts import Names, named
 from quitanda_testing.history.rules import Rules
 
-FaultStep = tuple[int, str]
+PendingStep = tuple[int, str]
 """An operation without an answer takes effect (its place, ""), or the order that it created is seen (its place, id)."""
 
 RELATED_AT_ONCE: Final = (1, 2, 3)
@@ -61,13 +61,13 @@ class PendingOps:
                 yield Level(at_once, related=True)
         yield Level(len(self), related=False)
 
-    def placed(self, step: FaultStep, before: Placement | None) -> Placement:
+    def placed(self, step: PendingStep, before: Placement | None) -> Placement:
         """Give the place in the order that a step takes."""
         index, order_id = step
         created_at_ms = self._orphans[order_id].created_at_ms if order_id else 0
         return Placement(self._operations[index], before, named=order_id, created_at_ms=created_at_ms)
 
-    def take(self, step: FaultStep) -> bool:
+    def take(self, step: PendingStep) -> bool:
         """Go a step; False, and no change, where it cannot be gone now or would change nothing."""
         self._spend()
         index, order_id = step
@@ -79,7 +79,7 @@ class PendingOps:
         self.taken |= 1 << index
         return True
 
-    def ways(self, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[FaultStep, ...]]:
+    def ways(self, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[PendingStep, ...]]:
         """Yield every way for so many operations that began by `deadline` to take effect now, one after the other.
 
         Orders that they created may be seen in between. `names` leaves out what has nothing to do with these
@@ -88,8 +88,8 @@ class PendingOps:
         yield from self._ways((), effects, names, deadline, set())
 
     def _ways(
-        self, way: tuple[FaultStep, ...], effects: int, names: Names | None, deadline: float, met: set[object]
-    ) -> Iterator[tuple[FaultStep, ...]]:
+        self, way: tuple[PendingStep, ...], effects: int, names: Names | None, deadline: float, met: set[object]
+    ) -> Iterator[tuple[PendingStep, ...]]:
         here = (self.taken, self._rules.model.key)
         if here in met:
             return
@@ -103,7 +103,7 @@ class PendingOps:
                 self._rules.model.back_to(mark)
                 self.taken = taken
 
-    def _steps(self, effects: int, names: Names | None, deadline: float) -> Iterator[FaultStep]:
+    def _steps(self, effects: int, names: Names | None, deadline: float) -> Iterator[PendingStep]:
         for index, operation in enumerate(self._operations):
             if operation.invoked_at > deadline:
                 break
@@ -113,7 +113,7 @@ class PendingOps:
             elif effects and (names is None or self._is_related(index, names)):
                 yield index, ""
 
-    def _namings(self, index: int, created: CreateOrder, names: Names | None) -> Iterator[FaultStep]:
+    def _namings(self, index: int, created: CreateOrder, names: Names | None) -> Iterator[PendingStep]:
         for order_id, orphan in self._orphans.items():
             if orphan.customer_id == created.customer_id and (names is None or f"order {order_id}" in names):
                 yield index, order_id

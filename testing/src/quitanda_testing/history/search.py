@@ -23,7 +23,7 @@ from quitanda_testing.history.linearization import Placement
 from quitanda_testing.history.model import UndoableState
 from quitanda_testing.history.operations import RecordedOperation
 from quitanda_testing.history.parts import Names, named
-from quitanda_testing.history.pending_ops import FaultStep, Level, PendingOps
+from quitanda_testing.history.pending_ops import Level, PendingOps, PendingStep
 from quitanda_testing.history.rules import Rules, repeated_requests
 from quitanda_testing.history.window import Window
 
@@ -156,7 +156,9 @@ class Search:
                     self._come(index)
                     yield True
 
-    def _ways(self, index: int, effects: int, names: Names | None, deadline: float) -> Iterator[tuple[FaultStep, ...]]:
+    def _ways(
+        self, index: int, effects: int, names: Names | None, deadline: float
+    ) -> Iterator[tuple[PendingStep, ...]]:
         """Yield the ways for so many operations without an answer to come first, so that this one fits then."""
         model = self._rules.model
         for way in self._unseen.ways(effects, names, deadline):

@@ -4,6 +4,7 @@ A shop has ids of its own and is open for a while; then another one opens. So a 
 are small enough to be judged.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -40,6 +41,7 @@ class ContendedShop:
     """One shop's ids, and what its clients have heard of its documents: their latest versions, as far as told."""
 
     name: str
+    customer_count: int = CUSTOMERS
     products: Sequence[str] = ()
     customers: Sequence[str] = ()
     orders: dict[str, Order] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class ContendedShop:
 
     def __post_init__(self) -> None:
         self.products = [f"{self.name}-p{number}" for number in range(1, PRODUCTS + 1)]
-        self.customers = [f"{self.name}-c{number}" for number in range(1, CUSTOMERS + 1)]
+        self.customers = [f"{self.name}-c{number}" for number in range(1, self.customer_count + 1)]
 
     @property
     def seasonal(self) -> str:
@@ -91,12 +93,18 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Habits:
+class Habits(ABC):
     """What one client does, drawn from its own dice; `sent` are its latest writes, to be sent again."""
 
     shop: ContendedShop
     dice: Random
+    customer_id: str = ""
+    """Who acts; empty for an administrator."""
     sent: list[Wish] = field(default_factory=list)
+
+    @abstractmethod
+    def next(self) -> Wish:
+        """Choose what the client does next."""
 
     def remember(self, wish: Wish) -> None:
         """Keep a request that may be sent again."""
@@ -117,33 +125,33 @@ class Habits:
 class CustomerHabits(Habits):
     """Orders, changes orders, looks, cancels; now and then asks for what is not there or another's."""
 
-    def next(self, customer_id: str) -> Wish:
+    def next(self) -> Wish:
         """Choose what the customer does next."""
         kind = self.dice.random()
         if kind < 0.72:
-            return self.repeat(lambda: self._write(customer_id))
-        mine = self.shop.orders_of(customer_id)
+            return self.repeat(self._write)
+        mine = self.shop.orders_of(self.customer_id)
         if kind < 0.82 and mine:
-            return Wish(GetOrder(customer_id, self.dice.choice(mine).order_id))
+            return Wish(GetOrder(self.customer_id, self.dice.choice(mine).order_id))
         if kind < 0.90:
-            return Wish(ListOrders(customer_id))
+            return Wish(ListOrders(self.customer_id))
         if kind < 0.92 and self.shop.orders:
-            return Wish(GetOrder(customer_id, self.dice.choice(list(self.shop.orders))))
-        return Wish(GetProduct(self.dice.choice(self.shop.products), customer_id))
+            return Wish(GetOrder(self.customer_id, self.dice.choice(list(self.shop.orders))))
+        return Wish(GetProduct(self.dice.choice(self.shop.products), self.customer_id))
 
-    def _write(self, customer_id: str) -> Action:
-        mine = self.shop.orders_of(customer_id)
+    def _write(self) -> Action:
+        mine = self.shop.orders_of(self.customer_id)
         kind = self.dice.random()
         if not mine or kind < 0.4:
-            return CreateOrder(customer_id, "", 0, self._items(least=0))
+            return CreateOrder(self.customer_id, "", 0, self._items(least=0))
         order = self.dice.choice(mine)
         expected = self.expected(order.version)
         if kind < 0.78:
-            return SetOrderItems(customer_id, order.order_id, self._items(least=1), expected_version=expected)
+            return SetOrderItems(self.customer_id, order.order_id, self._items(least=1), expected_version=expected)
         if kind < 0.97:
-            return CancelOrder(customer_id, order.order_id, expected_version=expected)
+            return CancelOrder(self.customer_id, order.order_id, expected_version=expected)
         another = self.dice.choice(list(self.shop.orders))
-        return CancelOrder(customer_id, another)
+        return CancelOrder(self.customer_id, another)
 
     def _items(self, least: int) -> tuple[ItemQuantity, ...]:
         chosen = self.dice.choices(self.shop.products, k=self.dice.randint(least, 3))

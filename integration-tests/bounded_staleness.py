@@ -1,4 +1,6 @@
-"""What was known when, about one product whose stock only grows: the judge of stale reads.
+"""How old a CACHED read may be: one product whose stock only grows, one writer, and readers who note what is too old.
+
+The history checker judges linearizable reads; it has no clock for those that may lag behind.
 
 All times are of one monotonic clock, all events of one event loop, so "before" is never in doubt.
 """
@@ -6,13 +8,14 @@ All times are of one monotonic clock, all events of one event loop, so "before" 
 import asyncio
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
+from quitanda_testing.workload.clients import until_answered
 
 CACHED_AGE_MAX = 1.0
 """Seconds that a CACHED answer may lag behind what was acknowledged."""
@@ -23,22 +26,15 @@ READ_PAUSE_SECONDS = 0.01
 
 
 @dataclass(slots=True)
-class Chronicle:
-    """Stock 0, 1, 2, …: when each was acknowledged, and the highest that anybody has seen."""
+class WriteTimes:
+    """Stock 0, 1, 2, …: when each was acknowledged."""
 
     acknowledged_at: list[float] = field(default_factory=list)
     """Moments of the acknowledgements of 1, 2, …"""
 
-    highest: int = 0
-    """The highest value that an acknowledgement or a linearizable read has shown."""
-
     def acknowledge(self, value: int) -> None:
         assert value == len(self.acknowledged_at) + 1, f"{value} units after {len(self.acknowledged_at)} deliveries"
         self.acknowledged_at.append(time.monotonic())
-        self.saw(value)
-
-    def saw(self, value: int) -> None:
-        self.highest = max(self.highest, value)
 
     def acknowledged_before(self, moment: float) -> int:
         """Give the value that a read at least as fresh as `moment` must show at least."""
@@ -67,20 +63,20 @@ class Chronicle:
 class StockWriter:
     """Delivers one unit after the other, each until it is acknowledged."""
 
-    def __init__(self, admin, product_id: str, chronicle: Chronicle) -> None:
+    def __init__(self, admin, product_id: str, written: WriteTimes) -> None:
         self._admin = admin
         self._product_id = product_id
-        self._chronicle = chronicle
+        self._written = written
 
     async def work_until(self, stop: asyncio.Event) -> None:
         number = 0
         while not stop.is_set():
             number += 1
             request_id = f"{self._product_id}-{number}"
-            answer = await insist(
+            answer = await until_answered(
                 lambda: self._admin.adjust_stock(self._product_id, 1, request_id=request_id)  # noqa: B023 - called at once
             )
-            self._chronicle.acknowledge(answer.document.quantity)
+            self._written.acknowledge(answer.document.quantity)
             await asyncio.sleep(WRITE_PAUSE_SECONDS)
 
 
@@ -93,8 +89,7 @@ class FreshnessReader:
 
     clients: Sequence
     product_id: str
-    chronicle: Chronicle
-    consistency: Consistency
+    written: WriteTimes
     session: bool = True
     reads: int = 0
     highest: int = 0
@@ -112,7 +107,7 @@ class FreshnessReader:
         client.revision = self.revision if self.session else 0
         started, floor = time.monotonic(), self._floor()
         try:
-            answer = await client.get_product(self.product_id, consistency=self.consistency)
+            answer = await client.get_product(self.product_id, consistency=Consistency.CACHED)
         except (Unavailable, OutcomeUnknown):
             return
         value = answer.document.quantity
@@ -121,39 +116,26 @@ class FreshnessReader:
             age = time.monotonic() - started
             self.stale.append(f"read {self.reads}: {value} where {floor} was due, after {age:.3f} s")
         self.highest, self.revision = max(self.highest, value), max(self.revision, answer.revision)
-        if self.consistency is Consistency.LINEARIZABLE:
-            self.chronicle.saw(value)
 
     def _floor(self) -> int:
         """Give the least that a read which starts now may show."""
-        if self.consistency is Consistency.LINEARIZABLE:
-            return self.chronicle.highest
-        fresh_enough = self.chronicle.acknowledged_before(time.monotonic() - CACHED_AGE_MAX)
+        fresh_enough = self.written.acknowledged_before(time.monotonic() - CACHED_AGE_MAX)
         return max(fresh_enough, self.highest) if self.session else fresh_enough
-
-
-async def insist(call: Callable[[], Awaitable]):
-    """Repeat the call, which carries its own request id, until it is answered."""
-    while True:
-        try:
-            return await call()
-        except (Unavailable, OutcomeUnknown):
-            await asyncio.sleep(WRITE_PAUSE_SECONDS)
 
 
 @asynccontextmanager
 async def one_writer(
-    shop, *, readers_through: Sequence[Sequence[str]], consistency: Consistency, session: bool = True
-) -> AsyncIterator[tuple[Chronicle, list[FreshnessReader]]]:
-    """Let one writer deliver units through an admin portal, and readers read them; gives chronicle and readers.
+    shop, *, readers_through: Sequence[Sequence[str]], session: bool = True
+) -> AsyncIterator[tuple[WriteTimes, list[FreshnessReader]]]:
+    """Let one writer deliver units through an admin portal, and readers read them; gives written and readers.
 
     `readers_through` names, for each reader, the portals that it asks in turn.
 
     Afterwards no reader may have seen anything stale, and each must have read something.
     """
     product = await shop.product(0)
-    chronicle = Chronicle()
-    writer = StockWriter(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, chronicle)
+    written = WriteTimes()
+    writer = StockWriter(await shop.admin(shop.cluster.admin_portals[0]), product.product_id, written)
     customer = await shop.customer()
 
     async def client(portal):
@@ -162,9 +144,7 @@ async def one_writer(
         return await shop.client(customer.customer_id, portal=portal)
 
     readers = [
-        FreshnessReader(
-            [await client(portal) for portal in portals], product.product_id, chronicle, consistency, session
-        )
+        FreshnessReader([await client(portal) for portal in portals], product.product_id, written, session)
         for portals in readers_through
     ]
     stop = asyncio.Event()
@@ -173,9 +153,9 @@ async def one_writer(
         stack.callback(stop.set)
         for worker in (writer, *readers):
             group.create_task(worker.work_until(stop))
-        await chronicle.grows()
-        yield chronicle, readers
+        await written.grows()
+        yield written, readers
         reads = [reader.reads for reader in readers]
-        await chronicle.grows()
+        await written.grows()
     assert all(reader.reads > before for reader, before in zip(readers, reads, strict=True))
     assert [reader.stale for reader in readers if reader.stale] == []

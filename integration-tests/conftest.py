@@ -83,7 +83,7 @@ def transport(request):
 async def shop(cluster):
     """A shop of one's own: ids that no other test uses, and clients that are closed at the end."""
     async with AsyncExitStack() as open_clients:
-        yield Shop(cluster, open_clients)
+        yield ScenarioShop(cluster, open_clients)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def shops():
     @asynccontextmanager
     async def opened(cluster):
         async with AsyncExitStack() as open_clients:
-            yield Shop(cluster, open_clients)
+            yield ScenarioShop(cluster, open_clients)
 
     return opened
 
@@ -116,7 +116,7 @@ def refused():
 _numbers = itertools.count(1)
 
 
-class Shop:
+class ScenarioShop:
     """Customers, products and clients of one scenario."""
 
     def __init__(self, cluster, open_clients):

@@ -37,7 +37,7 @@ async def test_the_broker_is_killed_and_comes_back_and_everybody_goes_on(healthy
         await busy.goes_on()
 
         assert busy.longest_pause(since, grpc_clients) < UNDISTURBED_SECONDS
-        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert [worker.times.unanswered for worker in grpc_clients if worker.times.unanswered] == []
         assert await busy.violations() == ()
 
 

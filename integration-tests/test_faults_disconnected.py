@@ -5,7 +5,6 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
-from bounded_staleness import insist
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda.runtime.addresses import parse_address
@@ -15,6 +14,7 @@ from quitanda_clients.results import Consistency
 from quitanda_clients.retry import ATTEMPT_SHARE
 from quitanda_testing.cluster.cluster import Fault
 from quitanda_testing.cluster.fault_targets import EVERY_KIND, victim
+from quitanda_testing.workload.clients import until_answered
 from quitanda_testing.workload.traffic import traffic
 
 TIMEOUT = 5.0
@@ -111,7 +111,7 @@ async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_serv
 
         await asyncio.gather(*(absence.ends(name) for name in missing))
         await busy.goes_on()
-        await insist(lambda: admin.adjust_stock(product.product_id, 1, request_id=request_id))
+        await until_answered(lambda: admin.adjust_stock(product.product_id, 1, request_id=request_id))
 
         assert await shop.stock(product.product_id) == 1
         assert busy.overtime < LATE_SECONDS

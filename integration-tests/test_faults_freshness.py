@@ -4,55 +4,51 @@ import asyncio
 
 from bounded_staleness import one_writer
 
-from quitanda_clients.results import Consistency
+from quitanda_testing.workload.traffic import traffic
 
 FROZEN_SECONDS = 2.0
 BURST = 30
 
 
-async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(healthy_cluster, shop):
-    _, *others = (*healthy_cluster.admin_portals, *healthy_cluster.client_portals)
-    async with one_writer(
-        shop, readers_through=[[portal] for portal in others * 2], consistency=Consistency.LINEARIZABLE, session=False
-    ) as (
-        chronicle,
-        _,
-    ):
+async def test_no_default_read_through_any_portal_is_stale_while_leaders_are_killed(healthy_cluster):
+    async with traffic(healthy_cluster, grpc=6, mqtt=1, clerks=2, one_portal_each=True) as busy:
         for _ in range(2):
             leader = await healthy_cluster.wait_for_leader()
             healthy_cluster.kill(leader)
             await healthy_cluster.wait_for_leader(excluding=[leader])
-            await chronicle.grows()
+            await busy.goes_on()
             await healthy_cluster.restart(leader)
-            await chronicle.grows()
+            await busy.goes_on()
+
+        assert await busy.violations() == ()
 
 
 async def test_cached_reads_of_a_session_never_go_back_while_leader_and_broker_come_and_go(healthy_cluster, shop):
     portals = (*healthy_cluster.admin_portals, *healthy_cluster.client_portals)
-    async with one_writer(shop, readers_through=[portals] * 4, consistency=Consistency.CACHED) as (chronicle, _):
+    async with one_writer(shop, readers_through=[portals] * 4) as (written, _):
         healthy_cluster.kill(healthy_cluster.broker)
-        await chronicle.grows()
+        await written.grows()
         await healthy_cluster.restart(healthy_cluster.broker)
-        await chronicle.grows(50)
+        await written.grows(50)
         leader = await healthy_cluster.wait_for_leader()
         healthy_cluster.kill(leader)
-        await chronicle.grows()
+        await written.grows()
         await healthy_cluster.restart(leader)
-        await chronicle.grows()
+        await written.grows()
 
 
 async def test_a_portal_that_stood_still_shows_nothing_older_than_a_second_when_it_goes_on(healthy_cluster, shop):
     portal = healthy_cluster.client_portals[0]
-    async with one_writer(shop, readers_through=[[portal]] * 3, consistency=Consistency.CACHED, session=False) as (
-        chronicle,
+    async with one_writer(shop, readers_through=[[portal]] * 3, session=False) as (
+        written,
         readers,
     ):
         for _ in range(2):
             healthy_cluster.pause(portal)
-            await chronicle.passes(FROZEN_SECONDS)
+            await written.passes(FROZEN_SECONDS)
             # These wait at its door, so that it finds them before it can hear of anything that happened meanwhile.
             waiting = [asyncio.create_task(reader.read()) for reader in readers * (BURST // len(readers))]
-            await chronicle.grows(1)
+            await written.grows(1)
             healthy_cluster.resume(portal)
             await asyncio.gather(*waiting)
-            await chronicle.grows()
+            await written.grows()

@@ -62,7 +62,7 @@ async def test_a_broker_that_stands_still_delays_only_those_who_ask_through_it(h
         await busy.goes_on()
 
         assert pause < UNDISTURBED_SECONDS
-        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert [worker.times.unanswered for worker in grpc_clients if worker.times.unanswered] == []
         assert await busy.violations() == ()
 
 

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 
 import grpc.aio
 import pytest
-from bounded_staleness import insist
 
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import encode_request
@@ -21,6 +20,7 @@ from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_clients.client import AdminClient
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
+from quitanda_testing.workload.clients import until_answered
 
 PATIENCE = 1.5
 """Seconds for each call while nobody can answer."""
@@ -90,10 +90,10 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     assert max(seconds for _, seconds in (*writes, *reads)) < PATIENCE + LATE_SECONDS
 
     await healthy_cluster.restart(dead[0], wait=False)
-    await insist(lambda: impatient[0].get_product(product.product_id))
+    await until_answered(lambda: impatient[0].get_product(product.product_id))
     for number, (error, _) in enumerate(writes):
         if isinstance(error, OutcomeUnknown):
-            await insist(lambda number=number: write(number))
+            await until_answered(lambda number=number: write(number))
     acknowledged = sum(not isinstance(error, Unavailable) for error, _ in writes)
 
     assert await shop.stock(product.product_id) == acknowledged

@@ -67,5 +67,5 @@ async def test_clients_leave_a_portal_that_stands_still_and_what_it_had_taken_co
         await busy.goes_on()
 
         assert pause < MOVED_ON_SECONDS
-        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert [worker.times.unanswered for worker in grpc_clients if worker.times.unanswered] == []
         assert await busy.violations() == ()

@@ -49,7 +49,7 @@ async def test_the_campaign_notices_replicas_that_stand_because_the_clock_says_s
         await campaign.run(ROUNDS_UNTIL_NOTICED)
 
 
-class Replicas:
+class ReplicaStatements:
     """Says to a judge what replicas say of themselves; each is asked after all before were heard, unless told."""
 
     def __init__(self):
@@ -70,7 +70,7 @@ def leads(term):
 
 @pytest.fixture
 def replicas():
-    return Replicas()
+    return ReplicaStatements()
 
 
 @pytest.mark.parametrize("role", [REPLICA_ROLE_CANDIDATE, REPLICA_ROLE_LEADER])

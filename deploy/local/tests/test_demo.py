@@ -25,7 +25,7 @@ class FakeAdmin:
         return Listing(products, 9, truncated=False)
 
 
-class FakeShop:
+class ForgetfulShop:
     """Has one order; loses the first answer to every new request."""
 
     def __init__(self):
@@ -56,7 +56,7 @@ class Stop:
         return self.looks < 0
 
 
-class FakeCluster:
+class AddressesOnly:
     """Knows addresses where nothing listens."""
 
     broker = "broker"
@@ -71,7 +71,7 @@ def reporter():
 
 
 async def test_units_are_counted_on_hand_and_in_orders():
-    counted = await count(FakeAdmin(), [FakeShop()])
+    counted = await count(FakeAdmin(), [ForgetfulShop()])
 
     assert counted == Count({"broa": 7, "cafe": 0}, {"broa": 3, "cafe": 2}, {"o1": ORDER})
     assert counted.units() == {"broa": 10, "cafe": 2}
@@ -94,7 +94,7 @@ def test_a_product_with_no_units_anywhere_is_still_counted():
 
 
 async def test_a_customer_repeats_an_unanswered_request_with_its_id_and_remembers_the_order():
-    shop = FakeShop()
+    shop = ForgetfulShop()
     customer = Buyer(shop, ["broa", "cafe", "pao", "mel"], seed=1)
     await customer.shop_until(Stop(1))
 
@@ -121,7 +121,7 @@ def test_a_story_tells_what_is_true_and_stops_at_what_is_not():
 
 
 async def test_a_program_is_run_as_people_run_it_and_its_failure_is_read():
-    ended = await Programs(FakeCluster()).run(
+    ended = await Programs(AddressesOnly()).run(
         ProgramCall("client-portal-1", ("--timeout", "0.2", "order", "list"), "ana")
     )
 

@@ -48,6 +48,7 @@ class LossyLink:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None
         self._tasks.add(task)
         self._writers.add(writer)
         try:

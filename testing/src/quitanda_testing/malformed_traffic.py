@@ -1,4 +1,4 @@
-"""What strangers throw at ports: bytes of other protocols, of none, too few of them, or none at all."""
+"""What unauthenticated connections may send to a port: bytes of other protocols, of none, too few, or none at all."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,7 @@ import random
 import socket
 import ssl
 import struct
+from collections.abc import AsyncIterator
 
 MQTT_HELLO = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x0a\x00\x04junk"
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -24,7 +25,7 @@ def tls_hello() -> bytes:
 
 
 def openings(dice: random.Random) -> list[bytes]:
-    """Give what different strangers say first."""
+    """Give the first bytes of many different connections that are none of ours."""
     return [
         dice.randbytes(1),
         dice.randbytes(20_000),
@@ -49,7 +50,7 @@ def openings(dice: random.Random) -> list[bytes]:
 
 
 async def say(host: str, port: int, opening: bytes, *, abruptly: bool) -> None:
-    """Connect, say that, listen for a moment, and leave; `abruptly` with a reset."""
+    """Connect, send these bytes, read for a moment, and close; `abruptly` with a reset."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
@@ -66,8 +67,8 @@ async def say(host: str, port: int, opening: bytes, *, abruptly: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def silent_strangers(addresses: list[tuple[str, int]], count: int):
-    """Hold so many connections open at each address, on which nobody ever says anything."""
+async def silent_connections(addresses: list[tuple[str, int]], count: int) -> AsyncIterator[None]:
+    """Hold so many connections open at each address, on which nothing is ever sent."""
     writers = []
     try:
         for host, port in addresses * count:

@@ -6,14 +6,25 @@ import subprocess
 from pathlib import Path
 
 
-def compiler():
+def compiler() -> str | None:
     """Path of a C compiler, or None where the machine has none."""
     return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
-def build(source, folder):
+def build(source: Path, folder: Path) -> Path:
     """Compile the C source into the folder; return the library."""
-    library = Path(folder) / Path(source).with_suffix(".so").name
-    command = [compiler(), "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", library, source]
+    library = folder / source.with_suffix(".so").name
+    command: list[str | Path] = [
+        compiler() or "cc",
+        "-shared",
+        "-fPIC",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-o",
+        library,
+        source,
+    ]
     subprocess.run([*command, "-ldl", "-lpthread"], check=True)
     return library

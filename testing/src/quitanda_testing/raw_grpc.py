@@ -1,9 +1,11 @@
 """Calls to a portal over gRPC by clients that do as they like: any bytes to any method."""
 
 import dataclasses
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 CALL_SECONDS = 10.0
@@ -23,7 +25,7 @@ class RawReply:
     answer: bytes = b""
 
     @property
-    def verdict(self):
+    def verdict(self) -> tuple[str, str, str]:
         """What a row of the matrix expects: reason, field and, for INVALID_ARGUMENT, the problem."""
         return self.reason or self.code, self.field, self.problem
 
@@ -31,32 +33,35 @@ class RawReply:
 class RawPortal:
     """One service of one portal; `method` is its name in the contract."""
 
-    def __init__(self, channel, service):
+    def __init__(self, channel: grpc.aio.Channel, service: str) -> None:
         self._channel = channel
         self._service = service
 
-    async def call(self, method, payload):
+    async def call(self, method: str, payload: bytes | Message) -> RawReply:
         """Send a message, or bytes as they are; tell what came back, of a stream its first message."""
         data = payload if isinstance(payload, bytes) else payload.SerializeToString()
         # One answer and a stream of one look the same on the wire.
-        call = self._channel.unary_stream(f"/{self._service}/{method}")(data, timeout=CALL_SECONDS)
+        invoke: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(
+            f"/{self._service}/{method}"
+        )
+        call = invoke(data, timeout=CALL_SECONDS)
         try:
             return RawReply("OK", answer=await anext(aiter(call)))
         except grpc.aio.AioRpcError as error:
-            return _told(error)
+            return _reply_of(error)
         finally:
             call.cancel()
 
 
 @asynccontextmanager
-async def raw_portal(address, service):
+async def raw_portal(address: str, service: str) -> AsyncIterator[RawPortal]:
     """Connect to a portal."""
     options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(address, options) as channel:
         yield RawPortal(channel, service)
 
 
-def _told(error):
+def _reply_of(error: grpc.aio.AioRpcError) -> RawReply:
     told = RawReply(error.code().name, message=error.details() or "")
     for key, value in error.trailing_metadata() or ():
         if key != STATUS_KEY:

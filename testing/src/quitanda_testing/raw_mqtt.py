@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import json
 import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import aiomqtt
 
@@ -13,18 +15,21 @@ from quitanda.runtime.addresses import parse_address
 
 REPLY_SECONDS = 10.0
 
+WriteRequest = Callable[[str], str | bytes]
+"""Writes a request for a reply address."""
+
 
 class RawCustomer:
     """A connection that gets the replies to every session of one customer; each request is a session of its own."""
 
-    def __init__(self, client, customer_id):
+    def __init__(self, client: aiomqtt.Client, customer_id: str) -> None:
         self._client = client
         self._prefix = f"raw-{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
-        self._replies = {}
+        self._replies: dict[str, asyncio.Future[bytes]] = {}
         self.customer_id = customer_id
 
-    async def ask(self, operation, write):
+    async def ask(self, operation: str, write: WriteRequest) -> dict[str, Any]:
         """Publish what `write` makes of a reply address, and give the reply, a dictionary."""
         reply_to = f"{self._prefix}-{next(self._numbers)}"
         reply = self._replies[reply_topic(self.customer_id, reply_to)] = asyncio.get_running_loop().create_future()
@@ -32,19 +37,19 @@ class RawCustomer:
         async with asyncio.timeout(REPLY_SECONDS):
             return json.loads(await reply)
 
-    async def ask_all(self, requests):
+    async def ask_all(self, requests: Iterable[tuple[str, WriteRequest]]) -> list[dict[str, Any]]:
         """Ask for many things (operation, write) at once; give the replies in the same order."""
         return await asyncio.gather(*(self.ask(operation, write) for operation, write in requests))
 
-    async def orders(self):
+    async def orders(self) -> list[dict[str, Any]]:
         """List the customer's orders."""
         return (await self.ask("list_orders", envelope()))["result"]["orders"]
 
-    async def publish(self, topic, payload, *, retain=False):
+    async def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
         """Publish anything anywhere."""
         await self._client.publish(topic, payload, qos=1, retain=retain)
 
-    async def take_replies(self):
+    async def take_replies(self) -> None:
         """Hand the replies out, for as long as there is a connection."""
         async for message in self._client.messages:
             reply = self._replies.pop(message.topic.value, None)
@@ -53,7 +58,7 @@ class RawCustomer:
 
 
 @asynccontextmanager
-async def raw_customer(broker, customer_id):
+async def raw_customer(broker: str, customer_id: str) -> AsyncIterator[RawCustomer]:
     """Connect to the broker at `host:port`."""
     async with raw_client(broker) as client:
         client.pending_calls_threshold = 1_000
@@ -68,18 +73,18 @@ async def raw_customer(broker, customer_id):
                 await replies
 
 
-def raw_client(broker):
+def raw_client(broker: str) -> aiomqtt.Client:
     """Make a connection that publishes anything anywhere."""
     address = parse_address(broker)
     return aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311)
 
 
-def envelope(**fields):
+def envelope(**fields: Any) -> WriteRequest:
     """Write a request of these fields."""
     return lambda reply_to: json.dumps({"reply_to": reply_to, **fields})
 
 
-def verdict(reply):
+def verdict(reply: dict[str, Any]) -> tuple[str, str, str]:
     """What a row of the matrix expects of a reply: reason, field and, for INVALID_ARGUMENT, the problem."""
     error = reply.get("error")
     if error is None:

@@ -5,6 +5,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.cluster import Cluster, PortKind
@@ -28,7 +29,7 @@ async def figure_at(address: str, sample: str) -> float:
     raise KeyError(f"{address} shows no {sample}")
 
 
-async def cache_serves(cluster: Cluster, portal: str, reader, product_id: str) -> None:
+async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | AdminClient, product_id: str) -> None:
     """Wait until CACHED reads through the portal are answered from its memory."""
     before = await figure(cluster, portal, HITS)
 

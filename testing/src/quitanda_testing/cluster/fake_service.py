@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -21,19 +22,23 @@ from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
 NAME = os.environ["QUITANDA_NAME"]
 
 
-def state():
+def state() -> dict[str, Any]:
     return json.loads(Path(os.environ["FAKE_STATE"]).read_text(encoding="utf-8"))
 
 
 class PretendedHealth(health_pb2_grpc.HealthServicer):
-    def Check(self, request, _context):  # noqa: N802 - the contract's name
+    def Check(  # noqa: N802 - the contract's name
+        self, request: health_pb2.HealthCheckRequest, _context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
         ready = request.service == "readiness" and NAME not in state().get("unready", [])
         statuses = health_pb2.HealthCheckResponse
         return statuses(status=statuses.SERVING if ready else statuses.NOT_SERVING)
 
 
 class PretendedReplica(replica_pb2_grpc.ReplicaServicer):
-    def GetStatus(self, _request, _context):  # noqa: N802 - the contract's name
+    def GetStatus(  # noqa: N802 - the contract's name
+        self, _request: replica_pb2.GetStatusRequest, _context: grpc.ServicerContext
+    ) -> replica_pb2.GetStatusResponse:
         facts = state()
         leads = facts.get("leader") == NAME
         roles = admin_portal_pb2
@@ -49,13 +54,13 @@ class PretendedReplica(replica_pb2_grpc.ReplicaServicer):
         )
 
 
-def wait_for(stops):
+def wait_for(stops: SimpleQueue[None]) -> None:
     while True:
         with suppress(Empty):
             return stops.get(timeout=0.05)
 
 
-def main():
+def main() -> None:
     if NAME in state().get("broken", []):
         sys.stdout.write("this fake is broken on purpose\n")
         sys.exit(3)
@@ -64,12 +69,12 @@ def main():
         with (Path(data) / "starts").open("a", encoding="ascii") as starts:
             starts.write(f"bootstrap={os.environ['QUITANDA_BOOTSTRAP']}\n")
     # An Event would wait for itself for ever where the signal comes while its lock is held; this queue's put is safe.
-    stops = SimpleQueue()
+    stops: SimpleQueue[None] = SimpleQueue()
     stubborn = NAME in state().get("stubborn", [])
     signal.signal(signal.SIGTERM, lambda *_: None if stubborn else stops.put(None))
     server = grpc.server(ThreadPoolExecutor(2))
     health_pb2_grpc.add_HealthServicer_to_server(PretendedHealth(), server)
-    replica_pb2_grpc.add_ReplicaServicer_to_server(PretendedReplica(), server)
+    replica_pb2_grpc.add_ReplicaServicer_to_server(PretendedReplica(), server)  # type: ignore[abstract]  # it answers one call only
     server.add_insecure_port(os.environ["QUITANDA_LISTEN"])
     server.start()
     sys.stdout.write("serving\n")

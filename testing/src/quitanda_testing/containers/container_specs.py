@@ -55,7 +55,8 @@ class ContainerSpecs:
         if volume is not None:
             container.with_volume_mapping(volume, BROKER_DATA if service.role is ServiceRole.BROKER else VOLUME, "rw")
         container.with_name(self.run.name(name))
-        container.ports = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
+        published: dict[str, Any] = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
+        container.ports = published
         return container.with_kwargs(
             **HARDENED,
             **({"user": BROKER_USER} if service.role is ServiceRole.BROKER else {}),

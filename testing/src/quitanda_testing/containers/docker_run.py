@@ -63,6 +63,7 @@ class DockerRun:
             remove_labelled(self.client, self.label, TOOLS)
         finally:
             self.client.close()
+            assert self._guard.stdin is not None
             self._guard.stdin.close()
             self._guard.wait(GUARD_SECONDS)
 

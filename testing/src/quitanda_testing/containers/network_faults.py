@@ -135,7 +135,7 @@ class NetworkFaults:
         if not self._runs(container):
             return
         damage = self.damage(container)
-        addresses = {peer: self._addresses(peer) for peer in damage.peers}
+        addresses: dict[str, Collection[str]] = {peer: self._addresses(peer) for peer in damage.peers}
         try:
             self._client.containers.run(
                 self._image,

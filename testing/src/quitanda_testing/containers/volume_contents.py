@@ -1,6 +1,7 @@
 """What is on the volumes of containers that do not run: emptied, changed, restored from a backup. Blocking."""
 
 import io
+import shlex
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ def restore(image: str, run: DockerRun, volume: str, name: str, backup: Path) ->
 @contextmanager
 def _mounted(image: str, run: DockerRun, volume: str, command: list[str]) -> Iterator[DockerContainer]:
     """Describe a container with the volume in it, not started yet; it is removed afterwards."""
-    container = DockerContainer(image, command=command).with_volume_mapping(volume, VOLUME, "rw")
+    container = DockerContainer(image, command=shlex.join(command)).with_volume_mapping(volume, VOLUME, "rw")
     container.with_kwargs(labels=run.labels, network_mode="none", healthcheck={"test": ["NONE"]})
     try:
         yield container

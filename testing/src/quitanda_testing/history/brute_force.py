@@ -11,13 +11,16 @@ from dataclasses import replace
 from quitanda.codec.documents import summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import CreateOrder, Request
+from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
 from quitanda_testing.history.operations import (
+    Action,
     GetCustomer,
     GetOrder,
     GetProduct,
     Listed,
     ListOrders,
+    Outcome,
     Read,
     RecordedOperation,
 )
@@ -50,27 +53,28 @@ def _try(state: InMemoryState, left: tuple[RecordedOperation, ...], order_ids: S
     return False
 
 
-def _minted(operation: RecordedOperation, order_ids: Sequence[tuple[str, int]]) -> list[object]:
+def _minted(operation: RecordedOperation, order_ids: Sequence[tuple[str, int]]) -> list[Action]:
     action = operation.action
     if not isinstance(action, CreateOrder):
         return [action]
-    if isinstance(operation.outcome, Done):
-        order = operation.outcome.document
-        return [replace(action, order_id=order.order_id, created_at_ms=order.created_at_ms)]
+    match operation.outcome:
+        case Done(Order() as order):
+            return [replace(action, order_id=order.order_id, created_at_ms=order.created_at_ms)]
     choices = [(f"nobody-saw-{operation.number}", 0), *([] if operation.is_decided else order_ids)]
     return [replace(action, order_id=order_id, created_at_ms=moment) for order_id, moment in choices]
 
 
-def _perform(state: InMemoryState, operation: RecordedOperation, action: object) -> object:
-    if operation.is_read:
-        return _read(state, action)
+def _perform(state: InMemoryState, operation: RecordedOperation, action: Action) -> Outcome:
+    if isinstance(action, Read):
+        return read(state, action)
     request = Request(operation.scope, operation.request_id, action)
     execution = machine.execute(state, request, 1)
     state.apply(request, execution)
     return execution.outcome
 
 
-def _read(state: InMemoryState, action: Read) -> object:
+def read(state: InMemoryState, action: Read) -> Outcome:
+    """Answer a read as the portals do: they look at who asks first."""
     asker = "" if isinstance(action, GetCustomer) else action.customer_id
     if asker and not state.customer(asker):
         return refusals.customer_not_found(asker)

@@ -59,10 +59,8 @@ def describe(operation: RecordedOperation) -> str:
 def show(outcome: Outcome) -> str:
     """Write an outcome in words."""
     match outcome:
-        case Done(None, affected):
-            return f"done, {affected} orders affected"
-        case Done(document):
-            return f"done: {present_document(document)}"
+        case Done(document, affected):
+            return f"done, {affected} orders affected" if document is None else f"done: {present_document(document)}"
         case Refused(reason, _, facts):
             return f"refused: {reason} {dict(facts)}"
         case Listed(orders):

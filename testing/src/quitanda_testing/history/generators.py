@@ -7,10 +7,10 @@ its beginning and its answer; some get no answer, and take effect whenever they 
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from random import Random
 
-from quitanda.codec.documents import summarize
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import (
     AdjustStock,
@@ -27,6 +27,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Order, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda_testing.history.brute_force import read
 from quitanda_testing.history.operations import (
     NEVER,
     Action,
@@ -40,7 +41,6 @@ from quitanda_testing.history.operations import (
     RecordedOperation,
     Unknown,
 )
-from quitanda_testing.history.rules import LISTED_MAX
 from quitanda_testing.in_memory_state import InMemoryState
 
 
@@ -117,7 +117,7 @@ class HistoryGenerator:
         busy: list[_Busy] = []
         self._open()
         for client in range(self.size.clients):
-            at(1.0 + self.dice.random() * 0.1, lambda now, client=client: begin(client, now))
+            at(1.0 + self.dice.random() * 0.1, partial(begin, client))
         while events:
             moment, _, event = heapq.heappop(events)
             event(moment)
@@ -127,7 +127,8 @@ class HistoryGenerator:
         """Begin with every customer and every product, at leisure."""
         customers = [CreateCustomer(self._customer(n), "Conceição") for n in range(self.size.customers)]
         products = [CreateProduct(self._product(n), "Pão", 2, self.size.units) for n in range(self.size.products)]
-        for action in (*customers, *products):
+        actions: tuple[Action, ...] = (*customers, *products)
+        for action in actions:
             number = next(self._numbers)
             moment = number / 1_000
             opening = RecordedOperation(
@@ -155,7 +156,7 @@ class HistoryGenerator:
     def _take_effect(self, busy: _Busy) -> None:
         action = busy.operation.action
         if isinstance(action, Read):
-            busy.outcome = _read(self.state, action)
+            busy.outcome = read(self.state, action)
             return
         self._revision += 1
         if isinstance(action, CreateOrder):
@@ -169,7 +170,9 @@ class HistoryGenerator:
         if busy.silent:
             self.history.append(busy.operation)
             return
-        self.history.append(replace(busy.operation, answered_at=now, outcome=busy.outcome, revision=busy.revision))
+        self.history.append(
+            replace(busy.operation, answered_at=now, outcome=busy.outcome or Unknown(), revision=busy.revision)
+        )
         match busy.outcome:
             case Done(Order() as order):
                 self._known.append(order)
@@ -254,25 +257,3 @@ def _wrong_outcomes(operation: RecordedOperation) -> Sequence[Outcome]:  # noqa:
             return (Refused(Reason.ORDER_EXISTS, "order_id", operation.outcome.details),)
         case _:
             return ()
-
-
-def _read(state: InMemoryState, action: Read) -> Outcome:
-    asker = "" if isinstance(action, GetCustomer) else action.customer_id
-    if asker and state.customer(asker) is None:
-        return refusals.customer_not_found(asker)
-    match action:
-        case GetCustomer(customer_id):
-            return (
-                Done(state.customer(customer_id))
-                if state.customer(customer_id)
-                else refusals.customer_not_found(customer_id)
-            )
-        case GetProduct(product_id):
-            return (
-                Done(state.product(product_id)) if state.product(product_id) else refusals.product_not_found(product_id)
-            )
-        case GetOrder(_, order_id):
-            order = state.order(order_id)
-            return Done(order) if order and order.customer_id == asker else refusals.order_not_found(order_id)
-        case ListOrders():
-            return Listed(tuple(summarize(state.order(each)) for each in state.orders_of_customer(asker, LISTED_MAX)))

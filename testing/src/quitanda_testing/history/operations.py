@@ -120,6 +120,7 @@ def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
         if operation.is_read:
             kept += [operation] if operation.is_decided else []
         else:
+            assert not isinstance(operation.action, Read)
             key = (operation.scope, operation.request_id, fingerprint(operation.action))
             requests.setdefault(key, []).append(operation)
     for sendings in requests.values():

@@ -8,7 +8,7 @@ from quitanda.domain.commands import CancelOrder, CreateOrder, DeleteCustomer, D
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
 from quitanda_testing.history.linearization import Placement
-from quitanda_testing.history.operations import Listed, RecordedOperation
+from quitanda_testing.history.operations import Listed, ListOrders, RecordedOperation
 from quitanda_testing.history.parts import Names, named
 from quitanda_testing.history.rules import Rules
 
@@ -150,6 +150,7 @@ def orphans(part: Sequence[RecordedOperation]) -> dict[str, Orphan]:
                 if isinstance(operation.action, CreateOrder):
                     created.add(order.order_id)
             case Listed(orders):
+                assert isinstance(operation.action, ListOrders)
                 for summary in orders:
                     orphan = Orphan(operation.action.customer_id, summary.created_at_ms)
                     seen.setdefault(summary.order_id, orphan)

@@ -66,6 +66,7 @@ class Recorder:
         return operation.outcome
 
     async def _insist(self, operation: RecordedOperation, send: Send, until: float) -> RecordedOperation:
+        outcome: Outcome
         in_doubt, tries = False, 0
         while True:
             tries += 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from quitanda.codec.documents import OrderSummary, summarize
 from quitanda.domain import machine, refusals
-from quitanda.domain.commands import CancelOrder, CreateOrder, Request
+from quitanda.domain.commands import CancelOrder, Command, CreateOrder, DeleteCustomer, Request, UpdateCustomer
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.outcomes import Done, Reason, Refused
@@ -19,6 +19,7 @@ from quitanda_testing.history.operations import (
     Listed,
     ListOrders,
     Outcome,
+    Read,
     RecordedOperation,
 )
 
@@ -115,8 +116,9 @@ class Rules:
                 self.model.learn(document, expected)
 
     def _read(self, operation: RecordedOperation) -> Outcome:
-        """SearchResult as the portals do: they look at who asks first."""
+        """Answer as the portals do: they look at who asks first."""
         action = operation.action
+        assert isinstance(action, Read)
         asker = "" if isinstance(action, GetCustomer) else action.customer_id
         if asker and self.model.customer(asker) is None:
             return refusals.customer_not_found(asker)
@@ -130,8 +132,9 @@ class Rules:
                 mine = order if order is not None and order.customer_id == asker else None
                 return _found(mine) or refusals.order_not_found(order_id)
             case ListOrders():
-                ids = self.model.orders_of_customer(asker, LISTED_MAX)
-                return Listed(tuple(summarize(self.model.order(order_id)) for order_id in ids))
+                found = map(self.model.order, self.model.orders_of_customer(asker, LISTED_MAX))
+                return Listed(tuple(summarize(order) for order in found if order is not None))
+        raise TypeError(f"not a read: {action}")
 
 
 def fits(expected: Outcome, observed: Outcome) -> bool:
@@ -185,9 +188,10 @@ def _version_told(operation: RecordedOperation) -> int:
             return 0
 
 
-def _minted(operation: RecordedOperation) -> object:
+def _minted(operation: RecordedOperation) -> Command:
     """Put in what the portal chose, as far as the answer tells."""
     command = operation.action
+    assert not isinstance(command, Read)
     if not isinstance(command, CreateOrder):
         return command
     match operation.outcome:
@@ -200,6 +204,7 @@ def _minted(operation: RecordedOperation) -> object:
 def _as_told(execution: Execution, version: int) -> StoredOutcome:
     """Give what is remembered of a command, without a version that nobody was told."""
     remember = execution.remember
+    assert remember is not None
     match execution.outcome:
         case Done(document, affected) if document is not None and not version:
             written = any(isinstance(change, Put) and change.document == document for change in execution.changes)
@@ -215,4 +220,5 @@ def _subject(operation: RecordedOperation) -> tuple[Kind, str]:
         return Kind.ORDER, command.order_id
     if hasattr(command, "product_id"):
         return Kind.PRODUCT, command.product_id
+    assert isinstance(command, UpdateCustomer | DeleteCustomer)
     return Kind.CUSTOMER, command.customer_id

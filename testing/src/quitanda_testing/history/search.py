@@ -182,6 +182,7 @@ class Search:
         self._rules.model.back_to(mark)
         while self._path is not path:
             placed = self._path
+            assert placed is not None
             if placed.index >= 0:
                 self._window.put_back(placed.index)
             self._path = placed.before

@@ -106,7 +106,7 @@ def _outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Done(None, affected):
             return {"done": None, "orders_affected": affected}
-        case Done(document, affected):
+        case Done(document, affected) if document is not None:
             return {"done": {kind_of(document).value: stored_text(document)}, "orders_affected": affected}
         case Refused(reason, field, details):
             return {"refused": reason.value, "field": field, "details": dict(details)}
@@ -116,6 +116,7 @@ def _outcome_to_json(outcome: Outcome) -> dict[str, Any]:
             return {"unknown": True}
         case TurnedAway():
             return {"turned_away": True}
+    raise TypeError(f"not an outcome: {outcome}")
 
 
 def _outcome_from_json(values: dict[str, Any]) -> Outcome:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from quitanda.domain.commands import CancelOrder, SetOrderItems
 from quitanda.domain.outcomes import Done, Reason, Refused
@@ -32,6 +32,7 @@ from quitanda_testing.history.operations import (
 from quitanda_testing.history.recorder import Recorder
 from quitanda_testing.workload.shops import ContendedShop, Habits, Wish
 
+REPEAT_PAUSE_SECONDS: Final = 0.01
 PATIENCE_SECONDS: Final = 90.0
 """For how long a patient client repeats one request."""
 AUDITOR: Final = "auditor"
@@ -42,28 +43,31 @@ Call = Callable[[Action, str], Awaitable[Answer | Deleted | Listing]]
 """Sends an action under a request id."""
 
 
+T = TypeVar("T")
+
+
 class NotAnswered(AssertionError):
     """A client did not get an answer for as long as it could be patient."""
 
 
 @dataclass(slots=True)
 class PortalConnections:
-    """Where a cluster's portals and broker are, and clients for them, each of which knows all portals."""
+    """Where a cluster's portals and broker are, and clients for them: each knows all portals, or one alone."""
 
     cluster: Cluster
 
-    def customer(self, customer_id: str, transport: Transport, timeout: float) -> ShopClient:
+    def customer(self, customer_id: str, transport: Transport, timeout: float, portal: str | None = None) -> ShopClient:
         """Make a customer's client."""
         cluster = self.cluster
-        portals = [parse_address(cluster.address(name)) for name in cluster.client_portals]
+        names = cluster.client_portals if portal is None else (portal,)
+        portals = [parse_address(cluster.address(name)) for name in names]
         broker = parse_address(cluster.address(cluster.broker))
         return make_shop_client(transport, customer_id, portals=portals, broker=broker, timeout=timeout)
 
-    def administrator(self, timeout: float) -> AdminClient:
+    def administrator(self, timeout: float, portal: str | None = None) -> AdminClient:
         """Make an administrator's client."""
-        return AdminClient(
-            [parse_address(self.cluster.address(n)) for n in self.cluster.admin_portals], timeout=timeout
-        )
+        names = self.cluster.admin_portals if portal is None else (portal,)
+        return AdminClient([parse_address(self.cluster.address(name)) for name in names], timeout=timeout)
 
 
 @dataclass(slots=True)
@@ -147,6 +151,15 @@ class WorkloadClient:
                 known = shop.orders.get(action.order_id)
                 if known is not None and known.customer_id == action.customer_id:
                     shop.heard_gone(action.order_id)
+
+
+async def until_answered(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call, which carries its own request id, until it is answered or refused."""
+    while True:
+        try:
+            return await call()
+        except (Unavailable, OutcomeUnknown):
+            await asyncio.sleep(REPEAT_PAUSE_SECONDS)
 
 
 async def audit(connections: PortalConnections, recorder: Recorder, shops: Iterable[ContendedShop]) -> None:

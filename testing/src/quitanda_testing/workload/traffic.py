@@ -6,6 +6,7 @@ the end: the checker finds a unit or an order too many or too few, a stale read,
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
@@ -78,6 +79,17 @@ class Traffic:
 
         await wait_until(reached, f"{answers} more answers for each client", PROGRESS_SECONDS, self._last_errors)
 
+    async def goes_on_for(self, seconds: float) -> None:
+        """Wait until each client has an answer to something that it began so many seconds from now, or later."""
+        until = time.monotonic() + seconds
+
+        async def passed() -> bool:
+            self._check_tasks()
+            return time.monotonic() >= until
+
+        await wait_until(passed, f"{seconds:g} s of work", seconds + PROGRESS_SECONDS)
+        await self.goes_on()
+
     async def answers_in_all(self, answers: int, timeout: float) -> None:
         """Wait until there are that many more answers, whoever got them; DeadlineExceeded after `timeout` seconds."""
         goal = self._answered() + answers
@@ -137,20 +149,30 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(
-    cluster: Cluster, *, timeout: float = TIMEOUT_DEFAULT, grpc: int = 3, mqtt: int = 2, clerks: int = 1, seed: int = 1
+    cluster: Cluster,
+    *,
+    timeout: float = TIMEOUT_DEFAULT,
+    grpc: int = 3,
+    mqtt: int = 2,
+    clerks: int = 1,
+    seed: int = 1,
+    one_portal_each: bool = False,
 ) -> AsyncIterator[Traffic]:
     """Let so many customers of each transport, and so many administrators, work in a new shop while the block runs.
 
-    `timeout` (seconds) is for each call. All know all portals. When the block ends everybody finishes; what a client
-    must never see fails the block.
+    `timeout` (seconds) is for each call. All know all portals; or each knows one, in turn, so that no portal is passed
+    by. When the block ends everybody finishes; what a client must never see fails the block.
     """
+    everywhere = itertools.repeat(None)
+    admin_portals = itertools.cycle(cluster.admin_portals) if one_portal_each else everywhere
+    client_portals = itertools.cycle(cluster.client_portals) if one_portal_each else everywhere
     dice, connections, recorder = Random(seed), PortalConnections(cluster), Recorder()
     transports = [Transport.GRPC] * grpc + [Transport.MQTT] * mqtt
     shop = ContendedShop(f"traffic{next(_numbers)}", customer_count=len(transports))
     clients = []
     async with AsyncExitStack() as stack:
         for number in range(clerks):
-            admin = await stack.enter_async_context(connections.administrator(timeout))
+            admin = await stack.enter_async_context(connections.administrator(timeout, next(admin_portals)))
             clerk = ClerkHabits(shop, Random(dice.random()))
             clients.append(
                 WorkloadClient(
@@ -164,7 +186,8 @@ async def traffic(
                 )
             )
         for customer_id, transport in zip(shop.customers, transports, strict=True):
-            client = await stack.enter_async_context(connections.customer(customer_id, transport, timeout))
+            portal = next(client_portals) if transport is Transport.GRPC else None
+            client = await stack.enter_async_context(connections.customer(customer_id, transport, timeout, portal))
             customer = CustomerHabits(shop, Random(dice.random()), customer_id)
             clients.append(
                 WorkloadClient(

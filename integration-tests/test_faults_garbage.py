@@ -9,7 +9,7 @@ import aiomqtt
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
 from quitanda.runtime.addresses import parse_address
 from quitanda_testing.cluster.process_health import instance_ids
-from quitanda_testing.malformed_traffic import openings, say, silent_strangers
+from quitanda_testing.malformed_traffic import openings, say, silent_connections
 from quitanda_testing.scraping import cache_serves
 from quitanda_testing.workload.traffic import traffic
 
@@ -32,7 +32,7 @@ async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_clie
     addresses = every_door(healthy_cluster)
     async with traffic(healthy_cluster) as busy:
         since = time.monotonic()
-        async with silent_strangers(addresses, SILENT_AT_EACH_PORT):
+        async with silent_connections(addresses, SILENT_AT_EACH_PORT):
             for opening in openings(dice):
                 await asyncio.gather(
                     *(say(host, port, opening, abruptly=dice.random() < 0.5) for host, port in addresses)

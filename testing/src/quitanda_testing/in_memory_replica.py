@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ class InMemoryReplica(ReplicaServicer):
             if not request.requests:
                 return pb.ExecuteResponse()
             self.revision += 1
-            outcomes, changes = [], []
+            outcomes: list[bytes] = []
+            changes: list[Change] = []
             for message in map(pb.Request.FromString, request.requests):
                 outcome, changed = self.decide(message)
                 outcomes.append(outcome.SerializeToString())
@@ -122,6 +124,7 @@ class InMemoryReplica(ReplicaServicer):
     def GetStatus(self, request: pb.GetStatusRequest, context: grpc.ServicerContext) -> pb.GetStatusResponse:  # noqa: ARG002, N802
         """Tell the revision, the digest and how many documents there are."""
         with self.lock:
+            counts = self.counts()
             status = admin.ReplicaStatus(
                 name=self.name,
                 reachable=True,
@@ -134,7 +137,9 @@ class InMemoryReplica(ReplicaServicer):
                 state_digest=self.digest(),
                 supported_level=SUPPORTED_LEVEL,
                 cluster_level=self.state.level,
-                **self.counts(),
+                customers=counts[Kind.CUSTOMER],
+                products=counts[Kind.PRODUCT],
+                orders=counts[Kind.ORDER],
             )
             return pb.GetStatusResponse(status=status)
 
@@ -153,13 +158,16 @@ class InMemoryReplica(ReplicaServicer):
         """Send the state of this moment."""
         with self.lock:
             pairs = self.pairs()
+            counts = self.counts()
             header = admin.BackupHeader(
                 revision=self.revision,
                 term=TERM,
                 state_digest=self.digest(),
                 keys_expected=len(pairs),
                 replica=self.name,
-                **self.counts(),
+                customers=counts[Kind.CUSTOMER],
+                products=counts[Kind.PRODUCT],
+                orders=counts[Kind.ORDER],
             )
         yield admin.BackupPart(header=header)
         yield admin.BackupPart(chunk=admin.BackupChunk(pairs=encode_pairs(pairs)))
@@ -276,11 +284,9 @@ class InMemoryReplica(ReplicaServicer):
         """Compute the digest of the state (hexadecimal)."""
         return dict(self.pairs())[DIGEST_KEY].hex()
 
-    def counts(self) -> dict[str, int]:
-        """Count the documents of each kind, by the name that messages give the count."""
-        kinds = [kind_of(document) for document in self.state.documents()]
-        named = {"customers": Kind.CUSTOMER, "products": Kind.PRODUCT, "orders": Kind.ORDER}
-        return {name: kinds.count(kind) for name, kind in named.items()}
+    def counts(self) -> Counter[Kind]:
+        """Count the documents of each kind."""
+        return Counter(map(kind_of, self.state.documents()))
 
     def _get(self, item: pb.GetItem) -> pb.ReadResult:
         kind = kind_from_proto(item.kind)

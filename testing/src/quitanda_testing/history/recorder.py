@@ -15,7 +15,10 @@ REPEAT_PAUSE_SECONDS: Final = 0.05
 """Between two sendings of one request; each sending has tried all portals already."""
 
 
-Send = Callable[[], Awaitable[DocumentResult | DeleteResult | Listing]]
+CallResult = DocumentResult | DeleteResult | Listing
+"""What the clients' library gives."""
+
+Send = Callable[[], Awaitable[CallResult]]
 """Sends a request; raises what the clients' library raises."""
 
 
@@ -85,7 +88,7 @@ class Recorder:
             return replace(operation, answered_at=self.now(), outcome=outcome, revision=revision, tries=tries)
 
 
-def outcome_of(answer: DocumentResult | DeleteResult | Listing) -> Outcome:
+def outcome_of(answer: CallResult) -> Outcome:
     """Say what an answer of the clients' library means."""
     match answer:
         case DocumentResult(document):

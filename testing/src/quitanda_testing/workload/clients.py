@@ -12,10 +12,9 @@ from typing import Final, TypeVar
 from quitanda.domain.commands import CancelOrder, SetOrderItems
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
-from quitanda_clients.addresses import parse_address
+from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
-from quitanda_clients.results import Answer, Deleted, Listing
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history import calls
 from quitanda_testing.history.operations import (
@@ -29,7 +28,7 @@ from quitanda_testing.history.operations import (
     TurnedAway,
     Unknown,
 )
-from quitanda_testing.history.recorder import Recorder
+from quitanda_testing.history.recorder import CallResult, Recorder, Send
 from quitanda_testing.workload.shops import ContendedShop, Habits, Wish
 
 REPEAT_PAUSE_SECONDS: Final = 0.01
@@ -39,7 +38,7 @@ AUDITOR: Final = "auditor"
 """The client that reads everything at the end."""
 AUDITS_AT_ONCE: Final = 8
 
-Call = Callable[[Action, str], Awaitable[Answer | Deleted | Listing]]
+Call = Callable[[Action, str], Awaitable[CallResult]]
 """Sends an action under a request id."""
 
 
@@ -80,7 +79,7 @@ class CallTimes:
     overtime: float = -math.inf
     """Seconds; negative where every call kept its deadline."""
 
-    async def take(self, call: Callable[[], Awaitable[Answer | Deleted | Listing]]) -> Answer | Deleted | Listing:
+    async def take(self, call: Send) -> CallResult:
         """Make one call, and keep its time."""
         begun = time.monotonic()
         try:
@@ -119,7 +118,7 @@ class WorkloadClient:
             request_id = request_id or f"{self.name}-{self.numbers['writes']}"
             self.habits.remember(Wish(action, request_id))
 
-        def send() -> Awaitable[Answer | Deleted | Listing]:
+        def send() -> Awaitable[CallResult]:
             return self.times.take(lambda: self.call(action, request_id))
 
         outcome = await self.recorder.perform(self.name, self.transport, action, request_id, send, patience)

@@ -374,20 +374,22 @@ class TestReplicas:
 
 
 class TestBeforeTheLog:
-    def test_what_needs_a_higher_level_is_refused_by_its_position(self):
-        requests = [request_to_proto(Request("", name, command)) for name, command in (("c", customer()),)]
+    def test_what_needs_a_higher_level_is_refused(self):
+        requests = [request_to_proto(Request("", "c", customer()))]
 
-        # every command needs level 1, so at level 0 all are too new
-        (refused,) = LevelCheck(lambda: 0).refusals(requests).values()
+        with pytest.raises(Rejected) as refused:  # every command needs level 1, so at level 0 all are too new
+            LevelCheck(lambda: 0).demand(requests)
 
-        assert refused.reason is Reason.LEVEL_TOO_LOW
+        assert refused.value.refused.reason is Reason.LEVEL_TOO_LOW
 
     def test_the_level_is_read_as_long_as_it_may_rise(self):
         told = [FIRST_LEVEL, SUPPORTED_LEVEL]
         check = LevelCheck(lambda: told.pop(0))
         requests = [request_to_proto(Request("", "c", customer())), pb.Request(request_id="no command")]
 
-        assert [check.refusals(requests) for _ in range(4)] == [{}] * 4
+        for _ in range(4):
+            check.demand(requests)
+
         assert told == []
 
 

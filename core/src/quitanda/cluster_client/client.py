@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from quitanda.cluster_client.administration import Administration
 from quitanda.cluster_client.commands import CommandBatches
+from quitanda.cluster_client.known_level import KnownLevel
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.reads import ReadBatches
 from quitanda.cluster_client.replica_channel import ReplicaChannel
@@ -37,6 +38,7 @@ class ClusterClient:
         self._reads = ReadBatches(self._calls, self._options, counters)
         self.administration = Administration(self._replicas, self._calls)
         """Operations on the cluster as such."""
+        self._level = KnownLevel(self.administration.statuses)
 
     async def execute(self, request: Request, timeout: float) -> Executed:
         """Have the request executed once, within `timeout` seconds; a refusal is an outcome.
@@ -44,6 +46,8 @@ class ClusterClient:
         Raises Overloaded and Unavailable (it did not and will not happen) and OutcomeUnknown (it may
         have happened: repeat it with the same request id).
         """
+        if too_low := await self._level.check(request.command, timeout):
+            return Executed(too_low, revision=0)
         return await self._commands.execute(request, timeout)
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:

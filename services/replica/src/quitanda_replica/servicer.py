@@ -1,14 +1,13 @@
 """The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
-from quitanda.codec.protobuf import encode_outcome
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
@@ -42,9 +41,6 @@ SECONDS_MAX: Final = 30.0
 
 VERIFY_SECONDS_MAX: Final = 3_600.0
 """The longest that reading the whole state may take."""
-
-NOT_IN_LOG: Final = 0
-"""The revision of an outcome that was decided before the log."""
 
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
@@ -133,22 +129,10 @@ class Replica(ReplicaServicer):
         return pb.VerifyResponse(verification=verification)
 
     def _execute(self, requests: Sequence[bytes], commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
-        """Refuse what needs a higher level, and put everything else in the log, as the bytes that came."""
+        """Put the requests in the log as the bytes that came, unless one of them needs a higher level."""
         if len(requests) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
-        refusals = self._levels.refusals(commands)
-        if not refusals:
-            return self._through_log(requests, timeout)
-        kept = [each for position, each in enumerate(requests) if position not in refusals]
-        outcomes = iter(self._through_log(kept, timeout).outcomes if kept else ())
-        return pb.ExecuteResponse(
-            outcomes=[
-                encode_outcome(refusals[position], NOT_IN_LOG) if position in refusals else next(outcomes)
-                for position in range(len(requests))
-            ]
-        )
-
-    def _through_log(self, requests: Iterable[bytes], timeout: float) -> pb.ExecuteResponse:
+        self._levels.demand(commands)
         payload = pb.LogEntry(requests=requests).SerializeToString()
         if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))

@@ -1,0 +1,28 @@
+"""What a portal knows of the cluster's level of rules."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from quitanda.domain import levels
+from quitanda.domain.outcomes import Refused
+from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+
+
+class KnownLevel:
+    """Refuses a command that needs a higher level than the cluster is at; knows that level from the replicas.
+
+    A replica of an earlier version would ignore a field that it does not know, and would not say so. Such a command is
+    sent only when a replica has said that the cluster is at the level which it needs: then all replicas know the field.
+    """
+
+    def __init__(self, statuses: Callable[[float], Awaitable[Sequence[ReplicaStatus]]]) -> None:
+        """`statuses` asks all replicas (`Administration.statuses`)."""
+        self._statuses = statuses
+        self._level = levels.FIRST_LEVEL
+
+    async def check(self, command: object, timeout: float) -> Refused | None:
+        """Refuse the command (LEVEL_TOO_LOW), or not. Asks the replicas only if it needs more than is known."""
+        if levels.needed(command) <= self._level:
+            return None
+        told = [status.cluster_level for status in await self._statuses(timeout)]
+        self._level = max([self._level, *told])
+        return levels.check(command, self._level)

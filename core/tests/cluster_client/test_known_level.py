@@ -1,0 +1,56 @@
+"""A portal sends a command that came later only when a replica has said that the cluster is at its level."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from quitanda.cluster_client.known_level import KnownLevel
+from quitanda.domain.commands import CreateCustomer
+from quitanda.domain.outcomes import Reason
+from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RateProduct:
+    """A command that came with level 2, for an example."""
+
+    since: ClassVar[int] = 2
+    product_id: str
+
+
+class Replicas:
+    def __init__(self, *levels):
+        self.levels = levels
+        self.asked = 0
+
+    async def statuses(self, timeout):
+        assert timeout > 0
+        self.asked += 1
+        return [ReplicaStatus(name=f"replica{number}", cluster_level=level) for number, level in enumerate(self.levels)]
+
+
+async def test_a_command_of_the_first_level_asks_nobody():
+    replicas = Replicas(0, 0, 0)
+
+    assert await KnownLevel(replicas.statuses).check(CreateCustomer("ana", "Ana"), 1.0) is None
+    assert replicas.asked == 0
+
+
+async def test_a_later_command_is_refused_until_a_replica_says_that_the_cluster_is_at_its_level():
+    replicas = Replicas(0, 1, 1)
+    known = KnownLevel(replicas.statuses)
+
+    refused = await known.check(RateProduct("pen"), 1.0)
+    assert refused.reason is Reason.LEVEL_TOO_LOW
+    assert dict(refused.details) == {"level": "1", "needed": "2"}
+
+    replicas.levels = (0, 2, 1)
+    assert await known.check(RateProduct("pen"), 1.0) is None
+    replicas.levels = ()
+    assert await known.check(RateProduct("pen"), 1.0) is None
+    assert replicas.asked == 2
+
+
+async def test_where_no_replica_answers_it_is_refused():
+    refused = await KnownLevel(Replicas().statuses).check(RateProduct("pen"), 1.0)
+
+    assert refused.reason is Reason.LEVEL_TOO_LOW

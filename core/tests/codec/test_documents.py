@@ -25,8 +25,7 @@ from quitanda.codec.documents import (
     stored_text,
     summarize,
 )
-from quitanda.domain.field_types import CustomFields, Identifier, TextRule
-from quitanda.domain.levels import since
+from quitanda.domain.field_types import CustomFields, Identifier, TextRule, since
 from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
 
 ANA = Customer("ana", "Ana", (("email", '"ana@example.org"'), ("since", "2019")), 7)

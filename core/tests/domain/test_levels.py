@@ -10,7 +10,8 @@ from replayed_log import log
 
 from quitanda.domain import levels
 from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, ItemQuantity, RaiseLevel, Request
-from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL, LevelNotSupported, since
+from quitanda.domain.field_types import CustomFieldsRule, since
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL, LevelNotSupported
 from quitanda.domain.machine import decide, execute
 from quitanda.domain.outcomes import Done, Reason
 from quitanda.domain.state import Execution
@@ -155,3 +156,10 @@ def test_level_two_decides_as_level_one():
         assert executions[0] == executions[1]
         for state, execution in zip((first, second), executions, strict=True):
             state.apply(request, execution)
+
+
+def test_the_name_of_a_later_field_is_free_for_custom_fields_until_its_level():
+    rule = CustomFieldsRule(("name",), depth=1, later=(("brand", 3),))
+
+    assert rule.at(2).reserved == ("name",)
+    assert rule.at(3).reserved == ("name", "brand")

@@ -24,6 +24,11 @@ GENERATED: Final[dict[str, Any]] = {"generated": True}
 """Metadata of a field whose value the portal chose, not the caller."""
 
 
+def since(level: int) -> dict[str, Any]:
+    """Return the metadata of a field that counts from `level` on."""
+    return {"since": level}
+
+
 @dataclass(frozen=True, slots=True)
 class IdRule:
     """An id: see `limits.ID_PATTERN`."""
@@ -55,13 +60,19 @@ class ChangeRule:
 
 @dataclass(frozen=True, slots=True)
 class CustomFieldsRule:
-    """Fields that Quitanda does not know. They may not have a name in `reserved`.
+    """Fields that Quitanda does not know. They may not have a name in `reserved`, nor, from its level on, in `later`.
 
     `depth` counts the brackets of the document around the value of one of these fields.
     """
 
     reserved: tuple[str, ...]
     depth: int
+    later: tuple[tuple[str, int], ...] = ()
+
+    def at(self, level: int) -> "CustomFieldsRule":
+        """Return the rule as it is at a level of rules: the names of fields that do not count yet are free."""
+        names = tuple(name for name, since_level in self.later if since_level <= level)
+        return CustomFieldsRule(self.reserved + names, self.depth)
 
 
 Rule: TypeAlias = IdRule | TextRule | NumberRule | ChangeRule | CustomFieldsRule

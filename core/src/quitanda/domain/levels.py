@@ -35,11 +35,6 @@ class LevelNotSupported(Exception):
         self.level = level
 
 
-def since(level: int) -> dict[str, Any]:
-    """Return the metadata of a field that counts from `level` on."""
-    return {"since": level}
-
-
 def check_supported(level: int, what: str) -> None:
     """Raise LevelNotSupported where this version cannot decide by the rules of the level that `what` is at."""
     if level > SUPPORTED_LEVEL:

@@ -29,7 +29,7 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
         if too_low := levels.check_command(request.command, view.level):
             return Execution(too_low, revision)
         request = _as_of_level(request, view.level)
-    if wrong := validation.check_request(request):
+    if wrong := validation.check_request(request, view.level):
         return Execution(wrong, revision)
     if isinstance(request.command, RaiseLevel):
         raised = _raise_level(view, request.command)
@@ -53,7 +53,7 @@ def decide(view: StateView, command: Command) -> Decision:
     if too_low := levels.check_command(command, view.level):
         return Decision(too_low)
     command = levels.as_of(command, view.level)
-    wrong = validation.check(command)
+    wrong = validation.check(command, view.level)
     return Decision(wrong) if wrong else _RULES[type(command)](view, command)
 
 

@@ -112,23 +112,32 @@ class Order:
 Document: TypeAlias = Customer | Product | Order
 
 
-def _known(record: type) -> tuple[str, ...]:
-    """Name the fields that the JSON forms of a document, or of an order's item, use themselves."""
-    names = tuple(each.name for each in describe(record) if each.form is not Form.CUSTOM_FIELDS)
-    return (*names, "total") if hasattr(record, "total") else names
+def _known(record: type) -> tuple[tuple[str, int], ...]:
+    """Name the fields that the JSON forms of a document or an order's item use themselves, and since which level."""
+    fields = tuple((each.name, each.since) for each in describe(record) if each.form is not Form.CUSTOM_FIELDS)
+    return (*fields, ("total", 1)) if hasattr(record, "total") else fields
 
 
-KNOWN_FIELDS: Final = {Kind.CUSTOMER: _known(Customer), Kind.PRODUCT: _known(Product), Kind.ORDER: _known(Order)}
+def _names(record: type) -> tuple[str, ...]:
+    return tuple(name for name, _ in _known(record))
+
+
+def _rule(record: type, depth: int) -> CustomFieldsRule:
+    first = tuple(name for name, level in _known(record) if level == 1)
+    return CustomFieldsRule(first, depth, later=tuple(each for each in _known(record) if each[1] > 1))
+
+
+KNOWN_FIELDS: Final = {Kind.CUSTOMER: _names(Customer), Kind.PRODUCT: _names(Product), Kind.ORDER: _names(Order)}
 """Names that a document's JSON forms use themselves; a custom field may not take them (RESERVED)."""
 
-KNOWN_ITEM_FIELDS: Final = _known(OrderItem)
+KNOWN_ITEM_FIELDS: Final = _names(OrderItem)
 """The same for an item of an order."""
 
 _DOCUMENT_DEPTH: Final = 1
 _ITEM_DEPTH: Final = 3  # the order, its list of items, the item
 
-CustomerFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.CUSTOMER], _DOCUMENT_DEPTH)]
-ProductFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.PRODUCT], _DOCUMENT_DEPTH)]
-OrderFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_FIELDS[Kind.ORDER], _DOCUMENT_DEPTH)]
-ItemFields: TypeAlias = Annotated[CustomFields, CustomFieldsRule(KNOWN_ITEM_FIELDS, _ITEM_DEPTH)]
+CustomerFields: TypeAlias = Annotated[CustomFields, _rule(Customer, _DOCUMENT_DEPTH)]
+ProductFields: TypeAlias = Annotated[CustomFields, _rule(Product, _DOCUMENT_DEPTH)]
+OrderFields: TypeAlias = Annotated[CustomFields, _rule(Order, _DOCUMENT_DEPTH)]
+ItemFields: TypeAlias = Annotated[CustomFields, _rule(OrderItem, _ITEM_DEPTH)]
 """What a command may say of the custom fields of each."""

@@ -36,6 +36,7 @@ from quitanda.domain.field_types import (
     TextRule,
     describe,
 )
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.limits import (
     EXTRA_BYTES_MAX,
     EXTRA_FIELDS_MAX,
@@ -50,12 +51,15 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 
 
 class _Check(NamedTuple):
-    """What is asked of a field: `check` of its name, its value and its rule; then `beside` of the whole command."""
+    """What is asked of a field: `check` of its name, its value and its rule; then `beside` of the whole command.
+
+    The rule of a list is what is asked of its entries.
+    """
 
     name: str
     optional: bool
     check: Callable[[str, object, Any], Refused | None]
-    rule: Rule | None
+    rule: "Rule | Sequence[_Check] | None"
     beside: Callable[[Any], Refused | None] | None
 
 
@@ -82,16 +86,16 @@ _TYPE_NAMES: Final[dict[type, str]] = {
 _SHOWN_BITS_MAX: Final = 64  # longer numbers are not repeated in an answer; Python even refuses to print some
 
 
-def check_request(request: Request) -> Refused | None:
-    """Say what is wrong with a request, its key included, or None."""
+def check_request(request: Request, level: int = SUPPORTED_LEVEL) -> Refused | None:
+    """Say what is wrong with a request, its key included, by the rules of a level; or None."""
     if type(request) is not Request:
         return _wrong_type("request", request, "request")
-    return _scope(request.scope) or check_id("request_id", request.request_id) or check(request.command)
+    return _scope(request.scope) or check_id("request_id", request.request_id) or check(request.command, level)
 
 
-def check(command: Command) -> Refused | None:
+def check(command: Command, level: int = SUPPORTED_LEVEL) -> Refused | None:
     """Say what is wrong with a command, or None. The first field at fault, in declaration order, is named."""
-    checks = _CHECKS.get(type(command))
+    checks = _CHECKS[min(level, SUPPORTED_LEVEL)].get(type(command))
     return _wrong_type("command", command, "command") if checks is None else _first_wrong(checks, command)
 
 
@@ -176,14 +180,14 @@ def _flag(field: str, value: object, rule: None = None) -> Refused | None:  # no
     return None if type(value) is bool else _wrong_type(field, value, "boolean")
 
 
-def _items(field: str, items: object, rule: None = None) -> Refused | None:  # noqa: ARG001 - there is none
+def _items(field: str, items: object, checks: Sequence[_Check]) -> Refused | None:
     if type(items) is not tuple:
         return _wrong_type(field, items, "list")
     if len(items) > ITEMS_PER_ORDER_MAX:
         return invalid(field, Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(items))
     sums: dict[str, int] = {}
     for index, item in enumerate(items):
-        if wrong := _item(f"{field}[{index}]", item):
+        if wrong := _item(f"{field}[{index}]", item, checks):
             return wrong
         total = sums[item.product_id] = sums.get(item.product_id, 0) + item.quantity
         if total > ITEM_QUANTITY_MAX:  # a product named twice counts with the sum
@@ -191,10 +195,10 @@ def _items(field: str, items: object, rule: None = None) -> Refused | None:  # n
     return None
 
 
-def _item(field: str, item: object) -> Refused | None:
+def _item(field: str, item: object, checks: Sequence[_Check]) -> Refused | None:
     if type(item) is not ItemQuantity:
         return _wrong_type(field, item, "item")
-    return _first_wrong(_ITEM_CHECKS, item, f"{field}.")
+    return _first_wrong(checks, item, f"{field}.")
 
 
 def _extra(field: str, extra: object, rule: CustomFieldsRule) -> Refused | None:
@@ -297,18 +301,21 @@ _CHANGES: Final[Mapping[type, tuple[tuple[str, Any], ...]]] = {
 """The fields that such a command may change, with what they are where nothing is given."""
 
 
-def _checks(record: type) -> tuple[_Check, ...]:
-    return tuple(
-        _Check(
-            name=each.name,
-            optional=each.optional,
-            check=_CHECKS_BY_FORM[each.form] if each.rule is None else _CHECKS_BY_RULE[type(each.rule)],
-            rule=each.rule,
-            beside=_BESIDE_FIELDS.get((record, each.name)),
-        )
-        for each in describe(record)
-    )
+def _checks(record: type, level: int) -> tuple[_Check, ...]:
+    """List what is asked of a command or an item by the rules of a level."""
+    checks = []
+    for each in describe(record):
+        rule: Rule | Sequence[_Check] | None = each.rule
+        if isinstance(rule, CustomFieldsRule):
+            rule = rule.at(level)
+        elif each.item is not None:
+            rule = _checks(each.item, level)
+        check_value = _CHECKS_BY_FORM[each.form] if each.rule is None else _CHECKS_BY_RULE[type(each.rule)]
+        checks.append(_Check(each.name, each.optional, check_value, rule, _BESIDE_FIELDS.get((record, each.name))))
+    return tuple(checks)
 
 
-_ITEM_CHECKS: Final = _checks(ItemQuantity)
-_CHECKS: Final[Mapping[type, tuple[_Check, ...]]] = {command: _checks(command) for command in get_args(Command)}
+_CHECKS: Final[Mapping[int, Mapping[type, tuple[_Check, ...]]]] = {
+    level: {command: _checks(command, level) for command in get_args(Command)}
+    for level in range(FIRST_LEVEL, SUPPORTED_LEVEL + 1)
+}

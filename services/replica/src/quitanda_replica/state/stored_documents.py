@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from quitanda.codec.documents import decode_document, encode_document
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda_replica.state.access import StateCorrupt
 
@@ -36,36 +37,37 @@ def json_of(value: bytes) -> bytes:
 class DocumentDecoder:
     """Decodes stored values, and keeps the latest results.
 
-    Results are kept under the value's own bytes, so a result can never be out of date.
+    Results are kept under the value's own bytes and the level of rules by which it is read, so a result can never be
+    out of date.
     """
 
     def __init__(self) -> None:
         self._decode = lru_cache(maxsize=DECODED_MAX)(_decode)
 
-    def customer(self, value: bytes | None) -> Customer | None:
+    def customer(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Customer | None:
         """Read the customer in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.CUSTOMER, value)
+        document = None if value is None else self._decode(Kind.CUSTOMER, value, level)
         if document is None or isinstance(document, Customer):
             return document
         raise StateCorrupt(f"not a customer: {document!r}")
 
-    def product(self, value: bytes | None) -> Product | None:
+    def product(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Product | None:
         """Read the product in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.PRODUCT, value)
+        document = None if value is None else self._decode(Kind.PRODUCT, value, level)
         if document is None or isinstance(document, Product):
             return document
         raise StateCorrupt(f"not a product: {document!r}")
 
-    def order(self, value: bytes | None) -> Order | None:
+    def order(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Order | None:
         """Read the order in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.ORDER, value)
+        document = None if value is None else self._decode(Kind.ORDER, value, level)
         if document is None or isinstance(document, Order):
             return document
         raise StateCorrupt(f"not an order: {document!r}")
 
 
-def _decode(kind: Kind, value: bytes) -> Document:
+def _decode(kind: Kind, value: bytes, level: int) -> Document:
     try:
-        return decode_document(kind, json_of(value))
+        return decode_document(kind, json_of(value), level)
     except ValueError as error:
         raise StateCorrupt(f"a stored {kind} cannot be read: {value[:200]!r}") from error

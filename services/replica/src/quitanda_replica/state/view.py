@@ -33,15 +33,15 @@ class StoredState:
 
     def customer(self, customer_id: str) -> Customer | None:
         """Give the customer, or None."""
-        return self._decoder.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)))
+        return self._decoder.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)), self.level)
 
     def product(self, product_id: str) -> Product | None:
         """Give the product, or None."""
-        return self._decoder.product(self._state.get(keys.document(Kind.PRODUCT, product_id)))
+        return self._decoder.product(self._state.get(keys.document(Kind.PRODUCT, product_id)), self.level)
 
     def order(self, order_id: str) -> Order | None:
         """Give the order, or None."""
-        return self._decoder.order(self._state.get(keys.document(Kind.ORDER, order_id)))
+        return self._decoder.order(self._state.get(keys.document(Kind.ORDER, order_id)), self.level)
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Ids of the customer's orders, ascending, at most `limit`."""

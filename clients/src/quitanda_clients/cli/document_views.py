@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quitanda.codec.money import format_price
 from quitanda.domain.commands import (
     CreateCustomer,
     CreateProduct,
@@ -26,6 +25,12 @@ from quitanda_clients.cli.wording import counted
 
 def _plain(value: Any) -> Any:
     return value
+
+
+def _price(minor_units: int) -> str:
+    from quitanda.codec.money import format_price  # noqa: PLC0415 - only answers with prices load it
+
+    return format_price(minor_units)
 
 
 def _custom_fields(fields: CustomFields) -> str:
@@ -126,7 +131,7 @@ def _completed(each: FieldView, form: Form | None) -> FieldView:
         metavar=each.metavar or _METAVARS.get(form, "TEXT"),
     )
     if form is Form.MONEY:
-        return replace(each, text=format_price, csv_value=format_price, parse=price)
+        return replace(each, text=_price, csv_value=_price, parse=price)
     return replace(each, parse=whole_number) if form is Form.NUMBER else each
 
 
@@ -251,7 +256,7 @@ ORDER_ITEM: Final = _views(
     FieldView(name="name", folds=True, spare=1, csv="name"),
     FieldView(name="unit_price", label="unit price", spare=2, csv="unit_price"),
     FieldView(name="quantity", csv="quantity"),
-    FieldView(name="total", csv="total", number=True, text=format_price, csv_value=format_price),
+    FieldView(name="total", csv="total", number=True, text=_price, csv_value=_price),
 )
 
 ORDER_SUMMARY: Final = _views(
@@ -259,7 +264,7 @@ ORDER_SUMMARY: Final = _views(
     FieldView(name="order_id", label="order", csv="order_id"),
     FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=_iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
-    FieldView(name="total", csv="total", number=True, text=format_price, csv_value=format_price),
+    FieldView(name="total", csv="total", number=True, text=_price, csv_value=_price),
     FieldView(name="version", spare=3, csv="version"),
 )
 """Of an order's line in a list (`quitanda.codec.documents.OrderSummary`)."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from quitanda.backup.destination import STANDARD_OUTPUT, is_plain
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.local_errors import LocalReason, print_local_error
@@ -91,6 +90,7 @@ async def backup(
     """
     from quitanda.backup import BackupDamaged  # noqa: PLC0415 - `--help` does not need it
     from quitanda.backup.backup_file import BackupFile  # noqa: PLC0415
+    from quitanda.backup.destination import STANDARD_OUTPUT  # noqa: PLC0415
 
     _check_target(path, force=force)
     try:
@@ -158,6 +158,8 @@ async def _receive(run: AdminRun, file: "BackupFile") -> None:
 
 
 def _check_target(path: Path, *, force: bool) -> None:
+    from quitanda.backup.destination import is_plain  # noqa: PLC0415
+
     if not is_plain(path):
         return
     if path.exists() and not force:

@@ -60,7 +60,7 @@ class CsvSchema:
     """
 
     kind: Kind
-    names: ColumnNames
+    known_names: ColumnNames
     to_create: tuple[str, ...]
     create: type[Creation]
     change: type[Change]
@@ -71,6 +71,12 @@ class CsvSchema:
     def id_column(self) -> str:
         """The column of the document's id."""
         return f"{self.kind.value}_id"
+
+    @property
+    def names(self) -> ColumnNames:
+        """The names that the column of each field may have; a field without known names has its own."""
+        fields = (each.name for each in describe(self.create) if each.form is not Form.CUSTOM_FIELDS)
+        return {**self.known_names, **{name: (name,) for name in fields if name not in self.known_names}}
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -117,11 +123,12 @@ def read_rows(
 def _read(schema: CsvSchema, row: CsvRow, creates: bool) -> tuple[ValidRow, tuple[Refused, ...]]:
     """Read one row; a column that is not there, or a number that is empty, changes nothing."""
     document_id = row.values[schema.id_column]
-    own = {name: value for name, value in row.values.items() if name not in schema.names}
+    names = schema.names
+    own = {name: value for name, value in row.values.items() if name not in names}
     fields: dict[str, Any] = {}
     refusals: list[Refused] = []
     forms = {each.name: each.form for each in describe(schema.create)}
-    for name in schema.names:
+    for name in names:
         if name in row.values and name != schema.id_column:
             value = _value(forms.get(name, Form.NUMBER), name, row.values[name])
             if isinstance(value, Refused):
@@ -158,7 +165,8 @@ def _value(form: Form, name: str, text: str) -> str | int | Refused | None:
 def _new_fields(schema: CsvSchema, fields: Mapping[str, Any], delta: int) -> dict[str, Any]:
     """Complete a new document's fields with empty texts and zeros; a stock change is its first stock."""
     known = (each for each in describe(schema.create) if each.name in schema.names and each.name != schema.id_column)
-    complete = {each.name: fields.get(each.name, 0 if each.form in _NUMBERS else "") for each in known}
+    empty = {each.name: (0 if each.form in _NUMBERS else "") if each.required else each.default for each in known}
+    complete: dict[str, Any] = {**empty, **{name: value for name, value in fields.items() if name in empty}}
     return complete | ({"quantity": complete["quantity"] + delta} if schema.stock else {})
 
 

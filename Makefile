@@ -25,6 +25,8 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 # Published as source only; everything else is installed from wheels.
 SOURCE_ONLY := pysyncobj
 
+# Each is checked by mypy by itself: their conftest.py have one name.
+TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install)) integration-tests
 UNIT_TESTS := core services clients deploy testing
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
@@ -153,6 +155,7 @@ lint: $(VENV)/.ready
 
 types: $(VENV)/.ready
 	@$(BIN)/mypy
+	@for folder in $(TESTS); do $(BIN)/mypy --config-file mypy-tests.ini $$folder || exit 1; done
 
 imports: $(VENV)/.ready
 	@$(BIN)/lint-imports

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from quitanda.errors import OutcomeUnknown, Unavailable
 from quitanda_clients.results import Consistency
@@ -151,7 +152,8 @@ async def one_writer(
     async with AsyncExitStack() as stack:
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
-        for worker in (writer, *readers):
+        workers: list[Any] = [writer, *readers]
+        for worker in workers:
             group.create_task(worker.work_until(stop))
         await written.grows()
         yield written, readers

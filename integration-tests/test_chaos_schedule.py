@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from chaos import schedule
@@ -194,7 +195,7 @@ async def test_what_is_broken_already_or_not_there_is_left_out():
 
 
 async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
-    cluster = BreakableCluster()
+    cluster: Any = BreakableCluster()
 
     async def fail(*_):
         raise NotRunning("no relay")

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ STOP_SECONDS = 15
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """The system, started once for all tests of this file; the customer `ana` and the product `caneta` are there."""
-    project = ComposeProject(tmp_path_factory.mktemp("files"))
+    project: Any = ComposeProject(tmp_path_factory.mktemp("files"))
     try:
         begun = time.monotonic()
         project.run(written("README.md", "With Docker").splitlines()[0])

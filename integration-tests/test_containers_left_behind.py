@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -92,7 +93,7 @@ def backing_file(device):
 
 
 async def test_a_cluster_that_was_closed_has_left_nothing_behind(engine, tmp_path):
-    cluster = make(tmp_path, breakable_disks=True)
+    cluster: Any = make(tmp_path, breakable_disks=True)
     label = f"{LABEL}={cluster.run_id}"
     made = names(carrying(engine, label))
     cluster.close()

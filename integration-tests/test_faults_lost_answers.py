@@ -15,6 +15,7 @@ import pytest
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
+from quitanda.errors import Rejected
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import client_portal_pb2 as pb
@@ -229,7 +230,7 @@ async def test_of_two_sessions_that_use_one_request_id_at_the_same_time_one_wins
         return_exceptions=True,
     )
     (won,) = [answer for answer in ended if not isinstance(answer, Exception)]
-    (lost,) = [error for error in ended if isinstance(error, Exception)]
+    (lost,) = [error for error in ended if isinstance(error, Rejected)]
 
     assert lost.refused.reason is Reason.REQUEST_ID_REUSED
     assert await shop.stock(purchase.product_id) == STOCK - won.document.items[0].quantity

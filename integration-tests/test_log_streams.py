@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
+from functools import partial
 
 import pytest
 from grpc import aio
@@ -135,7 +136,7 @@ class Services:
 
     async def ready(self):
         for address in self.addresses.values():
-            await wait_until(lambda address=address: serving(address), f"{address} to be ready", START_SECONDS)
+            await wait_until(partial(serving, address), f"{address} to be ready", START_SECONDS)
 
     async def stop(self):
         """Send SIGTERM to portals, then to the replica; give the exit codes."""
@@ -218,7 +219,7 @@ async def test_once_there_is_room_one_line_says_how_many_are_missing(services):
         return "log_lines_dropped" in services.disk.log(name).read_text(errors="replace")
 
     for name in services.addresses:
-        await wait_until(lambda name=name: told(name), f"{name} to say what is missing", 10)
+        await wait_until(partial(told, name), f"{name} to say what is missing", 10)
     for name, address in services.metrics.items():
         assert await figure_at(address, DROPPED) >= counted[name] > 0
     await services.stop()

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections import deque
 from decimal import Decimal
+from typing import Any
 
 import aiomqtt
 
@@ -78,7 +79,7 @@ class Gateway:
         self.arrival = asyncio.Event()
         self._address = address
         self._portal = portal
-        self._task = None
+        self._task: Any = None
 
     async def start(self):
         self._task = asyncio.create_task(self._stay())
@@ -112,7 +113,7 @@ class Gateway:
                     answers.create_task(self._answer(client, message))
 
     async def _answer(self, client, message):
-        customer_id, operation = parse_request_topic(str(message.topic))
+        customer_id, operation = parse_request_topic(str(message.topic)) or ("", "")
         fields = json.loads(message.payload, parse_float=Decimal)
         self.arrival.set()
         self.requests.append((customer_id, operation, dict(fields)))

@@ -37,7 +37,7 @@ class Broker:
         self.port = free_ports(1)[0]
         self._command = brokers.prepare(brokers.choose(None), self.port, directory)
         self._log = directory / "broker.log"
-        self._process = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         with self._log.open("ab") as log:

@@ -66,7 +66,7 @@ QUIET_SECONDS: Final = 3.0
 LOSS_MAX: Final = 0.3
 KILOBITS: Final = (200, 1_000, 5_000)
 
-_WEIGHTS: Final = (
+_WEIGHTS: Final[tuple[tuple[Break, tuple[Target, ...], int], ...]] = (
     (Break.PARTITION, REPLICAS, 5),
     (Break.CUT, REPLICAS, 3),
     (Break.PAUSE, (*REPLICAS, *PORTALS), 4),
@@ -130,7 +130,7 @@ def _leader_kills(dice: Random, duration: float) -> Iterator[FaultStep]:
 
 
 def _others(dice: Random, duration: float, possible: Collection[Fault]) -> Iterator[FaultStep]:
-    choices = [(*choice, weight) for *choice, weight in _WEIGHTS if NEEDS.get(choice[0], None) in {None, *possible}]
+    choices = [row for row in _WEIGHTS if NEEDS.get(row[0]) in {None, *possible}]
     at = QUIET_SECONDS + dice.uniform(4.0, 8.0)
     while at < duration - QUIET_SECONDS:
         ((fault, targets, _),) = dice.choices(choices, [weight for *_, weight in choices])

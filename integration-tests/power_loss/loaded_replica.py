@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from itertools import count
 from random import Random
+from typing import Any, cast
 
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import decode_outcome, encode_request
@@ -78,7 +79,7 @@ class LoadedReplica:
                 missing=missing,
                 digest=digest.verify(state),
                 adjustments=sum(1 for _ in adjustments),
-                stock=sum(decode_document(Kind.PRODUCT, json_of(value)).quantity for _, value in products),
+                stock=sum(cast("Any", decode_document(Kind.PRODUCT, json_of(value))).quantity for _, value in products),
             )
 
     def load(self, seed):

@@ -110,7 +110,7 @@ def early_read(scenario: Scenario) -> None:
     new, third = scenario.others(old)
     scenario[third].delays = scenario.world.slow
     written = scenario.write(old)
-    scenario.until(lambda: scenario.world.checker.effects.get(written[0].request))
+    scenario.until(lambda: bool(scenario.world.checker.effects.get(written[0].request)))
     scenario.cut(old, [new, third])
     scenario.until(lambda: written[0].done)
     scenario[old].crash(power=False)

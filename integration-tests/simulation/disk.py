@@ -135,7 +135,8 @@ class SimulatedStore:
         self._staged[key] = None
 
     def scan(self, prefix, after=None, limit=None):
-        merged = {key: value for key, value in self._disk.content.items() if key.startswith(prefix)}
+        merged: dict[bytes, bytes | None] = {}
+        merged |= {key: value for key, value in self._disk.content.items() if key.startswith(prefix)}
         merged |= {key: value for key, value in self._staged.items() if key.startswith(prefix)}
         found = _under({key: value for key, value in merged.items() if value is not None}, prefix, after)[:limit]
         self._disk.check(key for key, _ in found if key not in self._staged)

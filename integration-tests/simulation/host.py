@@ -8,6 +8,7 @@ or, planned with `crash_in`, at a write or at a message.
 
 from abc import ABC, abstractmethod
 from random import Random
+from typing import Any
 
 from quitanda.errors import QuitandaError
 from quitanda_replica.integrity.divergence import StateDiverged
@@ -37,7 +38,7 @@ class SimulatedHost(ABC):
         self.died_at: float | None = None
         self.incarnation = 0
         self.delays = world.config.delays
-        self.network = None
+        self.network: Any = None
         """The SimulatedNetwork of the running process."""
         self._chance = chance
         self._stall_chance = Random(chance.getrandbits(64))
@@ -55,6 +56,21 @@ class SimulatedHost(ABC):
         self.wrote_state = True
 
     # --- time
+
+    @property
+    @abstractmethod
+    def leads(self) -> bool:
+        """Whether the running process takes itself for the leader."""
+
+    @property
+    @abstractmethod
+    def voting(self) -> bool:
+        """Whether the replica votes."""
+
+    @property
+    @abstractmethod
+    def durable_applied(self) -> int:
+        """The index of the last entry whose effects are on the disk."""
 
     @property
     def now(self) -> float:

@@ -7,6 +7,7 @@ may have another entry there, no later leader may lack it, and every state must 
 from collections import OrderedDict
 from dataclasses import dataclass
 from struct import Struct
+from typing import Any
 
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
 from quitanda_replica.raft.learner import JOINED_KEY
@@ -56,7 +57,7 @@ class Mark:
     log: list[CommittedEntry]
     effects: dict[int, set[int]]
     remembered: OrderedDict[int, int]
-    machine: object
+    machine: Any
 
 
 class InvariantChecker:

@@ -8,6 +8,7 @@ beginning of the next conversation.
 import itertools
 from collections import deque
 from random import Random
+from typing import Any
 
 from quitanda_replica.raft.codec import MalformedMessage
 from quitanda_replica.raft.options import RaftOptions
@@ -219,7 +220,7 @@ class SimulatedNetwork:
         self._host = host
         self._encode = encode
         self._decode = decode
-        self._receiver = None
+        self._receiver: Any = None
         self._outbox: list[tuple[str, int, bytes, float]] = []
         """To whom, in which conversation, what, and since when it is under way."""
         self._attempt_at: dict[str, float] = {}

@@ -6,6 +6,7 @@ for that. Where something is left to PySyncObj, the message_filter module says w
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pysyncobj import syncobj
 
@@ -179,7 +180,8 @@ class CommitsTwice(RaftLoop):
 
     def _commit(self):
         super()._commit()
-        self._journal.stage_applied()
+        journal: Any = self._journal
+        journal.stage_applied()
         self._store.commit()
 
 

@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from rounds_command import PromiseBroken
 from stalled_clocks.clocks import Clocks
@@ -219,6 +220,7 @@ def _replicas_and_broker():
 def _stored_log(folder):
     store = Store.open(folder)
     try:
-        return {index: (term, command) for command, index, term in LevelJournal(store)}
+        journal: Any = LevelJournal(store)
+        return {index: (term, command) for command, index, term in journal}
     finally:
         store.close()

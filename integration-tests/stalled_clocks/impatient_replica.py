@@ -13,5 +13,5 @@ from quitanda_replica.__main__ import main
 from quitanda_replica.raft import raft_loop
 
 if __name__ == "__main__":
-    raft_loop.RaftCore = StandsByTheClock
+    raft_loop.RaftCore = StandsByTheClock  # type: ignore[misc]
     sys.exit(main())

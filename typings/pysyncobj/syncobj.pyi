@@ -1,1 +1,5 @@
+from typing import Any
+
+random: Any
+
 def monotonicTime() -> float: ...

@@ -47,7 +47,8 @@ class World:
         self.append(state)
         previous, self.last_changed = self.last_changed, self.revision
         if told < len(left):
-            self.cache.record_write(*left[told], self.revision)
+            key, document = left[told]
+            self.cache.record_write(key, document, self.revision)
         changes = tuple(change(key, document) for key, document in left) if announced else None
         self.send(FeedMessage(self.term, self.revision, previous, changes), prompt)
 

@@ -6,6 +6,7 @@ All share one history, decided by the real rules: what a replica acknowledges, e
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -72,7 +73,7 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
         self.instead = None
         self.lists: set[str] = set()
         self.address = "127.0.0.1:0"
-        self._server = None
+        self._server: Any = None
 
     async def start(self) -> None:
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])

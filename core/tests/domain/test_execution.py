@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from hashlib import blake2b
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ PINNED = [
     "375f7fbf931f6d0d20012716233cfcc3",
     "680f33052760c190499240a6f73b3398",
 ]
-OTHER_VALUES = {
+OTHER_VALUES: dict[type, Any] = {
     str: ["x", "x1", "1"],
     int: [0, 2, 11],
     bool: [False],

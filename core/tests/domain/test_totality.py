@@ -1,7 +1,7 @@
 """Whatever stands in a command, the rules answer; they never raise."""
 
 from dataclasses import fields
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ GARBAGE = st.recursive(
     ),
     max_leaves=6,
 )
-LIKELY = {
+LIKELY: dict[str, Any] = {
     "customer_id": ["ana", "new"],
     "product_id": ["rice", "new"],
     "order_id": ["o1", "new"],

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -161,7 +162,7 @@ FLAGS = [
 EVERY = tuple(map(type, COMMANDS))
 CREATES = (CreateCustomer, CreateProduct)
 UPDATES = (UpdateCustomer, UpdateProduct)
-FIELDS = [
+FIELDS: list[tuple[str, Any, Any]] = [
     ("customer_id", EVERY, IDS),
     ("product_id", EVERY, IDS),
     ("order_id", EVERY, IDS),
@@ -180,7 +181,7 @@ FIELDS = [
     ("created_at_ms", EVERY, TIMES),
     ("cascade", EVERY, FLAGS),
 ]
-ROWS = [
+ROWS: list[tuple[Any, str, Any, Any]] = [
     (command, field, value, expected)
     for field, commands, table in FIELDS
     for command in COMMANDS

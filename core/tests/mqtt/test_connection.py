@@ -45,7 +45,7 @@ def keep(broker):
     @asynccontextmanager
     async def keep(**options):
         kept = Kept(broker, **options)
-        kept.task = task = asyncio.create_task(kept.connection.run())
+        task = asyncio.create_task(kept.connection.run())
         try:
             yield kept
         finally:

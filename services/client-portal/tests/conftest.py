@@ -48,7 +48,8 @@ def portals(cluster):
         try:
             await servers.start()
             if servers.gateway is not None:
-                await wait_for(lambda: servers.gateway.connected, "the gateway's connection")
+                gateway: Any = servers.gateway
+                await wait_for(lambda: gateway.connected, "the gateway's connection")
             yield portal
         finally:
             cluster.release()

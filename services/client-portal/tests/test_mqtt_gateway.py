@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -404,7 +405,8 @@ class TestTheBroker:
             def __init__(self, registry):
                 super().__init__(registry)
                 self.failures = 0
-                self._gauge, self.connected = self.connected, self
+                self._gauge: Any = self.connected
+                self.connected: Any = self
 
             def set(self, value):
                 if value == 0 and not self.failures:

@@ -2,6 +2,7 @@
 
 import threading
 from itertools import pairwise
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -192,7 +193,7 @@ class TestBackup:
         state.store.put(log_key(0), bytes(8))
         state.store.commit()
         source = BackupSource("replica1", state.store, applied_index, FakeLeadership())
-        first, second, third = (source.parts(1.0) for _ in range(3))
+        first, second, third = (cast("Any", source.parts(1.0)) for _ in range(3))
         next(first)
         next(second)
 

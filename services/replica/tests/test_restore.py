@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any, cast
 
 import msgpack
 import pytest
@@ -96,7 +97,7 @@ def test_backups_of_equal_states_at_different_entries_are_not_the_same_backup(ba
         origins.append(contents(tmp_path / name)[ORIGIN_KEY])
 
     assert contents(tmp_path / "one", keys.STATE) == contents(tmp_path / "two", keys.STATE)
-    (_, one), (_, two) = map(msgpack.unpackb, origins)
+    one, two = (cast("Any", msgpack.unpackb(origin))[1] for origin in origins)
     assert one != two
 
 

@@ -1,5 +1,7 @@
 """What one replica gives to another, or to a backup: every key of the replicated state, of every kind."""
 
+from typing import Any
+
 import pytest
 from replica_fake_raft import FakeLeadership
 from replica_state import ReplicaState, customer, order, product
@@ -50,7 +52,7 @@ class Replica:
 @pytest.fixture
 def source(tmp_path):
     """A replica whose state has every kind of key, and has forgotten the oldest requests."""
-    made = Replica(tmp_path / "source")
+    made: Any = Replica(tmp_path / "source")
     made.state.do(*(customer(f"c{number}") for number in range(4)), customer(), product())
     made.state.apply(Request("ana", "first", order("o1", pen=1)))
     made.first_outcome = made.state.apply(REPEATED)

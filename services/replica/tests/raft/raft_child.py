@@ -32,7 +32,12 @@ def main():
     node = RaftNode(options, store, ListMachine(store))
     node.start()
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def wait_for_the_end():
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     load(node, f"{name}-{run}", ended)
     node.close(5)
     store.close()

@@ -1,5 +1,7 @@
 """The log in the store: what was committed is there after a restart, and damage is noticed."""
 
+from typing import Any
+
 import pytest
 
 from quitanda_replica.raft.journal import APPLIED_KEY, COMMAND, NO_OP, LevelJournal, log_key
@@ -40,7 +42,7 @@ def commit(store, journal):
 
 
 def test_a_blank_store_begins_with_one_no_op_that_is_applied(store):
-    journal = LevelJournal(store)
+    journal: Any = LevelJournal(store)
 
     assert journal.was_blank
     assert list(journal) == [(NO_OP, 1, 0)]

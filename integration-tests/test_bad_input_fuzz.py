@@ -6,6 +6,7 @@ What is found is found again: Hypothesis prints the example, and each draws from
 import asyncio
 import json
 import time
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -32,6 +33,10 @@ SERVICES = [
     for file in (admin_portal_pb2.DESCRIPTOR, client_portal_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 ]
+
+
+def with_reply_to(request, reply_to):
+    return json.dumps({**request, "reply_to": reply_to})
 
 
 def _varint(number):
@@ -107,8 +112,7 @@ async def test_arbitrary_json_over_mqtt_is_answered_with_a_reason(cluster, shop)
                 if operation and not set("+#/\0") & set(operation) and operation.isprintable()
             ]
             replies = await client.ask_all(
-                (operation, lambda reply_to, request=request: json.dumps({**request, "reply_to": reply_to}))
-                for operation, request in requests
+                (operation, partial(with_reply_to, request)) for operation, request in requests
             )
             strange = [
                 (request, verdict(reply))

@@ -34,7 +34,7 @@ async def test_a_process_that_comes_back_with_another_address_is_found_within_se
 
         assert seconds < FOUND_SECONDS
         assert busy.longest_pause(since, grpc_clients) < ELECTED_SECONDS
-        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert [worker.times.unanswered for worker in grpc_clients if worker.times.unanswered] == []
         assert await busy.violations() == ()
 
 

@@ -48,7 +48,7 @@ async def test_a_process_without_a_network_is_done_without_and_taken_back(health
 
         assert healthy_cluster.instance_id(name) == life
         assert pause < MOVED_ON_SECONDS
-        assert [worker.unanswered for worker in grpc_clients if worker.unanswered] == []
+        assert [worker.times.unanswered for worker in grpc_clients if worker.times.unanswered] == []
         assert await busy.violations() == ()
 
 

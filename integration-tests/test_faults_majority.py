@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import grpc.aio
 import pytest
@@ -93,7 +94,7 @@ async def test_without_a_majority_every_call_ends_and_says_truly_what_became_of_
     await until_answered(lambda: impatient[0].get_product(product.product_id))
     for number, (error, _) in enumerate(writes):
         if isinstance(error, OutcomeUnknown):
-            await until_answered(lambda number=number: write(number))
+            await until_answered(partial(write, number))
     acknowledged = sum(not isinstance(error, Unavailable) for error, _ in writes)
 
     assert await shop.stock(product.product_id) == acknowledged

@@ -84,8 +84,10 @@ class FakeShop:
                 order = Order(asked.order_id, asked.customer_id, asked.created_at_ms, (), 0, merged((), asked.extra))
                 return self._set(order, asked.items, ())
             case SetOrderItems():
-                order = self.orders.get(asked.order_id)
-                return self._set(order, asked.items, asked.extra) if order else missing(Kind.ORDER, asked.order_id)
+                held = self.orders.get(asked.order_id)
+                return self._set(held, asked.items, asked.extra) if held else missing(Kind.ORDER, asked.order_id)
+            case _:
+                raise TypeError(f"not asked of a portal: {asked!r}")
 
     def _documents(self, kind):
         return {Kind.CUSTOMER: self.customers, Kind.PRODUCT: self.products, Kind.ORDER: self.orders}[kind]

@@ -16,6 +16,7 @@ class Kept:
     """A connection that runs, and what was told of it."""
 
     def __init__(self, broker, **options):
+        self.task: asyncio.Task[None] | None = None
         self.received = []
         self.changes = []
         self.defects = []
@@ -45,7 +46,7 @@ def keep(broker):
     @asynccontextmanager
     async def keep(**options):
         kept = Kept(broker, **options)
-        task = asyncio.create_task(kept.connection.run())
+        kept.task = task = asyncio.create_task(kept.connection.run())
         try:
             yield kept
         finally:

@@ -184,7 +184,8 @@ proto-check: $(VENV)/.ready
 		{ echo "The committed stubs differ from proto/: run 'make proto' and commit the result."; exit 1; }
 
 LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients
+	--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients \
+	--no-emit-package quitanda-local
 
 # An image's versions are those that the tests run with; it only lacks what it does not need.
 lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported

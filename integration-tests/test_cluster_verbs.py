@@ -26,15 +26,15 @@ async def accepts(address):
 
 
 async def test_every_process_is_reached_at_every_door_that_it_has(cluster):
-    doors = {name: cluster.ports(name) for name in cluster.everything}
+    ports = {name: cluster.ports(name) for name in cluster.everything}
     reached = {
-        name: tuple([door for door in found if await accepts(parse_address(cluster.address(name, door)))])
-        for name, found in doors.items()
+        name: tuple([port for port in found if await accepts(parse_address(cluster.address(name, port)))])
+        for name, found in ports.items()
     }
 
-    assert reached == doors
-    assert {doors[name] for name in cluster.replicas} == {(PortKind.SERVICE, PortKind.RAFT, PortKind.METRICS)}
-    assert doors[cluster.broker] == (PortKind.SERVICE,)
+    assert reached == ports
+    assert {ports[name] for name in cluster.replicas} == {(PortKind.SERVICE, PortKind.RAFT, PortKind.METRICS)}
+    assert ports[cluster.broker] == (PortKind.SERVICE,)
     with pytest.raises(KeyError):
         cluster.address(cluster.broker, PortKind.RAFT)
 

@@ -24,7 +24,7 @@ CALL_SECONDS = 10.0
 
 @pytest.fixture
 def project(tmp_path):
-    """The system with the course's doors."""
+    """The system with the course's endpoints."""
     project = ComposeProject(tmp_path)
     try:
         (command,) = [line for line in written("docs/COURSE.md", "Switch it on").splitlines() if "docker" in line]

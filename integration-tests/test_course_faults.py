@@ -18,10 +18,10 @@ NOTHING_HAPPENED = {"UNAVAILABLE", "OVERLOADED"}
 IMPATIENT_SECONDS = 1.5
 
 
-async def placed(stranger, oid, cid, pid):
-    """Place an order as a careful stranger does who has no request ids; say whether it took more than one call."""
+async def placed(client, oid, cid, pid):
+    """Place an order as a careful client does that has no request ids; say whether it took more than one call."""
     for tries in itertools.count(1):
-        told = verdict(await stranger.create_order(oid, cid, order_document(oid, cid, (pid, 1))))
+        told = verdict(await client.create_order(oid, cid, order_document(oid, cid, (pid, 1))))
         if told == DONE or (told == "ORDER_EXISTS" and tries > 1):
             return tries > 1
         assert told in UNCERTAIN | NOTHING_HAPPENED
@@ -33,12 +33,12 @@ async def test_a_leader_dies_and_nothing_is_lost_or_done_twice_or_shown_too_late
     leader, fallen, followed = await healthy_cluster.wait_for_leader(), asyncio.Event(), asyncio.Event()
     orders = []
 
-    async def place_orders(stranger):
+    async def place_orders(client):
         for done in itertools.count(1):
-            oid = stranger.new_id("order")
-            await placed(stranger, oid, cid, pid)
+            oid = client.new_id("order")
+            await placed(client, oid, cid, pid)
             orders.append(oid)
-            assert (await stranger.shown_order(oid))["CID"] == cid
+            assert (await client.shown_order(oid))["CID"] == cid
             if done == BEFORE_AND_AFTER:
                 fallen.set()
             if followed.is_set() and done >= 2 * BEFORE_AND_AFTER:

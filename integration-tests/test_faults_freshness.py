@@ -46,7 +46,7 @@ async def test_a_portal_that_stood_still_shows_nothing_older_than_a_second_when_
         for _ in range(2):
             healthy_cluster.pause(portal)
             await written.passes(FROZEN_SECONDS)
-            # These wait at its door, so that it finds them before it can hear of anything that happened meanwhile.
+            # These wait in its socket, so that it finds them before it can hear of anything that happened meanwhile.
             waiting = [asyncio.create_task(reader.read()) for reader in readers * (BURST // len(readers))]
             await written.grows(1)
             healthy_cluster.resume(portal)

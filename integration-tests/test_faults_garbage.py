@@ -1,4 +1,4 @@
-"""Strangers at every port: no process stops, and no client notices."""
+"""Unauthenticated connections at every port: no process stops, and no client notices."""
 
 import asyncio
 import random
@@ -21,12 +21,12 @@ UNDISTURBED_SECONDS = 3.0
 
 def every_door(cluster):
     addresses = (
-        parse_address(cluster.address(name, door)) for name in cluster.everything for door in cluster.ports(name)
+        parse_address(cluster.address(name, kind)) for name in cluster.everything for kind in cluster.ports(name)
     )
     return [(address.host, address.port) for address in addresses]
 
 
-async def test_bytes_of_strangers_at_every_port_stop_no_process_and_fail_no_client(healthy_cluster):
+async def test_malformed_bytes_at_every_port_stop_no_process_and_fail_no_client(healthy_cluster):
     dice = random.Random(1)
     before = instance_ids(healthy_cluster)
     addresses = every_door(healthy_cluster)
@@ -51,12 +51,12 @@ async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_
     before = instance_ids(healthy_cluster)
     broker = parse_address(healthy_cluster.address(healthy_cluster.broker))
     topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
-    async with traffic(healthy_cluster) as busy, aiomqtt.Client(broker.host, broker.port) as stranger:
+    async with traffic(healthy_cluster) as busy, aiomqtt.Client(broker.host, broker.port) as publisher:
         since = time.monotonic()
         for _ in range(50):
             for topic in topics:
-                await stranger.publish(topic, dice.randbytes(dice.randint(0, 2_000)), qos=dice.randint(0, 1))
-        await stranger.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
+                await publisher.publish(topic, dice.randbytes(dice.randint(0, 2_000)), qos=dice.randint(0, 1))
+        await publisher.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
         await busy.goes_on()
         product = await shop.product()
         for portal in healthy_cluster.admin_portals:

@@ -127,7 +127,7 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
         assert (await read(replica, product.product_id)).quantity == 0
 
         healthy_cluster.pause(leader)
-        # These wait at its door, so that it finds them before it can hear of any other leader.
+        # These wait in its socket, so that it finds them before it can hear of any other leader.
         reads = [asyncio.create_task(read(replica, product.product_id)) for _ in range(10)]
         ids = [shop.new_id("request") for _ in range(5)]
         writes = [asyncio.create_task(write(replica, product.product_id, request_id, 100)) for request_id in ids]

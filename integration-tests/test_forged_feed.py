@@ -23,7 +23,7 @@ KEY = "the feed key of one test"
 HUGE_TERM = b'{"term":99999999999999999999999,"revision":1,"previous_revision":1,"changes":[]}'
 
 
-class Stranger:
+class Forger:
     """Hears everything that the broker carries, and publishes on the feed's topic."""
 
     def __init__(self, client):
@@ -46,10 +46,10 @@ HIGH = 10**9
 
 
 @asynccontextmanager
-async def stranger(cluster):
+async def forger(cluster):
     async with raw_client(cluster.address(cluster.broker)) as client:
         await client.subscribe(FEED_TOPIC)
-        yield Stranger(client)
+        yield Forger(client)
 
 
 def forgery(heartbeat, product):
@@ -102,7 +102,7 @@ async def test_a_forged_change_and_a_huge_term_change_no_answer_and_every_portal
     await warm(cluster, readers, product.product_id)
     before = await figures(cluster, readers, FORGED)
     untrue = await figures(cluster, readers, CONTRADICTIONS)
-    async with stranger(cluster) as somebody:
+    async with forger(cluster) as somebody:
         unsealed = forgery(await somebody.heartbeat(), product)
         sent = [unsealed, FeedKey.derive("a key of somebody else").seal(unsealed), HUGE_TERM]
         for payload in sent:
@@ -135,7 +135,7 @@ async def test_who_has_the_feeds_key_cannot_make_a_default_read_false_and_portal
         cluster = await stack.enter_async_context(new_cluster(QUITANDA_FEED_KEY=KEY))
         await cluster.start()
         shop = await stack.enter_async_context(shops(cluster))
-        somebody = await stack.enter_async_context(stranger(cluster))
+        somebody = await stack.enter_async_context(forger(cluster))
         readers = await readers_of(shop)
         product = await shop.product(price=250)
         admin = await shop.admin()

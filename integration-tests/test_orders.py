@@ -20,9 +20,9 @@ async def ana(shop, transport):
 
 
 @pytest.fixture
-async def stranger(shop, transport):
+async def unknown_customer(shop, transport):
     """Somebody who is not registered, over each transport."""
-    return await shop.client(shop.new_id("stranger"), transport)
+    return await shop.client(shop.new_id("unknown"), transport)
 
 
 def quantities(order):
@@ -62,17 +62,17 @@ async def test_an_order_of_an_unknown_product_is_refused(ana, refused):
         await ana.create_order([ItemQuantity("no-such-product", 1)])
 
 
-async def test_a_stranger_can_do_nothing(stranger, shop, refused):
+async def test_an_unknown_customer_can_do_nothing(unknown_customer, shop, refused):
     product = await shop.product()
     for call in (
-        stranger.create_order,
-        lambda: stranger.set_order_item(NOWHERE, product.product_id, 1),
-        lambda: stranger.set_order_items(NOWHERE, [ItemQuantity(product.product_id, 1)]),
-        lambda: stranger.get_order(NOWHERE),
-        stranger.list_orders,
-        lambda: stranger.cancel_order(NOWHERE),
-        lambda: stranger.get_product(product.product_id),
-        stranger.list_products,
+        unknown_customer.create_order,
+        lambda: unknown_customer.set_order_item(NOWHERE, product.product_id, 1),
+        lambda: unknown_customer.set_order_items(NOWHERE, [ItemQuantity(product.product_id, 1)]),
+        lambda: unknown_customer.get_order(NOWHERE),
+        unknown_customer.list_orders,
+        lambda: unknown_customer.cancel_order(NOWHERE),
+        lambda: unknown_customer.get_product(product.product_id),
+        unknown_customer.list_products,
     ):
         with refused(Reason.CUSTOMER_NOT_FOUND, "customer_id"):
             await call()

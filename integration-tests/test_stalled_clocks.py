@@ -50,18 +50,18 @@ async def test_the_campaign_notices_replicas_that_stand_because_the_clock_says_s
 
 
 class ReplicaStatements:
-    """Says to a judge what replicas say of themselves; each is asked after all before were heard, unless told."""
+    """Tells the checker what replicas say of themselves; each is asked after all before were heard, unless told."""
 
     def __init__(self):
-        self.judge = ElectionInvariants()
+        self.invariants = ElectionInvariants()
 
     def say(self, name, term, role=REPLICA_ROLE_FOLLOWER, *, blank=False, asked_after=None):
-        self.judge.hear(
-            ReportedStatus(name, role, term, blank, self.judge.heard if asked_after is None else asked_after)
+        self.invariants.hear(
+            ReportedStatus(name, role, term, blank, self.invariants.heard if asked_after is None else asked_after)
         )
 
     def log(self, name, *lines):
-        self.judge.read_log(name, [json.dumps(line) for line in lines])
+        self.invariants.read_log(name, [json.dumps(line) for line in lines])
 
 
 def leads(term):
@@ -97,7 +97,7 @@ def test_two_leaders_of_one_term_are_noticed(replicas):
 
 
 def test_a_term_that_nobody_was_willing_to_is_noticed_once_the_third_is_known_to_be_still_blank(replicas):
-    replicas.judge.nobody_is_willing("replica3", 5)
+    replicas.invariants.nobody_is_willing("replica3", 5)
     replicas.say("replica1", 6, REPLICA_ROLE_CANDIDATE)
     replicas.say("replica3", 0, blank=True, asked_after=0)
 
@@ -106,7 +106,7 @@ def test_a_term_that_nobody_was_willing_to_is_noticed_once_the_third_is_known_to
 
 
 def test_a_term_that_begins_when_the_third_replica_counts_is_right(replicas):
-    replicas.judge.nobody_is_willing("replica3", 5)
+    replicas.invariants.nobody_is_willing("replica3", 5)
     replicas.say("replica1", 6, REPLICA_ROLE_CANDIDATE)
     replicas.say("replica3", 6)
     replicas.say("replica3", 6, blank=False)

@@ -1,4 +1,4 @@
-"""A client as a stranger writes it, who has the course's contract and a JSON library, and nothing of ours."""
+"""A client as somebody else writes it, who has the course's contract and a JSON library, and nothing of ours."""
 
 import itertools
 import json

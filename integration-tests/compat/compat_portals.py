@@ -1,4 +1,4 @@
-"""Where strangers come in: the course's doors of every portal."""
+"""The endpoints of every portal for the course's contract."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,12 +9,12 @@ from compat.compat_shop import CourseShop
 from quitanda_testing.cluster.cluster import PortKind
 
 OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
-"""Strangers are programs of their own, so none waits because another one found a portal's door closed."""
+"""Course clients are programs of their own, so none waits because another one could not reach a portal."""
 
 
 @asynccontextmanager
 async def course_shop(shop, *, admin_portals=(), client_portals=()) -> AsyncIterator[CourseShop]:
-    """Connect one stranger to both portals of each kind, or to these; ids are those of the scenario's shop."""
+    """Connect one course client to both portals of each kind, or to these; ids are those of the scenario's shop."""
     async with AsyncExitStack() as stack:
 
         async def channels(portals):

@@ -17,7 +17,7 @@ PRODUCT_NAME = "Pão de queijo"
 
 
 class CourseShop(CompatClient):
-    """A stranger with what every scenario needs at its beginning and at its end."""
+    """A course client with what every scenario needs at its beginning and at its end."""
 
     def __init__(self, admin_channels, order_channels, new_id) -> None:
         super().__init__(admin_channels, order_channels)

@@ -1,4 +1,4 @@
-"""What docs/COURSE.md tells strangers, read from it: the numbers of the errors, and the example."""
+"""What docs/COURSE.md tells authors of clients, read from it: the numbers of the errors, and the example."""
 
 import re
 from pathlib import Path

@@ -7,6 +7,6 @@ from compat.compat_portals import course_shop
 
 @pytest.fixture
 async def course(shop):
-    """A shop of one's own at the course's doors of both portals of each kind."""
+    """A shop of one's own at the course's endpoints of both portals of each kind."""
     async with course_shop(shop) as opened:
         yield opened

@@ -260,8 +260,8 @@ def other_members(scenario: Scenario) -> None:
     scenario.write_done(scenario.leader(), 3)
     name = scenario.others(scenario.leader())[0]
     longer = scenario.world.addresses | {"replica9": "replica9:1"}
-    restoring.come_up_as_stranger(scenario.world, name, dict(scenario[name].disk.content), addresses=longer)
-    restoring.see_stranger_refused(scenario.world, name)
+    restoring.start_foreign_replica(scenario.world, name, dict(scenario[name].disk.content), addresses=longer)
+    restoring.see_foreign_replica_refused(scenario.world, name)
 
 
 def other_cluster(scenario: Scenario) -> None:
@@ -273,8 +273,8 @@ def other_cluster(scenario: Scenario) -> None:
     scenario.found()
     scenario.write_done(scenario.leader(), 3)
     name = scenario.others(scenario.leader())[0]
-    restoring.come_up_as_stranger(scenario.world, name, other[name].disk.content)
-    restoring.see_stranger_refused(scenario.world, name)
+    restoring.start_foreign_replica(scenario.world, name, other[name].disk.content)
+    restoring.see_foreign_replica_refused(scenario.world, name)
 
 
 def stale_disk(scenario: Scenario) -> None:
@@ -294,8 +294,8 @@ def stale_disk(scenario: Scenario) -> None:
     restoring.restore(scenario.world, backup)
     scenario.until(scenario.world.well)
     scenario.write_done(scenario.leader(), 3)
-    restoring.come_up_as_stranger(scenario.world, stale, old)
-    restoring.see_stranger_refused(scenario.world, stale)
+    restoring.start_foreign_replica(scenario.world, stale, old)
+    restoring.see_foreign_replica_refused(scenario.world, stale)
 
 
 def quiet_damage(scenario: Scenario) -> None:

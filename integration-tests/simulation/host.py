@@ -240,7 +240,7 @@ class SimulatedHost(ABC):
         self.world.count("messages")
 
     def refuses(self, peer: str, reason: str) -> None:
-        """Take note of a conversation that is refused."""
+        """Take note of a connection that is refused."""
         self.world.count("refused greetings")
         self.world.trace.note(self.name, f"refuses {peer}", reason)
 

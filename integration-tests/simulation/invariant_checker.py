@@ -66,7 +66,7 @@ class InvariantChecker:
     def __init__(self, world):
         self._world = world
         self.violations: list[Violation] = []
-        self.strangers: set[str] = set()
+        self.foreign_replicas: set[str] = set()
         """Replicas that run with a disk of another past."""
         self.floor = 0
         """Every operation that begins now must see at least the entries up to here."""
@@ -128,7 +128,7 @@ class InvariantChecker:
 
     def sent(self, disk, message, *, voting: bool) -> None:
         """Check what leaves a replica: one that may have forgotten something leads, votes and confirms nothing."""
-        if disk.counts or disk.name in self.strangers:
+        if disk.counts or disk.name in self.foreign_replicas:
             return
         kind = message["type"]
         lasting = kind in VOTERS_ALONE or (kind == "next_node_idx" and message["success"] and message["voting"])
@@ -140,7 +140,7 @@ class InvariantChecker:
 
         And an index and a term mean one entry with one predecessor.
         """
-        if disk.name in self.strangers:
+        if disk.name in self.foreign_replicas:
             return
         if JOINED_KEY in batch and (needed := self._forgotten.pop(disk.name, 1)) > read_applied(
             disk.content.get(APPLIED_KEY)
@@ -159,7 +159,7 @@ class InvariantChecker:
 
     def observe(self, name: str, incarnation: int, view) -> None:
         """Compare a replica with the true log."""
-        if name in self.strangers:
+        if name in self.foreign_replicas:
             return
         if (view.leads or view.stands) and not view.counts:
             self.accuse("blank", f"{name} {'leads' if view.leads else 'stands'} in term {view.term} with a blank disk")

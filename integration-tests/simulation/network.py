@@ -1,8 +1,8 @@
-"""The simulated network: one conversation for each pair of replicas, as TCP would give it.
+"""The simulated network: one connection for each pair of replicas, as TCP would give it.
 
-Within a conversation messages keep their order. A path that is cut holds them back, as TCP does, until it is mended or
-one side gives the conversation up; what was under way is lost then, and some of it may arrive once more at the
-beginning of the next conversation.
+Within a connection messages keep their order. A path that is cut holds them back, as TCP does, until it is mended or
+one side gives the connection up; what was under way is lost then, and some of it may arrive once more at the
+beginning of the next connection.
 """
 
 import itertools
@@ -31,7 +31,7 @@ class Path:
         self.target = target
         self.cut_since: float | None = None
         self.recent: deque = deque(maxlen=REPEATED_MAX)
-        """Messages that were sent last, in the present conversation."""
+        """Messages that were sent last, in the present connection."""
         self._fabric = fabric
         self._under_way: deque = deque()
         self._held: deque = deque()
@@ -100,10 +100,10 @@ class Fabric:
         self._count = count
         self._schedule = schedule
         self._chance = chance
-        self._conversations = itertools.count(1)
+        self._connections = itertools.count(1)
         self._paths_into: dict[str, list[Path]] = {}
         self._latest: dict[frozenset[str], tuple[int, dict[str, int]]] = {}
-        """The last conversation of each pair, and who began it: the number of each side's start."""
+        """The last connection of each pair, and who began it: the number of each side's start."""
 
     def join(self, host):
         """Add a replica."""
@@ -123,31 +123,31 @@ class Fabric:
         return self.delays.network(self._chance)
 
     def connect(self, connector, acceptor, now):
-        """Begin a conversation, if both sides can hear each other; both are told when it stands."""
+        """Begin a connection, if both sides can hear each other; both are told when it stands."""
         there, back = self.paths[connector, acceptor], self.paths[acceptor, connector]
         if not self.hosts[acceptor].runs or not self.reachable(connector, acceptor):
             return False
-        conversation = next(self._conversations)
+        connection = next(self._connections)
         begun_by = {name: self.hosts[name].incarnation for name in (connector, acceptor)}
-        self._latest[frozenset(begun_by)] = conversation, begun_by
+        self._latest[frozenset(begun_by)] = connection, begun_by
         for path, stands_at in ((there, now + self.delay()), (back, now + self.delay() + self.delay())):
             path.clear()
-            path.put((CONNECTED, conversation, self.hosts[path.source].network.greeting_to(path.target)), stands_at)
+            path.put((CONNECTED, connection, self.hosts[path.source].network.greeting_to(path.target)), stands_at)
             repeated = self._repeated(path)
             path.recent.clear()
             for data in repeated:
                 self._count("repeated messages")
-                path.put((MESSAGE, conversation, data), stands_at)
+                path.put((MESSAGE, connection, data), stands_at)
         return True
 
-    def transmit(self, source, target, conversation, data, now):
+    def transmit(self, source, target, connection, data, now):
         """Send one message."""
         path = self.paths[source, target]
         path.recent.append(data)
-        path.put((MESSAGE, conversation, data), now + self.delay())
+        path.put((MESSAGE, connection, data), now + self.delay())
 
     def reset(self, one, other):
-        """End the conversation of a pair; the ends of what is under way are lost."""
+        """End the connection of a pair; the ends of what is under way are lost."""
         now = self._schedule.now
         for source, target in ((one, other), (other, one)):
             path = self.paths[source, target]
@@ -155,7 +155,7 @@ class Fabric:
             path.put(self._end_of(one, other), now + self.delay())
 
     def vanish(self, name, *, silently):
-        """End all conversations of a replica that has died; where the machine lost its power, nobody is told."""
+        """End all connections of a replica that has died; where the machine lost its power, nobody is told."""
         now = self._schedule.now
         for peer in self._peers_of(name):
             out, back = self.paths[name, peer], self.paths[peer, name]
@@ -167,7 +167,7 @@ class Fabric:
                 out.put(self._end_of(name, peer), now + self.delay())
 
     def refuse_half_open(self, name):
-        """Let the replica, which has started again, refuse what is said in conversations from before."""
+        """Let the replica, which has started again, refuse what is said in connections from before."""
         for peer in self._peers_of(name):
             self.paths[name, peer].put(self._end_of(name, peer), self._schedule.now + self.delay())
 
@@ -202,8 +202,8 @@ class Fabric:
         return [peer for peer in self.hosts if peer != name and frozenset((name, peer)) in self._latest]
 
     def _end_of(self, one, other):
-        conversation, _ = self._latest.get(frozenset((one, other)), (0, {}))
-        return CLOSED, conversation, None
+        connection, _ = self._latest.get(frozenset((one, other)), (0, {}))
+        return CLOSED, connection, None
 
     def _repeated(self, path):
         if self._chance.random() >= self.repeat_chance or not path.recent:
@@ -215,14 +215,14 @@ class SimulatedNetwork:
     """`raft.network.Network` of one replica between a start and a crash."""
 
     def __init__(self, fabric: Fabric, host, encode, decode):
-        self.conversations: dict[str, int] = {}
+        self.connections: dict[str, int] = {}
         self._fabric = fabric
         self._host = host
         self._encode = encode
         self._decode = decode
         self._receiver: Any = None
         self._outbox: list[tuple[str, int, bytes, float]] = []
-        """To whom, in which conversation, what, and since when it is under way."""
+        """To whom, in which connection, what, and since when it is under way."""
         self._attempt_at: dict[str, float] = {}
         self._check_silence_at = 0.0
 
@@ -231,7 +231,7 @@ class SimulatedNetwork:
         self._attempt_at = {peer: 0.0 for peer in self._fabric.hosts if peer < self._host.name}
 
     def greeting_to(self, peer):
-        """What a conversation with `peer` begins with."""
+        """What a connection with `peer` begins with."""
         return self._receiver.greeting_to(peer)
 
     def poll(self, _timeout):
@@ -246,8 +246,8 @@ class SimulatedNetwork:
 
     def send(self, peer, message):
         self._host.note_sent(message)
-        if (conversation := self.conversations.get(peer)) is not None:
-            self._outbox.append((peer, conversation, self._encode(message), self._host.now))
+        if (connection := self.connections.get(peer)) is not None:
+            self._outbox.append((peer, connection, self._encode(message), self._host.now))
 
     def flush(self):
         """Let what was sent leave, in an order that does not depend on the order of sets of names."""
@@ -255,29 +255,29 @@ class SimulatedNetwork:
             return
         outbox, self._outbox = self._outbox, []
         outbox.sort(key=lambda each: each[0])
-        for peer, conversation, data, sent_at in outbox:
+        for peer, connection, data, sent_at in outbox:
             self._host.step("send")
-            if self.conversations.get(peer) == conversation:
-                self._fabric.transmit(self._host.name, peer, conversation, data, sent_at)
+            if self.connections.get(peer) == connection:
+                self._fabric.transmit(self._host.name, peer, connection, data, sent_at)
 
     def wake(self):
         self._host.wake(self._host.now)
 
     def close(self):
         self.flush()
-        self.conversations.clear()
+        self.connections.clear()
 
-    def _take(self, peer, kind, conversation, data):
+    def _take(self, peer, kind, connection, data):
         if kind == CONNECTED:
             if reason := self._receiver.check_greeting(peer, data):
-                self._refuse(peer, conversation, reason)
+                self._refuse(peer, connection, reason)
                 return
-            if peer in self.conversations:
+            if peer in self.connections:
                 self._drop(peer)
-            self.conversations[peer] = conversation
+            self.connections[peer] = connection
             self._attempt_at.pop(peer, None)
             self._receiver.connected(peer)
-        elif self.conversations.get(peer) != conversation:
+        elif self.connections.get(peer) != connection:
             return
         elif kind == CLOSED:
             self._drop(peer)
@@ -288,29 +288,27 @@ class SimulatedNetwork:
                 self._receiver.received(peer, message)
             except MalformedMessage as reason:
                 self._drop(peer)
-                self._refuse(peer, conversation, str(reason))
+                self._refuse(peer, connection, str(reason))
 
-    def _refuse(self, peer, conversation, reason):
-        """End a conversation at its beginning, or because of what was said in it; the other side will hear of it."""
+    def _refuse(self, peer, connection, reason):
+        """End a connection at its beginning, or because of what was said in it; the other side will hear of it."""
         self._host.refuses(peer, reason)
         if peer < self._host.name:
             self._attempt_at[peer] = self._host.now + REJECTED_RETRY_SECONDS
-        self._end_conversation(peer, conversation)
+        self._end_connection(peer, connection)
 
     def _drop(self, peer):
-        conversation = self.conversations.pop(peer)
+        connection = self.connections.pop(peer)
         if peer < self._host.name:
             self._attempt_at[peer] = self._host.now + RETRY_SECONDS
-        self._end_conversation(peer, conversation)
+        self._end_connection(peer, connection)
         self._receiver.disconnected(peer)
 
-    def _end_conversation(self, peer, conversation):
-        self._fabric.paths[self._host.name, peer].put(
-            (CLOSED, conversation, None), self._host.now + self._fabric.delay()
-        )
+    def _end_connection(self, peer, connection):
+        self._fabric.paths[self._host.name, peer].put((CLOSED, connection, None), self._host.now + self._fabric.delay())
 
     def _drop_silent(self, now):
-        for peer in list(self.conversations):
+        for peer in list(self.connections):
             since = self._fabric.silent_since(self._host.name, peer)
             if since is not None and now - since > SILENCE_SECONDS:
                 self._drop(peer)

@@ -52,19 +52,19 @@ def restore(world, backup: Backup) -> None:
         replica.start(bootstrap=False)
 
 
-def come_up_as_stranger(world, name: str, content: dict[bytes, bytes], **settings) -> None:
+def start_foreign_replica(world, name: str, content: dict[bytes, bytes], **settings) -> None:
     """Start a replica with a disk of another past, or with other settings than the rest."""
     replica = world.replicas[name]
     replica.crash(power=False)
     replica.disk.replace_by(content)
-    world.checker.strangers.add(name)
-    world.count("strangers")
-    world.trace.note(name, "comes up as a stranger")
+    world.checker.foreign_replicas.add(name)
+    world.count("foreign replicas")
+    world.trace.note(name, "starts as a foreign replica")
     replica.start(**settings)
 
 
-def see_stranger_refused(world, name: str) -> None:
-    """Let time pass with a stranger: it is refused, the others go on, and with a blank disk it is one of them again."""
+def see_foreign_replica_refused(world, name: str) -> None:
+    """Let time pass with a foreign replica: the others refuse it; with a blank disk it is one of them again."""
     refused, answered = world.counts["refused greetings"], world.counts["acknowledged writes"]
     world.clients.resume()
     world.run(STRANGER_SECONDS)
@@ -72,14 +72,14 @@ def see_stranger_refused(world, name: str) -> None:
     if world.checker.violations:
         return
     if world.counts["refused greetings"] == refused:
-        world.checker.accuse("stranger", f"nobody refuses {name}")
+        world.checker.accuse("foreign replica", f"nobody refuses {name}")
     if world.counts["acknowledged writes"] == answered:
-        world.checker.accuse("stranger", f"no write is acknowledged while {name} is there")
+        world.checker.accuse("foreign replica", f"no write is acknowledged while {name} is there")
     if world.replicas[name].view() and world.replicas[name].leads:
-        world.checker.accuse("stranger", f"{name} leads")
-    stranger = world.replicas[name]
-    stranger.crash(power=False)
-    world.checker.strangers.discard(name)
-    stranger.lose_disk()
-    stranger.start(bootstrap=False)
+        world.checker.accuse("foreign replica", f"{name} leads")
+    foreign_replica = world.replicas[name]
+    foreign_replica.crash(power=False)
+    world.checker.foreign_replicas.discard(name)
+    foreign_replica.lose_disk()
+    foreign_replica.start(bootstrap=False)
     world.recover()

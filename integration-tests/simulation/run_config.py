@@ -83,7 +83,7 @@ class RunConfig:
     clients_max: int = 24
     """Operations under way at the same time."""
     repeat_chance: float = 0.0
-    """That messages of the last conversation arrive once more in the next one."""
+    """That messages of the last connection arrive once more in the next one."""
     options: dict[str, int] = field(default_factory=dict)
     """For RaftOptions."""
     ending: str = MENDED

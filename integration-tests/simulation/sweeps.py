@@ -37,7 +37,7 @@ def doubled_stream(scenario: Scenario, steps: int) -> None:
     scenario.pass_time(0.3)
     scenario.world.fabric.delays = replace(scenario.world.fabric.delays, network_mean=0.004)
     scenario.join(leader, follower)
-    scenario.until(lambda: follower in scenario[leader].network.conversations)
+    scenario.until(lambda: follower in scenario[leader].network.connections)
     for _ in range(4):
         scenario.write(leader)
         scenario.pass_time(0.002)
@@ -107,7 +107,7 @@ def stalled_blank(scenario: Scenario, looks: int) -> None:
     lost = scenario.others(leader)[0]
     scenario.wipe(lost)
     scenario[lost].start(bootstrap=True)
-    scenario.until(lambda: len(scenario[lost].network.conversations) == len(scenario.names) - 1)
+    scenario.until(lambda: len(scenario[lost].network.connections) == len(scenario.names) - 1)
     scenario.cut(lost, leader)
     scenario.cut(leader, lost)
     scenario[lost].stall_in(looks, 1.2)

@@ -22,7 +22,7 @@ from simulation.variants import HARDENED, Variant
 PROGRESS_SECONDS = 25.0
 """After the last fault, everything must be well again within this time."""
 FALLBACK_SECONDS = 8.0
-"""In which a leader without a majority has stepped down, a broken conversation is given up, and another one leads."""
+"""In which a leader without a majority has stepped down, a broken connection is given up, and another one leads."""
 REFUSING_SECONDS = 2.0
 RESTING_SECONDS = 4.0
 ANSWERED_SECONDS = 20.0
@@ -217,5 +217,5 @@ def _begin_again(world: SimulatedWorld) -> None:
     restoring.restore(world, backup)
     world.recover()
     if not world.checker.violations:
-        restoring.come_up_as_stranger(world, stale, old)
-        restoring.see_stranger_refused(world, stale)
+        restoring.start_foreign_replica(world, stale, old)
+        restoring.see_foreign_replica_refused(world, stale)

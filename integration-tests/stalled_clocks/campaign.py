@@ -71,7 +71,7 @@ class StalledClocksCampaign:
             partitions=True,
         )
         self._replicas = None
-        self._judge = ElectionInvariants()
+        self._invariants = ElectionInvariants()
         self.figures = StalledClocksFigures()
 
     async def run(self, rounds, report=lambda _: None):
@@ -112,7 +112,7 @@ class StalledClocksCampaign:
             await self._cut(link, both_ways=both_ways)
             if nobody_willing:
                 told = await self._nobody_leads(others)
-                self._judge.nobody_is_willing(victim, max(each.term for each in told))
+                self._invariants.nobody_is_willing(victim, max(each.term for each in told))
                 self.figures.nobody_willing += 1
             await self._cluster.restart(victim, wait=False)
             self._clocks.stall()
@@ -120,7 +120,7 @@ class StalledClocksCampaign:
             self._clocks.run()
             await self._all_tell(others)
             await self._all_tell([victim])
-            self._judge.somebody_may_be_willing()
+            self._invariants.somebody_may_be_willing()
             await self._cluster.mend()
             await self._one_leader()
         await self._check(writing)
@@ -139,11 +139,11 @@ class StalledClocksCampaign:
                     f"{len(missing)} of {len(writing.acknowledged)} acknowledged writes are lost: {missing[:5]}"
                 )
         for name in NAMES:
-            self._judge.read_log(name, self._cluster.log(name))
+            self._invariants.read_log(name, self._cluster.log(name))
         figures = self.figures
         figures.rounds += 1
         figures.stalls, figures.acknowledged = self._clocks.stalls, len(writing.acknowledged)
-        figures.terms, figures.looks = self._judge.highest_term, self._judge.heard
+        figures.terms, figures.looks = self._invariants.highest_term, self._invariants.heard
 
     async def _compare_stored_logs(self):
         agreed = await self._cluster.wait_until_replicas_agree()
@@ -171,11 +171,11 @@ class StalledClocksCampaign:
 
     async def _tell(self, names):
         """Ask these replicas, and judge what they say."""
-        asked_after, told = self._judge.heard, []
+        asked_after, told = self._invariants.heard, []
         for status in await asyncio.gather(*(self._replicas.status(name) for name in names)):
             if status is not None:
                 told.append(ReportedStatus(status.name, status.role, status.term, status.catching_up, asked_after))
-                self._judge.hear(told[-1])
+                self._invariants.hear(told[-1])
         return told
 
     async def _one_leader(self):

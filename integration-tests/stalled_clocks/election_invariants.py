@@ -35,7 +35,7 @@ class ElectionInvariants:
         self._leaders = {}
         """term -> the replica that led it"""
         self._lines = {}
-        """name -> how many lines of its log are judged"""
+        """name -> how many lines of its log are read"""
         self._blank = set()
         self._nobody_willing = None
         """(the blank replica, the highest term) while nobody whom a candidate could ask would be willing"""

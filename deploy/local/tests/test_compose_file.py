@@ -79,8 +79,10 @@ def test_ports_are_those_of_the_local_run(service):
 
     assert environment["QUITANDA_LISTEN"] == f"0.0.0.0:{service.port}"
     assert environment["QUITANDA_METRICS_LISTEN"] == f"0.0.0.0:{service.metrics_port}"
-    doors = {service.metrics_port} if service.role is ServiceRole.REPLICA else {service.port, service.metrics_port}
-    assert ports == {port: port for port in doors}
+    ports_inside = (
+        {service.metrics_port} if service.role is ServiceRole.REPLICA else {service.port, service.metrics_port}
+    )
+    assert ports == {port: port for port in ports_inside}
 
 
 def test_the_course_is_served_at_the_ports_of_the_local_run():

@@ -30,7 +30,7 @@ LOOK_SECONDS: Final = 0.5
 class ContainerCluster(Cluster):
     """Implements `quitanda_testing.cluster.cluster.Cluster` with containers.
 
-    Each has its own address in a network of the run, and every door of it is also a port of this machine.
+    Each has its own address in a network of the run, and every port of it is also a port of this machine.
     `settings` are QUITANDA_* variables added to every process's own. What is made before the first start exists
     until `close`, or until this process is gone.
     """

@@ -39,9 +39,9 @@ class DemoContext:
         """Make a call of quitanda-admin through admin portal 1 or 2."""
         return ProgramCall(self.cluster.admin_portals[portal - 1], arguments)
 
-    def shop(self, door: int | str, customer: str, *arguments: str) -> ProgramCall:
+    def shop(self, endpoint: int | str, customer: str, *arguments: str) -> ProgramCall:
         """Make a call of quitanda-shop through client portal 1 or 2, or through "mqtt"."""
-        name = self.cluster.client_portals[door - 1] if isinstance(door, int) else self.cluster.broker
+        name = self.cluster.client_portals[endpoint - 1] if isinstance(endpoint, int) else self.cluster.broker
         return ProgramCall(name, arguments, customer)
 
     async def play(self, *steps: DemoStep) -> list[Mapping[str, Any]]:
@@ -76,7 +76,7 @@ class DemoContext:
         )
 
     def _tell(self, step: DemoStep, ended: ProgramResult) -> None:
-        command = f"{step.call.door} $ {step.call.shown}"
+        command = f"{step.call.endpoint} $ {step.call.shown}"
         instead = f"exit code {ended.code}, {ended.reason or dict(ended.error) or dict(ended.output)}"
         if step.refused:
             refused = ended.code == exit_codes.REFUSED and ended.reason == step.refused

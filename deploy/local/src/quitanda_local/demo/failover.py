@@ -44,11 +44,11 @@ async def lose_the_leader(context: DemoContext) -> list[Buyer]:
 
 
 async def _buyers(context: DemoContext, clients: AsyncExitStack, goods: Sequence[str]) -> list[Buyer]:
-    doors = ((Transport.GRPC, 1), (Transport.GRPC, 2), (Transport.MQTT, 1))
+    endpoints = ((Transport.GRPC, 1), (Transport.GRPC, 2), (Transport.MQTT, 1))
     customer_ids = sorted(context.customer_ids - {"ana"})[:BUYERS]
     buyers = []
     for number, customer_id in enumerate(customer_ids):
-        transport, portal = doors[number % len(doors)]
+        transport, portal = endpoints[number % len(endpoints)]
         client = await clients.enter_async_context(context.shop_client(customer_id, transport, portal))
         buyers.append(Buyer(client, goods, seed=number))
     return buyers

@@ -23,12 +23,12 @@ ORDER_ID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 @dataclass(frozen=True, slots=True)
 class ProgramCall:
-    """One run of an application through one door: a portal's name, or the broker's for MQTT.
+    """One run of an application through one endpoint: a portal's name, or the broker's for MQTT.
 
     `customer` is who acts, for quitanda-shop; empty for quitanda-admin.
     """
 
-    door: str
+    endpoint: str
     arguments: tuple[str, ...]
     customer: str = ""
 
@@ -100,10 +100,10 @@ class Programs:
         return ProgramResult(process.returncode or 0, _last_object(output), _last_object(error))
 
     def _options(self, call: ProgramCall) -> list[str]:
-        address = self._cluster.address(call.door)
+        address = self._cluster.address(call.endpoint)
         if not call.customer:
             return ["--portal", address]
-        if call.door == self._cluster.broker:
+        if call.endpoint == self._cluster.broker:
             return ["--customer", call.customer, "--transport", "mqtt", "--mqtt", address]
         return ["--customer", call.customer, "--portal", address]
 

@@ -55,23 +55,23 @@ async def test_unknown_customers_products_and_orders_are_named(shop, transport, 
 
 
 async def test_an_order_of_another_customer_is_not_there(shop, transport, refused, documents_unchanged):
-    owner, stranger = await shop.customer(transport), await shop.customer(transport)
+    owner, other = await shop.customer(transport), await shop.customer(transport)
     product = await shop.product(10)
     order = (await owner.create_order([ItemQuantity(product.product_id, 2)])).document
-    async with documents_unchanged(owner, stranger):
+    async with documents_unchanged(owner, other):
         for call in (
-            lambda: stranger.get_order(order.order_id),
-            lambda: stranger.set_order_item(order.order_id, product.product_id, 0),
-            lambda: stranger.set_order_items(order.order_id, [ItemQuantity(product.product_id, 5)]),
-            lambda: stranger.cancel_order(order.order_id),
-            lambda: stranger.cancel_order(order.order_id, expected_version=order.version),
+            lambda: other.get_order(order.order_id),
+            lambda: other.set_order_item(order.order_id, product.product_id, 0),
+            lambda: other.set_order_items(order.order_id, [ItemQuantity(product.product_id, 5)]),
+            lambda: other.cancel_order(order.order_id),
+            lambda: other.cancel_order(order.order_id, expected_version=order.version),
         ):
             with refused(Reason.ORDER_NOT_FOUND, "order_id"):
                 await call()
 
 
 async def test_a_page_token_of_another_list_or_changed_by_hand_is_refused(shop, transport, refused, state_unchanged):
-    owner, stranger = await shop.customer(transport), await shop.customer(transport)
+    owner, other = await shop.customer(transport), await shop.customer(transport)
     await shop.products(2)
     for _ in range(2):
         await owner.create_order()
@@ -80,7 +80,7 @@ async def test_a_page_token_of_another_list_or_changed_by_hand_is_refused(shop, 
     spoilt = (good[:-1], good + good, good[::-1], good.swapcase(), base64.b64encode(good.encode()).decode())
     async with state_unchanged():
         for call in (
-            lambda: stranger.orders_page(1, good),
+            lambda: other.orders_page(1, good),
             lambda: owner.products_page(1, good),
             lambda: owner.orders_page(1, products.next_page_token),
             *((lambda token=token: owner.orders_page(1, token)) for token in spoilt),

@@ -1,6 +1,8 @@
 """The table of operations: complete, and each row reads what it writes."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from arbitrary_values import all_commands, customers, json_values, orders, products
@@ -252,3 +254,18 @@ def test_a_field_of_the_only_item_is_named_without_the_list():
 
 def test_money_is_a_decimal_number_in_json():
     assert ADMIN["create_product"].to_fields(CreateProduct("p", "P", 250, 1))["price"] == Decimal("2.50")
+
+
+def test_the_schemas_table_of_requests_over_mqtt_has_exactly_the_customers_operations_and_their_fields():
+    page = (Path(__file__).parents[2] / "docs" / "SCHEMA.md").read_text()
+    table = page.partition("| operation | fields | result |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = [re.fullmatch(r"\| `(\w+)` \| (.+?) \| .+ \|", line).groups() for line in table.splitlines()]
+
+    assert [(name, set(re.findall(r"`(\w+)`", fields))) for name, fields in rows] == [
+        (name, fields_of(row)) for name, row in CLIENT.items()
+    ]
+
+
+def fields_of(row):
+    """The fields of an operation's JSON object: those of its message, without what says who asks and how."""
+    return set(row.request_class.DESCRIPTOR.fields_by_name) - {"customer_id", "request_id"}

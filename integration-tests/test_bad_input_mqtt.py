@@ -9,6 +9,7 @@ import pytest
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
+from quitanda.operations import PortalKind, document_operations_of
 from quitanda_clients.connecting import Transport
 from quitanda_testing import bad_values as bad
 from quitanda_testing.cluster.process_health import FORGERY_ALARM
@@ -144,6 +145,10 @@ WRONG_FOR_ALL = (
     ("unheard_of", NESTED, "request", "too_deep"),
     ("unheard_of", '{"a":1,"a":2}', "unheard_of.a", "duplicate"),
 )
+
+
+def test_the_matrix_has_every_operation_of_the_customers():
+    assert set(MATRIX) == set(document_operations_of(PortalKind.CLIENT))
 
 
 def request(fields):

@@ -26,6 +26,7 @@ from quitanda_replica.admin.operations import Operations
 from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics
+from quitanda_replica.raft.proposals import Proposal
 from quitanda_replica.reads.reads import Reads
 
 COMMANDS_PER_CALL_MAX: Final = 512
@@ -46,13 +47,6 @@ _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
 
 _log = structlog.get_logger("quitanda.requests")
-
-
-class Proposal(Protocol):
-    """An entry on its way into the log."""
-
-    def result(self, timeout: float) -> bytes:
-        """Wait for the answer of the applied entry. OutcomeUnknown; NotLeader, Unavailable: it will not happen."""
 
 
 class Log(Protocol):

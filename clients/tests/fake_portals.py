@@ -64,6 +64,10 @@ class FakeShop:
     revision: int = 0
     order_numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
 
+    def next_revision(self) -> int:
+        self.revision += 1
+        return self.revision
+
     def answer(self, asked) -> OperationAnswer | Refused:  # noqa: PLR0911 - one for each kind of request
         """Do what a request asks, as far as the clients' tests need it: stock is not counted, for example."""
         match asked:
@@ -93,8 +97,7 @@ class FakeShop:
         return {Kind.CUSTOMER: self.customers, Kind.PRODUCT: self.products, Kind.ORDER: self.orders}[kind]
 
     def _keep(self, kind, document) -> OperationAnswer:
-        self.revision += 1
-        kept = replace(document, version=self.revision)
+        kept = replace(document, version=self.next_revision())
         self._documents(kind)[getattr(kept, f"{kind.value}_id")] = kept
         return OperationAnswer(self.revision, (kept,))
 
@@ -139,11 +142,10 @@ class FakeShop:
         gone = self._documents(kind).pop(document_id, None)
         if gone is None:
             return missing(kind, document_id)
-        self.revision += 1
         if kind is Kind.ORDER:
-            return OperationAnswer(self.revision, (gone,))
+            return OperationAnswer(self.next_revision(), (gone,))
         affected = {Kind.CUSTOMER: 2, Kind.PRODUCT: 3}[kind]
-        return OperationAnswer(self.revision, orders_affected=affected if asked.cascade else 0)
+        return OperationAnswer(self.next_revision(), orders_affected=affected if asked.cascade else 0)
 
     def _set(self, order, wanted, extra):
         items = {item.product_id: item for item in order.items}

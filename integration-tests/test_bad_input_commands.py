@@ -236,7 +236,7 @@ async def test_a_bad_file_is_named_with_line_and_column_and_nothing_of_it_is_imp
         first = next(text for text in done.err.splitlines() if said in text)
         assert (name, done.code, "Traceback" in done.err) == (name, 2, False)
         assert (name, first.split(": ")[0]) == (name, f"{file}:{line}")
-        assert f"Nothing was imported; problems in {file}" in done.err
+        assert f"Nothing was imported: {file} has " in done.err
 
 
 async def test_what_is_no_readable_file_is_wrong_use(run, state_unchanged, tmp_path):

@@ -124,7 +124,7 @@ def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[i
 
 def _message_for(error: str) -> str:
     """Translate the standard library's message for people."""
-    return next((told for sign, told in _READER_ERRORS.items() if sign in error), error)
+    return next((message for sign, message in _READER_ERRORS.items() if sign in error), error)
 
 
 def _lines(text: str) -> Iterator[str]:

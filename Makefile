@@ -92,7 +92,7 @@ record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
 test: test-unit test-scenarios ## Run every test that needs no Docker
 
 test-unit: $(VENV)/.ready ## Run the unit and component tests only
-	@$(BIN)/python -m pytest $(UNIT_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(UNIT_TESTS) $(ARGS)
 
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
 	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)

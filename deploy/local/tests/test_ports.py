@@ -2,6 +2,9 @@
 
 import os
 import socket
+import subprocess
+import sys
+from subprocess import PIPE
 
 import pytest
 
@@ -15,6 +18,17 @@ def test_free_ports_are_different_and_can_be_bound():
 
     assert len(set(ports)) == PORTS_NEEDED
     check_free(on_ports(ports))
+
+
+def test_two_processes_that_choose_ports_at_once_choose_different_ones():
+    choosing = "from quitanda_local.ports import free_ports; print(*free_ports(400), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", choosing], stdin=PIPE, stdout=PIPE, text=True) as other:
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        ours = set(free_ports(400))
+        other.communicate("\n")
+
+    assert len(theirs) == len(ours) == 400
+    assert theirs & ours == set()
 
 
 def test_a_port_in_use_is_named_with_its_purpose_and_holder():

@@ -1,8 +1,12 @@
 """Ports of this machine: which are free, and who holds one that is not."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +31,11 @@ def check_free(topology: Topology) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Choose ports that nothing listens on and that the system gives to nobody else by itself.
+    """Choose ports that nothing listens on, and that nobody else takes before their owners listen.
 
     They lie below the range for outgoing connections: a port out of that range could be taken by any
-    connection while the process that owns it is being restarted. Raises PortInUse if none is to be found.
+    connection while the process that owns it is being restarted. Other processes of this user that choose ports do not
+    choose these as long as this process lives. Raises PortInUse if none is to be found.
     """
     chosen: list[int] = []
     source = random.SystemRandom()
@@ -40,7 +45,7 @@ def free_ports(count: int) -> list[int]:
                 return chosen
             port = source.randrange(PORT_MIN, max(_ephemeral_min(), PORT_MIN + 1_000))
             probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            if _bind(probe, port):
+            if _bind(probe, port) and _reserve(port):
                 chosen.append(port)
     raise PortInUse(PORT_MIN, "a free port for a test cluster", "so many processes that no free port was found")
 
@@ -53,6 +58,22 @@ def _bind(probe: socket.socket, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _reserve(port: int) -> bool:
+    """Reserve the port among the processes of this user; a process that ends gives up its reservations."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _reservations() -> int:
+    """Open the file in which whoever reserves a port locks the byte of its number; closing it would unlock."""
+    name = Path(tempfile.gettempdir()) / f"quitanda-ports-{os.getuid()}"
+    return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _ephemeral_min() -> int:

@@ -1,4 +1,4 @@
-"""Starting, ending, freezing and watching one process; real ones."""
+"""Starting, ending and watching one process; real ones."""
 
 import os
 import signal
@@ -85,29 +85,6 @@ async def test_a_process_that_does_not_end_in_time_is_killed(process):
     assert "SIGKILL" in process.describe_end()
 
 
-async def test_a_frozen_process_can_be_stopped(process):
-    await start(process)
-    process.pause()
-
-    assert await process.stop()
-
-
-async def test_a_frozen_process_exists_and_does_nothing_until_it_is_resumed(process):
-    await start(process)
-    process.pause()
-
-    assert process.paused
-    assert psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
-
-    process.resume()
-
-    async def goes_on():
-        return psutil.Process(process.pid).status() != psutil.STATUS_STOPPED
-
-    assert not process.paused
-    assert await wait_until(goes_on, "the process to go on", 5)
-
-
 async def test_a_killed_process_is_gone_and_can_be_started_again(process):
     await start(process)
     first = process.pid
@@ -140,7 +117,7 @@ async def test_verbs_on_a_process_that_does_not_run_are_refused(process):
         process.start([sys.executable, "-c", SLEEPER], {})
     process.kill()
     with pytest.raises(NotRunning, match="was ended by SIGKILL"):
-        process.pause()
+        process.kill()
 
 
 def test_settings_of_the_caller_do_not_leak_into_the_process(tmp_path):

@@ -97,7 +97,7 @@ class LocalCluster(ObservedCluster):
         self._spawner.close()
 
     def running(self, name: str) -> bool:
-        """Say whether the process exists, paused or not."""
+        """Say whether the process exists."""
         return self.process(name).running
 
     def kill(self, name: str) -> None:
@@ -151,4 +151,4 @@ class LocalCluster(ObservedCluster):
         return f"its log {process.log} ends with:" + "".join(f"\n    {line}" for line in process.tail())
 
     def _silent(self, name: str) -> bool:
-        return not self.running(name) or self.process(name).paused
+        return not self.running(name)

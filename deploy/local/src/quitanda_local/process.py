@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from quitanda_local.errors import NotRunning, ProcessDied
 
 DIE_WITH_PARENT: Final = Path(__file__).with_name("die_with_parent.py")
@@ -55,7 +53,6 @@ class Process:
         self.log = log
         self._spawner = spawner
         self._popen: subprocess.Popen[bytes] | None = None
-        self._paused = False
         self.started_at = 0.0
         """When the process was last started, on the monotonic clock."""
 
@@ -65,19 +62,9 @@ class Process:
         return self._started().pid
 
     @property
-    def instance_id(self) -> str:
-        """Differs between two lives, also where the system gives a process id again; NotRunning if it does not run."""
-        return f"{self._require_running().pid} since {self.started_at}"
-
-    @property
     def running(self) -> bool:
-        """True while the process exists, paused or not."""
+        """True while the process exists."""
         return self._popen is not None and self._popen.poll() is None
-
-    @property
-    def paused(self) -> bool:
-        """True between `pause` and `resume`."""
-        return self.running and self._paused
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start the command; `environment` is added to this process's own, less its QUITANDA_* variables."""
@@ -85,7 +72,6 @@ class Process:
             raise NotRunning(f"{self.name} runs already (process {self.pid})")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUITANDA_")}
         self._popen = self._spawner.start(command, inherited | dict(environment), self.log)
-        self._paused = False
         self.started_at = time.monotonic()
 
     def check_alive(self) -> None:
@@ -112,30 +98,11 @@ class Process:
         except FileNotFoundError:
             return []
 
-    def lines(self) -> tuple[str, ...]:
-        """Read every line of the log, with the part that was put aside."""
-        files = (file for file in (_put_aside(self.log), self.log) if file.exists())
-        return tuple(line for file in files for line in file.read_text("utf-8", errors="replace").splitlines())
-
     def kill(self) -> None:
         """End the process at once, as a crash would (SIGKILL); return when it is gone."""
         popen = self._require_running()
         popen.kill()
         popen.wait(KILL_SECONDS)
-
-    def pause(self) -> None:
-        """Freeze the process (SIGSTOP): its connections stay open, it answers nothing; return when it stands still."""
-        popen = self._require_running()
-        popen.send_signal(signal.SIGSTOP)
-        self._paused = True
-        deadline = time.monotonic() + KILL_SECONDS
-        while psutil.Process(popen.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
-            time.sleep(EXIT_POLL_SECONDS / 10)
-
-    def resume(self) -> None:
-        """Let a frozen process go on (SIGCONT)."""
-        self._require_running().send_signal(signal.SIGCONT)
-        self._paused = False
 
     async def stop(self, timeout: float = STOP_SECONDS) -> bool:
         """Ask the process to end (SIGTERM) and kill it after `timeout` seconds; true if it ended by itself.
@@ -145,9 +112,7 @@ class Process:
         if not self.running:
             return True
         popen = self._require_running()
-        popen.terminate()
-        if self._paused:
-            self.resume()
+        self._ask_to_end(popen)
         deadline = time.monotonic() + timeout
         while popen.poll() is None:
             if time.monotonic() >= deadline:
@@ -155,6 +120,9 @@ class Process:
                 return False
             await asyncio.sleep(EXIT_POLL_SECONDS)
         return True
+
+    def _ask_to_end(self, popen: subprocess.Popen[bytes]) -> None:
+        popen.terminate()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._popen is None:
@@ -177,14 +145,15 @@ def describe_exit(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
-def _put_aside(log: Path) -> Path:
+def put_aside(log: Path) -> Path:
+    """Name the file that a log which has grown too large is moved to."""
     return log.with_suffix(log.suffix + ".old")
 
 
 def _start(command: tuple[str, ...], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-        log.replace(_put_aside(log))
+        log.replace(put_aside(log))
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - the command is this package's own
             [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(os.getpid()), *command],

@@ -153,7 +153,6 @@ class Deployment:
     secret: str
     feed_key: str
     bootstrap: bool
-    log_level: str = "info"
 
 
 def environment(deployment: Deployment, name: str) -> dict[str, str]:
@@ -170,7 +169,7 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
         ),
         "QUITANDA_MQTT": deployment.topology.broker.address,
         "QUITANDA_FEED_KEY": deployment.feed_key,
-        "QUITANDA_LOG_LEVEL": deployment.log_level,
+        "QUITANDA_LOG_LEVEL": "info",
         "QUITANDA_LOG_FORMAT": "json",
     }
     if service.role is ServiceRole.REPLICA:

@@ -10,6 +10,7 @@ from quitanda_local.local_cluster import COMMANDS, LocalCluster
 from quitanda_local.process import Process
 from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Service, ServiceRole, Topology, on_ports
 from quitanda_testing.cluster.cluster import Cluster, Fault, T
+from quitanda_testing.cluster.freezable_process import FreezableProcess
 from quitanda_testing.cluster.partitions import Partitions
 
 RELAY: Final = "relay"
@@ -119,12 +120,12 @@ class ProcessCluster(LocalCluster, Cluster):
         """Undo every fault; return when everything is ready."""
         if self._partitions:
             await self._partitions.heal()
-        for name, process in self._processes.items():
-            if process.paused:
-                process.resume()
-            if not process.running:
+        for name in self.everything:
+            if self.process(name).paused:
+                self.resume(name)
+            if not self.running(name):
                 await self.restart(name, wait=False)
-        await self.wait_until_ready(*self._processes)
+        await self.wait_until_ready(*self.everything)
 
     def erase(self, name: str) -> None:
         """Empty the disk of a replica or of the broker that does not run."""
@@ -141,6 +142,18 @@ class ProcessCluster(LocalCluster, Cluster):
             raise NotRunning(f"{name} runs: kill it or shut it down before its disk is touched")
         if name not in {*self.replicas, self.broker}:
             raise KeyError(f"{name} keeps nothing on disk")
+
+    def process(self, name: str) -> FreezableProcess:
+        """Find the process of this name; scenarios use the verbs."""
+        process = super().process(name)
+        assert isinstance(process, FreezableProcess)
+        return process
+
+    def _new_process(self, name: str) -> Process:
+        return FreezableProcess(name, self._data.log(name), self._spawner)
+
+    def _silent(self, name: str) -> bool:
+        return super()._silent(name) or self.process(name).paused
 
     def _require_partitions(self) -> Partitions:
         if self._partitions is None:

@@ -76,6 +76,7 @@ class ContainerSpecs:
         topology = self.deployment.topology
         variables = environment(self.deployment, service.name)
         replicas = {replica.name: ports_of(replica) for replica in topology.of(ServiceRole.REPLICA)}
+        variables["QUITANDA_LOG_LEVEL"] = os.environ.get("QUITANDA_TEST_LOG_LEVEL", variables["QUITANDA_LOG_LEVEL"])
         variables["QUITANDA_MQTT"] = f"{topology.broker.name}:{BROKER_PORT}"
         variables["QUITANDA_REPLICAS"] = _by_name({name: ports[PortKind.SERVICE] for name, ports in replicas.items()})
         if service.role is ServiceRole.REPLICA:
@@ -91,8 +92,7 @@ class ContainerSpecs:
 
 def deployment(topology: Topology, secret: str, feed_key: str) -> Deployment:
     """Say what containers' settings depend on."""
-    level = os.environ.get("QUITANDA_TEST_LOG_LEVEL", "info")
-    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True, log_level=level)
+    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True)
 
 
 def _published(service: Service) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ tables, CSV, options, updates and imports follow from these views.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from quitanda.domain.commands import (
@@ -111,7 +112,7 @@ class DocumentView:
     def options(self) -> Iterator[FieldView]:
         """The fields that `create` and `update` take, besides the id and fields of one's own, in their order."""
         by_name = {each.name: each for each in self.fields}
-        return (by_name[each.name] for each in describe(self.create) if by_name.get(each.name, self.fields[0]).help)
+        return (view for each in describe(self.create) if (view := by_name.get(each.name)) and view.help)
 
 
 def _views(record: type, *views: FieldView) -> tuple[FieldView, ...]:
@@ -131,7 +132,7 @@ def _completed(each: FieldView, form: Form | None) -> FieldView:
         metavar=each.metavar or _METAVARS.get(form, "TEXT"),
     )
     if form is Form.MONEY:
-        return replace(each, text=_price, csv_value=_price, parse=price)
+        return replace(each, text=_price, csv_value=_price, parse=partial(price, option=f"--{each.name}"))
     return replace(each, parse=whole_number) if form is Form.NUMBER else each
 
 

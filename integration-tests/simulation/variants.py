@@ -12,6 +12,7 @@ from pysyncobj import syncobj
 
 from quitanda_replica.raft import message_filter
 from quitanda_replica.raft.journal import LevelJournal
+from quitanda_replica.raft.leadership import LeaderRole
 from quitanda_replica.raft.learner import JOINED_KEY
 from quitanda_replica.raft.message_filter import FilteredMessage
 from quitanda_replica.raft.prevote import PreVote
@@ -278,13 +279,13 @@ class UnconfirmedReads(ReadIndex):
         self._confirming = []
 
 
-class HastyReads(RaftLoop):
+class HastyLeader(LeaderRole):
     """A new leader answers readers before it has committed an entry of its own term."""
 
-    def _confirm_readers(self):
-        probe = self.reads.next_probe(self._core.term, self._core.commit_index, self._clock())
+    def _confirm_readers(self, connected):
+        probe = self._reads.next_probe(self._core.term, self._core.commit_index, self._clock())
         if probe is not None:
-            for peer in self._connected:
+            for peer in connected:
                 self._network.send(peer, probe)
 
 
@@ -395,6 +396,10 @@ BY_NAME = {
             with_parts(reads=UnconfirmedReads),
         ),
         Variant("whole_reads", "a state that is just being replaced is not read", whole_reads=False),
-        Variant("own_term_reads", "a new leader commits an entry of its own before it answers readers", HastyReads),
+        Variant(
+            "own_term_reads",
+            "a new leader commits an entry of its own before it answers readers",
+            with_parts(_leader_role=HastyLeader),
+        ),
     )
 }

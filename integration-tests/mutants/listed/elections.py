@@ -193,8 +193,8 @@ MUTANTS: Final = (
         "hand-over-beside-commands",
         "What was begun is finished before the leadership is handed over.",
         f"{RAFT}/leadership.py",
-        "if self.transferring and not self._pending_proposals.by_index:",
-        "if self.transferring:",
+        "if self._transfer_target is not None and not self._pending_proposals.by_index:",
+        "if self._transfer_target is not None:",
         (f"{_AGREEMENT}::TestHandingOver::test_what_was_begun_is_finished_before_the_leadership_is_handed_over",),
     ),
     Mutant(
@@ -202,7 +202,8 @@ MUTANTS: Final = (
         "A leader whose hand-over has failed takes commands again.",
         f"{RAFT}/leadership.py",
         "        elif self._core.is_leader:\n            self._proposals.accept()",
-        "        elif self._core.is_leader and self._transfer_target is None:\n            self._proposals.accept()",
+        "        elif self._core.is_leader and self._transfer_target is not None:\n"
+        "            self._proposals.accept()",
         (f"{_AGREEMENT}::TestHandingOver::test_a_hand_over_that_fails_lets_commands_in_again",),
     ),
     Mutant(

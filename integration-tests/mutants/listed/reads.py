@@ -99,7 +99,7 @@ MUTANTS: Final = (
     Mutant(
         "reads-before-the-own-no-op",
         "A new leader answers readers when an entry of its own term is committed.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/leadership.py",
         "if self._journal.term_at(commit_index) != self._core.term:",
         "if self._journal.term_at(commit_index) > self._core.term:",
         (

@@ -1,39 +1,62 @@
-"""What changes with the leadership: whether callers are accepted, and the transfer to another replica."""
+"""What a leader does in each step, what changes with the leadership, and its transfer to another replica."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
 from quitanda.errors import NotLeader, Overloaded, Unavailable
+from quitanda_replica.raft.journal import COMMAND, LevelJournal
+from quitanda_replica.raft.learner import LearnerGate
+from quitanda_replica.raft.network import Network
+from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.proposals import PendingProposals, ProposalQueue
 from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.read_index import ReadIndex
+from quitanda_replica.raft.snapshot_sender import SnapshotSender
 
 _log = logging.getLogger(__name__)
 
 
-class LeadershipChanges:
-    """Accepts or rejects proposals and readers as the leadership comes and goes. The raft thread owns it."""
+class LeaderRole:
+    """What only a leader does, and what changes when this replica begins or ceases to lead. The raft thread owns it."""
 
     def __init__(
-        self, name: str, core: RaftCore, proposals: ProposalQueue, reads: ReadIndex, pending_proposals: PendingProposals
+        self,
+        options: RaftOptions,
+        core: RaftCore,
+        journal: LevelJournal,
+        gate: LearnerGate,
+        network: Network,
+        snapshot_sender: SnapshotSender,
+        proposals: ProposalQueue,
+        reads: ReadIndex,
+        pending_proposals: PendingProposals,
+        clock: Callable[[], float],
     ) -> None:
-        self._name = name
+        self._name = options.name
         self._core = core
+        self._journal = journal
+        self._gate = gate
+        self._network = network
+        self._snapshot_sender = snapshot_sender
         self._proposals = proposals
         self._reads = reads
         self._pending_proposals = pending_proposals
+        self._clock = clock
         self._leading_term: int | None = None
         self._leader = ""
         """The leader that callers were told of last."""
-        self._transfer_target = ""
-        self.transferring = False
-        """While it is true, nothing is appended, so that another replica can get every entry."""
+        self._followers: set[str] = set()
+        """Peers that have answered `append_entries` on the present connection: they know that they follow this one."""
+        self._sent_position: tuple[int, int] = (0, 0)
+        """The last index and the commit index that were sent to everybody."""
+        self._transfer_target: str | None = None
+        """While it is not None, nothing is appended, so that another replica can get every entry."""
 
-    def update(self) -> bool:
-        """Note who leads now. Return whether this replica has begun or ceased to lead, or leads another term."""
+    def update(self) -> None:
+        """Note who leads now: accept callers, or tell them the leader."""
         leading_term = self._core.term if self._core.is_leader else None
         changed = leading_term != self._leading_term
         if changed:
@@ -44,27 +67,77 @@ class LeadershipChanges:
         if changed and leading_term is not None:
             _log.info("leader_elected", extra={"leader": self._name, "term": leading_term})
             self._reads.accept()
-            if not self.transferring:
+            if self._transfer_target is None:
                 self._proposals.accept()
         self._leader = self._core.leader
-        return changed
+        if changed:
+            self._followers.clear()
+            if leading_term is None:
+                self._snapshot_sender.close()
 
     def set_transfer_target(self, target: str | None) -> None:
         """Begin a transfer, change its target ('': any replica), or end it (None). A leader then accepts proposals."""
-        self.transferring = target is not None
-        self._transfer_target = target or ""
-        if self.transferring and self._core.is_leader:
+        self._transfer_target = target
+        if target is not None and self._core.is_leader:
             self._proposals.reject(Unavailable("this replica hands its leadership over; the next leader comes at once"))
         elif self._core.is_leader:
             self._proposals.accept()
 
-    def send_timeout_now(self) -> None:
-        """Tell the target, or the replica with the most entries, to start an election, once no proposal is pending.
+    def note_follower(self, peer: str) -> None:
+        """Note that `peer` has answered `append_entries` of the current term."""
+        self._followers.add(peer)
 
-        Only the leader calls this.
-        """
-        if self.transferring and not self._pending_proposals.by_index:
+    def disconnected(self, peer: str) -> None:
+        """Note that the connection with `peer` has ended."""
+        self._followers.discard(peer)
+        self._snapshot_sender.cancel(peer)
+
+    # --- what only a leader calls
+
+    def send_snapshots(self) -> None:
+        """Send chunks to followers that need entries which the log no longer holds."""
+        for peer in self._core.divert_peers_behind_log():
+            if peer in self._followers:
+                self._snapshot_sender.start(peer, self._core.term, self._gate.cluster)
+        for peer, message in self._snapshot_sender.next_messages(self._core.term):
+            self._network.send(peer, message)
+
+    def step(self, connected: Collection[str]) -> None:
+        """Append proposals, send read probes to the peers in `connected`, and send entries."""
+        self._append_proposals()
+        self._confirm_readers(connected)
+        self._send_entries()
+
+    def _append_proposals(self) -> None:
+        while self._may_append() and (proposal := self._proposals.take()) is not None:
+            index = self._journal.last_index + 1
+            self._journal.add(COMMAND + proposal.payload, index, self._core.term)
+            self._pending_proposals.appended(index, self._core.term, proposal)
+        self._send_timeout_now()
+
+    def _may_append(self) -> bool:
+        return self._transfer_target is None and self._pending_proposals.has_room
+
+    def _send_timeout_now(self) -> None:
+        """Tell the target, or the replica with the most entries, to start an election, once no proposal is pending."""
+        if self._transfer_target is not None and not self._pending_proposals.by_index:
             self._core.transferLeadership(self._core.node_of(self._transfer_target) if self._transfer_target else None)
+
+    def _confirm_readers(self, connected: Collection[str]) -> None:
+        commit_index = self._core.commit_index
+        if self._journal.term_at(commit_index) != self._core.term:
+            return  # the no-op of this term is not committed yet: readers wait for it
+        if (probe := self._reads.next_probe(self._core.term, commit_index, self._clock())) is not None:
+            for peer in connected:
+                self._network.send(peer, probe)
+
+    def _send_entries(self) -> None:
+        """Send at once when the log or the commit index has moved. PySyncObj sends the heartbeats by itself."""
+        position = self._journal.last_index, self._core.commit_index
+        if position != self._sent_position:
+            self._sent_position = position
+            self._core.send_append_entries()
+        self._core.fill_send_windows()
 
     def _reject_callers(self) -> None:
         leader = self._core.leader

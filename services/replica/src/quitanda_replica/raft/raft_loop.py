@@ -19,7 +19,7 @@ from quitanda_replica.raft import codec
 from quitanda_replica.raft.cluster_identity import Greeting
 from quitanda_replica.raft.codec import MalformedMessage, Message
 from quitanda_replica.raft.journal import COMMAND, LevelJournal
-from quitanda_replica.raft.leadership import LeadershipChanges
+from quitanda_replica.raft.leadership import LeaderRole
 from quitanda_replica.raft.learner import LearnerGate
 from quitanda_replica.raft.membership import Membership
 from quitanda_replica.raft.message_filter import (
@@ -88,18 +88,23 @@ class RaftLoop:
         self.proposals = ProposalQueue(options, network.wake)
         self.reads = ReadIndex(options, network.wake)
         self._pending_proposals = PendingProposals(self.proposals, options)
-        self._leadership = LeadershipChanges(
-            options.name, self._core, self.proposals, self.reads, self._pending_proposals
+        self._leader_role = LeaderRole(
+            options,
+            self._core,
+            self._journal,
+            self._gate,
+            network,
+            self._snapshot_sender,
+            self.proposals,
+            self.reads,
+            self._pending_proposals,
+            clock,
         )
         self._polled_at = clock()
         self._has_polled = False
         self.longest_step_seconds = 0.0
         """The longest time between two polls since the start: meanwhile no heartbeat was received or sent."""
-        self._sent_position: tuple[int, int] = (0, 0)
-        """The last index and the commit index that the leader has sent to everybody."""
         self._connected: set[str] = set()
-        self._followers: set[str] = set()
-        """Peers that have answered `append_entries` on the present connection: they know that they follow this one."""
         self._handlers: dict[str, Callable[[str, Message], None]] = {
             codec.APPEND_ENTRIES: self._on_append_entries,
             codec.APPEND_REPLY: self._on_append_reply,
@@ -137,16 +142,14 @@ class RaftLoop:
             self._core.postpone_overdue_election(self._polled_at)
         self._membership.step(self._connected, self._durable)
         if self._core.is_leader:
-            self._send_snapshots()
+            self._leader_role.send_snapshots()
         state_is_whole = not self._snapshot_receiver.installing
         self._core.may_apply = state_is_whole
         may_start = self._prevote.may_start_election(self._connected, state_is_whole=state_is_whole)
         self._core.tick(may_start_election=may_start)
-        self._handle_leader_change()
+        self._leader_role.update()
         if self._core.is_leader:
-            self._append_proposals()
-            self._confirm_readers()
-            self._send_entries()
+            self._leader_role.step(self._connected)
         self._compact()
         installed = self._snapshot_receiver.step(self._clock())
         self._commit()
@@ -159,7 +162,7 @@ class RaftLoop:
 
         `target` names the replica; '' leaves the choice to Raft, which takes the one that holds the most entries.
         """
-        self._leadership.set_transfer_target(target)
+        self._leader_role.set_transfer_target(target)
 
     def close(self) -> None:
         """Make durable what is staged, send what waits for that, answer all callers, release the sockets."""
@@ -197,9 +200,8 @@ class RaftLoop:
     def disconnected(self, peer: str) -> None:
         """Note that the connection has ended."""
         self._connected.discard(peer)
-        self._followers.discard(peer)
         self._membership.disconnected(peer)
-        self._snapshot_sender.cancel(peer)
+        self._leader_role.disconnected(peer)
         self._transport.disconnected(self._core.node_of(peer))
 
     def received(self, peer: str, message: Message) -> None:
@@ -231,7 +233,7 @@ class RaftLoop:
             return
         sent_upto = self._core.next_index(peer)
         if self._leads_term_of(message):
-            self._followers.add(peer)
+            self._leader_role.note_follower(peer)
             self._core.note_append_reply(peer, message["next_node_idx"], reset=message["reset"])
         self._deliver(peer, self._filter_reply(message))
         if not message["reset"]:
@@ -304,46 +306,6 @@ class RaftLoop:
         is_alone = not self._options.peers and self._core.is_leader
         may_commit = is_alone and self._core.commit_index < self._journal.last_index
         return may_commit or self._core.commit_index > self._applied or self._snapshot_receiver.has_work
-
-    def _send_snapshots(self) -> None:
-        for peer in self._core.divert_peers_behind_log():
-            if peer in self._followers:
-                self._snapshot_sender.start(peer, self._core.term, self._gate.cluster)
-        for peer, message in self._snapshot_sender.next_messages(self._core.term):
-            self._network.send(peer, message)
-
-    def _handle_leader_change(self) -> None:
-        if not self._leadership.update():
-            return
-        self._followers.clear()
-        if not self._core.is_leader:
-            self._snapshot_sender.close()
-
-    def _append_proposals(self) -> None:
-        while self._may_append() and (proposal := self.proposals.take()) is not None:
-            index = self._journal.last_index + 1
-            self._journal.add(COMMAND + proposal.payload, index, self._core.term)
-            self._pending_proposals.appended(index, self._core.term, proposal)
-        self._leadership.send_timeout_now()
-
-    def _may_append(self) -> bool:
-        return not self._leadership.transferring and self._pending_proposals.has_room
-
-    def _confirm_readers(self) -> None:
-        commit_index = self._core.commit_index
-        if self._journal.term_at(commit_index) != self._core.term:
-            return  # the no-op of this term is not committed yet: readers wait for it
-        if (probe := self.reads.next_probe(self._core.term, commit_index, self._clock())) is not None:
-            for peer in self._connected:
-                self._network.send(peer, probe)
-
-    def _send_entries(self) -> None:
-        """Send at once when the log or the commit index has moved. PySyncObj sends the heartbeats by itself."""
-        position = self._journal.last_index, self._core.commit_index
-        if position != self._sent_position:
-            self._sent_position = position
-            self._core.send_append_entries()
-        self._core.fill_send_windows()
 
     def _compact(self) -> None:
         """Cut the log, but keep what is not applied and durable, and what a snapshot on its way will need next."""

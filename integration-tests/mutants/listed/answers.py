@@ -5,8 +5,8 @@ from typing import Final
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
 _AGREEMENT: Final = f"{RAFT_TESTS}/test_agreement.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
-_WAITING: Final = f"{RAFT_TESTS}/test_proposals.py::TestSubmissions"
+_LOOP: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_WAITING: Final = f"{RAFT_TESTS}/test_proposals.py::TestProposals"
 
 MUTANTS: Final = (
     Mutant(
@@ -16,7 +16,7 @@ MUTANTS: Final = (
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n        self._pending_proposals.answer()\n"
         "        self._store.commit()",
-        (f"{_AGREEMENT}::TestAcknowledging::test_a_round_whose_commit_fails_tells_nobody_anything",),
+        (f"{_AGREEMENT}::TestAcknowledging::test_a_step_whose_commit_fails_tells_nobody_anything",),
     ),
     Mutant(
         "machine-told-before-fsync",
@@ -25,7 +25,7 @@ MUTANTS: Final = (
         "        self._journal.stage_raft_state()\n        self._store.commit()",
         "        self._journal.stage_raft_state()\n        self._machine.committed(self._applied)\n"
         "        self._store.commit()",
-        (f"{_AGREEMENT}::TestAcknowledging::test_a_round_whose_commit_fails_tells_nobody_anything",),
+        (f"{_AGREEMENT}::TestAcknowledging::test_a_step_whose_commit_fails_tells_nobody_anything",),
     ),
     Mutant(
         "answer-of-another-entry",
@@ -33,11 +33,11 @@ MUTANTS: Final = (
         f"{RAFT}/proposals.py",
         "if appended_in == term:",
         "if appended_in <= term:",
-        (f"{_CONSENSUS}::test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one",),
+        (f"{_LOOP}::test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one",),
     ),
     Mutant(
         "begun-command-taken-back",
-        "A command that was begun cannot be taken back: its outcome is unknown.",
+        "A command that was appended cannot be withdrawn: its outcome is unknown.",
         f"{RAFT}/proposals.py",
         "            if proposal not in self._queued:\n                return False",
         "            if proposal not in self._queued:\n                return True",
@@ -49,11 +49,11 @@ MUTANTS: Final = (
         f"{RAFT}/proposals.py",
         "rejected, self._queued = self._queued, deque()",
         "rejected = self._queued.copy()",
-        (f"{_WAITING}::test_a_refusal_reaches_the_queue_and_everybody_who_comes_later",),
+        (f"{_WAITING}::test_a_rejection_reaches_the_queue_and_every_later_caller",),
     ),
     Mutant(
         "expired-command-happens",
-        "A command that is given up before it was begun never happens.",
+        "A command that is given up before it is appended never happens.",
         f"{RAFT}/proposals.py",
         "            self._queued.remove(proposal)\n            self._make_room(proposal)",
         "            self._make_room(proposal)",
@@ -61,7 +61,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "command-outlives-the-leadership",
-        "Commands that were begun are unknown as soon as the leadership ends.",
+        "Commands that were appended are unknown as soon as the leadership ends.",
         f"{RAFT}/leadership.py",
         "            self._pending_proposals.lose_all()\n",
         "",
@@ -69,10 +69,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         "follower-takes-commands",
-        "Who does not lead refuses commands and names the leader.",
+        "A replica that does not lead rejects commands and names the leader.",
         f"{RAFT}/leadership.py",
         "        self._proposals.reject(rejection)\n        self._reads",
         "        self._reads",
-        (f"{_CONSENSUS}::test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told",),
+        (f"{_LOOP}::test_a_higher_term_ends_the_leadership_and_every_waiting_caller_is_told",),
     ),
 )

@@ -1,12 +1,12 @@
-"""What makes an entry committed, and who counts."""
+"""What makes an entry committed, and whose acknowledgements count."""
 
 from typing import Final
 
 from mutants.mutant import LIBRARY, RAFT, RAFT_TESTS, Mutant
 
 _AGREEMENT: Final = f"{RAFT_TESTS}/test_agreement.py"
-_ADMISSION: Final = f"{RAFT_TESTS}/test_message_filter.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_FILTER: Final = f"{RAFT_TESTS}/test_message_filter.py"
+_LOOP: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _COUNTING: Final = (
     f"{_AGREEMENT}::TestCommitting::test_an_entry_of_an_earlier_term_is_not_committed_by_counting_who_holds_it"
 )
@@ -43,7 +43,7 @@ MUTANTS: Final = (
         f"{RAFT}/transport.py",
         "        self.send_after_commit(str(node.id), message)\n        return True",
         "        self._before_commit.append((str(node.id), message))\n        return True",
-        (f"{_CONSENSUS}::test_an_acknowledgement_leaves_only_when_the_entries_are_durable",),
+        (f"{_LOOP}::test_an_acknowledgement_leaves_only_when_the_entries_are_durable",),
     ),
     Mutant(
         "acknowledgement-of-a-lost-disk",
@@ -51,7 +51,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_core.py",
         "self._SyncObj__raftMatchIndex[self._peer_nodes[peer]] = 0\n        self._send_windows",
         "self._send_windows",
-        (f"{_CONSENSUS}::test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more",),
+        (f"{_LOOP}::test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any_more",),
     ),
     Mutant(
         "commit-index-beyond-what-was-compared",
@@ -59,7 +59,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'cap = min(message["commit_index"], matched + len(news))',
         'cap = message["commit_index"]',
-        (f"{_ADMISSION}::test_nothing_is_committed_beyond_the_entries_that_were_compared",),
+        (f"{_FILTER}::test_nothing_is_committed_beyond_the_entries_that_were_compared",),
     ),
     Mutant(
         "snapshot-commits-another-entry",
@@ -93,7 +93,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["voting"] and message["next_node_idx"] <= last_index + 1',
-        (f"{_ADMISSION}::test_a_reply_of_another_term_is_dropped",),
+        (f"{_FILTER}::test_a_reply_of_another_term_is_dropped",),
     ),
     Mutant(
         "acknowledgement-without-a-vote",
@@ -101,7 +101,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["term"] == term and message["next_node_idx"] <= last_index + 1',
-        (f"{_ADMISSION}::test_nothing_that_a_replica_without_a_vote_answers_counts", f"{_CONSENSUS}"),
+        (f"{_FILTER}::test_no_reply_of_a_learner_counts", f"{_LOOP}"),
     ),
     Mutant(
         "acknowledgement-beyond-the-log",
@@ -109,6 +109,6 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'counts = message["voting"] and message["term"] == term and message["next_node_idx"] <= last_index + 1',
         'counts = message["voting"] and message["term"] == term',
-        (f"{_ADMISSION}::test_a_reply_beyond_the_own_log_is_dropped",),
+        (f"{_FILTER}::test_a_reply_beyond_the_own_log_is_dropped",),
     ),
 )

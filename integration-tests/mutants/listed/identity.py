@@ -5,7 +5,7 @@ from typing import Final
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
 _CHANNEL: Final = f"{RAFT_TESTS}/test_secure_channel.py"
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_LOOP: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _IDENTITY: Final = f"{RAFT_TESTS}/test_cluster_identity.py"
 _JOINING: Final = f"{RAFT_TESTS}/test_membership.py"
 
@@ -27,32 +27,32 @@ MUTANTS: Final = (
         (_IDENTITY,),
     ),
     Mutant(
-        "past-not-compared",
-        "A disk with a past and without an id meets a cluster only if that began with it.",
+        "disk-not-compared",
+        "A disk with entries and without an id meets a cluster only if that began with it.",
         f"{RAFT}/cluster_identity.py",
         "return None if may_join or member.bootstrap_disk == other.disk else GreetingMismatch.DISK",
         "return None if may_join or member.bootstrap_disk else GreetingMismatch.DISK",
         (_IDENTITY,),
     ),
     Mutant(
-        "disk-that-counts-taken-for-a-blank-one",
-        "A disk that counts is not blank, wherever its log began.",
+        "voter-taken-for-an-empty-disk",
+        "The disk of a voter is not empty, wherever its log began.",
         f"{RAFT}/cluster_identity.py",
         "may_join = not other.voting and other.origin in",
         "may_join = other.origin in",
         (_IDENTITY,),
     ),
     Mutant(
-        "greeting-not-judged",
-        "Both sides of a conversation refuse a replica of another cluster.",
+        "greeting-not-checked",
+        "Both sides of a connection reject a replica of another cluster.",
         f"{RAFT}/secure_channel.py",
         "if reason := self._check_greeting(sender, greeting):",
         "if (reason := self._check_greeting(sender, greeting)) and self._initiator:",
         (f"{_CHANNEL}::test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why",),
     ),
     Mutant(
-        "greeting-judged-by-the-listener-alone",
-        "Both sides of a conversation refuse a replica of another cluster.",
+        "greeting-checked-by-the-listener-only",
+        "Both sides of a connection reject a replica of another cluster.",
         f"{RAFT}/secure_channel.py",
         "if reason := self._check_greeting(sender, greeting):",
         "if (reason := self._check_greeting(sender, greeting)) and not self._initiator:",
@@ -64,7 +64,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_loop.py",
         "        if self._membership.is_of_other_cluster(peer):\n",
         "        if not peer:\n",
-        (f"{_CONSENSUS}::test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more",),
+        (f"{_LOOP}::test_a_peer_that_turns_out_to_be_of_another_cluster_is_not_listened_to_any_more",),
     ),
     Mutant(
         "snapshot-of-another-cluster",
@@ -72,7 +72,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_loop.py",
         'if message["cluster"] != self._gate.cluster:',
         'if message["cluster"] is None:',
-        (f"{_CONSENSUS}::test_a_snapshot_of_another_cluster_is_not_taken",),
+        (f"{_LOOP}::test_a_snapshot_of_another_cluster_is_not_taken",),
     ),
     Mutant(
         "takes-before-it-knows-its-cluster",
@@ -80,7 +80,7 @@ MUTANTS: Final = (
         f"{RAFT}/membership.py",
         'return self._clusters.get(peer, "") in {"", self._gate.cluster}',
         'return self._clusters.get(peer, "") != "?"',
-        (f"{_CONSENSUS}::test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_its_own",),
+        (f"{_LOOP}::test_a_learner_accepts_nothing_of_a_cluster_before_it_has_adopted_the_leaders_record",),
     ),
     Mutant(
         "id-told-before-fsync",
@@ -89,7 +89,7 @@ MUTANTS: Final = (
         "            for peer in connected:\n"
         "                self._transport.send_after_commit(peer, _record_message(record))",
         "            for peer in connected:\n                self._network.send(peer, _record_message(record))",
-        (f"{RAFT_TESTS}/test_agreement.py::TestFounding", _CONSENSUS),
+        (f"{RAFT_TESTS}/test_agreement.py::TestNewCluster", _LOOP),
     ),
     Mutant(
         "anybody-draws-an-id",
@@ -116,13 +116,13 @@ MUTANTS: Final = (
         (f"{_JOINING}::test_no_second_id_is_drawn_where_a_disk_knows_one_already",),
     ),
     Mutant(
-        "begins-beside-a-past",
+        "begins-beside-entries",
         "A cluster begins when all replicas begin with the same.",
         f"{RAFT}/learner.py",
         'begins = bool(own) and all(reply["origin"] == own for reply in replies)',
         "begins = bool(own)",
         (
-            f"{RAFT_TESTS}/test_proposals.py::TestRejoin::test_no_cluster_begins_where_one_of_the_others_has_a_past",
+            f"{RAFT_TESTS}/test_proposals.py::TestLearnerGate::test_no_cluster_begins_where_one_of_the_others_holds_entries",
             f"{_JOINING}::test_replicas_of_two_backups_get_no_id",
         ),
     ),
@@ -135,8 +135,8 @@ MUTANTS: Final = (
         (f"{_JOINING}::test_a_cluster_of_before_gets_no_id_while_it_does_not_agree",),
     ),
     Mutant(
-        "old-cluster-gets-an-id-beside-a-blank-disk",
-        "A cluster of before gets an id when all of its replicas count.",
+        "old-cluster-gets-an-id-beside-a-learner",
+        "A cluster of before gets an id when all of its replicas vote.",
         f"{RAFT}/learner.py",
         'all(reply["voting"] and reply["term"] == term for reply in replies)',
         'all(reply["term"] == term for reply in replies)',
@@ -152,34 +152,34 @@ MUTANTS: Final = (
     ),
     Mutant(
         "id-of-any-leader",
-        "A replica that counts takes no id but that of a cluster which began with its disk.",
+        "A voter adopts no id but that of a cluster which began with its disk.",
         f"{RAFT}/learner.py",
         "return None if self.voting else self._offered_records.get(leader)",
         "return self._offered_records.get(leader)",
-        (f"{_JOINING}::test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of",),
+        (f"{_JOINING}::test_a_voter_adopts_no_id_but_that_of_a_cluster_which_it_was_part_of",),
     ),
     Mutant(
-        "counts-though-it-was-not-there",
-        "A record makes the disks count that it names, and no others.",
+        "votes-though-it-was-not-there",
+        "A record makes voters of the disks that it names, and of no others.",
         f"{RAFT}/learner.py",
         "if self.voting or record.disks.get(self._name) != self.disk:",
         "if self.voting or self._name not in record.disks:",
         (f"{_JOINING}::test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record",),
     ),
     Mutant(
-        "founding-disk-shut-out",
-        "A disk that the cluster began with counts, though another one is lost.",
+        "bootstrap-disk-shut-out",
+        "A disk that the cluster began with votes, though another one is lost.",
         f"{RAFT}/learner.py",
         "if offer.disks.get(self._name) == self.disk:",
         "if offer.disks.get(self._name) == self.disk and leader:",
-        (f"{_JOINING}::test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost",),
+        (f"{_JOINING}::test_a_disk_that_the_cluster_began_with_votes_though_another_one_is_lost",),
     ),
     Mutant(
-        "counts-with-another-clusters-id",
-        "A lost disk counts with the id of the cluster that it has caught up with.",
+        "votes-with-another-clusters-id",
+        "A replaced disk votes with the id of the cluster that it has caught up with.",
         f"{RAFT}/learner.py",
         "return bool(leader) and durable_index >= target_index and cluster == self.cluster",
         "return bool(leader) and durable_index >= target_index",
-        (f"{_JOINING}::test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_with",),
+        (f"{_JOINING}::test_a_replaced_disk_votes_only_with_the_id_of_the_cluster_that_it_caught_up_with",),
     ),
 )

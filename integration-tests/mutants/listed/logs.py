@@ -4,7 +4,7 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant
 
-_ADMISSION: Final = f"{RAFT_TESTS}/test_message_filter.py"
+_FILTER: Final = f"{RAFT_TESTS}/test_message_filter.py"
 _JOURNAL: Final = f"{RAFT_TESTS}/test_journal.py"
 
 MUTANTS: Final = (
@@ -14,7 +14,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'own.\n    """\n    if message["term"] < term:',
         'own.\n    """\n    if message["term"] < 0:',
-        (f"{_ADMISSION}::test_a_message_of_an_older_term_is_dropped",),
+        (f"{_FILTER}::test_a_message_of_an_older_term_is_dropped",),
     ),
     Mutant(
         "late-message-cuts-the-log",
@@ -22,7 +22,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         "if not news and matched < log.last_index:",
         "if not news and matched < log.first_index:",
-        (f"{_ADMISSION}::test_a_late_message_with_fewer_entries_than_the_log_removes_nothing",),
+        (f"{_FILTER}::test_a_late_message_with_fewer_entries_than_the_log_removes_nothing",),
     ),
     Mutant(
         "committed-entry-replaced",
@@ -30,7 +30,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         "if news and matched < commit_index:",
         "if news and matched < log.first_index:",
-        (f"{_ADMISSION}::test_a_conflict_with_a_committed_entry_is_no_message_but_a_disaster",),
+        (f"{_FILTER}::test_a_conflict_with_a_committed_entry_is_no_message_but_a_disaster",),
     ),
     Mutant(
         "previous-entry-not-compared",
@@ -38,7 +38,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'return bool(inside and log.term_at(previous) == message["prevLogTerm"])',
         'return bool(inside and log.term_at(previous) <= message["prevLogTerm"])',
-        (f"{_ADMISSION}::test_a_previous_entry_of_another_term_asks_for_everything_behind_the_commit_index",),
+        (f"{_FILTER}::test_a_previous_entry_of_another_term_asks_for_everything_behind_the_commit_index",),
     ),
     Mutant(
         "conflict-one-by-one",
@@ -46,7 +46,7 @@ MUTANTS: Final = (
         f"{RAFT}/message_filter.py",
         'return FilteredMessage(_heartbeat_of(message, 0), _reply(message["term"], commit_index + 1, success=False))',
         'return FilteredMessage(_heartbeat_of(message, 0), _reply(message["term"], previous, success=False))',
-        (f"{_ADMISSION}::test_a_gap_asks_for_everything_behind_the_commit_index_and_commits_nothing",),
+        (f"{_FILTER}::test_a_gap_asks_for_everything_behind_the_commit_index_and_commits_nothing",),
     ),
     Mutant(
         "tail-stays-on-the-disk",

@@ -56,7 +56,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "late-readers-join-the-round",
-        "Who asks while a round runs waits for the next one.",
+        "A reader that asks while a round runs waits for the next one.",
         f"{RAFT}/read_index.py",
         "        if not self._confirming and not self._begin_round(commit_index):\n",
         "        if self._confirming:\n"

@@ -4,7 +4,7 @@ from typing import Final
 
 from mutants.mutant import RAFT, RAFT_TESTS, TESTS, Mutant
 
-_CONSENSUS: Final = f"{RAFT_TESTS}/test_raft_loop.py"
+_LOOP: Final = f"{RAFT_TESTS}/test_raft_loop.py"
 _CONTENTS: Final = f"{TESTS}/test_snapshot_contents.py"
 _INSTALLATION: Final = f"{RAFT_TESTS}/test_snapshot_receiver.py"
 _SNAPSHOTS: Final = f"{RAFT_TESTS}/test_snapshot_sender.py"
@@ -122,7 +122,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_core.py",
         "return bool(self.may_apply and super()._SyncObj__applyLogEntries())",
         "return bool(super()._SyncObj__applyLogEntries())",
-        (f"{_CONSENSUS}::test_nothing_is_applied_while_a_snapshot_replaces_the_state",),
+        (f"{_LOOP}::test_nothing_is_applied_while_a_snapshot_replaces_the_state",),
     ),
     Mutant(
         "log-thrown-away-for-a-snapshot",
@@ -130,7 +130,7 @@ MUTANTS: Final = (
         f"{RAFT}/raft_loop.py",
         'if self._journal.holds(message["index"], message["index_term"]):',
         'if self._journal.holds(message["index"] + 1, 0):',
-        (f"{_CONSENSUS}::test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledged_behind_it",),
+        (f"{_LOOP}::test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledged_behind_it",),
     ),
     Mutant(
         "transfer-outlives-the-term",

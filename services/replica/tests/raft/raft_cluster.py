@@ -42,7 +42,7 @@ class ListMachine:
         self.commits.append(index)
 
     def check_snapshot(self, pairs):
-        """Every snapshot is welcome."""
+        """Accept every snapshot."""
 
     def installed(self, index):
         self.installed_index = index

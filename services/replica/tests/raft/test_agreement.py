@@ -1,7 +1,7 @@
 """The arguments that agreement rests on, one by one: each test fails if the argument does not hold."""
 
 import pytest
-from test_raft_loop import FOLLOWING, SNAPSHOT, Played, founding
+from test_raft_loop import FOLLOWING, SNAPSHOT, Played, reply_as_new
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda_replica.raft import Role
@@ -18,7 +18,7 @@ FIVE = {f"replica{number}": f"127.0.0.1:{number}" for number in range(1, 6)}
 
 
 def elect(replica, *voters):
-    """Let the replica stand, and win with the votes of `voters`; nothing of its term is committed yet."""
+    """Let the replica start an election, and win with the votes of `voters`; nothing of its term is committed yet."""
     replica.events.clear()
     replica.step_until(lambda: replica.sent("request_vote"))
     for voter in voters:
@@ -195,8 +195,8 @@ class TestVoting:
         assert replica.status.role is Role.CANDIDATE
 
 
-class TestComingBackBlank:
-    def test_a_replaced_disk_counts_as_having_voted_in_the_term_in_which_it_caught_up(self, store):
+class TestReplacedDisk:
+    def test_a_replaced_disk_has_voted_in_the_term_in_which_it_caught_up(self, store):
         replica = Played(store, voting=False)
         replica.network.connect("replica2", "replica3")
         replica.network.bring(
@@ -220,13 +220,13 @@ class TestComingBackBlank:
         replica.step_until(lambda: replica.sent("response_vote"))
 
 
-class TestFounding:
+class TestNewCluster:
     def test_the_id_of_a_new_cluster_leaves_only_when_it_is_durable(self, store):
         replica = Played(store, voting=False, bootstrap=True)
         replica.network.connect("replica2", "replica3")
         replica.step_until(lambda: replica.sent("rejoin_question"))
         for peer in ("replica2", "replica3"):
-            founding(replica, peer)
+            reply_as_new(replica, peer)
         replica.events.clear()
         replica.step_until(lambda: replica.sent("cluster_record"))
 
@@ -250,7 +250,7 @@ class TestAcknowledging:
         assert (reply["next_node_idx"], reply["success"]) == (4, True)
         assert again.status.last_log_index == 3
 
-    def test_a_round_whose_commit_fails_tells_nobody_anything(self, store):
+    def test_a_step_whose_commit_fails_tells_nobody_anything(self, store):
         failing = FailingStore(store)
         leader = Played(failing)
         leader.lead()
@@ -260,7 +260,7 @@ class TestAcknowledging:
         told = leader.machine.commits.copy()
         leader.events.clear()
         failing.broken = True
-        leader.acknowledge("replica2")  # so that this round applies the command
+        leader.acknowledge("replica2")  # so that this step applies the command
         later = {"type": "rejoin_question", "round": 1}
         leader.network.bring("replica3", **({"kind": later.pop("type")} | later))
 
@@ -273,8 +273,8 @@ class TestAcknowledging:
         assert {kind for kind in leader.order() if kind not in {"append_entries", "read_probe"}} == set()
 
 
-class TestHandingOver:
-    def test_a_hand_over_that_fails_lets_commands_in_again(self, replica):
+class TestLeadershipTransfer:
+    def test_a_transfer_that_fails_accepts_proposals_again(self, replica):
         replica.lead()
         replica.acknowledge("replica3")
         replica.step()
@@ -294,7 +294,7 @@ class TestHandingOver:
         leader = cluster.start().leader()
         cluster.submit(b"before")
         deaf = next(name for name in cluster.addresses if name != leader.name)
-        cluster.cut(deaf)  # the connection stands, so the leader cannot know
+        cluster.cut(deaf)  # the connection is still there, so the leader cannot know
 
         assert not leader.node.transfer_leadership(0.3, deaf)
 
@@ -303,7 +303,7 @@ class TestHandingOver:
         cluster.heal()
         assert cluster.wait_equal() == [b"before", b"after"]
 
-    def test_what_was_begun_is_finished_before_the_leadership_is_handed_over(self, store):
+    def test_pending_proposals_are_finished_before_the_leadership_is_transferred(self, store):
         replica = Played(store, addresses=FIVE)
         replica.network.connect("replica2", "replica3")
         elect(replica, "replica2", "replica3")
@@ -370,7 +370,7 @@ class TestConfirmingReads:
 
     @pytest.fixture
     def confirmed(self, store):
-        """A leader that applies one entry in a round, and a reader whose index is committed and not applied yet."""
+        """A leader that applies one entry in a step, and a reader whose index is committed and not applied yet."""
         failing = FailingStore(store)
         replica = Played(failing, pipeline_bytes_max=1)
         replica.network.connect("replica2", "replica3")

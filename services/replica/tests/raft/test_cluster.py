@@ -171,7 +171,7 @@ def test_a_snapshot_arrives_while_the_others_go_on_writing(tmp_path):
     assert cluster.fatal == []
 
 
-def test_a_blank_disk_without_the_bootstrap_flag_catches_up_before_it_votes(cluster, tmp_path):
+def test_an_empty_disk_without_the_bootstrap_flag_catches_up_before_it_votes(cluster, tmp_path):
     cluster.start()
     for number in range(20):
         cluster.submit(b"%d" % number)
@@ -215,14 +215,14 @@ def test_a_lost_disk_does_not_vote_though_the_bootstrap_flag_was_left_on(cluster
     assert len(cluster.wait_equal()) == 20
 
 
-def test_a_leader_with_nobody_but_a_blank_disk_beside_it_steps_down_refuses_and_serves_again(cluster, tmp_path):
+def test_a_leader_with_only_a_learner_beside_it_steps_down_rejects_and_serves_again(cluster, tmp_path):
     leader = cluster.start().leader()
     cluster.submit(b"before")
     cluster.wait_equal()
     lost, gone = (replica.name for replica in cluster.followers())
     cluster.stop(lost)
     (tmp_path / lost).rename(tmp_path / "old disk")
-    cluster[gone].network.cut = frozenset({lost})  # so that the blank disk cannot ask all others, and does not count
+    cluster[gone].network.cut = frozenset({lost})  # so that the learner cannot ask all others, and gets no vote
     cluster.start(lost)
     cluster.stop(gone)
     wait_for(lambda: cluster[lost].node.status().applied_index == leader.node.status().applied_index)
@@ -238,7 +238,7 @@ def test_a_leader_with_nobody_but_a_blank_disk_beside_it_steps_down_refuses_and_
     assert cluster.wait_equal() == [b"before", b"after"]
 
 
-def test_replicas_with_blank_disks_do_not_make_a_leader_among_themselves(cluster):
+def test_learners_do_not_make_a_leader_among_themselves(cluster):
     cluster.start(bootstrap=False)
     wait_for(lambda: all(len(replica.node.status().peers) == 2 for replica in cluster.running.values()))
 
@@ -312,7 +312,7 @@ def test_leadership_is_handed_over_on_request(cluster):
     assert cluster.wait_equal() == [b"before", b"after"]
 
 
-def test_a_leader_without_anybody_to_hand_over_to_leads_on(tmp_path):
+def test_a_leader_without_a_peer_to_transfer_to_leads_on(tmp_path):
     cluster = RaftCluster(tmp_path, names=("replica1",)).start()
     leader = cluster.leader()
 
@@ -323,7 +323,7 @@ def test_a_leader_without_anybody_to_hand_over_to_leads_on(tmp_path):
     assert cluster.fatal == []
 
 
-def test_closing_settles_everybody_who_waits(cluster):
+def test_closing_answers_every_waiting_caller(cluster):
     leader = cluster.start().leader()
     cluster.submit(b"x")
     cluster.cut(leader.name)

@@ -22,8 +22,8 @@ from quitanda_replica.raft.cluster_identity import (
 from quitanda_replica.state.store import Store, StoreFailed
 
 MEMBER = Greeting("members", "cluster a", "disk 1", voting=True, origin="backup 1", bootstrap_disk="disk 2")
-BLANK = Greeting("members", "", "disk 2", voting=False, origin="", bootstrap_disk="")
-PAST = replace(BLANK, voting=True, disk="disk 9")
+EMPTY = Greeting("members", "", "disk 2", voting=False, origin="", bootstrap_disk="")
+PAST = replace(EMPTY, voting=True, disk="disk 9")
 
 GREETINGS = st.builds(
     Greeting,
@@ -43,11 +43,11 @@ GREETINGS = st.builds(
         (replace(MEMBER, cluster="cluster b"), GreetingMismatch.CLUSTER),
         (replace(MEMBER, members="others"), GreetingMismatch.MEMBERS),
         (replace(MEMBER, members="others", cluster="cluster b"), GreetingMismatch.MEMBERS),
-        (BLANK, None),
-        (replace(BLANK, disk="disk 9"), None),
-        (replace(BLANK, disk="disk 9", origin=NEW_CLUSTER), None),
-        (replace(BLANK, disk="disk 9", origin="backup 1"), None),
-        (replace(BLANK, disk="disk 9", origin="backup 2"), GreetingMismatch.DISK),
+        (EMPTY, None),
+        (replace(EMPTY, disk="disk 9"), None),
+        (replace(EMPTY, disk="disk 9", origin=NEW_CLUSTER), None),
+        (replace(EMPTY, disk="disk 9", origin="backup 1"), None),
+        (replace(EMPTY, disk="disk 9", origin="backup 2"), GreetingMismatch.DISK),
         (PAST, GreetingMismatch.DISK),
         (replace(PAST, origin="backup 1"), GreetingMismatch.DISK),
         (replace(PAST, disk="disk 2"), None),
@@ -58,9 +58,9 @@ GREETINGS = st.builds(
         "another cluster",
         "other members",
         "other members of another cluster",
-        "blank",
-        "blank, not there when the cluster got its id",
-        "blank, may begin a cluster",
+        "empty",
+        "empty, not there when the cluster got its id",
+        "empty, may begin a cluster",
         "restored from the same backup",
         "restored from another backup",
         "a past without an id",
@@ -69,7 +69,7 @@ GREETINGS = st.builds(
         "a past and other members",
     ],
 )
-def test_a_member_welcomes_its_own_and_who_has_no_past(other, verdict):
+def test_a_member_accepts_its_own_cluster_and_empty_disks(other, verdict):
     assert compare_greetings(MEMBER, other) is verdict
 
 
@@ -85,13 +85,13 @@ def test_two_ids_never_meet(one, other):
 
 
 @given(GREETINGS, GREETINGS)
-def test_who_counts_without_an_id_meets_a_member_only_where_it_was_there(member, other):
+def test_a_voter_without_an_id_meets_a_member_only_where_it_was_there(member, other):
     if member.cluster and not other.cluster and other.voting and member.bootstrap_disk != other.disk:
         assert compare_greetings(member, other) is not None
 
 
 def test_two_disks_without_an_id_may_talk():
-    assert compare_greetings(BLANK, PAST) is None
+    assert compare_greetings(EMPTY, PAST) is None
 
 
 def test_a_refusal_names_both_ids_and_says_what_to_do():
@@ -102,9 +102,9 @@ def test_a_refusal_names_both_ids_and_says_what_to_do():
     assert "move its data folder away" in told
 
 
-@pytest.mark.parametrize("stranger", GreetingMismatch)
-def test_every_refusal_can_be_explained(stranger):
-    assert "{" not in stranger.explain(MEMBER, BLANK)
+@pytest.mark.parametrize("mismatch", GreetingMismatch)
+def test_every_refusal_can_be_explained(mismatch):
+    assert "{" not in mismatch.explain(MEMBER, EMPTY)
 
 
 @given(GREETINGS)

@@ -41,10 +41,10 @@ def commit(store, journal):
     store.commit()
 
 
-def test_a_blank_store_begins_with_one_no_op_that_is_applied(store):
+def test_an_empty_store_begins_with_one_no_op_that_is_applied(store):
     journal: Any = LevelJournal(store)
 
-    assert journal.was_blank
+    assert journal.was_empty
     assert list(journal) == [(NO_OP, 1, 0)]
     assert journal.applied_index == journal.getRaftCommitIndex() == 1
     assert (journal.getCurrentTerm(), journal.getVotedForNodeId()) == (0, None)
@@ -58,7 +58,7 @@ def test_entries_term_and_vote_are_there_after_a_restart(store):
 
     again = reopened(store)
 
-    assert not again.was_blank
+    assert not again.was_empty
     assert list(again) == list(journal)
     assert (again.getCurrentTerm(), again.getVotedForNodeId(), again.getRaftCommitIndex()) == (3, "replica2", 3)
 

@@ -95,7 +95,7 @@ def test_who_wants_the_same_or_any_replica_to_lead_waits_for_the_one_under_way(l
     assert second.result()
 
 
-def test_when_the_one_under_way_fails_who_waits_begins_one_of_his_own(leading):
+def test_when_the_transfer_under_way_fails_a_waiting_caller_begins_its_own(leading):
     first = leading.start("replica2", timeout=0.2)
     second = Call(lambda: leading.transfers.run("", LONG))
 

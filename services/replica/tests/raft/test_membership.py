@@ -17,7 +17,7 @@ ADDRESSES = {name: f"127.0.0.1:{number}" for number, name in enumerate(NAMES, st
 TERM = 3
 
 
-class Founders:
+class NewReplicas:
     """Replicas by name, each a gate over its own store, which ask and answer each other as the test says."""
 
     def __init__(self, folder):
@@ -29,7 +29,7 @@ class Founders:
         self.last_index = dict.fromkeys(NAMES, FIRST_INDEX)
 
     def start(self, name, *, bootstrap=True):
-        """Start from the disk that is there, or a blank one."""
+        """Start from the disk that is there, or an empty one."""
         if name not in self.stores:
             self._disks += 1
             self.stores[name] = Store.open(self._folder / f"disk{self._disks}")
@@ -39,7 +39,7 @@ class Founders:
         return self
 
     def lose_disk(self, name):
-        """Replace the disk by a blank one; all others hear of it as they would: the conversations end."""
+        """Replace the disk by an empty one; the others note that the connections end."""
         self.stores.pop(name).close()
         self.last_index[name] = FIRST_INDEX
         for gate in self.gates.values():
@@ -63,12 +63,12 @@ class Founders:
         return gate.new_cluster_record(self.last_index[name], TERM, leader)
 
     def adopt(self, name, record):
-        counts = self.gates[name].adopt(record)
+        becomes_voter = self.gates[name].adopt(record)
         self.stores[name].commit()
-        return counts
+        return becomes_voter
 
     def tell(self, source, target, leader=""):
-        """Have `source` tell its record; return whether `target` counts because of it, None where it takes nothing."""
+        """Have `source` tell its record; return whether `target` becomes a voter, None where it adopts nothing."""
         self.gates[target].on_record(source, self.gates[source].record)
         record = self.gates[target].record_to_adopt(leader)
         return None if record is None else self.adopt(target, record)
@@ -79,146 +79,146 @@ class Founders:
 
 
 @pytest.fixture
-def founders(tmp_path):
-    founders = Founders(tmp_path)
+def replicas(tmp_path):
+    replicas = NewReplicas(tmp_path)
     for name in NAMES:
-        founders.start(name)
-    yield founders
-    founders.close()
+        replicas.start(name)
+    yield replicas
+    replicas.close()
 
 
-def test_the_smallest_name_draws_the_id_and_all_take_that_one(founders):
-    record = founders.ask("replica1", terms={"replica2": 7})
+def test_the_smallest_name_draws_the_id_and_all_take_that_one(replicas):
+    record = replicas.ask("replica1", terms={"replica2": 7})
 
-    assert founders.adopt("replica1", record)
-    assert founders.tell("replica1", "replica2")
-    assert founders.tell("replica2", "replica3")
-    assert {gate.cluster for gate in founders.gates.values()} == {record.cluster}
-    assert all(gate.has_joined for gate in founders.gates.values())
+    assert replicas.adopt("replica1", record)
+    assert replicas.tell("replica1", "replica2")
+    assert replicas.tell("replica2", "replica3")
+    assert {gate.cluster for gate in replicas.gates.values()} == {record.cluster}
+    assert all(gate.has_joined for gate in replicas.gates.values())
     assert record.origin == NEW_CLUSTER
     assert record.term == 7
-    assert record.disks == {name: gate.disk for name, gate in founders.gates.items()}
+    assert record.disks == {name: gate.disk for name, gate in replicas.gates.items()}
 
 
 @pytest.mark.parametrize("name", ["replica2", "replica3"])
-def test_nobody_else_draws_one(founders, name):
-    assert founders.ask(name) is None
+def test_nobody_else_draws_one(replicas, name):
+    assert replicas.ask(name) is None
 
 
-def test_no_id_is_drawn_while_anybody_is_silent(founders):
-    assert founders.ask("replica1", "replica2") is None
+def test_no_id_is_drawn_while_anybody_is_silent(replicas):
+    assert replicas.ask("replica1", "replica2") is None
 
 
-def test_no_second_id_is_drawn_where_a_disk_knows_one_already(founders):
+def test_no_second_id_is_drawn_where_a_disk_knows_one_already(replicas):
     """The first disk of the one that draws is lost as soon as one other has heard of the id."""
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.tell("replica1", "replica2")
-    founders.lose_disk("replica1")
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.tell("replica1", "replica2")
+    replicas.lose_disk("replica1")
 
-    assert founders.ask("replica1") is None
-    assert founders.tell("replica2", "replica3") is True
-    assert founders.gates["replica3"].cluster == founders.gates["replica2"].cluster
-
-
-def test_an_id_that_nobody_heard_of_before_its_disk_was_lost_is_drawn_anew(founders):
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.lose_disk("replica1")
-
-    assert founders.adopt("replica1", founders.ask("replica1"))
-    assert founders.tell("replica1", "replica2")
+    assert replicas.ask("replica1") is None
+    assert replicas.tell("replica2", "replica3") is True
+    assert replicas.gates["replica3"].cluster == replicas.gates["replica2"].cluster
 
 
-def test_an_id_that_was_not_durable_yet_is_drawn_anew_and_was_told_to_nobody(founders):
-    founders.gates["replica1"].adopt(founders.ask("replica1"))
-    founders.crash("replica1")
+def test_an_id_that_nobody_heard_of_before_its_disk_was_lost_is_drawn_anew(replicas):
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.lose_disk("replica1")
 
-    assert founders.gates["replica1"].record is None
-    assert not founders.gates["replica1"].voting
-    assert founders.adopt("replica1", founders.ask("replica1"))
+    assert replicas.adopt("replica1", replicas.ask("replica1"))
+    assert replicas.tell("replica1", "replica2")
 
 
-def test_an_id_once_taken_is_never_changed(founders):
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.tell("replica1", "replica2")
-    gate = founders.gates["replica2"]
+def test_an_id_that_was_not_durable_yet_is_drawn_anew_and_was_told_to_nobody(replicas):
+    replicas.gates["replica1"].adopt(replicas.ask("replica1"))
+    replicas.crash("replica1")
+
+    assert replicas.gates["replica1"].record is None
+    assert not replicas.gates["replica1"].voting
+    assert replicas.adopt("replica1", replicas.ask("replica1"))
+
+
+def test_an_id_once_taken_is_never_changed(replicas):
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.tell("replica1", "replica2")
+    gate = replicas.gates["replica2"]
 
     gate.on_record("replica3", ClusterRecord("another", NEW_CLUSTER, 0, {"replica2": gate.disk}))
 
     assert gate.record_to_adopt("replica3") is None
-    assert load_record(founders.stores["replica2"]) == founders.gates["replica1"].record
+    assert load_record(replicas.stores["replica2"]) == replicas.gates["replica1"].record
 
 
-def test_a_disk_that_the_cluster_began_with_counts_though_another_one_is_lost(founders):
+def test_a_disk_that_the_cluster_began_with_votes_though_another_one_is_lost(replicas):
     """Two hold everything, the third was lost while the cluster began: both that are left must count."""
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.tell("replica1", "replica2")
-    founders.last_index |= {"replica1": 9, "replica2": 9}  # they went on: nobody stands at the origin any more
-    founders.lose_disk("replica2")
-    assert founders.ask("replica3") is None
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.tell("replica1", "replica2")
+    replicas.last_index |= {"replica1": 9, "replica2": 9}  # they went on: no log is as it began
+    replicas.lose_disk("replica2")
+    assert replicas.ask("replica3") is None
 
-    assert founders.tell("replica1", "replica3") is True
+    assert replicas.tell("replica1", "replica3") is True
 
-    assert founders.gates["replica3"].voting
-    assert not founders.gates["replica2"].voting
-
-
-def test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record(founders):
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.tell("replica1", "replica3")
-    founders.lose_disk("replica2")
-
-    assert founders.tell("replica1", "replica2") is None
-    assert founders.tell("replica1", "replica2", leader="replica3") is None
-    assert founders.tell("replica1", "replica2", leader="replica1") is False
-    assert not founders.gates["replica2"].voting
-    assert founders.gates["replica2"].cluster == founders.gates["replica1"].cluster
+    assert replicas.gates["replica3"].voting
+    assert not replicas.gates["replica2"].voting
 
 
-def test_a_lost_disk_counts_only_with_the_id_of_the_cluster_that_it_caught_up_with(founders):
-    founders.adopt("replica1", founders.ask("replica1"))
-    founders.tell("replica1", "replica2")
-    founders.lose_disk("replica3")
-    founders.ask("replica3", terms={"replica1": TERM, "replica2": TERM}, leader="replica1")
-    assert not founders.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
+def test_a_disk_that_the_cluster_did_not_begin_with_does_not_count_because_of_the_record(replicas):
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.tell("replica1", "replica3")
+    replicas.lose_disk("replica2")
 
-    founders.tell("replica1", "replica3", leader="replica1")
+    assert replicas.tell("replica1", "replica2") is None
+    assert replicas.tell("replica1", "replica2", leader="replica3") is None
+    assert replicas.tell("replica1", "replica2", leader="replica1") is False
+    assert not replicas.gates["replica2"].voting
+    assert replicas.gates["replica2"].cluster == replicas.gates["replica1"].cluster
 
-    assert founders.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
+
+def test_a_replaced_disk_votes_only_with_the_id_of_the_cluster_that_it_caught_up_with(replicas):
+    replicas.adopt("replica1", replicas.ask("replica1"))
+    replicas.tell("replica1", "replica2")
+    replicas.lose_disk("replica3")
+    replicas.ask("replica3", terms={"replica1": TERM, "replica2": TERM}, leader="replica1")
+    assert not replicas.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
+
+    replicas.tell("replica1", "replica3", leader="replica1")
+
+    assert replicas.gates["replica3"].has_caught_up(TERM, "replica1", 1000)
 
 
-def test_replicas_of_two_backups_get_no_id(founders):
+def test_replicas_of_two_backups_get_no_id(replicas):
     for name in NAMES:
-        founders.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, f"backup of {name}"))
-        founders.start(name)
+        replicas.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, f"backup of {name}"))
+        replicas.start(name)
 
-    assert founders.ask("replica1") is None
+    assert replicas.ask("replica1") is None
 
 
 def test_a_restore_of_the_same_backup_gets_another_id(tmp_path):
     ids = set()
     for restore in ("first", "second"):
-        founders = Founders(tmp_path / restore)
+        replicas = NewReplicas(tmp_path / restore)
         (tmp_path / restore).mkdir()
         for name in NAMES:
-            founders.start(name)
-            founders.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, "backup 1"))
-            founders.start(name)
-        record = founders.ask("replica1")
+            replicas.start(name)
+            replicas.stores[name].put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, "backup 1"))
+            replicas.start(name)
+        record = replicas.ask("replica1")
         assert record.origin == "backup 1"
         ids.add(record.cluster)
-        founders.close()
+        replicas.close()
 
     assert len(ids) == 2
 
 
 @pytest.fixture
-def without_ids(founders):
+def without_ids(replicas):
     """A cluster of before there were ids: all of its replicas count, and none knows an id."""
     for name in NAMES:
-        founders.stores[name].put(JOINED_KEY, b"1")
-        founders.last_index[name] = 40
-        founders.start(name)
-    return founders
+        replicas.stores[name].put(JOINED_KEY, b"1")
+        replicas.last_index[name] = 40
+        replicas.start(name)
+    return replicas
 
 
 SAME_TERM = {"replica2": TERM, "replica3": TERM}
@@ -257,7 +257,7 @@ def test_a_cluster_without_an_id_says_what_it_waits_for(without_ids):
     assert gate.waiting_for(40) == "waits until all replicas vote and follow one leader"
 
 
-def test_one_that_counts_takes_no_id_but_that_of_a_cluster_which_it_was_part_of(without_ids):
+def test_a_voter_adopts_no_id_but_that_of_a_cluster_which_it_was_part_of(without_ids):
     without_ids.gates["replica2"].on_record("replica1", ClusterRecord("another", "", 0, {"replica2": "another disk"}))
 
     assert without_ids.gates["replica2"].record_to_adopt("replica1") is None
@@ -273,10 +273,10 @@ def test_a_replica_of_before_that_was_away_since_it_answered_is_known_by_its_dis
     assert without_ids.tell("replica1", "replica3") is False
 
 
-def test_whoever_counts_and_knows_its_cluster_asks_nothing(founders):
-    founders.adopt("replica1", founders.ask("replica1"))
+def test_a_voter_that_knows_its_cluster_asks_nothing(replicas):
+    replicas.adopt("replica1", replicas.ask("replica1"))
 
-    assert founders.gates["replica1"].next_query(1000.0) is None
+    assert replicas.gates["replica1"].next_query(1000.0) is None
 
 
 @pytest.fixture

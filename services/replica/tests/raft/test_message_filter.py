@@ -192,7 +192,7 @@ def test_a_reply_beyond_the_own_log_is_dropped():
 
 
 @pytest.mark.parametrize("answer", [reply(), reset(2)], ids=["success", "conflict"])
-def test_nothing_that_a_replica_without_a_vote_answers_counts(answer):
+def test_no_reply_of_a_learner_counts(answer):
     # the library would take either as a sign that the leader's majority is still there
     assert filter_reply(9, 4, answer | {"voting": False}) == DROPPED
 
@@ -205,7 +205,7 @@ def test_nothing_that_a_replica_without_a_vote_answers_counts(answer):
     ],
     ids=["acknowledgement", "vote"],
 )
-def test_what_is_counted_goes_out_with_its_term_and_whether_it_may_count(outgoing):
+def test_replies_go_out_with_their_term_and_whether_the_sender_votes(outgoing):
     assert stamp_reply(7, outgoing, voting=False) == outgoing | {"term": 7, "voting": False}
 
 

@@ -1,4 +1,4 @@
-"""Strangers at the raft port: refused, and nobody else notices."""
+"""Connections at the Raft port that are no replicas: they are rejected, and disturb no replica."""
 
 import pickle
 import socket
@@ -23,7 +23,7 @@ from quitanda_replica.raft.tcp import TcpNetwork
 pytestmark = pytest.mark.slow
 
 
-def stranger(cluster, name="replica1"):
+def connect(cluster, name="replica1"):
     host, port = cluster.addresses[name].split(":")
     return socket.create_connection((host, int(port)), timeout=5)
 
@@ -39,7 +39,7 @@ def closed_by_the_other_side(sock):
 
 class Payload:
     def __reduce__(self):
-        return (pytest.fail, ("a stranger's pickle was loaded",))
+        return (pytest.fail, ("a pickle was loaded",))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_garbage_is_refused_and_the_replicas_go_on(cluster, sent):
     cluster.start()
     cluster.submit(b"before")
 
-    with stranger(cluster) as sock:
+    with connect(cluster) as sock:
         sock.sendall(sent)
         assert closed_by_the_other_side(sock)
 
@@ -66,11 +66,11 @@ def test_garbage_is_refused_and_the_replicas_go_on(cluster, sent):
     assert cluster.wait_equal() == [b"before", b"after"]
 
 
-def test_silent_strangers_are_bounded_and_closed_after_a_while(cluster):
+def test_silent_connections_are_bounded_and_closed_after_a_while(cluster):
     cluster.start(connect_timeout_seconds=0.5)
     cluster.submit(b"before")
 
-    crowd = [stranger(cluster) for _ in range(UNAUTHENTICATED_MAX + 5)]
+    crowd = [connect(cluster) for _ in range(UNAUTHENTICATED_MAX + 5)]
     for sock in crowd:
         assert closed_by_the_other_side(sock)
         sock.close()
@@ -92,7 +92,7 @@ class Crowd(threading.Thread):
 
     def run(self):
         while not self._ending.wait(1 / self.PER_SECOND):
-            sock = stranger(self._cluster, self._name)
+            sock = connect(self._cluster, self._name)
             with suppress(OSError):
                 sock.sendall(MAGIC + b"x" * 32)
             self._made.append(sock)
@@ -107,7 +107,7 @@ class Crowd(threading.Thread):
             sock.close()
 
 
-def test_a_crowd_that_greets_like_a_replica_does_not_keep_one_outside(cluster):
+def test_a_crowd_with_preambles_does_not_keep_a_replica_from_connecting(cluster):
     cluster.start()
     cluster.submit(b"before")
     cluster.wait_equal()
@@ -145,7 +145,7 @@ def handshake(cluster, name, target, secret=SECRET):
     channel = secure_channel(
         derive_key(secret, KeyLabel.RAFT_CHANNEL), name, EmptyReplicaGreetings(), connects_to=target
     )
-    sock = stranger(cluster, target)
+    sock = connect(cluster, target)
     while not channel.established:
         for data in channel.take_outgoing():
             sock.sendall(data)

@@ -45,13 +45,13 @@ def follower(replica):
 
 
 class TestThePermission:
-    def test_without_it_a_replica_does_not_stand_at_any_reading_of_the_clock(self, store):
+    def test_without_it_a_replica_starts_no_election_at_any_reading_of_the_clock(self, store):
         ticked = Ticked(store)
         ticked.transport.connected(Node("replica2"))
 
         assert ticked.tick(may_start_election=False) == (Role.FOLLOWER, 0)
 
-    def test_with_it_a_replica_stands_once(self, store):
+    def test_with_it_a_replica_starts_one_election(self, store):
         ticked = Ticked(store)
 
         assert ticked.tick(may_start_election=True) == (Role.CANDIDATE, 1)
@@ -60,7 +60,7 @@ class TestThePermission:
     def test_it_ends_with_its_tick_where_it_was_not_used(self, store):
         ticked = Ticked(store, addresses={"replica1": "127.0.0.1:1"})
         assert ticked.tick(may_start_election=True) == (Role.LEADER, 1)
-        ticked.tick(may_start_election=True)  # a leader does not stand
+        ticked.tick(may_start_election=True)  # a leader starts no election
         ticked.core.adopt_later_term(7)
 
         assert ticked.tick(may_start_election=False) == (Role.FOLLOWER, 7)
@@ -137,14 +137,14 @@ class TestThePermission:
     @pytest.mark.parametrize(
         ("peer", "term"), [("replica3", 1), ("replica2", 2), ("replica2", 0)], ids=["a peer", "a later term", "an old"]
     )
-    def test_only_the_leader_of_the_present_term_gives_it_by_handing_over(self, follower, peer, term):
+    def test_only_the_leader_of_the_present_term_gives_it_by_a_transfer(self, follower, peer, term):
         follower.network.willing = False
         follower.network.bring(peer, "timeout_now", term=term)
         follower.step()
 
         assert (follower.status.role, follower.status.term) == (Role.FOLLOWER, 1)
 
-    def test_a_leader_that_hands_over_gives_it_for_the_next_tick_alone(self, follower):
+    def test_a_leader_that_transfers_its_leadership_gives_it_for_the_next_tick_only(self, follower):
         follower.network.willing = False
         follower.network.bring("replica2", "timeout_now", term=1)
         follower.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 2}), entries=[])
@@ -153,7 +153,9 @@ class TestThePermission:
 
         assert (follower.status.role, follower.status.term) == (Role.FOLLOWER, 2)
 
-    def test_who_is_told_to_stand_while_a_snapshot_is_installed_does_not_stand_then_nor_afterwards(self, replica):
+    def test_a_replica_that_is_told_to_start_an_election_while_a_snapshot_is_installed_starts_none_then_nor_afterwards(
+        self, replica
+    ):
         replica.network.connect("replica2")
         replica.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
         replica.network.bring("replica2", "snapshot_chunk", index=9, **SNAPSHOT)
@@ -166,25 +168,25 @@ class TestThePermission:
         assert (replica.status.role, replica.status.term) == (Role.FOLLOWER, 1)
 
 
-class TestAReplicaWithoutAVote:
-    def test_never_asks_whether_it_may_stand(self, store):
-        blank = Played(store, voting=False)
-        blank.network.connect("replica2", "replica3")
+class TestLearner:
+    def test_never_sends_a_pre_vote_request(self, store):
+        learner = Played(store, voting=False)
+        learner.network.connect("replica2", "replica3")
         silent_until = time.monotonic() + 0.4
-        blank.step_until(lambda: time.monotonic() > silent_until)
+        learner.step_until(lambda: time.monotonic() > silent_until)
 
-        assert blank.network.questions == []
-        assert (blank.status.role, blank.status.term) == (Role.FOLLOWER, 0)
+        assert learner.network.questions == []
+        assert (learner.status.role, learner.status.term) == (Role.FOLLOWER, 0)
 
-    def test_does_not_stand_when_it_is_told_to(self, store):
-        blank = Played(store, voting=False)
-        blank.network.connect("replica2", "replica3")
-        blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-        blank.network.bring("replica2", "timeout_now", term=1)
-        blank.step()
-        blank.step()
+    def test_starts_no_election_when_it_is_told_to(self, store):
+        learner = Played(store, voting=False)
+        learner.network.connect("replica2", "replica3")
+        learner.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+        learner.network.bring("replica2", "timeout_now", term=1)
+        learner.step()
+        learner.step()
 
-        assert (blank.status.role, blank.status.term) == (Role.FOLLOWER, 1)
+        assert (learner.status.role, learner.status.term) == (Role.FOLLOWER, 1)
 
     def test_counts_no_vote_that_it_is_given(self, store):
         ticked = Ticked(store, voting=False)
@@ -236,13 +238,13 @@ class TestAReplicaWithoutAVote:
         assert [entry[1] for entry in next(filter(None, sent))] == [2, 3]
 
     def test_in_a_later_term_than_all_others_tells_the_leader_and_is_not_shut_out(self, store):
-        blank = Played(store, voting=False)
-        blank.network.connect("replica2", "replica3")
-        blank.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
-        blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-        blank.step()
+        learner = Played(store, voting=False)
+        learner.network.connect("replica2", "replica3")
+        learner.network.bring("replica3", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
+        learner.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+        learner.step()
 
-        ((_, told),) = [each for each in blank.sent("next_node_idx") if each[0] == "replica2"]
+        ((_, told),) = [each for each in learner.sent("next_node_idx") if each[0] == "replica2"]
         assert (told["term"], told["success"], told["voting"]) == (5, False, False)
 
 
@@ -268,7 +270,7 @@ def test_a_replica_that_votes_stays_silent_towards_a_leader_of_an_earlier_term(f
     assert follower.sent("next_node_idx") == []
 
 
-def test_a_single_replica_leads_in_its_first_round(store):
+def test_a_single_replica_leads_in_its_first_step(store):
     replica = Played(store, voting=False, addresses={"replica1": "127.0.0.1:1"})
 
     replica.step()

@@ -1,4 +1,4 @@
-"""Those who wait for the raft thread: submitters, readers, and a replica with a blank disk."""
+"""Callers that wait for the raft thread: proposals and readers; and when a learner becomes a voter."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def reads():
     return made
 
 
-class TestSubmissions:
+class TestProposals:
     def test_one_that_was_not_begun_in_time_is_taken_back_and_never_happens(self, proposals):
         proposal = proposals.submit(b"x")
 
@@ -54,14 +54,14 @@ class TestSubmissions:
 
         assert proposal.result(0) == b"done"
 
-    def test_a_refusal_reaches_the_queue_and_everybody_who_comes_later(self, proposals):
+    def test_a_rejection_reaches_the_queue_and_every_later_caller(self, proposals):
         proposal = proposals.submit(b"x")
         proposals.reject(NotLeader("replica2"))
 
-        for refused in (lambda: proposal.result(0), lambda: proposals.submit(b"y")):
-            with pytest.raises(NotLeader) as refusal:
-                refused()
-            assert refusal.value.leader == "replica2"
+        for rejected in (lambda: proposal.result(0), lambda: proposals.submit(b"y")):
+            with pytest.raises(NotLeader) as rejection:
+                rejected()
+            assert rejection.value.leader == "replica2"
         assert proposals.empty
 
 
@@ -144,43 +144,43 @@ class TestReads:
             reads.request()
 
 
-class TestRejoin:
-    def answer(self, gate, peer, term, last_index, question, leader="replica2", *, voting=True, origin="", cluster=""):
-        answer = {"round": question["round"], "term": term, "last_index": last_index, "voting": voting}
+class TestLearnerGate:
+    def answer(self, gate, peer, term, last_index, query, leader="replica2", *, voting=True, origin="", cluster=""):
+        answer = {"round": query["round"], "term": term, "last_index": last_index, "voting": voting}
         gate.on_reply(peer, answer | {"origin": origin, "cluster": cluster, "disk": f"disk of {peer}"}, 5, leader)
 
-    def founding(self, gate, question, *, term=0, origin=NEW_CLUSTER):
+    def replies_as_new(self, gate, query, *, term=0, origin=NEW_CLUSTER):
         for peer in ("replica2", "replica3"):
-            self.answer(gate, peer, term, 1, question, leader="", voting=False, origin=origin)
+            self.answer(gate, peer, term, 1, query, leader="", voting=False, origin=origin)
 
-    def test_who_was_admitted_votes_for_ever(self, store):
+    def test_a_voter_votes_for_ever(self, store):
         LearnerGate(store, options(), last_index=1).become_voter()
         store.commit()
 
         assert LearnerGate(store, options(), last_index=1).voting
 
-    def test_the_bootstrap_flag_alone_does_not_make_a_blank_disk_vote(self, store):
+    def test_the_bootstrap_flag_alone_does_not_make_an_empty_disk_vote(self, store):
         gate = LearnerGate(store, options(bootstrap=True), last_index=1)
 
         assert not gate.voting
         assert gate.new_cluster_record(1, 0, "") is None
 
-    def test_a_cluster_begins_when_all_others_are_blank_and_flagged_too(self, store):
+    def test_a_cluster_begins_when_all_others_are_empty_and_have_the_flag_too(self, store):
         gate = LearnerGate(store, options(bootstrap=True), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 2, 1, question, voting=True, origin=NEW_CLUSTER)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 2, 1, query, voting=True, origin=NEW_CLUSTER)
         assert gate.new_cluster_record(1, 0, "") is None
 
-        self.answer(gate, "replica3", 0, 1, question, voting=False, origin=NEW_CLUSTER)
+        self.answer(gate, "replica3", 0, 1, query, voting=False, origin=NEW_CLUSTER)
 
         assert gate.new_cluster_record(1, 0, "").term == 2
 
     @pytest.mark.parametrize("voting", [True, False])
-    def test_no_cluster_begins_where_one_of_the_others_has_a_past(self, store, voting):
+    def test_no_cluster_begins_where_one_of_the_others_holds_entries(self, store, voting):
         gate = LearnerGate(store, options(bootstrap=True), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 0, 1, question, voting=False, origin=NEW_CLUSTER)
-        self.answer(gate, "replica3", 3, 90, question, voting=voting)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 0, 1, query, voting=False, origin=NEW_CLUSTER)
+        self.answer(gate, "replica3", 3, 90, query, voting=voting)
 
         assert gate.new_cluster_record(1, 0, "") is None
         assert not gate.has_caught_up(5, "replica2", 1000)
@@ -188,21 +188,21 @@ class TestRejoin:
     def test_no_cluster_begins_from_two_different_backups(self, store):
         store.put(ORIGIN_KEY, encode_log_origin(50, "backup a"))
         gate = LearnerGate(store, options(), last_index=50)
-        self.founding(gate, gate.next_query(0.0), origin="backup b")
+        self.replies_as_new(gate, gate.next_query(0.0), origin="backup b")
         assert gate.new_cluster_record(50, 0, "") is None
 
-        self.founding(gate, gate.next_query(1.0), origin="backup a")
+        self.replies_as_new(gate, gate.next_query(1.0), origin="backup a")
         assert gate.new_cluster_record(50, 0, "").term == 0
 
-    def test_without_the_flag_a_blank_disk_begins_nothing(self, store):
+    def test_without_the_flag_an_empty_disk_begins_nothing(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        self.founding(gate, gate.next_query(0.0))
+        self.replies_as_new(gate, gate.next_query(0.0))
 
         assert gate.new_cluster_record(1, 0, "") is None
 
-    def test_the_flag_does_not_help_a_disk_that_was_caught_while_it_caught_up(self, store):
+    def test_the_flag_does_not_help_a_disk_that_has_begun_to_catch_up(self, store):
         gate = LearnerGate(store, options(bootstrap=True), last_index=7)
-        self.founding(gate, gate.next_query(0.0))
+        self.replies_as_new(gate, gate.next_query(0.0))
 
         assert gate.new_cluster_record(7, 0, "") is None
 
@@ -221,77 +221,77 @@ class TestRejoin:
     def test_a_single_replica_needs_nobody(self, store):
         assert LearnerGate(store, options(addresses={"replica1": "127.0.0.1:1"}), last_index=1).voting
 
-    def test_answers_of_replicas_that_do_not_vote_do_not_end_the_waiting(self, store):
+    def test_replies_of_learners_do_not_end_the_waiting(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question)
-        self.answer(gate, "replica3", 5, 90, question, voting=False)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query)
+        self.answer(gate, "replica3", 5, 90, query, voting=False)
 
         assert not gate.has_caught_up(5, "replica2", 1000)
 
     def test_one_that_runs_with_a_disk_of_another_cluster_does_not_answer_for_the_disk_that_is_meant(self, store):
         """What a lost disk has promised may be known to that disk alone."""
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question, cluster="this one")
-        self.answer(gate, "replica3", 5, 40, question, cluster="another one")
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query, cluster="this one")
+        self.answer(gate, "replica3", 5, 40, query, cluster="another one")
         gate.adopt(ClusterRecord("this one", NEW_CLUSTER, 0, {}))
         assert not gate.has_caught_up(5, "replica2", 1000)
 
-        question = gate.next_query(1.0)
-        self.answer(gate, "replica2", 5, 90, question, cluster="this one")
-        self.answer(gate, "replica3", 5, 90, question, cluster="this one")
+        query = gate.next_query(1.0)
+        self.answer(gate, "replica2", 5, 90, query, cluster="this one")
+        self.answer(gate, "replica3", 5, 90, query, cluster="this one")
 
         assert gate.has_caught_up(5, "replica2", 90)
 
     def test_answers_have_as_much_time_to_come_as_the_election_timeouts_are_set_for(self, store):
         slow = options(election_timeout_min_seconds=3.0, election_timeout_max_seconds=4.0)
         gate = LearnerGate(store, slow, last_index=1)
-        question = gate.next_query(10.0)
+        query = gate.next_query(10.0)
         assert gate.next_query(12.9) is None
 
         for peer in ("replica2", "replica3"):
-            self.answer(gate, peer, 5, 90, question)
+            self.answer(gate, peer, 5, 90, query)
 
         assert gate.has_caught_up(5, "replica2", 90)
 
-    def test_of_five_two_that_do_not_count_do_not_keep_each_other_waiting(self, store):
+    def test_of_five_two_learners_do_not_keep_each_other_waiting(self, store):
         gate = LearnerGate(
             store, options(addresses={f"replica{n}": f"127.0.0.1:{n}" for n in range(1, 6)}), last_index=1
         )
-        question = gate.next_query(0.0)
+        query = gate.next_query(0.0)
         for peer in ("replica2", "replica3", "replica4"):
-            self.answer(gate, peer, 5, 90, question)
+            self.answer(gate, peer, 5, 90, query)
         assert not gate.has_caught_up(5, "replica2", 90)
 
-        self.answer(gate, "replica5", 5, 40, question, voting=False)
+        self.answer(gate, "replica5", 5, 40, query, voting=False)
 
         assert gate.has_caught_up(5, "replica2", 90)
 
     def test_it_says_what_it_waits_for(self, store):
         gate = LearnerGate(store, options(bootstrap=True), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 0, 50, question, voting=False, origin="backup a")
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 0, 50, query, voting=False, origin="backup a")
         assert gate.waiting_for(1) == "waits until replica3 can be asked"
 
-        self.answer(gate, "replica3", 0, 1, question, voting=False)
+        self.answer(gate, "replica3", 0, 1, query, voting=False)
         told = "itself: a new cluster, replica2: backup a, replica3: nothing"
         assert gate.waiting_for(1) == f"waits, because the replicas did not begin with the same log ({told})"
 
-        self.answer(gate, "replica3", 4, 90, question)
+        self.answer(gate, "replica3", 4, 90, query)
         assert gate.waiting_for(1) == "catches up with the others"
 
     def test_one_that_is_restored_names_the_replica_that_is_not(self, store):
         store.put(ORIGIN_KEY, encode_log_origin(50, "backup a"))
         gate = LearnerGate(store, options(), last_index=50)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 0, 50, question, voting=False, origin="backup a")
-        self.answer(gate, "replica3", 7, 90, question)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 0, 50, query, voting=False, origin="backup a")
+        self.answer(gate, "replica3", 7, 90, query)
 
         told = "itself: backup a, replica2: backup a, replica3: a log of its own"
         assert gate.waiting_for(50) == f"waits, because the replicas did not begin with the same log ({told})"
 
-    def test_somebody_new_is_asked_at_once(self, store):
+    def test_a_new_peer_is_asked_at_once(self, store):
         gate = LearnerGate(store, options(), last_index=1)
         gate.next_query(100.0)
         assert gate.next_query(100.1) is None
@@ -300,37 +300,37 @@ class TestRejoin:
 
         assert gate.next_query(100.1) is not None
 
-    def test_it_counts_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here(self, store):
+    def test_it_has_caught_up_when_all_others_agree_on_the_term_and_the_leaders_entries_are_here(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query)
         assert not gate.has_caught_up(5, "replica2", 1000)
 
-        self.answer(gate, "replica3", 5, 100, question)
+        self.answer(gate, "replica3", 5, 100, query)
 
         assert not gate.has_caught_up(5, "replica2", 89)
         assert not gate.has_caught_up(5, "", 90)
         assert gate.has_caught_up(5, "replica2", 90)
 
-    def test_it_does_not_count_while_it_knows_no_leader(self, store):
+    def test_it_has_not_caught_up_while_it_knows_no_leader(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question, leader="")
-        self.answer(gate, "replica3", 5, 90, question, leader="")
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query, leader="")
+        self.answer(gate, "replica3", 5, 90, query, leader="")
 
         assert not gate.has_caught_up(5, "replica2", 1000)
 
     def test_another_ones_other_term_makes_it_ask_again(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question)
-        self.answer(gate, "replica3", 6, 90, question)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query)
+        self.answer(gate, "replica3", 6, 90, query)
 
         assert not gate.has_caught_up(5, "replica2", 1000)
         assert gate.next_query(QUERY_PERIOD_SECONDS / 2) is None
-        assert gate.next_query(QUERY_PERIOD_SECONDS)["round"] != question["round"]
+        assert gate.next_query(QUERY_PERIOD_SECONDS)["round"] != query["round"]
 
-    def test_answers_to_an_older_question_do_not_count(self, store):
+    def test_replies_to_an_older_query_do_not_count(self, store):
         gate = LearnerGate(store, options(), last_index=1)
         older = gate.next_query(0.0)
         self.answer(gate, "replica2", 5, 90, older)
@@ -342,9 +342,9 @@ class TestRejoin:
 
     def test_a_new_term_before_it_has_caught_up_starts_the_questions_again(self, store):
         gate = LearnerGate(store, options(), last_index=1)
-        question = gate.next_query(0.0)
-        self.answer(gate, "replica2", 5, 90, question)
-        self.answer(gate, "replica3", 5, 90, question)
+        query = gate.next_query(0.0)
+        self.answer(gate, "replica2", 5, 90, query)
+        self.answer(gate, "replica3", 5, 90, query)
 
         assert not gate.has_caught_up(6, "replica3", 1000)
         assert gate.next_query(1.0) is not None

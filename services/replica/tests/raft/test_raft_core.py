@@ -1,4 +1,4 @@
-"""What is relied on of PySyncObj, and of names that stand for addresses."""
+"""What we rely on of PySyncObj, and looking up host names."""
 
 import socket
 import time
@@ -59,7 +59,7 @@ def test_the_library_measures_time_with_the_clock_that_its_deadlines_are_compare
 
 
 @pytest.mark.parametrize(("size", "most"), [(100, 10), (1, APPLIED_PER_STEP)], ids=["by bytes", "by number"])
-def test_a_replica_that_catches_up_applies_no_more_in_one_round_than_its_bound(cluster, size, most):
+def test_a_replica_that_catches_up_applies_no_more_in_one_step_than_its_bound(cluster, size, most):
     # while it applies it hears nobody, and the whole log may be waiting
     cluster.start(pipeline_bytes_max=1000)
     away = cluster.followers()[0].name

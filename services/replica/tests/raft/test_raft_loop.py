@@ -1,4 +1,4 @@
-"""One replica's rounds over a network that the test plays: the order of disk and messages, and who may speak."""
+"""One replica's steps over a network that the test plays: the order of disk and messages, and which peers may speak."""
 
 import dataclasses
 import logging
@@ -23,9 +23,9 @@ FOLLOWING = {"term": 1, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
 
 
 class PlayedNetwork:
-    """Notes what is sent, and hands over what the test says has come in.
+    """Notes what is sent, and delivers what the test says has arrived.
 
-    Who is asked whether it would vote says so at once, as long as `willing`.
+    A peer that gets a pre-vote request grants it at once, as long as `willing`.
     """
 
     def __init__(self, events):
@@ -88,7 +88,7 @@ class NotedStore:
 
 
 class Played:
-    """A replica that counts and knows its cluster, unless `voting` is false: then it is as blank as its store."""
+    """A voter that knows its cluster, unless `voting` is false: then it is as empty as its store."""
 
     def __init__(self, store, *, voting=True, **settings):
         if voting:
@@ -149,9 +149,9 @@ class Played:
         self.network.bring(peer, "response_vote", **({"term": self.status.term, "voting": True} | fields))
 
     def acknowledge(self, peer, **fields):
-        standing = {"term": self.status.term, "next_node_idx": self.status.last_log_index + 1}
+        progress = {"term": self.status.term, "next_node_idx": self.status.last_log_index + 1}
         self.network.bring(
-            peer, "next_node_idx", **({"reset": False, "success": True, "voting": True} | standing | fields)
+            peer, "next_node_idx", **({"reset": False, "success": True, "voting": True} | progress | fields)
         )
 
 
@@ -199,7 +199,7 @@ def test_a_candidate_asks_for_votes_only_when_its_own_vote_is_durable(replica):
     assert replica.order() == ["commit", "request_vote", "request_vote"]
 
 
-def test_a_replica_does_not_stand_before_a_majority_would_vote_for_it(replica):
+def test_a_replica_starts_no_election_before_a_majority_grants_its_pre_vote(replica):
     replica.network.willing = False
     replica.network.connect("replica2", "replica3")
 
@@ -236,37 +236,37 @@ def follower(replica):
     return replica
 
 
-def test_a_follower_that_hears_the_leader_would_not_vote_for_another_one(follower):
+def test_a_follower_that_hears_the_leader_grants_no_pre_vote(follower):
     assert not asked(follower, last_log_index=2, last_log_term=1)
 
 
-def test_a_follower_that_hears_no_leader_would_vote_for_whoever_has_what_it_has_itself(follower):
+def test_a_follower_that_hears_no_leader_grants_a_pre_vote_to_a_log_that_is_not_shorter(follower):
     follower.step_until(lambda: follower.network.questions)
 
     assert asked(follower, last_log_index=2, last_log_term=1)
     assert not asked(follower, last_log_index=1, last_log_term=0)
 
 
-def test_a_replica_in_a_higher_term_may_stand_because_nothing_else_brings_it_back(follower):
+def test_a_replica_in_a_higher_term_is_granted_a_pre_vote_because_nothing_else_brings_it_back(follower):
     assert asked(follower, term=5)
 
 
-def test_a_leader_would_vote_for_nobody(replica):
+def test_a_leader_grants_no_pre_vote(replica):
     replica.lead()
 
     assert not asked(replica, term=replica.status.term, last_log_index=99, last_log_term=99)
 
 
-def test_a_replica_that_does_not_vote_says_nothing_when_it_is_asked(store):
-    blank = Played(store, voting=False)
-    blank.network.connect("replica2", "replica3")
-    blank.network.bring("replica3", "canvass_question", **QUESTION)
-    blank.step()
+def test_a_learner_does_not_answer_a_pre_vote_request(store):
+    learner = Played(store, voting=False)
+    learner.network.connect("replica2", "replica3")
+    learner.network.bring("replica3", "canvass_question", **QUESTION)
+    learner.step()
 
-    assert blank.sent("canvass_answer") == []
+    assert learner.sent("canvass_answer") == []
 
 
-def test_a_replica_that_is_told_to_stand_asks_nobody(follower):
+def test_a_replica_that_is_told_to_start_an_election_sends_no_pre_vote_request(follower):
     follower.network.willing = False
     follower.network.bring("replica2", "timeout_now", term=1)
 
@@ -333,7 +333,7 @@ def test_an_acknowledgement_before_a_peer_lost_its_connection_is_not_counted_any
     replica.step_until(proposal.done)
 
 
-def test_a_peer_with_a_blank_disk_does_not_make_an_entry_committed(replica):
+def test_a_learner_does_not_make_an_entry_committed(replica):
     replica.lead()
     proposal = replica.loop.proposals.submit(b"x")
     replica.step()
@@ -345,7 +345,7 @@ def test_a_peer_with_a_blank_disk_does_not_make_an_entry_committed(replica):
     assert not proposal.done()
 
 
-def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(replica):
+def test_a_higher_term_ends_the_leadership_and_every_waiting_caller_is_told(replica):
     replica.lead()
     begun = replica.loop.proposals.submit(b"x")
     replica.step()
@@ -358,10 +358,10 @@ def test_a_higher_term_ends_the_leadership_and_everybody_who_waits_is_told(repli
 
     with pytest.raises(OutcomeUnknown, match="leadership ended"):
         begun.result(0)
-    for refused in (lambda: reader.result(0), lambda: replica.loop.proposals.submit(b"y")):
-        with pytest.raises(NotLeader) as refusal:
-            refused()
-        assert refusal.value.leader == "replica3"
+    for rejected in (lambda: reader.result(0), lambda: replica.loop.proposals.submit(b"y")):
+        with pytest.raises(NotLeader) as rejection:
+            rejected()
+        assert rejection.value.leader == "replica3"
 
 
 def test_an_entry_that_a_later_leader_put_in_its_place_is_not_taken_for_the_submitted_one(replica):
@@ -409,7 +409,7 @@ def test_a_new_leader_answers_readers_only_when_an_entry_of_its_term_is_committe
     assert reader.result(0) == replica.status.last_log_index
 
 
-def test_a_replica_that_was_alone_hears_whom_it_reaches_before_it_stands(replica):
+def test_a_replica_that_was_alone_hears_the_peers_that_it_reaches_before_it_starts_an_election(replica):
     alone_until = time.monotonic() + 0.3
     replica.step_until(lambda: time.monotonic() > alone_until)
 
@@ -421,7 +421,7 @@ def test_a_replica_that_was_alone_hears_whom_it_reaches_before_it_stands(replica
     replica.step_until(lambda: replica.status.role is Role.CANDIDATE)
 
 
-def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
+def test_a_learner_neither_votes_nor_starts_an_election_nor_echoes(store):
     replica = Played(store, voting=False)
     replica.network.connect("replica2", "replica3")
     replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
@@ -436,7 +436,7 @@ def test_a_blank_disk_neither_votes_nor_stands_nor_echoes(store):
     assert {peer for peer, _ in replica.sent("rejoin_question")} == {"replica2", "replica3"}
 
 
-def founding(replica, peer, **fields):
+def reply_as_new(replica, peer, **fields):
     (_, question) = replica.sent("rejoin_question")[-1]
     answer = {"round": question["round"], "term": 0, "last_index": 1, "voting": False, "origin": NEW_CLUSTER}
     identity = {"cluster": "", "disk": f"disk of {peer}"}
@@ -447,11 +447,11 @@ def test_replicas_of_a_new_cluster_vote_once_all_have_said_that_they_are_new(sto
     replica = Played(store, voting=False, bootstrap=True)
     replica.network.connect("replica2", "replica3")
     replica.step_until(lambda: replica.sent("rejoin_question"))
-    founding(replica, "replica2", term=7)
+    reply_as_new(replica, "replica2", term=7)
     replica.step()
     assert not replica.status.voting
 
-    founding(replica, "replica3")
+    reply_as_new(replica, "replica3")
     replica.step()
 
     assert replica.status.voting
@@ -468,8 +468,8 @@ def test_the_log_says_when_a_replica_is_a_learner_becomes_a_voter_and_leads(stor
     replica = Played(store, voting=False, bootstrap=True)
     replica.network.connect("replica2", "replica3")
     replica.step_until(lambda: replica.sent("rejoin_question"))
-    founding(replica, "replica2")
-    founding(replica, "replica3")
+    reply_as_new(replica, "replica2")
+    reply_as_new(replica, "replica3")
     replica.step_until(lambda: replica.sent("request_vote"))
     replica.vote("replica2")
     replica.step_until(lambda: replica.status.role is Role.LEADER)
@@ -479,8 +479,8 @@ def test_the_log_says_when_a_replica_is_a_learner_becomes_a_voter_and_leads(stor
     assert (caplog.records[-1].leader, caplog.records[-1].term) == ("replica1", replica.status.term)
 
 
-@pytest.mark.parametrize(("own_term", "counts"), [(4, False), (5, True)], ids=["other entries", "the leader's entries"])
-def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_term, counts):
+@pytest.mark.parametrize(("own_term", "votes"), [(4, False), (5, True)], ids=["other entries", "the leader's entries"])
+def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_term, votes):
     stage_restored_log(store, 12, own_term, "backup")
     replica = Played(store, voting=False)
     replica.network.connect("replica2", "replica3")
@@ -488,24 +488,24 @@ def test_as_many_entries_as_the_leader_has_are_not_enough_for_a_vote(store, own_
     replica.network.bring("replica2", "append_entries", **heartbeat)
     replica.step()
     ((_, question), *_) = replica.sent("rejoin_question")
-    standing = {"term": 6, "last_index": 12, "voting": True, "origin": "", "cluster": "", "disk": ""}
+    progress = {"term": 6, "last_index": 12, "voting": True, "origin": "", "cluster": "", "disk": ""}
     for peer in ("replica2", "replica3"):
-        replica.network.bring(peer, "rejoin_answer", round=question["round"], **standing)
+        replica.network.bring(peer, "rejoin_answer", round=question["round"], **progress)
     replica.network.bring("replica2", "append_entries", **heartbeat)
     replica.step()
     replica.step()
 
-    assert replica.status.voting is counts
+    assert replica.status.voting is votes
 
 
-def test_a_blank_disk_with_the_bootstrap_flag_does_not_vote_while_anybody_has_a_past_or_is_silent(store):
+def test_an_empty_disk_with_the_bootstrap_flag_does_not_vote_while_another_replica_holds_entries_or_is_silent(store):
     replica = Played(store, voting=False, bootstrap=True)
     replica.network.connect("replica2", "replica3")
     replica.step_until(lambda: replica.sent("rejoin_question"))
-    founding(replica, "replica2")
+    reply_as_new(replica, "replica2")
     replica.network.bring("replica3", "request_vote", term=4, last_log_index=9, last_log_term=3)
     replica.step()
-    founding(replica, "replica3", term=4, last_index=9, voting=True, origin="")
+    reply_as_new(replica, "replica3", term=4, last_index=9, voting=True, origin="")
     quiet_until = time.monotonic() + 0.3
     replica.step_until(lambda: time.monotonic() > quiet_until)
 
@@ -513,15 +513,15 @@ def test_a_blank_disk_with_the_bootstrap_flag_does_not_vote_while_anybody_has_a_
     assert replica.sent("response_vote") == replica.sent("request_vote") == []
 
 
-def test_every_replica_answers_what_a_blank_one_asks(replica):
+def test_every_replica_answers_a_learners_query(replica):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "rejoin_question", round=3)
 
     replica.step()
 
-    standing = {"round": 3, "term": 0, "last_index": 1, "voting": True, "origin": ""}
+    progress = {"round": 3, "term": 0, "last_index": 1, "voting": True, "origin": ""}
     identity = {"cluster": RECORD.cluster, "disk": replica.store.get(DISK_KEY).decode()}
-    assert replica.sent("rejoin_answer") == [("replica2", {"type": "rejoin_answer"} | standing | identity)]
+    assert replica.sent("rejoin_answer") == [("replica2", {"type": "rejoin_answer"} | progress | identity)]
 
 
 def test_a_leader_that_hears_nobody_steps_down(replica):
@@ -592,7 +592,7 @@ def greeting(replica, **changes):
     return dataclasses.replace(replica.loop.greeting_to("replica2"), disk="disk of replica2", **changes)
 
 
-def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_its_own(store):
+def test_a_learner_accepts_nothing_of_a_cluster_before_it_has_adopted_the_leaders_record(store):
     replica = Played(store, voting=False)
     assert replica.loop.check_greeting("replica2", greeting(replica, cluster=RECORD.cluster, voting=True)) == ""
     replica.network.connect("replica2", "replica3")
@@ -614,7 +614,7 @@ def test_a_blank_disk_takes_nothing_of_a_cluster_before_the_leaders_record_is_it
     assert load_record(store).cluster == RECORD.cluster
 
 
-def test_a_disk_that_the_cluster_began_with_echoes_only_when_it_is_durable_that_it_counts(store):
+def test_a_disk_that_the_cluster_began_with_echoes_only_when_its_vote_is_durable(store):
     replica = Played(store, voting=False)
     own = replica.loop.greeting_to("replica2").disk
     replica.loop.check_greeting("replica2", greeting(replica, cluster=RECORD.cluster, voting=True))
@@ -666,13 +666,13 @@ def test_a_replica_of_another_cluster_is_refused_and_shown(replica):
     assert replica.status.refused == {"replica2": reason}
 
 
-def test_a_leader_whose_log_contradicts_what_is_committed_here_is_told_of(replica, caplog):
+def test_a_leader_whose_log_contradicts_what_is_committed_here_is_logged(replica, caplog):
     replica.network.connect("replica2")
     replica.network.bring("replica2", "append_entries", **(FOLLOWING | {"commit_index": 2}), entries=[[b"\x00x", 2, 1]])
     replica.step()
-    stranger = {"term": 5, "commit_index": 2, "prevLogIdx": 2, "prevLogTerm": 4}
+    foreign = {"term": 5, "commit_index": 2, "prevLogIdx": 2, "prevLogTerm": 4}
     for _ in range(CONFLICTS_MIN):
-        replica.network.bring("replica2", "append_entries", **stranger, entries=[])
+        replica.network.bring("replica2", "append_entries", **foreign, entries=[])
         replica.step()
 
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
@@ -680,51 +680,51 @@ def test_a_leader_whose_log_contradicts_what_is_committed_here_is_told_of(replic
     assert "move its data folder away" in line.next_step
 
 
-def test_who_is_new_is_asked_at_once_by_a_blank_disk(store):
+def test_a_new_peer_is_asked_at_once_by_a_learner(store):
     slow = {"election_timeout_min_seconds": 60.0, "election_timeout_max_seconds": 61.0}
-    blank = Played(store, voting=False, connection_timeout_seconds=61.0, **slow)
-    blank.network.connect("replica2")
-    blank.step()
-    blank.events.clear()
+    learner = Played(store, voting=False, connection_timeout_seconds=61.0, **slow)
+    learner.network.connect("replica2")
+    learner.step()
+    learner.events.clear()
 
-    blank.network.connect("replica3")
-    blank.step()
+    learner.network.connect("replica3")
+    learner.step()
 
-    assert [peer for peer, _ in blank.sent("rejoin_question")].count("replica3") == 1
+    assert [peer for peer, _ in learner.sent("rejoin_question")].count("replica3") == 1
 
 
 def test_a_disk_that_its_cluster_began_with_keeps_the_later_term_that_it_has_heard_of(store):
-    blank = Played(store, voting=False)
-    blank.network.connect("replica2", "replica3")
-    blank.network.bring("replica2", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
-    blank.step()
+    learner = Played(store, voting=False)
+    learner.network.connect("replica2", "replica3")
+    learner.network.bring("replica2", "append_entries", **(FOLLOWING | {"term": 5}), entries=[])
+    learner.step()
 
     disks = RECORD.disks | {"replica1": store.get(DISK_KEY).decode()}
-    blank.network.bring("replica2", "cluster_record", cluster="a cluster", origin=NEW_CLUSTER, term=2, disks=disks)
-    blank.step()
+    learner.network.bring("replica2", "cluster_record", cluster="a cluster", origin=NEW_CLUSTER, term=2, disks=disks)
+    learner.step()
 
-    assert (blank.status.voting, blank.status.term) == (True, 5)
+    assert (learner.status.voting, learner.status.term) == (True, 5)
 
 
-def test_a_record_that_was_told_in_a_conversation_that_is_over_is_forgotten(store):
-    blank = Played(store, voting=False)
+def test_a_record_that_was_told_on_a_connection_that_has_ended_is_forgotten(store):
+    learner = Played(store, voting=False)
     told = {"cluster": "of before", "origin": "", "term": 0, "disks": {}}
-    blank.network.connect("replica2")
-    blank.network.bring("replica2", "cluster_record", **told)
-    blank.network.disconnect("replica2")
-    blank.network.connect("replica2")
-    blank.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
-    blank.step()
-    blank.step()
-    assert blank.status.cluster == ""
+    learner.network.connect("replica2")
+    learner.network.bring("replica2", "cluster_record", **told)
+    learner.network.disconnect("replica2")
+    learner.network.connect("replica2")
+    learner.network.bring("replica2", "append_entries", **FOLLOWING, entries=[])
+    learner.step()
+    learner.step()
+    assert learner.status.cluster == ""
 
-    blank.network.bring("replica2", "cluster_record", **(told | {"cluster": "of now"}))
-    blank.step()
+    learner.network.bring("replica2", "cluster_record", **(told | {"cluster": "of now"}))
+    learner.step()
 
-    assert blank.status.cluster == "of now"
+    assert learner.status.cluster == "of now"
 
 
-def test_a_replica_that_begins_to_lead_while_it_is_to_hand_over_takes_nothing_until_that_is_over(replica):
+def test_a_replica_that_begins_to_lead_during_a_transfer_accepts_nothing_until_that_is_over(replica):
     replica.loop.set_transfer_target("")
     replica.lead()
     with pytest.raises(NotLeader):

@@ -1,4 +1,4 @@
-"""Two sides of a conversation: only holders of the secret, only this conversation, only in order."""
+"""Two sides of a connection: only holders of the secret, only this connection, only in order."""
 
 from dataclasses import replace
 
@@ -16,11 +16,11 @@ GREETING = Greeting("members", "cluster", "disk", voting=True, origin="a new clu
 
 
 class Greetings:
-    """Greets with `greeting`; refuses every greeting with `refusal`, unless that is empty, and keeps them."""
+    """Sends `greeting`; keeps each greeting that comes, and rejects it with `rejection` unless that is empty."""
 
-    def __init__(self, greeting=GREETING, refusal=""):
+    def __init__(self, greeting=GREETING, rejection=""):
         self.greeting = greeting
-        self.refusal = refusal
+        self.rejection = rejection
         self.heard = []
 
     def greeting_to(self, _peer):
@@ -28,7 +28,7 @@ class Greetings:
 
     def check_greeting(self, peer, greeting):
         self.heard.append((peer, greeting))
-        return self.refusal
+        return self.rejection
 
 
 def pair(key=KEY, name="replica2", meant="replica1", accepts=("replica2", "replica3"), ours=None, theirs=None):
@@ -53,7 +53,7 @@ def test_after_the_handshake_each_side_knows_the_other():
     assert (initiator.peer, responder.peer) == ("replica1", "replica2")
 
 
-def test_each_side_is_judged_by_what_it_greets_with():
+def test_each_side_checks_the_greeting_of_the_other():
     ours, theirs = Greetings(replace(GREETING, disk="one")), Greetings(replace(GREETING, disk="other"))
 
     shake_hands(*pair(ours=ours, theirs=theirs))
@@ -63,7 +63,7 @@ def test_each_side_is_judged_by_what_it_greets_with():
 
 
 def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_why():
-    ours, theirs = Greetings(), Greetings(refusal="another cluster")
+    ours, theirs = Greetings(), Greetings(rejection="another cluster")
     initiator, responder = pair(ours=ours, theirs=theirs)
     (greeting,) = initiator.take_outgoing()
     responder.receive(greeting)
@@ -80,7 +80,7 @@ def test_whoever_is_refused_as_another_clusters_hears_the_greeting_that_tells_wh
 
 def test_whoever_connects_refuses_another_cluster_too():
     with pytest.raises(PeerRejected, match="another cluster"):
-        shake_hands(*pair(ours=Greetings(refusal="another cluster")))
+        shake_hands(*pair(ours=Greetings(rejection="another cluster")))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=10), st.integers(1, 40))
@@ -108,7 +108,7 @@ def test_another_secret_is_refused():
         ("replica2", "replica3", ("replica2",)),
         ("replica1", "replica1", ("replica2",)),
     ],
-    ids=["a stranger", "who means somebody else", "the own name"],
+    ids=["an unknown name", "another replica is meant", "the own name"],
 )
 def test_a_hello_must_come_from_and_mean_the_right_one(name, meant, accepts):
     initiator, responder = pair(name=name, meant=meant, accepts=accepts)
@@ -144,7 +144,7 @@ def test_a_frame_that_is_not_the_next_one_of_this_direction_is_refused(change):
         receiver.receive(stream)
 
 
-def test_a_recorded_conversation_cannot_be_replayed_to_a_new_listener():
+def test_a_recorded_connection_cannot_be_replayed_to_a_new_listener():
     initiator, responder = pair()
     recorded = initiator.take_outgoing()
     for data in recorded:

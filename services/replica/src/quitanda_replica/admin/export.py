@@ -85,7 +85,7 @@ def _write(store: Store, data_dir: Path, file: Path) -> tuple[Header, Contents]:
             "once, alone: it finishes that before anything else. Stop it, and export then"
         )
     journal = LevelJournal(store)
-    if journal.was_blank:
+    if journal.was_empty:
         raise NotExportable(f"{data_dir} holds no data yet")
     disk = _describe(store, journal)
     with store.snapshot() as state, BackupFile(file, disk) as written:

@@ -46,9 +46,9 @@ class LevelJournal(Journal):
         self._term, self._voted_for, self._commit_index = _load_raft_state(store)
         self._state_changed = False
         self._commit_changed = False
-        self.was_blank = not self._entries
+        self.was_empty = not self._entries
         """True if the disk held no log when this replica started."""
-        if self.was_blank:
+        if self.was_empty:
             self.add(NO_OP, FIRST_INDEX, 0)
             self.set_applied(FIRST_INDEX)
         self._check_applied()

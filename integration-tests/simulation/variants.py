@@ -301,24 +301,17 @@ def with_parts(**classes):
     return WithParts
 
 
-def with_append_filter(function):
-    """Return a RaftLoop that decides on `append_entries` with `function`."""
+def with_filters(append=message_filter.filter_append, reply=message_filter.filter_reply):
+    """Return a RaftLoop that decides on `append_entries` and on the replies to them with these functions."""
 
-    class WithAppendFilter(RaftLoop):
+    class WithFilters(RaftLoop):
         def _filter_append(self, message):
-            return function(self._journal, self._core.term, self._core.commit_index, message)
+            return append(self._journal, self._core.term, self._core.commit_index, message)
 
-    return WithAppendFilter
-
-
-def with_reply_filter(function):
-    """Return a RaftLoop that decides on replies to `append_entries` with `function`."""
-
-    class WithReplyFilter(RaftLoop):
         def _filter_reply(self, message):
-            return function(self._core.term, self._journal.last_index, message)
+            return reply(self._core.term, self._journal.last_index, message)
 
-    return WithReplyFilter
+    return WithFilters
 
 
 HARDENED = Variant("", "nothing")
@@ -330,27 +323,27 @@ BY_NAME = {
         Variant(
             "append_filter",
             "entries that are there already stay, and only a conflict cuts the log",
-            with_append_filter(admit_everything),
+            with_filters(append=admit_everything),
         ),
         Variant(
             "commit_cap",
             "nothing counts as committed that was not compared with the leader's log",
-            with_append_filter(admit_uncapped),
+            with_filters(append=admit_uncapped),
         ),
         Variant(
             "back_off",
             "after a conflict everything behind the commit index is asked for",
-            with_append_filter(admit_with_slow_back_off),
+            with_filters(append=admit_with_slow_back_off),
         ),
         Variant(
             "term_in_replies",
             "a reply counts only in the term that it belongs to",
-            with_reply_filter(admit_any_term),
+            with_filters(reply=admit_any_term),
         ),
         Variant(
             "blank_replies",
             "what a replica without a past acknowledges does not count",
-            with_reply_filter(admit_blank),
+            with_filters(reply=admit_blank),
         ),
         Variant(
             "standing_permission",
@@ -360,7 +353,7 @@ BY_NAME = {
         Variant(
             "office_of_voters",
             "only replicas that vote keep a leader in office",
-            with_reply_filter(admit_answers),
+            with_filters(reply=admit_answers),
         ),
         Variant(
             "answers_in_time",

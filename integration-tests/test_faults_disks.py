@@ -61,6 +61,6 @@ async def stopped_by_itself(cluster, replica):
         await cluster.wait_until_ready(replica)
     last_words = json.loads(cluster.log(replica)[-1])
 
-    assert last_words["event"] == "the replica cannot go on and stops"
+    assert last_words["event"] == "replica_failed"
     assert last_words["error"].startswith("the database failed")
     assert "start the replica again as it is" in last_words["next_step"]

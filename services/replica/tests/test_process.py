@@ -130,7 +130,7 @@ def test_a_damaged_table_found_at_the_start_ends_the_log_with_what_to_do_and_not
 
     assert again.exit_code() == 1
     last = events(again)[-1]
-    assert last["event"] == "the replica cannot start"
+    assert last["event"] == "cannot_start"
     assert "the data folder is damaged: Corruption: " in last["error"]
     assert "rebuilt from them (docs/OPERATIONS.md" in last["next_step"]
 

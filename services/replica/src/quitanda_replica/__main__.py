@@ -59,7 +59,7 @@ def main() -> int:
     except (StateCorrupt, Condemned, LevelNotSupported) as error:
         stop_process(error)
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
-        _log.error("the replica cannot start", error=str(error), next_step=next_step_before_the_start(error))
+        _log.error("cannot_start", error=str(error), next_step=next_step_before_the_start(error))
         return EXIT_NOT_STARTED
     _log.info("signal", signal=_next(signals).name)
     process.stop(settings.stop_timeout_seconds)

@@ -164,7 +164,7 @@ class ReplicaProcess:
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings
         if settings.mqtt is None:
-            _log.warning("no broker is set: no change feed is published, and portals do not serve CACHED reads")
+            _log.warning("feed_disabled", reason="no broker is set", effect="portals do not serve CACHED reads")
             return
         link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC)
         key = FeedKey.derive(settings.required_feed_key())
@@ -242,7 +242,7 @@ class ReplicaProcess:
         status = raft.status()
         if status.role is Role.LEADER and status.peers:
             handed_over = raft.transfer_leadership(min(TRANSFER_SECONDS, self._left()))
-            _log.info("leadership", handed_over=handed_over)
+            _log.info("leadership_transfer", handed_over=handed_over)
 
     def _left(self) -> float:
         return max(0.0, self._deadline - time.monotonic())

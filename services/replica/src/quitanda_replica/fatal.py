@@ -72,7 +72,7 @@ _log = structlog.get_logger(__name__)
 
 def stop_process(error: BaseException) -> NoReturn:
     """Say why and what to do, and end at once: memory is not trusted any more, what is acknowledged is on the disk."""
-    _log.critical("the replica cannot go on and stops", error=str(error), next_step=next_step(error), exc_info=error)
+    _log.critical("replica_failed", error=str(error), next_step=next_step(error), exc_info=error)
     logging.shutdown()  # the last line has a second to be written; the stream may be what fails
     os._exit(EXIT_FATAL)
 

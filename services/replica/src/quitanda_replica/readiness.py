@@ -32,7 +32,7 @@ class Readiness:
             return
         self._shown = ready
         self._health.set_ready(ready=ready)
-        _log.info("ready" if ready else "not ready", **self._facts)
+        _log.info("ready" if ready else "not_ready", **self._facts)
 
     def switch_off(self) -> None:
         """Show "not ready" from now on: the process is about to end."""

@@ -72,7 +72,7 @@ class Operations:
             raise Unavailable(f"{to or 'no other replica'} is not connected to {self._name}, which leads on")
         moved = self._leadership.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
         after = self._leadership.status()
-        _log.info("leadership", handed_over=moved, leader=after.leader, asked_for=to)
+        _log.info("leadership_transfer", handed_over=moved, leader=after.leader, asked_for=to)
         if not moved:
             raise Unavailable(
                 f"{to or 'no other replica'} was {'not ' if to else ''}ready to lead; {self._name} leads on"

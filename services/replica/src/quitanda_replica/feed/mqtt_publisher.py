@@ -143,9 +143,9 @@ class MqttPublisher:
             try:
                 self._serve(self._client)
             except OSError as error:
-                _log.info("the feed has no broker", broker=str(self._broker), error=str(error))
+                _log.info("mqtt_unreachable", broker=str(self._broker), error=str(error))
             except Exception:  # noqa: BLE001 - a broker that talks nonsense must not end the feed
-                _log.exception("the line to the broker failed; it is made anew", broker=str(self._broker))
+                _log.exception("mqtt_connection_failed", broker=str(self._broker))
             pause = _RECONNECT_SECONDS_MIN if self._sessions > sessions else min(2 * pause, _RECONNECT_SECONDS_MAX)
             self._closing.wait(pause)
         self._bell.close()
@@ -189,14 +189,14 @@ class MqttPublisher:
     ) -> None:
         self._sessions += 1
         if reason.is_failure:
-            _log.warning("the broker refuses the feed", broker=str(self._broker), reason=str(reason))
+            _log.warning("mqtt_connection_refused", broker=str(self._broker), reason=str(reason))
         else:
-            _log.info("the feed is connected", broker=str(self._broker))
+            _log.info("mqtt_connected", broker=str(self._broker))
 
     def _disconnected(
         self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        _log.info("the feed is disconnected", broker=str(self._broker), reason=str(reason))
+        _log.info("mqtt_disconnected", broker=str(self._broker), reason=str(reason))
 
 
 def _send_at_once(_client: Client, _data: Any, opened: Any) -> None:

@@ -88,7 +88,7 @@ class FeedPublisher:
                     due = time.monotonic() + self._heartbeat_seconds
                     self._heartbeat()
             except Exception:  # noqa: BLE001 - the feed may fail; the replica goes on
-                _log.exception("the feed failed; it goes on after a pause")
+                _log.exception("feed_failed")
                 self._closing.wait(self._heartbeat_seconds)
 
     def _heartbeat(self) -> None:

@@ -81,9 +81,7 @@ class DivergenceDetector:
         elif peer not in self._differences:
             self._agreed.pop(peer, None)
             self._differences[peer] = _Difference(revision, own, digest, self._clock())
-            _log.error(
-                "another replica's state differs", replica=peer, revision=revision, own=shown(own), other=shown(digest)
-            )
+            _log.error("state_differs", replica=peer, revision=revision, own=shown(own), other=shown(digest))
 
     def _judge(self) -> None:
         if not self._differences:

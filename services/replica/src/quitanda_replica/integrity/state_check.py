@@ -30,7 +30,7 @@ class StateCheck:
             found = digest.verify(snapshot)
         finally:
             snapshot.close()
-        _log.info("the state matches its digest", digest=found, seconds=round(time.perf_counter() - begun, 3))
+        _log.info("state_verified", digest=found, seconds=round(time.perf_counter() - begun, 3))
 
     def run_aside(self) -> None:
         """Compare in a thread; a state that does not match stops the replica."""
@@ -40,6 +40,6 @@ class StateCheck:
         try:
             self.run()
         except Unavailable:
-            _log.info("the state is replaced once more; it is compared when it is whole")
+            _log.info("state_check_postponed", reason="the state is being replaced")
         except (StateCorrupt, StoreFailed) as error:
             self._on_fatal(error)

@@ -72,7 +72,7 @@ class Applier:
         try:
             requests = [pb.Request.FromString(each) for each in pb.LogEntry.FromString(payload).requests]
         except DecodeError:
-            _log.error("log entry cannot be decoded", index=index, size=len(payload))
+            _log.error("log_entry_malformed", index=index, size=len(payload))
             return _response([encode_outcome(invalid("entry", Problem.MALFORMED), index)])
         state = EntryState(EntryStore(self._store))
         collector = ChangeCollector(index, state.counters.last_changed)
@@ -120,7 +120,7 @@ class Applier:
         except LOCAL_FAILURES:
             raise
         except Exception:  # noqa: BLE001 - whatever a bug raises, it must not stop every replica
-            _log.exception("a rule failed; nothing was changed", index=index, **_names(message))
+            _log.exception("rule_failed", index=index, **_names(message))
             return self._internal(state, message, index)
         state.stage(draft)
         collector.add(execution.changes, draft)
@@ -150,7 +150,7 @@ class Applier:
         except LOCAL_FAILURES:
             raise
         except Exception:  # noqa: BLE001 - as above
-            _log.exception("the failure of a rule cannot be remembered", index=index, **_names(message))
+            _log.exception("rule_failure_not_remembered", index=index, **_names(message))
         else:
             state.stage(draft)
         return outcome

@@ -60,7 +60,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a-raise-is-not-stored",
         "The level is part of the state: it is stored, and in the digest.",
         f"{REPLICA}/state/write_set.py",
-        "draft.counters != self.counters or ",
+        "writes.counters != self.counters or ",
         "",
         (f"{_STORED}::TestStoredLevel::test_raising_changes_the_level_and_nothing_else_and_is_in_the_digest",),
     ),

@@ -16,17 +16,17 @@ MUTANTS: Final = (
         "looks-before-the-proof",
         "The state is looked at when the leadership is proven, not before.",
         f"{REPLICA}/reads/reads.py",
-        "        self._leadership.read_point(timeout)\n        term = self._leadership.status().term\n"
+        "        self._raft.read_point(timeout)\n        term = self._raft.status().term\n"
         "        with self._now() as now:\n",
-        "        term = self._leadership.status().term\n        with self._now() as now:\n"
-        "            self._leadership.read_point(timeout)\n",
+        "        term = self._raft.status().term\n        with self._now() as now:\n"
+        "            self._raft.read_point(timeout)\n",
         (f"{TESTS}/test_reads.py::test_the_state_is_looked_at_only_when_the_leadership_is_proven",),
     ),
     Mutant(
         "reads-without-a-proof",
         "A read proves the leadership.",
         f"{REPLICA}/reads/reads.py",
-        "        self._leadership.read_point(timeout)\n",
+        "        self._raft.read_point(timeout)\n",
         "",
         (f"{TESTS}/test_reads.py::test_without_a_proof_of_leadership_nothing_is_answered",),
     ),

@@ -20,9 +20,9 @@ MUTANTS: Final = (
         "heartbeat-of-before-the-proof",
         "A heartbeat speaks of everything that was acknowledged before the leadership was proven.",
         f"{REPLICA}/feed/publisher.py",
-        "        try:\n            self._leadership.read_point(self._heartbeat_seconds)\n",
+        "        try:\n            self._raft.read_point(self._heartbeat_seconds)\n",
         "        entries, position = self._queue.take(0)\n        try:\n"
-        "            self._leadership.read_point(self._heartbeat_seconds)\n"
+        "            self._raft.read_point(self._heartbeat_seconds)\n"
         "            self._publish(entries, position)\n            return\n",
         (f"{_FEED}::test_a_heartbeat_speaks_of_everything_that_was_acknowledged_before_the_leadership_was_proven",),
     ),
@@ -30,8 +30,8 @@ MUTANTS: Final = (
         "followers-publish",
         "Only the leader publishes.",
         f"{REPLICA}/feed/publisher.py",
-        "        status = self._leadership.status()\n        if status.role is not Role.LEADER:\n            return\n",
-        "        status = self._leadership.status()\n",
+        "        status = self._raft.status()\n        if status.role is not Role.LEADER:\n            return\n",
+        "        status = self._raft.status()\n",
         (f"{_FEED}::test_only_the_leader_publishes",),
     ),
     Mutant(
@@ -62,8 +62,8 @@ MUTANTS: Final = (
         "backup-of-before-the-proof",
         "A backup holds every write that was acknowledged before it was asked for.",
         f"{REPLICA}/admin/backup_source.py",
-        "            self._leadership.read_point(timeout)\n            snapshot = self._snapshots.snapshot()\n",
-        "            snapshot = self._snapshots.snapshot()\n            self._leadership.read_point(timeout)\n",
+        "            self._raft.read_point(timeout)\n            snapshot = self._snapshots.snapshot()\n",
+        "            snapshot = self._snapshots.snapshot()\n            self._raft.read_point(timeout)\n",
         (f"{_BACKUP}::test_the_state_is_looked_at_only_when_the_leadership_is_proven",),
     ),
     Mutant(

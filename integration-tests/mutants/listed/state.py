@@ -21,7 +21,7 @@ MUTANTS: Final = (
         "internal-failure-not-remembered",
         "A refusal with INTERNAL stands when the bug is mended.",
         f"{REPLICA}/state/applier.py",
-        "            state.stage(draft)\n        return outcome\n\n    def _view",
+        "            state.stage(writes)\n        return outcome\n\n    def _view",
         "            state.finish()\n        return outcome\n\n    def _view",
         (f"{_APPLIER}::test_an_internal_refusal_stands_even_when_the_bug_is_mended",),
     ),
@@ -29,8 +29,8 @@ MUTANTS: Final = (
         "window-never-forgets",
         "The memory of requests is bounded.",
         f"{REPLICA}/state/dedup_window.py",
-        "    while _over(draft, bounds):\n",
-        "    while _over(draft, bounds) and not bounds:\n",
+        "    while _over(writes, bounds):\n",
+        "    while _over(writes, bounds) and not bounds:\n",
         (_FORGOTTEN,),
     ),
     Mutant(
@@ -53,7 +53,7 @@ MUTANTS: Final = (
         "forgotten-outcome-stays",
         "What is forgotten is removed.",
         f"{REPLICA}/state/dedup_window.py",
-        "    draft.delete(keys.remembered(entry[_SIZE.size :]))\n",
+        "    writes.delete(keys.remembered(entry[_SIZE.size :]))\n",
         "",
         (_FORGOTTEN,),
     ),
@@ -61,9 +61,9 @@ MUTANTS: Final = (
         "failed-rule-leaves-changes",
         "A rule that fails changes nothing.",
         f"{REPLICA}/state/applier.py",
-        "            draft_change(draft, self._decoder, change)\n        if execution.changes:",
-        "            draft_change(draft, self._decoder, change)\n"
-        "            self._store.put(*draft.changes.copy().popitem())\n"
+        "            write_change(writes, self._decoder, change)\n        if execution.changes:",
+        "            write_change(writes, self._decoder, change)\n"
+        "            self._store.put(*writes.changes.copy().popitem())\n"
         "        if execution.changes:",
         (f"{_APPLIER}::test_a_rule_that_deletes_what_is_not_there_is_internal", _APPLIER),
     ),
@@ -79,8 +79,8 @@ MUTANTS: Final = (
         "removed-item-stays-in-the-index",
         "An item that is taken out leaves the index of its product.",
         f"{REPLICA}/state/view.py",
-        "        if key not in after:\n            draft.delete(key)\n",
-        "        if not after:\n            draft.delete(key)\n",
+        "        if key not in after:\n            writes.delete(key)\n",
+        "        if not after:\n            writes.delete(key)\n",
         (f"{_APPLIER}::test_an_item_taken_out_leaves_the_index_of_its_product_only",),
     ),
     Mutant(

@@ -21,7 +21,7 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.admin.backup_source import BackupSource
-from quitanda_replica.admin.operations import Operations
+from quitanda_replica.admin.replica_admin import ReplicaAdmin
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.integrity.verification import Verification, matches
 from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
@@ -275,10 +275,10 @@ def test_a_replica_whose_state_does_not_match_answers_so_and_then_stops(state, d
         state.store.commit()
     fatal = []
     verification = Verification("replica1", state.store, applied_index, DigestHistory())
-    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
+    replica_admin = ReplicaAdmin("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
-    answer = Replica(None, None, None, operations, None, None).Verify(pb.VerifyRequest(), context)
+    answer = Replica(None, None, None, replica_admin, None, None).Verify(pb.VerifyRequest(), context)
 
     assert matches(answer.verification) is not damaged
     assert fatal == []
@@ -297,10 +297,10 @@ class DamagedSnapshots:
 def test_a_replica_whose_disk_is_damaged_answers_so_instead_of_being_unavailable_and_then_stops():
     fatal = []
     verification = Verification("replica1", DamagedSnapshots(), applied_index, DigestHistory())
-    operations = Operations("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
+    replica_admin = ReplicaAdmin("replica1", ["replica1"], FakeLeadership(), None, verification, None, fatal.append)
     context = FakeContext()
 
-    answer = Replica(None, None, None, operations, None, None).Verify(pb.VerifyRequest(), context).verification
+    answer = Replica(None, None, None, replica_admin, None, None).Verify(pb.VerifyRequest(), context).verification
 
     assert answer.reachable
     assert answer.error == "the data folder is damaged: Corruption: block checksum mismatch"

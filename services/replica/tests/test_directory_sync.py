@@ -44,23 +44,23 @@ def commit(folder, name, *, length=10):
 
 def test_a_new_write_ahead_file_is_made_durable_and_a_removed_one_forgotten(names, tmp_path):
     commit(tmp_path, "000003.log")
-    names.settle()
+    names.sync()
     assert names.durable == {"000003.log"}
 
     commit(tmp_path, "000007.log")
     (tmp_path / "000003.log").unlink()
-    names.settle()
+    names.sync()
     assert names.durable == {"000007.log"}
 
 
 def test_the_folder_is_not_looked_through_while_commits_go_to_the_same_file(names, tmp_path):
     commit(tmp_path, "000003.log")
-    names.settle()
+    names.sync()
     looked = names._folder.looked
 
     for _ in range(10):
         commit(tmp_path, "000003.log")
-        names.settle()
+        names.sync()
 
     assert names._folder.looked == looked
 
@@ -68,12 +68,12 @@ def test_the_folder_is_not_looked_through_while_commits_go_to_the_same_file(name
 def test_a_new_write_ahead_file_is_seen_where_the_folders_time_of_change_stands_still(names, tmp_path):
     # a file system that counts whole seconds, or a clock that was set back
     commit(tmp_path, "000003.log")
-    names.settle()
+    names.sync()
     unchanged = tmp_path.stat().st_mtime_ns
     commit(tmp_path, "000004.log", length=1)
     os.utime(tmp_path, ns=(unchanged, unchanged))
 
-    names.settle()
+    names.sync()
 
     assert names.durable == {"000003.log", "000004.log"}
 
@@ -81,11 +81,11 @@ def test_a_new_write_ahead_file_is_seen_where_the_folders_time_of_change_stands_
 def test_the_newest_file_is_the_one_with_the_highest_number(names, tmp_path):
     for name in ("999999.log", "1000000.log", "notes.log"):
         commit(tmp_path, name)
-    names.settle()
+    names.sync()
     looked = names._folder.looked
 
     commit(tmp_path, "1000000.log")
-    names.settle()
+    names.sync()
 
     assert names._folder.looked == looked
 

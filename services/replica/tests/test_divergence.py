@@ -51,7 +51,7 @@ def history():
 
 
 @pytest.fixture
-def judge(history, clock):
+def detector(history, clock):
     return DivergenceDetector(PEERS, history, clock)
 
 
@@ -89,54 +89,54 @@ class TestHistory:
 
 
 class TestJudge:
-    def test_replicas_that_agree_go_on(self, judge, clock):
-        judge.heard({"replica2": (35, 3), "replica3": (20, 2)})
+    def test_replicas_that_agree_go_on(self, detector, clock):
+        detector.compare({"replica2": (35, 3), "replica3": (20, 2)})
         clock.now += 10 * GRACE_SECONDS
-        judge.heard({})
+        detector.compare({})
 
-    def test_one_that_all_others_contradict_stops_at_once(self, judge):
+    def test_one_that_all_others_contradict_stops_at_once(self, detector):
         with pytest.raises(StateDiverged, match="replica2, replica3 at entry 20"):
-            judge.heard({"replica2": (35, 33), "replica3": (20, 22)})
+            detector.compare({"replica2": (35, 33), "replica3": (20, 22)})
 
-    def test_one_that_is_contradicted_by_one_and_confirmed_by_another_goes_on(self, judge, clock):
-        judge.heard({"replica2": (35, 33), "replica3": (35, 3)})
+    def test_one_that_is_contradicted_by_one_and_confirmed_by_another_goes_on(self, detector, clock):
+        detector.compare({"replica2": (35, 33), "replica3": (35, 3)})
         clock.now += 10 * GRACE_SECONDS
-        judge.heard({"replica3": (35, 3)})
+        detector.compare({"replica3": (35, 3)})
 
-    def test_one_that_is_contradicted_and_finds_nobody_who_agrees_stops_after_a_while(self, judge, clock):
-        judge.heard({"replica2": (35, 33)})
+    def test_one_that_is_contradicted_and_finds_nobody_who_agrees_stops_after_a_while(self, detector, clock):
+        detector.compare({"replica2": (35, 33)})
         clock.now += GRACE_SECONDS - 0.1
-        judge.heard({"replica2": (35, 33)})
+        detector.compare({"replica2": (35, 33)})
         clock.now += 0.1
 
         with pytest.raises(StateDiverged, match="nobody can tell which one is right"):
-            judge.heard({})
+            detector.compare({})
 
-    def test_agreement_about_an_earlier_entry_says_nothing_about_a_later_difference(self, judge, clock):
-        judge.heard({"replica3": (20, 2)})
-        judge.heard({"replica2": (35, 33)})
+    def test_agreement_about_an_earlier_entry_says_nothing_about_a_later_difference(self, detector, clock):
+        detector.compare({"replica3": (20, 2)})
+        detector.compare({"replica2": (35, 33)})
         clock.now += GRACE_SECONDS
 
         with pytest.raises(StateDiverged):
-            judge.heard({})
+            detector.compare({})
 
-    def test_a_replica_that_was_replaced_and_agrees_again_counts_again(self, judge, clock):
-        judge.heard({"replica2": (35, 33), "replica3": (35, 3)})
-        judge.heard({"replica2": (35, 3)})
+    def test_a_replica_that_was_replaced_and_agrees_again_counts_again(self, detector, clock):
+        detector.compare({"replica2": (35, 33), "replica3": (35, 3)})
+        detector.compare({"replica2": (35, 3)})
         clock.now += 10 * GRACE_SECONDS
-        judge.heard({})
+        detector.compare({})
 
-    def test_what_lies_ahead_is_compared_when_this_replica_gets_there_though_others_go_further(self, judge, history):
-        judge.heard({"replica2": (40, 44), "replica3": (40, 44)})
-        judge.heard({"replica2": (50, 55), "replica3": (50, 55)})
+    def test_what_lies_ahead_is_compared_when_this_replica_gets_there_though_others_go_further(self, detector, history):
+        detector.compare({"replica2": (40, 44), "replica3": (40, 44)})
+        detector.compare({"replica2": (50, 55), "replica3": (50, 55)})
         history.applied(40, 4)
         history.committed(40)
 
         with pytest.raises(StateDiverged, match="entry 40"):
-            judge.heard({"replica2": (60, 66), "replica3": (60, 66)})
+            detector.compare({"replica2": (60, 66), "replica3": (60, 66)})
 
-    def test_what_is_no_longer_known_is_not_compared(self, judge):
-        judge.heard({"replica2": (5, 99), "replica3": (5, 99)})
+    def test_what_is_no_longer_known_is_not_compared(self, detector):
+        detector.compare({"replica2": (5, 99), "replica3": (5, 99)})
 
 
 class TellingReplica(ReplicaServicer):
@@ -154,7 +154,7 @@ class TellingReplica(ReplicaServicer):
     [({"cluster": "ours"}, True), ({"cluster": "another"}, False), ({"cluster": "ours", "catching_up": True}, False)],
     ids=["of this cluster", "of another cluster", "catching up"],
 )
-def test_only_the_state_of_replicas_of_the_same_cluster_is_compared(judge, clock, told, stops):
+def test_only_the_state_of_replicas_of_the_same_cluster_is_compared(detector, clock, told, stops):
     servers, addresses = [], {}
     for name in ("replica2", "replica3"):
         server = grpc.server(ThreadPoolExecutor(2))
@@ -164,7 +164,7 @@ def test_only_the_state_of_replicas_of_the_same_cluster_is_compared(judge, clock
         servers.append(server)
     fatal = []
     peers = PeerStatuses(addresses)
-    peer_digests = PeerDigests(peers, judge, fatal.append, lambda: "ours")
+    peer_digests = PeerDigests(peers, detector, fatal.append, lambda: "ours")
     try:
         for _ in range(2):
             peer_digests.ask()

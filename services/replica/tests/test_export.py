@@ -12,7 +12,7 @@ from quitanda.backup import Header, OneDisk
 from quitanda.backup.backup_file import inspect
 from quitanda.domain.commands import Request
 from quitanda_replica.admin.offline_commands import EXIT_FAILED, EXIT_OK, main
-from quitanda_replica.integrity import quarantine as condemned
+from quitanda_replica.integrity import quarantine
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state import keys
@@ -173,7 +173,7 @@ def with_a_hole(folder):
         (contradicting, "does not match its digest"),
         (half_installed, "Start this replica once"),
         (with_a_hole, "damaged"),
-        (lambda folder: condemned.condemn(folder, "all others contradict it"), "all others contradict it"),
+        (lambda folder: quarantine.mark(folder, "all others contradict it"), "all others contradict it"),
         (lambda folder: (folder / "CURRENT").unlink(), "not the data folder of a replica"),
     ],
     ids=["in use", "damaged", "contradicts its digest", "half installed", "a hole", "condemned", "no data folder"],

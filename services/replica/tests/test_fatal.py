@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from quitanda_replica.fatal import EXIT_FATAL, next_step, next_step_before_the_start
-from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.integrity.quarantine import Quarantined
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import DataFolderLost, StoreDamaged, StoreFailed, StoreInUse, TooManyFiles
 
@@ -33,7 +33,7 @@ def caused(error):
         (caused(TooManyFiles("the database failed: Too many open files")), "nothing is wrong with the disk"),
         (StoreDamaged("the data folder is damaged"), "do not start it again on this data"),
         (StateCorrupt("the state does not match its digest"), "do not start it again on this data"),
-        (Condemned("the folder is marked"), "do not start it again on this data"),
+        (Quarantined("the folder is marked"), "do not start it again on this data"),
         (RuntimeError("a defect"), "if that ends alike, this is a defect"),
     ],
 )

@@ -61,7 +61,7 @@ class Feed:
         self.queue = FeedQueue(FeedPosition(1, 0), bounds)
         self.leadership = leadership or FakeLeadership()
         self.link = link or ListLink()
-        self.publisher = FeedPublisher(self.queue, self.leadership, self.link, FEED_KEY, heartbeat_seconds)
+        self.publisher = FeedPublisher(self.queue, self.leadership, self.link.publish, FEED_KEY, heartbeat_seconds)
 
     def __enter__(self):
         self.publisher.start()
@@ -215,7 +215,7 @@ def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
     link = MqttPublisher(broker.address, "replica1", FEED_TOPIC)
     link.start()
     listener = FeedListener(broker.address)
-    publisher = FeedPublisher(queue, FakeLeadership(), link, FEED_KEY, 0.05)
+    publisher = FeedPublisher(queue, FakeLeadership(), link.publish, FEED_KEY, 0.05)
     try:
         wait_until(lambda: link.connected, "the link is connected")
         publisher.start()

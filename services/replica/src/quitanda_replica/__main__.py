@@ -24,7 +24,7 @@ from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.fatal import next_step_before_the_start, stop_process
-from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.integrity.quarantine import Quarantined
 from quitanda_replica.raft.raft_core import UnsupportedLibrary
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import StoreFailed
@@ -56,7 +56,7 @@ def main() -> int:
     process = ReplicaProcess(settings, stop_process)
     try:
         process.start()
-    except (StateCorrupt, Condemned, LevelNotSupported) as error:
+    except (StateCorrupt, Quarantined, LevelNotSupported) as error:
         stop_process(error)
     except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
         _log.error("cannot_start", error=str(error), next_step=next_step_before_the_start(error))

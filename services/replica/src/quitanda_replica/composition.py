@@ -15,13 +15,13 @@ from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.admin.level_raiser import FRESH_SECONDS, LevelRaiser
-from quitanda_replica.admin.operations import Operations
+from quitanda_replica.admin.replica_admin import ReplicaAdmin
 from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.feed.mqtt_publisher import MqttPublisher
 from quitanda_replica.feed.publisher import FeedPublisher
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
-from quitanda_replica.integrity import quarantine as condemned
+from quitanda_replica.integrity import quarantine
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.integrity.divergence import DivergenceDetector, StateDiverged
 from quitanda_replica.integrity.peer_digests import ASK_SECONDS, PeerDigests
@@ -77,7 +77,7 @@ class ReplicaProcess:
     def start(self) -> None:
         """Start everything; on an exception, what had begun is ended again.
 
-        StoreFailed: the data folder cannot be used. StateCorrupt, Condemned: what is in it is damaged or wrong.
+        StoreFailed: the data folder cannot be used. StateCorrupt, Quarantined: what is in it is damaged or wrong.
         OSError: an address is taken. ValueError: settings contradict each other.
         """
         try:
@@ -103,7 +103,7 @@ class ReplicaProcess:
         server = GrpcServer(settings.listen, CallInterceptor(RequestMetrics(self.registry), self._fatal))
         self._closing.callback(lambda: server.stop(self._left() / 2))
         address = server.bind()
-        condemned.check(settings.data_dir)
+        quarantine.check(settings.data_dir)
         store = Store.open(settings.data_dir)
         self._closing.callback(store.close)
         kept = OpenSnapshots()
@@ -155,11 +155,11 @@ class ReplicaProcess:
         reads = Reads(settings.name, list(settings.replicas), whole, _applied_index, raft, kept, tokens)
         backups = BackupSource(settings.name, whole, _applied_index, raft)
         verification = Verification(settings.name, store, _applied_index, history)
-        operations = Operations(
+        replica_admin = ReplicaAdmin(
             settings.name, list(settings.replicas), raft, backups, verification, levels, self._fatal
         )
         level_check = LevelCheck(lambda: _counters(store).level)
-        return Replica(raft, reads, status, operations, CommandMetrics(self.registry), level_check)
+        return Replica(raft, reads, status, replica_admin, CommandMetrics(self.registry), level_check)
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings
@@ -168,7 +168,7 @@ class ReplicaProcess:
             return
         link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC)
         key = FeedKey.derive(settings.required_feed_key())
-        publisher = FeedPublisher(queue, raft, link, key, settings.feed_heartbeat_seconds)
+        publisher = FeedPublisher(queue, raft, link.publish, key, settings.feed_heartbeat_seconds)
         link.start()
         self._closing.callback(lambda: link.close(self._left()))
         publisher.start()
@@ -184,7 +184,7 @@ class ReplicaProcess:
         )
 
     def _start_watching(self, server: GrpcServer, status: StatusReport, kept: OpenSnapshots) -> None:
-        readiness = Readiness(status.ready, server)
+        readiness = Readiness(status.ready, server.set_ready)
         self._start_periodic("readiness", READINESS_SECONDS, readiness.look)
         self._start_periodic("page-sweep", SWEEP_SECONDS, kept.sweep)
         self._closing.callback(readiness.switch_off)
@@ -202,8 +202,8 @@ class ReplicaProcess:
         names = tuple(name for name in self._settings.replicas if name != self._settings.name)
         if not names:
             return
-        judge = DivergenceDetector(names, history, time.monotonic)
-        peer_digests = PeerDigests(peers, judge, self._fatal, lambda: raft.status().cluster)
+        detector = DivergenceDetector(names, history, time.monotonic)
+        peer_digests = PeerDigests(peers, detector, self._fatal, lambda: raft.status().cluster)
         self._start_periodic("digest-comparison", ASK_SECONDS, peer_digests.ask, ASK_SECONDS)
         self._closing.callback(peers.close)  # ends a question that is under way
 
@@ -250,7 +250,7 @@ class ReplicaProcess:
     def _fatal(self, error: BaseException) -> None:
         if isinstance(error, StateDiverged) and error.certain:
             with suppress(OSError):  # it stops all the same
-                condemned.condemn(self._settings.data_dir, str(error))
+                quarantine.mark(self._settings.data_dir, str(error))
         if not self._stopping:  # calls that are cut off at the end find the disk closed; that is no trouble
             self._on_fatal(error)
 

@@ -8,7 +8,7 @@ import structlog
 
 from quitanda.domain.levels import LevelNotSupported
 from quitanda_replica.integrity.divergence import StateDiverged
-from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.integrity.quarantine import Quarantined
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import (
     TOO_MANY_FILES,
@@ -62,7 +62,7 @@ _STEPS: Final = (
     (DataFolderLost, FIND_FOLDER),
     (StoreInUse, STOP_THE_OTHER),
     (TooManyFiles, MORE_FILES),
-    (StateCorrupt | StateDiverged | Condemned | StoreDamaged, REBUILD),
+    (StateCorrupt | StateDiverged | Quarantined | StoreDamaged, REBUILD),
     (StoreFailed, REPAIR_DISK),  # the base of some above, so the last
 )
 """What to do about each kind of trouble; the first that fits counts."""

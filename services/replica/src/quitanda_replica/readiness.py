@@ -1,26 +1,18 @@
 """Tells health checks, and once the log, whether this replica takes part."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
 _log = structlog.get_logger(__name__)
 
 
-class HealthFlag(Protocol):
-    """Where readiness is shown."""
-
-    def set_ready(self, *, ready: bool) -> None:
-        """Show it."""
-
-
 class Readiness:
     """Looks, and tells when something has changed."""
 
-    def __init__(self, ready: Callable[[], bool], health: HealthFlag, **facts: str) -> None:
+    def __init__(self, ready: Callable[[], bool], set_ready: Callable[..., None], **facts: str) -> None:
         self._ready = ready
-        self._health = health
+        self._set_ready = set_ready
         self._facts = facts
         self._shown = False
         self._off = False
@@ -31,7 +23,7 @@ class Readiness:
         if ready == self._shown:
             return
         self._shown = ready
-        self._health.set_ready(ready=ready)
+        self._set_ready(ready=ready)
         _log.info("ready" if ready else "not_ready", **self._facts)
 
     def switch_off(self) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -22,11 +22,11 @@ from quitanda.v1.admin_portal_pb2 import (
     TransferLeadershipResponse,
 )
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
-from quitanda_replica.admin.operations import Operations
+from quitanda_replica.admin.replica_admin import ReplicaAdmin
 from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics
-from quitanda_replica.raft.proposals import Proposal
+from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads.reads import Reads
 
 COMMANDS_PER_CALL_MAX: Final = 512
@@ -49,29 +49,22 @@ _ANSWER_MARGIN: Final = 0.02
 _log = structlog.get_logger("quitanda.requests")
 
 
-class Log(Protocol):
-    """Where entries are proposed."""
-
-    def submit(self, payload: bytes) -> Proposal:
-        """Propose an entry. NotLeader, Overloaded, Unavailable."""
-
-
 class Replica(ReplicaServicer):
     """Answers the portals; what is raised here is turned into a status by the server's interceptor."""
 
     def __init__(
         self,
-        log: Log,
+        raft: RaftNode,
         reads: Reads,
         status: StatusReport,
-        operations: Operations,
+        admin: ReplicaAdmin,
         metrics: CommandMetrics,
         levels: LevelCheck,
     ) -> None:
-        self._proposals = log
+        self._raft = raft
         self._reads = reads
         self._status = status
-        self._operations = operations
+        self._admin = admin
         self._metrics = metrics
         self._levels = levels
 
@@ -105,19 +98,19 @@ class Replica(ReplicaServicer):
         self, request: TransferLeadershipRequest, context: ServicerContext
     ) -> TransferLeadershipResponse:
         """Let another replica lead."""
-        return self._operations.transfer_leadership(request.to, _timeout(context))
+        return self._admin.transfer_leadership(request.to, _timeout(context))
 
     def RaiseLevel(self, request: RaiseLevelRequest, context: ServicerContext) -> RaiseLevelResponse:  # noqa: N802
         """Raise the level of rules that all replicas decide by."""
-        return RaiseLevelResponse(level=self._operations.raise_level(request.level, _timeout(context)))
+        return RaiseLevelResponse(level=self._admin.raise_level(request.level, _timeout(context)))
 
     def Backup(self, request: pb.BackupRequest, context: ServicerContext) -> Iterator[BackupPart]:  # noqa: ARG002, N802
         """Send the whole state; how long that may take is the caller's deadline, which gRPC watches."""
-        return self._operations.backup(_timeout(context))
+        return self._admin.backup(_timeout(context))
 
     def Verify(self, request: pb.VerifyRequest, context: ServicerContext) -> pb.VerifyResponse:  # noqa: N802
         """Compare the state with its digest; where it does not match or cannot be read, answer so, and stop."""
-        verification, stop = self._operations.verify(request.compared_revision, _timeout(context, VERIFY_SECONDS_MAX))
+        verification, stop = self._admin.verify(request.compared_revision, _timeout(context, VERIFY_SECONDS_MAX))
         if stop is not None:
             context.add_callback(stop)
         return pb.VerifyResponse(verification=verification)
@@ -130,7 +123,7 @@ class Replica(ReplicaServicer):
         payload = pb.LogEntry(requests=requests).SerializeToString()
         if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
-        return pb.ExecuteResponse.FromString(self._proposals.submit(payload).result(timeout))
+        return pb.ExecuteResponse.FromString(self._raft.submit(payload).result(timeout))
 
     def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)

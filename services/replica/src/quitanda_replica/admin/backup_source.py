@@ -8,7 +8,8 @@ from quitanda.backup import encode_pairs
 from quitanda.errors import Overloaded
 from quitanda.v1.admin_portal_pb2 import BackupChunk, BackupHeader, BackupPart, BackupTrailer
 from quitanda_replica.raft.journal import log_key, read_term
-from quitanda_replica.reads.reads import ReadPoints, Snapshots
+from quitanda_replica.raft.node import RaftNode
+from quitanda_replica.reads.reads import Snapshots
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.digest import decode_digest, shown
@@ -30,13 +31,13 @@ class BackupSource:
         name: str,
         snapshots: Snapshots,
         applied_index: Callable[[StateReader], int],
-        leadership: ReadPoints,
+        raft: RaftNode,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self._name = name
         self._snapshots = snapshots
         self._applied_index = applied_index
-        self._leadership = leadership
+        self._raft = raft
         self._chunk_bytes = chunk_bytes
         self._free = threading.BoundedSemaphore(BACKUPS_MAX)
 
@@ -49,7 +50,7 @@ class BackupSource:
         if not self._free.acquire(blocking=False):
             raise Overloaded(f"{BACKUPS_MAX} backups are being read already")
         try:
-            self._leadership.read_point(timeout)
+            self._raft.read_point(timeout)
             snapshot = self._snapshots.snapshot()
             try:
                 yield from backup_parts(self._name, snapshot, self._applied_index(snapshot), self._chunk_bytes)

@@ -13,7 +13,7 @@ from quitanda.backup import BackupDamaged, Contents, Header, OneDisk
 from quitanda.backup.backup_file import BackupFile
 from quitanda.backup.destination import STANDARD_OUTPUT, is_plain
 from quitanda_replica.admin.backup_source import backup_parts
-from quitanda_replica.integrity import quarantine as condemned
+from quitanda_replica.integrity import quarantine
 from quitanda_replica.raft.cluster_identity import DISK_KEY, load_record
 from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.learner import JOINED_KEY
@@ -59,12 +59,12 @@ def run(given: argparse.Namespace) -> str:
 def export(data_dir: Path, file: Path) -> tuple[Header, Contents]:
     """Write a backup of the folder's state; return what it holds. The folder must not be in use, and stays as it is.
 
-    Raises NotExportable, Condemned, LevelNotSupported, StoreFailed, OSError (also where there is such a file);
+    Raises NotExportable, Quarantined, LevelNotSupported, StoreFailed, OSError (also where there is such a file);
     then there is no new file.
     """
     if not (data_dir / _OF_LEVELDB).is_file():
         raise NotExportable(f"{data_dir} is not the data folder of a replica")
-    condemned.check(data_dir)
+    quarantine.check(data_dir)
     if is_plain(file) and file.exists():
         raise FileExistsError(f"{file} exists already; choose another name")
     if is_plain(file) and not file.absolute().parent.is_dir():

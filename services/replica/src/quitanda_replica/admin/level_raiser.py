@@ -7,7 +7,7 @@ an earlier answer, and silence is no permission.
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -19,8 +19,8 @@ from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
-from quitanda_replica.raft.proposals import Proposal
-from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.raft.node import RaftNode
+from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.state.counters import Counters
 
 ASK_SECONDS_MAX: Final = 2.0
@@ -32,32 +32,19 @@ FRESH_SECONDS: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class LevelLog(Protocol):
-    """What is asked of Raft: `RaftNode`, or in a test something that leads as the test says."""
-
-    def status(self) -> RaftStatus:
-        """Return what this replica knows of itself."""
-
-    def read_point(self, timeout: float) -> int:
-        """Wait until everything acknowledged before this call is durable here. NotLeader, Unavailable."""
-
-    def submit(self, payload: bytes) -> Proposal:
-        """Propose an entry. NotLeader, Overloaded, Unavailable."""
-
-
 class LevelRaiser:
     """Any thread may call it. `counters` reads those of the committed state."""
 
     def __init__(
         self,
         name: str,
-        log: LevelLog,
+        raft: RaftNode,
         counters: Callable[[], Counters],
         ask_peers: Callable[[float], dict[str, ReplicaStatus | str]],
     ) -> None:
         """`ask_peers` asks all other replicas now (`PeerStatuses.ask`)."""
         self._name = name
-        self._raft = log
+        self._raft = raft
         self._counters = counters
         self._ask_peers = ask_peers
         self._told: dict[str, str] = {}

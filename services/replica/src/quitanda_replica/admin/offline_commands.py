@@ -8,7 +8,7 @@ from typing import Final
 from quitanda.backup import BackupDamaged
 from quitanda.domain.levels import LevelNotSupported
 from quitanda_replica.admin import export, restore
-from quitanda_replica.integrity.quarantine import Condemned
+from quitanda_replica.integrity.quarantine import Quarantined
 from quitanda_replica.state.store import StoreFailed
 
 EXIT_OK: Final = 0
@@ -16,7 +16,7 @@ EXIT_FAILED: Final = 1
 
 _FAILURES: Final = (
     BackupDamaged,
-    Condemned,
+    Quarantined,
     LevelNotSupported,
     export.NotExportable,
     restore.NotEmpty,

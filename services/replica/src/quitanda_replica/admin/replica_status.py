@@ -1,12 +1,13 @@
 """What a replica tells about itself, without asking anybody."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.v1 import admin_portal_pb2
+from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
-from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.reads.reads import Snapshots
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.access import StateReader
@@ -19,13 +20,6 @@ _ROLES: Final = {
 }
 
 
-class RaftSelf(Protocol):
-    """Who knows this replica's part in Raft."""
-
-    def status(self) -> RaftStatus:
-        """Tell what this replica knows of itself."""
-
-
 class StatusReport:
     """Puts together what Raft says and what the committed state says. Any thread may call it."""
 
@@ -35,7 +29,7 @@ class StatusReport:
         replicas: Sequence[str],
         snapshots: Snapshots,
         applied_index: Callable[[StateReader], int],
-        raft: RaftSelf,
+        raft: RaftNode,
     ) -> None:
         self._name = name
         self._peers = [replica for replica in replicas if replica != name]

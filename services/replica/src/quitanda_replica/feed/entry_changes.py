@@ -50,13 +50,13 @@ class ChangeCollector:
         self._changes: dict[bytes, FeedChange] = {}
         self._sizes: dict[bytes, int] = {}
 
-    def add(self, changes: Sequence[Change], draft: WriteSet) -> None:
-        """Add the changes of one request, whose stored values stand in the draft."""
+    def add(self, changes: Sequence[Change], writes: WriteSet) -> None:
+        """Add the changes of one request, whose stored values stand in the write set."""
         for change in changes:
             announced = _announced(change)
             key = keys.document(announced.kind, announced.document_id)
             self._changes[key] = announced
-            self._sizes[key] = _CHANGE_BYTES + len(draft.get(key) or b"")
+            self._sizes[key] = _CHANGE_BYTES + len(writes.get(key) or b"")
 
     def result(self) -> EntryChanges | None:
         """Tell what the entry changed; None where it changed no document."""

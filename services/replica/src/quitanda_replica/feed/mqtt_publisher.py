@@ -1,4 +1,4 @@
-"""The replica's line to the MQTT broker: comes and goes as it likes, and never makes anybody wait."""
+"""Publishes to the MQTT broker; reconnects by itself, and never blocks the caller."""
 
 import secrets
 import select
@@ -22,8 +22,8 @@ UNSENT_BYTES_MAX: Final = 8 * 1024 * 1024
 
 _KEEPALIVE_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 2.0
-_TEND_SECONDS: Final = 1.0
-"""How long to wait for sockets; what is to be sent rings the bell."""
+_POLL_SECONDS: Final = 1.0
+"""How long to wait for sockets; what is to be sent wakes the thread."""
 _RECONNECT_SECONDS_MIN: Final = 0.1
 _RECONNECT_SECONDS_MAX: Final = 2.0
 _QOS: Final = 0
@@ -36,47 +36,47 @@ class Waker:
     """Wakes a thread that waits for sockets."""
 
     def __init__(self) -> None:
-        self._rung, self._button = socket.socketpair()
-        self._rung.setblocking(False)
-        self._button.setblocking(False)
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
 
     def fileno(self) -> int:
         """Give what `select` waits for."""
-        return self._rung.fileno()
+        return self._reader.fileno()
 
-    def ring(self) -> None:
-        """Wake; no harm where it has been rung already, or nobody is there any more."""
+    def wake(self) -> None:
+        """Wake; it does no harm to wake twice, or when the thread has ended."""
         with suppress(OSError):
-            self._button.send(b"!")
+            self._writer.send(b"!")
 
-    def hush(self) -> None:
-        """Forget that it was rung."""
+    def drain(self) -> None:
+        """Forget that it was woken."""
         with suppress(BlockingIOError):
-            self._rung.recv(4096)
+            self._reader.recv(4096)
 
     def close(self) -> None:
         """Give the sockets back."""
-        self._rung.close()
-        self._button.close()
+        self._reader.close()
+        self._writer.close()
 
 
 class _Connection:
     """One connection of a client, driven by the library's interface for foreign event loops."""
 
-    def __init__(self, client: Client, bell: Waker) -> None:
+    def __init__(self, client: Client, waker: Waker) -> None:
         self._client = client
-        self._bell = bell
+        self._waker = waker
 
-    def tend(self) -> bool:
+    def poll_once(self) -> bool:
         """Wait for something to do, and do it; False where the connection has ended."""
         opened = self._client.socket()
         if opened is None:
             return False
-        reading: list[Any] = [opened, self._bell]
+        reading: list[Any] = [opened, self._waker]
         writing = [opened] if self._client.want_write() else []
-        readable, writable, _ = select.select(reading, writing, [], _TEND_SECONDS)
-        if self._bell in readable:
-            self._bell.hush()
+        readable, writable, _ = select.select(reading, writing, [], _POLL_SECONDS)
+        if self._waker in readable:
+            self._waker.drain()
         if opened in readable:
             self._client.loop_read()
         if opened in writable or self._client.want_write():
@@ -102,7 +102,7 @@ class MqttPublisher:
         self._unsent_bytes = 0
         self._sessions = 0
         self._seen_sessions = 0
-        self._bell = Waker()
+        self._waker = Waker()
         self._client = self._new_client()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed-link", daemon=True)
@@ -132,7 +132,7 @@ class MqttPublisher:
     def close(self, timeout: float) -> None:
         """Say goodbye to the broker and end the thread, within `timeout` seconds."""
         self._closing.set()
-        self._bell.ring()
+        self._waker.wake()
         self._thread.join(timeout)
 
     def _run(self) -> None:
@@ -148,16 +148,16 @@ class MqttPublisher:
                 _log.exception("mqtt_connection_failed", broker=str(self._broker))
             pause = _RECONNECT_SECONDS_MIN if self._sessions > sessions else min(2 * pause, _RECONNECT_SECONDS_MAX)
             self._closing.wait(pause)
-        self._bell.close()
+        self._waker.close()
 
     def _serve(self, client: Client) -> None:
         """Connect, and do what the connection needs until it ends or we do. OSError where there is no broker."""
-        with closing(_Connection(client, self._bell)) as connection:
+        with closing(_Connection(client, self._waker)) as connection:
             client.connect(self._broker.host, self._broker.port, keepalive=_KEEPALIVE_SECONDS)
-            while connection.tend() and not self._closing.is_set():
+            while connection.poll_once() and not self._closing.is_set():
                 pass
             client.disconnect()
-            connection.tend()
+            connection.poll_once()
 
     def _new_client(self) -> Client:
         client = Client(
@@ -169,8 +169,8 @@ class MqttPublisher:
         )
         client.connect_timeout = _CONNECT_SECONDS
         client.on_socket_open = _send_at_once
-        # keeps `publish` from sending by itself: our thread does that, once the bell rings
-        client.on_socket_register_write = lambda *_: self._bell.ring()
+        # keeps `publish` from sending by itself: our thread does that, once it is woken
+        client.on_socket_register_write = lambda *_: self._waker.wake()
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         return client

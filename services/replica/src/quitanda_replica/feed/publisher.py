@@ -7,8 +7,8 @@ has followed to p and hears a heartbeat with `previous_revision` <= p has missed
 
 import threading
 import time
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -17,7 +17,8 @@ from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedMessage, encode_feed
 from quitanda_replica.feed.entry_changes import EntryChanges
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
-from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.raft.node import RaftNode
+from quitanda_replica.raft.state_machine import Role
 
 PAYLOAD_BYTES_MAX: Final = 768 * 1024
 """A larger message is published without its changes, which subscribers treat as a gap; brokers take 1 MiB."""
@@ -25,32 +26,15 @@ PAYLOAD_BYTES_MAX: Final = 768 * 1024
 _log = structlog.get_logger(__name__)
 
 
-class Leadership(Protocol):
-    """What the feed asks of Raft."""
-
-    def status(self) -> RaftStatus:
-        """Tell what this replica knows of itself."""
-
-    def read_point(self, timeout: float) -> int:
-        """Prove that this replica leads. NotLeader, Unavailable."""
-
-
-class Link(Protocol):
-    """Where messages go."""
-
-    def publish(self, payload: bytes) -> bool:
-        """Hand over a message; False where it is lost."""
-
-
 class FeedPublisher:
     """Publishes from the queue until it is closed. A broker that is away costs messages, nothing else."""
 
     def __init__(
-        self, queue: FeedQueue, leadership: Leadership, link: Link, key: FeedKey, heartbeat_seconds: float
+        self, queue: FeedQueue, raft: RaftNode, publish: Callable[[bytes], bool], key: FeedKey, heartbeat_seconds: float
     ) -> None:
         self._queue = queue
-        self._leadership = leadership
-        self._link = link
+        self._raft = raft
+        self._publish_sealed = publish
         self._key = key
         self._heartbeat_seconds = heartbeat_seconds
         self._closing = threading.Event()
@@ -92,17 +76,17 @@ class FeedPublisher:
                 self._closing.wait(self._heartbeat_seconds)
 
     def _heartbeat(self) -> None:
-        if self._leadership.status().role is not Role.LEADER:
+        if self._raft.status().role is not Role.LEADER:
             return
         try:
-            self._leadership.read_point(self._heartbeat_seconds)
+            self._raft.read_point(self._heartbeat_seconds)
         except QuitandaError:
             return  # whoever does not lead, or cannot prove it, keeps silent
         entries, position = self._queue.take(0)
         self._publish(entries, position)
 
     def _publish(self, entries: Sequence[EntryChanges], heartbeat: FeedPosition | None = None) -> None:
-        status = self._leadership.status()
+        status = self._raft.status()
         if status.role is not Role.LEADER:
             return
         for entry in entries:
@@ -111,7 +95,7 @@ class FeedPublisher:
             self._send(encode_feed(FeedMessage(status.term, heartbeat.revision, heartbeat.last_changed, ())))
 
     def _send(self, message: bytes) -> None:
-        if self._link.publish(self._key.seal(message)):
+        if self._publish_sealed(self._key.seal(message)):
             self._published += 1
         else:
             self._lost += 1

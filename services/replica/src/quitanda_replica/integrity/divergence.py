@@ -59,19 +59,19 @@ class DivergenceDetector:
         self._agreed: dict[str, int] = {}
         self._differences: dict[str, _Difference] = {}
 
-    def heard(self, told: Mapping[str, tuple[int, int]]) -> None:
+    def compare(self, told: Mapping[str, tuple[int, int]]) -> None:
         """Take what replicas told: revision and digest by name. Raises StateDiverged."""
         # What was ahead of this replica before is compared first: under load the next one will be ahead again.
         for waiting in (dict(self._ahead), told):
             for peer, (revision, digest) in waiting.items():
                 if revision <= self._history.durable:
                     self._ahead.pop(peer, None)
-                    self._compare(peer, revision, digest)
+                    self._compare_one(peer, revision, digest)
                 else:
                     self._ahead.setdefault(peer, (revision, digest))
-        self._judge()
+        self._demand_majority()
 
-    def _compare(self, peer: str, revision: int, digest: int) -> None:
+    def _compare_one(self, peer: str, revision: int, digest: int) -> None:
         own = self._history.at(revision)
         if own is None:
             return
@@ -83,7 +83,7 @@ class DivergenceDetector:
             self._differences[peer] = _Difference(revision, own, digest, self._clock())
             _log.error("state_differs", replica=peer, revision=revision, own=shown(own), other=shown(digest))
 
-    def _judge(self) -> None:
+    def _demand_majority(self) -> None:
         if not self._differences:
             return
         first = min(difference.revision for difference in self._differences.values())

@@ -25,20 +25,20 @@ class PeerDigests:
     def __init__(
         self,
         peers: PeerStatuses,
-        judge: DivergenceDetector,
+        detector: DivergenceDetector,
         on_fatal: Callable[[BaseException], None],
         cluster: Callable[[], str],
     ) -> None:
         """`cluster` gives the id of this replica's cluster, as `RaftStatus` does."""
         self._peers = peers
-        self._judge = judge
+        self._detector = detector
         self._cluster = cluster
         self._on_fatal = on_fatal
 
     def ask(self) -> None:
         """Ask once. Replicas that do not answer are left out; so are those that still catch up."""
         try:
-            self._judge.heard(self._told())
+            self._detector.compare(self._told())
         except StateDiverged as error:
             self._on_fatal(error)
 

@@ -12,11 +12,11 @@ MARK: Final = "CONDEMNED"
 """Name of the file in the data folder, beside LevelDB's; its text says why."""
 
 
-class Condemned(Exception):
+class Quarantined(Exception):
     """The data folder is marked; the text says why."""
 
 
-def condemn(data_dir: Path, reason: str) -> None:
+def mark(data_dir: Path, reason: str) -> None:
     """Mark the folder. Raises OSError."""
     with (data_dir / MARK).open("w", encoding="utf-8") as mark:
         mark.write(f"{reason}\n")
@@ -25,7 +25,7 @@ def condemn(data_dir: Path, reason: str) -> None:
 
 
 def check(data_dir: Path) -> None:
-    """Raise Condemned where the folder is marked."""
+    """Raise Quarantined where the folder is marked."""
     mark = data_dir / MARK
     if mark.exists():
-        raise Condemned(f"{data_dir} is not to be started from: {mark.read_text(encoding='utf-8').strip()}")
+        raise Quarantined(f"{data_dir} is not to be started from: {mark.read_text(encoding='utf-8').strip()}")

@@ -4,24 +4,16 @@ A reader that was told that it may go on can be slow to look; meanwhile its repl
 behind and begun to take over a newer state, which it does in many steps.
 """
 
-from typing import Protocol
-
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.reads.open_snapshots import StateSnapshot
-
-
-class CommittedData(Protocol):
-    """Who can freeze the committed data: the store."""
-
-    def snapshot(self) -> StateSnapshot:
-        """Freeze the committed data of this moment."""
+from quitanda_replica.state.store import Store
 
 
 class ConsistentSnapshots:
     """The store's snapshots, where they show a whole state."""
 
-    def __init__(self, store: CommittedData) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def snapshot(self) -> StateSnapshot:

@@ -11,7 +11,7 @@ from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.errors import NotLeader, Overloaded
 from quitanda.v1 import replica_pb2 as pb
-from quitanda_replica.raft.state_machine import RaftStatus
+from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
 from quitanda_replica.reads.open_snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.reads.page_tokens import PageTokens
@@ -28,16 +28,6 @@ _LISTED: Final = {
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
 }
-
-
-class ReadPoints(Protocol):
-    """Who can prove that this replica leads."""
-
-    def read_point(self, timeout: float) -> int:
-        """Wait until everything acknowledged before this call is durable here. NotLeader, Unavailable."""
-
-    def status(self) -> RaftStatus:
-        """Tell what this replica knows of itself."""
 
 
 class Snapshots(Protocol):
@@ -83,7 +73,7 @@ class Reads:
         replicas: Sequence[str],
         snapshots: Snapshots,
         applied_index: Callable[[StateReader], int],
-        leadership: ReadPoints,
+        raft: RaftNode,
         kept: OpenSnapshots,
         tokens: PageTokens,
     ) -> None:
@@ -91,7 +81,7 @@ class Reads:
         self._replicas = frozenset(replicas)
         self._snapshots = snapshots
         self._applied_index = applied_index
-        self._leadership = leadership
+        self._raft = raft
         self._kept = kept
         self._tokens = tokens
 
@@ -105,8 +95,8 @@ class Reads:
         if questions and not any(isinstance(question, _Get | _FirstPage) for question in questions):
             results = [self._answer_aside(question) for question in questions]
             return _response(results, min((r.page.revision for r in results if r.HasField("page")), default=0))
-        self._leadership.read_point(timeout)
-        term = self._leadership.status().term
+        self._raft.read_point(timeout)
+        term = self._raft.status().term
         with self._now() as now:
             return _response((self._answer(question, now) for question in questions), now.revision, term)
 

@@ -24,13 +24,13 @@ from quitanda.domain.state import Execution, StateView
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.feed.entry_changes import ChangeCollector, ChangeSink, EntryChanges
 from quitanda_replica.integrity.digest_history import DigestHistory
-from quitanda_replica.state import keys
+from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import EntryStore, StateCorrupt, StateStore
 from quitanda_replica.state.counters import decode_counters
-from quitanda_replica.state.dedup_window import WindowBounds, remember
+from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
 from quitanda_replica.state.stored_documents import DocumentDecoder
-from quitanda_replica.state.view import StoredState, draft_change
+from quitanda_replica.state.view import StoredState, write_change
 from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
 
 Execute: TypeAlias = Callable[[StateView, Request, int], Execution]
@@ -110,49 +110,49 @@ class Applier:
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> bytes:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
-        draft = WriteSet(state.store, state.counters)
+        writes = WriteSet(state.store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Refused):
                 return encode_outcome(request, index)
             execution = self._rules(self._view(state), request, index)
-            outcome = self._fill(draft, request, execution, index)
+            outcome = self._fill(writes, request, execution, index)
         except LOCAL_FAILURES:
             raise
         except Exception:  # noqa: BLE001 - whatever a bug raises, it must not stop every replica
             _log.exception("rule_failed", index=index, **_names(message))
             return self._internal(state, message, index)
-        state.stage(draft)
-        collector.add(execution.changes, draft)
+        state.stage(writes)
+        collector.add(execution.changes, writes)
         return outcome
 
-    def _fill(self, draft: WriteSet, request: Request, execution: Execution, index: int) -> bytes:
+    def _fill(self, writes: WriteSet, request: Request, execution: Execution, index: int) -> bytes:
         for change in execution.changes:
-            draft_change(draft, self._decoder, change)
+            write_change(writes, self._decoder, change)
         if execution.changes:
-            draft.counters.last_changed = index
+            writes.counters.last_changed = index
         if execution.level is not None:
-            draft.counters.level = execution.level
+            writes.counters.level = execution.level
             _log.info("level_raised", level=execution.level, revision=index)
         outcome = encode_outcome(execution.outcome, execution.revision)
         if execution.remember is not None:
-            remember(draft, request, execution.remember.fingerprint, outcome, self._window)
+            dedup_window.put(writes, request, execution.remember.fingerprint, outcome, self._window)
         return outcome
 
     def _internal(self, state: EntryState, message: pb.Request, index: int) -> bytes:
         """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
         outcome = encode_outcome(refused(Reason.INTERNAL), index)
-        draft = WriteSet(state.store, state.counters)
+        writes = WriteSet(state.store, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Request) and self._view(state).remembered(request.scope, request.request_id) is None:
-                remember(draft, request, fingerprint(request.command), outcome, self._window)
+                dedup_window.put(writes, request, fingerprint(request.command), outcome, self._window)
         except LOCAL_FAILURES:
             raise
         except Exception:  # noqa: BLE001 - as above
             _log.exception("rule_failure_not_remembered", index=index, **_names(message))
         else:
-            state.stage(draft)
+            state.stage(writes)
         return outcome
 
     def _view(self, state: EntryState) -> StoredState:

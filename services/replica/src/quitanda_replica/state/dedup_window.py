@@ -31,40 +31,40 @@ class WindowBounds:
     size: int = REMEMBERED_BYTES_MAX
 
 
-def recall(state: StateReader, scope: str, request_id: str) -> StoredOutcome | None:
+def get(state: StateReader, scope: str, request_id: str) -> StoredOutcome | None:
     """Give the outcome remembered for a request, or None."""
     value = state.get(keys.remembered(keys.request_name(scope, request_id)))
     return None if value is None else _decode(value)
 
 
-def remember(draft: WriteSet, request: Request, fingerprint: str, outcome: bytes, bounds: WindowBounds) -> None:
-    """Write a request's outcome into a draft, and remove the oldest ones beyond the bounds."""
+def put(writes: WriteSet, request: Request, fingerprint: str, outcome: bytes, bounds: WindowBounds) -> None:
+    """Write a request's outcome into the write set, and remove the oldest ones beyond the bounds."""
     name = keys.request_name(request.scope, request.request_id)
     value = _encode(fingerprint, outcome)
-    draft.put(keys.remembered(name), value)
-    counters = draft.counters
-    draft.create(keys.sequence(counters.window_next), _SIZE.pack(len(value)) + name)
+    writes.put(keys.remembered(name), value)
+    counters = writes.counters
+    writes.create(keys.sequence(counters.window_next), _SIZE.pack(len(value)) + name)
     counters.window_next += 1
     counters.window_bytes += len(value)
-    while _over(draft, bounds):
-        _forget_oldest(draft)
+    while _over(writes, bounds):
+        _forget_oldest(writes)
 
 
-def _over(draft: WriteSet, bounds: WindowBounds) -> bool:
-    counters = draft.counters
+def _over(writes: WriteSet, bounds: WindowBounds) -> bool:
+    counters = writes.counters
     number = counters.window_next - counters.window_first
     return number > bounds.requests or (counters.window_bytes > bounds.size and number > 1)
 
 
-def _forget_oldest(draft: WriteSet) -> None:
-    key = keys.sequence(draft.counters.window_first)
-    entry = draft.get(key)
+def _forget_oldest(writes: WriteSet) -> None:
+    key = keys.sequence(writes.counters.window_first)
+    entry = writes.get(key)
     if entry is None:
-        raise StateCorrupt(f"no request was remembered as number {draft.counters.window_first}")
-    draft.delete(keys.remembered(entry[_SIZE.size :]))
-    draft.delete(key)
-    draft.counters.window_first += 1
-    draft.counters.window_bytes -= _SIZE.unpack_from(entry)[0]
+        raise StateCorrupt(f"no request was remembered as number {writes.counters.window_first}")
+    writes.delete(keys.remembered(entry[_SIZE.size :]))
+    writes.delete(key)
+    writes.counters.window_first += 1
+    writes.counters.window_bytes -= _SIZE.unpack_from(entry)[0]
 
 
 def _encode(fingerprint: str, outcome: bytes) -> bytes:

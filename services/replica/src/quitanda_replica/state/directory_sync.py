@@ -32,7 +32,7 @@ class DirectorySync:
     def of(cls, folder: DataFolder, path: Path) -> Self:
         """Make the names that are there now durable, the folder's own at `path` too. Raises OSError."""
         names = cls(folder)
-        names.settle()
+        names.sync()
         parent = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(parent)
@@ -40,7 +40,7 @@ class DirectorySync:
             os.close(parent)
         return names
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Make the name of the file that the latest commit went to durable; to be called behind each commit.
 
         A commit lengthens one write-ahead file, the newest. As long as that is the one known, and the folder shows no

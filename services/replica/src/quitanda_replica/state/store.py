@@ -128,7 +128,7 @@ class Store:
     def __init__(self, database: leveldb.DB, folder: DataFolder, names: DirectorySync) -> None:
         self._database = database
         self._folder = folder
-        self._names = names
+        self._directory_sync = names
         self._staged: dict[bytes, bytes | None] = {}
         self._staged_keys: list[bytes] = []
 
@@ -228,7 +228,7 @@ class Store:
             else:
                 batch.put(key, value)
         batch.write()
-        self._names.settle()
+        self._directory_sync.sync()
 
     def _merged(self, prefix: bytes, after: bytes | None) -> Iterator[Pair]:
         """Yield staged and stored pairs in key order; a staged value hides the stored one."""

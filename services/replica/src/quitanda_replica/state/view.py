@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
-from quitanda_replica.state import dedup_window as outcomes_window
-from quitanda_replica.state import keys
+from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.stored_documents import DocumentDecoder, to_value
@@ -53,7 +52,7 @@ class StoredState:
 
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Give the outcome remembered for a request, or None."""
-        return outcomes_window.recall(self._state, scope, request_id)
+        return dedup_window.get(self._state, scope, request_id)
 
 
 def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: int) -> list[str]:
@@ -62,43 +61,43 @@ def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: 
     return [key[len(prefix) :].decode() for key, _ in state.scan(prefix, after, limit)]
 
 
-def draft_change(draft: WriteSet, decoder: DocumentDecoder, change: Change) -> None:
-    """Write a change of the rules into a draft: the document, its indexes and counters.
+def write_change(writes: WriteSet, decoder: DocumentDecoder, change: Change) -> None:
+    """Write a change of the rules into the write set: the document, its indexes and counters.
 
     ValueError where the rules delete what is not there.
     """
     match change:
         case Put(document=document):
-            _draft_document(draft, decoder, kind_of(document), id_of(document), document)
+            _write_document(writes, decoder, kind_of(document), id_of(document), document)
         case Delete(kind=kind, document_id=document_id):
-            _draft_document(draft, decoder, kind, document_id, None)
+            _write_document(writes, decoder, kind, document_id, None)
 
 
-def _draft_document(
-    draft: WriteSet, decoder: DocumentDecoder, kind: Kind, document_id: str, document: Document | None
+def _write_document(
+    writes: WriteSet, decoder: DocumentDecoder, kind: Kind, document_id: str, document: Document | None
 ) -> None:
     key = keys.document(kind, document_id)
-    old = draft.get(key)
+    old = writes.get(key)
     if document is not None:
-        draft.put(key, to_value(document))
-        draft.counters.last_version = max(draft.counters.last_version, document.version)
+        writes.put(key, to_value(document))
+        writes.counters.last_version = max(writes.counters.last_version, document.version)
     elif old is not None:
-        draft.delete(key)
+        writes.delete(key)
     else:
         raise ValueError(f"the {kind} {document_id} is to be deleted, but there is none")
-    draft.counters.add_document(kind, int(document is not None) - int(old is not None))
+    writes.counters.add_document(kind, int(document is not None) - int(old is not None))
     if kind is Kind.ORDER:
-        _draft_indexes(draft, decoder.order(old), document if isinstance(document, Order) else None)
+        _write_indexes(writes, decoder.order(old), document if isinstance(document, Order) else None)
 
 
-def _draft_indexes(draft: WriteSet, old: Order | None, new: Order | None) -> None:
+def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> None:
     before, after = _index_keys(old), _index_keys(new)
     for key in before:
         if key not in after:
-            draft.delete(key)
+            writes.delete(key)
     for key in after:
         if key not in before:
-            draft.create(key, b"")
+            writes.create(key, b"")
 
 
 def _index_keys(order: Order | None) -> dict[bytes, None]:

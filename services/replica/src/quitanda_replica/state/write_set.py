@@ -16,7 +16,7 @@ class WriteSet:
         """Keys that certainly did not exist before; asked for, never walked through."""
 
     def get(self, key: bytes) -> bytes | None:
-        """Give the key's value with this draft's changes, or None."""
+        """Give the key's value with these changes, or None."""
         return self.changes[key] if key in self.changes else self._state.get(key)
 
     def put(self, key: bytes, value: bytes) -> None:
@@ -35,7 +35,7 @@ class WriteSet:
 
 
 class EntryState:
-    """The state while one log entry is applied: stages drafts, keeps counters and digest in step.
+    """The state while one log entry is applied: stages write sets, keeps counters and digest in step.
 
     `finish` writes both once for the whole entry.
     """
@@ -47,12 +47,12 @@ class EntryState:
         """Of the state with everything staged so far; final after `finish`."""
         self._changed = False
 
-    def stage(self, draft: WriteSet) -> None:
-        """Make a draft part of the state that the next request sees."""
-        for key, value in draft.changes.items():
-            self._replace(key, None if key in draft.created else self.store.get(key), value)
-        self._changed = self._changed or draft.counters != self.counters or bool(draft.changes)
-        self.counters = draft.counters
+    def stage(self, writes: WriteSet) -> None:
+        """Make a write set part of the state that the next request sees."""
+        for key, value in writes.changes.items():
+            self._replace(key, None if key in writes.created else self.store.get(key), value)
+        self._changed = self._changed or writes.counters != self.counters or bool(writes.changes)
+        self.counters = writes.counters
 
     def finish(self) -> None:
         """Stage counters and digest, if anything changed."""

@@ -1,7 +1,7 @@
 """What administrators ask of one replica: hand over, hand out, check."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -11,7 +11,8 @@ from quitanda.v1.admin_portal_pb2 import BackupPart, ReplicaVerification, Transf
 from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.admin.level_raiser import LevelRaiser
 from quitanda_replica.integrity.verification import Verification, matches
-from quitanda_replica.raft.state_machine import RaftStatus, Role
+from quitanda_replica.raft.node import RaftNode
+from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.state import digest
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import StoreFailed
@@ -22,24 +23,14 @@ TRANSFER_SECONDS_MAX: Final = 1.5
 _log = structlog.get_logger(__name__)
 
 
-class Leadership(Protocol):
-    """What is asked of Raft."""
-
-    def status(self) -> RaftStatus:
-        """Tell what this replica knows of itself."""
-
-    def transfer_leadership(self, timeout: float, to: str = "") -> bool:
-        """Let another replica lead; True once this one does not. Overloaded: another transfer is under way."""
-
-
-class Operations:
+class ReplicaAdmin:
     """Any thread may call it. `on_fatal` hears of a state that does not match its digest."""
 
     def __init__(
         self,
         name: str,
         replicas: Sequence[str],
-        leadership: Leadership,
+        raft: RaftNode,
         backups: BackupSource,
         verification: Verification,
         levels: LevelRaiser,
@@ -47,7 +38,7 @@ class Operations:
     ) -> None:
         self._name = name
         self._replicas = replicas
-        self._leadership = leadership
+        self._raft = raft
         self._backups = backups
         self._verification = verification
         self._levels = levels
@@ -63,15 +54,15 @@ class Operations:
             names = sorted(self._replicas)
             choices = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
             raise Rejected(invalid("to", Problem.UNKNOWN_VALUE, value=to, choices=choices))
-        before = self._leadership.status()
+        before = self._raft.status()
         if before.role is not Role.LEADER:
             raise NotLeader(before.leader)
         if to == self._name:
             return TransferLeadershipResponse(leader=self._name, term=before.term)
         if not (to in before.peers if to else before.peers):  # known at once, without a pause for those who write
             raise Unavailable(f"{to or 'no other replica'} is not connected to {self._name}, which leads on")
-        moved = self._leadership.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
-        after = self._leadership.status()
+        moved = self._raft.transfer_leadership(min(timeout, TRANSFER_SECONDS_MAX), to)
+        after = self._raft.status()
         _log.info("leadership_transfer", handed_over=moved, leader=after.leader, asked_for=to)
         if not moved:
             raise Unavailable(

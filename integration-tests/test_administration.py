@@ -2,13 +2,72 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from quitanda.domain.commands import ItemQuantity
+from quitanda.domain.commands import (
+    AdjustStock,
+    CreateCustomer,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    ItemQuantity,
+    UpdateCustomer,
+    UpdateProduct,
+)
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, NAME_LENGTH_MAX, PRICE_MAX, QUANTITY_MAX
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason
 from quitanda_clients.results import Consistency
+
+
+@dataclass(frozen=True)
+class AdministeredKind:
+    """The commands for one kind of document, and the reasons that refuse them."""
+
+    kind: Kind
+    create: Callable
+    update: Callable
+    delete: Callable
+    exists: Reason
+    not_found: Reason
+    also: tuple = ()
+    """Other commands that change a document of this kind: id and expected version make each of them."""
+
+    @property
+    def id_field(self):
+        return f"{self.kind.value}_id"
+
+    def id_of(self, document):
+        return getattr(document, self.id_field)
+
+    def changes(self, document_id, expected_version=None):
+        """Give every command that changes or deletes the document."""
+        made = (partial(self.update, name="Caio"), self.delete, partial(self.delete, cascade=True), *self.also)
+        return [make(document_id, expected_version=expected_version) for make in made]
+
+
+CUSTOMERS = AdministeredKind(
+    Kind.CUSTOMER,
+    lambda customer_id, name="Ana": CreateCustomer(customer_id, name),
+    UpdateCustomer,
+    DeleteCustomer,
+    Reason.CUSTOMER_EXISTS,
+    Reason.CUSTOMER_NOT_FOUND,
+)
+PRODUCTS = AdministeredKind(
+    Kind.PRODUCT,
+    lambda product_id, name="Café": CreateProduct(product_id, name, 1299, 40),
+    UpdateProduct,
+    DeleteProduct,
+    Reason.PRODUCT_EXISTS,
+    Reason.PRODUCT_NOT_FOUND,
+    also=(lambda product_id, expected_version: AdjustStock(product_id, 1, expected_version),),
+)
+kinds = pytest.mark.parametrize("kind", [CUSTOMERS, PRODUCTS], ids=["customers", "products"])
 
 
 @pytest.fixture
@@ -35,27 +94,6 @@ async def test_a_customer_is_created_read_changed_and_deleted(admins, shop, refu
     for consistency in Consistency:
         with refused(Reason.CUSTOMER_NOT_FOUND, "customer_id"):
             await next(admins).get_customer(customer_id, consistency=consistency)
-
-
-async def test_a_customer_who_exists_is_not_created_again(admins, shop, refused):
-    customer_id = shop.new_id()
-    first = (await next(admins).create_customer(customer_id, "Ana")).document
-    with refused(Reason.CUSTOMER_EXISTS, "customer_id"):
-        await next(admins).create_customer(customer_id, "Bento")
-
-    assert (await next(admins).get_customer(customer_id)).document == first
-
-
-async def test_a_customer_who_does_not_exist_is_neither_changed_nor_deleted(admins, shop, refused):
-    customer_id = shop.new_id()
-    for call in (
-        lambda: next(admins).get_customer(customer_id),
-        lambda: next(admins).update_customer(customer_id, name="Ana"),
-        lambda: next(admins).delete_customer(customer_id),
-        lambda: next(admins).delete_customer(customer_id, cascade=True),
-    ):
-        with refused(Reason.CUSTOMER_NOT_FOUND, "customer_id"):
-            await call()
 
 
 async def test_a_customer_with_orders_goes_only_with_them(admins, shop, refused):
@@ -124,26 +162,6 @@ async def test_a_product_is_created_read_changed_and_deleted(admins, shop, refus
         await next(admins).get_product(product_id)
 
 
-async def test_a_product_that_exists_is_not_created_again(admins, shop, refused):
-    product = await shop.product()
-    with refused(Reason.PRODUCT_EXISTS, "product_id"):
-        await next(admins).create_product(product.product_id, "Outro", 1, 1)
-
-    assert (await next(admins).get_product(product.product_id)).document == product
-
-
-async def test_a_product_that_does_not_exist_is_neither_changed_nor_deleted(admins, shop, refused):
-    product_id = shop.new_id()
-    for call in (
-        lambda: next(admins).get_product(product_id),
-        lambda: next(admins).update_product(product_id, price=1),
-        lambda: next(admins).adjust_stock(product_id, 1),
-        lambda: next(admins).delete_product(product_id),
-    ):
-        with refused(Reason.PRODUCT_NOT_FOUND, "product_id"):
-            await call()
-
-
 async def test_a_product_in_orders_goes_only_out_of_them(admins, shop, refused):
     gone, kept = await shop.products(2)
     client = await shop.customer()
@@ -185,51 +203,55 @@ async def test_stock_is_adjusted_by_a_difference_and_never_below_zero_or_above_t
         await next(admins).adjust_stock(product.product_id, 0)
 
 
-async def test_a_change_based_on_an_old_copy_is_refused(admins, shop, refused):
-    product = await shop.product()
-    customer_id = shop.new_id()
-    customer = (await next(admins).create_customer(customer_id, "Ana")).document
-    await next(admins).update_customer(customer_id, name="Bia", expected_version=customer.version)
-    await next(admins).adjust_stock(product.product_id, 1, expected_version=product.version)
-    for call in (
-        lambda: next(admins).update_customer(customer_id, name="Caio", expected_version=customer.version),
-        lambda: next(admins).delete_customer(customer_id, expected_version=customer.version),
-        lambda: next(admins).update_product(product.product_id, price=1, expected_version=product.version),
-        lambda: next(admins).adjust_stock(product.product_id, 1, expected_version=product.version),
-        lambda: next(admins).delete_product(product.product_id, expected_version=product.version),
-    ):
+@kinds
+async def test_what_exists_is_not_created_again(admins, shop, refused, kind):
+    first = (await next(admins).execute(kind.create(shop.new_id()))).document
+    with refused(kind.exists, kind.id_field):
+        await next(admins).execute(kind.create(kind.id_of(first), "Outro"))
+
+    assert (await next(admins).get(kind.kind, kind.id_of(first))).document == first
+
+
+@kinds
+async def test_what_does_not_exist_is_neither_read_nor_changed_nor_deleted(admins, shop, refused, kind):
+    nothing = shop.new_id()
+    with refused(kind.not_found, kind.id_field):
+        await next(admins).get(kind.kind, nothing)
+    for command in kind.changes(nothing):
+        with refused(kind.not_found, kind.id_field):
+            await next(admins).execute(command)
+
+
+@kinds
+async def test_a_change_based_on_an_old_copy_is_refused(admins, shop, refused, kind):
+    old = (await next(admins).execute(kind.create(shop.new_id()))).document
+    document_id = kind.id_of(old)
+    await next(admins).execute(kind.update(document_id, name="Bia", expected_version=old.version))
+    for command in kind.changes(document_id, old.version):
         with refused(Reason.VERSION_MISMATCH, "expected_version"):
-            await call()
+            await next(admins).execute(command)
 
 
-async def test_lists_show_everything_by_id_on_one_snapshot(admins, shop, refused):
+@kinds
+async def test_lists_show_everything_by_id_on_one_snapshot(admins, shop, refused, kind):
     first, second, third = sorted([shop.new_id("x") for _ in range(3)])
-    for product_id in (third, first):
-        await next(admins).create_product(product_id, "Café", 1, 1)
+    for document_id in (third, first):
+        await next(admins).execute(kind.create(document_id))
     portal = next(admins)
-    page = await portal.products_page(1)
-    await next(admins).create_product(second, "Café", 1, 1)
-    listed = [product.product_id for product in page.documents]
+    page = await portal.page(kind.kind, 1)
+    await next(admins).execute(kind.create(second))
+    listed = list(map(kind.id_of, page.documents))
     while page.next_page_token:
-        page = await portal.products_page(500, page.next_page_token)
-        listed += [product.product_id for product in page.documents]
+        page = await portal.page(kind.kind, 500, page.next_page_token)
+        listed += map(kind.id_of, page.documents)
 
     assert listed == sorted(listed)
-    assert [product_id for product_id in listed if product_id.startswith(f"{shop.prefix}-x")] == [first, third]
-    assert second in {product.product_id for product in (await next(admins).list_products()).documents}
+    assert [document_id for document_id in listed if document_id.startswith(f"{shop.prefix}-x")] == [first, third]
+    assert second in set(map(kind.id_of, (await next(admins).list(kind.kind)).documents))
     with refused(Reason.INVALID_ARGUMENT, "page_token"):
-        await portal.customers_page(3, "not-a-token")
+        await portal.page(kind.kind, 3, "not-a-token")
     with refused(Reason.INVALID_ARGUMENT, "page_size"):
-        await portal.customers_page(501)
-
-
-async def test_customers_are_listed(admins, shop):
-    customer_ids = sorted(shop.new_id() for _ in range(3))
-    for customer_id in customer_ids:
-        await next(admins).create_customer(customer_id, "Ana")
-    listed = [customer.customer_id for customer in (await next(admins).list_customers()).documents]
-
-    assert [customer_id for customer_id in listed if customer_id in customer_ids] == customer_ids
+        await portal.page(kind.kind, 501)
 
 
 async def test_a_request_that_is_repeated_through_the_other_portal_takes_effect_once(admins, shop, refused):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from quitanda_clients.client import PortalClient
+    from quitanda_clients.portal_client import PortalClient
 
 
 THREAD: Final = "quitanda-client"

@@ -1,0 +1,122 @@
+"""What the clients of both portals have: reading documents of any kind, and carrying out commands."""
+
+from types import TracebackType
+from typing import Any, Self, overload
+
+from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, command_name
+from quitanda.domain.model import Kind, Product
+from quitanda.errors import QuitandaError
+from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
+from quitanda_clients.paging import LISTED_MAX, whole_list
+from quitanda_clients.request_ids import new_request_id
+from quitanda_clients.results import Consistency, DeleteResult, DocumentResult, Listing, ListPage
+from quitanda_clients.transports import RequestTransport
+
+
+class PortalClient:
+    """What both clients have; an asynchronous context manager.
+
+    Every method returns what a portal answered, or raises one of `quitanda.errors`: Rejected for a refusal, Unavailable
+    if nothing happened, OutcomeUnknown if a write may have been applied; the caller can repeat that one with the same
+    `request_id`. A write without a `request_id` gets a new one. One client serves any
+    number of calls at the same time.
+
+    `revision` is the highest revision of any answer; cached reads never show older data.
+    """
+
+    def __init__(self, portal: PortalKind, transport: RequestTransport, customer_id: str = "") -> None:
+        self.customer_id = customer_id
+        self.revision = 0
+        self._operations = document_operations_of(portal)
+        self._transport = transport
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; calls in flight end with an error."""
+        await self._transport.close()
+
+    async def get(
+        self,
+        kind: Kind,
+        document_id: str,
+        *,
+        consistency: Consistency = Consistency.LINEARIZABLE,
+        min_revision: int = 0,
+    ) -> DocumentResult[Any]:
+        """Fetch a document of any kind."""
+        query = GetDocument(
+            kind,
+            document_id,
+            self.customer_id,
+            cached=consistency is Consistency.CACHED,
+            min_revision=max(min_revision, self.revision),
+        )
+        answer = await self._transport.send(self._operations[f"get_{kind.value}"], query, "")
+        return DocumentResult(answer.documents[0], self._seen(answer.revision))
+
+    async def page(self, kind: Kind, page_size: int = 0, page_token: str = "") -> ListPage[Any]:
+        """Fetch one page of the documents of any kind; size 0 is the portal's default."""
+        query = ListDocuments(kind, self.customer_id, page_size, page_token)
+        answer = await self._transport.send(self._operations[f"list_{kind.value}s"], query, "")
+        return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
+
+    async def list(self, kind: Kind, limit: int = LISTED_MAX) -> Listing[Any]:
+        """Fetch all documents of any kind, from one snapshot."""
+        return await whole_list(lambda size, token: self.page(kind, size, token), limit)
+
+    @overload
+    async def execute(  # type: ignore[overload-overlap]  # every other command has a document
+        self, command: DeleteCustomer | DeleteProduct, *, request_id: str | None = None
+    ) -> DeleteResult: ...
+
+    @overload
+    async def execute(self, command: Command, *, request_id: str | None = None) -> DocumentResult[Any]: ...
+
+    async def execute(self, command: Command, *, request_id: str | None = None) -> DeleteResult | DocumentResult[Any]:
+        """Carry out a command of the domain; the methods below do this with a command of their own."""
+        name = command_name(type(command))
+        if not isinstance(command, DeleteCustomer | DeleteProduct):
+            return await self._write_document(name, command, request_id)
+        request_id = request_id or new_request_id()
+        answer = await self._write(name, command, request_id)
+        return DeleteResult(answer.revision, answer.orders_affected, request_id)
+
+    async def get_product(
+        self, product_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
+    ) -> DocumentResult[Product]:
+        """Fetch a product; refused with PRODUCT_NOT_FOUND."""
+        return await self.get(Kind.PRODUCT, product_id, consistency=consistency, min_revision=min_revision)
+
+    async def products_page(self, page_size: int = 0, page_token: str = "") -> ListPage[Product]:
+        """Fetch one page of the products, by id; size 0 is the portal's default."""
+        return await self.page(Kind.PRODUCT, page_size, page_token)
+
+    async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
+        """Fetch all products, by id, from one snapshot."""
+        return await self.list(Kind.PRODUCT, limit)
+
+    async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
+        request_id = request_id or new_request_id()
+        answer = await self._write(name, asked, request_id)
+        return DocumentResult(answer.documents[0], answer.revision, request_id)
+
+    async def _write(self, name: str, asked: Any, request_id: str) -> OperationAnswer:
+        try:
+            answer = await self._transport.send(self._operations[name], asked, request_id)
+        except QuitandaError as error:
+            error.request_id = request_id
+            raise
+        self._seen(answer.revision)
+        return answer
+
+    def _seen(self, revision: int) -> int:
+        self.revision = max(self.revision, revision)
+        return revision

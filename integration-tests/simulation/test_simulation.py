@@ -23,9 +23,9 @@ STORIES_SEEDS = range(4)
 
 CAUGHT_BY_SEEDS = {
     "everything": range(60),
-    "rejoin_guard": range(100),
+    "learner_gate": range(100),
     "append_filter": range(150),
-    "standing_permission": range(40, 110),
+    "election_permission": range(40, 110),
 }
 """Seeds of which some fail without the repair."""
 CAUGHT_BY_SCHEDULES = {
@@ -34,14 +34,14 @@ CAUGHT_BY_SCHEDULES = {
     "synced_writes": ("power cut", range(3)),
     "term_in_replies": ("stale reply", range(3)),
     "single_votes": ("doubled vote", range(3)),
-    "blank_replies": ("blank reply", range(3)),
+    "learner_replies": ("blank reply", range(3)),
     "back_off": ("long conflict", range(1)),
     "confirmed_reads": ("stale read", range(3)),
     "own_term_reads": ("early read", range(6)),
     "whole_reads": ("slow reader", range(6)),
     "own_entry_answers": ("replaced entry", range(6)),
-    "office_of_voters": ("leader with a blank", range(1)),
-    "answers_in_time": ("late answer", range(8)),
+    "voters_keep_the_leader": ("leader with a blank", range(1)),
+    "pre_votes_in_time": ("late answer", range(8)),
     "cluster_id": ("stale disk", range(3)),
     "own_term_commits": ("older entry", range(3)),
 }
@@ -51,7 +51,7 @@ CAUGHT_BY_SWEEPS = {
     "durable_first": ("dying follower", 2),
     "resumed_installation": ("interrupted installation", 0),
     "applied_with_effects": ("dying leader", 0),
-    "standing_permission": ("forgotten vote", 0),
+    "election_permission": ("forgotten vote", 0),
 }
 """The scenario, and the seed, with which a crash at one of the steps fails without the repair."""
 

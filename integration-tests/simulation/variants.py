@@ -46,56 +46,56 @@ class Variant:
 # --- what comes in
 
 
-def admit_everything(_log, _term, _commit_index, message):
+def append_everything(_log, _term, _commit_index, message):
     """PySyncObj cuts its log behind the previous entry of every message, conflict or not."""
     return FilteredMessage(message)
 
 
-def admit_uncapped(log, term, commit_index, message):
+def append_uncapped(log, term, commit_index, message):
     """Entries behind what the message has compared count as committed."""
-    admitted = message_filter.filter_append(log, term, commit_index, message)
-    if admitted.deliver is None:
-        return admitted
-    return FilteredMessage(admitted.deliver | {"commit_index": message["commit_index"]}, admitted.reply)
+    filtered = message_filter.filter_append(log, term, commit_index, message)
+    if filtered.deliver is None:
+        return filtered
+    return FilteredMessage(filtered.deliver | {"commit_index": message["commit_index"]}, filtered.reply)
 
 
-def admit_with_slow_back_off(log, term, commit_index, message):
+def append_with_slow_back_off(log, term, commit_index, message):
     """After a conflict one entry earlier is asked for, as PySyncObj does; messages behind the gap undo it."""
-    admitted = message_filter.filter_append(log, term, commit_index, message)
-    if admitted.reply is None or admitted.reply["success"]:
-        return admitted
+    filtered = message_filter.filter_append(log, term, commit_index, message)
+    if filtered.reply is None or filtered.reply["success"]:
+        return filtered
     known = log.first_index <= message["prevLogIdx"] <= log.last_index
     wanted = message["prevLogIdx"] if known else log.last_index + 1
-    return FilteredMessage(admitted.deliver, admitted.reply | {"next_node_idx": wanted})
+    return FilteredMessage(filtered.deliver, filtered.reply | {"next_node_idx": wanted})
 
 
-def admit_any_term(term, _last_index, message):
+def reply_of_any_term(term, _last_index, message):
     """A reply counts in whatever term it arrives."""
     return message_filter.filter_reply(term, message["next_node_idx"], message | {"term": term})
 
 
-def admit_blank(term, last_index, message):
-    """What a replica without a past says counts."""
+def reply_of_learner(term, last_index, message):
+    """What a learner acknowledges counts."""
     return message_filter.filter_reply(term, last_index, message | {"voting": True})
 
 
-def admit_answers(term, last_index, message):
-    """What a replica without a past says commits nothing, but shows the leader that somebody is there."""
+def reply_as_sign_of_life(term, last_index, message):
+    """What a learner replies commits nothing, but keeps the leader in its role."""
     if message["voting"] or message["term"] != term:
         return message_filter.filter_reply(term, last_index, message)
     return FilteredMessage(message | {"success": False})
 
 
-class LateCanvass(PreVote):
-    """Answers count whatever was heard since they were asked for."""
+class LatePreVote(PreVote):
+    """Pre-votes count whatever was heard since the request."""
 
     def on_leader_message(self, term):
-        asked_for = self._round
+        requested_in = self._round
         super().on_leader_message(term)
-        self._round = asked_for
+        self._round = requested_in
 
 
-class CountingEngine(RaftCore):
+class CountsRepeatedVotes(RaftCore):
     """A vote that arrives twice counts twice."""
 
     def filter_vote(self, _peer, message):
@@ -110,10 +110,10 @@ class CountsOlderTerms(RaftCore):
         return [(command, index, self.term) for command, index, _ in entries] if count == 1 else entries
 
 
-class StandsByTheClock(RaftCore):
-    """Standing is no permission: PySyncObj stands where its own look at the clock shows that the deadline is over.
+class ElectionByTheClock(RaftCore):
+    """Elections need no permission: PySyncObj starts one where its own look at the clock shows that it is due.
 
-    The rounds only move the deadline, of a replica without a vote each time.
+    The steps only move the deadline; that of a learner each time.
     """
 
     def tick(self, *, may_start_election):
@@ -196,8 +196,8 @@ class CutsTooMuch(RaftLoop):
             journal.compact(point)
 
 
-class BlankDiskCounts(RaftLoop):
-    """A replica with a blank disk votes at once."""
+class LearnerVotes(RaftLoop):
+    """A learner votes at once."""
 
     def __init__(self, options, store, machine, network, clock):
         store.put(JOINED_KEY, b"1")
@@ -323,42 +323,42 @@ BY_NAME = {
         Variant(
             "append_filter",
             "entries that are there already stay, and only a conflict cuts the log",
-            with_filters(append=admit_everything),
+            with_filters(append=append_everything),
         ),
         Variant(
             "commit_cap",
             "nothing counts as committed that was not compared with the leader's log",
-            with_filters(append=admit_uncapped),
+            with_filters(append=append_uncapped),
         ),
         Variant(
             "back_off",
             "after a conflict everything behind the commit index is asked for",
-            with_filters(append=admit_with_slow_back_off),
+            with_filters(append=append_with_slow_back_off),
         ),
         Variant(
             "term_in_replies",
             "a reply counts only in the term that it belongs to",
-            with_filters(reply=admit_any_term),
+            with_filters(reply=reply_of_any_term),
         ),
         Variant(
-            "blank_replies",
-            "what a replica without a past acknowledges does not count",
-            with_filters(reply=admit_blank),
+            "learner_replies",
+            "what a learner acknowledges does not count",
+            with_filters(reply=reply_of_learner),
         ),
         Variant(
-            "standing_permission",
-            "a replica stands in the round that permits it, and the clock permits nothing",
-            with_parts(_core=StandsByTheClock),
+            "election_permission",
+            "a replica starts an election in the step that permits it, and the clock permits nothing",
+            with_parts(_core=ElectionByTheClock),
         ),
         Variant(
-            "office_of_voters",
-            "only replicas that vote keep a leader in office",
-            with_filters(reply=admit_answers),
+            "voters_keep_the_leader",
+            "only voters keep a leader in its role",
+            with_filters(reply=reply_as_sign_of_life),
         ),
         Variant(
-            "answers_in_time",
-            "an answer to the question before an election counts until a leader is heard",
-            with_parts(_prevote=LateCanvass),
+            "pre_votes_in_time",
+            "a pre-vote counts until a leader is heard",
+            with_parts(_prevote=LatePreVote),
         ),
         Variant(
             "own_term_commits",
@@ -366,7 +366,7 @@ BY_NAME = {
             with_parts(_core=CountsOlderTerms),
         ),
         Variant("cluster_id", "replicas of another cluster are not talked to", AnyCluster),
-        Variant("single_votes", "each peer's vote counts once in a term", with_parts(_core=CountingEngine)),
+        Variant("single_votes", "each peer's vote counts once in a term", with_parts(_core=CountsRepeatedVotes)),
         Variant("durable_first", "votes and acknowledgements leave when they are durable", SendsBeforeCommit),
         Variant("synced_writes", "each batch is on the disk before the next step", synced=False),
         Variant(
@@ -375,7 +375,7 @@ BY_NAME = {
             CommitsTwice,
         ),
         Variant("careful_compaction", "only what is applied and durable is cut off the log", CutsTooMuch),
-        Variant("rejoin_guard", "a replica with a blank disk does not vote", BlankDiskCounts),
+        Variant("learner_gate", "a learner does not vote", LearnerVotes),
         Variant(
             "newer_snapshots_only",
             "a snapshot that is not ahead of the own state is ignored",

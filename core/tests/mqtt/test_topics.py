@@ -7,10 +7,9 @@ from arbitrary_values import documents, ids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.codec.custom_fields import DOCUMENT_LEVEL, ITEM_LEVEL
 from quitanda.codec.documents import kind_of
 from quitanda.domain.limits import JSON_DEPTH_MAX
-from quitanda.domain.model import Customer, Kind, Order, OrderItem
+from quitanda.domain.model import DOCUMENT_DEPTH, ITEM_DEPTH, Customer, Kind, Order, OrderItem
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 from quitanda.mqtt.topics import (
     FEED_TOPIC,
@@ -77,9 +76,9 @@ def nested(depth):
 @pytest.mark.parametrize(
     "document",
     [
-        Customer("ana", "Ana", nested(JSON_DEPTH_MAX - DOCUMENT_LEVEL), 1),
-        Order("o1", "ana", 0, (), 1, nested(JSON_DEPTH_MAX - DOCUMENT_LEVEL)),
-        Order("o1", "ana", 0, (OrderItem("tea", "Tea", 1, 1, nested(JSON_DEPTH_MAX - ITEM_LEVEL)),), 1),
+        Customer("ana", "Ana", nested(JSON_DEPTH_MAX - DOCUMENT_DEPTH), 1),
+        Order("o1", "ana", 0, (), 1, nested(JSON_DEPTH_MAX - DOCUMENT_DEPTH)),
+        Order("o1", "ana", 0, (OrderItem("tea", "Tea", 1, 1, nested(JSON_DEPTH_MAX - ITEM_DEPTH)),), 1),
     ],
 )
 def test_the_deepest_document_fits_into_a_message_of_the_feed(document):

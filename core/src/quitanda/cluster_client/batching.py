@@ -159,7 +159,7 @@ class Batcher(Generic[Asked, Answer]):
     async def _call(self, batch: Sequence[PendingRequest[Asked, Answer]]) -> None:
         try:
             await self._send([pending for pending in batch if pending.waits])
-        except Exception:  # noqa: BLE001 - the edge of a task: nobody else would hear of it
+        except Exception:  # noqa: BLE001 - the task's last resort: no caller awaits it
             # A defect of ours must not leave callers waiting until their deadlines.
             _log.exception("call_failed_unexpectedly", requests=len(batch))
             for pending in batch:
@@ -177,5 +177,5 @@ def waiting(batch: Sequence[PendingRequest[Asked, Answer]]) -> list[PendingReque
 
 
 def last_deadline(batch: Sequence[PendingRequest[Asked, Answer]]) -> float:
-    """Tell until when sending is worth while for some (event loop's seconds); long ago where nobody waits."""
+    """Tell until when sending is worth while for some request (event loop's seconds); 0 if no caller waits."""
     return max((pending.send_by for pending in batch if pending.waits), default=0.0)

@@ -72,6 +72,6 @@ class ClusterClient:
         return True
 
     async def close(self) -> None:
-        """End all calls: their callers get Unavailable, or OutcomeUnknown where a write was on its way."""
+        """End all calls: their callers get Unavailable, or OutcomeUnknown if a write may have been applied."""
         await asyncio.gather(self._commands.close(), self._reads.close())
         await asyncio.gather(*(replica.close() for replica in self._replicas.values()))

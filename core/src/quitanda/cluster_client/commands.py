@@ -53,7 +53,7 @@ class CommandBatches:
             asked = [pending for pending in waiting(batch) if pending.send_by > now]
             left = max((pending.deadline for pending in asked), default=now) - now
             if left <= 0:
-                raise Unavailable("nobody waits any more")
+                raise Unavailable("no caller waits any more")
             await _execute(replica, asked, min(left, self._options.try_timeout))
 
         try:

@@ -7,7 +7,7 @@ from quitanda.runtime.grpc_options import REPLICA_RECEIVE_BYTES_MAX
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOptions:
-    """How patient and how greedy a `ClusterClient` is; times in seconds, sizes in bytes."""
+    """How long a `ClusterClient` waits, and how much it sends at once; times in seconds, sizes in bytes."""
 
     try_timeout: float = 2.0
     """Longest wait for one replica's answer, so that a silent one does not eat a call's whole time."""
@@ -15,7 +15,7 @@ class ClusterOptions:
     """Longest wait for a connection before another replica is tried; nothing was sent until then."""
     backoff_min: float = 0.02
     backoff_max: float = 0.1
-    """Pause after all replicas were tried in vain: random between the two."""
+    """Pause after all replicas were tried without success: random between the two."""
     suspicion: float = 1.0
     """For how long a replica that did not answer in time is tried only after all others."""
     overload_tries: int = 3

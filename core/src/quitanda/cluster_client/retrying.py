@@ -1,10 +1,10 @@
-"""The one policy of retries: try after try, replica after replica, until an answer or the deadline.
+"""The one policy of retries: a call goes to one replica after the other until one answers or the deadline comes.
 
-- Another replica that was not asked yet is asked at once; after all were, a short random pause, so that
-  a new leader is found about as soon as there is one.
-- Every failure but a refusal and a replica's own defect is tried again: whatever may have happened
-  already is repeated with the same request id, which makes that safe.
-- OVERLOADED goes through to the caller after a few tries: more of them would feed the overload.
+- The next replica is tried at once. After all replicas were tried, the client pauses for a short random time, so that
+  it finds a new leader soon after the election.
+- The client retries every failure except a refusal and a replica's own defect. A request that may have been applied
+  is repeated with the same request id, so it takes effect once.
+- The caller gets OVERLOADED after a few tries: more tries would add to the overload.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class ClusterCounters:
 
     @classmethod
     def register(cls, registry: CollectorRegistry | None) -> Self:
-        """Make the counters in `registry`, or in one of their own that nobody shows."""
+        """Make the counters in `registry`, or in a registry that is not exported."""
         registry = registry or CollectorRegistry()
         return cls(
             tries=Counter(
@@ -87,7 +87,7 @@ class ReplicaCalls:
     ) -> Answer:
         """Have the leader answer `attempt(replica, timeout)` before `deadline()`, which may move.
 
-        Raises the last try's error, at once where that is Rejected; Unavailable where nobody led to the end.
+        Raises the last try's error, at once where that is Rejected; Unavailable if no replica led before the deadline.
         """
         answer, name = await self._until_answered(LeaderRoute(self._leadership, self._clock), attempt, deadline)
         self._answered_at = self._clock()
@@ -112,7 +112,7 @@ class ReplicaCalls:
             async for retry in policy.retrying():
                 with retry:
                     return await self._try(route, attempt, deadline() - self._clock())
-        except NotLeader as error:  # who leads is our business: to our caller, nobody could be reached
+        except NotLeader as error:  # our caller does not know replicas: to it, no replica could be reached
             raise Unavailable("no leader answered in time") from error
         raise AssertionError("tenacity ends by an answer or an error")
 

@@ -1,11 +1,11 @@
 """Which replica each try of a call goes to: what is known of who leads, and what a failed try teaches; pure.
 
-Two kinds of knowledge differ in weight. An answer proves who leads (or led a moment ago); a NOT_LEADER hint is hearsay
-and only fills a gap, or replaces the replica that gave it. So a follower that lags cannot send everybody back to a
-leader that is gone.
+An answer proves who leads (or led a moment ago). A NOT_LEADER hint is only what a follower believes: it is used if no
+leader is known, or if the replica that gave the hint was taken for the leader. So a follower that lags cannot send all
+calls back to a leader that is gone.
 
-A replica that stayed silent is suspected for a while: it is asked only where no other could be, since each try there
-costs a whole time-out (paused process, cut network), while others answer at once.
+A replica that did not answer in time is suspected for a while, and is then asked last: a paused process or a cut
+network costs every call there a whole time-out.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -59,7 +59,7 @@ class FieldReader:
         self.refusal: Refused | None = None
 
     def finish(self, value: Value) -> Value | Refused:
-        """Give the value, or the first refusal; a field that nobody asked for is refused, too."""
+        """Give the value, or the first refusal; a field that no getter took is refused, too."""
         if self.refusal is None:
             for name in self._fields:
                 if name not in self._taken:

@@ -156,7 +156,7 @@ def _member(place: str, name: str) -> str:
 
 
 def _printable(name: str) -> str:
-    """Bound a name that a stranger chose, and replace what cannot be encoded."""
+    """Shorten a name that came from outside, and replace what cannot be encoded."""
     return name[:_QUOTED_NAME_LENGTH].encode("utf-8", "replace").decode()
 
 

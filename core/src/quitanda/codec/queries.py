@@ -23,7 +23,7 @@ _INT32_MAX: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class GetDocument:
-    """One document; `customer_id` says who asks, and is empty for administrators.
+    """One document; `customer_id` is the customer who asks, and empty for administrators.
 
     `cached` allows an answer that is as old as the staleness bound, but never older than `min_revision`;
     otherwise it contains every write that was acknowledged before the read began.
@@ -38,7 +38,7 @@ class GetDocument:
 
 @dataclass(frozen=True, slots=True)
 class ListDocuments:
-    """One page of a list; for orders they are those of `customer_id`, who otherwise is only who asks."""
+    """One page of a list; `customer_id` is the customer who asks, whose orders they are if it is a list of orders."""
 
     kind: Kind
     customer_id: str = ""
@@ -124,8 +124,8 @@ def list_to_message_fields(query: ListDocuments) -> dict[str, Any] | Refused:
 def check_min_revision(read: GetDocument, revision: int) -> Refused | None:
     """Refuse an answer (as of `revision`) that is older than asked for.
 
-    It holds every write acknowledged before it was asked for, so nobody has seen what is asked for here:
-    it is not a revision of this shop, or of the shop before its data were replaced.
+    The answer holds every write that was acknowledged before the read began. So the shop has never had the revision
+    that the caller names, or had it before its data were replaced.
     """
     if read.min_revision <= revision:
         return None

@@ -178,8 +178,8 @@ def command_name(command: type[Command]) -> str:
 class Request:
     """A command with the key under which its outcome is remembered.
 
-    `scope` says who chose `request_id`: a customer's id, or "" for administrators, so that nobody can
-    use up another's ids.
+    `scope` says who chose `request_id`: a customer's id, or "" for administrators, so that no
+    caller can use up the ids of another.
     """
 
     scope: str

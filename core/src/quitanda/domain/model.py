@@ -19,6 +19,8 @@ from quitanda.domain.field_types import (
 )
 
 __all__ = [
+    "DOCUMENT_DEPTH",
+    "ITEM_DEPTH",
     "KNOWN_FIELDS",
     "KNOWN_ITEM_FIELDS",
     "CustomFields",
@@ -133,11 +135,14 @@ KNOWN_FIELDS: Final = {Kind.CUSTOMER: _names(Customer), Kind.PRODUCT: _names(Pro
 KNOWN_ITEM_FIELDS: Final = _names(OrderItem)
 """The same for an item of an order."""
 
-_DOCUMENT_DEPTH: Final = 1
-_ITEM_DEPTH: Final = 3  # the order, its list of items, the item
+DOCUMENT_DEPTH: Final = 1
+"""Brackets of a document around the value of one of its fields."""
 
-CustomerFields: TypeAlias = Annotated[CustomFields, _rule(Customer, _DOCUMENT_DEPTH)]
-ProductFields: TypeAlias = Annotated[CustomFields, _rule(Product, _DOCUMENT_DEPTH)]
-OrderFields: TypeAlias = Annotated[CustomFields, _rule(Order, _DOCUMENT_DEPTH)]
-ItemFields: TypeAlias = Annotated[CustomFields, _rule(OrderItem, _ITEM_DEPTH)]
+ITEM_DEPTH: Final = 3
+"""The same for a field of an order's item: the order, its list of items, the item."""
+
+CustomerFields: TypeAlias = Annotated[CustomFields, _rule(Customer, DOCUMENT_DEPTH)]
+ProductFields: TypeAlias = Annotated[CustomFields, _rule(Product, DOCUMENT_DEPTH)]
+OrderFields: TypeAlias = Annotated[CustomFields, _rule(Order, DOCUMENT_DEPTH)]
+ItemFields: TypeAlias = Annotated[CustomFields, _rule(OrderItem, ITEM_DEPTH)]
 """What a command may say of the custom fields of each."""

@@ -5,10 +5,10 @@ What administrators do: customers, products and stock.
 
 Every write carries an optional `request_id` (1 to 64 characters of the alphabet of ids). The same
 request with the same id takes effect once, however often and through whichever portal it is sent;
-the same id with another request is refused (REQUEST_ID_REUSED). Without an id, the portal mints one.
+the same id with another request is refused (REQUEST_ID_REUSED). Without an id, the portal generates one.
 Every answer to a write tells the id in `request_id`, and every error of one in the metadata of its
 ErrorInfo, so that it can be repeated after an unknown outcome. Only where no answer comes at all does
-nobody tell a minted id: clients had better choose it themselves.
+nobody tell a generated id: clients had better choose it themselves.
 
 Every answer carries the `revision` of the data it speaks of. Every error carries a
 `google.rpc.ErrorInfo` (domain `quitanda`) whose `reason` is listed in docs/ERRORS.md.

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from versions.installed_version import VersionMissing, installed, present, previous
+from versions.installed_version import VersionMissing, extracted, installed, present, previous
 from versions.mixed_cluster import MixedCluster
 from versions.old_data import load
 
@@ -13,15 +13,29 @@ REQUIRED_VARIABLE = "QUITANDA_TEST_VERSIONS"
 """`required`: the version before this one must be there; otherwise what needs it is skipped where it is missing."""
 
 
-@pytest.fixture(scope="session")
-def before():
-    """Return the installed version before this one."""
+def _version_before(get):
     try:
-        return installed(previous())
+        return get(previous())
     except VersionMissing as missing:
         if os.environ.get(REQUIRED_VARIABLE) == "required":
             raise
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def before():
+    """Return the installed version before this one."""
+    return _version_before(installed)
+
+
+@pytest.fixture(scope="session")
+def images_before():
+    """Return the version before this one, of which there are images."""
+    from versions.mixed_containers import build_images  # noqa: PLC0415 - most runs have no Docker
+
+    version = _version_before(extracted)
+    build_images(version)
+    return version
 
 
 @pytest.fixture(scope="session")

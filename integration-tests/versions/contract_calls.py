@@ -1,16 +1,18 @@
 """Calls of the portals' public contract as JSON objects, so that what one version answered can be kept and compared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import grpc.aio
 from google.protobuf import json_format, message_factory
+from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
 from quitanda.v1 import admin_portal_pb2, client_portal_pb2
 
 CALL_SECONDS: Final = 20.0
-SERVICES: Final = {
+SERVICES: Final[Mapping[str, ServiceDescriptor]] = {
     service.name: service
     for module in (admin_portal_pb2, client_portal_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
@@ -47,8 +49,9 @@ def from_json(kept: Json) -> Exchange:
 class ContractCalls:
     """Calls at one portal of each kind; an asynchronous context manager."""
 
-    def __init__(self, addresses: dict[str, str]) -> None:
-        """`addresses`: host:port by the service's name."""
+    def __init__(self, addresses: Mapping[str, str], services: Mapping[str, ServiceDescriptor] = SERVICES) -> None:
+        """`addresses`: host:port by the service's name; `services`: the contract, where it is another version's."""
+        self._services = services
         self._channels = {service: grpc.aio.insecure_channel(address) for service, address in addresses.items()}
 
     async def __aenter__(self) -> Self:
@@ -61,11 +64,11 @@ class ContractCalls:
     async def call(self, method: str, request: Json) -> Exchange:
         """Make a call that is answered, or refused for a reason; any other error is raised."""
         service, _, name = method.partition(".")
-        described = SERVICES[service].methods_by_name[name]
+        described = self._services[service].methods_by_name[name]
         answer_type = message_factory.GetMessageClass(described.output_type)
         message = json_format.ParseDict(request, message_factory.GetMessageClass(described.input_type)())
         send = self._channels[service].unary_unary(
-            f"/{SERVICES[service].full_name}/{name}",
+            f"/{self._services[service].full_name}/{name}",
             request_serializer=lambda sent: sent.SerializeToString(),
             response_deserializer=answer_type.FromString,
         )

@@ -19,6 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 VERSIONS: Final = ROOT / "build" / "versions"
 SETUP_SECONDS: Final = 600
 PREVIOUS_FILE: Final = Path(__file__).with_name("PREVIOUS")
+EXTRACTED: Final = ".extracted"
 _MAKES_OWN: Final = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV", "PYTHONPATH")
 """Variables of the run that asks, which would reach into the other version's `make`."""
 
@@ -34,6 +35,8 @@ class InstalledVersion:
     name: str
     tree: Path
     python: Path
+    path: str = ""
+    """PYTHONPATH of its processes, where its packages are not installed."""
 
     def module(self, module: str) -> tuple[str, ...]:
         """Return the command that runs a module of this version."""
@@ -55,15 +58,25 @@ def installed(commit: str) -> InstalledVersion:
 
     VersionMissing where the repository's history does not have the commit, or its `make setup` fails.
     """
+    version = extracted(commit)
+    with _locked(version.tree):
+        _set_up(version.tree)
+    return version
+
+
+def extracted(commit: str) -> InstalledVersion:
+    """Return the version of the commit with its files alone: enough to make images of it, not to run processes.
+
+    VersionMissing where the repository's history does not have the commit.
+    """
     commit = full_hash(commit)
     folder = VERSIONS / commit
-    version = InstalledVersion(commit[:7], folder, folder / ".venv" / "bin" / "python")
     with _locked(folder):
-        if not (folder / ".complete").exists():
+        if not (folder / EXTRACTED).exists():
+            shutil.rmtree(folder, ignore_errors=True)
             _extract(commit, folder)
-            _set_up(folder)
-            (folder / ".complete").touch()
-    return version
+            (folder / EXTRACTED).touch()
+    return InstalledVersion(commit[:7], folder, folder / ".venv" / "bin" / "python")
 
 
 def full_hash(commit: str) -> str:
@@ -78,8 +91,7 @@ def full_hash(commit: str) -> str:
     raise VersionMissing(f"commit {commit} is not in this clone: get it with {advice}")
 
 
-def extract(commit: str, folder: Path) -> None:
-    """Write the files of a commit into a new folder."""
+def _extract(commit: str, folder: Path) -> None:
     archive = _git("archive", "--format=tar", commit)
     if archive.returncode != 0:
         raise VersionMissing(f"commit {commit} cannot be read: {archive.stderr.decode(errors='replace').strip()}")
@@ -87,12 +99,8 @@ def extract(commit: str, folder: Path) -> None:
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
 
 
-def _extract(commit: str, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    extract(commit, folder)
-
-
 def _set_up(folder: Path) -> None:
+    """Let the version's own `make setup` make its virtual environment, where it is not there yet."""
     environment = {name: value for name, value in os.environ.items() if name not in _MAKES_OWN}
     made = subprocess.run(
         ["make", "setup", f"PYTHON={sys.executable}", "VENV=.venv"],

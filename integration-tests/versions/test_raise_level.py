@@ -3,27 +3,24 @@
 import pytest
 
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
-from quitanda_local.waiting import wait_until
 from versions.clients_at_work import clients_at_work
-from versions.mixed_cluster import MixedCluster, change, lead, levels, raise_level, swap_portals, verify
-
-ENDS_SECONDS = 20.0
-LEVEL_SECONDS = 10.0
+from versions.mixed_cluster import (
+    MixedCluster,
+    change,
+    ends_by_itself,
+    lead,
+    levels,
+    raise_level,
+    raise_level_once_all_answer,
+    swap_portals,
+    verify,
+    wait_for_level,
+)
 
 pytestmark = [
     pytest.mark.processes_only(reason="containers have test_rolling_containers.py"),
     pytest.mark.timeout(300),
 ]
-
-
-async def ends_by_itself(cluster, name):
-    """Wait until the process has ended, and return its last words."""
-
-    async def ended():
-        return not cluster.running(name)
-
-    await wait_until(ended, f"{name} to end", ENDS_SECONDS)
-    return "\n".join(cluster.log(name)[-3:])
 
 
 async def test_the_level_is_raised_only_when_every_replica_supports_it_and_then_older_replicas_stop(
@@ -43,11 +40,11 @@ async def test_the_level_is_raised_only_when_every_replica_supports_it_and_then_
             assert await levels(cluster) == {0, FIRST_LEVEL}
 
             await change(cluster, now, "replica2")
-            raised = await raise_level(cluster)
+            raised = await raise_level_once_all_answer(cluster)
             assert raised.answer == {"level": SUPPORTED_LEVEL}
             await clients.go_on()
             await verify(cluster)
-            assert await levels(cluster) == {SUPPORTED_LEVEL}
+            await wait_for_level(cluster, SUPPORTED_LEVEL)
 
             await cluster.restart_as(before, "replica3", wait=False)
             assert "counters" in await ends_by_itself(cluster, "replica3")
@@ -67,9 +64,11 @@ async def test_a_replica_of_the_version_before_that_applies_the_raise_from_the_l
     cluster = MixedCluster(tmp_path / "data", now)
     try:
         await cluster.start()
+        await wait_for_level(
+            cluster, SUPPORTED_LEVEL
+        )  # a new cluster is raised by its leader, before it holds anything
         async with clients_at_work(cluster, seed=29) as clients:
             await clients.go_on()
-            assert await levels(cluster) == {SUPPORTED_LEVEL}
 
             cluster.kill("replica2")
             cluster.erase("replica2")

@@ -10,8 +10,10 @@ How a rule is changed, step by step, is told in docs/adr/0016-how-a-rule-is-chan
 
 from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
+from quitanda.domain.commands import Command
+from quitanda.domain.field_types import describe
 from quitanda.domain.outcomes import Reason, Refused, refused
 
 FIRST_LEVEL: Final = 1
@@ -43,6 +45,8 @@ def check_supported(level: int, what: str) -> None:
 
 def needed(command: object) -> int:
     """Return the lowest level at which all of the command counts."""
+    if type(command) in _OF_FIRST_LEVEL:
+        return FIRST_LEVEL
     return max((level for _, level in _later_parts(command, FIRST_LEVEL)), default=FIRST_LEVEL)
 
 
@@ -101,3 +105,13 @@ def _since_of(command: object) -> int:
 
 def _since(part: "Field[Any]") -> int:
     return int(part.metadata.get("since", FIRST_LEVEL))
+
+
+def _has_later_parts(record: type) -> bool:
+    parts = describe(record)
+    is_later = getattr(record, "since", FIRST_LEVEL) > FIRST_LEVEL
+    return is_later or any(p.since > FIRST_LEVEL or (p.item is not None and _has_later_parts(p.item)) for p in parts)
+
+
+_OF_FIRST_LEVEL: Final = [each for each in get_args(Command) if not _has_later_parts(each)]
+"""The commands of which every part counts at every level. Most do, and each command that is sent is looked at."""

@@ -44,9 +44,10 @@ class ContainerCluster(Cluster):
         self._subnet = subnet
         self._volumes = Volumes(self._run, self.replicas, self.broker, breakable_disks=breakable_disks)
         secret, feed_key = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(2))
-        specs = ContainerSpecs(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
+        self._specs = ContainerSpecs(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
         self._containers = {
-            name: ContainerProcess(name, specs.container(name, self._volumes.of(name))) for name in self.everything
+            name: ContainerProcess(name, self._specs.container(name, self._volumes.of(name)))
+            for name in self.everything
         }
         self._network_faults = NetworkFaults(self._run.client, TOOLS, self._run.labels)
         self._one_at_a_time = threading.Lock()

@@ -10,7 +10,7 @@ from testcontainers.core.container import DockerContainer
 
 from quitanda_local.topology import HOST, BrokerKind, Deployment, Service, ServiceRole, Topology, environment
 from quitanda_testing.cluster.cluster import PortKind, ports_of
-from quitanda_testing.containers.docker_run import IMAGES, ROOT, DockerRun
+from quitanda_testing.containers.docker_run import ROOT, TAG, DockerRun, image
 from quitanda_testing.containers.subnet import Subnet
 
 BROKER_IMAGE: Final = "eclipse-mosquitto:2"
@@ -44,13 +44,13 @@ class ContainerSpecs:
     deployment: Deployment
     settings: Mapping[str, str]
 
-    def container(self, name: str, volume: str | None) -> DockerContainer:
-        """Describe the container of this name; what it keeps goes to the volume."""
+    def container(self, name: str, volume: str | None, tag: str = TAG) -> DockerContainer:
+        """Describe the container of this name; what it keeps goes to the volume. `tag`: which version's image it is."""
         service = self.deployment.topology.named(name)
         if service.role is ServiceRole.BROKER:
             container = self._broker()
         else:
-            container = DockerContainer(IMAGES[service.role]).with_envs(**self._environment(service))
+            container = DockerContainer(image(service.role, tag)).with_envs(**self._environment(service))
             container.with_tmpfs_mount("/tmp", "size=16m")
         if volume is not None:
             container.with_volume_mapping(volume, BROKER_DATA if service.role is ServiceRole.BROKER else VOLUME, "rw")

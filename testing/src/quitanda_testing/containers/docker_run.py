@@ -20,7 +20,13 @@ OWNER_LABEL: Final = "quitanda.owner"
 TAG: Final = os.environ.get("QUITANDA_TAG", "latest")
 """Of the images that are made here."""
 
-IMAGES: Final = {role: f"quitanda/{role}:{TAG}" for role in ServiceRole if role is not ServiceRole.BROKER}
+
+def image(role: ServiceRole, tag: str = TAG) -> str:
+    """Name the image of a role in a version."""
+    return f"quitanda/{role}:{tag}"
+
+
+IMAGES: Final = {role: image(role) for role in ServiceRole if role is not ServiceRole.BROKER}
 TOOLS: Final = f"quitanda/faults:{TAG}"
 ROOT: Final = Path(__file__).parents[4]
 """Of the repository."""

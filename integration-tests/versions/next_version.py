@@ -1,0 +1,295 @@
+"""A next version, made of the present one: level 3, with a new field of products, a new command and a changed rule.
+
+The edits are exact replacements of the present text, as a developer would make them by CONTRIBUTING.md. They are made
+in a copy of the working tree, whose protobuf stubs are generated anew.
+"""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import ServiceDescriptor
+from mutants.tree import Tree
+
+from versions.installed_version import InstalledVersion
+
+NEXT_LEVEL: Final = 3
+DESCRIPTORS: Final = "contract.descriptors"
+
+_DOMAIN: Final = "core/src/quitanda/domain"
+_PROTO: Final = "proto/quitanda/v1"
+
+
+class Outdated(Exception):
+    """The present text is not the one that an edit replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replaces `old`, which the file has exactly once, by `new`."""
+
+    file: str
+    old: str
+    new: str
+
+    def applied(self, text: str) -> str:
+        """Return the edited text. Raises Outdated."""
+        if text.count(self.old) != 1:
+            raise Outdated(f"{self.file} has {text.count(self.old)} times: {self.old!r}")
+        return text.replace(self.old, self.new)
+
+
+LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 2", "SUPPORTED_LEVEL: Final = 3"),)
+
+FIELD: Final = (
+    Edit(
+        f"{_DOMAIN}/model.py",
+        """    quantity: UnitsOnHand
+    extra: CustomFields
+    version: int
+""",
+        """    quantity: UnitsOnHand
+    extra: CustomFields
+    version: int
+    shelf: Description = field(default="", metadata=since(3))
+""",
+    ),
+    Edit(f"{_DOMAIN}/model.py", "import dataclass\n", "import dataclass, field\n"),
+    Edit(f"{_DOMAIN}/model.py", "    describe,\n", "    describe,\n    since,\n"),
+    Edit(f"{_DOMAIN}/commands.py", "    Version,\n", "    Version,\n    since,\n"),
+    Edit(
+        f"{_DOMAIN}/commands.py",
+        """    description: Description = ""
+    extra: ProductFields = ()
+""",
+        """    description: Description = ""
+    extra: ProductFields = ()
+    shelf: Description = field(default="", metadata=since(3))
+""",
+    ),
+    Edit(
+        f"{_DOMAIN}/commands.py",
+        """    quantity: UnitsOnHand | None = None
+    extra: ProductFields = ()
+    expected_version: Version | None = None
+""",
+        """    quantity: UnitsOnHand | None = None
+    extra: ProductFields = ()
+    expected_version: Version | None = None
+    shelf: Description | None = field(default=None, metadata=since(3))
+""",
+    ),
+    Edit(
+        f"{_PROTO}/documents.proto",
+        """  map<string, string> extra = 6;
+  uint64 version = 7;
+}
+""",
+        """  map<string, string> extra = 6;
+  uint64 version = 7;
+  string shelf = 8;
+}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/admin_portal.proto",
+        """  optional int64 quantity = 6;
+  map<string, string> extra = 7;
+}
+""",
+        """  optional int64 quantity = 6;
+  map<string, string> extra = 7;
+  string shelf = 8;
+}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/admin_portal.proto",
+        """  map<string, string> extra = 7;
+  optional uint64 expected_version = 8;
+}
+""",
+        """  map<string, string> extra = 7;
+  optional uint64 expected_version = 8;
+  optional string shelf = 9;
+}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/replica.proto",
+        """  int64 quantity = 5;
+  repeated ExtraField extra = 6;
+}
+""",
+        """  int64 quantity = 5;
+  repeated ExtraField extra = 6;
+  string shelf = 7;
+}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/replica.proto",
+        """  repeated ExtraField extra = 6;
+  optional uint64 expected_version = 7;
+}
+""",
+        """  repeated ExtraField extra = 6;
+  optional uint64 expected_version = 7;
+  optional string shelf = 8;
+}
+""",
+    ),
+)
+"""`shelf`: where a product stands."""
+
+COMMAND: Final = (
+    Edit(
+        f"{_DOMAIN}/commands.py",
+        """@dataclass(frozen=True, slots=True)
+class ItemQuantity:
+""",
+        '''@dataclass(frozen=True, slots=True)
+class CountStock:
+    """Say how many units somebody has counted; they are what is on hand from now on."""
+
+    since: ClassVar[int] = 3
+
+    product_id: Identifier
+    counted: UnitsOnHand
+    expected_version: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuantity:
+''',
+    ),
+    Edit(f"{_DOMAIN}/commands.py", "import TypeAlias\n", "import ClassVar, TypeAlias\n"),
+    Edit(f"{_DOMAIN}/commands.py", "    | AdjustStock\n", "    | AdjustStock\n    | CountStock\n"),
+    Edit(
+        f"{_DOMAIN}/products.py",
+        """def delete(view: StateView, command: DeleteProduct) -> Decision:
+""",
+        '''def count_stock(view: StateView, command: CountStock) -> Decision:
+    """Set the units on hand to those that were counted."""
+    product = _find(view, command)
+    if isinstance(product, Refused):
+        return Decision(product)
+    return put(view, replace(product, quantity=command.counted))
+
+
+def delete(view: StateView, command: DeleteProduct) -> Decision:
+''',
+    ),
+    Edit(f"{_DOMAIN}/products.py", "import AdjustStock,", "import AdjustStock, CountStock,"),
+    Edit(f"{_DOMAIN}/products.py", "UpdateProduct | AdjustStock", "UpdateProduct | AdjustStock | CountStock"),
+    Edit(
+        f"{_DOMAIN}/products.py",
+        """    AdjustStock: adjust_stock,
+""",
+        """    AdjustStock: adjust_stock,
+    CountStock: count_stock,
+""",
+    ),
+    Edit(
+        "core/src/quitanda/operations.py",
+        """    WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+""",
+        """    WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+    WriteOperation("count_stock", _ADMIN, Kind.PRODUCT, CountStock),
+""",
+    ),
+    Edit("core/src/quitanda/operations.py", "    CancelOrder,\n", "    CancelOrder,\n    CountStock,\n"),
+    Edit(
+        f"{_PROTO}/admin_portal.proto",
+        """  rpc AdjustStock(AdjustStockRequest) returns (AdjustStockResponse);
+""",
+        """  rpc AdjustStock(AdjustStockRequest) returns (AdjustStockResponse);
+  rpc CountStock(CountStockRequest) returns (CountStockResponse);
+""",
+    ),
+    Edit(
+        f"{_PROTO}/admin_portal.proto",
+        """message GetClusterStatusRequest {}
+""",
+        """message CountStockRequest {
+  string request_id = 1;
+  string product_id = 2;
+  optional int64 counted = 3;
+  optional uint64 expected_version = 4;
+}
+message CountStockResponse {
+  uint64 revision = 1;
+  Product product = 2;
+  string request_id = 3;
+}
+
+message GetClusterStatusRequest {}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/replica.proto",
+        """    RaiseLevelCommand raise_level = 13;
+""",
+        """    RaiseLevelCommand raise_level = 13;
+    CountStockCommand count_stock = 14;
+""",
+    ),
+    Edit(
+        f"{_PROTO}/replica.proto",
+        """message RaiseLevelCommand {
+""",
+        """message CountStockCommand {
+  string product_id = 1;
+  int64 counted = 2;
+  optional uint64 expected_version = 3;
+}
+message RaiseLevelCommand {
+""",
+    ),
+)
+"""`count_stock`: an operation of administrators."""
+
+RULE: Final = (
+    Edit(
+        f"{_DOMAIN}/products.py",
+        """        return Decision(refusals.stock_bound(product))
+    return put(view, replace(product, quantity=quantity))
+""",
+        """        if view.level < 3:
+            return Decision(refusals.stock_bound(product))
+        quantity = QUANTITY_MAX
+    return put(view, replace(product, quantity=quantity))
+""",
+    ),
+)
+"""What is added beyond the bound of the stock fills it, instead of being refused."""
+
+
+def make(folder: Path) -> InstalledVersion:
+    """Make the next version in a new folder. Raises Outdated where the present text is not what the edits are for."""
+    tree = Tree(folder)
+    for edit in (*LEVEL, *FIELD, *COMMAND, *RULE):
+        path = tree.root / edit.file
+        path.write_text(edit.applied(path.read_text(encoding="utf-8")), encoding="utf-8")
+    _generate(tree.root)
+    return InstalledVersion("next", tree.root, Path(sys.executable), tree.environment["PYTHONPATH"])
+
+
+def services(version: InstalledVersion) -> dict[str, ServiceDescriptor]:
+    """Return the portals' services as the version's contract has them, by name."""
+    pool = descriptor_pool.DescriptorPool()
+    files = descriptor_pb2.FileDescriptorSet.FromString((version.tree / DESCRIPTORS).read_bytes())
+    for file in files.file:
+        pool.Add(file)
+    return {name: pool.FindServiceByName(f"quitanda.v1.{name}") for name in ("AdminPortal", "ClientPortal")}
+
+
+def _generate(root: Path) -> None:
+    protos = sorted(str(path.relative_to(root)) for path in (root / "proto").rglob("*.proto"))
+    outputs = ("--python_out=core/src", "--grpc_python_out=core/src", f"--descriptor_set_out={DESCRIPTORS}")
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", "proto", "--include_imports", *outputs, *protos]
+    subprocess.run(command, cwd=root, check=True, env=os.environ)

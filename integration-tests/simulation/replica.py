@@ -2,8 +2,7 @@
 
 from quitanda.errors import Unavailable
 from quitanda_replica.integrity.digest_history import DigestHistory
-from quitanda_replica.integrity.divergence import DivergenceDetector
-from quitanda_replica.integrity.peer_digests import counts
+from quitanda_replica.integrity.divergence import DivergenceDetector, counts
 from quitanda_replica.raft import RaftOptions, Role
 from quitanda_replica.raft.codec import decode, encode
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied

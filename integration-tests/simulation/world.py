@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from quitanda_replica.integrity.peer_digests import ASK_SECONDS
+from quitanda_replica.integrity.divergence import ASK_SECONDS
 from simulation import faults, restoring
 from simulation.clients import Clients
 from simulation.disk import SimulatedDisk

@@ -20,7 +20,7 @@ MUTANTS: Final = (
     Mutant(
         "folder-not-synced",
         "The folder is synced when LevelDB has begun a new write-ahead file.",
-        f"{REPLICA}/state/directory_sync.py",
+        f"{REPLICA}/state/data_folder.py",
         "            os.fsync(self._folder.descriptor)\n",
         "            os.fstat(self._folder.descriptor)\n",
         (_NAMES,),
@@ -44,7 +44,7 @@ MUTANTS: Final = (
     Mutant(
         "new-file-hidden-by-the-folders-clock",
         "A new write-ahead file is seen where the folder's time of change stands still.",
-        f"{REPLICA}/state/directory_sync.py",
+        f"{REPLICA}/state/data_folder.py",
         "if length > self._length and change == self._seen_change:",
         "if change == self._seen_change:",
         (
@@ -57,7 +57,7 @@ MUTANTS: Final = (
     Mutant(
         "new-file-hidden-by-the-old-one",
         "The write-ahead file that commits go to is the newest.",
-        f"{REPLICA}/state/directory_sync.py",
+        f"{REPLICA}/state/data_folder.py",
         'self._current = max(found, key=_number, default="")',
         'self._current = max(found, default="")',
         (f"{TESTS}/test_directory_sync.py::test_the_newest_file_is_the_one_with_the_highest_number",),

@@ -140,7 +140,7 @@ MUTANTS: Final = (
     Mutant(
         "half-replaced-state-is-read",
         "A state that is just being replaced is not read.",
-        f"{REPLICA}/reads/consistent_snapshots.py",
+        f"{REPLICA}/reads/snapshots.py",
         "if snapshot.get(INSTALL_KEY) is None:",
         'if snapshot.get(INSTALL_KEY) != b"":',
         (f"{TESTS}/test_consistent_snapshots.py::test_while_a_state_is_being_replaced_readers_are_sent_away",),
@@ -148,7 +148,7 @@ MUTANTS: Final = (
     Mutant(
         "shared-snapshot-closed-in-use",
         "A snapshot is closed by its last user.",
-        f"{REPLICA}/reads/open_snapshots.py",
+        f"{REPLICA}/reads/snapshots.py",
         "            self._users += 1",
         "            self._users += 0",
         (f"{TESTS}/test_reads.py::test_a_snapshot_in_use_is_closed_only_after_its_last_user",),

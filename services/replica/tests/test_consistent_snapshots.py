@@ -3,9 +3,9 @@
 import pytest
 
 from quitanda.errors import Unavailable
-from quitanda_replica.integrity.state_check import StateCheck
+from quitanda_replica.integrity.verification import StateCheck
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
-from quitanda_replica.reads.consistent_snapshots import ConsistentSnapshots
+from quitanda_replica.reads.snapshots import ConsistentSnapshots
 from quitanda_replica.state.store import Store
 
 

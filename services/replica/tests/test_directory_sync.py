@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from quitanda_replica.state.data_folder import FILES, DataFolder
-from quitanda_replica.state.directory_sync import DirectorySync
+from quitanda_replica.state.data_folder import FILES, DataFolder, DirectorySync
 from quitanda_replica.state.store import Store, StoreFailed
 
 

@@ -15,8 +15,7 @@ from quitanda.v1 import admin_portal_pb2, replica_pb2
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
 from quitanda_replica.fatal import next_step
 from quitanda_replica.integrity.digest_history import DigestHistory
-from quitanda_replica.integrity.divergence import GRACE_SECONDS, DivergenceDetector, StateDiverged
-from quitanda_replica.integrity.peer_digests import PeerDigests
+from quitanda_replica.integrity.divergence import GRACE_SECONDS, DivergenceDetector, PeerDigests, StateDiverged
 from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.store import Store

@@ -12,9 +12,9 @@ from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Reason
 from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
-from quitanda_replica.reads.open_snapshots import OpenSnapshots, SnapshotBounds
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.reads import Reads
+from quitanda_replica.reads.snapshots import OpenSnapshots, SnapshotBounds
 from quitanda_replica.state.access import StateCorrupt
 
 SECRET = "a secret of the tests"

@@ -23,21 +23,17 @@ from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
 from quitanda_replica.integrity import quarantine
 from quitanda_replica.integrity.digest_history import DigestHistory
-from quitanda_replica.integrity.divergence import DivergenceDetector, StateDiverged
-from quitanda_replica.integrity.peer_digests import ASK_SECONDS, PeerDigests
-from quitanda_replica.integrity.state_check import StateCheck
-from quitanda_replica.integrity.verification import Verification
+from quitanda_replica.integrity.divergence import ASK_SECONDS, DivergenceDetector, PeerDigests, StateDiverged
+from quitanda_replica.integrity.verification import StateCheck, Verification
 from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
 from quitanda_replica.peer_statuses import PeerStatuses
-from quitanda_replica.periodic import Periodic
+from quitanda_replica.periodic import Periodic, Readiness
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.raft.journal import APPLIED_KEY, read_applied
-from quitanda_replica.readiness import Readiness
-from quitanda_replica.reads.consistent_snapshots import ConsistentSnapshots
-from quitanda_replica.reads.open_snapshots import OpenSnapshots
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.reads import Reads
+from quitanda_replica.reads.snapshots import ConsistentSnapshots, OpenSnapshots
 from quitanda_replica.servicer import Replica
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.applier import Applier

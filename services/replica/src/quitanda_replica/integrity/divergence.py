@@ -1,11 +1,11 @@
-"""Whether this replica's state is the one that the majority has; where it is not, this replica must stop.
+"""Whether this replica's state is the one that the majority has; if it is not, this replica must stop.
 
 Every replica asks the others for their digest and the entry that it belongs to, and compares it with its own digest at
 that entry. Replicas that have applied the same entries have the same digest, so a difference means that one of the two
 is wrong, and nobody can tell which by looking at the two alone. The rule: *to go on, a replica must be part of a
-majority that agrees.* One that all others contradict stops at once; one that is contradicted and finds nobody who
-agrees stops after a short time. Where three replicas run and one is wrong, exactly that one stops. The price: where a
-third one is missing both stop, because going on with either could mean to serve what is wrong.
+majority that agrees.* If all others contradict a replica, it stops at once. If some do and nobody agrees with it, it
+stops after a short time. If three replicas run and one is wrong, exactly that one stops. The price: if the third one is
+missing, both stop, because going on with either could mean to serve what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from quitanda_replica.integrity.digest_history import DigestHistory
+from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.state.digest import shown
 
 GRACE_SECONDS: Final = 5.0
@@ -104,3 +105,49 @@ class DivergenceDetector:
             return StateDiverged(f"{text}: every other replica contradicts this one", certain=len(self._peers) > 1)
         text += ", and no majority agrees with this replica, so nobody can tell which one is right"
         return StateDiverged(text, certain=False)
+
+
+ASK_SECONDS: Final = 1.0
+"""Pause between two questions, and the longest wait for an answer."""
+
+
+def counts(*, own_cluster: str, cluster: str, catching_up: bool) -> bool:
+    """Decide whether what another replica says of its state says anything about the own one.
+
+    One that catches up repeats what somebody else says. One that came up with a disk of another cluster, for example
+    with that of before a restore, numbers other entries: its digests contradict everybody's, and nobody is wrong.
+    """
+    return not catching_up and cluster == own_cluster
+
+
+class PeerDigests:
+    """Asks all others at once, and lets the judge compare; what it finds goes to `on_fatal`."""
+
+    def __init__(
+        self,
+        peers: PeerStatuses,
+        detector: DivergenceDetector,
+        on_fatal: Callable[[BaseException], None],
+        cluster: Callable[[], str],
+    ) -> None:
+        """`cluster` gives the id of this replica's cluster, as `RaftStatus` does."""
+        self._peers = peers
+        self._detector = detector
+        self._cluster = cluster
+        self._on_fatal = on_fatal
+
+    def ask(self) -> None:
+        """Ask once. Replicas that do not answer are left out; so are those that still catch up."""
+        try:
+            self._detector.compare(self._told())
+        except StateDiverged as error:
+            self._on_fatal(error)
+
+    def _told(self) -> dict[str, tuple[int, int]]:
+        told: dict[str, tuple[int, int]] = {}
+        for name, status in self._peers.ask(ASK_SECONDS).items():
+            if isinstance(status, str) or not status.state_digest:
+                continue
+            if counts(own_cluster=self._cluster(), cluster=status.cluster, catching_up=status.catching_up):
+                told[name] = status.revision, int(status.state_digest, 16)
+        return told

@@ -1,8 +1,10 @@
-"""Reading the whole state from disk while the replica works, and comparing it with the digest that is kept."""
+"""Comparing the whole state with the digest that is kept: at start, after a snapshot, and if an administrator asks."""
 
 import threading
 import time
 from collections.abc import Callable
+
+import structlog
 
 from quitanda.errors import Overloaded, Unavailable
 from quitanda.v1.admin_portal_pb2 import ReplicaVerification
@@ -10,7 +12,8 @@ from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.reads.reads import Snapshots
 from quitanda_replica.state import digest, keys
-from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.access import StateCorrupt, StateReader
+from quitanda_replica.state.store import StoreFailed
 
 
 class Verification:
@@ -71,3 +74,36 @@ class Verification:
 def matches(verified: ReplicaVerification) -> bool:
     """Tell whether the state is what its digest says."""
     return verified.computed_digest == verified.kept_digest
+
+
+_log = structlog.get_logger(__name__)
+
+
+class StateCheck:
+    """Reads everything, some hundred thousand keys a second; only the start waits for it."""
+
+    def __init__(self, snapshots: Snapshots, on_fatal: Callable[[BaseException], None]) -> None:
+        self._snapshots = snapshots
+        self._on_fatal = on_fatal
+
+    def run(self) -> None:
+        """Compare now. Raises StateCorrupt, and Unavailable while the state is being replaced."""
+        begun = time.perf_counter()
+        snapshot = self._snapshots.snapshot()
+        try:
+            found = digest.verify(snapshot)
+        finally:
+            snapshot.close()
+        _log.info("state_verified", digest=found, seconds=round(time.perf_counter() - begun, 3))
+
+    def run_aside(self) -> None:
+        """Compare in a thread; a state that does not match stops the replica."""
+        threading.Thread(target=self._run_or_stop, name="state-check", daemon=True).start()
+
+    def _run_or_stop(self) -> None:
+        try:
+            self.run()
+        except Unavailable:
+            _log.info("state_check_postponed", reason="the state is being replaced")
+        except (StateCorrupt, StoreFailed) as error:
+            self._on_fatal(error)

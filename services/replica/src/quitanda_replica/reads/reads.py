@@ -13,9 +13,9 @@ from quitanda.errors import NotLeader, Overloaded
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
-from quitanda_replica.reads.open_snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.pages import PageOfDocuments, read_page
+from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.stored_documents import json_of, version_of

@@ -24,8 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from quitanda_replica.state.data_folder import DataFolder, FolderLost
-from quitanda_replica.state.directory_sync import DirectorySync
+from quitanda_replica.state.data_folder import DataFolder, DirectorySync, FolderLost
 
 if TYPE_CHECKING:
     import plyvel as leveldb

@@ -1,4 +1,8 @@
-"""Snapshots that stay open between the pages of a list, within bounds of number and time."""
+"""The snapshots that reads use: always of a whole state, and open between the pages of a list, within bounds.
+
+A reader that has proof of leadership can be slow to look. Meanwhile its replica may have lost the leadership, fallen
+behind and begun to take over a newer state, in many steps. No snapshot shows such a state.
+"""
 
 import secrets
 import threading
@@ -10,7 +14,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+from quitanda.errors import Unavailable
+from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.store import Store
 
 
 class StateSnapshot(StateReader, Protocol):
@@ -155,3 +162,18 @@ def _release(snapshots: list[RefCountedSnapshot]) -> None:
     """Outside the lock: closing a snapshot takes LevelDB's own."""
     for snapshot in snapshots:
         snapshot.release()
+
+
+class ConsistentSnapshots:
+    """The store's snapshots, where they show a whole state."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def snapshot(self) -> StateSnapshot:
+        """Freeze the state of this moment. Raises Unavailable."""
+        snapshot = self._store.snapshot()
+        if snapshot.get(INSTALL_KEY) is None:
+            return snapshot
+        snapshot.close()
+        raise Unavailable("this replica is taking over its state from another one")

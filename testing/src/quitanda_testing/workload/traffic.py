@@ -49,7 +49,7 @@ class Traffic:
     ) -> None:
         self.clients = clients
         self._connections = connections
-        self._recorder = recorder
+        self.recorder = recorder
         self._shop = shop
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,8 +131,8 @@ class Traffic:
     async def violations(self) -> Sequence[str]:
         """Let everybody finish, read everything, and say what is wrong with all that was answered; empty if nothing."""
         await self.end()
-        await audit(self._connections, self._recorder, [self._shop])
-        result = await asyncio.to_thread(check, self._recorder.history)
+        await audit(self._connections, self.recorder, [self._shop])
+        result = await asyncio.to_thread(check, self.recorder.history)
         return () if result.answer is SearchResult.LINEARIZABLE else (str(result), *result.explanations)
 
     def _answered(self) -> int:

@@ -119,7 +119,7 @@ class SimulatedReplica(SimulatedHost):
         return counts(own_cluster=own.cluster, cluster=theirs.cluster, catching_up=not theirs.voting)
 
     def _compare(self, told):
-        self.divergence.heard(told)
+        self.divergence.compare(told)
 
     # --- life
 

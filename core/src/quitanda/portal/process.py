@@ -1,4 +1,4 @@
-"""A portal's process: the parts that every portal has, put around those that are its own."""
+"""A portal's process: the cluster client, the cache and the metrics, around the parts that `compose` makes."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.runtime import lifecycle, logging, metrics, settings, startup_warnings
-from quitanda.runtime.settings import PortalSettings
+from quitanda.runtime import lifecycle, logging, metrics, startup_warnings
+from quitanda.runtime.settings import PortalSettings, load_or_exit
 
 STOP_SECONDS_MAX: Final = 4.0
 """What calls in flight get at the end, so that the process is gone within five seconds."""
@@ -26,40 +26,40 @@ Compose: TypeAlias = Callable[[Settings, ClusterClient, CachedReader, CollectorR
 
 def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     """Read the settings, and serve until SIGTERM; give the exit code. `service` is what the logs call it."""
-    read = settings.load_or_exit(kind)
-    logging.configure(read.log_level, read.log_format, service, read.name)
-    startup_warnings.warn(read, os.environ)
+    settings = load_or_exit(kind)
+    logging.configure(settings.log_level, settings.log_format, service, settings.name)
+    startup_warnings.warn(settings, os.environ)
     try:
-        return asyncio.run(run(read, compose))
+        return asyncio.run(run(settings, compose))
     except OSError as error:
         structlog.get_logger(__name__).error("cannot_start", error=str(error))
         return lifecycle.EXIT_FAILED
 
 
-async def run(read: Settings, compose: Compose[Settings]) -> int:
+async def run(settings: Settings, compose: Compose[Settings]) -> int:
     """Run the portal until a signal asks it to end; give the exit code.
 
     Raises OSError where the metrics' address cannot be bound.
     """
     registry = metrics.new_registry()
     async with AsyncExitStack() as stack:
-        if shown := metrics.serve(read.metrics_listen, registry):
+        if shown := metrics.serve(settings.metrics_listen, registry):
             stack.callback(shown.close)
-        cluster = ClusterClient({name: str(address) for name, address in read.replicas.items()}, registry=registry)
+        cluster = ClusterClient({name: str(address) for name, address in settings.replicas.items()}, registry=registry)
         stack.push_async_callback(cluster.close)
-        reader = await stack.enter_async_context(open_reader(cluster.read, cache_options(read), registry=registry))
-        parts = compose(read, cluster, reader, registry)
-        return await lifecycle.run(parts, stop_timeout=min(read.stop_timeout_seconds, STOP_SECONDS_MAX))
+        reader = await stack.enter_async_context(open_reader(cluster.read, cache_options(settings), registry=registry))
+        parts = compose(settings, cluster, reader, registry)
+        return await lifecycle.run(parts, stop_timeout=min(settings.stop_timeout_seconds, STOP_SECONDS_MAX))
 
 
-def cache_options(read: PortalSettings) -> ReaderOptions:
+def cache_options(settings: PortalSettings) -> ReaderOptions:
     """Say how the cache is to be kept; without entries or a feed, every read is validated."""
-    broker = read.mqtt if read.cache_entries else None
-    key = None if broker is None else FeedKey.derive(read.required_feed_key())
+    broker = settings.mqtt if settings.cache_entries else None
+    key = None if broker is None else FeedKey.derive(settings.required_feed_key())
     return ReaderOptions(
-        max_entries=max(1, read.cache_entries),
-        staleness=read.staleness_seconds,
+        max_entries=max(1, settings.cache_entries),
+        staleness=settings.staleness_seconds,
         broker=broker,
         feed_key=key,
-        name=read.name,
+        name=settings.name,
     )

@@ -1,0 +1,140 @@
+"""The messages of the change feed."""
+
+import json
+
+import pytest
+from arbitrary_values import documents, ids
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda.codec.documents import kind_of
+from quitanda.domain.limits import JSON_DEPTH_MAX
+from quitanda.domain.model import DOCUMENT_DEPTH, ITEM_DEPTH, Customer, Kind, Order, OrderItem
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
+
+numbers = st.integers(0, 2**63 - 1)
+changes = documents.map(lambda document: FeedChange.put(kind_of(document), document)) | st.builds(
+    FeedChange.delete, st.sampled_from(Kind), ids
+)
+feed_messages = st.builds(
+    lambda term, revisions, changes: FeedMessage(term, max(revisions), min(revisions), changes),
+    numbers,
+    st.tuples(numbers, numbers),
+    st.none() | st.lists(changes, max_size=3).map(tuple),
+)
+
+
+@given(feed_messages)
+def test_a_message_of_the_feed_comes_back_the_same(message):
+    assert decode_feed(encode_feed(message)) == message
+
+
+def nested(depth):
+    return (("x", "[" * depth + "]" * depth),)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        Customer("ana", "Ana", nested(JSON_DEPTH_MAX - DOCUMENT_DEPTH), 1),
+        Order("o1", "ana", 0, (), 1, nested(JSON_DEPTH_MAX - DOCUMENT_DEPTH)),
+        Order("o1", "ana", 0, (OrderItem("tea", "Tea", 1, 1, nested(JSON_DEPTH_MAX - ITEM_DEPTH)),), 1),
+    ],
+)
+def test_the_deepest_document_fits_into_a_message_of_the_feed(document):
+    message = FeedMessage(1, 2, 1, (FeedChange.put(kind_of(document), document),))
+
+    assert decode_feed(encode_feed(message)) == message
+
+
+def test_a_message_of_the_feed_is_plain_json_with_the_stored_documents():
+    message = FeedMessage(
+        term=3,
+        revision=10,
+        previous_revision=8,
+        changes=(
+            FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)),
+            FeedChange.delete(Kind.ORDER, "o1"),
+        ),
+    )
+
+    assert json.loads(encode_feed(message)) == {
+        "term": 3,
+        "revision": 10,
+        "previous_revision": 8,
+        "changes": [
+            {
+                "kind": "customer",
+                "id": "ana",
+                "version": 7,
+                "document": {"customer_id": "ana", "name": "Ana", "version": 7},
+            },
+            {"kind": "order", "id": "o1", "version": 0, "document": None},
+        ],
+    }
+
+
+def feed_text(**fields):
+    return json.dumps({"term": 1, "revision": 2, "previous_revision": 1, "changes": [], **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"null",
+        b'"changes"',
+        b"{}",
+        feed_text(term="1"),
+        feed_text(term=True),
+        feed_text(revision=-1),
+        feed_text(revision=2.0),
+        feed_text(previous_revision=3),
+        feed_text(term=99999999999999999999999, revision=1),
+        feed_text(revision=2**63, previous_revision=0),
+        feed_text(changes=[{"kind": "customer", "id": "ana", "version": 2**63, "document": None}]),
+        feed_text(changes=3),
+        feed_text(changes=[None]),
+        feed_text(changes=[{}]),
+        feed_text(changes=[{"kind": "shop", "id": "x", "version": 0, "document": None}]),
+        feed_text(changes=[{"kind": ["order"], "id": "x", "version": 0, "document": None}]),
+        feed_text(changes=[{"kind": "order", "id": 3, "version": 0, "document": None}]),
+        feed_text(changes=[{"kind": "customer", "id": "ana", "version": 7, "document": {}}]),
+        feed_text(
+            changes=[
+                {
+                    "kind": "customer",
+                    "id": "bob",
+                    "version": 7,
+                    "document": {"customer_id": "ana", "name": "Ana", "version": 7},
+                }
+            ]
+        ),
+        feed_text(
+            changes=[
+                {
+                    "kind": "customer",
+                    "id": "ana",
+                    "version": 8,
+                    "document": {"customer_id": "ana", "name": "Ana", "version": 7},
+                }
+            ]
+        ),
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_not_a_message_of_the_feed_is_a_value_error(payload):
+    with pytest.raises(ValueError, match=r"."):
+        decode_feed(payload)
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_message_or_a_value_error(payload):
+    try:
+        message = decode_feed(payload)
+    except ValueError:
+        return
+
+    assert isinstance(message, FeedMessage)

@@ -1,4 +1,4 @@
-"""The portals' MQTT door for tests: passes what it is asked on to a fake portal, and answers as a portal does."""
+"""A portal on MQTT for tests: it passes requests on to a fake portal, and replies as a portal does."""
 
 import asyncio
 import contextlib

@@ -185,10 +185,10 @@ class TestRefusals:
     async def test_what_is_in_use_cannot_be_deleted(self, course):
         client, product = await course.ask("DeleteClient", "ana"), await course.ask("DeleteProduct", "caneta")
 
-        assert (client.error, client.description) == (12, "The client ana has orders: 1. Delete them first.")
+        assert (client.error, client.description) == (12, "The client ana has 1 order. Delete all its orders first.")
         assert (product.error, product.description) == (
             22,
-            "The product caneta is in orders: 1. Take it out of them first.",
+            "The product caneta is in 1 order. Take it out of all orders first.",
         )
 
 

@@ -21,9 +21,8 @@ from quitanda.errors import QuitandaError
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
-from quitanda_replica.state import digest, keys
+from quitanda_replica.state import dedup_window, digest, keys
 from quitanda_replica.state.applier import Applier
-from quitanda_replica.state.dedup_window import recall
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.stored_documents import json_of
 
@@ -122,7 +121,7 @@ class LoadedReplica:
 
 def remembers(state, name, revision):
     """Is the outcome of the request there, with the revision that was told?"""
-    remembered = recall(state, "", name)
+    remembered = dedup_window.get(state, "", name)
     return remembered is not None and remembered.revision == revision
 
 

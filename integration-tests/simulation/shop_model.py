@@ -29,7 +29,7 @@ PRODUCTS, CUSTOMERS = 4, 2
 
 
 class NoFeed:
-    """Who would like to know of changes (`entry_changes.ChangeSink`), and is nobody here."""
+    """Who would like to know of changes (as a `FeedQueue`), and is nobody here."""
 
     def applied(self, revision, entries):
         """Changes became durable."""

@@ -104,7 +104,7 @@ MUTANTS: Final = (
         "The feed hears of changes when they are durable.",
         f"{REPLICA}/state/applier.py",
         "            self._uncommitted.append(changes)\n",
-        "            self._uncommitted.append(changes)\n            self._sink.applied(index, [changes])\n",
+        "            self._uncommitted.append(changes)\n            self._feed.applied(index, [changes])\n",
         (f"{_APPLIER}::test_the_sink_hears_of_changes_only_when_they_are_durable",),
     ),
     Mutant(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.state import Change, Put
@@ -29,16 +29,6 @@ class EntryChanges:
     previous_revision: int
     changes: tuple[FeedChange, ...] | None
     size: int
-
-
-class ChangeSink(Protocol):
-    """Who wants to know what has become durable. Called by the Raft thread; must not block."""
-
-    def applied(self, revision: int, entries: Sequence[EntryChanges]) -> None:
-        """Everything up to the revision is durable; `entries` are those among it that changed documents."""
-
-    def restarted(self, revision: int, last_changed: int) -> None:
-        """Start anew from the state of `revision`, without a history; `last_changed`: its last entry with changes."""
 
 
 class ChangeCollector:

@@ -25,7 +25,7 @@ class QueueBounds:
 
 
 class FeedQueue:
-    """Changes that wait to be published (`ChangeSink`).
+    """Changes that wait to be published. The Raft thread hands them over, and is never blocked by it.
 
     What is dropped leaves a gap in the chain of revisions, which every subscriber sees and answers by
     asking the leader: slower, never wrong.

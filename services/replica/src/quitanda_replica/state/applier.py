@@ -22,7 +22,8 @@ from quitanda.domain.machine import execute
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Execution, StateView
 from quitanda.v1 import replica_pb2 as pb
-from quitanda_replica.feed.entry_changes import ChangeCollector, ChangeSink, EntryChanges
+from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
+from quitanda_replica.feed.queue import FeedQueue
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import EntryStore, StateCorrupt, StateStore
@@ -48,14 +49,14 @@ class Applier:
     def __init__(
         self,
         store: StateStore,
-        sink: ChangeSink,
+        feed: FeedQueue,
         rules: Execute = execute,
         window: WindowBounds | None = None,
         on_installed: Callable[[], None] = lambda: None,
         history: DigestHistory | None = None,
     ) -> None:
         self._store = store
-        self._sink = sink
+        self._feed = feed
         self._rules = rules
         self._window = window or WindowBounds()
         self._on_installed = on_installed
@@ -88,7 +89,7 @@ class Applier:
         ready = [changes for changes in self._uncommitted if changes.revision <= index]
         self._uncommitted = self._uncommitted[len(ready) :]
         self._history.committed(index)
-        self._sink.applied(index, ready)
+        self._feed.applied(index, ready)
 
     def check_snapshot(self, pairs: list[tuple[bytes, bytes]]) -> None:
         """Raise LevelNotSupported where a snapshot is of a state that this version cannot decide on."""
@@ -106,7 +107,7 @@ class Applier:
         """Take up at the state of an entry, which is wholly durable."""
         self._uncommitted = []
         self._history.restarted(index, decode_digest(self._store.get(keys.DIGEST)))
-        self._sink.restarted(index, read_counters(self._store).last_changed)
+        self._feed.restarted(index, read_counters(self._store).last_changed)
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> bytes:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""

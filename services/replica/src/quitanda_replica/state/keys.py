@@ -6,7 +6,7 @@
                                         value of the three: version (8 bytes, big-endian), stored JSON
     Sx <customer id> 00 <order id>      index: the customer's orders; empty value
     Sy <product id> 00 <order id>       index: the orders that hold the product; empty value
-    Sr <scope> 00 <request id>          outcome remembered for a request (outcomes_window)
+    Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
     Sm                                  counters (counters)
     Sd                                  digest of everything above (digest)

@@ -140,3 +140,17 @@ def test_every_member_has_the_version_of_the_newest_release():
     assert released
     assert len(versions) >= 6
     assert set(versions.values()) == {released[1]}, versions
+
+
+def test_no_name_of_a_class_means_two_things():
+    """Private classes, and those of test files, have their module beside them and do not count."""
+    defined = {}
+    for path in tracked("core/src/*.py", "services/*/src/*.py", "clients/src/*.py", "deploy/*.py", "testing/src/*.py"):
+        if "_pb2" in path.name or "tests" in path.parts:
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                defined.setdefault(node.name, []).append(relative(path))
+
+    assert len(defined) > 200
+    assert {name: paths for name, paths in defined.items() if len(paths) > 1} == {}, "give one of them another name"

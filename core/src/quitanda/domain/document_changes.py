@@ -37,16 +37,18 @@ class BrokenInvariantError(AssertionError):
 
 def created(kind: type[AnyDocument], command: Any) -> AnyDocument:
     """Make the document that a command describes; its version is given later."""
-    fields = {name: getattr(command, name) for name in _SHARED[type(command), kind]}
-    return kind(**fields, extra=command.extra, version=0)
+    return kind(**_given(command, kind), extra=command.extra, version=0)
 
 
 def updated(document: AnyDocument, command: Any) -> AnyDocument:
     """Change the fields that a command gives, and the custom ones that it names."""
-    given = {
-        name: value for name in _SHARED[type(command), type(document)] if (value := getattr(command, name)) is not None
-    }
+    given = _given(command, type(document))
     return replace(document, **given, extra=merged(document.extra, command.extra))
+
+
+def _given(command: Any, kind: type[AnyDocument]) -> dict[str, Any]:
+    """Give the fields of the document that the command gives; None stands for "not given"."""
+    return {name: value for name in _SHARED[type(command), kind] if (value := getattr(command, name)) is not None}
 
 
 def merged(extra: CustomFields, changes: CustomFields) -> CustomFields:

@@ -45,27 +45,28 @@ class _Row(NamedTuple):
     retryable: bool
 
 
-_REFUSALS: Final[Mapping[Reason, _Row]] = {
-    Reason.INVALID_ARGUMENT: _Row(grpc.StatusCode.INVALID_ARGUMENT, definite=True, retryable=False),
-    Reason.CUSTOMER_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
-    Reason.CUSTOMER_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
-    Reason.CUSTOMER_HAS_ORDERS: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.PRODUCT_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
-    Reason.PRODUCT_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
-    Reason.PRODUCT_IN_USE: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.ORDER_EXISTS: _Row(grpc.StatusCode.ALREADY_EXISTS, definite=True, retryable=False),
-    Reason.ORDER_NOT_FOUND: _Row(grpc.StatusCode.NOT_FOUND, definite=True, retryable=False),
-    Reason.OUT_OF_STOCK: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.STOCK_BOUND: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.TOO_MANY_ITEMS: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.CASCADE_TOO_LARGE: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.VERSION_MISMATCH: _Row(grpc.StatusCode.ABORTED, definite=True, retryable=False),
-    Reason.REQUEST_ID_REUSED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.PAGE_TOKEN_EXPIRED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.LEVEL_TOO_LOW: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.LEVEL_NOT_SUPPORTED: _Row(grpc.StatusCode.FAILED_PRECONDITION, definite=True, retryable=False),
-    Reason.INTERNAL: _Row(grpc.StatusCode.INTERNAL, definite=True, retryable=False),
+_REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
+    Reason.INVALID_ARGUMENT: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.CUSTOMER_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.CUSTOMER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.CUSTOMER_HAS_ORDERS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.PRODUCT_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.PRODUCT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.PRODUCT_IN_USE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.ORDER_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.ORDER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.OUT_OF_STOCK: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.STOCK_BOUND: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TOO_MANY_ITEMS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CASCADE_TOO_LARGE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.VERSION_MISMATCH: grpc.StatusCode.ABORTED,
+    Reason.REQUEST_ID_REUSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.PAGE_TOKEN_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LEVEL_TOO_LOW: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LEVEL_NOT_SUPPORTED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
+"""The status of each refusal; all are definite, and none succeeds by being repeated."""
 
 _ERRORS: Final[Mapping[type[QuitandaError], _Row]] = {
     Unavailable: _Row(grpc.StatusCode.UNAVAILABLE, definite=True, retryable=True),
@@ -116,7 +117,7 @@ def describe(failure: FailureSource) -> Failure:
     if isinstance(failure, Rejected):
         return describe(failure.refused)
     if isinstance(failure, Refused):
-        row = _REFUSALS[failure.reason]
+        row = _Row(_REFUSALS[failure.reason], definite=True, retryable=False)
         return _failure(failure.reason.value, row, failure.field, dict(failure.details))
     details = {"leader": failure.leader} if isinstance(failure, NotLeader) and failure.leader else {}
     return _failure(failure.reason, _row_of(type(failure)), "", details)

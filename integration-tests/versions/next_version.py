@@ -20,6 +20,7 @@ from versions.installed_version import InstalledVersion
 NEXT_LEVEL: Final = 3
 DESCRIPTORS: Final = "contract.descriptors"
 
+_CLIENTS: Final = "clients/src/quitanda_clients"
 _DOMAIN: Final = "core/src/quitanda/domain"
 _PROTO: Final = "proto/quitanda/v1"
 
@@ -143,6 +144,52 @@ FIELD: Final = (
 }
 """,
     ),
+    Edit(
+        f"{_CLIENTS}/client.py",
+        """        description: str = "",
+        extra: CustomFields = (),
+""",
+        """        description: str = "",
+        shelf: str = "",
+        extra: CustomFields = (),
+""",
+    ),
+    Edit(
+        f"{_CLIENTS}/client.py",
+        "CreateProduct(product_id, name, price, quantity, description, extra)",
+        "CreateProduct(product_id, name, price, quantity, description, extra, shelf)",
+    ),
+    Edit(
+        f"{_CLIENTS}/client.py",
+        """        description: str | None = None,
+        price: int | None = None,
+""",
+        """        description: str | None = None,
+        shelf: str | None = None,
+        price: int | None = None,
+""",
+    ),
+    Edit(
+        f"{_CLIENTS}/client.py",
+        "UpdateProduct(product_id, name, description, price, quantity, extra, expected_version)",
+        "UpdateProduct(product_id, name, description, price, quantity, extra, expected_version, shelf)",
+    ),
+    Edit(
+        f"{_CLIENTS}/cli/document_views.py",
+        """        FieldView(
+            name="description",
+""",
+        """        FieldView(name="shelf", csv="shelf", help="Where it stands.", update_help="Where it is put."),
+        FieldView(
+            name="description",
+""",
+    ),
+    Edit(
+        f"{_CLIENTS}/csv_import/column_names.py",
+        """    "price": ("price", "preco", "preco de venda",""",
+        """    "shelf": ("shelf", "prateleira"),
+    "price": ("price", "preco", "preco de venda",""",
+    ),
 )
 """`shelf`: where a product stands."""
 
@@ -249,6 +296,30 @@ message GetClusterStatusRequest {}
 }
 message RaiseLevelCommand {
 """,
+    ),
+    Edit(
+        f"{_CLIENTS}/client.py",
+        """    async def cluster_status(self)""",
+        '''    async def count_stock(self, product_id: str, counted: int, *, request_id: str | None = None) -> Any:
+        """Set the units on hand to those that were counted."""
+        return await self.execute(CountStock(product_id, counted), request_id=request_id)
+
+    async def cluster_status(self)''',
+    ),
+    Edit(f"{_CLIENTS}/client.py", "    CancelOrder,\n", "    CancelOrder,\n    CountStock,\n"),
+    Edit(
+        f"{_CLIENTS}/commands/documents.py",
+        """@products.command("adjust-stock",""",
+        '''@products.command("count-stock")
+@admin_command(Effect.WRITE)
+async def count_stock(run: AdminRun, pid: str, counted: int) -> None:
+    """Say how many units of a product were counted."""
+    async with run.client() as client:
+        result = await client.count_stock(pid, counted, request_id=run.request_id)
+        run.output.document(result, "Counted the stock of the product")
+
+
+@products.command("adjust-stock",''',
     ),
 )
 """`count_stock`: an operation of administrators."""

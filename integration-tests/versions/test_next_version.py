@@ -1,5 +1,9 @@
 """The levels of this version let the next change hurt nobody: a next version, at level 3, is mixed with this one."""
 
+import asyncio
+import json
+import os
+import re
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,6 +13,7 @@ from quitanda.domain.limits import QUANTITY_MAX
 from versions import next_version
 from versions.clients_at_work import clients_at_work
 from versions.contract_calls import ContractCalls
+from versions.installed_version import ROOT
 from versions.mixed_cluster import (
     MixedCluster,
     change,
@@ -20,7 +25,9 @@ from versions.mixed_cluster import (
     verify,
     wait_for_level,
 )
-from versions.next_version import NEXT_LEVEL
+from versions.next_version import COMMAND, FIELD, LEVEL, NEXT_LEVEL, RULE
+
+ADMIN_MODULE = "quitanda_clients.admin"
 
 pytestmark = [
     pytest.mark.processes_only(reason="the next version is a copy of the code, of which no images are made"),
@@ -103,6 +110,37 @@ def reason(exchange):
     return exchange.refusal["reason"], exchange.refusal["facts"].get("field", "")
 
 
+async def quitanda_admin(following, portal, *arguments):
+    """Give a command of the next version's `quitanda-admin`; return the product that it shows."""
+    environment = {**os.environ, "PYTHONPATH": following.path}
+    command = (*following.module(ADMIN_MODULE), "--json", "--portal", portal, "product", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, env=environment)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(output)["product"]
+
+
+def files_of(edits):
+    return {edit.file for edit in edits}
+
+
+def listed(heading):
+    """Return the files that CONTRIBUTING.md lists, as they are for an administrators' operation on products."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    files = re.findall(r"^\d+\. `([^`]+)`", section, re.MULTILINE)
+    return {file.replace("domain/orders", "domain/products").replace("client_portal", "admin_portal") for file in files}
+
+
+def test_a_field_and_an_operation_touch_the_files_that_are_listed_and_no_others():
+    operation = {file.replace("commands/documents.py", "commands/orders.py") for file in files_of(COMMAND)}
+
+    assert files_of(FIELD) == listed("How a field is added")
+    assert operation == listed("How an operation is added")
+    assert files_of(LEVEL) == {"core/src/quitanda/domain/levels.py"}
+    assert len(files_of(RULE)) == 1
+
+
 async def test_below_its_level_what_is_new_is_refused_by_name_and_after_the_raise_it_works(cluster, now, following):
     await cluster.start()
     old_portal, new_portal = cluster.admin_portals
@@ -143,6 +181,10 @@ async def test_below_its_level_what_is_new_is_refused_by_name_and_after_the_rais
             assert done(await shop.read("tinta"))["shelf"] == "A3"
             await clients.go_on()
 
+        address = cluster.address(new_portal)
+        new = ("--pid", "cola", "--name", "Cola", "--price", "1", "--quantity", "2", "--shelf", "C4")
+        assert (await quitanda_admin(following, address, "create", *new))["shelf"] == "C4"
+        assert (await quitanda_admin(following, address, "count-stock", "cola", "9"))["quantity"] == 9
         async with shop_at(cluster, old_portal, following) as shop:
             shown = done(await shop.read("tinta"))
             assert (shown["quantity"], shown["extra"]) == (str(QUANTITY_MAX), {"shelf": '"A3"'})

@@ -6,7 +6,7 @@ import pytest
 # the tests' own parts stand beside them
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_gateway import Broker, Gateway
+from fake_gateway import BrokerProcess, Gateway
 from fake_portals import FakePortal, FakeShop
 
 from quitanda_local.broker import choose, find_mosquitto
@@ -44,7 +44,7 @@ def broker_kind():
 async def broker(broker_kind, tmp_path):
     if broker_kind is BrokerKind.MOSQUITTO and not find_mosquitto():
         pytest.skip("mosquitto is not installed")
-    started = Broker(broker_kind, tmp_path)
+    started = BrokerProcess(broker_kind, tmp_path)
     await started.start()
     yield started
     await started.kill()

@@ -24,7 +24,7 @@ from quitanda_local import broker, ports
 START_SECONDS = 15.0
 
 
-class Broker:
+class BrokerProcess:
     """A real broker as a process of its own; `restart` keeps the port."""
 
     def __init__(self, kind, directory):

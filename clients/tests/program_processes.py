@@ -39,7 +39,7 @@ async def finished(process):
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 
 
-class Terminal:
+class PseudoTerminal:
     """A terminal of so many columns and lines: `end` is the programs' end of it."""
 
     def __init__(self, columns=100, lines=30):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from fake_portals import Busy, Hang
-from program_processes import PROGRAMS, Terminal, finished, line_of, started
+from program_processes import PROGRAMS, PseudoTerminal, finished, line_of, started
 
 from quitanda.domain.model import Product
 
@@ -102,7 +102,7 @@ async def test_changes_are_json_lines_for_programs(portal, shop):
 
 async def test_on_a_terminal_the_stock_is_a_live_table(portal, shop):
     shop.products["caneta"] = PEN
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     watch = ("product", "list", "--watch", "--interval", "0.1")
     async with started(portal, *watch, stdout=terminal.end, env=terminal.environment) as process:
         terminal.close_end()
@@ -121,7 +121,7 @@ async def test_on_a_terminal_the_stock_is_a_live_table(portal, shop):
 async def test_a_live_table_of_a_thousand_products_has_pages_and_keys_turn_them(portal, shop):
     """It showed 15 rows of 1,000, and then an ellipsis."""
     shop.products = {f"p{n:04}": Product(f"p{n:04}", "N", "", 1, 1, (), 1) for n in range(1_000)}
-    terminal = Terminal(columns=80, lines=25)
+    terminal = PseudoTerminal(columns=80, lines=25)
     watch = ("product", "list", "--watch", "--interval", "60")
     streams = {"stdin": terminal.end, "stdout": terminal.end, "env": terminal.environment}
     async with started(portal, *watch, **streams) as process:
@@ -146,7 +146,7 @@ async def test_a_live_table_of_a_thousand_products_has_pages_and_keys_turn_them(
 async def test_on_a_terminal_an_import_has_a_progress_bar(portal, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_text("customer_id,name\n" + "".join(f"c{number},Name\n" for number in range(50)))
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     async with started(portal, "customer", "import", file, stderr=terminal.end, env=terminal.environment) as process:
         terminal.close_end()
         shown = await terminal.until("50/50")

@@ -9,7 +9,7 @@ import pytest
 from command_line import admin, run, shop_over_grpc
 from fake_portals import Busy, Hang
 from grpc import aio
-from program_processes import PROGRAMS, Terminal, finished, started
+from program_processes import PROGRAMS, PseudoTerminal, finished, started
 
 from quitanda.domain.model import Customer, Order, OrderItem, Product
 from quitanda.errors import Unavailable
@@ -32,7 +32,7 @@ def stocked(shop):
 
 async def at_terminal(portal, *arguments, answer=None, question="?"):
     """Run a command whose input and errors are a terminal; type the answer to its question."""
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     streams = {"stdin": terminal.end, "stderr": terminal.end, "env": terminal.environment}
     async with started(portal, *arguments, **streams) as process:
         terminal.close_end()
@@ -76,7 +76,7 @@ async def test_yes_answers_the_question_and_programs_are_not_asked(portal):
 
 
 async def test_ctrl_c_at_the_question_ends_it_and_nothing_is_sent(portal):
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     streams = {"stdin": terminal.end, "stderr": terminal.end, "env": terminal.environment}
     async with started(portal, "customer", "delete", "ana", **streams) as process:
         terminal.close_end()
@@ -204,7 +204,7 @@ async def test_no_command_of_a_document_reaches_a_terminal_raw(portal, shop, out
         ("quitanda-admin", "customer", "list"),
         ("quitanda-shop", "order", "show", "oe"),
     ):
-        terminal = Terminal()
+        terminal = PseudoTerminal()
         env = terminal.environment | {"QUITANDA_CUSTOMER": "ana", "TERM": "dumb", "NO_COLOR": "1"}
         arguments = (*command, "-o", output)
         async with started(portal, *arguments, program=program, stdout=terminal.end, env=env) as process:

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from backup_parts import parts
 from command_line import run
-from program_processes import Terminal, finished, started
+from program_processes import PseudoTerminal, finished, started
 from rich.cells import cell_len
 from test_cluster_commands import verified
 from test_health import lost, replica
@@ -133,7 +133,7 @@ async def test_an_id_wider_than_the_terminal_is_not_broken_by_us(on_terminal, sh
 
 @pytest.mark.parametrize("columns", WIDTHS)
 async def test_a_real_terminal_of_that_width_is_fitted(portal, columns):
-    terminal = Terminal(columns)
+    terminal = PseudoTerminal(columns)
     async with started(portal, "cluster", "status", stdout=terminal.end, env=terminal.environment) as process:
         terminal.close_end()
         rest = asyncio.create_task(terminal.rest())

@@ -96,4 +96,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "",
         (f"{_RAISING}::TestBackups::test_one_at_a_newer_level_is_not_restored",),
     ),
+    Mutant(
+        "the-header-of-a-backup-is-believed",
+        "A backup whose header says nothing of its level is refused by what its state says.",
+        f"{REPLICA}/admin/restore.py",
+        "        read_counters(store)  #",
+        "        #",
+        (f"{_RAISING}::TestBackups::test_one_at_a_newer_level_is_not_restored",),
+    ),
 )

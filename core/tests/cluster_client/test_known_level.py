@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pytest
+
 from quitanda.cluster_client.known_level import KnownLevel
 from quitanda.domain.commands import CreateCustomer
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.outcomes import Reason
+from quitanda.errors import Rejected
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 
@@ -54,3 +58,16 @@ async def test_where_no_replica_answers_it_is_refused():
     refused = await KnownLevel(Replicas().statuses).check(RateProduct("pen"), 1.0)
 
     assert refused.reason is Reason.LEVEL_TOO_LOW
+
+
+async def test_a_replica_of_a_version_that_knows_no_levels_is_named_when_the_level_is_to_be_raised(replicas):
+    """The fakes do not offer the call, as replicas of version 0.1.0 do not."""
+    replicas.lead(2)
+    async with replicas.client() as client:
+        await client.execute(replicas.create(), 5)
+
+        with pytest.raises(Rejected) as rejected:
+            await client.administration.raise_level(0, 5)
+
+    assert rejected.value.refused.reason is Reason.LEVEL_NOT_SUPPORTED
+    assert rejected.value.details == {"level": str(SUPPORTED_LEVEL), "replica": "replica2", "supported": "1"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chaos import schedule
 from chaos.fault_injector import FaultInjector
-from chaos.schedule import Break, FaultStep, Target
+from chaos.schedule import Break, FaultStep, FaultTarget
 
 from quitanda.domain.outcomes import Done
 from quitanda_local.errors import DeadlineExceeded, NotRunning
@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
 def test_the_leader_is_killed_about_every_ten_seconds_and_other_things_break_in_between(seed):
     steps = schedule.draw(seed, 300, frozenset(Fault))
 
-    kills = [step for step in steps if step.fault is Break.KILL and step.target is Target.LEADER]
+    kills = [step for step in steps if step.fault is Break.KILL and step.target is FaultTarget.LEADER]
     assert 27 <= len(kills) <= 31
     assert len(steps) - len(kills) >= 20
     assert [step.at for step in steps] == sorted(step.at for step in steps)
@@ -147,16 +147,16 @@ async def play(cluster, *steps):
 @pytest.mark.parametrize(
     ("step", "did"),
     [
-        (FaultStep(0, Break.KILL, Target.LEADER, 0.01), ["kill r2", "start r2"]),
-        (FaultStep(0, Break.STOP, Target.FOLLOWER, 0.01), ["stop r1", "start r1"]),
-        (FaultStep(0, Break.PAUSE, Target.OTHER_FOLLOWER, 0.01), ["pause r3", "resume r3"]),
-        (FaultStep(0, Break.PARTITION, Target.LEADER, 0.01), ["partition r2", "heal"]),
-        (FaultStep(0, Break.CUT, Target.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
-        (FaultStep(0, Break.DISCONNECT, Target.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
-        (FaultStep(0, Break.KILL, Target.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
-        (FaultStep(0, Break.MOVE, Target.FOLLOWER, 0.01), ["move r1"]),
+        (FaultStep(0, Break.KILL, FaultTarget.LEADER, 0.01), ["kill r2", "start r2"]),
+        (FaultStep(0, Break.STOP, FaultTarget.FOLLOWER, 0.01), ["stop r1", "start r1"]),
+        (FaultStep(0, Break.PAUSE, FaultTarget.OTHER_FOLLOWER, 0.01), ["pause r3", "resume r3"]),
+        (FaultStep(0, Break.PARTITION, FaultTarget.LEADER, 0.01), ["partition r2", "heal"]),
+        (FaultStep(0, Break.CUT, FaultTarget.LEADER, 0.01), ["cut r2 from r1 r3", "heal"]),
+        (FaultStep(0, Break.DISCONNECT, FaultTarget.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
+        (FaultStep(0, Break.KILL, FaultTarget.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
+        (FaultStep(0, Break.MOVE, FaultTarget.FOLLOWER, 0.01), ["move r1"]),
         (
-            FaultStep(0, Break.WORSEN, Target.BROKER, 0.01, 0.2, 500),
+            FaultStep(0, Break.WORSEN, FaultTarget.BROKER, 0.01, 0.2, 500),
             ["network of b: 0.2 500", "network of b: 0.0 None"],
         ),
     ],
@@ -176,8 +176,8 @@ async def test_a_cut_that_goes_on_is_made_again_when_another_one_is_undone():
 
     await play(
         cluster,
-        FaultStep(0, Break.PARTITION, Target.FOLLOWER, 0.2),
-        FaultStep(0.05, Break.CUT, Target.OTHER_FOLLOWER, 0.05),
+        FaultStep(0, Break.PARTITION, FaultTarget.FOLLOWER, 0.2),
+        FaultStep(0.05, Break.CUT, FaultTarget.OTHER_FOLLOWER, 0.05),
     )
 
     assert cluster.did == ["partition r1", "cut r3 from r1 r2", "heal", "partition r1", "heal"]
@@ -186,9 +186,11 @@ async def test_a_cut_that_goes_on_is_made_again_when_another_one_is_undone():
 async def test_what_is_broken_already_or_not_there_is_left_out():
     cluster = BreakableCluster()
     twice = await play(
-        cluster, FaultStep(0, Break.KILL, Target.BROKER, 0.05), FaultStep(0.01, Break.PAUSE, Target.BROKER, 0.01)
+        cluster,
+        FaultStep(0, Break.KILL, FaultTarget.BROKER, 0.05),
+        FaultStep(0.01, Break.PAUSE, FaultTarget.BROKER, 0.01),
     )
-    leaderless = await play(BreakableCluster(leader=None), FaultStep(0, Break.KILL, Target.LEADER, 0.01))
+    leaderless = await play(BreakableCluster(leader=None), FaultStep(0, Break.KILL, FaultTarget.LEADER, 0.01))
 
     assert cluster.did == ["kill b", "start b"]
     assert len(twice.left_out) == len(leaderless.left_out) == 1
@@ -202,7 +204,9 @@ async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
 
     cluster.partition = fail
     breaking = await play(
-        cluster, FaultStep(0, Break.PARTITION, Target.FOLLOWER, 0.01), FaultStep(0.01, Break.KILL, Target.LEADER, 0.01)
+        cluster,
+        FaultStep(0, Break.PARTITION, FaultTarget.FOLLOWER, 0.01),
+        FaultStep(0.01, Break.KILL, FaultTarget.LEADER, 0.01),
     )
 
     assert cluster.did == ["kill r2", "start r2"]
@@ -211,7 +215,7 @@ async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():
 
 async def test_a_process_that_ends_by_itself_is_noticed():
     cluster = BreakableCluster()
-    steps = [FaultStep(0, Break.KILL, Target.BROKER, 0.05), FaultStep(0.1, Break.KILL, Target.LEADER, 0.01)]
+    steps = [FaultStep(0, Break.KILL, FaultTarget.BROKER, 0.05), FaultStep(0.1, Break.KILL, FaultTarget.LEADER, 0.01)]
     breaking = FaultInjector(cluster, lambda line: cluster.down.add("c1") if line == "mend b" else None)
 
     await breaking.play(steps)
@@ -220,7 +224,7 @@ async def test_a_process_that_ends_by_itself_is_noticed():
 
 
 def test_a_saved_schedule_can_be_read_by_people(tmp_path):
-    schedule.save([FaultStep(1.5, Break.KILL, Target.LEADER, 2.0)], tmp_path / "schedule.json")
+    schedule.save([FaultStep(1.5, Break.KILL, FaultTarget.LEADER, 2.0)], tmp_path / "schedule.json")
 
     (step,) = json.loads((tmp_path / "schedule.json").read_text(encoding="utf-8"))
     assert (step["at"], step["fault"], step["target"], step["seconds"]) == (1.5, "kill", "leader", 2.0)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from chaos.schedule import Break, FaultStep, Target
+from chaos.schedule import Break, FaultStep, FaultTarget
 from quitanda_local.errors import LocalError
 from quitanda_testing.cluster.cluster import Cluster
 
@@ -129,20 +129,20 @@ class FaultInjector:
             if other != name and step.fault in _CUTS:
                 await self._cut(other, step)
 
-    async def _find(self, target: Target) -> str | None:
+    async def _find(self, target: FaultTarget) -> str | None:
         cluster = self._cluster
         match target:
-            case Target.LEADER:
+            case FaultTarget.LEADER:
                 return await self._leader()
-            case Target.FOLLOWER | Target.OTHER_FOLLOWER:
+            case FaultTarget.FOLLOWER | FaultTarget.OTHER_FOLLOWER:
                 leader = await self._leader()
                 followers = [name for name in cluster.replicas if name != leader]
-                return followers[target is Target.OTHER_FOLLOWER]
-            case Target.CLIENT_PORTAL | Target.OTHER_CLIENT_PORTAL:
-                return cluster.client_portals[target is Target.OTHER_CLIENT_PORTAL]
-            case Target.ADMIN_PORTAL | Target.OTHER_ADMIN_PORTAL:
-                return cluster.admin_portals[target is Target.OTHER_ADMIN_PORTAL]
-            case Target.BROKER:
+                return followers[target is FaultTarget.OTHER_FOLLOWER]
+            case FaultTarget.CLIENT_PORTAL | FaultTarget.OTHER_CLIENT_PORTAL:
+                return cluster.client_portals[target is FaultTarget.OTHER_CLIENT_PORTAL]
+            case FaultTarget.ADMIN_PORTAL | FaultTarget.OTHER_ADMIN_PORTAL:
+                return cluster.admin_portals[target is FaultTarget.OTHER_ADMIN_PORTAL]
+            case FaultTarget.BROKER:
                 return cluster.broker
 
     async def _leader(self) -> str | None:
@@ -175,5 +175,5 @@ class FaultInjector:
             return ""
 
 
-def _who(target: Target) -> str:
+def _who(target: FaultTarget) -> str:
     return target.rstrip(" 12")

@@ -32,7 +32,7 @@ class Break(StrEnum):
     """The process ends at once and comes back at once, at another address; nothing is to be undone."""
 
 
-class Target(StrEnum):
+class FaultTarget(StrEnum):
     """Whom it is done to: by what it is at that moment."""
 
     LEADER = "leader"
@@ -45,12 +45,12 @@ class Target(StrEnum):
     BROKER = "broker"
 
 
-REPLICAS: Final = (Target.LEADER, Target.FOLLOWER, Target.OTHER_FOLLOWER)
+REPLICAS: Final = (FaultTarget.LEADER, FaultTarget.FOLLOWER, FaultTarget.OTHER_FOLLOWER)
 PORTALS: Final = (
-    Target.CLIENT_PORTAL,
-    Target.OTHER_CLIENT_PORTAL,
-    Target.ADMIN_PORTAL,
-    Target.OTHER_ADMIN_PORTAL,
+    FaultTarget.CLIENT_PORTAL,
+    FaultTarget.OTHER_CLIENT_PORTAL,
+    FaultTarget.ADMIN_PORTAL,
+    FaultTarget.OTHER_ADMIN_PORTAL,
 )
 NEEDS: Final = {
     Break.CUT: Fault.ONE_WAY_CUT,
@@ -66,16 +66,16 @@ QUIET_SECONDS: Final = 3.0
 LOSS_MAX: Final = 0.3
 KILOBITS: Final = (200, 1_000, 5_000)
 
-_WEIGHTS: Final[tuple[tuple[Break, tuple[Target, ...], int], ...]] = (
+_WEIGHTS: Final[tuple[tuple[Break, tuple[FaultTarget, ...], int], ...]] = (
     (Break.PARTITION, REPLICAS, 5),
     (Break.CUT, REPLICAS, 3),
     (Break.PAUSE, (*REPLICAS, *PORTALS), 4),
     (Break.KILL, (*REPLICAS[1:], *PORTALS), 4),
     (Break.STOP, (*REPLICAS, *PORTALS), 2),
-    (Break.KILL, (Target.BROKER,), 2),
-    (Break.PAUSE, (Target.BROKER,), 1),
-    (Break.DISCONNECT, (*REPLICAS, *PORTALS, Target.BROKER), 3),
-    (Break.WORSEN, (*REPLICAS, *PORTALS, Target.BROKER), 3),
+    (Break.KILL, (FaultTarget.BROKER,), 2),
+    (Break.PAUSE, (FaultTarget.BROKER,), 1),
+    (Break.DISCONNECT, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
+    (Break.WORSEN, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
     (Break.MOVE, (*REPLICAS, *PORTALS), 2),
 )
 """What, to whom, and how often."""
@@ -87,7 +87,7 @@ class FaultStep:
 
     at: float
     fault: Break
-    target: Target
+    target: FaultTarget
     seconds: float
     loss: float = 0.0
     kilobits: int | None = None
@@ -115,7 +115,7 @@ def load(file: Path) -> list[FaultStep]:
     """Read a schedule. Raises ValueError where it is none."""
     try:
         return [
-            FaultStep(**{**values, "fault": Break(values["fault"]), "target": Target(values["target"])})
+            FaultStep(**{**values, "fault": Break(values["fault"]), "target": FaultTarget(values["target"])})
             for values in json.loads(file.read_text(encoding="utf-8"))
         ]
     except (KeyError, TypeError, ValueError) as error:
@@ -125,7 +125,7 @@ def load(file: Path) -> list[FaultStep]:
 def _leader_kills(dice: Random, duration: float) -> Iterator[FaultStep]:
     at = QUIET_SECONDS + dice.uniform(0.0, 2.0)
     while at < duration - QUIET_SECONDS:
-        yield FaultStep(round(at, 2), Break.KILL, Target.LEADER, round(dice.uniform(0.5, 4.0), 2))
+        yield FaultStep(round(at, 2), Break.KILL, FaultTarget.LEADER, round(dice.uniform(0.5, 4.0), 2))
         at += LEADER_KILL_EVERY + dice.uniform(-0.5, 0.5)
 
 

@@ -16,7 +16,7 @@ STRANGER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Backup:
+class SimulatedBackup:
     """The state behind an entry, and what the checker knew then."""
 
     pairs: dict[bytes, bytes]
@@ -32,15 +32,15 @@ class Backup:
         return store.content
 
 
-def back_up(world) -> Backup:
+def back_up(world) -> SimulatedBackup:
     """Back the state up; everything must be well. A backup of a replica that is at the end of the true log."""
     (content, *_) = (replica.disk.content for replica in world.replicas.values() if replica.up and replica.voting)
     index = read_applied(content[APPLIED_KEY])
     pairs = {key: value for key, value in content.items() if key.startswith(STATE_PREFIX)}
-    return Backup(pairs, index, read_term(content[log_key(index)]), world.checker.mark())
+    return SimulatedBackup(pairs, index, read_term(content[log_key(index)]), world.checker.mark())
 
 
-def restore(world, backup: Backup) -> None:
+def restore(world, backup: SimulatedBackup) -> None:
     """Begin a new cluster with the backup, on all replicas."""
     world.count("restored clusters")
     world.trace.note("administrator", f"restores the backup of entry {backup.index}")

@@ -1,6 +1,7 @@
 """Concurrent clients over both transports, while things break: one history, right by the domain's own rules."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from chaos import schedule
@@ -42,7 +43,7 @@ async def test_a_false_answer_among_those_of_busy_clients_is_found(healthy_clust
         index, told = next(
             (index, told.outcome) for index, told in enumerate(history) if isinstance(told.action, CreateProduct)
         )
-        history[index] = replace(history[index], outcome=Done(replace(told.document, quantity=1_000)))
+        history[index] = replace(history[index], outcome=Done(replace(cast("Any", told.document), quantity=1_000)))
 
         violations = await busy.violations()
 

@@ -141,6 +141,11 @@ def test_a_field_and_an_operation_touch_the_files_that_are_listed_and_no_others(
     assert len(files_of(RULE)) == 1
 
 
+def test_every_edit_fits_the_present_code():
+    for edit in (*LEVEL, *FIELD, *COMMAND, *RULE):
+        assert edit.new in edit.applied((ROOT / edit.file).read_text(encoding="utf-8"))
+
+
 async def test_below_its_level_what_is_new_is_refused_by_name_and_after_the_raise_it_works(cluster, now, following):
     await cluster.start()
     old_portal, new_portal = cluster.admin_portals

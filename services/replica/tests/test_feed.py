@@ -22,6 +22,7 @@ from quitanda_replica.feed.mqtt_publisher import MqttPublisher
 from quitanda_replica.feed.publisher import PAYLOAD_BYTES_MAX, FeedPublisher
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue, QueueBounds
 from quitanda_replica.raft.state_machine import Role
+from quitanda_replica.state.applier import Applier
 
 
 def an_entry(revision, previous_revision, name="Ana", size=100):
@@ -211,7 +212,7 @@ def broker(tmp_path_factory, request):
 
 def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
     queue = FeedQueue(FeedPosition(0, 0))
-    state.applier._sink = queue
+    state.applier = Applier(state.store, queue)
     link = MqttPublisher(broker.address, "replica1", FEED_TOPIC)
     link.start()
     listener = FeedListener(broker.address)

@@ -131,6 +131,7 @@ async def test_an_id_wider_than_the_terminal_is_not_broken_by_us(on_terminal, sh
     assert any(wide in line for line in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", WIDTHS)
 async def test_a_real_terminal_of_that_width_is_fitted(portal, columns):
     terminal = PseudoTerminal(columns)

@@ -22,6 +22,8 @@ from quitanda.runtime.log_writer import (
     output_for,
 )
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 20.0
 
 

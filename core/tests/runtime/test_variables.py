@@ -66,6 +66,7 @@ def test_no_setting_of_the_terminal_reaches_a_test():
     assert not (OF_PROCESSES | OF_CLIENTS) & set(os.environ)
 
 
+@pytest.mark.slow
 def test_no_setting_of_a_terminal_that_has_some_reaches_a_test():
     one = f"{Path(__file__).relative_to(ROOT)}::test_no_setting_of_the_terminal_reaches_a_test"
     told = os.environ | {"QUITANDA_MQTT": "127.0.0.1:10183", "QUITANDA_CLIENT_PORTALS": "127.0.0.1:9303"}

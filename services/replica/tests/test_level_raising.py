@@ -402,6 +402,7 @@ def contents_of(directory):
         store.close()
 
 
+@pytest.mark.slow
 class TestNewerDisk:
     @pytest.fixture
     def folder(self, tmp_path):

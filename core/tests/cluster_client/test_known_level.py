@@ -9,7 +9,7 @@ from quitanda.cluster_client.known_level import KnownLevel
 from quitanda.domain.commands import CreateCustomer
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.outcomes import Reason
-from quitanda.errors import Rejected
+from quitanda.errors import Rejected, Unavailable
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 
@@ -29,7 +29,10 @@ class Replicas:
     async def statuses(self, timeout):
         assert timeout > 0
         self.asked += 1
-        return [ReplicaStatus(name=f"replica{number}", cluster_level=level) for number, level in enumerate(self.levels)]
+        return [
+            ReplicaStatus(name=f"replica{number}", reachable=level is not None, cluster_level=level or 0)
+            for number, level in enumerate(self.levels)
+        ]
 
 
 async def test_a_command_of_the_first_level_asks_nobody():
@@ -54,8 +57,13 @@ async def test_a_later_command_is_refused_until_a_replica_says_that_the_cluster_
     assert replicas.asked == 2
 
 
-async def test_where_no_replica_answers_it_is_refused():
-    refused = await KnownLevel(Replicas().statuses).check(RateProduct("pen"), 1.0)
+async def test_where_no_replica_answers_nobody_says_that_the_level_is_too_low():
+    with pytest.raises(Unavailable):
+        await KnownLevel(Replicas(None, None, None).statuses).check(RateProduct("pen"), 1.0)
+
+
+async def test_one_replica_that_answers_is_enough_to_refuse():
+    refused = await KnownLevel(Replicas(None, 1, None).statuses).check(RateProduct("pen"), 1.0)
 
     assert refused.reason is Reason.LEVEL_TOO_LOW
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from quitanda.domain import levels
 from quitanda.domain.outcomes import Refused
+from quitanda.errors import Unavailable
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 
@@ -20,9 +21,14 @@ class KnownLevel:
         self._level = levels.FIRST_LEVEL
 
     async def check(self, command: object, timeout: float) -> Refused | None:
-        """Refuse the command (LEVEL_TOO_LOW), or not. Asks the replicas only if it needs more than is known."""
+        """Refuse the command (LEVEL_TOO_LOW), or not. Asks the replicas only if it needs more than is known.
+
+        Raises Unavailable if no replica answers: then nobody knows whether the level is too low.
+        """
         if levels.needed(command) <= self._level:
             return None
-        told = [status.cluster_level for status in await self._statuses(timeout)]
-        self._level = max([self._level, *told])
+        answers = [status.cluster_level for status in await self._statuses(timeout) if status.reachable]
+        if not answers:
+            raise Unavailable("no replica says at which level of rules the cluster is")
+        self._level = max(self._level, *answers)
         return levels.check(command, self._level)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from quitanda.cluster_client.known_level import KnownLevel
+from quitanda.cluster_client.known_level import ASK_SECONDS_MAX, KnownLevel
 from quitanda.domain.commands import CreateCustomer
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.outcomes import Reason
@@ -27,7 +27,7 @@ class Replicas:
         self.asked = 0
 
     async def statuses(self, timeout):
-        assert timeout > 0
+        assert 0 < timeout <= ASK_SECONDS_MAX
         self.asked += 1
         return [
             ReplicaStatus(name=f"replica{number}", reachable=level is not None, cluster_level=level or 0)
@@ -60,6 +60,12 @@ async def test_a_later_command_is_refused_until_a_replica_says_that_the_cluster_
 async def test_where_no_replica_answers_nobody_says_that_the_level_is_too_low():
     with pytest.raises(Unavailable):
         await KnownLevel(Replicas(None, None, None).statuses).check(RateProduct("pen"), 1.0)
+
+
+async def test_a_silent_replica_takes_no_more_of_a_commands_time_than_its_share():
+    refused = await KnownLevel(Replicas(1, None, None).statuses).check(RateProduct("pen"), 60 * ASK_SECONDS_MAX)
+
+    assert refused.reason is Reason.LEVEL_TOO_LOW
 
 
 async def test_one_replica_that_answers_is_enough_to_refuse():

@@ -57,6 +57,17 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         (f"{_RAISING}::TestReplicas::test_no_portal_may_send_the_raise",),
     ),
     Mutant(
+        "a-lagging-replica-refuses-what-is-new",
+        "Only a replica that leads, and has all that was acknowledged, can say that the cluster's level is too low.",
+        f"{REPLICA}/level_check.py",
+        "            self._read_point(timeout)\n",
+        "",
+        (
+            f"{_RAISING}::TestBeforeTheLog::test_a_replica_that_lags_refuses_nothing_that_the_cluster_takes_already",
+            f"{_RAISING}::TestBeforeTheLog::test_a_replica_that_does_not_lead_names_the_leader_instead_of_refusing",
+        ),
+    ),
+    Mutant(
         "a-raise-is-not-stored",
         "The level is part of the state: it is stored, and in the digest.",
         f"{REPLICA}/state/write_set.py",

@@ -379,17 +379,31 @@ class TestBeforeTheLog:
         requests = [request_to_proto(Request("", "c", customer()))]
 
         with pytest.raises(Rejected) as refused:  # every command needs level 1, so at level 0 all are too new
-            LevelCheck(lambda: 0).demand(requests)
+            LevelCheck(lambda: 0, lambda _: 7).demand(requests, 1.0)
 
         assert refused.value.refused.reason is Reason.LEVEL_TOO_LOW
 
+    def test_a_replica_that_lags_refuses_nothing_that_the_cluster_takes_already(self):
+        level = [0]
+        check = LevelCheck(lambda: level[0], lambda _: level.append(level.pop() + 1))
+
+        check.demand([request_to_proto(Request("", "c", customer()))], 1.0)
+
+        assert level == [FIRST_LEVEL]
+
+    def test_a_replica_that_does_not_lead_names_the_leader_instead_of_refusing(self, raft):
+        raft.role, raft.leader = Role.FOLLOWER, "replica2"
+
+        with pytest.raises(NotLeader, match="replica2"):
+            LevelCheck(lambda: 0, raft.read_point).demand([request_to_proto(Request("", "c", customer()))], 1.0)
+
     def test_the_level_is_read_as_long_as_it_may_rise(self):
         told = [FIRST_LEVEL, SUPPORTED_LEVEL]
-        check = LevelCheck(lambda: told.pop(0))
+        check = LevelCheck(lambda: told.pop(0), lambda _: 7)
         requests = [request_to_proto(Request("", "c", customer())), pb.Request(request_id="no command")]
 
         for _ in range(4):
-            check.demand(requests)
+            check.demand(requests, 1.0)
 
         assert told == []
 

@@ -46,9 +46,11 @@ class ClusterClient:
         Raises Overloaded and Unavailable (it did not and will not happen) and OutcomeUnknown (it may
         have happened: repeat it with the same request id).
         """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout
         if too_low := await self._level.check(request.command, timeout):
             return Executed(too_low, revision=0)
-        return await self._commands.execute(request, timeout)
+        return await self._commands.execute(request, deadline - clock())
 
     async def read(self, reads: Sequence[ReadItem], timeout: float) -> ReadAnswer:
         """Read everything at one snapshot, which holds every write acknowledged before this call began.

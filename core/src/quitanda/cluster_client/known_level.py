@@ -1,11 +1,15 @@
 """What a portal knows of the cluster's level of rules."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from quitanda.domain import levels
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Unavailable
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
+
+ASK_SECONDS_MAX: Final = 1.0
+"""The longest wait for the replicas' levels: a replica that is silent must not take the command's whole time."""
 
 
 class KnownLevel:
@@ -27,7 +31,8 @@ class KnownLevel:
         """
         if levels.needed(command) <= self._level:
             return None
-        answers = [status.cluster_level for status in await self._statuses(timeout) if status.reachable]
+        statuses = await self._statuses(min(timeout, ASK_SECONDS_MAX))
+        answers = [status.cluster_level for status in statuses if status.reachable]
         if not answers:
             raise Unavailable("no replica says at which level of rules the cluster is")
         self._level = max(self._level, *answers)

@@ -154,7 +154,7 @@ class ReplicaProcess:
         replica_admin = ReplicaAdmin(
             settings.name, list(settings.replicas), raft, backups, verification, levels, self._fatal
         )
-        level_check = LevelCheck(lambda: _counters(store).level)
+        level_check = LevelCheck(lambda: _counters(store).level, raft.read_point)
         return Replica(raft, reads, status, replica_admin, CommandMetrics(self.registry), level_check)
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:

@@ -16,23 +16,35 @@ class LevelCheck:
     alike; whoever sent it must learn that here.
     """
 
-    def __init__(self, read_level: Callable[[], int]) -> None:
+    def __init__(self, read_level: Callable[[], int], read_point: Callable[[float], object]) -> None:
+        """`read_point` waits until the state here holds all that was acknowledged before (`RaftNode.read_point`)."""
         self._read_level = read_level
+        self._read_point = read_point
         self._level = levels.FIRST_LEVEL
 
-    def demand(self, requests: Iterable[pb.Request]) -> None:
+    def demand(self, requests: Iterable[pb.Request], timeout: float) -> None:
         """Raise Rejected where a request needs a higher level (LEVEL_TOO_LOW), or is the replicas' own.
 
-        Raising the level takes the permission of all replicas (`LevelRaiser`), so no portal may send it.
+        Raising the level takes the permission of all replicas (`LevelRaiser`), so no portal may send it. A replica that
+        lags or does not lead may not know yet that the level was raised. So before it refuses, it waits up to `timeout`
+        seconds for a read point. Raises NotLeader, Overloaded, Unavailable, as that does: nothing happened.
         """
         requests = list(requests)
         if any(request.HasField("raise_level") for request in requests):
             raise Rejected(invalid("raise_level", Problem.UNKNOWN_FIELD))
+        if self._too_low(requests):
+            self._read_point(timeout)
+            if too_low := self._too_low(requests):
+                raise Rejected(too_low)
+
+    def _too_low(self, requests: Iterable[pb.Request]) -> Refused | None:
+        """Return the refusal of the first request that needs more than the level of the state here."""
         if self._level < levels.SUPPORTED_LEVEL:  # it never falls, so it is read only as long as it may rise
             self._level = self._read_level()
         if self._level >= levels.SUPPORTED_LEVEL:
-            return
+            return None
         for message in requests:
             request = request_from_proto(message)
             if not isinstance(request, Refused) and (too_low := levels.check(request.command, self._level)):
-                raise Rejected(too_low)
+                return too_low
+        return None

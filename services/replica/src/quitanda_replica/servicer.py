@@ -117,13 +117,14 @@ class Replica(ReplicaServicer):
 
     def _execute(self, requests: Sequence[bytes], commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
         """Put the requests in the log as the bytes that came, unless one of them needs a higher level."""
+        deadline = time.monotonic() + timeout
         if len(requests) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
-        self._levels.demand(commands)
+        self._levels.demand(commands, timeout)
         payload = pb.LogEntry(requests=requests).SerializeToString()
         if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
-        return pb.ExecuteResponse.FromString(self._raft.submit(payload).result(timeout))
+        return pb.ExecuteResponse.FromString(self._raft.submit(payload).result(max(0.0, deadline - time.monotonic())))
 
     def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)

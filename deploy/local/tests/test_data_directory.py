@@ -65,10 +65,10 @@ def test_a_founded_cluster_is_not_new_even_if_a_replica_was_emptied(directory):
     directory.begin()
     for replica in REPLICAS:
         fill(directory, replica)
-    directory.founded()
+    directory.finish_bootstrap()
     directory.erase("replica2")
 
-    assert directory.blank("replica2")
+    assert directory.is_empty("replica2")
     assert not directory.begin()
 
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from quitanda.cluster_client import Get, List
-from quitanda.codec.protobuf import document_from_proto
+from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity
 from quitanda.domain.model import Kind
 from quitanda.error_status import from_rpc_error
@@ -25,7 +25,7 @@ class TestCustomers:
             pb.CreateCustomerRequest(customer_id="bia", name="Bia", extra={"age": "33", "tags": '["a", "b"]'}),
         )
 
-        created = document_from_proto(Kind.CUSTOMER, response.customer)
+        created = DOCUMENT_CODECS[Kind.CUSTOMER].read(response.customer)
         assert created == cluster.state.customer("bia")
         assert created.extra == (("age", "33"), ("tags", '["a","b"]'))
         assert response.revision == cluster.revision
@@ -47,7 +47,7 @@ class TestCustomers:
     async def test_a_customer_is_shown(self, portal, cluster):
         response = await portal.call("GetCustomer", pb.GetCustomerRequest(customer_id="ana"))
 
-        assert document_from_proto(Kind.CUSTOMER, response.customer) == cluster.state.customer("ana")
+        assert DOCUMENT_CODECS[Kind.CUSTOMER].read(response.customer) == cluster.state.customer("ana")
         assert portal.reader.asked == [(False, 0)]
         assert cluster.reads == [(Get(Kind.CUSTOMER, "ana"),)]
 
@@ -73,7 +73,7 @@ class TestCustomers:
             ),
         )
 
-        changed = document_from_proto(Kind.CUSTOMER, response.customer)
+        changed = DOCUMENT_CODECS[Kind.CUSTOMER].read(response.customer)
         assert (changed.name, changed.extra) == ("Ana", (("vip", "true"),))
         assert portal.reader.recorded == [(changed, response.revision)]
 
@@ -154,7 +154,7 @@ class TestProducts:
             ),
         )
 
-        created = document_from_proto(Kind.PRODUCT, response.product)
+        created = DOCUMENT_CODECS[Kind.PRODUCT].read(response.product)
         assert created == cluster.state.product("lapis")
         assert (created.price, created.quantity) == (120, 0)
         assert portal.reader.recorded == [(created, response.revision)]
@@ -163,7 +163,7 @@ class TestProducts:
     async def test_a_product_is_shown(self, portal, cluster):
         response = await portal.call("GetProduct", pb.GetProductRequest(product_id="caneta"))
 
-        assert document_from_proto(Kind.PRODUCT, response.product) == cluster.state.product("caneta")
+        assert DOCUMENT_CODECS[Kind.PRODUCT].read(response.product) == cluster.state.product("caneta")
         assert response.revision == cluster.revision
 
     @pytest.mark.usefixtures("order")
@@ -207,7 +207,7 @@ class TestProducts:
         first = await portal.call("ListProducts", pb.ListProductsRequest(page_size=1))
         last = await portal.call("ListProducts", pb.ListProductsRequest(page_size=1, page_token=first.next_page_token))
 
-        shown = [document_from_proto(Kind.PRODUCT, product) for page in (first, last) for product in page.products]
+        shown = [DOCUMENT_CODECS[Kind.PRODUCT].read(product) for page in (first, last) for product in page.products]
         assert shown == list(cluster.state.products())
         assert cluster.reads[0] == (List(Kind.PRODUCT, "", 1),)
 

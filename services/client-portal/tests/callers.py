@@ -16,7 +16,7 @@ import simplejson
 from quitanda import error_status
 from quitanda.codec.documents import read_document, read_summary
 from quitanda.codec.json_text import dump_json
-from quitanda.codec.protobuf import SUMMARY_CODEC, document_from_proto
+from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
 from quitanda.domain.model import Kind
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind, operations_of
@@ -75,12 +75,12 @@ class GrpcCaller:
                 return [SUMMARY_CODEC.read(order) for order in response.orders], response.next_page_token
             case pb.ListProductsForCustomerResponse():
                 return [
-                    document_from_proto(Kind.PRODUCT, product) for product in response.products
+                    DOCUMENT_CODECS[Kind.PRODUCT].read(product) for product in response.products
                 ], response.next_page_token
             case pb.GetProductForCustomerResponse():
-                return document_from_proto(Kind.PRODUCT, response.product)
+                return DOCUMENT_CODECS[Kind.PRODUCT].read(response.product)
             case _:
-                return document_from_proto(Kind.ORDER, response.order)
+                return DOCUMENT_CODECS[Kind.ORDER].read(response.order)
 
 
 def _with_json_texts(fields: Mapping[str, Any]) -> dict[str, Any]:

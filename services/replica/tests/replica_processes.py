@@ -90,6 +90,9 @@ class Client:
     def read(self, *items, timeout=CALL_SECONDS):
         return self.call(self._stub.Read, pb.ReadRequest(reads=items), timeout)
 
+    def transfer_leadership(self):
+        return self.call(self._stub.TransferLeadership, admin_portal_pb2.TransferLeadershipRequest(), CALL_SECONDS)
+
     def status(self):
         """The status, or None where the replica does not answer."""
         answer = self.call(self._stub.GetStatus, pb.GetStatusRequest(), CALL_SECONDS)

@@ -219,7 +219,7 @@ def test_a_list_goes_on_where_it_began_although_another_replica_leads(cluster):
     client = cluster.leading()
     client.execute(*(request(f"c{n}", customer(f"c{n}")) for n in range(4)))
     first = client.read(list_customers()).results[0].page
-    assert cluster.running[old].hand_over(5)
+    client.transfer_leadership()
     new = wait_until(lambda: cluster.leader() != old and cluster.leader(), "another leader")
     cluster.clients[new].execute(request("late", customer("c2b")))
 

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from quitanda.codec.documents import OrderSummary, decode_document, encode_document, kind_of
 from quitanda.codec.messages import MessageCodec
 from quitanda.domain.commands import Command, Request, command_name
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Customer, Kind, Order, Product
 from quitanda.domain.outcomes import Details, Done, Outcome, Problem, Reason, Refused, invalid
 from quitanda.v1 import documents_pb2, replica_pb2
 
@@ -137,13 +137,3 @@ DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
 """How the gRPC contracts show each kind of document."""
 
 SUMMARY_CODEC: Final = MessageCodec(OrderSummary, documents_pb2.OrderSummary)
-
-
-def document_to_proto(document: Document) -> Any:
-    """Write any document."""
-    return DOCUMENT_CODECS[kind_of(document)].write(document)
-
-
-def document_from_proto(kind: Kind, message: Any) -> Any:
-    """Read a document of this kind."""
-    return DOCUMENT_CODECS[kind].read(message)

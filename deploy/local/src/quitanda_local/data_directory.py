@@ -1,4 +1,4 @@
-"""What a cluster keeps on disk: one directory for each replica, its secrets, and whether it is still being founded."""
+"""What a cluster keeps on disk: a directory for each replica, its secrets, and whether its bootstrap is still pending."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from quitanda_local.errors import DataDirectoryInUse, DataDirectoryUnusable
 SECRET_FILE: Final = "cluster.secret"  # noqa: S105 - a file's name
 FEED_KEY_FILE: Final = "feed.key"
 SECRET_BYTES: Final = 32
-FOUNDING_FILE: Final = "founding"
+BOOTSTRAP_PENDING_FILE: Final = "founding"
 LOCK_FILE: Final = "lock"
 IGNORE_FILE: Final = ".gitignore"
 OF_THE_SYSTEM: Final = frozenset({"lost+found", ".DS_Store", IGNORE_FILE})
@@ -86,25 +86,25 @@ class DataDirectory:
         return file.read_text(encoding="ascii").strip()
 
     def begin(self) -> bool:
-        """Return true if this is the first start of a new cluster, when blank replicas may elect a leader.
+        """Return true if a new cluster starts here, so that replicas with empty disks may elect a leader.
 
-        So it is if no replica has any data; and if an earlier start began like that and did not get as far as
-        `founded`. A single blank replica among others is a replaced one and must first catch up.
+        That is so if no replica has any data, or if an earlier start began like that and did not get as far as
+        `finish_bootstrap`. A single empty disk among others is a replaced one, and its replica must first catch up.
         """
-        founding = self.path / FOUNDING_FILE
-        if all(self.blank(replica) for replica in self._replicas):
-            founding.touch()
-        return founding.exists()
+        pending = self.path / BOOTSTRAP_PENDING_FILE
+        if all(self.is_empty(replica) for replica in self._replicas):
+            pending.touch()
+        return pending.exists()
 
-    def founded(self) -> None:
-        """Note that the cluster has had a leader: from now on a blank replica is a replaced one."""
-        (self.path / FOUNDING_FILE).unlink(missing_ok=True)
+    def finish_bootstrap(self) -> None:
+        """Note that the cluster has had a leader: from now on an empty disk is a replaced one."""
+        (self.path / BOOTSTRAP_PENDING_FILE).unlink(missing_ok=True)
 
     def folder(self, name: str) -> Path:
         """Name the folder with everything that the replica, or the broker, keeps."""
         return self.path / name
 
-    def blank(self, replica: str) -> bool:
+    def is_empty(self, replica: str) -> bool:
         """Say whether the replica's directory is missing or empty."""
         directory = self.folder(replica)
         return not directory.exists() or not any(directory.iterdir())

@@ -77,7 +77,7 @@ class LocalCluster(ObservedCluster):
             for service in self.topology.services:
                 self._launch(service)
             await self.wait_until_ready(*self._processes)
-            self._data.founded()
+            self._data.finish_bootstrap()
             self._deployment = replace(self._deployment, bootstrap=False)
         except BaseException:
             await self.stop()

@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from quitanda.runtime.addresses import Address, format_named_addresses
+
 HOST: Final = "127.0.0.1"
 """Everything listens here only: nothing in a local run asks for a password."""
 
@@ -201,4 +203,4 @@ def mqtt_gateway(deployment: Deployment, portal: Service) -> str:
 
 def by_name(ports: Mapping[str, int | None]) -> str:
     """Write ports of this machine as settings take them: `name=host:port,…`."""
-    return ",".join(f"{name}={HOST}:{port}" for name, port in ports.items())
+    return format_named_addresses({name: Address(HOST, port) for name, port in ports.items() if port is not None})

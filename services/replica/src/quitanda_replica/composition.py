@@ -88,10 +88,6 @@ class ReplicaProcess:
         self._deadline = time.monotonic() + timeout
         self._closing.close()
 
-    def hand_over(self, timeout: float) -> bool:
-        """Let another replica lead; true once this one does not."""
-        return self._raft is None or self._raft.transfer_leadership(timeout)
-
     def _start(self) -> None:
         settings = self._settings
         if settings.metrics_listen is not None:

@@ -121,7 +121,7 @@ def counts(*, own_cluster: str, cluster: str, catching_up: bool) -> bool:
 
 
 class PeerDigests:
-    """Asks all others at once, and lets the judge compare; what it finds goes to `on_fatal`."""
+    """Asks all other replicas at once, and lets the detector compare; what it finds goes to `on_fatal`."""
 
     def __init__(
         self,

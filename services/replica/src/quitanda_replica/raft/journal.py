@@ -125,11 +125,6 @@ class LevelJournal(Journal):
         """Index of the newest entry."""
         return self._entries[-1][1]
 
-    @property
-    def bytes_kept(self) -> int:
-        """Length of all commands in the log."""
-        return self._bytes
-
     def term_at(self, index: int) -> int:
         """Term of the entry `index`, which must be in the log."""
         position = index - self.first_index

@@ -4,6 +4,8 @@ import os
 import random
 import time
 
+from quitanda.domain.commands import CreateOrder
+from quitanda.domain.outcomes import Done
 from quitanda_local.errors import DeadlineExceeded
 from quitanda_testing.cluster.process_health import start_again
 from quitanda_testing.workload.traffic import traffic
@@ -27,7 +29,11 @@ async def some_answers(busy, dice):
         return
 
 
-async def test_the_books_balance_after_processes_were_killed_at_random_for_a_while(healthy_cluster):
+def was_placed(operation):
+    return isinstance(operation.action, CreateOrder) and isinstance(operation.outcome, Done)
+
+
+async def test_what_clients_were_told_is_true_after_processes_were_killed_at_random_for_a_while(healthy_cluster):
     dice = random.Random(SEED)
     told = []
     async with traffic(healthy_cluster, timeout=TIMEOUT, grpc=4, mqtt=3, clerks=2, seed=SEED) as busy:
@@ -55,4 +61,5 @@ async def test_the_books_balance_after_processes_were_killed_at_random_for_a_whi
         assert violations == (), f"seed {SEED}: {', '.join(told)}"
         assert busy.overtime < LATE_SECONDS
         assert len(told) > 10
+        assert {each.action.customer_id for each in busy.recorder.history if was_placed(each)} == set(busy.customers)
     await healthy_cluster.wait_until_replicas_agree()

@@ -1,4 +1,4 @@
-"""What a cluster keeps on disk: a directory for each replica, its secrets, and whether its bootstrap is still pending."""
+"""What a cluster keeps on disk: a directory for each replica, its secrets, and whether its bootstrap is pending."""
 
 import fcntl
 import os

@@ -115,6 +115,11 @@ class Traffic:
         return [client for client in self.clients if client.transport is transport]
 
     @property
+    def customers(self) -> Sequence[str]:
+        """The ids of the customers among the clients."""
+        return self._shop.customers
+
+    @property
     def unanswered(self) -> list[QuitandaError]:
         """The errors of every call that was not answered."""
         return [error for client in self.clients for error in client.times.unanswered]

@@ -200,6 +200,7 @@ def test_encoded_requests_travel_and_are_logged_as_the_messages_were(message):
     written = message(requests=[protobuf.encode_request(each) for each in REQUESTS_OF_BEFORE])
 
     assert read == REQUESTS_OF_BEFORE
+    assert [protobuf.request_from_proto(each) for each in pb.DecodedEntry.FromString(ENTRY_OF_BEFORE).requests] == read
     assert written.SerializeToString() == ENTRY_OF_BEFORE
 
 

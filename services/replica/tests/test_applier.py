@@ -169,6 +169,18 @@ def test_an_entry_with_one_request_that_is_no_message_changes_nothing(state):
     assert state.contents() == before
 
 
+@pytest.mark.parametrize(("depth", "decoded"), [(99, True), (100, False)])
+def test_how_deep_a_request_may_be_nested_counts_from_the_entry_as_in_version_0_1_0(state, depth, decoded):
+    """A request of 100 levels alone can be decoded, and within an entry it cannot: all versions must agree on it."""
+    nested = b"\x8b\x3f" * depth + b"\x8c\x3f" * depth  # groups of a field that nobody knows
+    request = encode_request(Request("", "s", customer())) + nested
+    assert pb.Request.FromString(request).request_id == "s"
+
+    ((outcome, _),) = state.apply_payload(pb.LogEntry(requests=[request]).SerializeToString())
+
+    assert isinstance(outcome, Done) if decoded else outcome == invalid("entry", Problem.MALFORMED)
+
+
 def test_a_request_without_a_command_is_refused_and_the_others_are_done(state):
     payload = pb.LogEntry(
         requests=[pb.Request(request_id="r").SerializeToString(), encode_request(Request("", "s", customer()))]

@@ -111,6 +111,7 @@ def test_a_request_that_does_not_parse_is_told_by_its_field(single):
         (b"\x1a\x04\x12\x02\xff\xff", "requests[1].create_customer.name", Problem.NOT_UTF8),
         (b"\x12\x40r", "request", Problem.MALFORMED),
         (b"\x1a\x04\x12\x09no", "request", Problem.MALFORMED),
+        (b"\x8b\x3f" * 100 + b"\x8c\x3f" * 100, "request", Problem.MALFORMED),  # too deep within an entry
     ],
 )
 def test_one_request_that_is_no_message_refuses_the_whole_call_and_nothing_happens(single, encoded, field, problem):

@@ -141,6 +141,30 @@ class LogEntry(_message.Message):
 Global___LogEntry: _TypeAlias = LogEntry  # noqa: Y015
 
 @_typing.final
+class DecodedEntry(_message.Message):
+    """A LogEntry, or an ExecuteRequest, whose requests are decoded. Every version decodes an entry as one message, so that
+    all agree on what is malformed: how deep a message may be nested counts from its outermost one.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Request]: ...
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___Request] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecodedEntry: _TypeAlias = DecodedEntry  # noqa: Y015
+
+@_typing.final
 class ExtraField(_message.Message):
     """A field that Quitanda does not know: its name and the JSON text of its value."""
 

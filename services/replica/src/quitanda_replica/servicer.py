@@ -145,7 +145,7 @@ class Replica(ReplicaServicer):
 def _decoded(request: pb.ExecuteRequest) -> list[pb.Request]:
     """Read the commands for the log lines; Rejected where one is none. The log gets the bytes as they came."""
     try:
-        return [pb.Request.FromString(data) for data in request.requests]
+        return list(pb.DecodedEntry.FromString(request.SerializeToString()).requests)
     except DecodeError:
         raise Rejected(explain_repeated("requests", request.requests, pb.Request.DESCRIPTOR)) from None
 

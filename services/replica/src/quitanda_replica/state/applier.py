@@ -67,11 +67,11 @@ class Applier:
     def apply(self, index: int, payload: bytes) -> bytes:
         """Execute the requests of a log entry in their order; stage what they change; give their outcomes.
 
-        Each request is decoded once, before any is executed, and each outcome is encoded once. The answer is an encoded
+        The entry is decoded once, as a whole, and each outcome is encoded once. The answer is an encoded
         ExecuteResponse. An entry of which a part cannot be decoded is one refusal.
         """
         try:
-            requests = [pb.Request.FromString(each) for each in pb.LogEntry.FromString(payload).requests]
+            requests = pb.DecodedEntry.FromString(payload).requests
         except DecodeError:
             _log.error("log_entry_malformed", index=index, size=len(payload))
             return _response([encode_outcome(invalid("entry", Problem.MALFORMED), index)])

@@ -123,7 +123,7 @@ class CreateOrder:
 class SetOrderItems:
     """Set the quantities of some products, or only extra fields; all or nothing.
 
-    Zero removes an item, with its extra fields; duplicates are put together first, as in CreateOrder. CustomFields
+    Zero removes an item, with its extra fields; duplicates are put together first, as in CreateOrder. Custom
     fields of the order and of the items named change as in UpdateCustomer.
     """
 

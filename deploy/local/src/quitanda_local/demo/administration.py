@@ -32,12 +32,14 @@ async def manage_customers(context: DemoContext) -> None:
             "CUSTOMER_EXISTS",
         ),
         DemoStep(
-            "a stranger cannot be changed",
+            "an unknown customer cannot be changed",
             context.admin(1, "customer", "update", "nobody", "--name", "X"),
             "CUSTOMER_NOT_FOUND",
         ),
         DemoStep(
-            "a stranger cannot be deleted", context.admin(2, "customer", "delete", "nobody"), "CUSTOMER_NOT_FOUND"
+            "an unknown customer cannot be deleted",
+            context.admin(2, "customer", "delete", "nobody"),
+            "CUSTOMER_NOT_FOUND",
         ),
         DemoStep(
             "a change based on an old copy is refused",

@@ -72,7 +72,9 @@ async def refuse_orders(context: DemoContext) -> None:
             "PRODUCT_NOT_FOUND",
         ),
         DemoStep(
-            "strangers order nothing, over gRPC", context.shop(2, "nobody", "order", "create"), "CUSTOMER_NOT_FOUND"
+            "an unknown customer orders nothing, over gRPC",
+            context.shop(2, "nobody", "order", "create"),
+            "CUSTOMER_NOT_FOUND",
         ),
         DemoStep("nor over MQTT", context.shop("mqtt", "nobody", "order", "list"), "CUSTOMER_NOT_FOUND"),
         DemoStep(

@@ -1,4 +1,4 @@
-"""Raising the cluster's level of rules: on an administrator's word, or by the leader itself while the cluster is fresh.
+"""Raising the cluster's level of rules: if an administrator asks, or by the leader itself while the cluster is fresh.
 
 What makes a raise safe is a permission that every replica gives at that moment, through the version that it runs: a
 replica that decides by rules that it does not know would come to another state than the others. Nothing is taken from
@@ -67,9 +67,9 @@ class LevelRaiser:
         return max(level, target)
 
     def raise_fresh(self) -> None:
-        """Raise a cluster that has never held anything, as far as all replicas permit; to be called now and then.
+        """Raise a cluster that has never held anything, if all replicas permit it; to be called now and then.
 
-        Nobody can want back to an earlier version's data there. Where something is refused or fails, the level stays.
+        It has nothing to take back to an earlier version. Where something is refused or fails, the level stays.
         """
         counters = self._counters()
         fresh = counters == Counters(level=counters.level)
@@ -87,7 +87,7 @@ class LevelRaiser:
         for name, answer in sorted(self._ask_peers(max(0.0, timeout)).items()):
             if isinstance(answer, str):
                 raise Rejected(_not_supported(level, name, error=answer))
-            if answer.cluster not in {cluster, ""}:  # a blank disk has none yet
+            if answer.cluster not in {cluster, ""}:  # an empty disk has none yet
                 raise Rejected(_not_supported(level, name, error="its disk belongs to another cluster"))
             if answer.supported_level < level:
                 raise Rejected(_not_supported(level, name, supported=max(1, answer.supported_level)))

@@ -38,7 +38,7 @@ class StatusReport:
         self._raft = raft
 
     def ready(self) -> bool:
-        """Tell whether this replica takes part: it knows a leader, and is not still catching up from a blank disk."""
+        """Tell whether this replica takes part: it knows a leader, and does not still catch up from an empty disk."""
         status = self._raft.status()
         return bool(status.leader) and status.voting and status.applied_index > 0
 

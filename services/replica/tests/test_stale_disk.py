@@ -50,12 +50,13 @@ class ProcessCluster:
             process.close()
 
     def status(self, name):
-        return self.running[name].client.status()
+        """Give the status of a replica, once it answers."""
+        return wait_until(self.running[name].client.status, f"{name} answers")
 
     def leader(self, among=None):
         def leading():
             for name in among or self.running:
-                status = self.status(name)
+                status = self.running[name].client.status()
                 if status is not None and status.role == admin_portal_pb2.REPLICA_ROLE_LEADER:
                     return name
             return None

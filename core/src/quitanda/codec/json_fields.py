@@ -69,7 +69,7 @@ class FieldReader:
     def text(self, name: str) -> str:
         """Take a string that must be there."""
         value = self.optional_text(name)
-        return self._required(name, value, "")
+        return self._missing(name, "") if value is None else value
 
     def optional_text(self, name: str) -> str | None:
         """Take a string, or None where there is none."""
@@ -82,7 +82,7 @@ class FieldReader:
     def integer(self, name: str, limit: int = INT64_MAX) -> int:
         """Take an integer that must be there."""
         value = self.optional_integer(name, limit)
-        return self._required(name, value, 0)
+        return self._missing(name, 0) if value is None else value
 
     def optional_integer(self, name: str, limit: int = INT64_MAX) -> int | None:
         """Take an integer (see `codec.numbers`); None where there is no such field.
@@ -90,8 +90,8 @@ class FieldReader:
         `limit` is the field's own bound, told of a number that is too large to be carried on.
         """
         value = self._take(name)
-        if value is None:
-            return None
+        if value is None or (type(value) is int and abs(value) <= INT64_MAX):
+            return value
         number = _integer_or_refused(value, self._name(name), limit)
         if isinstance(number, Refused):
             self._refuse(number)
@@ -109,7 +109,7 @@ class FieldReader:
     def price(self, name: str) -> int:
         """Take a price that must be there, in minor units."""
         value = self.optional_price(name)
-        return self._required(name, value, 0)
+        return self._missing(name, 0) if value is None else value
 
     def optional_price(self, name: str) -> int | None:
         """Take a price, as a number or as its text, in minor units; None where there is no such field."""
@@ -163,11 +163,9 @@ class FieldReader:
         self._taken.add(name)
         return self._fields.get(name)
 
-    def _required(self, name: str, value: Value | None, instead: Value) -> Value:
-        if value is None:
-            self._refuse(invalid(self._name(name), Problem.MISSING))
-            return instead
-        return value
+    def _missing(self, name: str, instead: Value) -> Value:
+        self._refuse(invalid(self._name(name), Problem.MISSING))
+        return instead
 
     def _mistyped(self, name: str, expected: str, value: Any) -> None:
         self._refuse(_wrong_type(self._name(name), expected, value))

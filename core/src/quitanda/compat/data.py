@@ -44,7 +44,8 @@ class DataReader(FieldReader):
 
     def units(self, name: str, limit: int) -> int:
         """Take a number of units that must be there, as a number or as its text; there may be at most `limit`."""
-        return self._required(name, self.optional_units(name, limit), 0)
+        value = self.optional_units(name, limit)
+        return self._missing(name, 0) if value is None else value
 
     def optional_units(self, name: str, limit: int) -> int | None:
         """Take a number of units, as a number or as its text; None where there is no such field."""

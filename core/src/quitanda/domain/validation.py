@@ -15,6 +15,7 @@ first character at fault), `expected` and `got` (types, by their names in JSON).
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, get_args
 
 from quitanda.domain.commands import (
@@ -29,7 +30,7 @@ from quitanda.domain.commands import (
 from quitanda.domain.field_types import (
     ChangeRule,
     CustomFieldsRule,
-    Form,
+    FieldType,
     IdRule,
     NumberRule,
     Rule,
@@ -53,12 +54,12 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 class _Check(NamedTuple):
     """What is asked of a field: `check` of its name, its value and its rule; then `beside` of the whole command.
 
-    The rule of a list is what is asked of its entries.
+    The rule is None where `check` needs none; that of a list is what is asked of its entries.
     """
 
     name: str
     optional: bool
-    check: Callable[[str, object, Any], Refused | None]
+    check: Callable[..., Refused | None]
     rule: "Rule | Sequence[_Check] | None"
     beside: Callable[[Any], Refused | None] | None
 
@@ -99,12 +100,14 @@ def check(command: Command, level: int = SUPPORTED_LEVEL) -> Refused | None:
     return _wrong_type("command", command, "command") if checks is None else _first_wrong(checks, command)
 
 
-def _first_wrong(checks: Sequence[_Check], record: object, path: str = "") -> Refused | None:
-    for each in checks:
-        value = getattr(record, each.name)
-        if (value is not None or not each.optional) and (wrong := each.check(path + each.name, value, each.rule)):
-            return wrong
-        if each.beside is not None and (wrong := each.beside(record)):
+def _first_wrong(checks: Sequence[_Check], record: object) -> Refused | None:
+    for name, optional, check_value, rule, beside in checks:
+        value = getattr(record, name)
+        if value is not None or not optional:
+            wrong = check_value(name, value) if rule is None else check_value(name, value, rule)
+            if wrong:
+                return wrong
+        if beside is not None and (wrong := beside(record)):
             return wrong
     return None
 
@@ -117,9 +120,10 @@ def check_id(field: str, value: object) -> Refused | None:
         return invalid(field, Problem.MISSING)
     if len(value) > ID_LENGTH_MAX:
         return invalid(field, Problem.TOO_LONG, limit=ID_LENGTH_MAX, length=len(value))
+    if _ID.fullmatch(value):
+        return None
     valid_part = _ID.match(value)
-    position = valid_part.end() if valid_part else 0
-    return None if position == len(value) else invalid(field, Problem.ALPHABET, position=position)
+    return invalid(field, Problem.ALPHABET, position=valid_part.end() if valid_part else 0)
 
 
 def check_extra_size(extra: CustomFields, field: str = "extra") -> Refused | None:
@@ -133,7 +137,7 @@ def check_order_extra_size(extra: CustomFields, item_extras: Iterable[CustomFiel
     """Say whether an order's unknown fields are too many, or together with its items' too large."""
     if wrong := check_extra_size(extra):
         return wrong
-    return _check_extra_bytes("extra", _extra_bytes(extra) + sum(map(_extra_bytes, item_extras)))
+    return _check_order_extra_bytes(extra, item_extras)
 
 
 def _scope(value: object) -> Refused | None:
@@ -151,6 +155,8 @@ def _text(field: str, value: object, rule: TextRule) -> Refused | None:
 
 
 def _characters(field: str, value: str, control: re.Pattern[str]) -> Refused | None:
+    if value.isascii() and value.isprintable():  # of ASCII alone, which no version of Python sees differently
+        return None
     if surrogate := _SURROGATE.search(value):
         return invalid(field, Problem.NOT_UTF8, position=surrogate.start())
     if found := control.search(value):
@@ -176,7 +182,7 @@ def _change(field: str, value: object, rule: ChangeRule) -> Refused | None:
     return _out_of_range(field, Problem.TOO_LARGE, value, rule.limit) if abs(value) > rule.limit else None
 
 
-def _flag(field: str, value: object, rule: None = None) -> Refused | None:  # noqa: ARG001 - there is none
+def _flag(field: str, value: object) -> Refused | None:
     return None if type(value) is bool else _wrong_type(field, value, "boolean")
 
 
@@ -187,18 +193,14 @@ def _items(field: str, items: object, checks: Sequence[_Check]) -> Refused | Non
         return invalid(field, Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(items))
     sums: dict[str, int] = {}
     for index, item in enumerate(items):
-        if wrong := _item(f"{field}[{index}]", item, checks):
-            return wrong
+        if type(item) is not ItemQuantity:
+            return _wrong_type(f"{field}[{index}]", item, "item")
+        if wrong := _first_wrong(checks, item):
+            return replace(wrong, field=f"{field}[{index}].{wrong.field}")
         total = sums[item.product_id] = sums.get(item.product_id, 0) + item.quantity
         if total > ITEM_QUANTITY_MAX:  # a product named twice counts with the sum
             return _out_of_range(f"{field}[{index}].quantity", Problem.TOO_LARGE, total, ITEM_QUANTITY_MAX)
     return None
-
-
-def _item(field: str, item: object, checks: Sequence[_Check]) -> Refused | None:
-    if type(item) is not ItemQuantity:
-        return _wrong_type(field, item, "item")
-    return _first_wrong(checks, item, f"{field}.")
 
 
 def _extra(field: str, extra: object, rule: CustomFieldsRule) -> Refused | None:
@@ -206,6 +208,8 @@ def _extra(field: str, extra: object, rule: CustomFieldsRule) -> Refused | None:
         return _wrong_type(field, extra, "list")
     if len(extra) > EXTRA_FIELDS_MAX:
         return invalid(field, Problem.TOO_MANY, limit=EXTRA_FIELDS_MAX, length=len(extra))
+    if not extra:
+        return None
     previous = ""
     for entry in extra:
         if wrong := _extra_entry(rule.reserved, entry, previous, field):
@@ -243,8 +247,12 @@ def _check_extra_bytes(field: str, size: int) -> Refused | None:
     return invalid(field, Problem.TOO_LARGE, limit=EXTRA_BYTES_MAX, length=size) if size > EXTRA_BYTES_MAX else None
 
 
+def _check_order_extra_bytes(extra: CustomFields, item_extras: Iterable[CustomFields]) -> Refused | None:
+    return _check_extra_bytes("extra", _extra_bytes(extra) + sum(map(_extra_bytes, filter(None, item_extras))))
+
+
 def _extra_bytes(extra: CustomFields) -> int:
-    return sum(len(name.encode()) + len(text.encode()) for name, text in extra)
+    return sum([len(name.encode()) + len(text.encode()) for name, text in extra])
 
 
 def _wrong_type(field: str, value: object, expected: str) -> Refused:
@@ -267,19 +275,13 @@ def _changes_something(command: UpdateCustomer | UpdateProduct) -> Refused | Non
 
 
 def _order_size(command: CreateOrder | SetOrderItems) -> Refused | None:
-    return check_order_extra_size(command.extra, (item.extra for item in command.items))
+    return _check_order_extra_bytes(command.extra, [item.extra for item in command.items])
 
 
-_CHECKS_BY_FORM: Final[Mapping[Form, Callable[[str, object, Any], Refused | None]]] = {
-    Form.FLAG: _flag,
-    Form.LIST: _items,
-}
 _CHECKS_BY_RULE: Final[Mapping[type, Callable[[str, object, Any], Refused | None]]] = {
-    IdRule: lambda field, value, rule: check_id(field, value),  # noqa: ARG005 - all ids have one rule
     TextRule: _text,
     NumberRule: _number,
     ChangeRule: _change,
-    CustomFieldsRule: _extra,
 }
 
 _BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]] = {
@@ -303,16 +305,25 @@ _CHANGES: Final[Mapping[type, tuple[tuple[str, Any], ...]]] = {
 
 def _checks(record: type, level: int) -> tuple[_Check, ...]:
     """List what is asked of a command or an item by the rules of a level."""
-    checks = []
-    for each in describe(record):
-        rule: Rule | Sequence[_Check] | None = each.rule
-        if isinstance(rule, CustomFieldsRule):
-            rule = rule.at(level)
-        elif each.item is not None:
-            rule = _checks(each.item, level)
-        check_value = _CHECKS_BY_FORM[each.form] if each.rule is None else _CHECKS_BY_RULE[type(each.rule)]
-        checks.append(_Check(each.name, each.optional, check_value, rule, _BESIDE_FIELDS.get((record, each.name))))
-    return tuple(checks)
+    return tuple(
+        _Check(each.name, each.optional, *_check_of(each, level), _BESIDE_FIELDS.get((record, each.name)))
+        for each in describe(record)
+    )
+
+
+def _check_of(field: FieldType, level: int) -> tuple[Callable[..., Refused | None], Rule | Sequence[_Check] | None]:
+    """Give the function that checks a field's value, and the rule that it checks by; None where it needs none."""
+    match field.rule:
+        case None if field.item is not None:
+            return _items, _checks(field.item, level)
+        case None:
+            return _flag, None
+        case IdRule():
+            return check_id, None
+        case CustomFieldsRule():
+            return _extra, field.rule.at(level)
+        case _:
+            return _CHECKS_BY_RULE[type(field.rule)], field.rule
 
 
 _CHECKS: Final[Mapping[int, Mapping[type, tuple[_Check, ...]]]] = {

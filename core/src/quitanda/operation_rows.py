@@ -180,13 +180,18 @@ class DocumentOperation(Operation, ABC):
         return self.response_class(**self._response_fields(answer))
 
     def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
-        document = {self.result_field: self._document_message(self._only(answer))} if self.result_field else {}
-        return {"revision": answer.revision, **document}
+        fields: dict[str, Any] = {"revision": answer.revision}
+        if self.result_field:
+            fields[self.result_field] = self._document_message(self._only(answer))
+        return fields
 
     def read_response(self, response: Any) -> OperationAnswer:
         """Read the response; the documents are as the portal wrote them."""
-        document = DOCUMENT_CODECS[self.kind].read(getattr(response, self.result_field))
-        return OperationAnswer(response.revision, (checked(document),))
+        return OperationAnswer(response.revision, (self._read_document(response),))
+
+    def _read_document(self, response: Any) -> Document:
+        document: Document = checked(DOCUMENT_CODECS[self.kind].read(getattr(response, self.result_field)))
+        return document
 
     def reply(self, answer: OperationAnswer) -> str:
         """Write `result` of a reply over MQTT. Raises TypeError as `response`."""
@@ -273,7 +278,8 @@ class WriteOperation(DocumentOperation):
 
     def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> Any:
         """Read the request message."""
-        return self._command(self._message.read(message, **(generated or {})))
+        asked = self._message.read(message, **generated) if generated else self._message.read(message)
+        return self._command(asked)
 
     def from_fields(
         self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
@@ -310,15 +316,18 @@ class WriteOperation(DocumentOperation):
         return replace(refused, field=commands.get(refused.field, refused.field))
 
     def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
-        count = {self.counts: answer.orders_affected} if self.counts else {}
-        return {**super()._response_fields(answer), "request_id": answer.request_id, **count}
+        fields = super()._response_fields(answer)
+        fields["request_id"] = answer.request_id
+        if self.counts:
+            fields[self.counts] = answer.orders_affected
+        return fields
 
     def read_response(self, response: Any) -> OperationAnswer:
         """Read the response; the documents are as the portal wrote them."""
         if self.counts:
             affected = getattr(response, self.counts)
             return OperationAnswer(response.revision, orders_affected=affected, request_id=response.request_id)
-        return replace(super().read_response(response), request_id=response.request_id)
+        return OperationAnswer(response.revision, (self._read_document(response),), request_id=response.request_id)
 
     def _command(self, asked: Any) -> Any:
         return asked.command() if isinstance(asked, SetOrderItem) else asked

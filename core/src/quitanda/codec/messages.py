@@ -6,6 +6,7 @@ field that the dataclass has not (such as `request_id`) is the caller's business
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Generic, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -50,8 +51,8 @@ class MessageCodec(Generic[Record]):
         self.read: Final[Callable[..., Any]] = _compile_read(
             record, fields, self._lists, ITEMS_PER_ORDER_MAX if bounded else None
         )
-        """Make the dataclass of the message, or say (Refused) which field is wrong. Optional arguments: `path`, which
-        stands before the name of the field, and by their names the fields that are not in the message."""
+        """Make the dataclass of the message, or say (Refused) which field is wrong. Further arguments are, by their
+        names, the fields that are not in the message."""
         self.write: Final[Callable[[Record], Any]] = _compile_write(
             message, fields, _properties(record, wire), self._lists
         )
@@ -95,7 +96,7 @@ def _compile_write(
         if each.form is Form.LIST:
             value = f"[{each.name}_codec.write(entry) for entry in {value}]"
         elif each.form is Form.CUSTOM_FIELDS and _is_map(place):
-            value = f"dict({value})"
+            value = f"dict({value}) if {value} else None"
         elif each.form is Form.CUSTOM_FIELDS:
             names["pair"] = GetMessageClass(place.message_type)
             value = f"[pair(name=name, value_json=text) for name, text in {value}]"
@@ -116,48 +117,50 @@ def _compile_read(
         name, value = each.name, f"message.{place.name}"
         if each.form is Form.LIST:
             names[f"read_{name}"] = _list_reader(name, lists[name], limit)
-            lines += [f"{name} = read_{name}({value}, path)", *_return_refused(name)]
+            lines += [f"{name} = read_{name}({value})", *_return_refused(name)]
             value = name
         elif isinstance(each.rule, CustomFieldsRule):
             names[f"read_{name}"] = _custom_fields_reader(name, each.rule.depth, is_map=_is_map(place))
-            lines += [f"{name} = read_{name}({value}, path) if {value} else ()", *_return_refused(name)]
+            lines += [f"{name} = read_{name}({value}) if {value} else ()", *_return_refused(name)]
             value = name
         elif each.form is Form.CUSTOM_FIELDS:
-            value = f"tuple(sorted({value}.items()))"
+            value = f"tuple(sorted({value}.items())) if {value} else ()"
         elif place.has_presence and each.required:
-            lines.append(f"if not message.HasField({place.name!r}): return missing(path, {place.name!r})")
+            lines.append(f"if not message.HasField({place.name!r}): return missing({place.name!r})")
         elif place.has_presence:
             names[f"no_{name}"] = each.default
             value = f"{value} if message.HasField({place.name!r}) else no_{name}"
         arguments.append(f"{name}={value}")
     given = "**given" if len(fields) < len(describe(record)) else ""
     lines.append(f"return record({', '.join(arguments)}, {given})")
-    return compile_function(f"read(message, path='', {given})", lines, names)
+    return compile_function(f"read(message, {given})", lines, names)
 
 
 def _return_refused(name: str) -> list[str]:
     return [f"if type({name}) is Refused: return {name}"]
 
 
-def _missing(path: str, name: str) -> Refused:
-    return invalid(path + name, Problem.MISSING)
+def _missing(name: str) -> Refused:
+    return invalid(name, Problem.MISSING)
 
 
-def _custom_fields_reader(name: str, depth: int, *, is_map: bool) -> Callable[[Any, str], Any]:
+def _custom_fields_reader(name: str, depth: int, *, is_map: bool) -> Callable[[Any], Any]:
     if is_map:
-        return lambda value, path: extra_from_pairs(value.items(), path + name, depth)
-    return lambda value, path: extra_from_pairs(((each.name, each.value_json) for each in value), path + name, depth)
+        return lambda value: extra_from_pairs(value.items(), name, depth)
+    return lambda value: extra_from_pairs(((each.name, each.value_json) for each in value), name, depth)
 
 
-def _list_reader(name: str, items: MessageCodec[Any], limit: int | None) -> Callable[[Any, str], Any]:
-    def read(value: Any, path: str) -> Any:
+def _list_reader(name: str, items: MessageCodec[Any], limit: int | None) -> Callable[[Any], Any]:
+    read_entry = items.read
+
+    def read(value: Any) -> Any:
         entries = []
         for index, each in enumerate(value):
             if index == limit:
-                return invalid(path + name, Problem.TOO_MANY, limit=limit)
-            entry = items.read(each, f"{path}{name}[{index}].")
+                return invalid(name, Problem.TOO_MANY, limit=limit)
+            entry = read_entry(each)
             if type(entry) is Refused:
-                return entry
+                return replace(entry, field=f"{name}[{index}].{entry.field}")
             entries.append(entry)
         return tuple(entries)
 

@@ -27,6 +27,7 @@ _COMMANDS: Final[Mapping[type[Command], tuple[str, MessageCodec[Any]]]] = {
 """For each command its field in `Request.command` and its codec."""
 
 _READERS: Final = {name: codec.read for name, codec in _COMMANDS.values()}
+_WRITERS: Final = {command: (name, codec.write) for command, (name, codec) in _COMMANDS.items()}
 
 
 def kind_to_proto(kind: Kind) -> replica_pb2.DocumentKind.ValueType:
@@ -41,8 +42,8 @@ def kind_from_proto(number: int) -> Kind | None:
 
 def request_to_proto(request: Request) -> replica_pb2.Request:
     """Write a command with its key."""
-    name, codec = _COMMANDS[type(request.command)]
-    command: dict[str, Any] = {name: codec.write(request.command)}
+    name, write = _WRITERS[type(request.command)]
+    command: dict[str, Any] = {name: write(request.command)}
     return replica_pb2.Request(scope=request.scope, request_id=request.request_id, **command)
 
 

@@ -259,7 +259,7 @@ class WriteOperation(DocumentOperation):
     def __post_init__(self) -> None:
         outside = frozenset({_CUSTOMER, *self.generated_fields}) if self.portal.names_customer else frozenset()
         object.__setattr__(self, "_message", MessageCodec(self.carries, self.request_class))
-        object.__setattr__(self, "_object", ObjectCodec(self.carries, outside))
+        object.__setattr__(self, "_object", ObjectCodec(self.carries, outside, REPLY_FIELDS))
 
     @property
     def writes(self) -> bool:
@@ -285,7 +285,7 @@ class WriteOperation(DocumentOperation):
         self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
     ) -> Any:
         """Read the JSON object of a request over MQTT, whose topic names the customer."""
-        asked = self._object.read(without_reply_fields(fields), customer_id=customer_id, **(generated or {}))
+        asked = self._object.read(fields, customer_id=customer_id, **(generated or {}))
         return self._command(asked)
 
     def to_message(self, asked: Any, request_id: str = "") -> Any:

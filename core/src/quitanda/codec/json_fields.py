@@ -1,6 +1,6 @@
 """Reading a JSON object field by field, with types; every refusal names its field."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -49,13 +49,13 @@ class FieldReader:
     """Takes an object's fields one by one and remembers the first thing that is wrong.
 
     An invalid field yields a placeholder of the right type; `finish` returns the first refusal instead of what was
-    built of placeholders. `null` is the same as a field that is not there.
+    built of placeholders. `null` is the same as a field that is not there. Fields in `ignored` may stand in the object.
     """
 
-    def __init__(self, fields: Mapping[str, Any], path: str = "") -> None:
+    def __init__(self, fields: Mapping[str, Any], path: str = "", ignored: Iterable[str] = ()) -> None:
         self._fields = fields
         self._path = path
-        self._taken: set[str] = set()
+        self._taken = set(ignored)
         self.refusal: Refused | None = None
 
     def finish(self, value: Value) -> Value | Refused:

@@ -22,9 +22,15 @@ Record = TypeVar("Record")
 
 
 class ObjectCodec(Generic[Record]):
-    """Reads JSON objects as one dataclass, and writes them. `outside` names fields that never stand in the object."""
+    """Reads JSON objects as one dataclass, and writes them.
 
-    def __init__(self, record: type[Record], outside: frozenset[str] = frozenset()) -> None:
+    `outside` names fields of the dataclass that never stand in the object, `ignored` what may stand there besides.
+    """
+
+    def __init__(
+        self, record: type[Record], outside: frozenset[str] = frozenset(), ignored: frozenset[str] = frozenset()
+    ) -> None:
+        self._ignored: Final = ignored
         self._fields: Final = tuple(each for each in describe(record) if each.name not in outside)
         self._items: Final = {each.name: ObjectCodec[Any](each.item) for each in self._fields if each.item is not None}
         self.take: Final[Callable[..., Record]] = _compile_take(record, self._fields, self._items)
@@ -32,7 +38,7 @@ class ObjectCodec(Generic[Record]):
 
     def read(self, fields: Mapping[str, Any], **given: Any) -> Record | Refused:
         """Make the dataclass, with the fields `given` that stand outside; or say which field is wrong."""
-        reader = FieldReader(fields)
+        reader = FieldReader(fields, ignored=self._ignored)
         return reader.finish(self.take(reader, **given))
 
     def write(self, record: Record, path: str = "") -> dict[str, Any] | Refused:

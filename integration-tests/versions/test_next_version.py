@@ -88,6 +88,12 @@ class NextShop:
             {"request_id": f"plain-{name}", "product_id": name, "name": "Giz", "price_minor_units": 5, "quantity": 3},
         )
 
+    def keep_in_custom_field(self, name):
+        return self.calls.call(
+            "AdminPortal.UpdateProduct",
+            {"request_id": f"keep-{name}", "product_id": name, "extra": {"shelf": '"C2"'}},
+        )
+
     def read(self, name):
         return self.calls.call("AdminPortal.GetProduct", {"product_id": name})
 
@@ -155,6 +161,7 @@ async def test_below_its_level_what_is_new_is_refused_by_name_and_after_the_rais
         await swap_portals(cluster, now, following)
         async with shop_at(cluster, new_portal, following) as shop:
             assert (await shop.plain("giz")).answer is not None
+            assert (await shop.keep_in_custom_field("giz")).refusal is None  # the name is free below its level
             await lead(cluster, "replica1")
             assert reason(await raise_level(cluster)) == ("LEVEL_NOT_SUPPORTED", "")
             for leader in ("replica1", "replica2"):

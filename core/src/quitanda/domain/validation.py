@@ -94,6 +94,17 @@ def check_request(request: Request, level: int = SUPPORTED_LEVEL) -> Refused | N
     return _scope(request.scope) or check_id("request_id", request.request_id) or check(request.command, level)
 
 
+def check_for_any_level(request: Request) -> Refused | None:
+    """Say what is wrong with a request at whatever level the cluster may be; None where some level accepts it.
+
+    For those who do not know the level: a name that a later level takes for a field is free for custom fields below it.
+    """
+    wrong = check_request(request)
+    if wrong and all(check_request(request, level) for level in range(FIRST_LEVEL, SUPPORTED_LEVEL)):
+        return wrong
+    return None
+
+
 def check(command: Command, level: int = SUPPORTED_LEVEL) -> Refused | None:
     """Say what is wrong with a command, or None. The first field at fault, in declaration order, is named."""
     checks = _CHECKS[min(level, SUPPORTED_LEVEL)].get(type(command))

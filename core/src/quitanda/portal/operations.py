@@ -16,7 +16,7 @@ from quitanda.domain import refusals
 from quitanda.domain.commands import Command, Request
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import check_id, check_request
+from quitanda.domain.validation import check_for_any_level, check_id
 from quitanda.errors import InternalError
 from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
 
@@ -79,7 +79,7 @@ class PortalOperations:
             if wrong := check_id(_CUSTOMER_ID, scope):
                 return wrong
         request = Request(scope, request_id, command)
-        if wrong := check_request(request):
+        if wrong := check_for_any_level(request):
             return wrong
         executed = await self._cluster.execute(request, timeout)
         outcome = executed.outcome

@@ -30,9 +30,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-extra_names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(
-    lambda name: f"x{name}"
-)
+_NAMES_OF_OTHER_THINGS = ["extra", "cascade", "expected_version", "request_id", "shelf"]
+"""Names that stand for something in a request, in the rules or in a later version, and are free in documents."""
+
+extra_names = st.sampled_from(_NAMES_OF_OTHER_THINGS) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
+).map(lambda name: f"x{name}")
 extras = st.dictionaries(extra_names, json_values.map(dump_json), max_size=4).map(
     lambda fields: tuple(sorted(fields.items()))
 )

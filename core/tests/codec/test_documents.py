@@ -53,6 +53,16 @@ def test_only_orders_and_items_have_a_total_of_their_own(document):
     assert decode_document(kind_of(document), encode_document(described)) == described
 
 
+@pytest.mark.parametrize("document", [ANA, TEA, ORDER], ids=["customer", "product", "order"])
+def test_a_custom_field_may_have_the_name_by_which_the_rules_keep_custom_fields(document):
+    """A reader of stored documents took `extra` for a field of its own, and lost what customers had stored there."""
+    described = replace(document, extra=(("extra", '"mine"'),))
+    if isinstance(document, Order):
+        described = replace(described, items=tuple(replace(item, extra=(("extra", "1"),)) for item in document.items))
+
+    assert decode_document(kind_of(document), encode_document(described)) == described
+
+
 @given(documents)
 def test_a_stored_document_is_one_valid_json_object(document):
     fields = json.loads(encode_document(document))

@@ -149,7 +149,8 @@ def compile_reader(record: type, level: int = SUPPORTED_LEVEL) -> Callable[[Any]
     names: dict[str, Any] = {"record": record, "extra": _extra, "text": _text, "integer": _integer, "money": _money}
     names |= {f"read_{each.name}": compile_reader(each.item, level) for each in fields if each.item}
     total = [_TOTAL] if _has_total(record) else []
-    names["known"] = frozenset([*(each.name for each in fields if each not in later), *total])
+    own = [each.name for each in fields if each not in later and each.form is not Form.CUSTOM_FIELDS]
+    names["known"] = frozenset([*own, *total])
     known, lines = "known", []
     if later:
         names["take_later"] = _later_taker(later)

@@ -31,6 +31,8 @@ UNIT_TESTS := core services clients deploy testing
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
 PARALLEL := --numprocesses auto --dist loadfile
+# Two processes per core for the fast tests: most of their time they wait for each other.
+PARALLEL_FAST := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN)))) --dist worksteal
 
 # Tests that run no cluster: the same whatever the scenarios' cluster is made of.
 WITHOUT_CLUSTER := $(wildcard $(addprefix integration-tests/,simulation mutants test_chaos_schedule.py \
@@ -95,7 +97,7 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNIT_TESTS) $(ARGS)
 
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
-	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -q $(PARALLEL_FAST) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)
 
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
 	@$(BIN)/python -m pytest integration-tests $(ARGS)

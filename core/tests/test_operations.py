@@ -89,6 +89,7 @@ def test_a_command_comes_back_the_same_through_its_request(command):
     assert message.request_id == "r1"
 
 
+@pytest.mark.slow
 @given(all_commands.filter(lambda command: BY_COMMAND[type(command)].portal is PortalKind.CLIENT))
 def test_a_customers_command_comes_back_the_same_through_its_json_object(command):
     row = BY_COMMAND[type(command)]
@@ -127,6 +128,7 @@ def test_a_request_for_a_page_comes_back_the_same(row):
         assert row.from_fields("ana", row.to_fields(asked)) == asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
 @settings(max_examples=20)  # for each row
 @given(data=st.data())
@@ -139,6 +141,7 @@ def test_an_answer_comes_back_the_same_through_its_response(row, data):
     assert row.read_response(type(response).FromString(response.SerializeToString())) == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", CLIENT.values(), ids=row_id)
 @settings(max_examples=20)  # for each row
 @given(data=st.data())
@@ -167,6 +170,7 @@ def shown(row, answer):
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in ROWS if row.result_field], ids=row_id)
 @settings(max_examples=20)  # for each row
 @given(data=st.data())

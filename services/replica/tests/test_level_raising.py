@@ -338,6 +338,7 @@ class TestBackups:
         assert not list(tmp_path.glob(".restored*"))
 
 
+@pytest.mark.slow
 class TestReplicas:
     def test_a_fresh_cluster_comes_to_the_supported_level_by_itself(self, cluster):
         cluster.start()

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+"""`make check` runs these in any case."""
+
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70

@@ -39,3 +39,10 @@ def test_a_port_in_use_is_named_with_its_purpose_and_holder():
     assert caught.value.port == ports[1]
     assert f"port {ports[1]} (the gRPC port of replica1) is in use by process {os.getpid()}" in str(caught.value)
     assert "stop that process" in str(caught.value)
+
+
+def test_ports_that_were_chosen_are_not_chosen_again_before_their_owners_listen():
+    """A cluster's relay was given a port that its replica had been given, and had not taken yet."""
+    chosen = [port for _ in range(40) for port in free_ports(40)]
+
+    assert len(set(chosen)) == len(chosen)

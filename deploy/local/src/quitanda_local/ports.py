@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import tempfile
+from collections import deque
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,10 @@ EPHEMERAL_MIN_DEFAULT: Final = 32_768
 """Where the system starts to hand out ports for outgoing connections, unless it says otherwise."""
 EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 ATTEMPTS_PER_PORT: Final = 200
+CHOSEN_REMEMBERED: Final = 2_000
+"""So many of its latest choices a process does not choose again: their owners may not listen yet."""
+
+_chosen: Final[deque[int]] = deque(maxlen=CHOSEN_REMEMBERED)
 
 
 def check_free(topology: Topology) -> None:
@@ -61,11 +66,14 @@ def _bind(probe: socket.socket, port: int) -> bool:
 
 
 def _reserve(port: int) -> bool:
-    """Reserve the port among the processes of this user; a process that ends gives up its reservations."""
+    """Reserve the port in this process and among those of this user; a process that ends gives up its reservations."""
+    if port in _chosen:  # the lock below does not keep a process from its own reservations
+        return False
     try:
         fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
+    _chosen.append(port)
     return True
 
 

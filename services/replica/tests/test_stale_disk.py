@@ -34,7 +34,7 @@ class ProcessCluster:
 
     def start(self, *names):
         """Start processes, and wait until they answer: how long that takes is the machine's affair."""
-        names = names or self.topology.names
+        names = names or tuple(self.topology.names)
         for name in names:
             self.running[name] = Process(self.topology, name)
         wait_until(lambda: all(self.running[name].client.status() for name in names), "they run", START_SECONDS)

@@ -73,10 +73,11 @@ class Replica(ReplicaServicer):
         begun = time.perf_counter()
         if not request.requests:
             return pb.ExecuteResponse()
-        commands = _decoded(request)
+        entry = pb.LogEntry(requests=request.requests).SerializeToString()
+        commands = _decoded(entry, request.requests)
         self._metrics.called(len(commands))
         try:
-            response = self._execute(request.requests, commands, _timeout(context))
+            response = self._execute(entry, commands, _timeout(context))
         except QuitandaError as error:
             self._tell(commands, [(describe(error).reason, 0)] * len(commands), begun)
             raise
@@ -115,16 +116,15 @@ class Replica(ReplicaServicer):
             context.add_callback(stop)
         return pb.VerifyResponse(verification=verification)
 
-    def _execute(self, requests: Sequence[bytes], commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
-        """Put the requests in the log as the bytes that came, unless one of them needs a higher level."""
+    def _execute(self, entry: bytes, commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
+        """Put the entry in the log, with the requests as the bytes that came, unless one needs a higher level."""
         deadline = time.monotonic() + timeout
-        if len(requests) > COMMANDS_PER_CALL_MAX:
+        if len(commands) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
         self._levels.demand(commands, timeout)
-        payload = pb.LogEntry(requests=requests).SerializeToString()
-        if len(payload) > COMMAND_BYTES_PER_CALL_MAX:
+        if len(entry) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
-        return pb.ExecuteResponse.FromString(self._raft.submit(payload).result(max(0.0, deadline - time.monotonic())))
+        return pb.ExecuteResponse.FromString(self._raft.submit(entry).result(max(0.0, deadline - time.monotonic())))
 
     def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)
@@ -142,12 +142,12 @@ class Replica(ReplicaServicer):
             )
 
 
-def _decoded(request: pb.ExecuteRequest) -> list[pb.Request]:
-    """Read the commands for the log lines; Rejected where one is none. The log gets the bytes as they came."""
+def _decoded(entry: bytes, requests: Sequence[bytes]) -> list[pb.Request]:
+    """Read the commands of an entry for the log lines; Rejected, naming the request at fault, where one is none."""
     try:
-        return list(pb.DecodedEntry.FromString(request.SerializeToString()).requests)
+        return list(pb.DecodedEntry.FromString(entry).requests)
     except DecodeError:
-        raise Rejected(explain_repeated("requests", request.requests, pb.Request.DESCRIPTOR)) from None
+        raise Rejected(explain_repeated("requests", requests, pb.Request.DESCRIPTOR)) from None
 
 
 def _reason(outcome: pb.Outcome) -> str:

@@ -200,3 +200,13 @@ def test_an_invented_absence_is_refuted_likewise(portal):
 
 def test_a_document_that_was_changed_after_what_is_known_refutes_nothing(portal):
     assert not portal.cache.refutes(portal.cache.begin([ANA], portal.now), [ana(8)], 11)
+
+
+@pytest.mark.parametrize(("document_id", "malformed"), [(b"ana", 1), (b"bob", 0)])
+def test_a_document_that_cannot_be_read_matters_only_where_it_is_held(portal, document_id, malformed):
+    portal.read(10, ana(7))
+    change = b'{"kind":"customer","id":"%s","version":8,"document":{"no":"customer"}}' % document_id
+    portal.receiver.receive(KEY.seal(b'{"term":1,"revision":11,"previous_revision":10,"changes":[%s]}' % change))
+
+    assert portal.counted("malformed_messages") == malformed
+    assert portal.cache.position == (None if malformed else 11)

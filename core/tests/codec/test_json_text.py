@@ -7,7 +7,7 @@ from arbitrary_values import exactly, json_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.codec.json_text import EXPONENT_MAX, NUMBER_LENGTH_MAX, Json, dump_json, parse_json
+from quitanda.codec.json_text import EXPONENT_MAX, NUMBER_LENGTH_MAX, Json, dump_json, load_canonical_json, parse_json
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Problem, Refused
 
@@ -86,6 +86,42 @@ def test_the_canonical_form_keeps_every_digit_and_the_order_of_members(text, can
 )
 def test_what_is_not_acceptable_json_is_refused_by_its_problem(text, problem):
     assert problem_of(text) == problem
+
+
+def depth_by_scanning(text):
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string, escaped = escaped or character != '"', not escaped and character == "\\"
+        elif character == '"':
+            in_string = True
+        else:
+            depth += (character in "[{") - (character in "]}")
+            deepest = max(deepest, depth)
+    return deepest
+
+
+@given(st.text('[]{}"\\a,', max_size=60) | st.recursive(st.just("1"), lambda inner: inner.map("[{}]".format)))
+def test_how_deep_a_text_is_nested_is_what_a_scan_of_its_characters_finds(text):
+    for depth_max in range(6):
+        parsed = parse_json(text, "x", depth_max=depth_max)
+        too_deep = isinstance(parsed, Refused) and dict(parsed.details)["problem"] == Problem.TOO_DEEP
+
+        assert too_deep == (depth_by_scanning(text) > depth_max)
+
+
+@given(json_values)
+def test_a_canonical_text_is_read_as_any_text_is(value):
+    text = dump_json(value)
+
+    assert exactly(load_canonical_json(text)) == exactly(parse_json(text, "x").value)
+
+
+@pytest.mark.parametrize("text", ["", "nul", "NaN", '"\\ud800"', "[" * 100_000, "1" * 100_000])
+def test_what_no_process_writes_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"."):
+        load_canonical_json(text)
 
 
 def test_the_deepest_allowed_nesting_is_read():

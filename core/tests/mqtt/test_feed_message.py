@@ -138,3 +138,24 @@ def test_any_bytes_are_a_message_or_a_value_error(payload):
         return
 
     assert isinstance(message, FeedMessage)
+
+
+def test_changes_that_are_not_wanted_are_left_out_and_their_documents_are_not_read():
+    ana = {"customer_id": "ana", "name": "Ana", "version": 7}
+    payload = feed_text(
+        changes=[
+            {"kind": "customer", "id": "bob", "version": 6, "document": {"no": "customer"}},
+            {"kind": "customer", "id": "ana", "version": 7, "document": ana},
+        ]
+    )
+
+    message = decode_feed(payload, lambda kind, document_id: (kind, document_id) == (Kind.CUSTOMER, "ana"))
+
+    assert message == FeedMessage(1, 2, 1, (FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)),))
+
+
+def test_a_change_that_is_not_wanted_must_still_name_its_document():
+    payload = feed_text(changes=[{"kind": "customer", "id": 3, "version": 6, "document": None}])
+
+    with pytest.raises(ValueError, match="id"):
+        decode_feed(payload, lambda _kind, _id: False)

@@ -49,7 +49,7 @@ from itertools import repeat
 from quitanda.cache.feed_cursor import FeedCursor, FeedStep
 from quitanda.cache.freshness import FreshnessProofs
 from quitanda.cache.lru import DocumentCache, Entry, Key
-from quitanda.domain.model import Document
+from quitanda.domain.model import Document, Kind
 from quitanda.mqtt.feed_message import FeedMessage
 
 
@@ -116,6 +116,10 @@ class CoherentCache:
         if step is not FeedStep.OLD:
             self._highest = max(self._highest, message.revision)
         return step
+
+    def holds(self, kind: Kind, document_id: str) -> bool:
+        """Whether something is held of the document: what the feed says of others changes nothing here."""
+        return (kind, document_id) in self._entries
 
     def lose_position(self) -> None:
         """Treat a message that cannot be read as a gap of unknown size."""

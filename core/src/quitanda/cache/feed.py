@@ -68,7 +68,7 @@ class FeedReceiver:
     def receive(self, payload: bytes) -> None:
         """Take one message, whoever wrote it; nothing is raised."""
         try:
-            message = decode_feed(self._key.open(payload))
+            message = decode_feed(self._key.open(payload), self._cache.holds)
         except NotAuthentic as error:
             self._counters.forged.inc()
             self._report(str(error), len(payload))

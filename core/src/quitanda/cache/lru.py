@@ -53,6 +53,9 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._entries
+
     def get(self, key: Key) -> Entry | None:
         """Give the entry and count it as used."""
         entry = self._entries.get(key)

@@ -25,6 +25,7 @@ EXPONENT_MAX: Final = 1_000
 
 _QUOTED_NAME_LENGTH: Final = 64
 _STRINGS_AND_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_ALL_BUT_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.DOTALL)
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -106,13 +107,45 @@ def parse_json(text: str, field: str, *, depth_max: int = JSON_DEPTH_MAX) -> Jso
     return Json(value)
 
 
+def load_canonical_json(text: str) -> Any:
+    """Read a JSON text that a process of Quitanda wrote (`dump_json`), without looking for what it never writes.
+
+    Numbers are exact. ValueError where the text is no JSON, is too deep for the parser, or holds surrogates, which
+    could not be written again.
+    """
+    if _SURROGATE_ESCAPE.search(text):
+        raise ValueError("the text holds surrogates")
+    try:
+        return simplejson.loads(text, use_decimal=True)
+    except RecursionError:
+        raise ValueError("the text is nested too deep") from None
+
+
 def dump_json(value: Any) -> str:
     """Write a value that `parse_json` gave, in the canonical form."""
     return simplejson.dumps(value, ensure_ascii=False, use_decimal=True, separators=(",", ":"), allow_nan=False)
 
 
 def _depth_exceeds(text: str, depth_max: int) -> bool:
-    """Tell whether brackets nest deeper than allowed, without parsing; brackets in strings do not count."""
+    """Tell whether brackets nest deeper than allowed, without parsing; brackets in strings do not count.
+
+    A text with few brackets needs no more than counting them. Of balanced brackets, removing every pair with nothing
+    in it takes one level away, so the number of rounds is the depth. Whatever is not balanced is scanned.
+    """
+    if text.count("[") + text.count("{") <= depth_max:
+        return False
+    brackets = _ALL_BUT_BRACKETS.sub("", text).replace("{", "[").replace("}", "]")
+    for _ in range(depth_max):
+        inner = brackets.replace("[]", "")
+        if not inner:
+            return False
+        if len(inner) == len(brackets):
+            break
+        brackets = inner
+    return _scan_exceeds(text, depth_max)
+
+
+def _scan_exceeds(text: str, depth_max: int) -> bool:
     depth = 0
     for match in _STRINGS_AND_BRACKETS.finditer(text):
         token = match.group()

@@ -7,19 +7,19 @@ changes: its revision is that of the last applied entry, and its previous revisi
 Messages travel with a MAC (`feed_key`).
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from quitanda.codec.documents import id_of, read_document, stored_text
-from quitanda.codec.json_text import dump_json, parse_json
-from quitanda.domain.limits import JSON_DEPTH_MAX
+from quitanda.codec.json_text import dump_json, load_canonical_json
 from quitanda.domain.model import Document, Kind
-from quitanda.domain.outcomes import Refused
-
-_FEED_DEPTH_MAX: Final = JSON_DEPTH_MAX + 4
 
 FEED_NUMBER_MAX: Final = 2**63 - 1
 """The largest term, revision and version; a log that takes a million entries a second gets there in 290,000 years."""
+
+
+_KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,24 @@ def encode_feed(message: FeedMessage) -> bytes:
     ).encode()
 
 
-def decode_feed(payload: bytes) -> FeedMessage:
-    """Read a message whose MAC was verified and taken off; ValueError where it is none, or its numbers cannot be."""
-    parsed = parse_json(payload.decode(), "feed", depth_max=_FEED_DEPTH_MAX)
-    if isinstance(parsed, Refused):
-        raise ValueError(f"not a message of the feed: {dict(parsed.details)}")  # noqa: TRY004 - the text is wrong, not a type
+def _all(kind: Kind, document_id: str) -> bool:  # noqa: ARG001 - see `decode_feed`
+    return True
+
+
+def decode_feed(payload: bytes, is_wanted: Callable[[Kind, str], bool] = _all) -> FeedMessage:
+    """Read a message whose MAC was verified and taken off; ValueError where it is none, or its numbers cannot be.
+
+    Its writer holds the feed's key, so the text is taken to be canonical, as a replica's answer is. Changes of
+    documents that are not wanted are left out; of them only kind, id and version are read.
+    """
+    fields = load_canonical_json(payload.decode())
     try:
-        fields = parsed.value
         changes = fields["changes"]
         message = FeedMessage(
             _number(fields["term"]),
             _number(fields["revision"]),
             _number(fields["previous_revision"]),
-            None if changes is None else tuple(_read_change(change) for change in changes),
+            None if changes is None else tuple(_read_changes(changes, is_wanted)),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a message of the feed: {error!r}") from error
@@ -93,13 +98,18 @@ def _change_text(change: FeedChange) -> str:
     )
 
 
-def _read_change(fields: Any) -> FeedChange:
-    kind = Kind(fields["kind"])
-    document = None if fields["document"] is None else read_document(kind, fields["document"])
-    change = FeedChange(kind, fields["id"], _number(fields["version"]), document)
-    if not isinstance(change.document_id, str) or (document is not None and not _agrees(change, document)):
-        raise ValueError("a change whose id or version is not its document's")
-    return change
+def _read_changes(changes: Any, is_wanted: Callable[[Kind, str], bool]) -> Iterator[FeedChange]:
+    for fields in changes:
+        kind, document_id, version = _KINDS[fields["kind"]], fields["id"], _number(fields["version"])
+        if not isinstance(document_id, str):
+            raise TypeError("a change whose id is no text")
+        if not is_wanted(kind, document_id):
+            continue
+        document = None if fields["document"] is None else read_document(kind, fields["document"])
+        change = FeedChange(kind, document_id, version, document)
+        if document is not None and not _agrees(change, document):
+            raise ValueError("a change whose id or version is not its document's")
+        yield change
 
 
 def _agrees(change: FeedChange, document: Document) -> bool:

@@ -61,10 +61,8 @@ MUTANTS: Final = (
         "failed-rule-leaves-changes",
         "A rule that fails changes nothing.",
         f"{REPLICA}/state/applier.py",
-        "            write_change(writes, self._decoder, change)\n        if execution.changes:",
-        "            write_change(writes, self._decoder, change)\n"
-        "            self._store.put(*writes.changes.copy().popitem())\n"
-        "        if execution.changes:",
+        "[write_change(writes, self._working_set, change) for",
+        "[(write_change(writes, self._working_set, change), self._store.put(*writes.changes.copy().popitem()))[0] for",
         (f"{_APPLIER}::test_a_rule_that_deletes_what_is_not_there_is_internal", _APPLIER),
     ),
     Mutant(

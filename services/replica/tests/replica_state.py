@@ -18,7 +18,7 @@ from quitanda_replica.state import digest, keys
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.store import Store
-from quitanda_replica.state.stored_documents import DocumentDecoder, json_of
+from quitanda_replica.state.stored_documents import WorkingSet, json_of
 from quitanda_replica.state.view import StoredState
 from quitanda_replica.state.write_set import read_counters
 
@@ -105,7 +105,7 @@ class WholeStoredState(StoredState):
     """The rules' view with lists of everything, as the invariants want it."""
 
     def __init__(self, state):
-        super().__init__(state.store, state.counters(), DocumentDecoder())
+        super().__init__(state.store, state.counters(), WorkingSet())
         self._documents = state.documents()
 
     def customers(self):

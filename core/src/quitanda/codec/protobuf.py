@@ -63,11 +63,11 @@ def encode_request(request: Request) -> bytes:
     return request_to_proto(request).SerializeToString()
 
 
-def outcome_to_proto(outcome: Outcome, revision: int) -> replica_pb2.Outcome:
-    """Write an outcome and the log index at which it was decided."""
+def outcome_to_proto(outcome: Outcome, revision: int, document: bytes | None = None) -> replica_pb2.Outcome:
+    """Write an outcome and the log index at which it was decided; `document` as for `encode_outcome`."""
     match outcome:
         case Done():
-            return replica_pb2.Outcome(revision=revision, done=_done_to_proto(outcome))
+            return replica_pb2.Outcome(revision=revision, done=_done_to_proto(outcome, document))
         case Refused():
             return replica_pb2.Outcome(revision=revision, refused=refused_to_proto(outcome))
         case _:
@@ -85,10 +85,13 @@ def outcome_from_proto(message: replica_pb2.Outcome) -> tuple[Outcome, int]:
             raise ValueError("an outcome that is neither done nor refused")
 
 
-def encode_outcome(outcome: Outcome, revision: int) -> bytes:
-    """Write an outcome as the bytes that are remembered and answered; equal outcomes have equal bytes."""
+def encode_outcome(outcome: Outcome, revision: int, document: bytes | None = None) -> bytes:
+    """Write an outcome as the bytes that are remembered and answered; equal outcomes have equal bytes.
+
+    `document` is the stored form of the outcome's document, where the caller has it already.
+    """
     # protobuf's maps have no order of their own, and the bytes are part of the state's digest
-    return outcome_to_proto(outcome, revision).SerializeToString(deterministic=True)
+    return outcome_to_proto(outcome, revision, document).SerializeToString(deterministic=True)
 
 
 def decode_outcome(data: bytes) -> tuple[Outcome, int]:
@@ -100,12 +103,12 @@ def decode_outcome(data: bytes) -> tuple[Outcome, int]:
     return outcome_from_proto(message)
 
 
-def _done_to_proto(done: Done) -> replica_pb2.DoneOutcome:
+def _done_to_proto(done: Done, document: bytes | None) -> replica_pb2.DoneOutcome:
     if done.document is None:
         return replica_pb2.DoneOutcome(orders_affected=done.orders_affected)
     return replica_pb2.DoneOutcome(
         kind=kind_to_proto(kind_of(done.document)),
-        document=encode_document(done.document),
+        document=encode_document(done.document) if document is None else document,
         orders_affected=done.orders_affected,
     )
 

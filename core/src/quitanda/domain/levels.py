@@ -68,7 +68,7 @@ def as_of(command: _T, level: int) -> _T:
 
     Total: what is no command is returned as it is.
     """
-    if level >= SUPPORTED_LEVEL or not is_dataclass(command):
+    if level >= SUPPORTED_LEVEL or type(command) in _OF_FIRST_LEVEL or not is_dataclass(command):
         return command
     changes = {}
     for part in fields(command):
@@ -113,5 +113,5 @@ def _has_later_parts(record: type) -> bool:
     return is_later or any(p.since > FIRST_LEVEL or (p.item is not None and _has_later_parts(p.item)) for p in parts)
 
 
-_OF_FIRST_LEVEL: Final = [each for each in get_args(Command) if not _has_later_parts(each)]
+_OF_FIRST_LEVEL: Final = dict.fromkeys(each for each in get_args(Command) if not _has_later_parts(each))
 """The commands of which every part counts at every level. Most do, and each command that is sent is looked at."""

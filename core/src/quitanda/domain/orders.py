@@ -4,12 +4,21 @@ Each function decides one command, whose fields are valid.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from quitanda.domain import refusals, validation
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
-from quitanda.domain.document_changes import check_expected, merged, overlaid, put, puts, returned_units
+from quitanda.domain.document_changes import (
+    changer,
+    check_expected,
+    merged,
+    overlaid,
+    put,
+    puts,
+    returned_units,
+    with_quantity,
+)
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.model import CustomFields, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Refused
@@ -37,6 +46,12 @@ class _Filled:
     products: tuple[Product, ...]
 
 
+_with_extra: Final = changer(Order, "extra")
+_with_items: Final = changer(Order, "items")
+_with_terms: Final = changer(OrderItem, "name", "unit_price")
+_with_units: Final = changer(OrderItem, "quantity", "extra")
+
+
 def create(view: StateView, command: CreateOrder) -> Decision:
     """Place an order under a free id, with its first items if there are any."""
     if view.customer(command.customer_id) is None:
@@ -53,7 +68,7 @@ def set_items(view: StateView, command: SetOrderItems) -> Decision:
     order = _find(view, command.customer_id, command.order_id, command.expected_version)
     if isinstance(order, Refused):
         return Decision(order)
-    described = replace(order, extra=merged(order.extra, command.extra))
+    described = _with_extra(order, merged(order.extra, command.extra)) if command.extra else order
     filled = _fill(view, described, command.items, merged)
     if isinstance(filled, Refused):
         return Decision(filled)
@@ -95,12 +110,12 @@ def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity], combine
             return refusals.out_of_stock(product, f"items[{line.index}].quantity", line.quantity, held)
         _set(items, product, line, combined)
         if taken:
-            moved.append(replace(product, quantity=product.quantity - taken))
+            moved.append(with_quantity(product, product.quantity - taken))
     if len(items) > ITEMS_PER_ORDER_MAX:
         return refusals.too_many_items(len(items))
     if too_large := _check_extra_sizes(order.extra, items, lines):
         return too_large
-    return _Filled(replace(order, items=tuple(items.values())), tuple(moved))
+    return _Filled(_with_items(order, tuple(items.values())), tuple(moved))
 
 
 def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _Combined) -> None:
@@ -110,8 +125,8 @@ def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _
         return
     item = items.get(product.product_id) or OrderItem(product.product_id, product.name, product.price, quantity=0)
     if line.quantity > item.quantity:
-        item = replace(item, name=product.name, unit_price=product.price)
-    items[product.product_id] = replace(item, quantity=line.quantity, extra=combined(item.extra, line.extra))
+        item = _with_terms(item, product.name, product.price)
+    items[product.product_id] = _with_units(item, line.quantity, combined(item.extra, line.extra))
 
 
 def _check_extra_sizes(extra: CustomFields, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
@@ -129,7 +144,7 @@ def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
     for index, item in enumerate(wanted):
         line = lines.get(item.product_id) or _Line(index, item.product_id, 0, ())
         quantity, extra = line.quantity + item.quantity, overlaid(line.extra, item.extra)
-        lines[item.product_id] = replace(line, quantity=quantity, extra=extra)
+        lines[item.product_id] = _Line(line.index, line.product_id, quantity, extra)
     return list(lines.values())
 
 

@@ -19,8 +19,8 @@ from quitanda.domain.commands import Request
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.levels import LevelNotSupported
 from quitanda.domain.machine import execute
-from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
-from quitanda.domain.state import Execution, StateView
+from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, refused
+from quitanda.domain.state import Execution, Put, StateView
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
 from quitanda_replica.feed.queue import FeedQueue
@@ -30,7 +30,7 @@ from quitanda_replica.state.access import EntryStore, StateCorrupt, StateStore
 from quitanda_replica.state.counters import decode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
-from quitanda_replica.state.stored_documents import DocumentDecoder
+from quitanda_replica.state.stored_documents import WorkingSet, json_of
 from quitanda_replica.state.view import StoredState, write_change
 from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
 
@@ -61,7 +61,7 @@ class Applier:
         self._window = window or WindowBounds()
         self._on_installed = on_installed
         self._history = history or DigestHistory()
-        self._decoder = DocumentDecoder()
+        self._working_set = WorkingSet()
         self._uncommitted: list[EntryChanges] = []
 
     def apply(self, index: int, payload: bytes) -> bytes:
@@ -128,14 +128,13 @@ class Applier:
         return outcome
 
     def _fill(self, writes: WriteSet, request: Request, execution: Execution, index: int) -> bytes:
-        for change in execution.changes:
-            write_change(writes, self._decoder, change)
+        values = [write_change(writes, self._working_set, change) for change in execution.changes]
         if execution.changes:
             writes.counters.last_changed = index
         if execution.level is not None:
             writes.counters.level = execution.level
             _log.info("level_raised", level=execution.level, revision=index)
-        outcome = encode_outcome(execution.outcome, execution.revision)
+        outcome = encode_outcome(execution.outcome, execution.revision, _document_told(execution, values))
         if execution.remember is not None:
             dedup_window.put(writes, request, execution.remember.fingerprint, outcome, self._window)
         return outcome
@@ -157,7 +156,16 @@ class Applier:
         return outcome
 
     def _view(self, state: EntryState) -> StoredState:
-        return StoredState(state.store, state.counters, self._decoder)
+        return StoredState(state.store, state.counters, self._working_set)
+
+
+def _document_told(execution: Execution, values: list[bytes | None]) -> bytes | None:
+    """Give the stored form of the outcome's document where the request wrote that one, so it is encoded once."""
+    told = execution.outcome.document if isinstance(execution.outcome, Done) else None
+    for change, value in zip(execution.changes, values, strict=True):
+        if value is not None and isinstance(change, Put) and change.document is told:
+            return json_of(value)
+    return None
 
 
 def _response(outcomes: list[bytes]) -> bytes:

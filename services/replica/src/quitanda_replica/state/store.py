@@ -17,7 +17,7 @@ that is kept up and has the same interface, everywhere else (pyproject.toml). Th
 
 import errno
 import os
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +130,8 @@ class Store:
         self._directory_sync = names
         self._staged: dict[bytes, bytes | None] = {}
         self._staged_keys: list[bytes] = []
+        self._new_keys: list[bytes] = []
+        """Staged keys that are not in order among the others yet: only a scan needs that."""
 
     @classmethod
     def open(cls, path: Path | str, *, write_buffer_bytes: int = WRITE_BUFFER_BYTES) -> Self:
@@ -162,7 +164,10 @@ class Store:
         """Return the staged or stored value of `key`, or None. Raises StoreFailed."""
         if key in self._staged:
             return self._staged[key]
-        return _guarded(lambda: self._database.get(key, verify_checksums=True))
+        try:
+            return self._database.get(key, verify_checksums=True)
+        except _FAILURES as error:
+            raise _failed(error) from error
 
     def put(self, key: bytes, value: bytes) -> None:
         """Stage `key` = `value`."""
@@ -199,6 +204,7 @@ class Store:
         _guarded(self._write)
         self._staged.clear()
         self._staged_keys.clear()
+        self._new_keys.clear()
 
     def snapshot(self) -> StoreSnapshot:
         """Return committed data as of now; any thread. Raises StoreFailed."""
@@ -216,7 +222,7 @@ class Store:
 
     def _stage(self, key: bytes, value: bytes | None) -> None:
         if key not in self._staged:
-            insort(self._staged_keys, key)
+            self._new_keys.append(key)
         self._staged[key] = value
 
     def _write(self) -> None:
@@ -249,11 +255,18 @@ class Store:
         return () if value is None else ((key, value),)
 
     def _staged_under(self, prefix: bytes, after: bytes | None) -> Iterator[bytes]:
-        keys = self._staged_keys
+        keys = self._sorted_keys()
         position = bisect_right(keys, after) if after is not None and after >= prefix else _first_at(keys, prefix)
         while position < len(keys) and keys[position].startswith(prefix):
             yield keys[position]
             position += 1
+
+    def _sorted_keys(self) -> list[bytes]:
+        if self._new_keys:
+            # A list of its own, as a scan may still go through the one before.
+            self._staged_keys = sorted(self._staged_keys + self._new_keys)
+            self._new_keys.clear()
+        return self._staged_keys
 
     def _stored_under(self, prefix: bytes, after: bytes | None) -> Iterator[Pair]:
         behind = after is not None and after >= prefix

@@ -5,7 +5,7 @@ nothing; the JSON goes out to the portals as it is.
 """
 
 import struct
-from functools import lru_cache
+from collections import OrderedDict
 from typing import Final
 
 from quitanda.codec.documents import decode_document, encode_document
@@ -13,8 +13,11 @@ from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda_replica.state.access import StateCorrupt
 
-DECODED_MAX: Final = 1_024
-"""Decoded documents held in memory; an order of 200 items takes about 100 KB, most take 1 KB."""
+WORKING_SET_BYTES: Final = 4 * 1024 * 1024
+"""Stored size of the documents held decoded in memory, where they take up to seven times as much."""
+
+_DOCUMENT_BYTES: Final = 256
+"""What holding a document costs beside its stored value."""
 
 _VERSION: Final = struct.Struct(">Q")
 
@@ -34,36 +37,64 @@ def json_of(value: bytes) -> bytes:
     return value[_VERSION.size :]
 
 
-class DocumentDecoder:
-    """Decodes stored values, and keeps the latest results.
+class WorkingSet:
+    """Documents decoded lately or written lately, by their stored values: neither is decoded again while it is here.
 
-    Results are kept under the value's own bytes and the level of rules by which it is read, so a result can never be
-    out of date.
+    A document is kept under its value's own bytes and the level of rules by which they are read. So what is found can
+    never be out of date, whatever becomes of the state: a dropped write set, a snapshot, a document made anew. The
+    documents used longest ago leave where all together take more than `size_max`.
     """
 
-    def __init__(self) -> None:
-        self._decode = lru_cache(maxsize=DECODED_MAX)(_decode)
+    def __init__(self, size_max: int = WORKING_SET_BYTES) -> None:
+        self._size_max = size_max
+        self._documents: OrderedDict[tuple[bytes, int], Document] = OrderedDict()
+        self.size = 0
+        """Stored size of what is held, with what holding it costs; in bytes."""
 
     def customer(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Customer | None:
         """Read the customer in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.CUSTOMER, value, level)
+        document = None if value is None else self._read(Kind.CUSTOMER, value, level)
         if document is None or isinstance(document, Customer):
             return document
         raise StateCorrupt(f"not a customer: {document!r}")
 
     def product(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Product | None:
         """Read the product in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.PRODUCT, value, level)
+        document = None if value is None else self._read(Kind.PRODUCT, value, level)
         if document is None or isinstance(document, Product):
             return document
         raise StateCorrupt(f"not a product: {document!r}")
 
     def order(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Order | None:
         """Read the order in a stored value; None for None. StateCorrupt where it is not one."""
-        document = None if value is None else self._decode(Kind.ORDER, value, level)
+        document = None if value is None else self._read(Kind.ORDER, value, level)
         if document is None or isinstance(document, Order):
             return document
         raise StateCorrupt(f"not an order: {document!r}")
+
+    def write(self, document: Document, level: int = SUPPORTED_LEVEL) -> bytes:
+        """Give the stored value of a document that the rules of `level` made, and keep both."""
+        value = to_value(document)
+        self._keep((value, level), document)
+        return value
+
+    def _read(self, kind: Kind, value: bytes, level: int) -> Document:
+        key = (value, level)
+        document = self._documents.get(key)
+        if document is None:
+            document = _decode(kind, value, level)
+            self._keep(key, document)
+        else:
+            self._documents.move_to_end(key)
+        return document
+
+    def _keep(self, key: tuple[bytes, int], document: Document) -> None:
+        if key not in self._documents:
+            self.size += len(key[0]) + _DOCUMENT_BYTES
+        self._documents[key] = document
+        while self.size > self._size_max:
+            (value, _), _ = self._documents.popitem(last=False)
+            self.size -= len(value) + _DOCUMENT_BYTES
 
 
 def _decode(kind: Kind, value: bytes, level: int) -> Document:

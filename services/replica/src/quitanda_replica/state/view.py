@@ -8,17 +8,17 @@ from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.counters import Counters
-from quitanda_replica.state.stored_documents import DocumentDecoder, to_value
+from quitanda_replica.state.stored_documents import WorkingSet
 from quitanda_replica.state.write_set import WriteSet
 
 
 class StoredState:
     """A `quitanda.domain.state.StateView` of a store or of a snapshot."""
 
-    def __init__(self, state: StateReader, counters: Counters, decoder: DocumentDecoder) -> None:
+    def __init__(self, state: StateReader, counters: Counters, working_set: WorkingSet) -> None:
         self._state = state
         self._counters = counters
-        self._decoder = decoder
+        self._working_set = working_set
 
     @property
     def level(self) -> int:
@@ -32,15 +32,15 @@ class StoredState:
 
     def customer(self, customer_id: str) -> Customer | None:
         """Give the customer, or None."""
-        return self._decoder.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)), self.level)
+        return self._working_set.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)), self.level)
 
     def product(self, product_id: str) -> Product | None:
         """Give the product, or None."""
-        return self._decoder.product(self._state.get(keys.document(Kind.PRODUCT, product_id)), self.level)
+        return self._working_set.product(self._state.get(keys.document(Kind.PRODUCT, product_id)), self.level)
 
     def order(self, order_id: str) -> Order | None:
         """Give the order, or None."""
-        return self._decoder.order(self._state.get(keys.document(Kind.ORDER, order_id)), self.level)
+        return self._working_set.order(self._state.get(keys.document(Kind.ORDER, order_id)), self.level)
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Ids of the customer's orders, ascending, at most `limit`."""
@@ -61,36 +61,47 @@ def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: 
     return [key[len(prefix) :].decode() for key, _ in state.scan(prefix, after, limit)]
 
 
-def write_change(writes: WriteSet, decoder: DocumentDecoder, change: Change) -> None:
+def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> bytes | None:
     """Write a change of the rules into the write set: the document, its indexes and counters.
 
-    ValueError where the rules delete what is not there.
+    Gives the document's stored value; None where it is deleted. ValueError where the rules delete what is not there.
     """
     match change:
         case Put(document=document):
-            _write_document(writes, decoder, kind_of(document), id_of(document), document)
+            return _put(writes, documents, document)
         case Delete(kind=kind, document_id=document_id):
-            _write_document(writes, decoder, kind, document_id, None)
+            _delete(writes, documents, kind, document_id)
+            return None
 
 
-def _write_document(
-    writes: WriteSet, decoder: DocumentDecoder, kind: Kind, document_id: str, document: Document | None
-) -> None:
+def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
+    kind, level = kind_of(document), writes.counters.level
+    key = keys.document(kind, id_of(document))
+    old = writes.get(key)
+    value = documents.write(document, level)
+    writes.put(key, value)
+    writes.counters.last_version = max(writes.counters.last_version, document.version)
+    if old is None:
+        writes.counters.add_document(kind, 1)
+    if isinstance(document, Order):
+        _write_indexes(writes, documents.order(old, level), document)
+    return value
+
+
+def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: str) -> None:
     key = keys.document(kind, document_id)
     old = writes.get(key)
-    if document is not None:
-        writes.put(key, to_value(document))
-        writes.counters.last_version = max(writes.counters.last_version, document.version)
-    elif old is not None:
-        writes.delete(key)
-    else:
+    if old is None:
         raise ValueError(f"the {kind} {document_id} is to be deleted, but there is none")
-    writes.counters.add_document(kind, int(document is not None) - int(old is not None))
+    writes.delete(key)
+    writes.counters.add_document(kind, -1)
     if kind is Kind.ORDER:
-        _write_indexes(writes, decoder.order(old), document if isinstance(document, Order) else None)
+        _write_indexes(writes, documents.order(old, writes.counters.level), None)
 
 
 def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> None:
+    if old is not None and new is not None and _indexed(old) == _indexed(new):
+        return
     before, after = _index_keys(old), _index_keys(new)
     for key in before:
         if key not in after:
@@ -98,6 +109,10 @@ def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> No
     for key in after:
         if key not in before:
             writes.create(key, b"")
+
+
+def _indexed(order: Order) -> tuple[str, list[str]]:
+    return order.customer_id, [item.product_id for item in order.items]
 
 
 def _index_keys(order: Order | None) -> dict[bytes, None]:

@@ -200,7 +200,7 @@ class CoherentCache:
     def _fits(self, key: Key, document: Document | None, revision: int) -> bool:
         """Whether the document can be what the snapshot at `revision` shows, as far as memory claims to know."""
         held = self._entries.get(key)
-        if held is None or held.document == document:
+        if held is None or held.document is document or held.document == document:
             return True
         if held.document is not None and document is not None and held.version == document.version:
             return False

@@ -67,7 +67,11 @@ class DocumentCache:
         """Keep what the snapshot at `revision` shows, unless something as new is held."""
         held = self._entries.get(key)
         if held is None or held.valid_at < revision or (held.valid_at == revision and not held.confirmed):
-            self._put(key, Entry(document, revision, confirmed=True))
+            entry = Entry(document, revision, confirmed=True)
+            if held is not None and held.document is document and "digest" in vars(held):
+                # The leader said "unchanged": the digest, too, is what it was, and need not be computed for each read.
+                vars(entry)["digest"] = held.digest
+            self._put(key, entry)
 
     def hint(self, key: Key, document: Document | None, revision: int) -> None:
         """Keep what a command of the log entry `revision` left, unless something as new is held."""

@@ -16,6 +16,7 @@ LINEARIZABLE: Final = "linearizable"
 """How fresh an answer must be, as JSON objects say it."""
 
 _CONSISTENCIES: Final[Mapping[str | None, bool]] = {None: False, LINEARIZABLE: False, CACHED: True}
+_CONSISTENCY_NUMBERS: Final = frozenset(Consistency.values())
 _VALUE_LENGTH_SHOWN: Final = 40
 _UINT64_MAX: Final = 2**64 - 1
 _INT32_MAX: Final = 2**31 - 1
@@ -53,7 +54,7 @@ def id_field(kind: Kind) -> str:
 
 def get_from_message(kind: Kind, message: Any, customer_id: str) -> GetDocument | Refused:
     """Read the request to see one document."""
-    if message.consistency not in Consistency.values():
+    if message.consistency not in _CONSISTENCY_NUMBERS:
         return invalid("consistency", Problem.UNKNOWN_VALUE, value=message.consistency)
     return GetDocument(
         kind,

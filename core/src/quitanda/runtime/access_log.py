@@ -26,22 +26,29 @@ def operation_name(method: str) -> str:
 
 def request_context(request: Any) -> AbstractContextManager[None]:
     """Bind what identifies a request to every log line written while it is worked on."""
-    return structlog.contextvars.bound_contextvars(
-        request_id=_shown(request, "request_id"), customer_id=_shown(request, "customer_id")
-    )
+    return structlog.contextvars.bound_contextvars(**_identity(request))
+
+
+def bind_request(request: Any) -> None:
+    """Do as `request_context`, for the rest of the task: for a task that works on this request alone."""
+    structlog.contextvars.bind_contextvars(**_identity(request))
 
 
 class AccessLog:
-    """Writes the line and counts, for the calls that come over one transport (`metrics.GRPC` …)."""
+    """Writes the line and counts, for the calls that come over one transport (`metrics.GRPC` …).
+
+    Made after the log was configured: its logger is bound once, since that costs more than to write a line.
+    """
 
     def __init__(self, metrics: RequestMetrics, transport: str = GRPC) -> None:
         self._metrics = metrics
         self._transport = transport
+        self._info = structlog.get_logger("quitanda.requests").bind().info
 
     def answered(self, operation: str, reason: str, revision: int, seconds: float) -> None:
         """Log and count one call that ended; `revision` is the one that the answer shows, or 0."""
         self._metrics.answered(operation, self._transport, reason, seconds)
-        _log.info(
+        self._info(
             "request",
             operation=operation,
             transport=self._transport,
@@ -54,6 +61,10 @@ class AccessLog:
 def log_unexpected(operation: str) -> None:
     """Log the exception that is being handled, with its traceback; the caller is told only INTERNAL."""
     _log.exception("unexpected_exception", operation=operation)
+
+
+def _identity(request: Any) -> dict[str, str]:
+    return {"request_id": _shown(request, "request_id"), "customer_id": _shown(request, "customer_id")}
 
 
 def _shown(request: Any, field: str) -> str:

@@ -46,6 +46,9 @@ class ReconnectingChannel(Generic[StubT]):
         Raises NoConnection where there is none after `seconds`, or when an attempt to connect has failed.
         """
         loop = asyncio.get_running_loop()
+        if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+            self._fresh_at = loop.time()
+            return self._stub
         try:
             async with asyncio.timeout(seconds):
                 self._renew_where_lost(loop.time())

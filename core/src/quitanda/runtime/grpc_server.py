@@ -16,7 +16,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.error_status import FailureSource, describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
-from quitanda.runtime.access_log import ENDED, OK, AccessLog, log_unexpected, operation_name, request_context
+from quitanda.runtime.access_log import (
+    ENDED,
+    OK,
+    AccessLog,
+    bind_request,
+    log_unexpected,
+    operation_name,
+    request_context,
+)
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
@@ -35,7 +43,6 @@ _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-_Behaviour: TypeAlias = "Callable[[Any, _Context], Awaitable[Any]]"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 RenderError: TypeAlias = "Callable[[str, FailureSource], Any]"
@@ -92,13 +99,21 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
         async def answer(request: Any, context: _Context) -> Any:
             begun = time.perf_counter()
-            with request_context(request):
-                failure, response = await self._call(operation, behaviour, request, context, begun)
-                reason = OK if failure is None else describe(failure).reason
-                self._log.answered(operation, reason, getattr(response, "revision", 0), time.perf_counter() - begun)
-            if failure is not None:
-                return await self._fail(method, request, context, failure)
-            return response
+            bind_request(request)  # the server runs each call in a task of its own
+            try:
+                _check_parsed(request)
+                response = await behaviour(request, context)
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
+                self._log.answered(operation, ENDED, 0, time.perf_counter() - begun)
+                raise
+            except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
+                failure = _failure(operation, error)
+                self._log.answered(operation, describe(failure).reason, 0, time.perf_counter() - begun)
+            else:
+                self._log.answered(operation, OK, getattr(response, "revision", 0), time.perf_counter() - begun)
+                return response
+            return await self._fail(method, request, context, failure)
 
         return grpc.unary_unary_rpc_method_handler(
             answer,
@@ -143,25 +158,6 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         if rendered is None:
             await abort(context, failure)
         return rendered
-
-    async def _call(
-        self,
-        operation: str,
-        behaviour: _Behaviour,
-        request: Any,
-        context: _Context,
-        begun: float,
-    ) -> tuple[FailureSource | None, Any]:
-        """Call the handler; return its failure, or its response."""
-        try:
-            _check_parsed(request)
-            return None, await behaviour(request, context)
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            # The caller went away, or the handler ended the call by itself: there is nothing left to say to it.
-            self._log.answered(operation, ENDED, 0, time.perf_counter() - begun)
-            raise
-        except Exception as error:  # noqa: BLE001 - the last resort: nothing of it may reach the caller
-            return _failure(operation, error), None
 
 
 def _check_parsed(request: Any) -> None:

@@ -8,6 +8,7 @@ interpreter calls at its end, and which is called before a process is stopped at
 FLUSH_SECONDS.
 """
 
+import json
 import logging
 import os
 import sys
@@ -135,7 +136,12 @@ def _shared_processors(service: str, instance: str) -> list[Processor]:
 def _renderers(console: bool) -> list[Processor]:
     if console:
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=_as_text)]
+    encode = json.JSONEncoder(default=_as_text).encode  # kept: `json.dumps` would make one for each line
+
+    def render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        return encode(event)
+
+    return [structlog.processors.format_exc_info, render]
 
 
 def _as_text(value: Any) -> str:

@@ -84,8 +84,16 @@ class RequestMetrics:
             buckets=_LATENCY_BUCKETS,
             registry=registry,
         )
+        # found faster than by `labels`, which checks and locks each time
+        self._counts: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     def answered(self, operation: str, transport: str, reason: str, seconds: float) -> None:
         """Count one call."""
-        self._requests.labels(operation, transport, reason).inc()
-        self._seconds.labels(operation, transport).observe(seconds)
+        key = (operation, transport, reason)
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._requests.labels(*key), self._seconds.labels(operation, transport)
+            self._counts[key] = counts
+        requests, durations = counts
+        requests.inc()
+        durations.observe(seconds)

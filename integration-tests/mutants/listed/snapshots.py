@@ -144,8 +144,8 @@ MUTANTS: Final = (
         "snapshot-of-now",
         "A snapshot shows one moment, whatever is written meanwhile.",
         f"{RAFT}/snapshot_sender.py",
-        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)",
-        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)\n"
+        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster, now)",
+        "transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster, now)\n"
         "            transfer._chunks = iter([self._store.scan(STATE_PREFIX)])",
         (f"{_SNAPSHOTS}::test_a_snapshot_shows_one_moment_whatever_is_written_meanwhile", _SNAPSHOTS),
     ),

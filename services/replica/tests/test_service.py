@@ -308,21 +308,6 @@ def test_a_replica_whose_address_is_taken_does_not_start_and_lets_its_data_go(tm
         cluster.close()
 
 
-def test_metrics_tell_of_raft_and_commands(tmp_path):
-    from prometheus_client import generate_latest  # noqa: PLC0415
-
-    cluster = Cluster(tmp_path, 1).start()
-    try:
-        cluster.leading().execute(request("c", customer()))
-        text = generate_latest(cluster.running["replica1"].registry).decode()
-    finally:
-        cluster.close()
-
-    assert 'quitanda_replica_commands_total{command="create_customer",reason="OK"} 1.0' in text
-    assert "quitanda_raft_leader 1.0" in text
-    assert "quitanda_documents_customers 1.0" in text
-
-
 def test_an_orderly_end_takes_a_moment_only(tmp_path):
     cluster = Cluster(tmp_path, 1).start()
     cluster.leading()

@@ -1,6 +1,7 @@
 """Metrics for Prometheus: one registry for each process, passed to the modules that count."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Final
 
 from prometheus_client import (
@@ -8,6 +9,7 @@ from prometheus_client import (
     Counter,
     GCCollector,
     Histogram,
+    Info,
     PlatformCollector,
     ProcessCollector,
     start_http_server,
@@ -15,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.listen_errors import cannot_listen
@@ -34,6 +37,9 @@ def new_registry() -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     registry.register(_LogCollector())
+    Info("quitanda_build", "The version, and the highest level of rules that it knows", registry=registry).info(
+        {"version": version("quitanda-core"), "level": str(SUPPORTED_LEVEL)}
+    )
     return registry
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import structlog
 
-from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
@@ -26,7 +25,7 @@ from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.integrity.divergence import ASK_SECONDS, DivergenceDetector, PeerDigests, StateDiverged
 from quitanda_replica.integrity.verification import StateCheck, Verification
 from quitanda_replica.level_check import LevelCheck
-from quitanda_replica.metrics import CommandMetrics, Gauge, Gauges
+from quitanda_replica.metrics import CommandMetrics, Figure, Figures, ReplicaCollector
 from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.periodic import Periodic, Readiness
 from quitanda_replica.raft import RaftNode, RaftOptions, Role
@@ -103,7 +102,7 @@ class ReplicaProcess:
         queue = FeedQueue(FeedPosition(0, 0))
         history = DigestHistory()
         read_counters(store)  # a state that this version cannot decide on is refused before anything changes it
-        raft = self._start_raft(store, queue, history)
+        raft = self._start_raft(store, queue, history, kept)
         self._start_feed(raft, queue)
         peers = PeerStatuses({name: at for name, at in settings.replicas.items() if name != settings.name})
         self._closing.callback(peers.close)
@@ -117,10 +116,9 @@ class ReplicaProcess:
         self._start_watching(server, status, kept)
         self._start_periodic("fresh-cluster-level", FRESH_LEVEL_SECONDS, levels.raise_fresh, FRESH_SECONDS)
         self._start_watching_folder(store)
-        self._show(raft, store, kept)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
-    def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory) -> RaftNode:
+    def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory, kept: OpenSnapshots) -> RaftNode:
         check = StateCheck(ConsistentSnapshots(store), self._fatal)
         machine = Applier(store, queue, on_installed=check.run_aside, history=history)
         raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
@@ -130,6 +128,7 @@ class ReplicaProcess:
         machine.started(_applied_index(store))
         raft.start()
         self._raft = raft
+        ReplicaCollector(self.registry, self._settings.data_dir, raft, store, machine, kept)
         return raft
 
     def _servicer(
@@ -165,13 +164,15 @@ class ReplicaProcess:
         self._closing.callback(lambda: link.close(self._left()))
         publisher.start()
         self._closing.callback(lambda: publisher.close(self._left()))
-        Gauges(
+        Figures(
             self.registry,
-            [
-                Gauge("quitanda_feed_connected", "Whether the broker is connected", lambda: float(link.connected)),
-                Gauge("quitanda_feed_published", "Feed messages published", lambda: publisher.published),
-                Gauge("quitanda_feed_lost", "Feed messages lost at the broker", lambda: publisher.lost),
-                Gauge("quitanda_feed_dropped", "Entries dropped from the full queue", lambda: queue.dropped),
+            gauges=[
+                Figure("quitanda_feed_connected", "Whether the broker is connected", lambda: float(link.connected)),
+            ],
+            counters=[
+                Figure("quitanda_feed_published", "Feed messages published", lambda: publisher.published),
+                Figure("quitanda_feed_lost", "Feed messages lost at the broker", lambda: publisher.lost),
+                Figure("quitanda_feed_dropped", "Entries dropped from the full queue", lambda: queue.dropped),
             ],
         )
 
@@ -204,31 +205,6 @@ class ReplicaProcess:
         periodic = Periodic(name, seconds, action)
         periodic.start()
         self._closing.callback(periodic.close, longest)
-
-    def _show(self, raft: RaftNode, store: Store, kept: OpenSnapshots) -> None:
-        Gauges(
-            self.registry,
-            [
-                Gauge("quitanda_raft_leader", "1 on the leader", lambda: float(raft.status().role is Role.LEADER)),
-                Gauge("quitanda_raft_term", "Raft's term", lambda: raft.status().term),
-                Gauge("quitanda_raft_commit_index", "Committed entries", lambda: raft.status().commit_index),
-                Gauge("quitanda_raft_applied_index", "Entries durable here", lambda: raft.status().applied_index),
-                Gauge("quitanda_raft_last_log_index", "Entries in the log", lambda: raft.status().last_log_index),
-                Gauge(
-                    "quitanda_raft_longest_round_seconds",
-                    "Longest time not listening",
-                    lambda: raft.longest_step_seconds,
-                ),
-                Gauge("quitanda_raft_peers", "Replicas connected", lambda: len(raft.status().peers)),
-                Gauge("quitanda_open_lists", "Snapshots kept for lists", lambda: len(kept)),
-                Gauge("quitanda_level_supported", "Highest level of rules known here", lambda: SUPPORTED_LEVEL),
-                Gauge("quitanda_level", "Level of rules that the cluster is at", lambda: _counters(store).level),
-                *(
-                    Gauge(f"quitanda_documents_{kind}", f"Stored {kind}", partial(_count, store, kind))
-                    for kind in ("customers", "products", "orders")
-                ),
-            ],
-        )
 
     def _step_down(self, raft: RaftNode) -> None:
         status = raft.status()
@@ -271,7 +247,3 @@ def _applied_index(state: StateReader) -> int:
 def _counters(store: Store) -> Counters:
     with store.snapshot() as snapshot:
         return read_counters(snapshot)
-
-
-def _count(store: Store, kind: str) -> float:
-    return float(getattr(_counters(store), kind))

@@ -23,7 +23,8 @@ class Leader:
 
     def __init__(self, store, count):
         self.index = fill(store, count)
-        self._sender = snapshots.SnapshotSender(store, 200, lambda: 0.0)
+        self.now = 0.0
+        self._sender = snapshots.SnapshotSender(store, 200, lambda: self.now)
         self._sender.start("replica2", 4, "a cluster")
 
     def messages(self):
@@ -31,6 +32,10 @@ class Leader:
 
     def told(self, reply):
         self._sender.on_acknowledgement("replica2", reply)
+
+    @property
+    def traffic(self):
+        return self._sender.traffic
 
     @property
     def done(self):
@@ -101,6 +106,23 @@ def test_the_leader_keeps_its_log_until_the_snapshot_is_installed_and_not_only_r
     assert leader.done
     assert not follower.receiver.installing
     assert follower.store.scan(b"S") == store.scan(b"S")
+
+
+def test_a_snapshot_is_counted_by_both_sides_once_it_is_installed(follower, leader):
+    receive_all(follower, leader)
+    received = follower.receiver.traffic
+    sent = leader.traffic
+    assert received.bytes == sent.bytes > 0
+    assert (received.snapshots, sent.snapshots) == (0, 0)
+
+    follower.now = 3.5
+    wait_for(lambda: follower.step(leader))
+    follower.receiver.finish()
+    leader.now = 4.0
+    follower.step(leader)
+
+    assert (received.snapshots, received.seconds) == (1, 3.5)
+    assert (sent.snapshots, sent.seconds) == (1, 4.0)
 
 
 def test_a_busy_disk_is_neither_given_more_steps_nor_more_chunks(follower, leader):

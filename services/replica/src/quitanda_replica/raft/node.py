@@ -17,6 +17,7 @@ from quitanda_replica.raft.leadership import LeadershipTransfers
 from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.proposals import Proposal
+from quitanda_replica.raft.raft_figures import RaftFigures
 from quitanda_replica.raft.raft_loop import RaftLoop
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
 from quitanda_replica.raft.tcp import TcpNetwork
@@ -52,6 +53,7 @@ class RaftNode:
             raise
         self._thread = threading.Thread(target=self._run, name=f"raft {options.name}", daemon=True)
         self._stop = threading.Event()
+        self._leader_changes = 0
         self._transfers = LeadershipTransfers(self._has_other_leader, self._network.wake, clock)
 
     def start(self) -> None:
@@ -83,6 +85,15 @@ class RaftNode:
     def longest_step_seconds(self) -> float:
         """The longest time since the start that the raft thread worked without receiving; for any thread."""
         return self._loop.longest_step_seconds
+
+    @property
+    def leader_changes(self) -> int:
+        """How often since the start this replica learned of another leader, the first one included; for any thread."""
+        return self._leader_changes
+
+    def figures(self) -> RaftFigures:
+        """Return what was counted since the start, and how far the peers are; for any thread."""
+        return self._loop.figures()
 
     def status(self) -> RaftStatus:
         """Return what this replica knew after its last step."""
@@ -122,7 +133,7 @@ class RaftNode:
 
     def _run(self) -> None:
         try:
-            transfer = None
+            transfer, leader = None, ""
             while not self._stop.is_set():
                 if transfer is not (current := self._transfers.current):
                     transfer = current
@@ -131,6 +142,9 @@ class RaftNode:
                 self._loop.step()
                 if (before.role, before.leader) != (self._loop.status.role, self._loop.status.leader):
                     self._transfers.notify()
+                if self._loop.status.leader not in {"", leader}:
+                    leader = self._loop.status.leader
+                    self._leader_changes += 1
             self._loop.close()
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not be survived
             self._options.on_fatal(error)

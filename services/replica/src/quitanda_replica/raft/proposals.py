@@ -66,6 +66,8 @@ class ProposalQueue:
         self._pending = 0
         self._pending_bytes = 0
         self._rejection: QuitandaError | None = NotLeader("")
+        self.overloaded = 0
+        """How many proposals were rejected since the start, as too many waited; for any thread."""
 
     def submit(self, payload: bytes) -> Proposal:
         """Queue a command.
@@ -79,8 +81,10 @@ class ProposalQueue:
             if self._rejection is not None:
                 raise renewed(self._rejection)
             if self._pending >= self._options.pending_proposals_max:
+                self.overloaded += 1
                 raise Overloaded(f"{self._pending} commands wait already")
             if self._pending_bytes + len(payload) > self._options.pending_bytes_max:
+                self.overloaded += 1
                 raise Overloaded(f"{self._pending_bytes} bytes of commands wait already")
             self._pending += 1
             self._pending_bytes += len(payload)
@@ -121,6 +125,16 @@ class ProposalQueue:
                 self._make_room(proposal)
         for proposal in rejected:
             proposal.fail(renewed(rejection))
+
+    @property
+    def queued(self) -> int:
+        """How many proposals wait to be appended; for any thread."""
+        return len(self._queued)
+
+    @property
+    def pending(self) -> int:
+        """How many proposals are not answered yet, the queued ones included; for any thread."""
+        return self._pending
 
     @property
     def empty(self) -> bool:

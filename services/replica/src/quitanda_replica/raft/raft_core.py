@@ -13,6 +13,7 @@ from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 from pysyncobj.version import VERSION
 
+from quitanda_replica.distribution import Distribution
 from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.journal import COMMAND, NO_OP, Entry, LevelJournal
@@ -128,6 +129,14 @@ class RaftCore(SyncObj):
         """Index up to which this replica knows the log to be committed."""
         return self._SyncObj__raftCommitIndex
 
+    def round_trips(self) -> dict[str, Distribution]:
+        """Return, by peer, the seconds from sending entries until they were durable there; for any thread."""
+        return {peer: window.round_trip_seconds for peer, window in self._send_windows.items()}
+
+    def match_index(self, peer: str) -> int:
+        """Return up to which entry a leader knows the log of `peer` to be durable and its own; for any thread."""
+        return int(self._SyncObj__raftMatchIndex.get(self._peer_nodes[peer], 0))
+
     def node_of(self, peer: str) -> Node:
         """Return PySyncObj's object for the replica `peer`."""
         return self._peer_nodes[peer]
@@ -176,7 +185,7 @@ class RaftCore(SyncObj):
                 next_index, self._SyncObj__raftLog.last_index + 1
             )
         else:
-            self._send_windows[peer].acknowledge(next_index - 1)
+            self._send_windows[peer].acknowledge(next_index - 1, syncobj.monotonicTime())
 
     def filter_vote(self, peer: str, message: Message) -> FilteredMessage:
         """Decide on a `response_vote`: each voter has one vote in a term. PySyncObj counts votes, not voters."""
@@ -302,7 +311,7 @@ class RaftCore(SyncObj):
         if self._may_send(peer):
             entries = self._SyncObj__getEntries(following, None, self._message_bytes)
             self._SyncObj__raftNextIndex[node] = entries[-1][1] + 1
-            self._send_windows[peer].note_sent(entries[-1][1])
+            self._send_windows[peer].note_sent(entries[-1][1], syncobj.monotonicTime())
         # a peer that needs entries from before the log gets a snapshot; until then it is told where the log ends
         previous = following - 1 if following > journal.first_index else journal.last_index
         message = {

@@ -35,6 +35,7 @@ from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.prevote import PreVote
 from quitanda_replica.raft.proposals import PendingProposals, ProposalQueue
 from quitanda_replica.raft.raft_core import RaftCore
+from quitanda_replica.raft.raft_figures import RaftFigures
 from quitanda_replica.raft.read_index import ReadIndex
 from quitanda_replica.raft.snapshot_receiver import (
     SnapshotInstallation,
@@ -42,7 +43,7 @@ from quitanda_replica.raft.snapshot_receiver import (
     finish_interrupted_installation,
 )
 from quitanda_replica.raft.snapshot_sender import SnapshotSender
-from quitanda_replica.raft.state_machine import RaftStatus, StateMachine
+from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
 from quitanda_replica.raft.transport import DurableTransport
 from quitanda_replica.state.store import Store
 
@@ -56,7 +57,7 @@ _log = logging.getLogger(__name__)
 class RaftLoop:
     """Puts the parts of Raft together and drives them step by step; it is also the network's receiver.
 
-    One thread owns it. Other threads may only use `proposals`, `reads` and `status`.
+    One thread owns it. Other threads may only use `proposals`, `reads`, `status` and `figures`.
     """
 
     def __init__(
@@ -156,6 +157,19 @@ class RaftLoop:
         if installed is not None:
             self._finish_installation(installed)
         self.status = self._current_status()
+
+    def figures(self) -> RaftFigures:
+        """Return what was counted since the start, and how far the peers are; for any thread."""
+        last, leads = self._journal.last_index, self.status.role is Role.LEADER
+        return RaftFigures(
+            queued=self.proposals.queued,
+            pending=self.proposals.pending,
+            overloaded=self.proposals.overloaded,
+            lags={peer: max(0, last - self._core.match_index(peer)) for peer in self._options.peers} if leads else {},
+            round_trips=self._core.round_trips(),
+            snapshots_sent=self._snapshot_sender.traffic,
+            snapshots_received=self._snapshot_receiver.traffic,
+        )
 
     def set_transfer_target(self, target: str | None) -> None:
         """Stop taking proposals and try to make another replica lead; None: stop trying, and take proposals again.

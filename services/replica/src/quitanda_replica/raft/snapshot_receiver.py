@@ -16,7 +16,7 @@ import msgpack
 from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import MalformedMessage, Message, decode_pairs
 from quitanda_replica.raft.journal import APPLIED_KEY, LOG_PREFIX, NO_OP, log_key, read_applied
-from quitanda_replica.raft.snapshot_sender import STATE_PREFIX
+from quitanda_replica.raft.snapshot_sender import STATE_PREFIX, SnapshotTraffic
 from quitanda_replica.state.store import Pair, Store, StoreDamaged
 
 CHUNK_PREFIX: Final = b"I"
@@ -201,6 +201,8 @@ class SnapshotReceiver:
         self._final_reply: tuple[str, Message] | None = None
         """The peer, and the reply to the last chunk, which leaves when the snapshot is installed."""
         self._keepalive_at = 0.0
+        self._now = self._started_at = 0.0
+        self.traffic = SnapshotTraffic()
 
     @property
     def installing(self) -> bool:
@@ -217,6 +219,9 @@ class SnapshotReceiver:
         reply = self._staging.stage_chunk(message, applied_index)
         if reply is None:
             return
+        if message["number"] == 0:
+            self._started_at = self._now
+        self.traffic.bytes += len(message["pairs"])
         if self.installing:
             self._final_reply = peer, reply
         else:
@@ -224,6 +229,7 @@ class SnapshotReceiver:
 
     def step(self, now: float) -> SnapshotInstallation | None:
         """Stage one step of the installation, if one runs. Return the installation once all of it is staged."""
+        self._now = now
         congested = self._store.congested if self._staged_replies or self.installing else False
         if self._staged_replies and not congested:
             self._send_staged_replies()
@@ -239,6 +245,8 @@ class SnapshotReceiver:
     def finish(self) -> None:
         """Tell the leader that the snapshot is installed. The caller has made all steps durable."""
         if self._final_reply is not None:
+            self.traffic.snapshots += 1
+            self.traffic.seconds += self._now - self._started_at
             self._send_after_commit(*self._final_reply)
         self._installation = self._final_reply = None
         self._staging.reset()

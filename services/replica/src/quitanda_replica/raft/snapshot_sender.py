@@ -7,6 +7,7 @@ chunks are in flight at a time, and it never holds more than these in memory. `s
 import logging
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from quitanda_replica.raft import codec
@@ -24,10 +25,22 @@ STALLED_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class SnapshotTraffic:
+    """What went over one side of the transfers since the start; one thread counts, any thread may read."""
+
+    bytes: int = 0
+    """Size of the chunks, begun transfers included."""
+    snapshots: int = 0
+    """How many were transferred as a whole."""
+    seconds: float = 0.0
+    """How long these took, from the first chunk until the snapshot was installed."""
+
+
 class SnapshotTransfer:
     """One snapshot that is being sent to one peer."""
 
-    def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int, cluster: str) -> None:
+    def __init__(self, snapshot: StoreSnapshot, term: int, chunk_bytes: int, cluster: str, now: float) -> None:
         self.transfer_id = secrets.randbits(TRANSFER_ID_BITS)
         self.term = term
         self._cluster = cluster
@@ -38,7 +51,7 @@ class SnapshotTransfer:
         self._upcoming: list[Pair] | None = next(self._chunks, [])
         self._next_number = 0
         self._acknowledged = 0
-        self.acknowledged_at = 0.0
+        self.started_at = self.acknowledged_at = now
 
     def next_messages(self) -> Iterator[Message]:
         """Yield the chunks that may leave now."""
@@ -75,12 +88,13 @@ class SnapshotSender:
         self._chunk_bytes = chunk_bytes
         self._clock = clock
         self._transfers: dict[str, SnapshotTransfer] = {}
+        self.traffic = SnapshotTraffic()
 
     def start(self, peer: str, term: int, cluster: str) -> None:
         """Start to send the state of `cluster` to `peer` unless a transfer to it runs."""
         if peer not in self._transfers:
-            transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster)
-            transfer.acknowledged_at = self._clock()
+            now = self._clock()
+            transfer = SnapshotTransfer(self._store.snapshot(), term, self._chunk_bytes, cluster, now)
             self._transfers[peer] = transfer
             _log.info("snapshot_started", extra={"peer": peer, "index": transfer.index})
 
@@ -91,6 +105,8 @@ class SnapshotSender:
             return
         transfer.acknowledged_at = self._clock()
         if transfer.acknowledge(message["number"]):
+            self.traffic.snapshots += 1
+            self.traffic.seconds += transfer.acknowledged_at - transfer.started_at
             self.cancel(peer)
 
     def next_messages(self, term: int) -> Iterator[tuple[str, Message]]:
@@ -101,6 +117,7 @@ class SnapshotSender:
                 self.cancel(peer)
                 continue
             for message in transfer.next_messages():
+                self.traffic.bytes += len(message["pairs"])
                 yield peer, message
 
     def cancel(self, peer: str) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 
+from quitanda_replica.distribution import SECONDS, Distribution
 from quitanda_replica.raft import codec
 from quitanda_replica.raft.codec import Message
 from quitanda_replica.raft.message_filter import stamp_reply
@@ -79,6 +80,10 @@ class SendWindow:
         self._term = 0
         self._in_flight: deque[int] = deque()
         """The last index of each."""
+        self._timed: tuple[int, float] | None = None
+        """The message whose round trip is measured: its last index, and when it was sent."""
+        self.round_trip_seconds = Distribution(SECONDS)
+        """From sending entries until the peer has them on its disk; one message at a time is measured."""
 
     def has_room(self, term: int) -> bool:
         """Return whether one more message may leave; what was sent in another term is forgotten."""
@@ -87,12 +92,18 @@ class SendWindow:
             self._in_flight.clear()
         return len(self._in_flight) < MESSAGES_IN_FLIGHT
 
-    def note_sent(self, last_index: int) -> None:
+    def note_sent(self, last_index: int, now: float) -> None:
         """Note a message with entries up to `last_index`."""
+        if not self._in_flight:
+            self._timed = None
         self._in_flight.append(last_index)
+        self._timed = self._timed or (last_index, now)
 
-    def acknowledge(self, index: int) -> None:
+    def acknowledge(self, index: int, now: float) -> None:
         """Note that the peer has everything up to `index`."""
+        if self._timed is not None and self._in_flight and self._timed[0] <= index:
+            self.round_trip_seconds.observe(now - self._timed[1])
+            self._timed = None
         while self._in_flight and self._in_flight[0] <= index:
             self._in_flight.popleft()
 

@@ -7,6 +7,7 @@ Three things can happen to a request, and there is no fourth:
 * the store fails, or memory or stack end: this replica's own trouble. It leaves `apply`, and Raft stops the process.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -22,6 +23,7 @@ from quitanda.domain.machine import execute
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Execution, Put, StateView
 from quitanda.v1 import replica_pb2 as pb
+from quitanda_replica.distribution import NUMBERS, SECONDS, Distribution
 from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
 from quitanda_replica.feed.queue import FeedQueue
 from quitanda_replica.integrity.digest_history import DigestHistory
@@ -63,6 +65,10 @@ class Applier:
         self._history = history or DigestHistory()
         self._working_set = WorkingSet()
         self._uncommitted: list[EntryChanges] = []
+        self.apply_seconds = Distribution(SECONDS)
+        """How long each entry took."""
+        self.commands = Distribution(NUMBERS)
+        """How many commands each entry had."""
 
     def apply(self, index: int, payload: bytes) -> bytes:
         """Execute the requests of a log entry in their order; stage what they change; give their outcomes.
@@ -70,6 +76,7 @@ class Applier:
         The entry is decoded once, as a whole, and each outcome is encoded once. The answer is an encoded
         ExecuteResponse. An entry of which a part cannot be decoded is one refusal.
         """
+        begun = time.perf_counter()
         try:
             requests = pb.DecodedEntry.FromString(payload).requests
         except DecodeError:
@@ -82,6 +89,8 @@ class Applier:
         self._history.applied(index, state.digest)
         if (changes := collector.result()) is not None:
             self._uncommitted.append(changes)
+        self.commands.observe(len(outcomes))
+        self.apply_seconds.observe(time.perf_counter() - begun)
         return _response(outcomes)
 
     def committed(self, index: int) -> None:

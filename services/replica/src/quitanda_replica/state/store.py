@@ -17,6 +17,7 @@ that is kept up and has the same interface, everywhere else (pyproject.toml). Th
 
 import errno
 import os
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -24,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
+from quitanda_replica.distribution import SECONDS, Distribution
 from quitanda_replica.state.data_folder import DataFolder, DirectorySync, FolderLost
 
 if TYPE_CHECKING:
@@ -132,6 +134,10 @@ class Store:
         self._staged_keys: list[bytes] = []
         self._new_keys: list[bytes] = []
         """Staged keys that are not in order among the others yet: only a scan needs that."""
+        self.commit_seconds = Distribution(SECONDS)
+        """How long each batch took to be put together, written and synced."""
+        self.sync_seconds = Distribution(SECONDS)
+        """The part of it in which LevelDB wrote the batch and the disk synced it."""
 
     @classmethod
     def open(cls, path: Path | str, *, write_buffer_bytes: int = WRITE_BUFFER_BYTES) -> Self:
@@ -226,14 +232,19 @@ class Store:
         self._staged[key] = value
 
     def _write(self) -> None:
+        begun = time.perf_counter()
         batch = self._database.write_batch(sync=True)
         for key, value in self._staged.items():
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        built = time.perf_counter()
         batch.write()
         self._directory_sync.sync()
+        ended = time.perf_counter()
+        self.sync_seconds.observe(ended - built)
+        self.commit_seconds.observe(ended - begun)
 
     def _merged(self, prefix: bytes, after: bytes | None) -> Iterator[Pair]:
         """Yield staged and stored pairs in key order; a staged value hides the stored one."""

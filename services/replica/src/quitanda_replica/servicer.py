@@ -128,10 +128,11 @@ class Replica(ReplicaServicer):
 
     def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)
+        log = _log.bind()  # once for all lines: the logger of the module looks its configuration up with each line
         for command, (reason, revision) in zip(commands, answers, strict=True):
             name = command.WhichOneof("command") or ""
             self._metrics.answered(name, reason)
-            _log.info(
+            log.info(
                 "command",
                 request_id=command.request_id[:64],
                 scope=command.scope[:64],

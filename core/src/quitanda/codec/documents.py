@@ -10,11 +10,11 @@ whether a replica knows the field or keeps it as a custom one, it writes the sam
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 import simplejson
@@ -33,7 +33,7 @@ _VERSION: Final = "version"
 _TOTAL: Final = "total"
 _EXTRA: Final = "extra"
 
-_quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
+_quote: Final[Callable[[str], str]] = encode_basestring
 """A text as a JSON string; non-ASCII characters stay themselves."""
 
 

@@ -48,8 +48,7 @@ class _Filled:
 
 _with_extra: Final = changer(Order, "extra")
 _with_items: Final = changer(Order, "items")
-_with_terms: Final = changer(OrderItem, "name", "unit_price")
-_with_units: Final = changer(OrderItem, "quantity", "extra")
+_with_line: Final = changer(OrderItem, "name", "unit_price", "quantity", "extra")
 
 
 def create(view: StateView, command: CreateOrder) -> Decision:
@@ -124,9 +123,11 @@ def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _
         items.pop(product.product_id, None)
         return
     item = items.get(product.product_id) or OrderItem(product.product_id, product.name, product.price, quantity=0)
+    name, unit_price = item.name, item.unit_price
     if line.quantity > item.quantity:
-        item = _with_terms(item, product.name, product.price)
-    items[product.product_id] = _with_units(item, line.quantity, combined(item.extra, line.extra))
+        name, unit_price = product.name, product.price
+    extra = combined(item.extra, line.extra)
+    items[product.product_id] = _with_line(item, name, unit_price, line.quantity, extra)
 
 
 def _check_extra_sizes(extra: CustomFields, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:

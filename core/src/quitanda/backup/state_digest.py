@@ -5,6 +5,7 @@ does not depend on the order of changes, and a change needs the old and the new 
 disks; it is no defence against somebody who chooses the state (sums of hashes can be forged with much work).
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -32,11 +33,20 @@ class StateDigest:
 
     def add(self, key: bytes, value: bytes) -> None:
         """Take one pair."""
-        self.keys += 1
-        if key == DIGEST_KEY:
-            self.kept = value.hex()
-        else:
-            self._sum += entry_hash(key, value)
+        self.add_all(((key, value),))
+
+    def add_all(self, pairs: Iterable[tuple[bytes, bytes]]) -> int:
+        """Take some pairs; return how many they were."""
+        taken, added = 0, 0
+        for key, value in pairs:
+            taken += 1
+            if key == DIGEST_KEY:
+                self.kept = value.hex()
+            else:
+                added += entry_hash(key, value)
+        self.keys += taken
+        self._sum += added
+        return taken
 
     @property
     def computed(self) -> str:

@@ -16,11 +16,11 @@ from typing import Protocol
 
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
-from quitanda_replica.state.access import StateReader
+from quitanda_replica.state.access import WalkableState
 from quitanda_replica.state.store import Store
 
 
-class StateSnapshot(StateReader, Protocol):
+class StateSnapshot(WalkableState, Protocol):
     """Committed data at one moment; to be closed, as LevelDB keeps for it what was overwritten since."""
 
     def close(self) -> None:

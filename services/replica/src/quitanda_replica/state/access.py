@@ -1,5 +1,6 @@
 """How the replicated state is reached, and what is raised where it cannot be."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 
@@ -15,6 +16,13 @@ class StateReader(Protocol):
 
     def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
         """At most `limit` keys with the prefix and their values, ascending, those greater than `after` only."""
+
+
+class WalkableState(StateReader, Protocol):
+    """Reading a state that does not change meanwhile: a snapshot."""
+
+    def iterate(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys with the prefix and their values, ascending."""
 
 
 class StateStore(StateReader, Protocol):

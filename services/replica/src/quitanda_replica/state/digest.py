@@ -1,14 +1,15 @@
 """The state's digest (`quitanda.backup.state_digest`): kept in step with every change, compared with the state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from quitanda.backup.state_digest import BYTES, MODULUS, StateDigest, entry_hash
 from quitanda_replica.state import keys
-from quitanda_replica.state.access import StateCorrupt, StateReader
+from quitanda_replica.state.access import StateCorrupt, WalkableState
 
-_SCAN_KEYS: Final = 200
-"""Looked at in one go; with the largest documents that are three megabytes."""
+_CHUNK_KEYS: Final = 1000
+"""Read between two calls of `on_chunk`: some milliseconds, or some tens of them with the largest documents."""
 _EMPTY: Final = bytes(BYTES)
 
 
@@ -39,17 +40,20 @@ def replaced(digest: int, key: bytes, old: bytes | None, new: bytes | None) -> i
     return digest % MODULUS
 
 
-def computed(state: StateReader, on_chunk: Callable[[], None] = lambda: None) -> StateDigest:
-    """Compute the digest by reading everything; `on_chunk` is called now and then, and may raise to end it."""
+def computed(state: WalkableState, on_chunk: Callable[[], None] = lambda: None) -> StateDigest:
+    """Compute the digest by reading everything; `on_chunk` is called now and then, and may raise to end it.
+
+    One walk from the first key to the last: a search for the place to go on from, every few keys, took longer
+    than the hashing. The walk holds one pair at a time in memory.
+    """
     found = StateDigest()
-    for chunk in chunks(state):
-        for key, value in chunk:
-            found.add(key, value)
+    pairs = state.iterate(keys.STATE)
+    while found.add_all(islice(pairs, _CHUNK_KEYS)):
         on_chunk()
     return found
 
 
-def verify(state: StateReader) -> str:
+def verify(state: WalkableState) -> str:
     """Compare the digest kept with the one computed; give it in hexadecimal, or raise StateCorrupt."""
     kept = shown(decode_digest(state.get(keys.DIGEST)))
     found = computed(state).computed
@@ -61,11 +65,3 @@ def verify(state: StateReader) -> str:
 def mismatch(kept: str, found: str) -> StateCorrupt:
     """Say that a state contradicts its digest; both hexadecimal."""
     return StateCorrupt(f"the state does not match its digest: kept {kept}, computed {found}")
-
-
-def chunks(state: StateReader) -> Iterator[list[tuple[bytes, bytes]]]:
-    """Walk over the whole state, some thousand keys at a time."""
-    after: bytes | None = None
-    while chunk := state.scan(keys.STATE, after, _SCAN_KEYS):
-        yield chunk
-        after = chunk[-1][0]

@@ -55,3 +55,15 @@ def test_an_absence_has_version_zero():
 def test_a_cache_without_room_is_refused():
     with pytest.raises(ValueError, match="max_entries"):
         DocumentCache(0)
+
+
+def test_a_document_that_is_confirmed_unchanged_keeps_its_digest_and_another_one_gets_its_own():
+    cache, held = DocumentCache(2), document(5)
+    cache.fill(KEYS[0], held, 5)
+    digest = cache.get(KEYS[0]).digest
+    cache.fill(KEYS[0], held, 6)
+    unchanged = cache.get(KEYS[0]).digest
+    cache.fill(KEYS[0], document(7), 7)
+
+    assert unchanged is digest
+    assert cache.get(KEYS[0]).digest == Entry(document(7), 7, confirmed=True).digest != digest

@@ -26,8 +26,8 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 SOURCE_ONLY := pysyncobj
 
 # Each is checked by mypy by itself: their conftest.py have one name.
-TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install)) integration-tests
-UNIT_TESTS := core services clients deploy testing
+TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install bench)) integration-tests
+UNIT_TESTS := core services clients deploy testing bench
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
 PARALLEL := --numprocesses auto --dist loadfile
@@ -57,18 +57,21 @@ TRACE ?=
 # `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on.
 ONLY ?=
 PART ?=
+# `make bench SECONDS=8 ROUNDS=5 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
+SECONDS ?=
+KILLS ?=
 # `make down VOLUMES=1`: remove the data, too.
 VOLUMES ?=
 
 # What may be given to make; anything else is a slip, and is told before it does harm.
 KNOWN := PYTHON VENV DATA BROKER RESTORE COURSE PORTS ARGS SEEDS WITHOUT TRACE VOLUMES ROUNDS SEED DURATION SCHEDULE CLUSTER \
-	ONLY PART MEGABYTES OUTAGE OUT QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
+	ONLY PART MEGABYTES OUTAGE OUT SECONDS KILLS QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run bench bench-quick bench-smoke demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +128,26 @@ upgrade-test: $(VENV)/.ready ## Mix replicas and portals of the version before w
 
 large-state: $(VENV)/.ready ## Take a replica away while the state is large (MEGABYTES=1000 OUTAGE="lost disk" or "long absence")
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m large_state --megabytes $(or $(MEGABYTES),1000) $(if $(OUTAGE),--outage "$(OUTAGE)")
+
+$(VENV)/.bench-ready: $(VENV)/.ready requirements/bench.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements/bench.lock
+	@touch $@
+
+BENCH = $(BIN)/python -m bench $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+	$(if $(KILLS),--kills "$(KILLS)") $(if $(ONLY),--only "$(ONLY)")
+
+bench: $(VENV)/.bench-ready ## Measure speed beside etcd, PostgreSQL and others, and write it into docs/PERFORMANCE.md (SECONDS=8 ROUNDS=5 KILLS=20 ONLY=names)
+	@$(BENCH) --document
+
+bench-quick: SECONDS := $(or $(SECONDS),2)
+bench-quick: ROUNDS := $(or $(ROUNDS),1)
+bench-quick: KILLS := $(or $(KILLS),3)
+bench-quick: $(VENV)/.bench-ready ## The same in five minutes; the documents stay as they are
+	@$(BENCH) --out build/bench
+
+bench-smoke: $(VENV)/.bench-ready ## Does each system answer each kind of call? No figures that mean anything
+	@$(BIN)/python -m bench --seconds 0.3 --rounds 1 --kills 1 --out build/bench \
+		--only changes,order_reads,mqtt_changes,mqtt_echoes,failover
 
 test-integration: test-compose test-containers ## Run every test that needs Docker
 
@@ -193,6 +216,7 @@ LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet 
 lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported
 	@$(LOCK) requirements/build.in -o requirements/build.lock
 	@$(LOCK) requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
+	@$(LOCK) --constraints requirements/dev.lock requirements/bench.in -o requirements/bench.lock
 	@for member in $(IMAGE_MEMBERS); do \
 		$(LOCK) --constraints requirements/dev.lock core/pyproject.toml $$member/pyproject.toml \
 			-o requirements/$${member##*/}.lock; \

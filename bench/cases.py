@@ -1,0 +1,66 @@
+"""The cases that are measured: what is called, how many calls are in flight, and what the figure of the table is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Calls(StrEnum):
+    """What a caller calls."""
+
+    CHANGE = "change"
+    CHANGE_SAME_PRODUCT = "change of the same product"
+    READ_ORDER = "linearizable read of an order"
+    READ_PRODUCT = "cached read of a product"
+    MIXED = "nine reads of an order, one change"
+    CHANGE_MQTT = "change over MQTT"
+    ECHO_MQTT = "echo over MQTT"
+
+
+class Figure(StrEnum):
+    """Which figure of a measurement the table shows."""
+
+    RATE = "calls_s"
+    MEDIAN = "median_ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of the table; `deadline` is how long a call may take, in seconds."""
+
+    name: str
+    title: str
+    calls: Calls
+    in_flight: int = 64
+    figure: Figure = Figure.RATE
+    deadline: float = 30.0
+
+    @property
+    def over_mqtt(self) -> bool:
+        """True where the calls go through the broker."""
+        return self.calls in {Calls.CHANGE_MQTT, Calls.ECHO_MQTT}
+
+
+CHANGES: Final = Case("changes", "order changes/s, 64 in flight", Calls.CHANGE)
+SAME_PRODUCT: Final = Case("same_product", "the same product for all, changes/s", Calls.CHANGE_SAME_PRODUCT)
+ALONE: Final = Case("alone", "one in flight, median in ms", Calls.CHANGE, in_flight=1, figure=Figure.MEDIAN)
+ORDER_READS: Final = Case("order_reads", "linearizable order reads/s", Calls.READ_ORDER)
+PRODUCT_READS: Final = Case("product_reads", "cached product reads/s", Calls.READ_PRODUCT)
+MIXED: Final = Case("mixed", "90 % order reads, 10 % changes, calls/s", Calls.MIXED)
+MQTT_CHANGES: Final = Case("mqtt_changes", "order changes/s over MQTT", Calls.CHANGE_MQTT)
+MQTT_ECHOES: Final = Case("mqtt_echoes", "empty echoes/s through the broker", Calls.ECHO_MQTT)
+
+WRITES: Final = (CHANGES, SAME_PRODUCT, ALONE)
+READS: Final = (ORDER_READS, PRODUCT_READS, MIXED)
+ALL: Final = (*WRITES, *READS, MQTT_CHANGES, MQTT_ECHOES)
+
+OVERLOADS: Final = tuple(
+    Case(f"overload_{calls}", f"{calls:,} in flight, 2 s each", Calls.CHANGE, in_flight=calls, deadline=2.0)
+    for calls in (2_000, 10_000)
+)
+FAILOVER: Final = Case("failover", "SIGKILL of the leader under load", Calls.CHANGE, in_flight=16)
+
+
+def named(name: str) -> Case:
+    """Find the case of this name; KeyError where there is none."""
+    return {case.name: case for case in (*ALL, *OVERLOADS, FAILOVER)}[name]

@@ -1,0 +1,1 @@
+"""The systems that are measured: how each is started, and what a portal does in front of it."""

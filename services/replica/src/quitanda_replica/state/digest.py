@@ -43,8 +43,8 @@ def replaced(digest: int, key: bytes, old: bytes | None, new: bytes | None) -> i
 def computed(state: WalkableState, on_chunk: Callable[[], None] = lambda: None) -> StateDigest:
     """Compute the digest by reading everything; `on_chunk` is called now and then, and may raise to end it.
 
-    One walk from the first key to the last: a search for the place to go on from, every few keys, took longer
-    than the hashing. The walk holds one pair at a time in memory.
+    One walk goes from the first key to the last, and holds one pair at a time in memory. It is hardly faster than
+    many scans that each search for the key to go on from.
     """
     found = StateDigest()
     pairs = state.iterate(keys.STATE)

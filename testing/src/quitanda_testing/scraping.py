@@ -2,8 +2,10 @@
 
 import asyncio
 import urllib.request
+from collections.abc import Sequence
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.results import Consistency
@@ -27,6 +29,12 @@ async def figure_at(address: str, sample: str) -> float:
             if found.name == sample:
                 return found.value
     raise KeyError(f"{address} shows no {sample}")
+
+
+async def samples(cluster: Cluster, name: str) -> Sequence[Sample]:
+    """Give everything that a process shows."""
+    text = await asyncio.to_thread(_fetch, f"http://{cluster.address(name, PortKind.METRICS)}/metrics")
+    return [found for family in text_string_to_metric_families(text) for found in family.samples]
 
 
 async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | AdminClient, product_id: str) -> None:

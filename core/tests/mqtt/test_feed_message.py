@@ -1,15 +1,16 @@
 """The messages of the change feed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from arbitrary_values import documents, ids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.codec.documents import kind_of
+from quitanda.codec.documents import encode_document, kind_of
 from quitanda.domain.limits import JSON_DEPTH_MAX
-from quitanda.domain.model import DOCUMENT_DEPTH, ITEM_DEPTH, Customer, Kind, Order, OrderItem
+from quitanda.domain.model import DOCUMENT_DEPTH, ITEM_DEPTH, Customer, Document, Kind, Order, OrderItem
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 
 numbers = st.integers(0, 2**63 - 1)
@@ -159,3 +160,15 @@ def test_a_change_that_is_not_wanted_must_still_name_its_document():
 
     with pytest.raises(ValueError, match="id"):
         decode_feed(payload, lambda _kind, _id: False)
+
+
+@given(documents)
+def test_a_document_that_is_stored_already_is_announced_in_the_same_bytes(document: Document) -> None:
+    written = FeedChange.put(kind_of(document), document)
+    stored = replace(written, stored=encode_document(document))
+    assert encode_feed(FeedMessage(1, 2, 1, (stored,))) == encode_feed(FeedMessage(1, 2, 1, (written,)))
+
+
+def test_stored_json_is_announced_as_it_is() -> None:
+    change = replace(FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)), stored=b'{"as":"stored"}')
+    assert b'"document":{"as":"stored"}' in encode_feed(FeedMessage(1, 2, 1, (change,)))

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replica_state import ReplicaState, customer, entry, order, product
 
+from quitanda.codec.documents import encode_document
 from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import (
     AdjustStock,
@@ -283,6 +284,8 @@ def test_an_entry_announces_each_document_once_and_as_it_ended(state):
     changes = state.sink.entries[-1]
     announced = {(c.kind, c.document_id): c.document for c in changes.changes}
     assert len(announced) == len(changes.changes) == 3
+    for change in changes.changes:
+        assert change.stored == (None if change.document is None else encode_document(change.document))
     assert announced[Kind.ORDER, "o1"] is None
     assert announced[Kind.PRODUCT, "pen"].quantity == 8
     assert changes.previous_revision == 1

@@ -8,7 +8,7 @@ Messages travel with a MAC (`feed_key`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from quitanda.codec.documents import id_of, read_document, stored_text
@@ -30,6 +30,8 @@ class FeedChange:
     document_id: str
     version: int
     document: Document | None
+    stored: bytes | None = field(default=None, compare=False, repr=False)
+    """The document's stored JSON where the writer has it already: then it is not written again."""
 
     @classmethod
     def put(cls, kind: Kind, document: Document) -> Self:
@@ -72,7 +74,8 @@ def decode_feed(payload: bytes, is_wanted: Callable[[Kind, str], bool] = _all) -
     """Read a message whose MAC was verified and taken off; ValueError where it is none, or its numbers cannot be.
 
     Its writer holds the feed's key, so the text is taken to be canonical, as a replica's answer is. Changes of
-    documents that are not wanted are left out; of them only kind, id and version are read.
+    documents that are not wanted are left out; of them only kind, id and version are read. So a wanted document that
+    cannot be read makes the whole message malformed, while one that is not wanted need only be JSON.
     """
     fields = load_canonical_json(payload.decode())
     try:
@@ -91,7 +94,12 @@ def decode_feed(payload: bytes, is_wanted: Callable[[Kind, str], bool] = _all) -
 
 
 def _change_text(change: FeedChange) -> str:
-    document = "null" if change.document is None else stored_text(change.document)
+    if change.document is None:
+        document = "null"
+    elif change.stored is None:
+        document = stored_text(change.document)
+    else:
+        document = change.stored.decode()
     return (
         f'{{"kind":"{change.kind.value}","id":{dump_json(change.document_id)},'
         f'"version":{change.version},"document":{document}}}'

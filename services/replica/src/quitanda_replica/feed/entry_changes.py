@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from quitanda.codec.documents import id_of, kind_of
+from quitanda.domain.model import Kind
 from quitanda.domain.state import Change, Put
 from quitanda.mqtt.feed_message import FeedChange
 from quitanda_replica.state import keys
+from quitanda_replica.state.stored_documents import json_of
 from quitanda_replica.state.write_set import WriteSet
 
 ANNOUNCED_BYTES_MAX: Final = 512 * 1024
@@ -43,10 +45,11 @@ class ChangeCollector:
     def add(self, changes: Sequence[Change], writes: WriteSet) -> None:
         """Add the changes of one request, whose stored values stand in the write set."""
         for change in changes:
-            announced = _announced(change)
-            key = keys.document(announced.kind, announced.document_id)
-            self._changes[key] = announced
-            self._sizes[key] = _CHANGE_BYTES + len(writes.get(key) or b"")
+            kind, document_id = _named(change)
+            key = keys.document(kind, document_id)
+            value = writes.get(key)
+            self._changes[key] = _announced(change, value)
+            self._sizes[key] = _CHANGE_BYTES + len(value or b"")
 
     def result(self) -> EntryChanges | None:
         """Tell what the entry changed; None where it changed no document."""
@@ -58,8 +61,16 @@ class ChangeCollector:
         return EntryChanges(self._revision, self._previous_revision, changes, size if fits else 0)
 
 
-def _announced(change: Change) -> FeedChange:
+def _named(change: Change) -> tuple[Kind, str]:
     if isinstance(change, Put):
-        document = change.document
-        return FeedChange(kind_of(document), id_of(document), document.version, document)
-    return FeedChange(change.kind, change.document_id, 0, None)
+        return kind_of(change.document), id_of(change.document)
+    return change.kind, change.document_id
+
+
+def _announced(change: Change, value: bytes | None) -> FeedChange:
+    """Describe a change; a request that deletes after it puts leaves no stored value of what it put."""
+    kind, document_id = _named(change)
+    if isinstance(change, Put):
+        stored = None if value is None else json_of(value)
+        return FeedChange(kind, document_id, change.document.version, change.document, stored)
+    return FeedChange(kind, document_id, 0, None)

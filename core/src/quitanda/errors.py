@@ -5,7 +5,7 @@
     │  ├─ NoConnection         definite: nobody took the connection; is the server running?
     │  ├─ NotOffered           definite: the server does not offer this call; there is no use in trying it again
     │  ├─ NotLeader            definite: another replica leads; retry there
-    │  └─ Overloaded           definite: a queue is full; retry later
+    │  └─ Overloaded           definite: no room or no time for it; retry later
     ├─ OutcomeUnknown          indefinite: it may or may not have happened; retry with the SAME request id
     └─ Rejected                definite: a refusal, raised where a program asks for an answer or an exception
 
@@ -53,9 +53,13 @@ class NotLeader(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """A bounded queue is full; nothing happened."""
+    """There is no room, or no time, for one more request; nothing happened.
+
+    `retry_after` is the number of seconds after which the caller may try again; 0 where nobody knows it.
+    """
 
     reason = "OVERLOADED"
+    retry_after: float = 0.0
 
 
 class OutcomeUnknown(QuitandaError):

@@ -1,0 +1,149 @@
+"""How many calls a process works on at a time: as many as it can answer in the callers' time. Pure; times are passed in.
+
+    limit            grows while answers come within the target, and shrinks while they do not (AIMD)
+    expected wait    how long a call that is admitted now will probably take
+    turns            each refused caller is told a later moment than the one before, so they do not all return at once
+
+The limit follows Netflix's concurrency-limits: `AIMDLimit` (a tenth less where the latency is above a threshold), and
+from `Gradient2Limit` the growth by the square root of the limit, and a reduction by as much as the latency is too long,
+to a half at most. It is reduced once in the time of one answer. The threshold is a fixed target, not the smallest latency:
+calls are gathered into batches, so more calls in flight take longer and are cheaper. The expected latency is the estimate of RFC 6298 (mean, with gain 1/8, and four times the mean deviation, with
+gain 1/4), which lies above nearly all samples. The turns are a leaky bucket (GCRA, ITU-T I.371).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from quitanda.errors import Overloaded
+
+_MEAN_GAIN: Final = 1 / 8
+_DEVIATION_GAIN: Final = 1 / 4
+_DEVIATIONS: Final = 4.0
+
+
+class LatencyEstimate:
+    """Mean and mean deviation of latencies (seconds), by RFC 6298; zero until the first sample."""
+
+    __slots__ = ("_deviation", "mean")
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self._deviation = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Learn how long one call took."""
+        if not self.mean:
+            self.mean, self._deviation = seconds, seconds / 2
+            return
+        self._deviation += _DEVIATION_GAIN * (abs(seconds - self.mean) - self._deviation)
+        self.mean += _MEAN_GAIN * (seconds - self.mean)
+
+    @property
+    def high(self) -> float:
+        """A time that nearly all calls keep to."""
+        return self.mean + _DEVIATIONS * self._deviation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionOptions:
+    """Bounds of a limiter; times in seconds.
+
+    `limit_min` calls are admitted however long answers take: while there is no leader nobody answers, and that is no
+    overload. `caller_share` of the limit is what one caller may hold while others are refused.
+    """
+
+    target: float = 0.35
+    limit_min: int = 32
+    limit_start: int = 64
+    limit_max: int = 1_024
+    caller_share: float = 0.5
+    contention: float = 1.0
+    """How long after its refusal a caller counts as one of the others."""
+    retry_after_min: float = 0.05
+    retry_after_max: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One call's place among those that are worked on."""
+
+    caller: str
+    since: float
+
+
+class AdmissionLimiter:
+    """Gives places to calls, and refuses the rest; `now` is in seconds of one clock that never goes back."""
+
+    def __init__(self, options: AdmissionOptions | None = None) -> None:
+        self._options = options or AdmissionOptions()
+        self._limit = float(self._options.limit_start)
+        self._held: dict[str, int] = {}
+        self._latency = LatencyEstimate()
+        self._reduced_at = -math.inf
+        self._turn = -math.inf
+        self._refused_last = ("", -math.inf)
+        self._refused_before = ("", -math.inf)
+        self.in_flight = 0
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be in flight now."""
+        return int(self._limit)
+
+    def admit(self, caller: str, seconds: float, now: float) -> Place:
+        """Give a place to a call of `caller` that must be answered within `seconds`; `leave` gives it back.
+
+        Raises Overloaded, with the time after which the caller may try again.
+        """
+        if not self._has_place(caller, seconds, now):
+            raise self._refusal(caller, now)
+        self.in_flight += 1
+        self._held[caller] = self._held.get(caller, 0) + 1
+        return Place(caller, now)
+
+    def leave(self, place: Place, now: float, *, answered: bool) -> None:
+        """Take a place back; `answered` where the call got an answer, whose time then tells how fast answers come."""
+        self.in_flight -= 1
+        self._held[place.caller] -= 1
+        if not self._held[place.caller]:
+            del self._held[place.caller]
+        if answered:
+            self._latency.add(now - place.since)
+        self._adapt(place, now, late=not answered or self._latency.mean > self._options.target)
+
+    def _has_place(self, caller: str, seconds: float, now: float) -> bool:
+        held = self._held.get(caller, 0)
+        if self._others_are_refused(caller, now) and held >= max(1.0, self._options.caller_share * self._limit):
+            return False
+        if self.in_flight < self._options.limit_min:
+            return True
+        return self.in_flight < self.limit and self._latency.high < seconds
+
+    def _others_are_refused(self, caller: str, now: float) -> bool:
+        other, at = self._refused_before if self._refused_last[0] == caller else self._refused_last
+        return other != caller and now - at <= self._options.contention
+
+    def _refusal(self, caller: str, now: float) -> Overloaded:
+        if self._refused_last[0] != caller:
+            self._refused_before = self._refused_last
+        self._refused_last = (caller, now)
+        options = self._options
+        earliest, latest = now + options.retry_after_min, now + options.retry_after_max
+        # One place becomes free in this time, by Little's law.
+        spacing = max(self._latency.mean, options.retry_after_min) / max(1, self.in_flight)
+        self._turn = min(max(self._turn + spacing, earliest), latest)
+        error = Overloaded(f"{self.in_flight} calls are worked on")
+        error.retry_after = self._turn - now
+        return error
+
+    def _adapt(self, place: Place, now: float, *, late: bool) -> None:
+        if late:
+            # Those that came before the last reduction tell of the time before it.
+            if place.since >= self._reduced_at:
+                excess = self._options.target / max(self._latency.mean, self._options.target)
+                self._limit = max(float(self._options.limit_min), self._limit * min(0.9, max(0.5, excess)))
+                self._reduced_at = now
+        elif self.in_flight + 1 > self._limit / 2:
+            # Only a limit that is used is known to be good. All answers of one latency add the root of the limit.
+            self._limit = min(float(self._options.limit_max), self._limit + 1 / math.sqrt(self._limit))

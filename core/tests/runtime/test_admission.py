@@ -1,0 +1,181 @@
+import heapq
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda.errors import Overloaded
+from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions, LatencyEstimate
+
+OPTIONS = AdmissionOptions(limit_min=4, limit_start=16, limit_max=64)
+
+
+def refusal_of(limiter, caller="bia", seconds=2.0, now=0.0):
+    with pytest.raises(Overloaded) as refused:
+        limiter.admit(caller, seconds, now)
+    return refused.value
+
+
+def fill(limiter, caller="bia", now=0.0):
+    places = []
+    while limiter.in_flight < limiter.limit:
+        places.append(limiter.admit(caller, 60.0, now))
+    return places
+
+
+def serve(limiter, *, rate, until, callers, seconds=2.0, begin=0.0):
+    """Offer calls without end to a server that answers `rate` calls a second in turn; give the latencies by caller."""
+    now, free_at, answers, latencies = begin, begin, [], {caller: [] for caller in callers}
+    while now < until:
+        for caller in callers:
+            try:
+                place = limiter.admit(caller, seconds, now)
+            except Overloaded:
+                continue
+            free_at = max(free_at, now) + 1 / rate
+            heapq.heappush(answers, (free_at, id(place), place))
+        now = min(now + 0.001, until)
+        while answers and answers[0][0] <= now:
+            at, _, place = heapq.heappop(answers)
+            limiter.leave(place, at, answered=True)
+            latencies[place.caller].append(at - place.since)
+    for at, _, place in sorted(answers):
+        limiter.leave(place, at, answered=True)
+    return latencies
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["admit", "answered", "failed"]),
+            st.sampled_from(["bia", "rui", "eva"]),
+            st.floats(0.001, 5.0),
+            st.floats(0.0, 3.0),
+        ),
+        max_size=300,
+    )
+)
+def test_calls_in_flight_are_never_more_than_the_limit_nor_fewer_than_none(steps):
+    limiter, now, places = AdmissionLimiter(OPTIONS), 0.0, []
+    for what, caller, seconds, passed in steps:
+        now += passed
+        if what != "admit":
+            if places:
+                limiter.leave(places.pop(0), now, answered=what == "answered")
+        else:
+            before = limiter.limit
+            try:
+                places.append(limiter.admit(caller, seconds, now))
+            except Overloaded as refused:
+                assert OPTIONS.retry_after_min <= refused.retry_after + 1e-6 <= OPTIONS.retry_after_max + 1e-5
+            else:
+                assert len(places) <= before
+        assert limiter.in_flight == len(places)
+        assert OPTIONS.limit_min <= limiter.limit <= OPTIONS.limit_max
+
+
+def test_a_call_above_the_limit_is_refused_and_admitted_once_a_place_is_free():
+    limiter = AdmissionLimiter(OPTIONS)
+    places = fill(limiter)
+    refusal_of(limiter)
+
+    limiter.leave(places[0], 0.01, answered=True)
+
+    assert limiter.admit("bia", 2.0, 0.01).caller == "bia"
+
+
+@pytest.mark.parametrize("rate", [50, 200, 1_000])
+def test_what_is_admitted_is_answered_about_the_target_at_any_speed_of_the_server(rate):
+    limiter = AdmissionLimiter(AdmissionOptions(limit_min=4))
+
+    latencies = serve(limiter, rate=rate, until=20.0, callers=("bia", "rui", "eva"))
+    late = sorted(each for one in latencies.values() for each in one[len(one) // 2 :])
+
+    assert late[int(0.99 * len(late))] < 1.0
+    assert sum(map(len, latencies.values())) > 0.9 * rate * 20
+
+
+def test_nobody_is_admitted_behind_more_work_than_it_has_time_for():
+    limiter = AdmissionLimiter(OPTIONS)
+    for place in [limiter.admit("bia", 60.0, 0.0) for _ in range(8)]:
+        limiter.leave(place, 3.0, answered=True)
+    for _ in range(OPTIONS.limit_min):
+        limiter.admit("bia", 60.0, 3.0)
+
+    refusal_of(limiter, seconds=2.0, now=3.0)
+
+    limiter.admit("bia", 60.0, 3.0)
+
+
+def test_few_calls_are_admitted_even_if_none_was_answered_lately():
+    limiter = AdmissionLimiter(OPTIONS)
+    for at in range(100):
+        limiter.leave(limiter.admit("bia", 2.0, float(at)), at + 0.9, answered=False)
+
+    assert limiter.limit == OPTIONS.limit_min
+    for _ in range(OPTIONS.limit_min):
+        limiter.admit("bia", 0.1, 100.0)
+
+
+def test_after_a_stall_the_limit_is_back_within_two_seconds():
+    limiter = AdmissionLimiter()
+    serve(limiter, rate=400, until=10.0, callers=("bia", "rui", "eva"))
+    usual = limiter.limit
+    for at in range(11, 41):
+        limiter.leave(limiter.admit("bia", 2.0, float(at)), at + 0.9, answered=True)
+    assert limiter.limit < usual / 2
+
+    serve(limiter, rate=400, until=43.0, callers=("bia", "rui", "eva"), begin=41.0)
+
+    assert limiter.limit > 0.8 * usual
+
+
+def test_a_caller_who_fills_all_places_leaves_half_to_another_who_was_refused():
+    limiter = AdmissionLimiter(OPTIONS)
+    places = fill(limiter, "greedy")
+    refusal_of(limiter, "modest")
+    for place in places[:2]:
+        limiter.leave(place, 0.1, answered=True)
+
+    refusal_of(limiter, "greedy", now=0.1)
+
+    assert limiter.admit("modest", 2.0, 0.1).caller == "modest"
+
+
+def test_a_caller_alone_may_hold_all_places():
+    limiter = AdmissionLimiter(OPTIONS)
+    fill(limiter, "greedy")
+    refusal_of(limiter, "greedy")
+
+    assert limiter.in_flight == limiter.limit
+
+
+def test_two_callers_who_ask_without_end_get_about_as_much():
+    latencies = serve(AdmissionLimiter(), rate=400, until=10.0, callers=("greedy", "greedy", "greedy", "modest"))
+
+    assert len(latencies["modest"]) > 0.6 * len(latencies["greedy"])
+
+
+def test_refused_callers_are_told_different_moments_at_the_pace_of_the_answers():
+    limiter = AdmissionLimiter()
+    serve(limiter, rate=200, until=10.0, callers=("bia", "rui"))
+    fill(limiter, now=10.0)
+
+    waits = [refusal_of(limiter, f"customer-{n}", now=10.0).retry_after for n in range(200)]
+
+    assert waits == sorted(waits)
+    assert 0.5 < waits[-1] - waits[0] < 2.0
+
+
+def test_the_estimate_of_a_latency_lies_above_nearly_all_samples_and_falls_after_an_outlier():
+    estimate = LatencyEstimate()
+    assert estimate.high == 0.0
+    for number in range(100):
+        estimate.add(0.02 + 0.01 * (number % 2))
+    assert 0.03 < estimate.high < 0.06
+
+    estimate.add(2.0)
+    assert estimate.high > 1.0
+    for _ in range(30):
+        estimate.add(0.02)
+    assert estimate.high < 0.1

@@ -250,3 +250,22 @@ def test_no_other_module_names_a_status_code():
     }
 
     assert naming == {"error_status.py"}
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0, 4.321])
+def test_an_overloaded_server_says_when_to_try_again_over_grpc_and_in_json(seconds):
+    error = Overloaded()
+    error.retry_after = seconds
+    status = to_rpc_status(error)
+
+    over_grpc = from_rpc_error(FailedCall(status.code, status.details, status.trailing_metadata))
+    over_mqtt = from_json_error(json.loads(json.dumps(to_json_error(error))))
+
+    assert (type(over_grpc), type(over_mqtt)) == (Overloaded, Overloaded)
+    assert over_grpc.retry_after == pytest.approx(seconds, abs=0.001)
+    assert over_mqtt.retry_after == pytest.approx(seconds, abs=0.001)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0, 1e9, "soon", None, float("nan")])
+def test_a_time_to_try_again_that_cannot_be_meant_is_not_believed(seconds):
+    assert from_json_error({**to_json_error(Overloaded()), "retry_after_seconds": seconds}).retry_after == 0.0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Unavailable
+from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, Unavailable
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 
 T = TypeVar("T")
@@ -30,6 +30,9 @@ BACKOFF_SECONDS: Final = 0.05
 BACKOFF_SECONDS_MAX: Final = 1.0
 """Between two rounds over all servers: a random pause below 0.05 s, whose bound doubles with each attempt up to 1 s
 (exponential backoff with full jitter, AWS Architecture Blog 2015)."""
+
+RETRY_AFTER_JITTER: Final = 0.25
+"""The part of the time that a server asked for by which a client waits longer, at random."""
 
 
 class ClientClosed(Unavailable):
@@ -55,7 +58,7 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
     The engine calls it again after Unavailable and OutcomeUnknown, unless every server in turn says that it does not
     offer the call. Any other exception passes through.
     Raises OutcomeUnknown if time is up and an attempt of a write may have been applied; else Unavailable, or the kind
-    of it that the last attempt ended with (NoConnection, NotOffered).
+    of it that the last attempt ended with (NoConnection, NotOffered, Overloaded).
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + policy.timeout
@@ -71,7 +74,7 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
                 return await attempt(min(left, attempt_seconds))
             except (Unavailable, OutcomeUnknown) as error:
                 failures.record(error)
-                pause = _pause(number, policy.servers)
+                pause = _pause(number, policy.servers, error)
                 if failures.useless_to_retry(error) or loop.time() + pause >= deadline:
                     raise _final_error(error, policy, maybe_applied=write and failures.maybe_applied) from error
             await asyncio.sleep(pause)
@@ -111,8 +114,21 @@ def _call_when_slow(policy: RetryPolicy, failures: _Failures) -> Iterator[None]:
         timer.cancel()
 
 
-def _pause(attempt_number: int, servers: int) -> float:
-    """Give the seconds to wait: none before a server that this round has not tried, then a random time that grows."""
+def overloaded(text: str, retry_after: float) -> Overloaded:
+    """Make the error of a server that has too many requests and says when to come again (seconds; 0 for unknown)."""
+    error = Overloaded(text)
+    error.retry_after = retry_after
+    return error
+
+
+def _pause(attempt_number: int, servers: int, error: Unavailable | OutcomeUnknown) -> float:
+    """Give the seconds to wait: none before a server that this round has not tried, then a random time that grows.
+
+    A server that has too many requests says how long; the others are not asked sooner, so that not everybody whom one
+    refuses comes to the next one at once.
+    """
+    if isinstance(error, Overloaded) and error.retry_after:
+        return error.retry_after * (1 + random.uniform(0, RETRY_AFTER_JITTER))  # noqa: S311 - as below
     if attempt_number % servers:
         return 0.0
     longest = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS * 2.0 ** min(attempt_number - 1, 16))
@@ -126,5 +142,7 @@ def _final_error(
         return OutcomeUnknown(f"no answer within {policy.timeout:g} s ({error})")
     if isinstance(error, NotOffered):
         return NotOffered(str(error))
-    kind = NoConnection if isinstance(error, NoConnection) else Unavailable
-    return kind(f"tried for {policy.timeout:g} s ({error})")
+    text = f"tried for {policy.timeout:g} s ({error})"
+    if isinstance(error, Overloaded):
+        return overloaded(text, error.retry_after)
+    return NoConnection(text) if isinstance(error, NoConnection) else Unavailable(text)

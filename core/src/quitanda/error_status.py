@@ -3,12 +3,13 @@
 No other module names a status code. Programs match on `reason`, never on a message.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
@@ -33,6 +34,9 @@ DOMAIN: Final = "quitanda"
 _STATUS_KEY: Final = "grpc-status-details-bin"
 _FACT_LENGTH_MAX: Final = 200
 """Characters of one fact in an error that travels; keeps a call's trailing metadata small."""
+
+RETRY_AFTER_SECONDS_MAX: Final = 60.0
+"""A longer time to wait, which only a server of somebody else could ask for, is not believed."""
 
 _OWN_METADATA: Final = frozenset({"field", "definite", "retryable", "request_id"})
 
@@ -151,10 +155,18 @@ def to_rpc_status(failure: FailureSource) -> RpcStatus:
             **_request_id(failure),
         },
     )
-    packed = AnyMessage()
-    packed.Pack(info)
-    status = status_pb2.Status(code=told.code.value[0], message=told.message, details=[packed])
+    status = status_pb2.Status(code=told.code.value[0], message=told.message)
+    status.details.add().Pack(info)
+    if retry_after := _retry_after(failure):
+        milliseconds = math.ceil(retry_after * 1000)
+        delay = Duration(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
     return RpcStatus(told.code, told.message, ((_STATUS_KEY, status.SerializeToString()),))
+
+
+def _retry_after(failure: FailureSource) -> float:
+    """Give the seconds after which the caller may try again; 0 where nobody knows."""
+    return failure.retry_after if isinstance(failure, Overloaded) else 0.0
 
 
 def _request_id(failure: FailureSource) -> dict[str, str]:
@@ -168,14 +180,14 @@ def from_rpc_error(error: grpc.RpcError) -> FailureSource:
 
     Ours carry an ErrorInfo. Without one, an error is definite only where the call certainly never left.
     """
-    info = _error_info(error)
+    info, retry_after = _error_details(error)
     if info is not None:
         facts = dict(info.metadata)
         details = {name: value for name, value in facts.items() if name not in _OWN_METADATA}
         source = _source(info.reason, facts.get("definite") == "true", facts.get("field", ""), details)
         if isinstance(source, QuitandaError):
             source.request_id = facts.get("request_id", "")
-        return source
+        return _with_retry_after(source, retry_after)
     code, text = _code_and_text(error)
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return NotOffered("the server does not offer this call")
@@ -198,7 +210,7 @@ def to_json_error(failure: FailureSource) -> dict[str, Any]:
         "definite": told.definite,
         "field": told.field,
         "details": told.details,
-    }
+    } | ({"retry_after_seconds": round(retry_after, 3)} if (retry_after := _retry_after(failure)) else {})
 
 
 def from_json_error(error: Mapping[str, Any]) -> FailureSource:
@@ -208,7 +220,15 @@ def from_json_error(error: Mapping[str, Any]) -> FailureSource:
     if not isinstance(field, str) or not isinstance(details, Mapping):
         return OutcomeUnknown("a malformed error came back")
     facts = {str(name): str(value) for name, value in details.items()}
-    return _source(str(error.get("reason", "")), error.get("definite") is True, field, facts)
+    source = _source(str(error.get("reason", "")), error.get("definite") is True, field, facts)
+    return _with_retry_after(source, error.get("retry_after_seconds"))
+
+
+def _with_retry_after(source: FailureSource, seconds: object) -> FailureSource:
+    """Add when to try again, where that was told and can be meant."""
+    if isinstance(source, Overloaded) and isinstance(seconds, int | float) and 0 < seconds <= RETRY_AFTER_SECONDS_MAX:
+        source.retry_after = float(seconds)
+    return source
 
 
 def _source(reason: str, definite: bool, field: str, details: Mapping[str, str]) -> FailureSource:
@@ -223,24 +243,25 @@ def _source(reason: str, definite: bool, field: str, details: Mapping[str, str])
     return Unavailable(f"reason {reason!r}") if definite else OutcomeUnknown(f"reason {reason!r}")
 
 
-def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
-    """Find our ErrorInfo in the trailing metadata of a failed call."""
+def _error_details(error: grpc.RpcError) -> tuple[error_details_pb2.ErrorInfo | None, float]:
+    """Find our ErrorInfo, and the seconds of the RetryInfo, in the trailing metadata of a failed call."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
-        return None
+        return None, 0.0
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_KEY and isinstance(value, bytes):
             return _unpack(value)
-    return None
+    return None, 0.0
 
 
-def _unpack(data: bytes) -> error_details_pb2.ErrorInfo | None:
-    info = error_details_pb2.ErrorInfo()
+def _unpack(data: bytes) -> tuple[error_details_pb2.ErrorInfo | None, float]:
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
     try:
         details = status_pb2.Status.FromString(data).details
         ours = any(detail.Unpack(info) and info.domain == DOMAIN for detail in details)
+        any(detail.Unpack(retry) for detail in details)
     except DecodeError:
-        return None
-    return info if ours else None
+        return None, 0.0
+    return (info, retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9) if ours else (None, 0.0)
 
 
 def _code_and_text(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:

@@ -10,14 +10,14 @@ from grpc import aio
 
 from quitanda.domain.outcomes import Refused
 from quitanda.error_status import from_rpc_error
-from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.operations import DocumentOperation, Operation, OperationAnswer, PortalKind
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
-from quitanda_clients.retry import ClientClosed, RetryPolicy, retry_until_deadline
+from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
 
 T = TypeVar("T")
 
@@ -170,6 +170,8 @@ def _error_of(portal: Address, error: grpc.RpcError) -> QuitandaError:
     if isinstance(failure, Refused):
         return Rejected(failure)
     text = f"{portal}: {str(failure) or failure.reason}"
+    if isinstance(failure, Overloaded):
+        return overloaded(text, failure.retry_after)
     for kind in (NotOffered, NoConnection):
         if isinstance(failure, kind):
             return kind(text)

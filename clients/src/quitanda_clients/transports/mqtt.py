@@ -26,14 +26,14 @@ from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
 from quitanda.error_status import from_json_error
-from quitanda.errors import NoConnection, OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import DocumentOperation, OperationAnswer
 from quitanda.runtime.addresses import Address
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
-from quitanda_clients.retry import ClientClosed, RetryPolicy, retry_until_deadline
+from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
 
 REPLY_SECONDS_MAX: Final = 2.0
 """After this time the client sends the request again: the portal that got it may hang, and the broker gives it to
@@ -246,8 +246,10 @@ def _result_of(reply: Fields) -> tuple[Any, int]:
         failure = from_json_error(reply["error"] if isinstance(reply["error"], Mapping) else {})
         if isinstance(failure, Refused):
             raise Rejected(failure)
-        kind = Unavailable if failure.definite else OutcomeUnknown
-        raise kind(f"a portal answered {str(failure) or failure.reason}")
+        text = f"a portal answered {str(failure) or failure.reason}"
+        if isinstance(failure, Overloaded):
+            raise overloaded(text, failure.retry_after)
+        raise Unavailable(text) if failure.definite else OutcomeUnknown(text)
     revision = reply.get("revision")
     if "result" not in reply or type(revision) is not int:
         raise OutcomeUnknown("a reply without a result and its revision")

@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from quitanda.errors import OutcomeUnknown, Overloaded, QuitandaError, Unavailable
+from quitanda.runtime.admission import LatencyEstimate
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -21,6 +22,10 @@ Answer = TypeVar("Answer")
 RESEND_CUTOFF: Final = 0.05
 """Seconds before its deadline after which a request that certainly did not take effect is not sent again:
 its answer would hardly come in time, and a definite "no" would become an unknown."""
+
+SEND_MARGIN_SHARE: Final = 0.5
+"""The part of a request's time that the expected time of a call may take away at most: however slow calls were, who
+asks with its whole time left is served."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,14 +47,18 @@ class PendingRequest(Generic[Asked, Answer]):
     otherwise, the request may have taken effect.
     """
 
-    __slots__ = ("_future", "_lost", "_sent", "deadline", "maybe_applied", "request", "weight")
+    __slots__ = ("_future", "_lost", "_margin", "_sent", "deadline", "maybe_applied", "request", "weight")
 
-    def __init__(self, request: Asked, weight: int, deadline: float, future: asyncio.Future[Answer]) -> None:
+    def __init__(
+        self, request: Asked, weight: int, deadline: float, future: asyncio.Future[Answer], margin: float = 0.0
+    ) -> None:
+        """`margin` is the time that a call probably takes."""
         self.request: Final = request
         self.weight: Final = weight
         self.deadline: Final = deadline
         self.maybe_applied = False
         self._lost = False
+        self._margin = margin
         self._sent = False
         self._future = future
 
@@ -61,7 +70,9 @@ class PendingRequest(Generic[Asked, Answer]):
     @property
     def send_by(self) -> float:
         """Until when sending the request is worth while."""
-        return self.deadline - RESEND_CUTOFF if self._sent and not self.maybe_applied else self.deadline
+        if self.maybe_applied:
+            return self.deadline
+        return self.deadline - max(self._margin, RESEND_CUTOFF if self._sent else 0.0)
 
     def sent(self) -> None:
         """Take note that a call with the request starts."""
@@ -96,11 +107,14 @@ class Batcher(Generic[Asked, Answer]):
         self._calls: dict[asyncio.Task[None], Sequence[PendingRequest[Asked, Answer]]] = {}
         self._scheduled = False
         self._closed = False
+        self.latency = LatencyEstimate()
+        """How long calls take that are answered; `send` may tell it."""
 
     async def ask(self, request: Asked, weight: int, timeout: float) -> Answer:
         """Wait for the answer, at most `timeout` seconds.
 
-        Raises Overloaded at once where the queue is full, and what `send` fails the pending with;
+        Raises Overloaded at once where the queue is full, and before it is sent where the answer would hardly come in
+        time; and what `send` fails the pending with;
         when the time is over Unavailable, or OutcomeUnknown if the request may have taken effect.
         """
         if self._closed:
@@ -108,7 +122,8 @@ class Batcher(Generic[Asked, Answer]):
         if len(self._queue) >= self._bounds.queued:
             raise Overloaded(f"{self._bounds.queued} requests wait already")
         loop = asyncio.get_running_loop()
-        pending = PendingRequest[Asked, Answer](request, weight, loop.time() + timeout, loop.create_future())
+        margin = min(self.latency.high, SEND_MARGIN_SHARE * timeout)
+        pending = PendingRequest[Asked, Answer](request, weight, loop.time() + timeout, loop.create_future(), margin)
         timer = loop.call_at(pending.deadline, pending.fail, Unavailable(f"no answer within {timeout:.3g} s"))
         self._queue[pending] = None
         self._schedule()
@@ -139,12 +154,21 @@ class Batcher(Generic[Asked, Answer]):
         self._scheduled = False
         while self._queue and len(self._calls) < self._bounds.calls and not self._closed:
             batch = self._next_batch()
+            if not batch:
+                continue
             call = asyncio.create_task(self._call(batch))
             self._calls[call] = batch
             call.add_done_callback(self._ended)
 
     def _next_batch(self) -> Sequence[PendingRequest[Asked, Answer]]:
-        """Take from the queue, oldest first, what fits into one call, and at least one."""
+        """Take from the queue, oldest first, what fits into one call, and fail what would hardly be answered in time.
+
+        A definite "no" before the request is sent, so that it does not become an unknown outcome afterwards.
+        """
+        now = asyncio.get_running_loop().time()
+        for pending in [each for each in self._queue if each.send_by <= now]:
+            del self._queue[pending]
+            pending.fail(Overloaded("the answer would not come in time"))
         batch: list[PendingRequest[Asked, Answer]] = []
         weight = 0
         for pending in self._queue:

@@ -55,6 +55,7 @@ class CommandBatches:
             if left <= 0:
                 raise Unavailable("no caller waits any more")
             await _execute(replica, asked, min(left, self._options.try_timeout))
+            self._batcher.latency.add(asyncio.get_running_loop().time() - now)
 
         try:
             await self._calls.to_leader(attempt, lambda: last_deadline(batch))

@@ -5,8 +5,8 @@ the same row. A refusal is a value; what goes wrong on the way to the replicas i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from quitanda.cache import CachedReader, Key
 from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
@@ -17,8 +17,11 @@ from quitanda.domain.commands import Command, Request
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_for_any_level, check_id
-from quitanda.errors import InternalError
+from quitanda.errors import InternalError, Overloaded
 from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
+from quitanda.runtime.admission import AdmissionLimiter
+
+T = TypeVar("T")
 
 ADMINISTRATORS: Final = ""
 """The scope of all administrators' request ids; a customer's is the customer's id."""
@@ -32,7 +35,10 @@ _NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
 
 
 class PortalOperations:
-    """Performs the operations of one portal; holds no state of its own.
+    """Performs the operations of one portal, whatever the transport; refuses what would not be answered in time.
+
+    What is not valid is refused before it takes a place of the limiters. Reads and writes have a limiter each, because
+    they take different times.
 
     Where the portal's requests name a customer, the customer must be registered: commands are checked by the rules,
     reads here.
@@ -42,6 +48,8 @@ class PortalOperations:
         self._names_customer = portal.names_customer
         self._cluster = cluster
         self._reader = reader
+        self._reads = AdmissionLimiter()
+        self._writes = AdmissionLimiter()
 
     async def perform(
         self, operation: DocumentOperation, asked: Asked, request_id: str, timeout: float
@@ -81,7 +89,7 @@ class PortalOperations:
         request = Request(scope, request_id, command)
         if wrong := check_for_any_level(request):
             return wrong
-        executed = await self._cluster.execute(request, timeout)
+        executed = await _admitted(self._writes, scope, timeout, self._cluster.execute(request, timeout))
         outcome = executed.outcome
         if isinstance(outcome, Refused):
             return outcome
@@ -103,7 +111,8 @@ class PortalOperations:
             return wrong
         asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
         keys = (*asker, (query.kind, query.document_id))
-        result = await self._reader.get(keys, timeout, cached=query.cached, min_revision=query.min_revision)
+        reading = self._reader.get(keys, timeout, cached=query.cached, min_revision=query.min_revision)
+        result = await _admitted(self._reads, query.customer_id, timeout, reading)
         if wrong := check_min_revision(query, result.revision):
             return wrong
         *askers, document = result.documents
@@ -118,7 +127,8 @@ class PortalOperations:
             return wrong
         owner = query.customer_id if query.kind is Kind.ORDER else ""
         page = List(query.kind, owner, query.page_size, query.page_token)
-        for result in await self._asker_and(page, query.customer_id, timeout):
+        reading = self._asker_and(page, query.customer_id, timeout)
+        for result in await _admitted(self._reads, query.customer_id, timeout, reading):
             match result:
                 case Refused():
                     return result
@@ -146,3 +156,20 @@ class PortalOperations:
     def _may_see(self, query: GetDocument, document: Document) -> bool:
         """Tell whether who asks may know of the document: nobody learns of another customer's orders."""
         return not (self._names_customer and isinstance(document, Order)) or document.customer_id == query.customer_id
+
+
+async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work if there is a place for it; Overloaded otherwise."""
+    clock = asyncio.get_running_loop().time
+    try:
+        place = limiter.admit(caller, timeout, clock())
+    except Overloaded:
+        work.close()
+        raise
+    answered = False
+    try:
+        result = await work
+        answered = True
+    finally:
+        limiter.leave(place, clock(), answered=answered)
+    return result

@@ -1,4 +1,6 @@
-"""How many calls a process works on at a time: as many as it can answer in the callers' time. Pure; times are passed in.
+"""How many calls a process works on at a time: as many as it can answer in the callers' time.
+
+Pure: the caller passes the time in.
 
     limit            grows while answers come within the target, and shrinks while they do not (AIMD)
     expected wait    how long a call that is admitted now will probably take
@@ -6,9 +8,10 @@
 
 The limit follows Netflix's concurrency-limits: `AIMDLimit` (a tenth less where the latency is above a threshold), and
 from `Gradient2Limit` the growth by the square root of the limit, and a reduction by as much as the latency is too long,
-to a half at most. It is reduced once in the time of one answer. The threshold is a fixed target, not the smallest latency:
-calls are gathered into batches, so more calls in flight take longer and are cheaper. The expected latency is the estimate of RFC 6298 (mean, with gain 1/8, and four times the mean deviation, with
-gain 1/4), which lies above nearly all samples. The turns are a leaky bucket (GCRA, ITU-T I.371).
+to a half at most. It is reduced once in the time of one answer. The threshold is a fixed target, not the smallest
+latency: calls are gathered into batches, so more calls in flight take longer and are cheaper. The expected latency is
+the estimate of RFC 6298 (mean, with gain 1/8, and four times the mean deviation, with gain 1/4), which lies above
+nearly all samples. The turns are a leaky bucket (GCRA, ITU-T I.371).
 """
 
 import math
@@ -110,7 +113,9 @@ class AdmissionLimiter:
             del self._held[place.caller]
         if answered:
             self._latency.add(now - place.since)
-        self._adapt(place, now, late=not answered or self._latency.mean > self._options.target)
+        # A call that fails at once says nothing of how long answers take.
+        taken = self._latency.mean if answered else now - place.since
+        self._adapt(place, now, late=taken > self._options.target, answered=answered)
 
     def _has_place(self, caller: str, seconds: float, now: float) -> bool:
         held = self._held.get(caller, 0)
@@ -137,13 +142,13 @@ class AdmissionLimiter:
         error.retry_after = self._turn - now
         return error
 
-    def _adapt(self, place: Place, now: float, *, late: bool) -> None:
+    def _adapt(self, place: Place, now: float, *, late: bool, answered: bool) -> None:
         if late:
             # Those that came before the last reduction tell of the time before it.
             if place.since >= self._reduced_at:
                 excess = self._options.target / max(self._latency.mean, self._options.target)
                 self._limit = max(float(self._options.limit_min), self._limit * min(0.9, max(0.5, excess)))
                 self._reduced_at = now
-        elif self.in_flight + 1 > self._limit / 2:
+        elif answered and self.in_flight + 1 > self._limit / 2:
             # Only a limit that is used is known to be good. All answers of one latency add the root of the limit.
             self._limit = min(float(self._options.limit_max), self._limit + 1 / math.sqrt(self._limit))

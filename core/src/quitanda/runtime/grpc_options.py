@@ -25,8 +25,9 @@ REFUSED_BYTES_FACTOR: Final = 4
 REPLICA_RECEIVE_BYTES_MAX: Final = 64 * 1024 * 1024
 """One batch between a portal and a replica, and one page of large documents on the way back."""
 
-CONCURRENT_RPCS_MAX: Final = 4_000
-"""Calls that one server works on at a time; more are refused at once (RESOURCE_EXHAUSTED)."""
+CONCURRENT_RPCS_MAX: Final = 20_000
+"""Calls that the library takes at a time; it refuses more without a reason of ours. A portal's limiter comes far before
+(`admission`): this bounds the memory of calls that nobody has looked at yet."""
 
 _METADATA_BYTES_MAX: Final = 16 * 1024
 _PING_EVERY_MS: Final = 10_000

@@ -130,7 +130,7 @@ def test_the_errors_are_those_of_the_table():
 
     assert set(SCHEMAS["Error"]["properties"]["reason"]["enum"]) == {describe(failure).reason for failure in failures}
     assert set(SCHEMAS["Error"]["required"]) == set(to_json_error(OutcomeUnknown()))
-    assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id"}
+    assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id", "retry_after_seconds"}
 
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))

@@ -196,3 +196,22 @@ async def test_who_asks_for_the_revision_alone_is_not_answered_by_a_call_that_pr
 
     assert answers[0].results == (invalid("kind", Problem.MALFORMED),)
     assert answers[1].revision == 1
+
+
+async def test_a_command_that_would_hardly_be_answered_in_time_is_refused_and_never_sent(replicas):
+    slow = replicas[1].before = Gate()
+    async with replicas.client(execute_calls=1) as client:
+        asyncio.get_running_loop().call_later(0.4, slow.opened.set)
+        await client.execute(replicas.create(0), 5)
+        slow.opened.clear()
+        first = asyncio.create_task(client.execute(replicas.create(1), 5))
+        await replicas.eventually(lambda: len(replicas[1].executes) == 2, "the first is in flight")
+        late = asyncio.create_task(client.execute(replicas.create(2), 1.0))
+        patient = asyncio.create_task(client.execute(replicas.create(3), 5))
+        asyncio.get_running_loop().call_later(0.6, slow.opened.set)
+
+        with pytest.raises(Overloaded):
+            await late
+        await asyncio.gather(first, patient)
+
+    assert [len(call) for call in replicas[1].executes] == [1, 1, 1]

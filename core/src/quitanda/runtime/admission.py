@@ -58,7 +58,7 @@ class AdmissionOptions:
 
     target: float = 0.35
     limit_min: int = 32
-    limit_start: int = 256
+    limit_start: int = 64
     limit_max: int = 1_024
     caller_share: float = 0.5
     contention: float = 1.0

@@ -1,6 +1,8 @@
 """The compose file says the same as the local run: who there is, at which ports, with which settings."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,8 @@ def with_values(text):
 
 
 SERVICES = yaml.safe_load(with_values((ROOT / "docker-compose.yml").read_text()))["services"]
-PROCESSES = [name for name in SERVICES if name not in {"broker", "clients"}]
+OBSERVERS = {name for name, service in SERVICES.items() if service.get("profiles") == ["observability"]}
+PROCESSES = [name for name in SERVICES if name not in {"broker", "clients"} | OBSERVERS]
 
 
 def port_of(address):
@@ -53,7 +56,7 @@ def published(service):
 def test_every_process_of_the_local_run_is_a_service_of_the_same_name():
     course = {name for name in SERVICES if SERVICES[name].get("profiles") == ["course"]}
 
-    assert set(SERVICES) - course - {"clients"} == {service.name for service in TOPOLOGY.services}
+    assert set(SERVICES) - course - OBSERVERS - {"clients"} == {service.name for service in TOPOLOGY.services}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -95,6 +98,34 @@ def test_the_course_is_served_at_the_ports_of_the_local_run():
             served[outside] = name
 
     assert sorted(served) == sorted(service.course_port for service in TOPOLOGY.services if service.course_port)
+
+
+def test_prometheus_and_grafana_are_there_for_whoever_asks_and_in_versions_that_stay():
+    assert sorted(OBSERVERS) == ["grafana", "prometheus"]
+    for name in OBSERVERS:
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
+    assert published(SERVICES["prometheus"]) == {9090: 9090}
+    assert published(SERVICES["grafana"]) == {3000: 3000}
+
+
+def test_grafana_lets_nobody_in_without_the_password_and_has_none_of_its_own(tmp_path):
+    """Only the last command, which begins Grafana, is another one here: its image is not."""
+    environment = SERVICES["grafana"]["environment"]
+    begun = tmp_path / "run.sh"
+    begun.write_text("#!/bin/sh\necho begun\n")
+    begun.chmod(0o700)
+    shell, option, script = (word.replace("$$", "$") for word in SERVICES["grafana"]["entrypoint"])
+    script = script.replace("/run.sh", str(begun))
+
+    def start(password):
+        given = {"PATH": os.defpath, "GF_SECURITY_ADMIN_PASSWORD": password}
+        return subprocess.run([shell, option, script], env=given, capture_output=True, text=True, check=False)
+
+    assert environment["GF_SECURITY_ADMIN_PASSWORD"] == ""  # as long as .env has none
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert start("").returncode == 1
+    assert "QUITANDA_GRAFANA_PASSWORD" in start("").stderr
+    assert start("a password").stdout == "begun\n"
 
 
 def test_replicas_find_each_others_raft():

@@ -4,8 +4,8 @@ import asyncio
 import urllib.request
 from collections.abc import Sequence
 
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.results import Consistency
@@ -23,18 +23,16 @@ async def figure(cluster: Cluster, name: str, sample: str) -> float:
 
 async def figure_at(address: str, sample: str) -> float:
     """Give the value of one sample of the process that shows its metrics at `host:port`."""
-    text = await asyncio.to_thread(_fetch, f"http://{address}/metrics")
-    for family in text_string_to_metric_families(text):
+    for family in await _families_at(address):
         for found in family.samples:
             if found.name == sample:
                 return found.value
     raise KeyError(f"{address} shows no {sample}")
 
 
-async def samples(cluster: Cluster, name: str) -> Sequence[Sample]:
-    """Give everything that a process shows."""
-    text = await asyncio.to_thread(_fetch, f"http://{cluster.address(name, PortKind.METRICS)}/metrics")
-    return [found for family in text_string_to_metric_families(text) for found in family.samples]
+async def families(cluster: Cluster, name: str) -> Sequence[Metric]:
+    """Give everything that a process shows, samples of one metric together."""
+    return await _families_at(cluster.address(name, PortKind.METRICS))
 
 
 async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | AdminClient, product_id: str) -> None:
@@ -46,6 +44,15 @@ async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | Admin
         return await figure(cluster, portal, HITS) > before
 
     await wait_until(risen, f"the cache of {portal} to be used", 10)
+
+
+async def fetch(url: str) -> str:
+    """Read a page of this machine; urllib's errors where there is none."""
+    return await asyncio.to_thread(_fetch, url)
+
+
+async def _families_at(address: str) -> Sequence[Metric]:
+    return list(text_string_to_metric_families(await fetch(f"http://{address}/metrics")))
 
 
 def _fetch(url: str) -> str:

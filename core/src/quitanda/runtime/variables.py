@@ -44,7 +44,7 @@ OF_PROCESSES: Final = frozenset(
 OF_CLIENTS: Final = frozenset(PREFIX + name for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER"))
 """What the command-line applications read."""
 
-_OF_COMPOSE: Final = re.compile(PREFIX + r"(TAG|NETWORK|[A-Z0-9_]+_PORT)")
+_OF_COMPOSE: Final = re.compile(PREFIX + r"(TAG|NETWORK|GRAFANA_PASSWORD|[A-Z0-9_]+_PORT)")
 _OF_TESTS: Final = re.compile(PREFIX + r"TEST_[A-Z_]+")
 _OF_SERVICE_LINKS: Final = re.compile(PREFIX + r"([A-Z0-9_]+_)?(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")
 """What Kubernetes gives each container about a service that is called quitanda-…."""

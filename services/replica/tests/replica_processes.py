@@ -25,6 +25,7 @@ SECRET = "a secret of the tests, long enough"
 FEED_KEY = "a feed key of the tests"
 HOST = "127.0.0.1"
 CALL_SECONDS = 5.0
+START_SECONDS = 60.0
 FAILURES = (grpc.RpcError,)
 
 
@@ -94,7 +95,11 @@ class Client:
         return self.call(self._stub.TransferLeadership, admin_portal_pb2.TransferLeadershipRequest(), CALL_SECONDS)
 
     def status(self):
-        """The status, or None where the replica does not answer."""
+        """The status, once the replica answers: one that is busy may miss a call's time."""
+        return wait_until(self.status_or_none, "the replica answers", START_SECONDS)
+
+    def status_or_none(self):
+        """The status, or None where the replica does not answer in a call's time."""
         answer = self.call(self._stub.GetStatus, pb.GetStatusRequest(), CALL_SECONDS)
         return answer.status if isinstance(answer, pb.GetStatusResponse) else None
 
@@ -143,7 +148,7 @@ class Cluster:
             self.stop(name, 1.0)
 
     def statuses(self):
-        return [status for client in self.clients.values() if (status := client.status()) is not None]
+        return [status for client in self.clients.values() if (status := client.status_or_none()) is not None]
 
     def leader(self):
         """Name of the replica that leads and is ready to answer."""

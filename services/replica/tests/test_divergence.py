@@ -252,7 +252,7 @@ def test_two_that_differ_both_stop_while_the_third_is_missing(tmp_path):
 def leading(running):
     def leader():
         for name, process in running.items():
-            status = process.client.status()
+            status = process.client.status_or_none()
             if status is not None and status.role == admin_portal_pb2.REPLICA_ROLE_LEADER:
                 return name
         return None

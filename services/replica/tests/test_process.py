@@ -208,7 +208,7 @@ def test_a_data_folder_that_was_moved_and_is_put_back_holds_everything(topology,
 def leading(replicas):
     def leader():
         for replica in replicas.values():
-            status = replica.client.status()
+            status = replica.client.status_or_none()
             if status is not None and status.role == admin_portal_pb2.REPLICA_ROLE_LEADER:
                 return replica.client if hasattr(replica.client.read(timeout=1.0), "revision") else None
         return None

@@ -44,7 +44,7 @@ class Cluster:
         return bytes(max((tap.recorded for tap in self.taps), key=len))
 
     def statuses(self):
-        return {name: process.client.status() for name, process in self.processes.items()}
+        return {name: process.client.status_or_none() for name, process in self.processes.items()}
 
     def standing(self):
         """(leader, term) that all agree on, or None."""

@@ -8,10 +8,11 @@ Pure: the caller passes the time in.
 
 The limit follows Netflix's concurrency-limits: `AIMDLimit` (a tenth less where the latency is above a threshold), and
 from `Gradient2Limit` the growth by the square root of the limit, and a reduction by as much as the latency is too long,
-to a half at most. It is reduced once in the time of one answer. The threshold is a fixed target, not the smallest
-latency: calls are gathered into batches, so more calls in flight take longer and are cheaper. The expected latency is
-the estimate of RFC 6298 (mean, with gain 1/8, and four times the mean deviation, with gain 1/4), which lies above
-nearly all samples. The turns are a leaky bucket (GCRA, ITU-T I.371).
+to a half at most. It is reduced once in the target's time, so that a reduction can show before the next. The threshold
+is a fixed target, not the smallest latency: calls are gathered into batches, so more calls in flight take longer and
+are cheaper. The limit begins with what a burst may need that comes to a process at rest, and returns to that by itself.
+The expected latency is the estimate of RFC 6298 (mean, with gain 1/8, and four times the mean deviation, with gain
+1/4), which lies above nearly all samples. The turns are a leaky bucket (GCRA, ITU-T I.371).
 """
 
 import math
@@ -58,7 +59,7 @@ class AdmissionOptions:
 
     target: float = 0.35
     limit_min: int = 32
-    limit_start: int = 64
+    limit_start: int = 256
     limit_max: int = 1_024
     caller_share: float = 0.5
     contention: float = 1.0
@@ -115,7 +116,7 @@ class AdmissionLimiter:
             self._latency.add(now - place.since)
         # A call that fails at once says nothing of how long answers take.
         taken = self._latency.mean if answered else now - place.since
-        self._adapt(place, now, late=taken > self._options.target, answered=answered)
+        self._adapt(now, late=taken > self._options.target, answered=answered)
 
     def _has_place(self, caller: str, seconds: float, now: float) -> bool:
         held = self._held.get(caller, 0)
@@ -142,13 +143,13 @@ class AdmissionLimiter:
         error.retry_after = self._turn - now
         return error
 
-    def _adapt(self, place: Place, now: float, *, late: bool, answered: bool) -> None:
+    def _adapt(self, now: float, *, late: bool, answered: bool) -> None:
         if late:
-            # Those that came before the last reduction tell of the time before it.
-            if place.since >= self._reduced_at:
+            if now - self._reduced_at >= self._options.target:
                 excess = self._options.target / max(self._latency.mean, self._options.target)
                 self._limit = max(float(self._options.limit_min), self._limit * min(0.9, max(0.5, excess)))
                 self._reduced_at = now
-        elif answered and self.in_flight + 1 > self._limit / 2:
-            # Only a limit that is used is known to be good. All answers of one latency add the root of the limit.
+        elif answered and (self._limit < self._options.limit_start or self.in_flight + 1 > self._limit / 2):
+            # Above its start, only a limit that is used is known to be good. All answers of one latency add the root
+            # of the limit.
             self._limit = min(float(self._options.limit_max), self._limit + 1 / math.sqrt(self._limit))

@@ -28,15 +28,16 @@ CALL_SECONDS = 10.0
 
 
 class CallFailed(Exception):
-    """`failure` is a row of the error table; `request_id` what the error told."""
+    """`failure` is a row of the error table; `request_id` and `retry_after` (seconds) are what the error told."""
 
-    def __init__(self, failure: error_status.Failure, request_id: str | None = None) -> None:
+    def __init__(self, failure: error_status.Failure, request_id: str | None = None, retry_after: float = 0.0) -> None:
         super().__init__(f"{failure.reason} {failure.field} {failure.details}")
         self.failure = failure
         self.reason = failure.reason
         self.field = failure.field
         self.problem = failure.details.get("problem", "")
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class GrpcCaller:
@@ -141,7 +142,8 @@ class MqttCaller:
     @staticmethod
     def _result(operation: str, reply: dict[str, Any]) -> tuple[int, Any]:
         if "error" in reply:
-            raise CallFailed(error_status.describe(error_status.from_json_error(reply["error"])), reply["request_id"])
+            failure = error_status.describe(error_status.from_json_error(reply["error"]))
+            raise CallFailed(failure, reply["request_id"], float(reply["error"].get("retry_after_seconds", 0)))
         revision, result = reply["revision"], reply["result"]
         match operation:
             case "list_orders":

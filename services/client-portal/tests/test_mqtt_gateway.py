@@ -15,6 +15,7 @@ from running_portal import WAIT_SECONDS, wait_for
 
 from quitanda.domain.commands import CreateProduct
 from quitanda.domain.limits import EXTRA_BYTES_MAX
+from quitanda.errors import Overloaded
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
 from quitanda.portal.ids import IdGenerator
@@ -23,6 +24,7 @@ from quitanda.portal.mqtt_requests import REQUEST_BYTES_MAX, MqttRequestHandler
 from quitanda.portal.operations import PortalOperations
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda_local import broker as brokers
 from quitanda_local.topology import BrokerKind
@@ -331,12 +333,13 @@ class TestOverload:
 
         calls = [asyncio.create_task(caller.call("list_products", "ana")) for _ in range(5)]
         await wait_for(lambda: sum(call.done() for call in calls) == 2, "two refusals")
-        refused = [call.exception().reason for call in calls if call.done()]
+        refused = [call.exception() for call in calls if call.done()]
         cluster.release()
         answered = await asyncio.gather(*calls, return_exceptions=True)
         await caller.close()
 
-        assert refused == ["OVERLOADED", "OVERLOADED"]
+        assert [failure.reason for failure in refused] == ["OVERLOADED", "OVERLOADED"]
+        assert all(failure.retry_after > 0 for failure in refused)
         assert sum(isinstance(answer, tuple) for answer in answered) == 3
 
     async def test_a_request_whose_time_ran_out_in_the_queue_is_refused_and_not_executed(self, broker, cluster):
@@ -365,8 +368,33 @@ class TestOverload:
         await gateway.stop(2.0)
         await caller.close()
 
-        assert caught.value.reason == "OVERLOADED"
+        assert (caught.value.reason, caught.value.retry_after > 0) == ("OVERLOADED", True)
         assert cluster.requests == []
+
+    async def test_requests_above_the_portals_limit_are_refused_at_once_and_wait_for_no_worker(
+        self, mqtt_caller, cluster
+    ):
+        room = AdmissionOptions().limit_start
+        cluster.hold()
+
+        calls = [asyncio.create_task(mqtt_caller.call("list_products", "ana")) for _ in range(room + 20)]
+        await wait_for(lambda: sum(call.done() for call in calls) == 20, "the refusals")
+        refused = [call.exception() for call in calls if call.done()]
+        cluster.release()
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert {failure.reason for failure in refused} == {"OVERLOADED"}
+        assert all(failure.retry_after > 0 for failure in refused)
+        assert sum(isinstance(answer, tuple) for answer in answers) == room
+
+    @pytest.mark.parametrize("operation", ["create_order", "list_products"])
+    async def test_every_refusal_for_want_of_room_says_when_to_try_again(self, mqtt_caller, cluster, operation):
+        cluster.fail_next(Overloaded("full, and says not how long"))
+
+        with pytest.raises(CallFailed) as caught:
+            await mqtt_caller.call(operation, "ana")
+
+        assert (caught.value.reason, caught.value.retry_after > 0) == ("OVERLOADED", True)
 
     async def test_many_requests_at_once_are_all_answered(self, mqtt_caller):
         answers = await asyncio.gather(*(mqtt_caller.call("create_order", "ana") for _ in range(300)))

@@ -31,6 +31,7 @@ from quitanda.portal.mqtt_requests import (
     refuse_retained,
 )
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
 
 RETAINED: Final = "retained"
@@ -78,7 +79,9 @@ class GatewayMetrics:
 class GatewayOptions:
     """Where the broker is, and the gateway's bounds. Times are in seconds.
 
-    `request_timeout` runs from the arrival of a request, so the time in the queue counts. More than `received_max`
+    `request_timeout` runs from the arrival of a request, so the time in the queue counts. There are as many workers as
+    the portal's limiters admit reads and writes at the most: no request waits here that they would admit, and whoever
+    waits beyond them would wait unseen. More than `received_max`
     messages wait only when requests come faster than they can be refused; further ones are dropped.
     """
 
@@ -87,7 +90,7 @@ class GatewayOptions:
     client_id: str
     request_timeout: float
     queue_length: int = 1_000
-    workers: int = 64
+    workers: int = 2 * AdmissionOptions().limit_max
     refusal_queue_length: int = 1_000
     refusal_workers: int = 4
     received_max: int = 10_000

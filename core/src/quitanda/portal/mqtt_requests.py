@@ -22,7 +22,7 @@ from quitanda.codec.json_fields import parse_object
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.validation import check_id
 from quitanda.error_status import FailureSource, describe, to_json_error
-from quitanda.errors import InternalError, Overloaded, QuitandaError
+from quitanda.errors import InternalError, QuitandaError
 from quitanda.mqtt import topics
 from quitanda.operations import Asked, DocumentOperation, PortalKind, WriteOperation, document_operations_of
 from quitanda.portal.deadlines import time_allowed
@@ -37,6 +37,9 @@ REPLY_BYTES_MAX: Final = 1_048_576
 """What our brokers carry; only a page of a list of very large products can be larger."""
 
 OPERATIONS: Final[Mapping[str, DocumentOperation]] = document_operations_of(PortalKind.CLIENT)
+
+_ANY_READ: Final = OPERATIONS["get_product"]
+"""Stands for an operation that is not in the table, where a request is refused before its fields are read."""
 
 _VALUE_LENGTH_SHOWN: Final = 40
 _FOUND: Final = re.compile(rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
@@ -168,8 +171,9 @@ class MqttRequestHandler:
         return payload
 
     def overloaded(self, request: MqttRequest) -> bytes:
-        """Refuse the request for want of room or of time; nothing was done."""
-        refusal = Overloaded()
+        """Refuse the request for want of room or of time, and say when to try again; nothing was done."""
+        operation = OPERATIONS.get(request.operation, _ANY_READ)
+        refusal = self._operations.refusal(operation, request.customer_id)
         with request_context(request):
             self._log_answer(request, refusal, 0.0)
         return _reply(request, refusal)

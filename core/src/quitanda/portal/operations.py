@@ -69,6 +69,11 @@ class PortalOperations:
         answer = await self._execute(operation, asked, request_id, timeout)
         return operation.name_field(answer) if isinstance(answer, Refused) else answer
 
+    def refusal(self, operation: DocumentOperation, customer_id: str) -> Overloaded:
+        """Give what a request is refused with that its transport has no room or no time for; nothing happened."""
+        limiter = self._writes if operation.writes else self._reads
+        return limiter.refusal(customer_id, asyncio.get_running_loop().time())
+
     async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
 
@@ -159,7 +164,7 @@ class PortalOperations:
 
 
 async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work: Coroutine[Any, Any, T]) -> T:
-    """Do the work if there is a place for it; Overloaded otherwise."""
+    """Do the work if there is a place for it; Overloaded otherwise, always with the time after which to try again."""
     clock = asyncio.get_running_loop().time
     try:
         place = limiter.admit(caller, timeout, clock())
@@ -170,6 +175,9 @@ async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work
     try:
         result = await work
         answered = True
+    except Overloaded as error:  # of the cluster's client or of a replica, which do not know the callers' turns
+        error.retry_after = error.retry_after or limiter.refusal(caller, clock()).retry_after
+        raise
     finally:
         limiter.leave(place, clock(), answered=answered)
     return result

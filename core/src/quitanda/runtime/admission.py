@@ -101,7 +101,7 @@ class AdmissionLimiter:
         Raises Overloaded, with the time after which the caller may try again.
         """
         if not self._has_place(caller, seconds, now):
-            raise self._refusal(caller, now)
+            raise self.refusal(caller, now)
         self.in_flight += 1
         self._held[caller] = self._held.get(caller, 0) + 1
         return Place(caller, now)
@@ -130,7 +130,8 @@ class AdmissionLimiter:
         other, at = self._refused_before if self._refused_last[0] == caller else self._refused_last
         return other != caller and now - at <= self._options.contention
 
-    def _refusal(self, caller: str, now: float) -> Overloaded:
+    def refusal(self, caller: str, now: float) -> Overloaded:
+        """Give what a call of `caller` is refused with; it says when the caller's turn comes to try again."""
         if self._refused_last[0] != caller:
             self._refused_before = self._refused_last
         self._refused_last = (caller, now)

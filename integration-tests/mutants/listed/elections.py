@@ -166,6 +166,14 @@ MUTANTS: Final = (
         (f"{_PREVOTE}::TestThePermission",),
     ),
     Mutant(
+        "election-unverified",
+        "A replica whose state was not compared with its digest starts no election.",
+        f"{RAFT}/raft_loop.py",
+        "state_is_whole=state_is_whole and self._state_is_verified()",
+        "state_is_whole=state_is_whole",
+        (f"{_PREVOTE}::TestThePermission",),
+    ),
+    Mutant(
         "election-told-by-anybody",
         "A replica starts an election without pre-votes when the leader that it follows says so.",
         f"{RAFT}/raft_loop.py",

@@ -38,7 +38,9 @@ def test_a_state_that_is_being_replaced_is_not_taken_for_a_corrupt_one(store):
     fatal = []
     store.put(INSTALL_KEY, b"a marker")
     store.commit()
+    check = StateCheck(ConsistentSnapshots(store), fatal.append)
 
-    StateCheck(ConsistentSnapshots(store), fatal.append)._run_or_stop()
+    check.begin()
+    check.thread.join(10)
 
-    assert fatal == []
+    assert (fatal, check.passed()) == ([], False)

@@ -120,12 +120,14 @@ class ReplicaProcess:
 
     def _start_raft(self, store: Store, queue: FeedQueue, history: DigestHistory, kept: OpenSnapshots) -> RaftNode:
         check = StateCheck(ConsistentSnapshots(store), self._fatal)
-        machine = Applier(store, queue, on_installed=check.run_aside, history=history)
-        raft = RaftNode(_raft_options(self._settings, self._fatal), store, machine)
+        machine = Applier(store, queue, on_installed=check.begin, history=history)
+        options = _raft_options(self._settings, self._fatal)
+        raft = RaftNode(options, store, machine, state_is_verified=check.passed)
+        self._closing.callback(lambda: check.close(self._left()))
         self._closing.callback(lambda: raft.close(self._left()))
-        # only now the state is whole: Raft has ended an installation that was cut short
-        check.run()
         machine.started(_applied_index(store))
+        # only now the state is whole: Raft has ended an installation that was cut short
+        check.begin()
         raft.start()
         self._raft = raft
         ReplicaCollector(self.registry, self._settings.data_dir, raft, store, machine, kept)

@@ -80,6 +80,24 @@ class TestThePermission:
         assert (follower.status.role, follower.status.leader) == (Role.FOLLOWER, "replica2")
         assert follower.sent("request_vote") == []
 
+    def test_a_replica_whose_state_is_not_verified_votes_and_follows_and_never_stands(self, store):
+        replica = Played(store, verified=False)
+        replica.network.connect("replica2", "replica3")
+        replica.network.bring("replica3", "request_vote", term=4, last_log_index=1, last_log_term=0)
+        replica.step_until(lambda: replica.sent("response_vote"))
+        leader = {"term": 4, "commit_index": 1, "prevLogIdx": 1, "prevLogTerm": 0}
+        replica.network.bring("replica3", "append_entries", **leader, entries=[[b"\x00x", 2, 4]])
+        replica.step_until(lambda: replica.sent("next_node_idx"))
+
+        replica.network.bring("replica3", "timeout_now", term=4)
+        overdue = time.monotonic() + 0.5
+        replica.step_until(lambda: time.monotonic() > overdue)
+
+        assert (replica.network.questions, replica.sent("request_vote")) == ([], [])
+
+        replica.verified = True
+        replica.step_until(lambda: replica.sent("request_vote"))
+
     def test_it_is_not_given_by_those_who_answer_that_they_would_not_vote(self, replica):
         replica.network.willing = False
         replica.network.connect("replica2", "replica3")

@@ -88,9 +88,13 @@ class NotedStore:
 
 
 class Played:
-    """A voter that knows its cluster, unless `voting` is false: then it is as empty as its store."""
+    """A voter that knows its cluster, unless `voting` is false: then it is as empty as its store.
 
-    def __init__(self, store, *, voting=True, **settings):
+    Its state was compared with its digest, unless `verified` is made false.
+    """
+
+    def __init__(self, store, *, voting=True, verified=True, **settings):
+        self.verified = verified
         if voting:
             store.put(JOINED_KEY, b"1")
             stage_record(store, RECORD)
@@ -104,7 +108,7 @@ class Played:
             "heartbeat_seconds": 0.03,
         }
         options = RaftOptions(**{"name": "replica1", "addresses": ADDRESSES, "secret": SECRET} | timing | settings)
-        self.loop = RaftLoop(options, self.store, self.machine, self.network, time.monotonic)
+        self.loop = RaftLoop(options, self.store, self.machine, self.network, time.monotonic, lambda: self.verified)
         self.loop.open()
         self.events.clear()
 

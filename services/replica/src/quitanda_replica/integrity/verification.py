@@ -80,30 +80,64 @@ _log = structlog.get_logger(__name__)
 
 
 class StateCheck:
-    """Reads everything, some hundred thousand keys a second; only the start waits for it."""
+    """Reads everything, some hundred thousand keys a second, in a thread beside the replica's work.
+
+    Begun at the start, and after a snapshot of another replica replaced the state. Only a replica whose state has
+    passed may lead (`passed`), so every answer comes from a state that was compared with its digest.
+    """
 
     def __init__(self, snapshots: Snapshots, on_fatal: Callable[[BaseException], None]) -> None:
         self._snapshots = snapshots
         self._on_fatal = on_fatal
+        self._closed = threading.Event()
+        self.thread: threading.Thread | None = None
+        """The thread of the latest check."""
+        self._begun = 0
+        self._passed = 0
 
-    def run(self) -> None:
-        """Compare now. Raises StateCorrupt, and Unavailable while the state is being replaced."""
+    def passed(self) -> bool:
+        """Whether the state, as it was last read from the disk or received, matched its digest."""
+        return 0 < self._passed == self._begun
+
+    def begin(self) -> None:
+        """Compare in a thread; a state that does not match stops the replica. Only one thread may call this."""
+        self._begun += 1
+        self.thread = threading.Thread(target=self._run_or_stop, args=(self._begun,), name="state-check", daemon=True)
+        self.thread.start()
+
+    def close(self, timeout: float) -> None:
+        """End the check that runs, and wait for it at most `timeout` seconds."""
+        self._closed.set()
+        if self.thread is not None:
+            self.thread.join(timeout)
+
+    def _run_or_stop(self, number: int) -> None:
+        try:
+            self._run()
+        except _CheckEnded:
+            return
+        except Unavailable:
+            # what replaces the state is checked when it is whole
+            _log.info("state_check_postponed", reason="the state is being replaced")
+        except (StateCorrupt, StoreFailed) as error:
+            if not self._closed.is_set():
+                self._on_fatal(error)
+        else:
+            self._passed = number
+
+    def _run(self) -> None:
         begun = time.perf_counter()
         snapshot = self._snapshots.snapshot()
         try:
-            found = digest.verify(snapshot)
+            found = digest.verify(snapshot, self._end_if_closed)
         finally:
             snapshot.close()
         _log.info("state_verified", digest=found, seconds=round(time.perf_counter() - begun, 3))
 
-    def run_aside(self) -> None:
-        """Compare in a thread; a state that does not match stops the replica."""
-        threading.Thread(target=self._run_or_stop, name="state-check", daemon=True).start()
+    def _end_if_closed(self) -> None:
+        if self._closed.is_set():
+            raise _CheckEnded
 
-    def _run_or_stop(self) -> None:
-        try:
-            self.run()
-        except Unavailable:
-            _log.info("state_check_postponed", reason="the state is being replaced")
-        except (StateCorrupt, StoreFailed) as error:
-            self._on_fatal(error)
+
+class _CheckEnded(Exception):
+    """The replica stops before its check has ended."""

@@ -18,7 +18,7 @@ from quitanda_replica.raft.network import Network
 from quitanda_replica.raft.options import RaftOptions
 from quitanda_replica.raft.proposals import Proposal
 from quitanda_replica.raft.raft_figures import RaftFigures
-from quitanda_replica.raft.raft_loop import RaftLoop
+from quitanda_replica.raft.raft_loop import RaftLoop, always
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
 from quitanda_replica.raft.tcp import TcpNetwork
 from quitanda_replica.state.store import Store
@@ -39,15 +39,18 @@ class RaftNode:
         *,
         network: Network | None = None,
         clock: Callable[[], float] = time.monotonic,
+        state_is_verified: Callable[[], bool] = always,
     ) -> None:
         """Continue from what `store` holds. Raises StoreFailed, UnsupportedLibrary.
+
+        While `state_is_verified` says no, the replica follows and votes, and does not stand for election.
 
         From `start` to `close` the raft thread owns the store. The caller closes it afterwards.
         """
         self._options = options
         self._network = network or TcpNetwork(options, clock)
         try:
-            self._loop = RaftLoop(options, store, machine, self._network, clock)
+            self._loop = RaftLoop(options, store, machine, self._network, clock, state_is_verified)
         except BaseException:
             self._network.close()
             raise

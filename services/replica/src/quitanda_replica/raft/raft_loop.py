@@ -54,6 +54,11 @@ most this late."""
 _log = logging.getLogger(__name__)
 
 
+def always() -> bool:
+    """Say that a state needs no verification: it was made in this process."""
+    return True
+
+
 class RaftLoop:
     """Puts the parts of Raft together and drives them step by step; it is also the network's receiver.
 
@@ -67,8 +72,10 @@ class RaftLoop:
         machine: StateMachine,
         network: Network,
         clock: Callable[[], float],
+        state_is_verified: Callable[[], bool] = always,
     ) -> None:
         self._options = options
+        self._state_is_verified = state_is_verified
         self._store = store
         self._machine = machine
         self._network = network
@@ -146,7 +153,9 @@ class RaftLoop:
             self._leader_role.send_snapshots()
         state_is_whole = not self._snapshot_receiver.installing
         self._core.may_apply = state_is_whole
-        may_start = self._prevote.may_start_election(self._connected, state_is_whole=state_is_whole)
+        may_start = self._prevote.may_start_election(
+            self._connected, state_is_whole=state_is_whole and self._state_is_verified()
+        )
         self._core.tick(may_start_election=may_start)
         self._leader_role.update()
         if self._core.is_leader:

@@ -53,10 +53,13 @@ def computed(state: WalkableState, on_chunk: Callable[[], None] = lambda: None) 
     return found
 
 
-def verify(state: WalkableState) -> str:
-    """Compare the digest kept with the one computed; give it in hexadecimal, or raise StateCorrupt."""
+def verify(state: WalkableState, on_chunk: Callable[[], None] = lambda: None) -> str:
+    """Compare the digest kept with the one computed; give it in hexadecimal, or raise StateCorrupt.
+
+    `on_chunk` as `computed`.
+    """
     kept = shown(decode_digest(state.get(keys.DIGEST)))
-    found = computed(state).computed
+    found = computed(state, on_chunk).computed
     if kept != found:
         raise mismatch(kept, found)
     return kept

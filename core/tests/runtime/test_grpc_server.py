@@ -23,6 +23,7 @@ from quitanda.errors import (
     Rejected,
     Unavailable,
 )
+from quitanda.runtime import log_context
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import PORTAL_RECEIVE_BYTES_MAX, REFUSED_BYTES_FACTOR, channel_options
@@ -53,7 +54,7 @@ class Portal(client_portal_pb2_grpc.ClientPortalServicer):
         return pb.GetOrderResponse(revision=7)
 
     async def CancelOrder(self, request, context):  # noqa: ARG002, N802 - the contract's names
-        structlog.contextvars.bind_contextvars(request_id="minted")
+        log_context.bind(request_id="minted")
         return pb.CancelOrderResponse(revision=8)
 
 
@@ -72,7 +73,7 @@ def log():
     stream = io.StringIO()
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            log_context.add_bound,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],

@@ -3,11 +3,14 @@
 import io
 import json
 import logging
+import threading
 import warnings
+from datetime import UTC, datetime
 
 import pytest
 import structlog
 
+from quitanda.runtime import log_context
 from quitanda.runtime.logging import configure
 from quitanda.runtime.settings import LogFormat, LogLevel
 
@@ -15,6 +18,23 @@ from quitanda.runtime.settings import LogFormat, LogLevel
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+DEADLINE = 20.0
+
+
+class SlowStream(io.StringIO):
+    """Takes its first line only when it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.busy = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def write(self, text):
+        self.busy.set()
+        assert self.may_go_on.wait(DEADLINE)
+        return super().write(text)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +92,7 @@ def test_the_standard_librarys_lines_look_the_same():
 def test_what_is_bound_to_a_request_stands_in_every_line_written_meanwhile():
     stream = configured()
 
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
+    with log_context.bound(request_id="r1"):
         structlog.get_logger().info("inside")
         logging.getLogger("some.library").info("inside, too")
     structlog.get_logger().info("outside")
@@ -134,3 +154,38 @@ def test_lines_are_json_except_on_a_terminal(log_format, stream, is_json):
     logging.getLogger("some.library").info("leader")
 
     assert [text.startswith("{") for text in written(stream)] == [is_json, is_json]
+
+
+def test_a_line_shows_a_list_as_it_was_when_it_was_logged():
+    stream = configured()
+    names = ["replica1"]
+
+    structlog.get_logger().info("event", names=names)
+    names.append("replica2")
+
+    assert lines(stream)[0]["names"] == ["replica1"]
+
+
+def test_a_line_tells_when_it_was_logged_not_when_it_was_written():
+    written_slowly = SlowStream()
+    stream = configured(stream=written_slowly)
+    structlog.get_logger().info("first")  # the writer's thread is busy with it
+    assert written_slowly.busy.wait(DEADLINE)
+    structlog.get_logger().info("second")
+    logged_until = datetime.now(UTC)
+    written_slowly.may_go_on.set()
+
+    logged_at = datetime.fromisoformat(lines(stream)[1]["timestamp"])
+    assert logged_at <= logged_until
+
+
+def test_a_bound_value_does_not_replace_what_the_line_says_itself():
+    stream = configured()
+
+    with log_context.bound(request_id="bound", customer_id="ana"):
+        log_context.bind(customer_id="rui")
+        structlog.get_logger().info("event", request_id="own")
+    structlog.get_logger().info("outside")
+
+    shown = [(line.get("request_id"), line.get("customer_id")) for line in lines(stream)]
+    assert shown == [("own", "rui"), (None, None)]

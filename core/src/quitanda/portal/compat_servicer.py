@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 import grpc
-import structlog
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
@@ -36,6 +35,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.grpc_servicer import Context, Method, Stream
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.operations import PortalOperations
+from quitanda.runtime import log_context
 
 DELETE_ATTEMPTS: Final = 3
 """How often an order is deleted whose owner changes meanwhile: it was deleted, and another took its id."""
@@ -126,7 +126,7 @@ class CompatServicer:
         """Have a change made, or looked for where it names no change."""
         request_id = self._ids.request_id()
         # Each call runs in a task of its own, so what is bound here ends with the call.
-        structlog.contextvars.bind_contextvars(request_id=request_id, customer_id=getattr(asked, "customer_id", ""))
+        log_context.bind(request_id=request_id, customer_id=getattr(asked, "customer_id", ""))
         if isinstance(asked, Refused):
             return asked
         return await self._operations.perform(self._rows[operation], asked, request_id, max(0.0, timeout))

@@ -9,7 +9,6 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
-import structlog
 
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected
@@ -26,6 +25,7 @@ from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.ids import IdGenerator, request_id_in_errors
 from quitanda.portal.operations import PortalOperations
+from quitanda.runtime import log_context
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Method: TypeAlias = Callable[[Any, Context], Coroutine[Any, Any, Any]]
@@ -83,9 +83,11 @@ class GrpcServicer:
         generates = bool(operation.generated_fields)
 
         async def write(request: Any, context: Context) -> Any:
-            request_id = request.request_id or self._ids.request_id()
-            # Each call runs in a task of its own, so what is bound here ends with the call.
-            structlog.contextvars.bind_contextvars(request_id=request_id)
+            request_id = request.request_id
+            if not request_id:
+                request_id = self._ids.request_id()
+                # Each call runs in a task of its own, so what is bound here ends with the call.
+                log_context.bind(request_id=request_id)
             with request_id_in_errors(request_id):
                 asked = operation.from_message(request, self._ids.order() if generates else None)
                 return operation.response(await self._perform(operation, asked, request_id, context))

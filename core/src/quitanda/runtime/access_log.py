@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import structlog
 
+from quitanda.runtime import log_context
 from quitanda.runtime.metrics import GRPC, RequestMetrics
 
 OK: Final = "OK"
@@ -26,12 +27,12 @@ def operation_name(method: str) -> str:
 
 def request_context(request: Any) -> AbstractContextManager[None]:
     """Bind what identifies a request to every log line written while it is worked on."""
-    return structlog.contextvars.bound_contextvars(**_identity(request))
+    return log_context.bound(**_identity(request))
 
 
 def bind_request(request: Any) -> None:
     """Do as `request_context`, for the rest of the task: for a task that works on this request alone."""
-    structlog.contextvars.bind_contextvars(**_identity(request))
+    log_context.bind(**_identity(request))
 
 
 class AccessLog:

@@ -1,7 +1,8 @@
 """Writes the lines of the log from a thread of its own, so that logging never waits and never fails.
 
 A log's stream can be full (a disk), closed, broken (a pipe whose reader is gone) or blocked (one whose reader stands
-still). None of that is the business of a request, of a signal or of the Raft thread. So lines go into a bounded queue;
+still). None of that is the business of a request, of a signal or of the Raft thread. So lines go into a bounded queue,
+and with them events of which the thread makes lines, so that nobody else takes the time for that;
 what finds it full, or cannot be written, is dropped and counted; and once the stream takes lines again, the first one
 says how many are missing. Lines that were put before `flush` are written when it returns, or its time is over.
 """
@@ -11,8 +12,11 @@ import select
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TextIO, TypeAlias
+
+from structlog.typing import EventDict
 
 QUEUED_LINES_MAX: Final = 16_384
 QUEUED_CHARACTERS_MAX: Final = 8 * 1024 * 1024
@@ -29,8 +33,14 @@ RETRY_SECONDS: Final = 1.0
 
 _WRITABLE_SECONDS: Final = 1.0
 
+EVENT_CHARACTERS: Final = 1024
+"""What an event counts as, beside its texts: about the memory that it takes."""
+
 Notice: TypeAlias = Callable[[int, str], str]
 """Makes the line that tells how many are missing, and why."""
+
+Render: TypeAlias = Callable[[EventDict], str]
+"""Makes a line of an event."""
 
 
 class Output(Protocol):
@@ -100,13 +110,19 @@ def output_for(stream: TextIO | None) -> Output:
         return TextOutput(stream)
 
 
+_Queued: TypeAlias = tuple[str | EventDict, int]
+"""What is to be written, and how many characters it counts as."""
+
+
 class LogWriter:
     """Takes lines from any thread, and from within signal handlers; one thread writes them."""
 
-    def __init__(self, output: Output, notice: Notice) -> None:
+    def __init__(self, output: Output, notice: Notice, render: Render = str) -> None:
+        """`render` is called by the writer's thread, with the events that were put."""
         self._output = output
         self._notice = notice
-        self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._render = render
+        self._queue: SimpleQueue[_Queued | threading.Event] = SimpleQueue()
         # taken again by the same thread where a signal handler interrupts it here
         self._lock = threading.RLock()
         self._lines = 0
@@ -122,9 +138,12 @@ class LogWriter:
         """Lines that were not written, since the process began."""
         return self._dropped
 
-    def put(self, line: str) -> None:
-        """Have a line written (without its line feed); never waits, never raises."""
-        size = len(line) + 1
+    def put(self, line: str | EventDict) -> None:
+        """Have a line written (without its line feed), or an event, which stays as it is; never waits, never raises."""
+        if isinstance(line, str):
+            size = len(line) + 1
+        else:
+            size = EVENT_CHARACTERS + sum([len(value) for value in line.values() if isinstance(value, str)])
         with self._lock:
             full = self._lines >= QUEUED_LINES_MAX or self._characters + size > QUEUED_CHARACTERS_MAX
             if not full:
@@ -133,7 +152,7 @@ class LogWriter:
         if full:
             self.drop("the stream does not take lines as fast as they come")
         else:
-            self._queue.put(f"{line}\n")
+            self._queue.put((line, size))
 
     def drop(self, reason: str, lines: int = 1) -> None:
         """Count lines that will not be written."""
@@ -149,35 +168,37 @@ class LogWriter:
 
     def _run(self) -> None:
         while True:
-            lines, reached = self._gather()
+            queued, reached = self._gather()
             try:
-                self._write(lines)
+                self._write([self._text(line) for line, _ in queued])
             except Exception as error:  # noqa: BLE001 - this thread must go on, or nothing is written any more
-                self.drop(f"{type(error).__name__}: {error}", len(lines))
+                self.drop(f"{type(error).__name__}: {error}", len(queued))
             with self._lock:
-                self._lines -= len(lines)
-                self._characters -= sum(map(len, lines))
+                self._lines -= len(queued)
+                self._characters -= sum([size for _, size in queued])
             if reached is not None:
                 reached.set()
             else:
                 time.sleep(GATHER_SECONDS)
 
-    def _gather(self) -> tuple[list[str], threading.Event | None]:
-        """Wait for lines; give those that are there, at most a batch, and the mark that ends them, if one does."""
-        lines: list[str] = []
-        size = 0
-        item = self._next(RETRY_SECONDS if self._dropped > self._told else None)
-        while isinstance(item, str):
-            lines.append(item)
-            size += len(item)
-            item = self._next(0) if size < BATCH_CHARACTERS_MAX else None
-        return lines, item
+    def _text(self, line: str | EventDict) -> str:
+        return f"{line if isinstance(line, str) else self._render(line)}\n"
 
-    def _next(self, timeout: float | None) -> str | threading.Event | None:
-        try:
-            return self._queue.get(block=timeout != 0, timeout=timeout or None)
-        except Empty:
-            return None
+    def _gather(self) -> "tuple[list[_Queued], threading.Event | None]":
+        """Wait for lines; give those that are there, at most a batch, and the mark that ends them, if one does."""
+        queued: list[_Queued] = []
+        size = 0
+        timeout = RETRY_SECONDS if self._dropped > self._told else None
+        with suppress(Empty):
+            item = self._queue.get(timeout=timeout)
+            while not isinstance(item, threading.Event):
+                queued.append(item)
+                size += item[1]
+                if size >= BATCH_CHARACTERS_MAX:
+                    return queued, None
+                item = self._queue.get_nowait()
+            return queued, item
+        return queued, None
 
     def _write(self, lines: Sequence[str]) -> None:
         """Write the lines, after a notice where some are missing before them."""

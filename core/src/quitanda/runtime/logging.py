@@ -1,7 +1,9 @@
 """Logs: one JSON object a line (readable lines on a terminal), from structlog and the standard library alike.
 
 Configured once, by a process's `main`. Libraries and modules only ask for a logger. What belongs to one
-request is bound with `structlog.contextvars.bound_contextvars`, never left bound.
+request is bound with `log_context`.
+
+A line of plain values is rendered by the writer's thread, so that it costs whoever logs no more than its values do.
 
 Logging never raises and never waits, whatever becomes of the stream: see `log_writer`. `logging.shutdown`, which the
 interpreter calls at its end, and which is called before a process is stopped at once, waits for the last lines, within
@@ -12,6 +14,7 @@ import json
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TextIO
@@ -19,11 +22,17 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from quitanda.runtime import log_context
 from quitanda.runtime.log_writer import LogWriter, output_for
 from quitanda.runtime.settings import LogFormat, LogLevel
 
 FLUSH_SECONDS: Final = 1.0
 """How long the end of the process waits for its last lines to be written."""
+
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_NOT_PLAIN: Final = frozenset({"exc_info", "stack_info"})
+_SAID_AS: Final[Mapping[str, str]] = {"warn": "warning", "exception": "error"}
+"""The level that a line tells, where it is not called as the method is."""
 
 _LEVELS: Final[Mapping[LogLevel, int]] = {
     LogLevel.DEBUG: logging.DEBUG,
@@ -38,10 +47,16 @@ def configure(level: LogLevel, format: LogFormat, service: str, instance: str, *
     _hold_standard_descriptors()
     stream = stream or sys.stdout
     shared = _shared_processors(service, instance)
-    renderers = _renderers(_is_console(format, stream))
-    writer = LogWriter(output_for(stream), lambda lines, reason: _missing([*shared, *renderers], lines, reason))
+    console = _is_console(format, stream)
+    renderers = _renderers(console)
+    at_once = [*shared, *renderers]
+    writer = LogWriter(
+        output_for(stream),
+        lambda lines, reason: _missing(at_once, lines, reason),
+        _EventRenderer({"service": service, "instance": instance}),
+    )
     structlog.configure(
-        processors=[*shared, *renderers],
+        processors=at_once if console else [_leave_to_writer(at_once)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: _LineLogger(writer.put),
         cache_logger_on_first_use=False,
@@ -87,10 +102,44 @@ class _Handler(logging.Handler):
         self._writer.flush(FLUSH_SECONDS)
 
 
-class _LineLogger:
-    """What structlog writes finished lines to."""
+class _EventRenderer:
+    """Renders the events that were left to the writer: as the processors do that render at once, only cheaper."""
 
-    def __init__(self, put: Callable[[str], None]) -> None:
+    def __init__(self, identity: Mapping[str, str]) -> None:
+        self._identity = identity
+        self._second = -1
+        self._second_text = ""
+
+    def __call__(self, event: EventDict) -> str:
+        seconds, nanoseconds = divmod(event["timestamp"], 1_000_000_000)
+        if seconds != self._second:
+            self._second, self._second_text = seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+        event["timestamp"] = f"{self._second_text}.{nanoseconds // 1000:06d}Z"
+        return _encode({**event, **self._identity})
+
+
+def _leave_to_writer(at_once: Sequence[Processor]) -> Processor:
+    """Make the processor that leaves events of plain values to the writer, and renders the others `at_once`."""
+
+    def leave(logger: WrappedLogger, method: str, event: EventDict) -> Any:
+        # A list or an object may be another one when the writer comes to it; an exception is gone by then.
+        if not _PLAIN.issuperset(map(type, event.values())) or not _NOT_PLAIN.isdisjoint(event):
+            line: Any = event
+            for processor in at_once:
+                line = processor(logger, method, line)
+            return line
+        log_context.add_bound(logger, method, event)
+        event["level"] = _SAID_AS.get(method, method)
+        event["timestamp"] = time.time_ns()
+        return (event,), {}
+
+    return leave
+
+
+class _LineLogger:
+    """What structlog writes finished lines, and events for the writer, to."""
+
+    def __init__(self, put: Callable[[str | EventDict], None]) -> None:
         self.msg = self.log = self.debug = self.info = self.warn = self.warning = put
         self.fatal = self.failure = self.err = self.error = self.critical = self.exception = put
 
@@ -125,7 +174,7 @@ def _shared_processors(service: str, instance: str) -> list[Processor]:
         return event
 
     return [
-        structlog.contextvars.merge_contextvars,
+        log_context.add_bound,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -136,10 +185,9 @@ def _shared_processors(service: str, instance: str) -> list[Processor]:
 def _renderers(console: bool) -> list[Processor]:
     if console:
         return [structlog.dev.ConsoleRenderer()]
-    encode = json.JSONEncoder(default=_as_text).encode  # kept: `json.dumps` would make one for each line
 
     def render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        return encode(event)
+        return _encode(event)
 
     return [structlog.processors.format_exc_info, render]
 
@@ -149,3 +197,6 @@ def _as_text(value: Any) -> str:
         return str(value)
     except Exception as error:  # noqa: BLE001 - logging must not fail who logs
         return f"<a {type(value).__name__} that cannot be shown: {type(error).__name__}>"
+
+
+_encode = json.JSONEncoder(default=_as_text).encode  # kept: `json.dumps` would make one for each line

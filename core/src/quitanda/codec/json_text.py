@@ -29,6 +29,10 @@ _ALL_BUT_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+_decode_canonical: Final = simplejson.JSONDecoder(use_decimal=True).decode
+"""Kept: `simplejson.loads` would make a decoder for each text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Json:
     """A value read from a JSON text: dict, list, str, int, Decimal, bool or None."""
@@ -116,7 +120,7 @@ def load_canonical_json(text: str) -> Any:
     if _SURROGATE_ESCAPE.search(text):
         raise ValueError("the text holds surrogates")
     try:
-        return simplejson.loads(text, use_decimal=True)
+        return _decode_canonical(text)
     except RecursionError:
         raise ValueError("the text is nested too deep") from None
 

@@ -29,7 +29,7 @@ _ALL_BUT_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++', re.
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-_decode_canonical: Final = simplejson.JSONDecoder(use_decimal=True).decode
+_decode_canonical: Final = simplejson.JSONDecoder(parse_float=Decimal).decode
 """Kept: `simplejson.loads` would make a decoder for each text."""
 
 

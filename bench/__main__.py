@@ -20,6 +20,7 @@ from bench import cases
 from bench.cases import Case
 from bench.failover import pause_after_kill
 from bench.generator import generate
+from bench.load import BEGIN_PER_SECOND
 from bench.measurement import DONE
 from bench.peers.empty import EmptySystem
 from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem
@@ -47,7 +48,7 @@ DOCUMENT: Final = ROOT / "docs" / "PERFORMANCE.md"
 OVERLOAD_SECONDS: Final = 5.0
 """At least so long is an overload counted: its calls end in bursts, as long as their deadlines."""
 OVERLOAD_WARM_UP_SECONDS: Final = 4.0
-"""Twice the deadline of its calls: what the first burst fills is then no longer in a queue."""
+"""Twice the deadline of its calls, after the last caller has begun: nothing is then left of how they began."""
 PLOTTED: Final = (cases.CHANGES, cases.SAME_PRODUCT, cases.ALONE, cases.ORDER_READS, cases.PRODUCT_READS)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -122,7 +123,7 @@ async def measure_case(system: System, case: Case, effort: Effort, report: Repor
             system,
             case,
             seconds=max(effort.seconds, OVERLOAD_SECONDS) if overloaded else effort.seconds,
-            warm_up=OVERLOAD_WARM_UP_SECONDS if overloaded else effort.warm_up,
+            warm_up=case.in_flight / BEGIN_PER_SECOND + OVERLOAD_WARM_UP_SECONDS if overloaded else effort.warm_up,
         )
     ).measurement
     report.add(system.name, case, told)

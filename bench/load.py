@@ -29,6 +29,8 @@ from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZAB
 
 CHANNELS: Final = 8
 READS_PER_CHANGE: Final = 9
+BEGIN_PER_SECOND: Final = 1_000
+"""How many callers begin in a second: a generator that begins with all at once is itself what their calls wait for."""
 REFUSED_PAUSE: Final = 0.5
 """Seconds that a refused caller waits where the refusal does not say how long."""
 
@@ -132,6 +134,7 @@ class Callers:
         self._stopped.set()
 
     async def _call_again(self, caller: int, call: Call) -> None:
+        await asyncio.sleep(caller / BEGIN_PER_SECOND)
         same = self._case.calls is Calls.CHANGE_SAME_PRODUCT
         for item in changes(self._workload, caller, same_product=same):
             if self._stopped.is_set():

@@ -125,6 +125,27 @@ PORTALS: Final = (
         "A gap or a contradiction empties the cache; a message that is malformed or forged is dropped.",
     ),
     Panel(
+        "Calls in flight, and the limit",
+        "short",
+        tuple(
+            Query(f"quitanda_admission_{gauge}", f"{{{{instance}}}} {{{{kind}}}}, {word}")
+            for gauge, word in (("in_flight", "in flight"), ("limit", "limit"))
+        ),
+        "A portal admits no more calls than it can answer in the callers' time.",
+    ),
+    Panel(
+        "Calls admitted",
+        "reqps",
+        (Query(f"sum by (instance, kind) (rate(quitanda_admission_admitted_total{RATE}))", "{{instance}} {{kind}}"),),
+        "Calls that a portal began to work on.",
+    ),
+    Panel(
+        "Calls refused for want of a place, by reason",
+        "reqps",
+        (Query(f"sum by (kind, reason) (rate(quitanda_admission_refused_total{RATE}))", "{{kind}}, {{reason}}"),),
+        "The limit was reached, the caller held its share, or the answer would have come too late.",
+    ),
+    Panel(
         "MQTT gateway",
         "short",
         values(("quitanda_mqtt_gateway_connected", "connected"), ("quitanda_mqtt_gateway_queued", "queued")),

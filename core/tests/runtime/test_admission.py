@@ -1,11 +1,12 @@
 import heapq
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda.errors import Overloaded
-from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions, LatencyEstimate
+from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions, LatencyEstimate, NoPlace
 
 OPTIONS = AdmissionOptions(limit_min=4, limit_start=16, limit_max=64)
 
@@ -193,3 +194,73 @@ def test_the_estimate_of_a_latency_lies_above_nearly_all_samples_and_falls_after
     for _ in range(30):
         estimate.add(0.02)
     assert estimate.high < 0.1
+
+
+def refuse_unread_all(limiter, calls, now):
+    return [limiter.refuse_unread(now) for _ in range(calls)]
+
+
+def test_a_call_is_refused_unread_only_where_nobody_would_be_admitted():
+    limiter = AdmissionLimiter(OPTIONS)
+    assert refuse_unread_all(limiter, 1_000, 0.0) == [None] * 1_000
+    places = fill(limiter)
+    assert any(refuse_unread_all(limiter, 1_000, 0.0))
+
+    limiter.leave(places[0], 0.01, answered=True)
+
+    assert refuse_unread_all(limiter, 1_000, 0.02) == [None] * 1_000
+
+
+def test_of_the_calls_that_nobody_has_a_place_for_some_are_read_in_each_second():
+    limiter = AdmissionLimiter(OPTIONS)
+    fill(limiter)
+    refuse_unread_all(limiter, 1_000, 0.0)
+
+    read = sum(limiter.refuse_unread(at / 1_000) is None for at in range(1_000, 11_000))
+
+    assert 0.9 < read / (10 * OPTIONS.refusals_read_per_second) < 1.2
+
+
+def test_a_caller_who_fills_all_places_leaves_half_to_others_also_where_most_calls_are_refused_unread():
+    limiter = AdmissionLimiter(OPTIONS)
+    places = fill(limiter, "greedy")
+
+    def ask(caller, now):
+        """Do as a portal does."""
+        if limiter.refuse_unread(now) is None:
+            with suppress(Overloaded):
+                places.append(limiter.admit(caller, 2.0, now))
+
+    for step in range(4_000):
+        now = 1.0 + step / 1_000
+        for caller in ("greedy", "greedy", "greedy", "modest"):
+            ask(caller, now)
+        if step % 10 == 0:
+            limiter.leave(places.pop(0), now, answered=True)
+
+    assert limiter.refused[NoPlace.UNREAD] > 10_000
+    assert sum(place.caller == "modest" for place in places) > 0.3 * limiter.limit
+
+
+def test_more_callers_than_there_is_time_for_are_not_told_the_same_moment():
+    limiter = AdmissionLimiter(OPTIONS)
+    fill(limiter)
+
+    waits = [refusal_of(limiter, f"customer-{n}").retry_after for n in range(20_000)]
+
+    assert max(waits) <= OPTIONS.retry_after_max
+    within_a_second = max(sum(int(wait) == second for wait in waits) for second in range(31))
+    assert within_a_second < 20_000 / 10
+
+
+def test_refusals_are_counted_by_reason():
+    limiter = AdmissionLimiter(OPTIONS)
+    places = fill(limiter, "greedy")
+    refusal_of(limiter, "modest")
+    for place in places[:9]:
+        limiter.leave(place, 5.0, answered=True)
+    refusal_of(limiter, "greedy", now=0.1)
+    refusal_of(limiter, "modest", seconds=1.0, now=5.0)
+
+    assert limiter.admitted == OPTIONS.limit_start
+    assert limiter.refused == {NoPlace.FULL: 1, NoPlace.SHARE: 1, NoPlace.LATE: 1}

@@ -343,3 +343,74 @@ async def test_calls_in_flight_are_answered_while_the_server_stops(stub, portal,
 
     assert (await call).revision == 7
     await asyncio.wait_for(stopping, TIMEOUT)
+
+
+@pytest.fixture
+async def full_server(portal, registry, log):  # noqa: ARG001 - the log is configured first
+    """A server without a place for anybody who changes or asks for an order."""
+    overloaded = Overloaded("full")
+    overloaded.retry_after = 1.25
+
+    def register(server):
+        client_portal_pb2_grpc.add_ClientPortalServicer_to_server(portal, server)
+
+    server = AioGrpcServer(
+        ANY_PORT,
+        register,
+        ["quitanda.v1.ClientPortal"],
+        AccessLog(RequestMetrics(registry)),
+        refuse_unread=lambda method: overloaded if method.endswith("Order") else None,
+    )
+    await server.start()
+    yield server
+    await server.stop(0)
+
+
+@pytest.fixture
+async def full_channel(full_server):
+    async with grpc.aio.insecure_channel(str(full_server.address), options=channel_options()) as channel:
+        yield channel
+
+
+async def test_a_call_that_is_refused_unread_is_told_when_to_come_again_and_reaches_no_handler(
+    full_channel, portal, registry
+):
+    garbage = full_channel.unary_unary(GET_ORDER)
+
+    failures = [await failure_of(garbage(b"\xff" * size, timeout=TIMEOUT)) for size in (0, 1, 100_000)]
+
+    assert {(type(failure), failure.retry_after) for failure in failures} == {(Overloaded, 1.25)}
+    assert not portal.asked.is_set()
+    labels = {"operation": "get_order", "transport": "grpc", "reason": "OVERLOADED"}
+    assert registry.get_sample_value("quitanda_requests_total", labels) == 3
+
+
+async def test_calls_that_are_refused_unread_write_a_line_in_a_second_not_one_each(full_channel, log):
+    stub = client_portal_pb2_grpc.ClientPortalStub(full_channel)
+
+    await asyncio.gather(*(failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=TIMEOUT)) for _ in range(200)))
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert 1 <= len(lines) < 50
+    assert {line["event"] for line in lines} == {"requests_refused_unread"}
+    assert lines[0]["count"] == 1
+
+
+async def test_health_is_told_also_where_no_call_is_read(full_server, full_channel):
+    await full_server.set_ready(ready=True)
+
+    answer = await health_pb2_grpc.HealthStub(full_channel).Check(
+        health_pb2.HealthCheckRequest(service="readiness"), timeout=TIMEOUT
+    )
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_no_call_of_thousands_at_once_is_cancelled_by_the_library(full_channel):
+    stub = client_portal_pb2_grpc.ClientPortalStub(full_channel)
+
+    failures = await asyncio.gather(
+        *(failure_of(stub.GetOrder(pb.GetOrderRequest(), timeout=60)) for _ in range(4_000))
+    )
+
+    assert {type(failure) for failure in failures} == {Overloaded}

@@ -5,7 +5,8 @@ from urllib.request import urlopen
 import pytest
 
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.metrics import RequestMetrics, new_registry, serve
+from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions
+from quitanda.runtime.metrics import RequestMetrics, new_registry, serve, show_admission
 
 
 def test_nothing_is_served_where_no_address_is_set():
@@ -44,3 +45,18 @@ def test_two_registries_do_not_mix():
     labels = {"operation": "get_order", "transport": "mqtt", "reason": "OK"}
     assert first.get_sample_value("quitanda_requests_total", labels) == 1
     assert second.get_sample_value("quitanda_requests_total", labels) is None
+
+
+def test_what_a_limiter_admits_and_refuses_is_shown():
+    registry, limiter = new_registry(), AdmissionLimiter(AdmissionOptions(limit_start=2, limit_min=1))
+    show_admission(registry, {"writes": limiter})
+    for _ in range(2):
+        limiter.admit("bia", 2.0, 0.0)
+    refusals = [limiter.refuse_unread(0.0) for _ in range(60)]
+
+    def shown(name, **labels):
+        return registry.get_sample_value(f"quitanda_admission_{name}", {"kind": "writes", **labels})
+
+    assert shown("limit") == shown("in_flight") == shown("admitted_total") == 2
+    assert shown("refused_total", reason="unread") == sum(refusal is not None for refusal in refusals) > 0
+    assert shown("refused_total", reason="late") == 0

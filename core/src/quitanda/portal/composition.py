@@ -43,6 +43,7 @@ class PortalParts:
         self._ids = IdGenerator()
         self._operations = PortalOperations(portal, cluster, reader)
         self._counted = metrics.RequestMetrics(registry)
+        metrics.show_admission(registry, self._operations.limiters)
 
     def grpc_server(self, cluster_admin: ClusterAdmin | None = None) -> AioGrpcServer:
         """Make the server of the portal's own service; `cluster_admin` is for the administrators' one."""
@@ -50,7 +51,11 @@ class PortalParts:
             self._portal, self._operations, self._ids, self._settings.request_timeout_seconds, cluster_admin
         )
         return AioGrpcServer(
-            self._settings.listen, servicer.add_to, (servicer.service_name,), AccessLog(self._counted, metrics.GRPC)
+            self._settings.listen,
+            servicer.add_to,
+            (servicer.service_name,),
+            AccessLog(self._counted, metrics.GRPC),
+            refuse_unread=servicer.refuse_unread,
         )
 
     def course_server(self) -> AioGrpcServer | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import grpc
 
 from quitanda.domain.outcomes import Refused
-from quitanda.errors import Rejected
+from quitanda.errors import Overloaded, Rejected
 from quitanda.operations import (
     ClusterOperation,
     DocumentOperation,
@@ -51,7 +51,17 @@ class GrpcServicer:
         self._ids = ids
         self._request_timeout = request_timeout
         self._cluster_admin = cluster_admin
+        self._documents = {
+            f"/{self.service_name}/{each.label}": each
+            for each in operations_of(portal).values()
+            if isinstance(each, DocumentOperation)
+        }
         self._handlers = {each.label: self._handler(each) for each in operations_of(portal).values()}
+
+    def refuse_unread(self, method: str) -> Overloaded | None:
+        """Give what a call of the method (its full name) is refused with before it is read, if it is not to be read."""
+        operation = self._documents.get(method)
+        return None if operation is None else self._operations.refuse_unread(operation)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let a server serve every method."""

@@ -50,6 +50,8 @@ class PortalOperations:
         self._reader = reader
         self._reads = AdmissionLimiter()
         self._writes = AdmissionLimiter()
+        self.limiters: Final[Mapping[str, AdmissionLimiter]] = {"reads": self._reads, "writes": self._writes}
+        """By what their calls do."""
 
     async def perform(
         self, operation: DocumentOperation, asked: Asked, request_id: str, timeout: float
@@ -73,6 +75,11 @@ class PortalOperations:
         """Give what a request is refused with that its transport has no room or no time for; nothing happened."""
         limiter = self._writes if operation.writes else self._reads
         return limiter.refusal(customer_id, asyncio.get_running_loop().time())
+
+    def refuse_unread(self, operation: DocumentOperation) -> Overloaded | None:
+        """Give what a request for the operation is refused with before it is read, if nobody would be admitted."""
+        limiter = self._writes if operation.writes else self._reads
+        return limiter.refuse_unread(asyncio.get_running_loop().time())
 
     async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.

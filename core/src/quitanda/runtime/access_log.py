@@ -1,6 +1,7 @@
 """One line and one count for each call: what every server of a portal says about what it answered."""
 
 import re
+import time
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ ENDED: Final = "ENDED"
 """Stands for a call that ended without an answer of ours: its caller went away."""
 
 _ID_LENGTH_SHOWN: Final = 64
+_REFUSALS_TOLD_EVERY_SECONDS: Final = 1.0
 _WORD: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 _log = structlog.get_logger("quitanda.requests")
 
@@ -45,6 +47,8 @@ class AccessLog:
         self._metrics = metrics
         self._transport = transport
         self._info = structlog.get_logger("quitanda.requests").bind().info
+        self._refused_unread = 0
+        self._told_at = 0.0
 
     def answered(self, operation: str, reason: str, revision: int, seconds: float) -> None:
         """Log and count one call that ended; `revision` is the one that the answer shows, or 0."""
@@ -57,6 +61,18 @@ class AccessLog:
             revision=revision,
             milliseconds=round(seconds * 1000, 3),
         )
+
+    def refused_unread(self, operation: str, reason: str) -> None:
+        """Count one call that was refused before it was read; a line for each would cost as much as the refusal.
+
+        The first is told at once, and the next ones together, once in a second at most.
+        """
+        self._metrics.answered(operation, self._transport, reason, 0.0)
+        self._refused_unread += 1
+        now = time.monotonic()
+        if now - self._told_at >= _REFUSALS_TOLD_EVERY_SECONDS:
+            self._info("requests_refused_unread", transport=self._transport, reason=reason, count=self._refused_unread)
+            self._refused_unread, self._told_at = 0, now
 
 
 def log_unexpected(operation: str) -> None:

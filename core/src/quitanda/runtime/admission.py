@@ -5,6 +5,7 @@ Pure: the caller passes the time in.
     limit            grows while answers come within the target, and shrinks while they do not (AIMD)
     expected wait    how long a call that is admitted now will probably take
     turns            each refused caller is told a later moment than the one before, so they do not all return at once
+    unread calls     where nobody would be admitted, a call is refused before its message is read, which costs half
 
 The limit follows Netflix's concurrency-limits: `AIMDLimit` (a tenth less where the latency is above a threshold), and
 from `Gradient2Limit` the growth by the square root of the limit, and a reduction by as much as the latency is too long,
@@ -16,7 +17,10 @@ The expected latency is the estimate of RFC 6298 (mean, with gain 1/8, and four 
 """
 
 import math
+import random
+from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from quitanda.errors import Overloaded
@@ -24,6 +28,22 @@ from quitanda.errors import Overloaded
 _MEAN_GAIN: Final = 1 / 8
 _DEVIATION_GAIN: Final = 1 / 4
 _DEVIATIONS: Final = 4.0
+_READ_CHANCE: Final = 1 / 4
+"""How probably a call is read that may be read before it is refused: always to read the next one would show only the
+callers who come first, where they come in a rhythm."""
+
+
+class NoPlace(StrEnum):
+    """Why a call is refused."""
+
+    FULL = "full"
+    """As many calls as the limit allows are in flight."""
+    SHARE = "share"
+    """The caller holds its share of the places, and others are refused."""
+    LATE = "late"
+    """The answer would hardly come in the call's time."""
+    UNREAD = "unread"
+    """As FULL, found before the message was read."""
 
 
 class LatencyEstimate:
@@ -65,7 +85,11 @@ class AdmissionOptions:
     contention: float = 1.0
     """How long after its refusal a caller counts as one of the others."""
     retry_after_min: float = 0.05
-    retry_after_max: float = 5.0
+    retry_after_max: float = 30.0
+    """The longest time that a refused caller is told: as long as all who were refused need for their turns, if there
+    are not more of them. What is told too short brings callers back only to be refused once more."""
+    refusals_read_per_second: float = 50.0
+    """So many calls are read before they are refused: by them the limiter learns who is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,11 @@ class AdmissionLimiter:
         self._turn = -math.inf
         self._refused_last = ("", -math.inf)
         self._refused_before = ("", -math.inf)
+        self._read_next_at = -math.inf
+        self._draw = random.Random(1)  # noqa: S311 - hides nothing; the same calls give the same draws
         self.in_flight = 0
+        self.admitted = 0
+        self.refused: Counter[NoPlace] = Counter()
 
     @property
     def limit(self) -> int:
@@ -100,9 +128,11 @@ class AdmissionLimiter:
 
         Raises Overloaded, with the time after which the caller may try again.
         """
-        if not self._has_place(caller, seconds, now):
+        if why := self._why_no_place(caller, seconds, now):
+            self.refused[why] += 1
             raise self.refusal(caller, now)
         self.in_flight += 1
+        self.admitted += 1
         self._held[caller] = self._held.get(caller, 0) + 1
         return Place(caller, now)
 
@@ -118,28 +148,49 @@ class AdmissionLimiter:
         taken = self._latency.mean if answered else now - place.since
         self._adapt(now, late=taken > self._options.target, answered=answered)
 
-    def _has_place(self, caller: str, seconds: float, now: float) -> bool:
-        held = self._held.get(caller, 0)
-        if self._others_are_refused(caller, now) and held >= max(1.0, self._options.caller_share * self._limit):
-            return False
-        if self.in_flight < self._options.limit_min:
-            return True
-        return self.in_flight < self.limit and self._latency.high < seconds
+    def refuse_unread(self, now: float) -> Overloaded | None:
+        """Give what a call is refused with of which nothing is known yet; None where it must be read.
 
-    def _others_are_refused(self, caller: str, now: float) -> bool:
-        other, at = self._refused_before if self._refused_last[0] == caller else self._refused_last
-        return other != caller and now - at <= self._options.contention
+        It must be read where somebody would be admitted; and where few were read lately, to learn who is refused.
+        """
+        if self.in_flight < self.limit:
+            return None
+        if now >= self._read_next_at and self._draw.random() < _READ_CHANCE:
+            self._read_next_at = max(self._read_next_at, now - 1.0) + 1 / self._options.refusals_read_per_second
+            return None
+        self.refused[NoPlace.UNREAD] += 1
+        return self._next_turn(now)
 
     def refusal(self, caller: str, now: float) -> Overloaded:
         """Give what a call of `caller` is refused with; it says when the caller's turn comes to try again."""
         if self._refused_last[0] != caller:
             self._refused_before = self._refused_last
         self._refused_last = (caller, now)
+        return self._next_turn(now)
+
+    def _why_no_place(self, caller: str, seconds: float, now: float) -> NoPlace | None:
+        held = self._held.get(caller, 0)
+        if self._others_are_refused(caller, now) and held >= max(1.0, self._options.caller_share * self._limit):
+            return NoPlace.SHARE
+        if self.in_flight < self._options.limit_min:
+            return None
+        if self.in_flight >= self.limit:
+            return NoPlace.FULL
+        return None if self._latency.high < seconds else NoPlace.LATE
+
+    def _others_are_refused(self, caller: str, now: float) -> bool:
+        other, at = self._refused_before if self._refused_last[0] == caller else self._refused_last
+        return other != caller and now - at <= self._options.contention
+
+    def _next_turn(self, now: float) -> Overloaded:
         options = self._options
         earliest, latest = now + options.retry_after_min, now + options.retry_after_max
         # One place becomes free in this time, by Little's law.
         spacing = max(self._latency.mean, options.retry_after_min) / max(1, self.in_flight)
-        self._turn = min(max(self._turn + spacing, earliest), latest)
+        turn = max(self._turn + spacing, earliest)
+        # Where there are more turns than time, they go on from the middle: callers who all wait for the same moment
+        # would come at once.
+        self._turn = turn if turn <= latest else (earliest + latest) / 2
         error = Overloaded(f"{self.in_flight} calls are worked on")
         error.retry_after = self._turn - now
         return error

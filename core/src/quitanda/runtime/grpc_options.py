@@ -44,6 +44,10 @@ def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options
         # Answers may hold a page of the largest documents.
         ("grpc.max_send_message_length", REPLICA_RECEIVE_BYTES_MAX),
         ("grpc.max_metadata_size", _METADATA_BYTES_MAX),
+        # Of calls that nobody has looked at yet, the library cancels some beyond a number (1,000 unless told). Their
+        # callers cannot tell that from a call that was lost, so it must not happen before we refuse.
+        ("grpc.server.max_pending_requests", CONCURRENT_RPCS_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", CONCURRENT_RPCS_MAX),
         # Two processes on one port would share the calls silently; a second start must fail instead.
         ("grpc.so_reuseport", 0),
         # Find dead clients, and let clients that ask for the same find a dead server.

@@ -38,6 +38,7 @@ from quitanda.runtime.grpc_options import (
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
+from quitanda.runtime.unread_calls import RefuseUnread, UnreadCalls
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -191,14 +192,19 @@ class AioGrpcServer:
         *,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
         render_error: RenderError = render_no_error,
+        refuse_unread: RefuseUnread | None = None,
     ) -> None:
-        """Take the services that `register` adds; `service_names` are their full names, for reflection."""
+        """Take the services that `register` adds; `service_names` are their full names, for reflection.
+
+        `refuse_unread` is for services whose every refusal is a status.
+        """
         self._listen = listen
         self._register = register
         self._service_names = service_names
-        self._log = log
         self._receive_bytes_max = receive_bytes_max
-        self._render_error = render_error
+        interceptor = RequestInterceptor(log, receive_bytes_max, render_error)
+        unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread),)
+        self._interceptors = (*unread, interceptor)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.address = listen
@@ -206,7 +212,7 @@ class AioGrpcServer:
     async def start(self) -> None:
         """Listen; `address` then has the port that was bound. CannotListen where the address is taken."""
         server = grpc.aio.server(
-            interceptors=[RequestInterceptor(self._log, self._receive_bytes_max, self._render_error)],
+            interceptors=self._interceptors,
             options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )

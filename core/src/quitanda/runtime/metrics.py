@@ -1,6 +1,6 @@
 """Metrics for Prometheus: one registry for each process, passed to the modules that count."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -14,12 +14,13 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.admission import AdmissionLimiter, NoPlace
 from quitanda.runtime.listen_errors import cannot_listen
 
 GRPC: Final = "grpc"
@@ -51,6 +52,34 @@ class _LogCollector(Collector):
         yield CounterMetricFamily(
             "quitanda_log_lines_dropped", "Lines of the log that could not be written", value=logging.dropped_lines()
         )
+
+
+def show_admission(registry: CollectorRegistry, limiters: Mapping[str, AdmissionLimiter]) -> None:
+    """Show how many calls each limiter has admitted and refused; it comes with the kind of its calls."""
+    registry.register(_AdmissionCollector(limiters))
+
+
+class _AdmissionCollector(Collector):
+    """Reads the limiters when somebody asks: a count in Prometheus costs more than to refuse a call."""
+
+    def __init__(self, limiters: Mapping[str, AdmissionLimiter]) -> None:
+        self._limiters = limiters
+
+    def collect(self) -> Iterator[Metric]:
+        """Tell what each limiter says now."""
+        limit = GaugeMetricFamily("quitanda_admission_limit", "Calls that may be in flight now", labels=("kind",))
+        in_flight = GaugeMetricFamily("quitanda_admission_in_flight", "Calls that are in flight", labels=("kind",))
+        admitted = CounterMetricFamily("quitanda_admission_admitted", "Calls that were admitted", labels=("kind",))
+        refused = CounterMetricFamily(
+            "quitanda_admission_refused", "Calls that were refused for want of a place", labels=("kind", "reason")
+        )
+        for kind, limiter in self._limiters.items():
+            limit.add_metric((kind,), limiter.limit)
+            in_flight.add_metric((kind,), limiter.in_flight)
+            admitted.add_metric((kind,), limiter.admitted)
+            for reason in NoPlace:
+                refused.add_metric((kind, reason), limiter.refused[reason])
+        yield from (limit, in_flight, admitted, refused)
 
 
 class MetricsServer:

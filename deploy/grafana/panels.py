@@ -195,8 +195,10 @@ CLUSTER: Final = (
             ("quitanda_raft_leader", "leads"),
             ("quitanda_raft_has_leader", "knows a leader"),
             ("quitanda_raft_voting", "votes"),
+            ("quitanda_state_verified", "its state is verified"),
         ),
-        "Exactly one replica leads; each knows it, and has a vote unless it catches up.",
+        "Exactly one replica leads; each knows it, and has a vote unless it catches up. "
+        "One may lead once its state is verified.",
     ),
     Panel("Term", "short", values(("quitanda_raft_term", "")), "It grows with each election."),
     Panel(

@@ -131,6 +131,10 @@ class ReplicaProcess:
         raft.start()
         self._raft = raft
         ReplicaCollector(self.registry, self._settings.data_dir, raft, store, machine, kept)
+        Figures(
+            self.registry,
+            gauges=[Figure("quitanda_state_verified", "1 once the whole state matched its digest", check.passed)],
+        )
         return raft
 
     def _servicer(

@@ -71,7 +71,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run bench bench-quick bench-smoke demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ bench-quick: $(VENV)/.bench-ready ## The same in five minutes; the documents sta
 bench-smoke: $(VENV)/.bench-ready ## Does each system answer each kind of call? No figures that mean anything
 	@$(BIN)/python -m bench --seconds 0.3 --rounds 1 --kills 1 --out build/bench \
 		--only changes,order_reads,mqtt_changes,mqtt_echoes,failover
+
+bench-growth: $(VENV)/.bench-ready ## Measure clusters that hold a thousand, a hundred thousand and a million products and orders (SECONDS=8 ROUNDS=3)
+	@$(BIN)/python -m bench.growth $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
 test-integration: test-compose test-containers ## Run every test that needs Docker
 

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
@@ -22,7 +22,7 @@ from google.rpc import error_details_pb2, status_pb2
 from bench import processor_time
 from bench.cases import Calls, Case, named
 from bench.measurement import DONE, Recorder
-from bench.workload import ItemChange, Workload, changes
+from bench.workload import ItemChange, Workload, changes, drawn_changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE
@@ -109,7 +109,12 @@ def calls_of(portal: Any, case: Case) -> Call:
         turn += 1
         return change(item, timeout) if turn % (READS_PER_CHANGE + 1) == 0 else read_order(item, timeout)
 
-    by_calls = {Calls.READ_ORDER: read_order, Calls.READ_PRODUCT: read_product, Calls.MIXED: mixed}
+    by_calls = {
+        Calls.READ_ORDER: read_order,
+        Calls.READ_DRAWN: read_order,
+        Calls.READ_PRODUCT: read_product,
+        Calls.MIXED: mixed,
+    }
     return by_calls.get(case.calls, change)
 
 
@@ -135,8 +140,7 @@ class Callers:
 
     async def _call_again(self, caller: int, call: Call) -> None:
         await asyncio.sleep(caller / BEGIN_PER_SECOND)
-        same = self._case.calls is Calls.CHANGE_SAME_PRODUCT
-        for item in changes(self._workload, caller, same_product=same):
+        for item in self._items(caller):
             if self._stopped.is_set():
                 return
             begun = time.monotonic()
@@ -154,6 +158,11 @@ class Callers:
             elif pause:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), pause)
+
+    def _items(self, caller: int) -> Iterator[ItemChange]:
+        if self._case.calls in {Calls.CHANGE_DRAWN, Calls.READ_DRAWN}:
+            return drawn_changes(self._workload, caller, self._case.in_flight)
+        return changes(self._workload, caller, same_product=self._case.calls is Calls.CHANGE_SAME_PRODUCT)
 
 
 async def measure(order: LoadOrder, calls: list[Call]) -> dict[str, Any]:

@@ -82,3 +82,14 @@ def changes(workload: Workload, caller: int, *, same_product: bool) -> Iterator[
     while True:
         turn += 1
         yield ItemChange(order, product_ids[turn % len(product_ids)], 1 + turn // len(product_ids) % 3)
+
+
+def drawn_changes(workload: Workload, caller: int, callers: int) -> Iterator[ItemChange]:
+    """Give what one caller asks for, without end: each time another of its share of the orders."""
+    orders = workload.orders[caller % len(workload.orders) :: callers]
+    round_of_all = 0
+    while True:
+        round_of_all += 1
+        for number, order in enumerate(orders):
+            # The orders were placed with one unit of each product.
+            yield ItemChange(order, order.product_ids[number % ITEMS], 2 + round_of_all % 2)

@@ -1,19 +1,20 @@
 """A replica's data folder with any number of products and orders, as the rules and the replica would leave it.
 
 It is made without the log and without the rules, which would take half a millisecond for each, and in the order of the
-keys, so that LevelDB has nothing to sort: a million orders in two minutes. A test compares it, key by key, with what the
-rules make of the same commands. What is made depends on its number alone, so callers know the orders without asking.
+keys, so that LevelDB has nothing to sort. A test compares it, key by key, with what the rules make of the commands.
+What is made depends on its number alone, so callers know the orders without asking.
 
 Each order has four products, and each product is in four orders, all of them far from each other. The latest orders are
 remembered as the outcomes of the requests that placed them, as many as a replica remembers.
 """
 
+import random
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from bench.workload import ITEMS, PRICE, STOCK, PlacedOrder
+from bench.workload import ITEMS, PRICE, STOCK, PlacedOrder, Workload
 from quitanda.codec.protobuf import encode_outcome
 from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
 from quitanda.domain.fingerprint import fingerprint
@@ -75,6 +76,13 @@ def product_ids(number: int, documents: int) -> tuple[str, ...]:
     """Name the products of the order of this number."""
     numbers = ((STRIDE * number + turn * (documents // ITEMS)) % documents for turn in range(ITEMS))
     return tuple(map(product_id, numbers))
+
+
+def drawn_workload(documents: int, orders: int) -> Workload:
+    """Draw some orders among all, for callers that go through them one after the other."""
+    draw = random.Random(documents)  # noqa: S311 - the same draws each time
+    numbers = draw.sample(range(documents), min(orders, documents))
+    return Workload((), tuple(placed_order(number, documents) for number in numbers))
 
 
 class FilledState:
@@ -173,7 +181,7 @@ class _Empty:
     def get(self, key: bytes) -> None:
         """Find nothing."""
 
-    def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[Pair]:
+    def scan(self, *_: object) -> list[Pair]:
         """Find nothing."""
         return []
 

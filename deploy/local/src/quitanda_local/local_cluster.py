@@ -26,6 +26,8 @@ from quitanda_local.topology import (
 
 COMMANDS: Final = {role: (sys.executable, "-m", module) for role, module in MODULES.items()}
 """What starts the process of each role but the broker's."""
+START_SECONDS: Final = 600.0
+"""For the start of all: nobody leads before a replica has checked its whole state, some 100,000 keys a second."""
 
 
 class LocalCluster(ObservedCluster):
@@ -76,7 +78,7 @@ class LocalCluster(ObservedCluster):
             )
             for service in self.topology.services:
                 self._launch(service)
-            await self.wait_until_ready(*self._processes)
+            await self.wait_until_ready(*self._processes, timeout=START_SECONDS)
             self._data.finish_bootstrap()
             self._deployment = replace(self._deployment, bootstrap=False)
         except BaseException:

@@ -8,6 +8,7 @@ from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, com
 from quitanda.domain.model import Kind, Product
 from quitanda.errors import QuitandaError
 from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
+from quitanda.runtime import tracing
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import Consistency, DeleteResult, DocumentResult, Listing, ListPage
@@ -59,13 +60,13 @@ class PortalClient:
             cached=consistency is Consistency.CACHED,
             min_revision=max(min_revision, self.revision),
         )
-        answer = await self._transport.send(self._operations[f"get_{kind.value}"], query, "")
+        answer = await self._send(f"get_{kind.value}", query, "")
         return DocumentResult(answer.documents[0], self._seen(answer.revision))
 
     async def page(self, kind: Kind, page_size: int = 0, page_token: str = "") -> ListPage[Any]:
         """Fetch one page of the documents of any kind; size 0 is the portal's default."""
         query = ListDocuments(kind, self.customer_id, page_size, page_token)
-        answer = await self._transport.send(self._operations[f"list_{kind.value}s"], query, "")
+        answer = await self._send(f"list_{kind.value}s", query, "")
         return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
 
     async def list(self, kind: Kind, limit: int = LISTED_MAX) -> Listing[Any]:
@@ -110,12 +111,19 @@ class PortalClient:
 
     async def _write(self, name: str, asked: Any, request_id: str) -> OperationAnswer:
         try:
-            answer = await self._transport.send(self._operations[name], asked, request_id)
+            answer = await self._send(name, asked, request_id)
         except QuitandaError as error:
             error.request_id = request_id
             raise
         self._seen(answer.revision)
         return answer
+
+    async def _send(self, name: str, asked: Any, request_id: str) -> OperationAnswer:
+        operation = self._operations[name]
+        if tracing.active is None:
+            return await self._transport.send(operation, asked, request_id)
+        with tracing.active.begin(name, "internal", operation=name, request_id=request_id):
+            return await self._transport.send(operation, asked, request_id)
 
     def _seen(self, revision: int) -> int:
         self.revision = max(self.revision, revision)

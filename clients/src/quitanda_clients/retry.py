@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, Unavailable
+from quitanda.runtime import tracing
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
             if write and failures.last_definite_error and not failures.maybe_applied and left < resend_cutoff:
                 raise _final_error(failures.last_definite_error, policy, maybe_applied=False)
             try:
-                return await attempt(min(left, attempt_seconds))
+                return await _attempted(attempt, min(left, attempt_seconds), number)
             except (Unavailable, OutcomeUnknown) as error:
                 failures.record(error)
                 pause = _pause(number, policy.servers, error)
@@ -79,6 +80,14 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
                     raise _final_error(error, policy, maybe_applied=write and failures.maybe_applied) from error
             await asyncio.sleep(pause)
     raise AssertionError("the loop ends with an answer or an exception")
+
+
+async def _attempted(attempt: Callable[[float], Awaitable[T]], seconds: float, number: int) -> T:
+    """Make an attempt, in a span of its own where the call is traced."""
+    if (call := tracing.current()) is None:
+        return await attempt(seconds)
+    with call.child("attempt", "client", attempt=number):
+        return await attempt(seconds)
 
 
 class _Failures:

@@ -66,6 +66,8 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
         self.name = name
         self.history = history
         self.executes: list[list[str]] = []
+        self.metadata: list[dict[str, str]] = []
+        """That of each call of Execute, without what gRPC itself adds."""
         self.reads: list[replica_pb2.ReadRequest] = []
         self.hint: str | None = None
         self.before = None
@@ -89,6 +91,8 @@ class FakeReplica(replica_pb2_grpc.ReplicaServicer):
 
     async def Execute(self, request, context):  # noqa: N802 - the contract's name
         self.executes.append([replica_pb2.Request.FromString(one).request_id for one in request.requests])
+        metadata = dict(context.invocation_metadata() or ())
+        self.metadata.append({name: value for name, value in metadata.items() if name != "user-agent"})
         await self._run(self.before, context)
         await self._must_lead(context)
         response = replica_pb2.ExecuteResponse(outcomes=self.history.execute(request.requests))

@@ -15,6 +15,7 @@ from quitanda.error_status import describe, to_json_error
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind, document_operations_of
+from quitanda.runtime import tracing
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 SCHEMA_PAGE = (Path(__file__).parents[3] / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
@@ -84,6 +85,11 @@ def test_every_operation_is_there_with_its_topics_and_no_other_is():
     for operation in OPERATIONS:
         assert channels[operation]["address"] == topics.request_topic("{customer_id}", operation)
         assert DOCUMENT["operations"][operation]["channel"] == {"$ref": f"#/channels/{operation}"}
+
+
+def test_both_documents_name_the_user_property_that_carries_a_trace():
+    assert f"user property {tracing.TRACEPARENT} " in DOCUMENT["info"]["description"]
+    assert f"user property `{tracing.TRACEPARENT}` names" in SCHEMA_PAGE
 
 
 def test_the_table_of_the_document_about_data_names_every_operation_and_its_fields():

@@ -1,5 +1,6 @@
 """A whole command-line application: how its process starts, how it reports wrong use, and how it ends."""
 
+import contextlib
 import itertools
 import logging
 import os
@@ -13,9 +14,14 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
+from quitanda.runtime import tracing
 from quitanda_clients.cli import exit_codes, streams
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error, printable
+
+EXPORT_SECONDS: Final = 0.5
+"""How long a command may take at its end to send its spans, where tracing is on: less than the exporter's first pause,
+so that it tries once."""
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -76,7 +82,11 @@ def run_application(app: typer.Typer) -> NoReturn:
     # MQTT library, for example, warns about each answer of a server that is not a broker.
     logging.getLogger().addHandler(logging.NullHandler())
     streams.guard()
-    sys.exit(_exit_code(app))
+    with contextlib.suppress(ValueError):  # whatever the variables of tracing say, the command runs
+        tracing.configure("client", "", os.environ, export_seconds=EXPORT_SECONDS)
+    code = _exit_code(app)
+    tracing.close(EXPORT_SECONDS)
+    sys.exit(code)
 
 
 def _exit_code(app: typer.Typer) -> int:

@@ -12,6 +12,7 @@ from quitanda.domain.outcomes import Refused
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.operations import DocumentOperation, Operation, OperationAnswer, PortalKind
+from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
@@ -88,7 +89,10 @@ class GrpcTransport:
             deadline = loop.time() + seconds
             stub = await self._connected(portal, seconds)
             try:
-                return await getattr(stub, operation.label)(message, timeout=max(0.001, deadline - loop.time()))
+                seconds_left = max(0.001, deadline - loop.time())
+                return await getattr(stub, operation.label)(
+                    message, timeout=seconds_left, metadata=tracing.call_metadata()
+                )
             except grpc.RpcError as error:
                 raise _error_of(portal, error) from error
             except asyncio.CancelledError:

@@ -1,4 +1,6 @@
-"""Sends a customer's requests over MQTT (version 3.1.1, QoS 1); the replies come on the client's own topic.
+"""Sends a customer's requests over MQTT (QoS 1); the replies come on the client's own topic.
+
+The version is 3.1.1, or 5 while tracing is on.
 
     send(request) ── publish, QoS 1 ──> broker ──> a portal
           └── future by request id and correlation <── replies/{session} <── broker <──┘
@@ -27,9 +29,10 @@ from quitanda.domain.outcomes import Refused
 from quitanda.domain.validation import check_id
 from quitanda.error_status import from_json_error
 from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
-from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection
+from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import DocumentOperation, OperationAnswer
+from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
@@ -116,6 +119,8 @@ class MqttSession:
             published_max=IN_FLIGHT_MAX,
             reconnect_delay_min=RECONNECT_SECONDS_MIN,
             reconnect_delay_max=RECONNECT_SECONDS_MAX,
+            # MQTT 3.1.1 cannot carry the context of a trace.
+            mqtt5=tracing.active is not None,
         )
         self._connection = MqttConnection(options, self._receive, self._connection_changed)
         self._pending: dict[_PendingKey, list[asyncio.Future[Fields]]] = {}
@@ -161,7 +166,10 @@ class MqttSession:
         payload = dump_json(fields).encode()
         reply: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
         self._pending.setdefault(key, []).append(reply)
-        publishing = asyncio.create_task(self._connection.publish(topic, payload, timeout=math.inf))
+        properties = publish_properties(user=tracing.call_metadata())
+        publishing = asyncio.create_task(
+            self._connection.publish(topic, payload, properties=properties, timeout=math.inf)
+        )
         publishing.add_done_callback(lambda task: _fail_unsent(task, reply))
         try:
             async with asyncio.timeout_at(deadline):

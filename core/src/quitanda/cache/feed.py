@@ -11,9 +11,10 @@ keep messages for slow portals.
 """
 
 import secrets
+import time
 from collections.abc import Callable
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -22,9 +23,13 @@ from quitanda.cache.feed_cursor import FeedStep
 from quitanda.cache.metrics import CacheCounters
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
 from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
-from quitanda.mqtt.feed_message import decode_feed
+from quitanda.mqtt.feed_message import FeedMessage, decode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
+from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda.runtime.spans import Tracer
 
 REPORT_SECONDS: Final = 10.0
 """How often the log says that messages are dropped; the metric counts each."""
@@ -67,6 +72,7 @@ class FeedReceiver:
 
     def receive(self, payload: bytes) -> None:
         """Take one message, whoever wrote it; nothing is raised."""
+        begun = 0 if tracing.active is None else time.time_ns()
         try:
             message = decode_feed(self._key.open(payload), self._cache.holds)
         except NotAuthentic as error:
@@ -80,6 +86,8 @@ class FeedReceiver:
             return
         now = self._clock()
         step = self._cache.receive(message, now)
+        if message.traceparents and tracing.active is not None:
+            _trace(tracing.active, message, step, begun)
         if step is FeedStep.GAP:
             self._counters.gap.inc()
             _log.info("feed_gap", revision=message.revision, previous_revision=message.previous_revision)
@@ -96,6 +104,13 @@ class FeedReceiver:
         )
         self._unreported = 0
         self._reported_at = self._clock()
+
+
+def _trace(tracer: "Tracer", message: FeedMessage, step: FeedStep, begun: int) -> None:
+    """Make a span in each trace that the message names; `begun` is when it came, in nanoseconds since 1970."""
+    for traceparent in message.traceparents:
+        span = tracer.begin("update_cache", "consumer", traceparent, begun=begun, revision=message.revision)
+        span.end(step=step.name)
 
 
 def feed_connection(broker: Address, name: str, receiver: FeedReceiver) -> MqttConnection:

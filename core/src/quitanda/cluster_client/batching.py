@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from quitanda.errors import OutcomeUnknown, Overloaded, QuitandaError, Unavailable
+from quitanda.runtime import tracing
 from quitanda.runtime.admission import LatencyEstimate
 
 Asked = TypeVar("Asked")
@@ -47,7 +48,7 @@ class PendingRequest(Generic[Asked, Answer]):
     otherwise, the request may have taken effect.
     """
 
-    __slots__ = ("_future", "_lost", "_margin", "_sent", "deadline", "maybe_applied", "request", "weight")
+    __slots__ = ("_future", "_lost", "_margin", "attempts", "deadline", "maybe_applied", "request", "span", "weight")
 
     def __init__(
         self, request: Asked, weight: int, deadline: float, future: asyncio.Future[Answer], margin: float = 0.0
@@ -59,8 +60,11 @@ class PendingRequest(Generic[Asked, Answer]):
         self.maybe_applied = False
         self._lost = False
         self._margin = margin
-        self._sent = False
         self._future = future
+        self.attempts = 0
+        """How many calls with the request began."""
+        self.span: Final = tracing.current()
+        """The span of the caller's request; None where it is not traced."""
 
     @property
     def waits(self) -> bool:
@@ -72,11 +76,12 @@ class PendingRequest(Generic[Asked, Answer]):
         """Until when sending the request is worth while."""
         if self.maybe_applied:
             return self.deadline
-        return self.deadline - max(self._margin, RESEND_CUTOFF if self._sent else 0.0)
+        return self.deadline - max(self._margin, RESEND_CUTOFF if self.attempts else 0.0)
 
     def sent(self) -> None:
         """Take note that a call with the request starts."""
-        self.maybe_applied = self._sent = True
+        self.maybe_applied = True
+        self.attempts += 1
 
     def attempt_failed(self, error: QuitandaError) -> None:
         """Take note that the call failed."""

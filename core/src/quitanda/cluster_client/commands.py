@@ -6,7 +6,7 @@ the outcome, so the same id again is never a second effect.
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from quitanda.cluster_client.batching import BatchBounds, Batcher, PendingRequest, last_deadline, waiting
 from quitanda.cluster_client.options import ClusterOptions
@@ -15,8 +15,15 @@ from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
 from quitanda.cluster_client.values import Executed
 from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.domain.commands import Request
+from quitanda.domain.outcomes import Refused
+from quitanda.error_status import describe
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.runtime import tracing
+from quitanda.runtime.access_log import OK
 from quitanda.v1 import replica_pb2
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda.runtime.spans import Span
 
 PendingCommand: TypeAlias = PendingRequest[bytes, Executed]
 
@@ -79,14 +86,40 @@ async def _execute(replica: ReplicaChannel, batch: Sequence[PendingCommand], tim
     for pending in batch:
         pending.sent()
     request = replica_pb2.ExecuteRequest(requests=[pending.request for pending in batch])
+    spans = () if tracing.active is None else _begin_spans(replica, batch)
+    metadata = tracing.batch_metadata(spans) if spans else None
     try:
-        answers = _answers(await replica.execute(request, timeout), len(batch))
+        answers = _answers(await replica.execute(request, timeout, metadata), len(batch))
     except QuitandaError as error:
         for pending in batch:
             pending.attempt_failed(error)
+        _end_spans(spans, [(describe(error).reason, 0)] * len(spans))
         raise
+    if spans:
+        _end_spans(spans, [(_reason(answer), answer.revision) for answer in answers])
     for pending, answer in zip(batch, answers, strict=True):
         pending.answer(answer)
+
+
+def _begin_spans(replica: ReplicaChannel, batch: Sequence[PendingCommand]) -> "list[Span | None]":
+    """Begin a span for each command that is traced: one call carries the commands of several traces."""
+    return [
+        pending.span
+        and pending.span.child(
+            "execute", "client", replica=replica.name, attempt=pending.attempts, commands_in_call=len(batch)
+        )
+        for pending in batch
+    ]
+
+
+def _end_spans(spans: "Sequence[Span | None]", answers: Sequence[tuple[str, int]]) -> None:
+    for span, (reason, revision) in zip(spans, answers, strict=True):
+        if span is not None:
+            span.end(reason, revision=revision)
+
+
+def _reason(answer: Executed) -> str:
+    return answer.outcome.reason.value if isinstance(answer.outcome, Refused) else OK
 
 
 def _answers(response: replica_pb2.ExecuteResponse, count: int) -> list[Executed]:

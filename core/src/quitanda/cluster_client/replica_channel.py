@@ -41,9 +41,11 @@ class ReplicaChannel:
             name, address, replica_channel_options(options), replica_pb2_grpc.ReplicaStub
         )
 
-    async def execute(self, request: replica_pb2.ExecuteRequest, timeout: float) -> replica_pb2.ExecuteResponse:
+    async def execute(
+        self, request: replica_pb2.ExecuteRequest, timeout: float, metadata: tuple[tuple[str, str]] | None = None
+    ) -> replica_pb2.ExecuteResponse:
         """Call Execute. Raises QuitandaError: definite ones where nothing can have happened."""
-        return await self._call(lambda stub, left: stub.Execute(request, timeout=left), timeout)
+        return await self._call(lambda stub, left: stub.Execute(request, timeout=left, metadata=metadata), timeout)
 
     async def read(self, request: replica_pb2.ReadRequest, timeout: float) -> replica_pb2.ReadResponse:
         """Call Read. Raises QuitandaError."""

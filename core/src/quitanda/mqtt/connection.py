@@ -22,13 +22,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any, Final
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -39,6 +40,9 @@ NOT_CONNECTED_YET: Final = "not connected yet"
 _SUBSCRIPTION_REFUSED: Final = 0x80
 _SEND_AT_ONCE: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 """Without it a message waits some 40 ms for the acknowledgement of what was sent before."""
+
+_PROPERTIES: Final[Any] = Properties
+"""The library has no types for it."""
 
 _LIBRARY_LOG: Final = logging.getLogger("mqtt")
 _random: Final = SystemRandom()
@@ -214,6 +218,23 @@ class MqttConnection:
         options = self._options
         longest: float = min(options.reconnect_delay_max, options.reconnect_delay_min * 2 ** min(failures, 10))
         return longest * _random.uniform(0.5, 1.0)
+
+
+def publish_properties(
+    *, user: Sequence[tuple[str, str]] | None = None, correlation_data: bytes | None = None
+) -> Properties | None:
+    """Make the properties of a message that is published; None where there are none.
+
+    Only MQTT 5 carries them. Where an older version is spoken, the message goes without them.
+    """
+    if not user and correlation_data is None:
+        return None
+    properties: Properties = _PROPERTIES(PacketTypes.PUBLISH)
+    if user:
+        properties.UserProperty = list(user)
+    if correlation_data is not None:
+        properties.CorrelationData = correlation_data
+    return properties
 
 
 def _code(granted: object) -> int:

@@ -55,14 +55,17 @@ class FeedMessage:
     revision: int
     previous_revision: int
     changes: tuple[FeedChange, ...] | None
+    traceparents: tuple[str, ...] = ()
+    """The traces whose commands made the changes (W3C Trace Context); only while the leader traces."""
 
 
 def encode_feed(message: FeedMessage) -> bytes:
     """Write a message; `FeedKey.seal` then adds the MAC."""
     changes = "null" if message.changes is None else f"[{','.join(map(_change_text, message.changes))}]"
+    traced = f',"traceparents":{dump_json(message.traceparents)}' if message.traceparents else ""
     return (
         f'{{"term":{message.term},"revision":{message.revision},'
-        f'"previous_revision":{message.previous_revision},"changes":{changes}}}'
+        f'"previous_revision":{message.previous_revision},"changes":{changes}{traced}}}'
     ).encode()
 
 
@@ -85,6 +88,7 @@ def decode_feed(payload: bytes, is_wanted: Callable[[Kind, str], bool] = _all) -
             _number(fields["revision"]),
             _number(fields["previous_revision"]),
             None if changes is None else tuple(_read_changes(changes, is_wanted)),
+            tuple(map(str, fields.get("traceparents") or ())),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a message of the feed: {error!r}") from error

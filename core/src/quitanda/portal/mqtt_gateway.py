@@ -13,23 +13,23 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import aiomqtt
 import structlog
-from paho.mqtt import properties as paho
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
+from quitanda.mqtt.connection import ConnectionOptions, MqttConnection, publish_properties
 from quitanda.portal.mqtt_requests import (
     MqttRequest,
     MqttRequestHandler,
     NoReplyTopic,
-    ReplyProperties,
+    RequestProperties,
     parse_request,
     refuse_retained,
 )
+from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
@@ -45,9 +45,6 @@ FLOOD: Final = "flood"
 
 REPLY_LOST: Final = "reply_lost"
 """A reply that could not be published; its client repeats the request."""
-
-_PAHO_PROPERTIES: Final[Any] = paho.Properties
-"""The library has no types for it."""
 
 _IDLE_CHECK_SECONDS: Final = 0.01
 _TOPIC_LENGTH_SHOWN: Final = 200
@@ -185,7 +182,7 @@ class MqttGateway:
 
     def _take(self, message: aiomqtt.Message) -> None:
         """Queue a message for an answer or for a refusal; never waits."""
-        request = parse_request(message.topic.value, message.payload, _reply_properties(message.properties))
+        request = parse_request(message.topic.value, message.payload, _request_properties(message.properties))
         if message.retain:
             self._metrics.dropped.labels(RETAINED).inc()
             _log.warning("mqtt_request_refused", reason=RETAINED, topic=message.topic.value[:_TOPIC_LENGTH_SHOWN])
@@ -230,7 +227,7 @@ class MqttGateway:
         await self._connection.publish(
             request.reply_topic,
             payload,
-            properties=_properties_of(request),
+            properties=publish_properties(correlation_data=request.correlation_data),
             timeout=self._options.reply_timeout,
         )
 
@@ -243,15 +240,11 @@ def _put(queue: asyncio.Queue[Item], item: Item) -> bool:
     return True
 
 
-def _reply_properties(properties: paho.Properties | None) -> ReplyProperties:
-    """Read what a client of MQTT 5 asks of its reply; the client library sets attributes for what there is."""
-    return ReplyProperties(getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
-
-
-def _properties_of(request: MqttRequest) -> paho.Properties | None:
-    """Write the properties of a reply; only a request over MQTT 5 can have asked for any."""
-    if request.correlation_data is None:
-        return None
-    properties: paho.Properties = _PAHO_PROPERTIES(PacketTypes.PUBLISH)
-    properties.CorrelationData = request.correlation_data
-    return properties
+def _request_properties(properties: Properties | None) -> RequestProperties:
+    """Read what a client of MQTT 5 says beside the payload; the client library sets attributes for what there is."""
+    traceparent = ""
+    if tracing.active is not None:
+        traceparent = dict(getattr(properties, "UserProperty", ())).get(tracing.TRACEPARENT, "")
+    return RequestProperties(
+        getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None), traceparent
+    )

@@ -28,6 +28,7 @@ from quitanda.operations import Asked, DocumentOperation, PortalKind, WriteOpera
 from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.operations import PortalOperations
+from quitanda.runtime import tracing
 from quitanda.runtime.access_log import OK, AccessLog, log_unexpected, request_context
 
 REQUEST_BYTES_MAX: Final = 65_536
@@ -49,14 +50,16 @@ _Result: TypeAlias = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyProperties:
-    """What a client of MQTT 5 says beside the payload about its reply; a client of 3.1.1 says nothing."""
+class RequestProperties:
+    """What a client of MQTT 5 says beside the payload; a client of 3.1.1 says nothing."""
 
     response_topic: str | None = None
     correlation_data: bytes | None = None
+    traceparent: str = ""
+    """The context of the client's trace, from the user property of this name; empty where there is none."""
 
 
-NO_PROPERTIES: Final = ReplyProperties()
+NO_PROPERTIES: Final = RequestProperties()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class MqttRequest:
     reply_topic: str
     fields: Mapping[str, Any] | Refused
     correlation_data: bytes | None = None
+    traceparent: str = ""
 
     @property
     def operation_label(self) -> str:
@@ -92,7 +96,7 @@ class NoReplyTopic:
 
 
 def parse_request(
-    topic: str, payload: bytes, properties: ReplyProperties = NO_PROPERTIES
+    topic: str, payload: bytes, properties: RequestProperties = NO_PROPERTIES
 ) -> MqttRequest | NoReplyTopic:
     """Read where the reply goes and what it answers; total, whatever was sent."""
     named = topics.parse_request_topic(topic)
@@ -120,6 +124,7 @@ def parse_request(
         reply_topic=topics.reply_topic(named[0], str(reply_to)),
         fields=wrong or fields,
         correlation_data=properties.correlation_data,
+        traceparent=properties.traceparent,
     )
 
 
@@ -162,6 +167,8 @@ class MqttRequestHandler:
         if request.request_id is None and _writes(request.operation) and not isinstance(asked, Refused):
             request = replace(request, request_id=self._ids.request_id())
         with request_context(request):
+            if tracing.active is not None:
+                self._log.begun(request.operation_label, request.traceparent)
             result = await self._perform(request, asked, time_allowed(timeout))
             payload = _reply(request, result)
             if len(payload) > REPLY_BYTES_MAX:

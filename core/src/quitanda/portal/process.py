@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.runtime import lifecycle, logging, metrics, startup_warnings
+from quitanda.runtime import lifecycle, logging, metrics, startup_warnings, tracing
 from quitanda.runtime.settings import PortalSettings, load_or_exit
 
 STOP_SECONDS_MAX: Final = 4.0
@@ -30,6 +30,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     settings = load_or_exit(kind)
     logging.configure(settings.log_level, settings.log_format, service, settings.name)
     startup_warnings.warn(settings, os.environ)
+    tracing.configure_service(service, settings.name, os.environ)
     try:
         # The loop in C takes a tenth of a portal's processor time less than asyncio's own.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -37,6 +38,8 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     except OSError as error:
         structlog.get_logger(__name__).error("cannot_start", error=str(error))
         return lifecycle.EXIT_FAILED
+    finally:
+        tracing.close(tracing.CLOSE_SECONDS)
 
 
 async def run(settings: Settings, compose: Compose[Settings]) -> int:

@@ -1,14 +1,17 @@
-"""One line and one count for each call: what every server of a portal says about what it answered."""
+"""One line, one count and one span for each call: what every server of a portal says about what it answered."""
 
 import re
 import time
 from contextlib import AbstractContextManager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from quitanda.runtime import log_context
+from quitanda.runtime import log_context, tracing
 from quitanda.runtime.metrics import GRPC, RequestMetrics
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda.runtime.spans import Span
 
 OK: Final = "OK"
 """Stands in place of a reason for a call that succeeded."""
@@ -50,6 +53,15 @@ class AccessLog:
         self._refused_unread = 0
         self._told_at = 0.0
 
+    def begun(self, operation: str, traceparent: str) -> None:
+        """Begin the span of a call, and make it the current one; only while tracing is on. `answered` ends it."""
+        if tracing.active is not None:
+            span = tracing.active.begin(
+                operation, "server", traceparent, operation=operation, transport=self._transport
+            )
+            tracing.make_current(span)
+            log_context.bind(trace_id=span.trace_id)
+
     def answered(self, operation: str, reason: str, revision: int, seconds: float) -> None:
         """Log and count one call that ended; `revision` is the one that the answer shows, or 0."""
         self._metrics.answered(operation, self._transport, reason, seconds)
@@ -61,6 +73,8 @@ class AccessLog:
             revision=revision,
             milliseconds=round(seconds * 1000, 3),
         )
+        if (span := tracing.current()) is not None:
+            _end(span, reason, revision)
 
     def refused_unread(self, operation: str, reason: str) -> None:
         """Count one call that was refused before it was read; a line for each would cost as much as the refusal.
@@ -78,6 +92,12 @@ class AccessLog:
 def log_unexpected(operation: str) -> None:
     """Log the exception that is being handled, with its traceback; the caller is told only INTERNAL."""
     _log.exception("unexpected_exception", operation=operation)
+
+
+def _end(span: "Span", reason: str, revision: int) -> None:
+    """End a call's span, with the id that the log's lines of the call have."""
+    span.end(reason, revision=revision, request_id=log_context.bound_values().get("request_id", ""))
+    tracing.make_current(None)
 
 
 def _identity(request: Any) -> dict[str, str]:

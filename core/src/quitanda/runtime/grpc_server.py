@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.error_status import FailureSource, describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.runtime import tracing
 from quitanda.runtime.access_log import (
     ENDED,
     OK,
@@ -101,6 +102,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         async def answer(request: Any, context: _Context) -> Any:
             begun = time.perf_counter()
             bind_request(request)  # the server runs each call in a task of its own
+            if tracing.active is not None:
+                self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
             try:
                 _check_parsed(request)
                 response = await behaviour(request, context)
@@ -129,6 +132,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             begun = time.perf_counter()
             failure: FailureSource | None = None
             with request_context(request):
+                if tracing.active is not None:
+                    self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
                 try:
                     _check_parsed(request)
                     async with aclosing(behaviour(request, context)) as responses:

@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from quitanda.domain.levels import LevelNotSupported
-from quitanda.runtime import logging, startup_warnings
+from quitanda.runtime import logging, startup_warnings, tracing
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
 from quitanda_replica.composition import ReplicaProcess
@@ -48,6 +48,7 @@ def main() -> int:
     settings = load_or_exit(ReplicaSettings)
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
     startup_warnings.warn(settings, os.environ)
+    tracing.configure_service("replica", settings.name, os.environ)
     sys.setswitchinterval(SWITCH_SECONDS)
     # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
     gc.freeze()
@@ -63,6 +64,7 @@ def main() -> int:
         return EXIT_NOT_STARTED
     _log.info("signal", signal=_next(signals).name)
     process.stop(settings.stop_timeout_seconds)
+    tracing.close(tracing.CLOSE_SECONDS)
     _log.info("stopped")
     return EXIT_OK
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
+from quitanda.runtime import tracing
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
@@ -40,6 +41,10 @@ from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.store import Store, StoreFailed
 from quitanda_replica.state.write_set import read_counters
 
+if TYPE_CHECKING:  # they load OpenTelemetry
+    from quitanda.runtime.spans import Tracer
+    from quitanda_replica.command_spans import CommandSpans
+
 READINESS_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 5.0
 FOLDER_SECONDS: Final = 0.5
@@ -67,6 +72,7 @@ class ReplicaProcess:
         self._deadline = 0.0
         self._closing = ExitStack()
         self._raft: RaftNode | None = None
+        self._spans = None if tracing.active is None else _command_spans(tracing.active)
         self.registry = new_registry()
 
     def start(self) -> None:
@@ -156,7 +162,8 @@ class ReplicaProcess:
             settings.name, list(settings.replicas), raft, backups, verification, levels, self._fatal
         )
         level_check = LevelCheck(lambda: _counters(store).level, raft.read_point)
-        return Replica(raft, reads, status, replica_admin, CommandMetrics(self.registry), level_check)
+        begin_spans = None if self._spans is None else self._spans.begin
+        return Replica(raft, reads, status, replica_admin, CommandMetrics(self.registry), level_check, begin_spans)
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings
@@ -165,7 +172,7 @@ class ReplicaProcess:
             return
         link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC)
         key = FeedKey.derive(settings.required_feed_key())
-        publisher = FeedPublisher(queue, raft, link.publish, key, settings.feed_heartbeat_seconds)
+        publisher = FeedPublisher(queue, raft, link.publish, key, settings.feed_heartbeat_seconds, self._spans)
         link.start()
         self._closing.callback(lambda: link.close(self._left()))
         publisher.start()
@@ -227,6 +234,12 @@ class ReplicaProcess:
                 quarantine.mark(self._settings.data_dir, str(error))
         if not self._stopping:  # calls that are cut off at the end find the disk closed; that is no trouble
             self._on_fatal(error)
+
+
+def _command_spans(tracer: "Tracer") -> "CommandSpans":
+    from quitanda_replica.command_spans import CommandSpans  # noqa: PLC0415 - it loads OpenTelemetry
+
+    return CommandSpans(tracer)
 
 
 def _raft_options(settings: ReplicaSettings, on_fatal: Callable[[BaseException], None]) -> RaftOptions:

@@ -1,8 +1,8 @@
 """The gRPC service `quitanda.v1.Replica`: bounds, deadlines, and one log line for each command."""
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -11,6 +11,7 @@ from grpc import ServicerContext
 from quitanda.domain.outcomes import Problem, invalid
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
+from quitanda.runtime import tracing
 from quitanda.runtime.access_log import OK
 from quitanda.runtime.malformed_requests import explain_repeated
 from quitanda.v1 import replica_pb2 as pb
@@ -28,6 +29,12 @@ from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.metrics import CommandMetrics
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads.reads import Reads
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda_replica.command_spans import EntrySpans
+
+BeginSpans: TypeAlias = "Callable[[Sequence[pb.Request], Sequence[str]], EntrySpans | None]"
+"""Begins the spans of the commands of one call, by the context of each; None where none is traced."""
 
 COMMANDS_PER_CALL_MAX: Final = 512
 COMMAND_BYTES_PER_CALL_MAX: Final = 2 * 1024 * 1024
@@ -60,13 +67,16 @@ class Replica(ReplicaServicer):
         admin: ReplicaAdmin,
         metrics: CommandMetrics,
         levels: LevelCheck,
+        begin_spans: "BeginSpans | None" = None,
     ) -> None:
+        """`begin_spans` is there while tracing is on."""
         self._raft = raft
         self._reads = reads
         self._status = status
         self._admin = admin
         self._metrics = metrics
         self._levels = levels
+        self._begin_spans = begin_spans
 
     def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
         """Order the commands as one entry, and answer when it is durable on a majority and applied here."""
@@ -76,13 +86,16 @@ class Replica(ReplicaServicer):
         entry = pb.LogEntry(requests=request.requests).SerializeToString()
         commands = _decoded(entry, request.requests)
         self._metrics.called(len(commands))
+        spans = None
+        if self._begin_spans is not None:
+            spans = self._begin_spans(commands, tracing.batch_traceparents(context.invocation_metadata()))
         try:
-            response = self._execute(entry, commands, _timeout(context))
+            response = self._execute(entry, commands, _timeout(context), spans)
         except QuitandaError as error:
-            self._tell(commands, [(describe(error).reason, 0)] * len(commands), begun)
+            self._tell(commands, [(describe(error).reason, 0)] * len(commands), begun, spans)
             raise
         outcomes = map(pb.Outcome.FromString, response.outcomes)
-        self._tell(commands, [(_reason(outcome), outcome.revision) for outcome in outcomes], begun)
+        self._tell(commands, [(_reason(outcome), outcome.revision) for outcome in outcomes], begun, spans)
         return response
 
     def Read(self, request: pb.ReadRequest, context: ServicerContext) -> pb.ReadResponse:  # noqa: N802
@@ -116,7 +129,9 @@ class Replica(ReplicaServicer):
             context.add_callback(stop)
         return pb.VerifyResponse(verification=verification)
 
-    def _execute(self, entry: bytes, commands: list[pb.Request], timeout: float) -> pb.ExecuteResponse:
+    def _execute(
+        self, entry: bytes, commands: list[pb.Request], timeout: float, spans: "EntrySpans | None"
+    ) -> pb.ExecuteResponse:
         """Put the entry in the log, with the requests as the bytes that came, unless one needs a higher level."""
         deadline = time.monotonic() + timeout
         if len(commands) > COMMANDS_PER_CALL_MAX:
@@ -124,14 +139,21 @@ class Replica(ReplicaServicer):
         self._levels.demand(commands, timeout)
         if len(entry) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))
-        return pb.ExecuteResponse.FromString(self._raft.submit(entry).result(max(0.0, deadline - time.monotonic())))
+        return pb.ExecuteResponse.FromString(
+            self._raft.submit(entry, spans).result(max(0.0, deadline - time.monotonic()))
+        )
 
-    def _tell(self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float) -> None:
+    def _tell(
+        self, commands: list[pb.Request], answers: list[tuple[str, int]], begun: float, spans: "EntrySpans | None"
+    ) -> None:
         milliseconds = round((time.perf_counter() - begun) * 1000, 3)
         log = _log.bind()  # once for all lines: the logger of the module looks its configuration up with each line
-        for command, (reason, revision) in zip(commands, answers, strict=True):
+        if spans is not None:
+            spans.end(answers)
+        for number, (command, (reason, revision)) in enumerate(zip(commands, answers, strict=True)):
             name = command.WhichOneof("command") or ""
             self._metrics.answered(name, reason)
+            traced = {} if spans is None else spans.log_fields(number)
             log.info(
                 "command",
                 request_id=command.request_id[:64],
@@ -140,6 +162,7 @@ class Replica(ReplicaServicer):
                 reason=reason,
                 revision=revision,
                 milliseconds=milliseconds,
+                **traced,
             )
 
 

@@ -8,20 +8,29 @@ has followed to p and hears a heartbeat with `previous_revision` <= p has missed
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from quitanda.errors import QuitandaError
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedMessage, encode_feed
+from quitanda.runtime.access_log import OK
 from quitanda_replica.feed.entry_changes import EntryChanges
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.raft.state_machine import Role
 
+if TYPE_CHECKING:  # they load OpenTelemetry
+    from quitanda.runtime.spans import Span
+    from quitanda_replica.command_spans import CommandSpans
+
 PAYLOAD_BYTES_MAX: Final = 768 * 1024
 """A larger message is published without its changes, which subscribers treat as a gap; brokers take 1 MiB."""
+
+LOST: Final = "LOST"
+"""Stands in place of a reason for a message that the broker did not get."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,13 +39,21 @@ class FeedPublisher:
     """Publishes from the queue until it is closed. A broker that is away costs messages, nothing else."""
 
     def __init__(
-        self, queue: FeedQueue, raft: RaftNode, publish: Callable[[bytes], bool], key: FeedKey, heartbeat_seconds: float
+        self,
+        queue: FeedQueue,
+        raft: RaftNode,
+        publish: Callable[[bytes], bool],
+        key: FeedKey,
+        heartbeat_seconds: float,
+        spans: "CommandSpans | None" = None,
     ) -> None:
+        """`spans` are those of the replica's commands, while tracing is on."""
         self._queue = queue
         self._raft = raft
         self._publish_sealed = publish
         self._key = key
         self._heartbeat_seconds = heartbeat_seconds
+        self._spans = spans
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._published = 0
@@ -90,19 +107,28 @@ class FeedPublisher:
         if status.role is not Role.LEADER:
             return
         for entry in entries:
-            self._send(_message(status.term, entry))
+            if self._spans is None:
+                self._send(_message(status.term, entry))
+            else:
+                self._send_traced(status.term, entry, self._spans.announce(entry.revision))
         if heartbeat is not None:
             self._send(encode_feed(FeedMessage(status.term, heartbeat.revision, heartbeat.last_changed, ())))
 
-    def _send(self, message: bytes) -> None:
+    def _send_traced(self, term: int, entry: EntryChanges, spans: "Sequence[Span]") -> None:
+        """Send a message that names the traces whose commands made the changes."""
+        sent = self._send(_message(term, entry, tuple(span.traceparent for span in spans)))
+        for span in spans:
+            span.end(OK if sent else LOST)
+
+    def _send(self, message: bytes) -> bool:
         if self._publish_sealed(self._key.seal(message)):
             self._published += 1
-        else:
-            self._lost += 1
+            return True
+        self._lost += 1
+        return False
 
 
-def _message(term: int, entry: EntryChanges) -> bytes:
-    payload = encode_feed(FeedMessage(term, entry.revision, entry.previous_revision, entry.changes))
-    if len(payload) <= PAYLOAD_BYTES_MAX:
-        return payload
-    return encode_feed(FeedMessage(term, entry.revision, entry.previous_revision, None))
+def _message(term: int, entry: EntryChanges, traceparents: tuple[str, ...] = ()) -> bytes:
+    message = FeedMessage(term, entry.revision, entry.previous_revision, entry.changes, traceparents)
+    payload = encode_feed(message)
+    return payload if len(payload) <= PAYLOAD_BYTES_MAX else encode_feed(replace(message, changes=None))

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.leadership import LeadershipTransfers
@@ -22,6 +22,9 @@ from quitanda_replica.raft.raft_loop import RaftLoop, always
 from quitanda_replica.raft.state_machine import RaftStatus, Role, StateMachine
 from quitanda_replica.raft.tcp import TcpNetwork
 from quitanda_replica.state.store import Store
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda_replica.command_spans import EntrySpans
 
 NOT_RUNNING: Final = "the replica is not running"
 
@@ -68,13 +71,13 @@ class RaftNode:
             raise
         self._thread.start()
 
-    def submit(self, payload: bytes) -> Proposal:
-        """Propose a command; wait for its outcome with `Proposal.result`.
+    def submit(self, payload: bytes, spans: "EntrySpans | None" = None) -> Proposal:
+        """Propose a command; wait for its outcome with `Proposal.result`. `spans` are those of a traced command.
 
         Raises NotLeader with the leader's name, Overloaded, Unavailable: the command did not happen. ValueError where
         `payload` is longer than an entry may be.
         """
-        return self._loop.proposals.submit(payload)
+        return self._loop.proposals.submit(payload, spans)
 
     def read_point(self, timeout: float) -> int:
         """Return an index that covers every write acknowledged anywhere before this call, durable and applied here.

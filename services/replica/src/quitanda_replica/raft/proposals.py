@@ -8,18 +8,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from quitanda.errors import NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Unavailable
 from quitanda_replica.raft.options import RaftOptions
+
+if TYPE_CHECKING:  # it loads OpenTelemetry
+    from quitanda_replica.command_spans import EntrySpans
 
 
 class Proposal:
     """A command that one thread has submitted. That thread waits in `result`; the raft thread completes it."""
 
-    __slots__ = ("_future", "_queue", "payload")
+    __slots__ = ("_future", "_queue", "payload", "spans")
 
-    def __init__(self, payload: bytes, queue: "ProposalQueue") -> None:
+    def __init__(self, payload: bytes, queue: "ProposalQueue", spans: "EntrySpans | None") -> None:
         self.payload = payload
+        self.spans = spans
         self._queue = queue
         self._future: Future[bytes] = Future()
 
@@ -69,14 +74,14 @@ class ProposalQueue:
         self.overloaded = 0
         """How many proposals were rejected since the start, as too many waited; for any thread."""
 
-    def submit(self, payload: bytes) -> Proposal:
-        """Queue a command.
+    def submit(self, payload: bytes, spans: "EntrySpans | None" = None) -> Proposal:
+        """Queue a command; `spans` are told what becomes of it, where it is traced.
 
         Raises NotLeader, Unavailable, Overloaded: it did not happen. ValueError where it is too long for an entry.
         """
         if len(payload) > self._options.entry_bytes_max:
             raise ValueError(f"a command of {len(payload)} bytes is longer than {self._options.entry_bytes_max}")
-        proposal = Proposal(payload, self)
+        proposal = Proposal(payload, self, spans)
         with self._lock:
             if self._rejection is not None:
                 raise renewed(self._rejection)
@@ -167,6 +172,13 @@ class PendingProposals:
         """Note that the entry `index` of `term` holds the proposal."""
         self.by_index[index] = term, proposal
         self._bytes += len(proposal.payload)
+        if proposal.spans is not None:
+            proposal.spans.appended()
+
+    def spans_of(self, index: int, term: int) -> "EntrySpans | None":
+        """Give the spans of the entry `index` of `term`; None where it is not traced, or was not proposed here."""
+        appended_in, proposal = self.by_index.get(index, (0, None))
+        return None if proposal is None or appended_in != term else proposal.spans
 
     def applied(self, index: int, term: int, answer: bytes) -> None:
         """Keep the answer of the entry `index`, which is of `term`, for the caller who proposed that very entry."""

@@ -364,10 +364,16 @@ class RaftLoop:
         """Apply one committed entry. The core calls this inside its tick."""
         if index != self._applied + 1:
             raise AssertionError(f"entry {index} is to be applied after entry {self._applied}")
+        term = self._journal.term_at(index)
+        spans = self._pending_proposals.spans_of(index, term)
+        if spans is not None:
+            spans.apply_begins()
         answer = self._machine.apply(index, command[len(COMMAND) :]) if command[:1] == COMMAND else b""
+        if spans is not None:
+            spans.apply_ended(index)
         self._journal.set_applied(index)
         self._applied = index
-        self._pending_proposals.applied(index, self._journal.term_at(index), answer)
+        self._pending_proposals.applied(index, term, answer)
 
     def _current_status(self) -> RaftStatus:
         return RaftStatus(

@@ -1,6 +1,5 @@
 """A collector of OpenTelemetry's spans (OTLP over gRPC), in the process of the test."""
 
-from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +63,11 @@ class SpanCollector(TraceServiceServicer):
             )
         return otlp.ExportTraceServiceResponse()
 
-    def traces(self):
-        """Give the spans that came, by trace."""
-        traces = defaultdict(list)
-        for span in list(self.spans):
-            traces[span.trace_id].append(span)
-        return traces
+    def trace_of(self, request_id):
+        """Give what came of the trace in which a client or a portal worked on the request."""
+        spans = list(self.spans)
+        traces = {span.trace_id for span in spans if span.attributes.get("quitanda.request_id") == request_id}
+        return [span for span in spans if span.trace_id in traces]
 
 
 def _values(attributes):

@@ -53,11 +53,11 @@ async def set_an_item(cluster, customer_id, order_id, product_id, quantity, tran
 
 def path_to(span, by_id):
     """Give the names of the spans from the root to this one."""
-    path = ()
+    names = []
     while span is not None:
-        path = (span.name, *path)
+        names.insert(0, span.name)
         span = by_id.get(span.parent_id)
-    return path
+    return tuple(names)
 
 
 async def the_trace(collector, request_id, portals):

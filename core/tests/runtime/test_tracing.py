@@ -123,7 +123,7 @@ def test_a_call_with_several_commands_names_the_context_of_each_as_far_as_the_me
     carried = tracing.batch_traceparents(metadata)
 
     assert carried == ["", *(span.traceparent for span in spans[: tracing.TRACED_PER_CALL_MAX - 1])]
-    assert sum(len(name) + len(value) for name, value in metadata) < 4_096
+    assert len(str(metadata)) < 4_096
     assert tracing.batch_metadata([None, None]) is None
     assert tracing.batch_traceparents(None) == []
 

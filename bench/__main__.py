@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,7 +21,7 @@ from bench.cases import Case
 from bench.failover import pause_after_kill
 from bench.generator import generate
 from bench.load import BEGIN_PER_SECOND
-from bench.measurement import DONE
+from bench.measurement import DONE, Measurement
 from bench.peers.empty import EmptySystem
 from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem
 from bench.peers.postgresql import PostgresqlRememberingSystem, PostgresqlSystem
@@ -30,6 +30,7 @@ from bench.peers.quitanda import QuitandaSystem
 from bench.peers.system import System
 from bench.plot import bars
 from bench.report import Report, comparison, document, failover, overload, processors, ratios, replaced
+from bench.witness import watch
 
 SYSTEMS: Final[tuple[type[System], ...]] = (
     QuitandaSystem,
@@ -117,20 +118,31 @@ async def measure_round(system: System, effort: Effort, report: Report, *, last:
 
 async def measure_case(system: System, case: Case, effort: Effort, report: Report) -> None:
     """Let a load generator measure one case, and keep what it tells."""
-    overloaded = case in cases.OVERLOADS
-    told = (
-        await generate(
-            system,
-            case,
-            seconds=max(effort.seconds, OVERLOAD_SECONDS) if overloaded else effort.seconds,
-            warm_up=case.in_flight / BEGIN_PER_SECOND + OVERLOAD_WARM_UP_SECONDS if overloaded else effort.warm_up,
-        )
-    ).measurement
+    if case in cases.OVERLOADS:
+        told = await measure_overload(system, case, max(effort.seconds, OVERLOAD_SECONDS))
+    else:
+        told = (await generate(system, case, seconds=effort.seconds, warm_up=effort.warm_up)).measurement
     report.add(system.name, case, told)
     ended = " ".join(f"{status}={count}" for status, count in told.statuses.items())
     say(
         f"{system.name}, {case.name}: {told.calls_s:.0f} calls/s, median {told.median_ms:.1f} ms, "
         f"processors {told.system_ms:.2f} ms a call ({ended})"
+    )
+
+
+async def measure_overload(system: System, case: Case, seconds: float) -> Measurement:
+    """Count what a generator sees, and take the times of a witness beside it."""
+    warm_up = case.in_flight / BEGIN_PER_SECOND + OVERLOAD_WARM_UP_SECONDS
+    told, seen = await asyncio.gather(
+        generate(system, case, seconds=seconds, warm_up=warm_up),
+        watch(system.portals, system.workload, case, after=warm_up, seconds=seconds),
+    )
+    return replace(
+        told.measurement,
+        median_ms=seen.median_ms,
+        p99_ms=seen.p99_ms,
+        refused_p99_ms=seen.refused_p99_ms,
+        unknown=told.measurement.unknown + seen.unknown,
     )
 
 

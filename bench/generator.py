@@ -27,16 +27,22 @@ async def generate(
     system: System, case: Case, *, seconds: float, warm_up: float, acknowledgements: bool = False
 ) -> Told:
     """Let a new process load the system, and wait for its end. Raises GeneratorFailed."""
-    order = LoadOrder(
-        case=case.name,
-        portals=system.portals,
-        workload=system.workload.to_json(),
-        processes=system.processes(),
-        seconds=seconds,
-        warm_up=warm_up,
-        acknowledgements=acknowledgements,
-        broker=system.broker,
+    return await obey(
+        LoadOrder(
+            case=case.name,
+            portals=system.portals,
+            workload=system.workload.to_json(),
+            processes=system.processes(),
+            seconds=seconds,
+            warm_up=warm_up,
+            acknowledgements=acknowledgements,
+            broker=system.broker,
+        )
     )
+
+
+async def obey(order: LoadOrder) -> Told:
+    """Let a new process do what is ordered, and wait for its end. Raises GeneratorFailed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -51,6 +57,6 @@ async def generate(
         process.kill()
         raise
     if process.returncode != 0:
-        raise GeneratorFailed(f"{system.name}, {case.name}: {errors.decode(errors='replace').strip()}")
+        raise GeneratorFailed(f"{order.case}: {errors.decode(errors='replace').strip()}")
     told = json.loads(output)
     return Told(Measurement.from_json(told["measurement"]), tuple(told["acknowledged"]))

@@ -1,13 +1,15 @@
 """The load generator: a process of its own that calls in a closed loop, and tells what it measured.
 
 `python -m bench.load` reads a `LoadOrder` as JSON from its input and writes a measurement as JSON to its output. Each
-caller has one call in flight at a time: `in_flight` is the number of callers. A caller whose call is refused waits as
-long as the refusal asks it to (google.rpc.RetryInfo), or REFUSED_PAUSE.
+caller has one call in flight at a time: `in_flight` is the number of callers, who begin one after another. A caller
+whose call is refused waits as long as the refusal asks it to (google.rpc.RetryInfo); a caller whose call fails and says
+nothing waits longer after each such failure.
 """
 
 import asyncio
 import contextlib
 import json
+import random
 import sys
 import time
 import uuid
@@ -29,10 +31,14 @@ from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZAB
 
 CHANNELS: Final = 8
 READS_PER_CHANGE: Final = 9
-BEGIN_PER_SECOND: Final = 1_000
+BEGIN_PER_SECOND: Final = 500
 """How many callers begin in a second: a generator that begins with all at once is itself what their calls wait for."""
 REFUSED_PAUSE: Final = 0.5
-"""Seconds that a refused caller waits where the refusal does not say how long."""
+REFUSED_PAUSE_MAX: Final = 16.0
+"""Seconds that a caller waits on average whose call failed and does not say how long; twice as long after each further
+such failure, as clients do that want the other side to recover."""
+RETRY_AFTER_JITTER: Final = 0.25
+"""The part of the time that a refusal asks for by which a caller waits longer, at random, as our clients do."""
 
 Call = Callable[[ItemChange, float], Awaitable[Any]]
 
@@ -64,8 +70,8 @@ class LoadOrder:
 
 
 def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
-    """Give the reason of a failed call (its status where it has none), and the seconds to wait before the next."""
-    reason, pause = error.code().name, REFUSED_PAUSE
+    """Give the reason of a failed call (its status where it has none), and the seconds to wait; 0 if it says none."""
+    reason, pause = error.code().name, 0.0
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
@@ -118,6 +124,14 @@ def calls_of(portal: Any, case: Case) -> Call:
     return by_calls.get(case.calls, change)
 
 
+def pause_of(pause: float, failed: int) -> float:
+    """Give the seconds to wait after a refusal that asks for `pause`, or after `failed` failures that ask for none."""
+    if pause:
+        return pause * (1 + random.uniform(0, RETRY_AFTER_JITTER))  # noqa: S311 - spreads callers, hides nothing
+    longest = 2 * min(REFUSED_PAUSE_MAX, REFUSED_PAUSE * 2.0 ** min(failed - 1, 16))
+    return random.uniform(0, longest)  # noqa: S311 - as above
+
+
 class Callers:
     """The callers of one case, each with one call in flight until `stop`."""
 
@@ -140,6 +154,7 @@ class Callers:
 
     async def _call_again(self, caller: int, call: Call) -> None:
         await asyncio.sleep(caller / BEGIN_PER_SECOND)
+        failed = 0
         for item in self._items(caller):
             if self._stopped.is_set():
                 return
@@ -155,9 +170,11 @@ class Callers:
             self._recorder.record(status, now - begun)
             if status == DONE:
                 self.acknowledged.append(now)
-            elif pause:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), pause)
+                failed = 0
+                continue
+            failed = 0 if pause else failed + 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), pause_of(pause, failed))
 
     def _items(self, caller: int) -> Iterator[ItemChange]:
         if self._case.calls in {Calls.CHANGE_DRAWN, Calls.READ_DRAWN}:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from itertools import islice
 
@@ -7,11 +8,12 @@ import pytest
 from bench.__main__ import unanswered
 from bench.cases import CHANGES
 from bench.generator import generate
-from bench.load import REFUSED_PAUSE, status_of
+from bench.load import REFUSED_PAUSE_MAX, pause_of, status_of
 from bench.measurement import Measurement
 from bench.peers.empty import EmptySystem
 from bench.peers.order_change import OutOfStock, change, new_order, new_product, order_message
 from bench.report import Report
+from bench.witness import watch
 from bench.workload import ITEMS, SAME_PRODUCT, STOCK, Workload, changes
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import Overloaded
@@ -59,8 +61,15 @@ def test_a_refusal_is_known_by_its_reason():
     assert status_of(error)[0] == "OVERLOADED"
     assert status_of(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())) == (
         "UNAVAILABLE",
-        REFUSED_PAUSE,
+        0.0,
     )
+
+
+def test_a_caller_waits_as_long_as_it_is_told_and_longer_after_each_failure_that_tells_nothing():
+    assert all(3.0 <= pause_of(3.0, failed=0) <= 3.75 for _ in range(100))
+    longest = [max(pause_of(0.0, failed) for _ in range(300)) for failed in (1, 3, 20)]
+    assert longest == sorted(longest)
+    assert longest[-1] <= 2 * REFUSED_PAUSE_MAX
 
 
 def test_a_run_in_which_a_system_answered_nothing_fails():
@@ -75,7 +84,10 @@ async def test_a_generator_counts_the_calls_of_a_real_portal(tmp_path):
     system = EmptySystem()
     try:
         await system.start(tmp_path)
-        told = await generate(system, CHANGES, seconds=0.3, warm_up=0.1, acknowledgements=True)
+        told, seen = await asyncio.gather(
+            generate(system, CHANGES, seconds=0.3, warm_up=0.1, acknowledgements=True),
+            watch(system.portals, system.workload, CHANGES, after=0.0, seconds=0.5),
+        )
     finally:
         await system.stop()
 
@@ -83,3 +95,6 @@ async def test_a_generator_counts_the_calls_of_a_real_portal(tmp_path):
     assert 0 < told.measurement.statuses["OK"] <= len(told.acknowledged)
     assert told.measurement.processor_ms.keys() == {"portal 1", "portal 2", "generator"}
     assert told.measurement.system_ms > 0
+    assert seen.statuses.keys() == {"OK"}
+    assert 4 <= seen.statuses["OK"] <= 20
+    assert 0 < seen.median_ms <= seen.p99_ms

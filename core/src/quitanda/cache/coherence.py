@@ -145,18 +145,21 @@ class CoherentCache:
 
     def serve(self, keys: Sequence[Key], min_revision: int, now: float) -> ReadResult | CacheMiss:
         """Answer from memory if that is at least `min_revision` and provably within the staleness bound."""
-        held = [self._entries.get(key) for key in keys]
-        entries = [entry for entry in held if entry is not None and entry.confirmed]
-        if len(entries) < len(held):
-            return CacheMiss.MISS
+        entries = []
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is None or not entry.confirmed:
+                return CacheMiss.MISS
+            entries.append(entry)
         position = self._feed.revision
         if position is None or not self._feed.alive(now, self._staleness):
             return CacheMiss.BYPASS
-        reaches = {max(entry.valid_at, position) for entry in entries} or {position}
-        reach = reaches.pop()
-        if reaches or reach < min_revision or not self._proofs.cover(reach, now):
+        reach = max(entries[0].valid_at, position) if entries else position
+        if reach < min_revision or not self._proofs.cover(reach, now):
             return CacheMiss.BYPASS
-        return ReadResult(reach, tuple(entry.document for entry in entries))
+        if any(max(entry.valid_at, position) != reach for entry in entries):
+            return CacheMiss.BYPASS
+        return ReadResult(reach, tuple([entry.document for entry in entries]))
 
     def begin(self, keys: Sequence[Key], now: float) -> Fill:
         """Take note that a linearizable read of the keys starts now."""

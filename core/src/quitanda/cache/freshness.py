@@ -50,7 +50,10 @@ class FreshnessProofs:
 
     def cover(self, revision: int, now: float) -> bool:
         """Whether a snapshot at `revision` is proved to be at most `bound` seconds old."""
-        return any(proof.revision <= revision and now - proof.started_at <= self.bound for proof in self._proofs)
+        for proof in reversed(self._proofs):  # ascending: the newest that is low enough is the best
+            if proof.revision <= revision:
+                return now - proof.started_at <= self.bound
+        return False
 
     def due_in(self, now: float) -> float:
         """In how many seconds a new proof is due: each third of the bound; 0 where it is due now."""

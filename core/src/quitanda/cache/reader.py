@@ -52,7 +52,7 @@ class ReaderOptions:
 
 
 class CachedReader:
-    """Answers `get` from memory or from the leader; `open_reader` makes one with its feed and probe."""
+    """Answers `serve` from memory and `get` by the leader; `open_reader` makes one with its feed and probe."""
 
     def __init__(
         self,
@@ -69,39 +69,27 @@ class CachedReader:
         self._counters = counters
         self._clock = clock
 
-    async def get(
-        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
-    ) -> ReadResult:
+    def serve(self, keys: Sequence[Key], min_revision: int = 0) -> ReadResult | None:
+        """Read documents from memory, all at one snapshot; None where memory does not hold them, or proves too little.
+
+        The result may be as old as the staleness bound, but not older than `min_revision`, the highest revision that
+        the caller's session has seen.
+        """
+        self._probe.demand()
+        served = self._cache.serve(keys, min_revision, self._clock())
+        if isinstance(served, ReadResult):
+            self._counters.hit.inc()
+            return served
+        if served is CacheMiss.BYPASS:
+            self._counters.bypass.inc()
+        return None
+
+    async def get(self, keys: Sequence[Key], timeout: float) -> ReadResult:
         """Read documents, all at one snapshot, within `timeout` seconds.
 
-        The result holds every write that was acknowledged before this call. With `cached` it may be as old as the
-        staleness bound, but not older than `min_revision`, the highest revision that the caller's session has seen.
-
-        Raises Unavailable, Overloaded, and Rejected where a replica refuses a key.
+        The result holds every write that was acknowledged before this call. The leader is asked, with the versions and
+        digests of what is held. Raises Unavailable, Overloaded, and Rejected where a replica refuses a key.
         """
-        if cached:
-            self._probe.demand()
-            served = self._cache.serve(keys, min_revision, self._clock())
-            if isinstance(served, ReadResult):
-                self._counters.hit.inc()
-                return served
-            if served is CacheMiss.BYPASS:
-                self._counters.bypass.inc()
-        return await self._read(keys, timeout)
-
-    def record_write(self, changed: Document | Key, revision: int) -> None:
-        """Take over the result of a write through this portal: the document as it left it, or the key it deleted."""
-        if isinstance(changed, Customer | Product | Order):
-            self._cache.record_write((kind_of(changed), id_of(changed)), changed, revision)
-        else:
-            self._cache.record_write(changed, None, revision)
-
-    def feed_alive(self) -> bool:
-        """Whether the leader was heard through the feed within the staleness bound."""
-        return self._cache.feed_alive(self._clock())
-
-    async def _read(self, keys: Sequence[Key], timeout: float) -> ReadResult:
-        """Ask the leader, naming the versions and digests of what is held."""
         deadline = self._clock() + timeout
         fill = self._cache.begin(keys, self._clock())
         answer = await self._ask(fill, timeout)
@@ -115,6 +103,17 @@ class CachedReader:
             self._contradictions.untrue(fill, answer)
         self._cache.complete(fill, documents, answer.revision)
         return ReadResult(answer.revision, documents)
+
+    def record_write(self, changed: Document | Key, revision: int) -> None:
+        """Take over the result of a write through this portal: the document as it left it, or the key it deleted."""
+        if isinstance(changed, Customer | Product | Order):
+            self._cache.record_write((kind_of(changed), id_of(changed)), changed, revision)
+        else:
+            self._cache.record_write(changed, None, revision)
+
+    def feed_alive(self) -> bool:
+        """Whether the leader was heard through the feed within the staleness bound."""
+        return self._cache.feed_alive(self._clock())
 
     async def _ask(self, fill: Fill, timeout: float) -> ReadAnswer:
         answer = await self._read_cluster(list(map(_question, fill.keys, fill.held)), timeout)

@@ -128,7 +128,8 @@ class Batcher(Generic[Asked, Answer]):
             raise Overloaded(f"{self._bounds.queued} requests wait already")
         loop = asyncio.get_running_loop()
         margin = min(self.latency.high, SEND_MARGIN_SHARE * timeout)
-        pending = PendingRequest[Asked, Answer](request, weight, loop.time() + timeout, loop.create_future(), margin)
+        future: asyncio.Future[Answer] = loop.create_future()
+        pending = PendingRequest(request, weight, loop.time() + timeout, future, margin)
         timer = loop.call_at(pending.deadline, pending.fail, Unavailable(f"no answer within {timeout:.3g} s"))
         self._queue[pending] = None
         self._schedule()

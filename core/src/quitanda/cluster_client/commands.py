@@ -34,7 +34,7 @@ class CommandBatches:
     def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
         self._calls = calls
         self._options = options
-        self._counters = counters
+        self._gathered = counters.gathered.labels("commands")
         bounds = BatchBounds(
             calls=options.execute_calls,
             queued=options.commands_queued,
@@ -46,7 +46,7 @@ class CommandBatches:
     async def execute(self, request: Request, timeout: float) -> Executed:
         """See `ClusterClient.execute`."""
         encoded = encode_request(request)
-        self._counters.gathered.labels("commands").inc()
+        self._gathered.inc()
         return await self._batcher.ask(encoded, len(encoded), timeout)
 
     async def close(self) -> None:

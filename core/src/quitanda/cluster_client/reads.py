@@ -47,7 +47,8 @@ class ReadBatches:
 
     def __init__(self, calls: ReplicaCalls, options: ClusterOptions, counters: ClusterCounters) -> None:
         self._calls = calls
-        self._counters = counters
+        self._gathered = counters.gathered.labels("reads")
+        self._gathered_pages = counters.gathered.labels("pages")
         leader_bounds = BatchBounds(
             calls=options.read_calls,
             queued=options.reads_queued,
@@ -66,9 +67,9 @@ class ReadBatches:
         if any(isinstance(item, List) and item.page_token for item in items):
             if len(items) > 1:
                 raise ValueError("a further page of a list shows a snapshot of its own: ask for it alone")
-            self._counters.gathered.labels("pages").inc()
+            self._gathered_pages.inc()
             return await self._from_origin.ask(items, _weight_of(items[0]), timeout)
-        self._counters.gathered.labels("reads").inc()
+        self._gathered.inc()
         return await self._from_leader.ask(items, 1 + sum(map(_weight_of, items)), timeout)
 
     async def close(self) -> None:

@@ -72,6 +72,7 @@ class ReplicaCalls:
         self._replicas = replicas
         self._options = options
         self._counters = counters
+        self._answered = counters.tries.labels("answered")
         self._clock = clock
         self._leadership = LeaderTracker(tuple(replicas), options.suspicion)
         self._answered_at: float | None = None
@@ -107,10 +108,19 @@ class ReplicaCalls:
         attempt: Callable[[ReplicaChannel, float], Awaitable[Answer]],
         deadline: Callable[[], float],
     ) -> tuple[Answer, str]:
+        failed: QuitandaError | None = None
+        try:
+            return await self._try(route, attempt, deadline() - self._clock())
+        except QuitandaError as error:
+            failed = error
+        # The machinery of retries costs as much as a call: only a call that failed needs it.
         policy = _Policy(route, self._options, deadline, self._clock)
         try:
             async for retry in policy.retrying():
                 with retry:
+                    if failed is not None:
+                        first, failed = failed, None
+                        raise first
                     return await self._try(route, attempt, deadline() - self._clock())
         except NotLeader as error:  # our caller does not know replicas: to it, no replica could be reached
             raise Unavailable("no leader answered in time") from error
@@ -131,7 +141,7 @@ class ReplicaCalls:
             _log.debug("try_failed", replica=name, reason=error.reason, error=str(error))
             self._learn(route, name, error, timeout, self._clock() - started)
             raise
-        self._counters.tries.labels("answered").inc()
+        self._answered.inc()
         return answer, name
 
     def _replica(self, name: str) -> ReplicaChannel:

@@ -165,7 +165,7 @@ class FakeCluster:
 class DirectReader:
     """Stands in for a CachedReader: asks the cluster each time; `recorded` keeps what it was told after writes.
 
-    `asked` keeps, for each read, whether it may come from memory, and its least revision.
+    `asked` keeps what is asked: of memory, which holds nothing, (True, the least revision); of the leader (False, 0).
     """
 
     def __init__(self, cluster: FakeCluster) -> None:
@@ -174,10 +174,11 @@ class DirectReader:
         self.asked: list[tuple[bool, int]] = []
         self.recorded: list[tuple[Document | Key, int]] = []
 
-    async def get(
-        self, keys: Sequence[Key], timeout: float, *, cached: bool = False, min_revision: int = 0
-    ) -> ReadResult:
-        self.asked.append((cached, min_revision))
+    def serve(self, keys: Sequence[Key], min_revision: int = 0) -> None:  # noqa: ARG002 - the reader's signature
+        self.asked.append((True, min_revision))
+
+    async def get(self, keys: Sequence[Key], timeout: float) -> ReadResult:
+        self.asked.append((False, 0))
         answer = await self._cluster.read([Get(kind, document_id) for kind, document_id in keys], timeout)
         return ReadResult(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
 

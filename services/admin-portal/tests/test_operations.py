@@ -57,7 +57,7 @@ class TestCustomers:
             pb.GetCustomerRequest(customer_id="ana", consistency=documents_pb2.CONSISTENCY_CACHED, min_revision=5),
         )
 
-        assert portal.reader.asked == [(True, 5)]
+        assert portal.reader.asked == [(True, 5), (False, 0)]
 
     async def test_a_revision_that_there_is_not_yet_is_refused_instead_of_answered_with_older_data(self, portal):
         refused = await portal.call("GetCustomer", pb.GetCustomerRequest(customer_id="ana", min_revision=2**64 - 1))

@@ -251,9 +251,10 @@ class TestGetOrder:
 
     async def test_the_caller_chooses_consistency_and_the_oldest_revision(self, caller, order, portal):
         await caller.call("get_order", "ana", order_id=order.order_id, consistency="cached", min_revision=1)
-        await caller.call("get_order", "ana", order_id=order.order_id, consistency="linearizable")
+        assert portal.reader.asked == [(True, 1), (False, 0)], "memory, then the leader"
 
-        assert portal.reader.asked == [(True, 1), (False, 0)]
+        await caller.call("get_order", "ana", order_id=order.order_id, consistency="linearizable")
+        assert portal.reader.asked[2:] == [(False, 0)]
 
     @pytest.mark.parametrize("consistency", ["cached", "linearizable"])
     async def test_a_revision_that_there_is_not_yet_is_refused_instead_of_answered_with_older_data(

@@ -23,7 +23,7 @@ from bench.generator import generate
 from bench.load import BEGIN_PER_SECOND
 from bench.measurement import DONE, Measurement
 from bench.peers.empty import EmptySystem
-from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem
+from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem, EtcdUnqueuedSystem
 from bench.peers.postgresql import PostgresqlRememberingSystem, PostgresqlSystem
 from bench.peers.pysyncobj import PysyncobjSystem
 from bench.peers.quitanda import QuitandaSystem
@@ -40,6 +40,7 @@ SYSTEMS: Final[tuple[type[System], ...]] = (
     EmptySystem,
     EtcdRememberingSystem,
     PostgresqlRememberingSystem,
+    EtcdUnqueuedSystem,
 )
 """In the order of the table's columns."""
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 import grpc.aio
 import psutil
+import uvloop
 from google.rpc import error_details_pb2, status_pb2
 
 from bench import processor_time
@@ -224,7 +225,7 @@ def main() -> None:
     """Do what the input asks for."""
     order = LoadOrder.from_json(sys.stdin.read())
     generate = _over_mqtt if named(order.case).over_mqtt else _over_grpc
-    sys.stdout.write(json.dumps(asyncio.run(generate(order))))
+    sys.stdout.write(json.dumps(uvloop.run(generate(order))))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@
 can be used. With `seed` in the settings it stores the first documents before.
 """
 
-import asyncio
 import json
 import sys
 from typing import Any, Final, NoReturn
 
 import grpc.aio
+import uvloop
 
 from bench.peers import backends
 from bench.peers.order_change import (
@@ -96,4 +96,4 @@ async def serve(peer: str, address: str, settings: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))
+    uvloop.run(serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))

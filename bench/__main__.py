@@ -5,12 +5,13 @@ import datetime as dt
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,19 +19,19 @@ import typer
 
 from bench import cases
 from bench.cases import Case
-from bench.failover import pause_after_kill
-from bench.generator import generate
-from bench.load import BEGIN_PER_SECOND
-from bench.measurement import DONE, Measurement
+from bench.document import PINNED, document, replaced, tables
+from bench.failover import pauses_after_kills
+from bench.generator import measure
+from bench.measurement import Measurement
 from bench.peers.empty import EmptySystem
 from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem, EtcdUnqueuedSystem
 from bench.peers.postgresql import PostgresqlRememberingSystem, PostgresqlSystem
 from bench.peers.pysyncobj import PysyncobjSystem
 from bench.peers.quitanda import QuitandaSystem
 from bench.peers.system import System
+from bench.placement import PLACEMENTS, place
 from bench.plot import bars
-from bench.report import Report, comparison, document, failover, overload, processors, ratios, replaced
-from bench.witness import watch
+from bench.report import Report, unanswered
 
 SYSTEMS: Final[tuple[type[System], ...]] = (
     QuitandaSystem,
@@ -50,7 +51,13 @@ DOCUMENT: Final = ROOT / "docs" / "PERFORMANCE.md"
 OVERLOAD_SECONDS: Final = 5.0
 """At least so long is an overload counted: its calls end in bursts, as long as their deadlines."""
 OVERLOAD_WARM_UP_SECONDS: Final = 4.0
-"""Twice the deadline of its calls, after the last caller has begun: nothing is then left of how they began."""
+"""Twice the deadline of its calls: what the first burst fills is then no longer in a queue."""
+START_SECONDS: Final = 9.0
+CASE_SECONDS: Final = 1.5
+KILL_SECONDS: Final = 6.0
+"""How long it takes to start a system, a generator, and a leader that was killed; for the estimate."""
+SYNCS: Final = 200
+FAILURE_LENGTH: Final = 300
 PLOTTED: Final = (cases.CHANGES, cases.SAME_PRODUCT, cases.ALONE, cases.ORDER_READS, cases.PRODUCT_READS)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -77,6 +84,19 @@ class Effort:
         names = self.only - {system.name for system in SYSTEMS}
         return [case for case in every if not names or case.name in names]
 
+    def estimate(self, systems: Sequence[type[System]]) -> float:
+        """Estimate how many seconds the run takes with these systems."""
+        case_seconds = self.seconds + self.warm_up + CASE_SECONDS
+        overload_seconds = max(self.seconds, OVERLOAD_SECONDS) + OVERLOAD_WARM_UP_SECONDS + CASE_SECONDS
+        total = 0.0
+        for system in systems:
+            total += self.rounds * (START_SECONDS + case_seconds * len(self.chosen(system.cases)))
+            if system is QuitandaSystem:
+                total += self.rounds * overload_seconds * len(self.chosen((*cases.OVERLOADS, cases.AFTER_OVERLOAD)))
+                total += case_seconds * len(PLACEMENTS) * len(self.chosen(PINNED))
+                total += KILL_SECONDS * self.kills * len(self.chosen([cases.FAILOVER]))
+        return total
+
 
 def say(text: str) -> None:
     """Tell how far the run is."""
@@ -92,59 +112,94 @@ async def measure_all(effort: Effort) -> Report:
     for name, what in report.missing.items():
         say(f"{name} is not measured: install {what}")
     there = [system for system in systems if system.name not in report.missing]
+    say(f"this takes about {effort.estimate(there) / 60:.0f} minutes")
     for turn in range(effort.rounds):
         shift = turn % max(len(there), 1)
         for system in there[shift:] + there[:shift]:
-            await measure_round(system(), effort, report, last=turn == effort.rounds - 1)
+            await Round(system(), turn, effort, report).measure()
     return report
 
 
-async def measure_round(system: System, effort: Effort, report: Report, *, last: bool) -> None:
-    """Start one system, measure its cases, end it; in the last round also overload and failover, which disturb."""
-    with tempfile.TemporaryDirectory(prefix="quitanda-bench-") as folder:
+class Round:
+    """One system's turn: it is started, measured and ended. What fails is told, and does not end the run."""
+
+    def __init__(self, system: System, turn: int, effort: Effort, report: Report) -> None:
+        self._system = system
+        self._turn = turn
+        self._effort = effort
+        self._report = report
+
+    async def measure(self) -> None:
+        """Start, measure, end."""
+        with tempfile.TemporaryDirectory(prefix="quitanda-bench-") as folder:
+            try:
+                if await self._tried("start", self._system.start(Path(folder))):
+                    await self._measure_cases()
+            finally:
+                await self._tried("stop", self._system.stop())
+
+    async def _measure_cases(self) -> None:
+        for case in self._effort.chosen(self._system.cases):
+            await self._tried(case.name, self._measure_case(case))
+        if isinstance(self._system, QuitandaSystem):
+            last = self._turn == self._effort.rounds - 1
+            if last and (chosen := self._effort.chosen(PINNED)):
+                await self._tried("placement", self._measure_placements(chosen))
+            await self._measure_overload()
+            if last and self._effort.kills and self._effort.chosen([cases.FAILOVER]):
+                await self._tried(cases.FAILOVER.name, self._measure_failover(self._system))
+
+    async def _tried(self, what: str, step: Awaitable[None]) -> bool:
         try:
-            await system.start(Path(folder))
-            for case in effort.chosen(system.cases):
-                await measure_case(system, case, effort, report)
-            if isinstance(system, QuitandaSystem):
-                for case in effort.chosen(cases.OVERLOADS):
-                    await measure_case(system, case, effort, report)
-                if last and effort.chosen([cases.FAILOVER]):
-                    for _ in range(effort.kills):
-                        report.failover_s.append(await pause_after_kill(system))
-                        say(f"{system.name}, leader killed: {report.failover_s[-1]:.2f} s")
-        finally:
-            await system.stop()
+            await step
+        except Exception as error:  # noqa: BLE001 - whatever one system fails with, the others are measured
+            told = f"{what}, round {self._turn + 1}: {type(error).__name__}: {error}"
+            say(f"{self._system.name} FAILED: {told}")
+            self._report.failed.setdefault(self._system.name, []).append(" ".join(told.split())[:FAILURE_LENGTH])
+            return False
+        return True
+
+    async def _measure_case(self, case: Case) -> None:
+        overloaded = case in cases.OVERLOADS
+        seconds = max(self._effort.seconds, OVERLOAD_SECONDS) if overloaded else self._effort.seconds
+        warm_up = OVERLOAD_WARM_UP_SECONDS if overloaded else self._effort.warm_up
+        told = await measure(self._system, case, seconds=seconds, warm_up=warm_up)
+        self._report.add(self._system.name, case, self._turn, told)
+        say(f"{self._system.name}, {case.name}: {in_short(told)}")
+
+    async def _measure_overload(self) -> None:
+        for case in self._effort.chosen(cases.OVERLOADS):
+            await self._tried(case.name, self._measure_case(case))
+        if self._effort.chosen([cases.AFTER_OVERLOAD]) and self._effort.chosen(cases.OVERLOADS):
+            await self._tried(cases.AFTER_OVERLOAD.name, self._measure_case(cases.AFTER_OVERLOAD))
+
+    async def _measure_placements(self, chosen: Sequence[Case]) -> None:
+        there = os.sched_getaffinity(0)
+        if there >= {0, 1}:
+            for placement in PLACEMENTS:
+                for case in chosen:
+                    told = await measure(
+                        self._system,
+                        case,
+                        seconds=self._effort.seconds,
+                        warm_up=self._effort.warm_up,
+                        placement=placement,
+                    )
+                    self._report.pinned.setdefault(placement.title, {})[case.name] = told
+                    say(f"{self._system.name}, {case.name}, {placement.title}: {in_short(told)}")
+            for pid in (await self._system.processes()).values():
+                place(pid, tuple(there))
+
+    async def _measure_failover(self, system: QuitandaSystem) -> None:
+        self._report.failover_s = await pauses_after_kills(system, self._effort.kills)
+        say(f"{system.name}, leader killed: {', '.join(f'{pause:.2f}' for pause in self._report.failover_s)} s")
 
 
-async def measure_case(system: System, case: Case, effort: Effort, report: Report) -> None:
-    """Let a load generator measure one case, and keep what it tells."""
-    if case in cases.OVERLOADS:
-        told = await measure_overload(system, case, max(effort.seconds, OVERLOAD_SECONDS))
-    else:
-        told = (await generate(system, case, seconds=effort.seconds, warm_up=effort.warm_up)).measurement
-    report.add(system.name, case, told)
+def in_short(told: Measurement) -> str:
+    """Say in a line what was measured."""
     ended = " ".join(f"{status}={count}" for status, count in told.statuses.items())
-    say(
-        f"{system.name}, {case.name}: {told.calls_s:.0f} calls/s, median {told.median_ms:.1f} ms, "
-        f"processors {told.system_ms:.2f} ms a call ({ended})"
-    )
-
-
-async def measure_overload(system: System, case: Case, seconds: float) -> Measurement:
-    """Count what a generator sees, and take the times of a witness beside it."""
-    warm_up = case.in_flight / BEGIN_PER_SECOND + OVERLOAD_WARM_UP_SECONDS
-    told, seen = await asyncio.gather(
-        generate(system, case, seconds=seconds, warm_up=warm_up),
-        watch(system.portals, system.workload, case, after=warm_up, seconds=seconds),
-    )
-    return replace(
-        told.measurement,
-        median_ms=seen.median_ms,
-        p99_ms=seen.p99_ms,
-        refused_p99_ms=seen.refused_p99_ms,
-        unknown=told.measurement.unknown + seen.unknown,
-    )
+    figures = f"{told.calls_s:.0f} calls/s, median {told.median_ms:.1f} ms, processors {told.system_ms:.2f} ms a call"
+    return f"{figures} ({ended})"
 
 
 def circumstances(effort: Effort) -> dict[str, object]:
@@ -156,9 +211,23 @@ def circumstances(effort: Effort) -> dict[str, object]:
         "processors": os.cpu_count(),
         "python": platform.python_version(),
         "load_average": os.getloadavg()[0],
+        "fdatasync_ms": fdatasync_ms(),
         "seconds": effort.seconds,
         "rounds": effort.rounds,
     }
+
+
+def fdatasync_ms() -> float:
+    """Measure how long the disk of the systems' folders takes to sync a small write (median, in ms)."""
+    times = []
+    with tempfile.NamedTemporaryFile(prefix="quitanda-bench-") as file:
+        for _ in range(SYNCS):
+            file.write(bytes(512))
+            file.flush()
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(times)
 
 
 def write_plots(report: Report, folder: Path) -> dict[str, str]:
@@ -176,8 +245,8 @@ def write_plots(report: Report, folder: Path) -> dict[str, str]:
 
 @app.command()
 def bench(
-    seconds: Annotated[float, typer.Option(help="How long each case is counted, in each round.", min=0.2)] = 8.0,
-    rounds: Annotated[int, typer.Option(help="How often everything is measured.", min=1)] = 5,
+    seconds: Annotated[float, typer.Option(help="How long each case is counted, in each round.", min=0.2)] = 4.0,
+    rounds: Annotated[int, typer.Option(help="How often everything is measured.", min=1)] = 3,
     kills: Annotated[int, typer.Option(help="How often the leader is killed.", min=0)] = 20,
     only: Annotated[str, typer.Option(help="Names of systems and cases, with commas; nothing else is measured.")] = "",
     out: Annotated[Path, typer.Option(help="The folder of the JSON.")] = RESULTS,
@@ -187,34 +256,25 @@ def bench(
 ) -> None:
     """Measure Quitanda and its peers in one run, in turn, and tell the medians and the ratios."""
     chosen = frozenset(only.replace(",", " ").split())
-    known = {system.name for system in SYSTEMS} | {case.name for case in (*cases.ALL, *cases.OVERLOADS, cases.FAILOVER)}
+    known = {system.name for system in SYSTEMS} | {case.name for case in cases.EVERY}
     if unknown := chosen - known:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose among {', '.join(sorted(known))}")
-    effort = Effort(seconds, min(2.0, seconds / 2), rounds, kills, chosen)
+    effort = Effort(seconds, min(1.5, seconds / 2), rounds, kills, chosen)
     report = asyncio.run(measure_all(effort))
     out.mkdir(parents=True, exist_ok=True)
     (out / "latest.json").write_text(
         json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    for part in (comparison, ratios, processors, overload, failover):
-        typer.echo(f"\n{part(report)}")
+    typer.echo("\n\n".join(["", *tables(report)]))
     if into_document:
         plots = write_plots(report, DOCUMENT.parent / "plots")
         text = replaced(DOCUMENT.read_text(encoding="utf-8"), document(report, plots))
         DOCUMENT.write_text(text, encoding="utf-8")
-    if silent := unanswered(report):
-        typer.echo(f"\nNo call was answered: {'; '.join(silent)}", err=True)
+    failures = [f"{system}: {what}" for system, of in report.failed.items() for what in of]
+    silent = unanswered(report)
+    if failures or silent:
+        typer.echo("\n".join(["", *failures, *(f"{what}: no call was answered" for what in silent)]), err=True)
         raise typer.Exit(1)
-
-
-def unanswered(report: Report) -> list[str]:
-    """Name what was measured without one answered call: a figure of 0 is then none of the system's."""
-    return [
-        f"{system}, {case}"
-        for system, by_case in report.measured.items()
-        for case, rounds in by_case.items()
-        if not all(each.statuses.get(DONE) for each in rounds)
-    ]
 
 
 if __name__ == "__main__":

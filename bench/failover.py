@@ -1,45 +1,65 @@
 """How long nobody's write is acknowledged after the leader was killed (SIGKILL) under load."""
 
 import asyncio
+import bisect
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench import cases
-from bench.generator import generate
+from bench.generator import loaded
+from bench.measurement import DONE
 from bench.peers.quitanda import QuitandaSystem
 
-BEFORE_SECONDS = 2.0
-"""How long the load runs before the kill, after its warm-up."""
-AFTER_SECONDS = 8.0
-WARM_UP_SECONDS = 1.0
+REST_SECONDS = 1.0
+"""How long the load runs undisturbed before each kill, and after the election."""
 
 
-async def pause_after_kill(system: QuitandaSystem) -> float:
-    """Kill the leader while calls are made; give the seconds from the kill to the next acknowledged write.
+async def pauses_after_kills(system: QuitandaSystem, kills: int) -> list[float]:
+    """Kill the leader again and again while calls are made; give the seconds from each to the next acknowledged write.
+
+    Each kill meets a cluster that is whole: the replica that was killed before runs again, and has caught up. Raises
+    GeneratorFailed, DeadlineExceeded.
+    """
+    async with loaded(system, cases.FAILOVER) as load:
+        kills_made = [await _kill_leader(system) for _ in range(kills)]
+    acknowledged = sorted(call.at for call in load.told.calls if call.status == DONE)
+    return [next_after(kill, acknowledged) for kill in kills_made]
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When a leader was killed and when it was started again, on the machine's monotonic clock."""
+
+    killed: float
+    restarted: float
+
+
+async def _kill_leader(system: QuitandaSystem) -> Kill:
+    cluster = system.cluster
+    await asyncio.sleep(REST_SECONDS)
+    leader = await cluster.wait_for_leader()
+    killed = time.monotonic()
+    cluster.kill(leader)
+    successor = await cluster.wait_for_leader(excluding={leader})
+    await asyncio.sleep(REST_SECONDS)
+    restarted = time.monotonic()
+    await cluster.restart(leader)
+    if status := await cluster.status(successor):
+        await cluster.wait_for_revision(status.revision)
+    return Kill(killed, restarted)
+
+
+def next_after(kill: Kill, acknowledged: Sequence[float]) -> float:
+    """Give the seconds from the kill to the next of the acknowledged writes; infinite if there was none.
 
     Answers that were already on their way may arrive just after the kill. So the next write is the one that ends the
-    longest pause after it. The killed replica runs again when this returns.
+    longest pause until the restart, which may itself cause a pause.
     """
-    leader = await system.cluster.wait_for_leader()
-    seconds = BEFORE_SECONDS + AFTER_SECONDS
-    load = asyncio.create_task(
-        generate(system, cases.FAILOVER, seconds=seconds, warm_up=WARM_UP_SECONDS, acknowledgements=True)
-    )
-    # The generator needs a moment to start; that only makes AFTER_SECONDS a little longer.
-    await asyncio.sleep(WARM_UP_SECONDS + BEFORE_SECONDS)
-    killed_at = time.monotonic()
-    system.cluster.kill(leader)
-    told = await load
-    await system.cluster.restart(leader)
-    await system.cluster.wait_until_replicas_agree()
-    return next_after(killed_at, told.acknowledged)
-
-
-def next_after(killed_at: float, acknowledged: Sequence[float]) -> float:
-    """Give the seconds to the end of the longest pause after the kill; infinite if no write was acknowledged."""
-    after = sorted(moment for moment in acknowledged if moment > killed_at)
+    after = sorted(moment for moment in acknowledged if moment > kill.killed)
     if not after:
         return float("inf")
-    pauses = itertools.pairwise([killed_at, *after])
-    return max(pauses, key=lambda pause: pause[1] - pause[0])[1] - killed_at
+    alone = after[: bisect.bisect(after, kill.restarted) + 1]
+    between = itertools.pairwise([kill.killed, *alone])
+    return max(between, key=lambda pause: pause[1] - pause[0])[1] - kill.killed

@@ -1,62 +1,135 @@
-"""Starts a load generator for a case, and reads what it tells."""
+"""Starts the load generators of a case, lets them begin together, and reads what they tell."""
 
 import asyncio
-import json
+import contextlib
 import sys
-from dataclasses import dataclass
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from bench import processor_time
 from bench.cases import Case
-from bench.load import LoadOrder
-from bench.measurement import Measurement
+from bench.load import LoadOrder, Told
+from bench.measurement import GENERATOR, Measurement, Window
 from bench.peers.system import System
+from bench.placement import Placement, place
+
+READY_SECONDS = 60.0
+END_SECONDS = 45.0
+"""More than the longest deadline of a call, after which every caller has stopped."""
 
 
 class GeneratorFailed(Exception):
     """The text is what the generator wrote before it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A measurement, and when each call was answered (asked for only) on the machine's monotonic clock."""
+class Load:
+    """The generators while they call; `told` has what they saw after their end."""
 
-    measurement: Measurement
-    acknowledged: tuple[float, ...]
+    def __init__(self, processes: list[Process], name: str) -> None:
+        self._processes = processes
+        self._name = name
+        self.told = Told()
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Give the id of each process by its name."""
+        return {f"{GENERATOR}{n}": process.pid for n, process in enumerate(self._processes)}
+
+    async def begin(self, orders: list[LoadOrder]) -> None:
+        """Let each generator connect, then all call. Raises GeneratorFailed."""
+        for process, order in zip(self._processes, orders, strict=True):
+            _write(process, order.to_json())
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                lines = await asyncio.gather(*(_line(process) for process in self._processes))
+        except TimeoutError:
+            raise GeneratorFailed(f"{self._name}: the portals could not be reached in {READY_SECONDS:g} s") from None
+        if not all(lines):
+            await self.end()
+        for process in self._processes:
+            _write(process, "begin")
+
+    async def end(self) -> None:
+        """Let the callers stop, and read what they saw. Raises GeneratorFailed."""
+        for process in self._processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                outputs = await asyncio.gather(*(process.communicate() for process in self._processes))
+        except TimeoutError:
+            raise GeneratorFailed(f"{self._name}: callers did not stop in {END_SECONDS:g} s") from None
+        for process, (output, errors) in zip(self._processes, outputs, strict=True):
+            if process.returncode != 0:
+                raise GeneratorFailed(f"{self._name}: {errors.decode(errors='replace').strip()[-2000:]}")
+            told = Told.from_json(output)
+            self.told.calls.extend(told.calls)
+            self.told.lateness.extend(told.lateness)
+
+    def kill(self) -> None:
+        """End every generator that still runs."""
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
 
-async def generate(
-    system: System, case: Case, *, seconds: float, warm_up: float, acknowledgements: bool = False
-) -> Told:
-    """Let a new process load the system, and wait for its end. Raises GeneratorFailed."""
-    return await obey(
+def _write(process: Process, line: str) -> None:
+    if process.stdin is not None:
+        process.stdin.write(f"{line}\n".encode())
+
+
+async def _line(process: Process) -> bytes:
+    return await process.stdout.readline() if process.stdout is not None else b""
+
+
+@asynccontextmanager
+async def loaded(system: System, case: Case) -> AsyncIterator[Load]:
+    """Load the system by the case's callers until the end of the block. Raises GeneratorFailed."""
+    orders = [
         LoadOrder(
             case=case.name,
             portals=system.portals,
             workload=system.workload.to_json(),
-            processes=system.processes(),
-            seconds=seconds,
-            warm_up=warm_up,
-            acknowledgements=acknowledgements,
+            callers=tuple(range(n, case.in_flight, case.generators)),
             broker=system.broker,
         )
-    )
-
-
-async def obey(order: LoadOrder) -> Told:
-    """Let a new process do what is ordered, and wait for its end. Raises GeneratorFailed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.load",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        for n in range(case.generators)
+    ]
+    command = (sys.executable, "-m", "bench.load")
+    load = Load(
+        [await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE) for _ in orders],
+        f"{system.name}, {case.name}",
     )
     try:
-        output, errors = await process.communicate(order.to_json().encode())
-    except asyncio.CancelledError:
-        process.kill()
-        raise
-    if process.returncode != 0:
-        raise GeneratorFailed(f"{order.case}: {errors.decode(errors='replace').strip()}")
-    told = json.loads(output)
-    return Told(Measurement.from_json(told["measurement"]), tuple(told["acknowledged"]))
+        await load.begin(orders)
+        yield load
+        await load.end()
+    finally:
+        load.kill()
+
+
+async def measure(
+    system: System, case: Case, *, seconds: float, warm_up: float, placement: Placement | None = None
+) -> Measurement:
+    """Load the system, and count for `seconds` after the warm-up. Raises GeneratorFailed.
+
+    The placement, where there is one, stays that of the system's processes afterwards.
+    """
+    async with loaded(system, case) as load:
+        processes = await system.processes()
+        if placement:
+            for name, pid in processes.items():
+                place(pid, placement.processors(name))
+            for pid in load.processes.values():
+                place(pid, placement.generator)
+        await asyncio.sleep(warm_up)
+        before, begun = processor_time.of_processes(processes | load.processes), time.monotonic()
+        await asyncio.sleep(seconds)
+        ended, after = time.monotonic(), processor_time.of_processes(processes | load.processes)
+        memory_mb = processor_time.memory_mb(processes)
+    used = processor_time.used(before, after)
+    generators = sum(used.pop(name) for name in load.processes)
+    window = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb)
+    return window.measured(load.told.calls, load.told.lateness)

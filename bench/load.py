@@ -1,63 +1,51 @@
-"""The load generator: a process of its own that calls in a closed loop, and tells what it measured.
+"""The load generator: a process of its own that calls in a closed loop, and tells of every call.
 
-`python -m bench.load` reads a `LoadOrder` as JSON from its input and writes a measurement as JSON to its output. Each
-caller has one call in flight at a time: `in_flight` is the number of callers, who begin one after another. A caller
-whose call is refused waits as long as the refusal asks it to (google.rpc.RetryInfo); a caller whose call fails and says
-nothing waits longer after each such failure.
+`python -m bench.load` reads a `LoadOrder` as JSON from the first line of its input and writes `ready` when it is
+connected. With the next line its callers begin; at the end of the input they stop, and it writes a `Told` as JSON. Each
+caller has one call in flight at a time. A caller whose call is refused waits as long as the refusal asks it to
+(google.rpc.RetryInfo), or REFUSED_PAUSE.
 """
 
 import asyncio
 import contextlib
 import json
-import random
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 import grpc.aio
-import psutil
 import uvloop
 from google.rpc import error_details_pb2, status_pb2
 
-from bench import processor_time
 from bench.cases import Calls, Case, named
-from bench.measurement import DONE, Recorder
-from bench.workload import ItemChange, Workload, changes, drawn_changes
+from bench.measurement import DONE, EndedCall
+from bench.workload import ItemChange, Workload, changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE
 
 CHANNELS: Final = 8
 READS_PER_CHANGE: Final = 9
-BEGIN_PER_SECOND: Final = 500
-"""How many callers begin in a second: a generator that begins with all at once is itself what their calls wait for."""
+ORDER_BYTES_MAX: Final = 4 * 1024 * 1024
 REFUSED_PAUSE: Final = 0.5
-REFUSED_PAUSE_MAX: Final = 16.0
-"""Seconds that a caller waits on average whose call failed and does not say how long; twice as long after each further
-such failure, as clients do that want the other side to recover."""
-RETRY_AFTER_JITTER: Final = 0.25
-"""The part of the time that a refusal asks for by which a caller waits longer, at random, as our clients do."""
+"""Seconds that a refused caller waits where the refusal does not say how long."""
+
+LATENESS_SAMPLE_SECONDS: Final = 0.05
 
 Call = Callable[[ItemChange, float], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOrder:
-    """What a generator does: `portals` are addresses, `processes` the ids of those whose processor time counts.
-
-    `acknowledgements`: also tell when each call was answered, on the machine's monotonic clock.
-    """
+    """What a generator does: `portals` are addresses, `callers` the numbers of its callers."""
 
     case: str
     portals: tuple[str, ...]
     workload: dict[str, Any]
-    processes: dict[str, int]
-    seconds: float
-    warm_up: float
-    acknowledgements: bool = False
+    callers: tuple[int, ...]
     broker: str = ""
 
     def to_json(self) -> str:
@@ -70,9 +58,30 @@ class LoadOrder:
         return cls(**json.loads(text))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a generator saw: how each call ended, and how late its own loop was (moments and seconds).
+
+    A loop that is late finds out later than it could that a call has been answered.
+    """
+
+    calls: list[EndedCall] = field(default_factory=list)
+    lateness: list[tuple[float, float]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Write it as JSON."""
+        return json.dumps({"calls": self.calls, "lateness": self.lateness})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` has written."""
+        value = json.loads(text)
+        return cls([EndedCall(*call) for call in value["calls"]], [(at, late) for at, late in value["lateness"]])
+
+
 def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
-    """Give the reason of a failed call (its status where it has none), and the seconds to wait; 0 if it says none."""
-    reason, pause = error.code().name, 0.0
+    """Give the reason of a failed call (its status where it has none), and the seconds to wait before the next."""
+    reason, pause = error.code().name, REFUSED_PAUSE
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
@@ -116,47 +125,41 @@ def calls_of(portal: Any, case: Case) -> Call:
         turn += 1
         return change(item, timeout) if turn % (READS_PER_CHANGE + 1) == 0 else read_order(item, timeout)
 
-    by_calls = {
-        Calls.READ_ORDER: read_order,
-        Calls.READ_DRAWN: read_order,
-        Calls.READ_PRODUCT: read_product,
-        Calls.MIXED: mixed,
-    }
+    by_calls = {Calls.READ_ORDER: read_order, Calls.READ_PRODUCT: read_product, Calls.MIXED: mixed}
     return by_calls.get(case.calls, change)
 
 
-def pause_of(pause: float, failed: int) -> float:
-    """Give the seconds to wait after a refusal that asks for `pause`, or after `failed` failures that ask for none."""
-    if pause:
-        return pause * (1 + random.uniform(0, RETRY_AFTER_JITTER))  # noqa: S311 - spreads callers, hides nothing
-    longest = 2 * min(REFUSED_PAUSE_MAX, REFUSED_PAUSE * 2.0 ** min(failed - 1, 16))
-    return random.uniform(0, longest)  # noqa: S311 - as above
-
-
 class Callers:
-    """The callers of one case, each with one call in flight until `stop`."""
+    """The callers of one generator, each with one call in flight until `stop`."""
 
-    def __init__(self, case: Case, workload: Workload, recorder: Recorder) -> None:
-        self._case = case
-        self._workload = workload
-        self._recorder = recorder
+    def __init__(self, order: LoadOrder) -> None:
+        self._case = named(order.case)
+        self._numbers = order.callers
+        self._workload = Workload.from_json(order.workload)
         self._stopped = asyncio.Event()
-        self.acknowledged: list[float] = []
+        self.told = Told()
 
     async def run(self, calls: list[Call]) -> None:
         """Let each caller call until `stop`; it uses one of the given calls."""
         async with asyncio.TaskGroup() as group:
-            for caller in range(self._case.in_flight):
+            group.create_task(self._watch_loop())
+            for caller in self._numbers:
                 group.create_task(self._call_again(caller, calls[caller % len(calls)]))
 
     def stop(self) -> None:
         """Let every caller end after its present call."""
         self._stopped.set()
 
+    async def _watch_loop(self) -> None:
+        while not self._stopped.is_set():
+            due = time.monotonic() + LATENESS_SAMPLE_SECONDS
+            await asyncio.sleep(LATENESS_SAMPLE_SECONDS)
+            now = time.monotonic()
+            self.told.lateness.append((now, now - due))
+
     async def _call_again(self, caller: int, call: Call) -> None:
-        await asyncio.sleep(caller / BEGIN_PER_SECOND)
-        failed = 0
-        for item in self._items(caller):
+        same = self._case.calls is Calls.CHANGE_SAME_PRODUCT
+        for item in changes(self._workload, caller, same_product=same):
             if self._stopped.is_set():
                 return
             begun = time.monotonic()
@@ -168,40 +171,28 @@ class Callers:
             except TimeoutError:
                 status = "DEADLINE_EXCEEDED"
             now = time.monotonic()
-            self._recorder.record(status, now - begun)
-            if status == DONE:
-                self.acknowledged.append(now)
-                failed = 0
-                continue
-            failed = 0 if pause else failed + 1
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), pause_of(pause, failed))
-
-    def _items(self, caller: int) -> Iterator[ItemChange]:
-        if self._case.calls in {Calls.CHANGE_DRAWN, Calls.READ_DRAWN}:
-            return drawn_changes(self._workload, caller, self._case.in_flight)
-        return changes(self._workload, caller, same_product=self._case.calls is Calls.CHANGE_SAME_PRODUCT)
+            self.told.calls.append(EndedCall(now, now - begun, status))
+            if pause:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), pause)
 
 
-async def measure(order: LoadOrder, calls: list[Call]) -> dict[str, Any]:
-    """Call for the warm-up, then count for the seconds of the order; give the measurement as JSON's types."""
-    recorder = Recorder()
-    callers = Callers(named(order.case), Workload.from_json(order.workload), recorder)
-    processes = {**order.processes, "generator": psutil.Process().pid}
+async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.StreamReader) -> Told:
+    """Say that the calls can begin; let the callers call from the next line of the input to its end."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await lines.readline()
+    callers = Callers(order)
     running = asyncio.create_task(callers.run(calls))
-    await asyncio.sleep(order.warm_up)
-    before, begun, recorder.counting = processor_time.of_processes(processes), time.monotonic(), True
-    await asyncio.sleep(order.seconds)
-    recorder.counting, took = False, time.monotonic() - begun
-    processor = processor_time.used(before, processor_time.of_processes(processes))
+    ended = asyncio.create_task(lines.read())
+    await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
     callers.stop()
     await running
-    measured = recorder.measured(took, processor).to_json()
-    return {"measurement": measured, "acknowledged": callers.acknowledged if order.acknowledgements else []}
+    await ended
+    return callers.told
 
 
-async def _over_grpc(order: LoadOrder) -> dict[str, Any]:
-    case = named(order.case)
+async def _over_grpc(order: LoadOrder, lines: asyncio.StreamReader) -> Told:
     # Each channel has a connection of its own.
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
     async with contextlib.AsyncExitStack() as stack:
@@ -210,23 +201,24 @@ async def _over_grpc(order: LoadOrder) -> dict[str, Any]:
             channel = grpc.aio.insecure_channel(order.portals[n % len(order.portals)], options=options)
             await stack.enter_async_context(channel)
             await asyncio.wait_for(channel.channel_ready(), 20)
-            calls.append(calls_of(ClientPortalStub(channel), case))
-        return await measure(order, calls)
+            calls.append(calls_of(ClientPortalStub(channel), named(order.case)))
+        return await call_as_asked(order, calls, lines)
 
 
-async def _over_mqtt(order: LoadOrder) -> dict[str, Any]:
+async def _over_mqtt(order: LoadOrder, lines: asyncio.StreamReader) -> Told:
     from bench.load_mqtt import connected_calls  # noqa: PLC0415 - most cases need no MQTT
 
     async with connected_calls(order.broker, named(order.case)) as calls:
-        return await measure(order, calls)
+        return await call_as_asked(order, calls, lines)
 
 
-def main() -> None:
+async def generate() -> Told:
     """Do what the input asks for."""
-    order = LoadOrder.from_json(sys.stdin.read())
-    generate = _over_mqtt if named(order.case).over_mqtt else _over_grpc
-    sys.stdout.write(json.dumps(uvloop.run(generate(order))))
+    lines = asyncio.StreamReader(limit=ORDER_BYTES_MAX)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    order = LoadOrder.from_json((await lines.readline()).decode())
+    return await (_over_mqtt if named(order.case).over_mqtt else _over_grpc)(order, lines)
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(uvloop.run(generate()).to_json())

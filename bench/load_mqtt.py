@@ -1,19 +1,24 @@
 """Calls over MQTT: a request is published, and its reply comes on a topic of the connection's own.
 
-`python -m bench.load_mqtt BROKER` is the echo: it replies to every request at once, with nothing.
+`python -m bench.load_mqtt BROKER` is the echo: it replies to every request at once, with nothing. It has one
+connection, in a loop of its own. Both ends use paho's client itself: what asyncio's wrappers put around it costs more
+than the rest.
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
+import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
-import aiomqtt
 import grpc.aio
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.cases import Calls, Case
 from bench.load import Call
@@ -23,8 +28,12 @@ from quitanda.runtime.addresses import parse_address
 
 CONNECTIONS: Final = 4
 IN_FLIGHT_MAX: Final = 65_535
+"""As many messages as the protocol can number."""
 QOS: Final = 1
 """As Quitanda's own clients use it."""
+CONNECT_SECONDS: Final = 20.0
+KEEP_ALIVE_SECONDS: Final = 600
+"""Longer than any case: nobody then has to send a ping."""
 ECHO_TOPIC: Final = "bench/echo/requests"
 ECHO_REPLIES: Final = "bench/echo/replies"
 
@@ -37,37 +46,56 @@ class Refusal(grpc.aio.AioRpcError):
         super().__init__(grpc.StatusCode.UNKNOWN, nothing, nothing, details=reason)
 
 
-def connect(broker: str) -> aiomqtt.Client:
-    """Make a client that lets as many messages be in flight as the protocol can number."""
+def new_client(broker: str) -> mqtt.Client:
+    """Make a connected client that sends each message at once, however many are in flight. Raises OSError."""
     address = parse_address(broker)
-    return aiomqtt.Client(address.host, address.port, max_inflight_messages=IN_FLIGHT_MAX)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(IN_FLIGHT_MAX)
+    client.on_socket_open = _without_delay
+    client.connect(address.host, address.port, KEEP_ALIVE_SECONDS)
+    return client
+
+
+def _without_delay(client: mqtt.Client, userdata: object, connected: Any) -> None:
+    del client, userdata
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Connection:
-    """One connection; each reply ends the call whose correlation it repeats."""
+    """One connection on the running loop; each reply ends the call whose correlation it repeats."""
 
-    def __init__(self, client: aiomqtt.Client, case: Case) -> None:
-        self._client = client
+    def __init__(self, broker: str, case: Case) -> None:
         self._case = case
         self._session = f"bench-{secrets.token_hex(8)}"
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._subscribed = asyncio.Event()
+        self._client = new_client(broker)
+        self._socket: Any = self._client.socket()
+        self._client.on_message = self._receive
+        self._client.on_connect = self._subscribe
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_socket_register_write = lambda *_: self._loop.add_writer(self._socket, self._client.loop_write)
+        self._client.on_socket_unregister_write = self._all_written
 
-    async def listen(self) -> None:
-        """Subscribe to this connection's replies."""
-        replies = f"{ECHO_REPLIES}/{self._session}" if self._echo else reply_topic("+", self._session)
-        await self._client.subscribe(replies, qos=QOS)
+    async def open(self) -> None:
+        """Subscribe to this connection's replies. Raises TimeoutError."""
+        self._loop.add_reader(self._socket, self._client.loop_read)
+        # What the client wrote while it connected may wait for the callbacks that were set later.
+        self._client.loop_write()
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self._subscribed.wait()
 
-    async def read(self) -> None:
-        """Give replies to the calls that wait for them, until cancelled."""
-        async for message in self._client.messages:
-            reply = json.loads(bytes(message.payload))
-            if (waiting := self._waiting.pop(reply["correlation"], None)) and not waiting.done():
-                waiting.set_result(reply)
+    def close(self) -> None:
+        """End the connection."""
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._client.on_socket_unregister_write = None
+        self._socket.close()
 
     async def call(self, item: ItemChange, timeout: float) -> None:
         """Send one request and wait for its reply. Raises TimeoutError, or Refusal for a reply with an error."""
         correlation = uuid.uuid4().hex
-        customer = item.order.customer_id
         fields = {
             "request_id": correlation,
             "reply_to": self._session,
@@ -76,13 +104,31 @@ class Connection:
             "product_id": item.product_id,
             "quantity": item.quantity,
         }
-        topic = ECHO_TOPIC if self._echo else request_topic(customer, "set_order_item")
-        waiting = self._waiting[correlation] = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(timeout):
-            await self._client.publish(topic, json.dumps(fields), qos=QOS)
-            reply = await waiting
+        topic = ECHO_TOPIC if self._echo else request_topic(item.order.customer_id, "set_order_item")
+        waiting = self._waiting[correlation] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                self._client.publish(topic, json.dumps(fields), qos=QOS)
+                reply = await waiting
+        finally:
+            self._waiting.pop(correlation, None)
         if "error" in reply:
             raise Refusal(reply["error"]["reason"])
+
+    def _subscribe(self, *_: object) -> None:
+        self._client.subscribe(
+            f"{ECHO_REPLIES}/{self._session}" if self._echo else reply_topic("+", self._session), QOS
+        )
+
+    def _all_written(self, *_: object) -> None:
+        self._loop.remove_writer(self._socket)
+
+    def _receive(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        del client, userdata
+        reply = json.loads(message.payload)
+        waiting = self._waiting.get(reply["correlation"])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
 
     @property
     def _echo(self) -> bool:
@@ -93,29 +139,29 @@ class Connection:
 async def connected_calls(broker: str, case: Case) -> AsyncIterator[list[Call]]:
     """Connect several times, and give the call of each connection."""
     async with AsyncExitStack() as stack:
-        connections = [Connection(await stack.enter_async_context(connect(broker)), case) for _ in range(CONNECTIONS)]
-        reading = []
+        connections = [stack.enter_context(contextlib.closing(Connection(broker, case))) for _ in range(CONNECTIONS)]
         for connection in connections:
-            await connection.listen()
-            reading.append(asyncio.create_task(connection.read()))
-        try:
-            yield [connection.call for connection in connections]
-        finally:
-            for task in reading:
-                task.cancel()
-            await asyncio.gather(*reading, return_exceptions=True)
+            await connection.open()
+        yield [connection.call for connection in connections]
 
 
-async def echo(broker: str) -> None:
+def echo(broker: str) -> None:
     """Reply to every request, for ever."""
-    async with connect(broker) as client, asyncio.TaskGroup() as replies:
-        await client.subscribe(ECHO_TOPIC, qos=QOS)
-        async for message in client.messages:
-            request = json.loads(bytes(message.payload))
-            reply = json.dumps({"correlation": request["correlation"]})
-            # The broker's acknowledgement of one reply is not waited for before the next.
-            replies.create_task(client.publish(f"{ECHO_REPLIES}/{request['reply_to']}", reply, qos=QOS))
+
+    def reply(client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        del userdata
+        request = json.loads(message.payload)
+        answer = json.dumps({"correlation": request["correlation"]})
+        client.publish(f"{ECHO_REPLIES}/{request['reply_to']}", answer, qos=QOS)
+
+    def subscribe(client: mqtt.Client, *_: object) -> None:
+        client.subscribe(ECHO_TOPIC, QOS)
+
+    client = new_client(broker)
+    client.on_message = reply
+    client.on_connect = subscribe
+    client.loop_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(echo(sys.argv[1]))
+    echo(sys.argv[1])

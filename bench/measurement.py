@@ -1,14 +1,24 @@
-"""One measurement: what a load generator saw while it counted."""
+"""One measurement: what the load generators saw in the time that is counted."""
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple, Self
 
-DONE = "OK"
-UNKNOWN = ("OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED")
+DONE: Final = "OK"
+UNKNOWN: Final = ("OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED", "CANCELLED")
 """How a call ends of which nobody knows whether it took effect."""
+GENERATOR: Final = "generator"
+"""Under this name stands the processor time of the load generators."""
+
+
+class EndedCall(NamedTuple):
+    """One call: when it ended on the machine's monotonic clock, how many seconds it took, and with which status."""
+
+    at: float
+    seconds: float
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +32,17 @@ class Measurement:
     unknown: int
     statuses: dict[str, int]
     processor_ms: dict[str, float]
-    """By process; the load generator's own is under `generator`."""
+    """By process; the load generators' own is under GENERATOR."""
+    generator_late_p99_ms: float = 0.0
+    """By how much a load generator's own loop was late, in 99 % of the samples at most: the latencies contain it."""
+
+    memory_mb: float = 0.0
+    """Resident memory of the system's largest process at the end."""
 
     @property
     def system_ms(self) -> float:
-        """Processor time of one call over all processes of the system, without the load generator."""
-        return sum(ms for name, ms in self.processor_ms.items() if name != "generator")
+        """Processor time of one call over all processes of the system, without the load generators."""
+        return sum(ms for name, ms in self.processor_ms.items() if name != GENERATOR)
 
     def to_json(self) -> dict[str, Any]:
         """Write it as JSON's types."""
@@ -39,38 +54,40 @@ class Measurement:
         return cls(**value)
 
 
-@dataclass(slots=True)
-class Recorder:
-    """Counts calls while `counting`."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time that is counted (moments of the monotonic clock), and the processor time used in it (seconds)."""
 
-    counting: bool = False
-    done: list[float] = field(default_factory=list)
-    """Latencies in seconds."""
-    refused: list[float] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
+    begun: float
+    ended: float
+    processor: Mapping[str, float]
+    memory_mb: float = 0.0
+    """Resident memory of the largest process at the end."""
 
-    def record(self, status: str, seconds: float) -> None:
-        """Count one call that has ended."""
-        if not self.counting:
-            return
-        self.statuses[status] += 1
-        if status == DONE:
-            self.done.append(seconds)
-        elif status not in UNKNOWN:
-            self.refused.append(seconds)
-
-    def measured(self, seconds: float, processor: Mapping[str, float]) -> Measurement:
-        """Sum up `seconds` of counting, in which each process used so much processor time (seconds)."""
-        answered = len(self.done)
+    def measured(self, calls: Iterable[EndedCall], lateness: Iterable[tuple[float, float]] = ()) -> Measurement:
+        """Sum up the calls that ended in this time."""
+        done, refused, statuses = list[float](), list[float](), Counter[str]()
+        for call in calls:
+            if self._contains(call.at):
+                statuses[call.status] += 1
+                if call.status == DONE:
+                    done.append(call.seconds)
+                elif call.status not in UNKNOWN:
+                    refused.append(call.seconds)
         return Measurement(
-            calls_s=answered / seconds,
-            median_ms=1000 * statistics.median(self.done) if self.done else 0.0,
-            p99_ms=1000 * percentile(self.done, 0.99),
-            refused_p99_ms=1000 * percentile(self.refused, 0.99),
-            unknown=sum(self.statuses[status] for status in UNKNOWN),
-            statuses=dict(self.statuses.most_common()),
-            processor_ms={name: 1000 * used / max(answered, 1) for name, used in processor.items()},
+            calls_s=len(done) / (self.ended - self.begun),
+            median_ms=1000 * statistics.median(done) if done else 0.0,
+            p99_ms=1000 * percentile(done, 0.99),
+            refused_p99_ms=1000 * percentile(refused, 0.99),
+            unknown=sum(statuses[status] for status in UNKNOWN),
+            statuses=dict(statuses.most_common()),
+            processor_ms={name: 1000 * used / max(len(done), 1) for name, used in self.processor.items()},
+            generator_late_p99_ms=1000 * percentile([late for at, late in lateness if self._contains(at)], 0.99),
+            memory_mb=self.memory_mb,
         )
+
+    def _contains(self, moment: float) -> bool:
+        return self.begun <= moment < self.ended
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,4 +1,4 @@
-"""Processor time of processes and of their children, user and system, as the kernel counts it."""
+"""Processor time (user and system) and memory of processes and of their children, as the kernel counts them."""
 
 import contextlib
 from collections.abc import Mapping
@@ -25,3 +25,12 @@ def _with_descendants(pid: int) -> float:
 def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """Give the seconds between two readings; a process that has ended in between counts nothing."""
     return {name: max(0.0, after.get(name, 0.0) - seconds) for name, seconds in before.items()}
+
+
+def memory_mb(processes: Mapping[str, int]) -> float:
+    """Give the resident memory of the largest of the processes, without their children (MB)."""
+    sizes = [0]
+    for pid in processes.values():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sizes.append(psutil.Process(pid).memory_info().rss)
+    return max(sizes) / 1e6

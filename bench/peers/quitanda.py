@@ -14,6 +14,7 @@ import grpc.aio
 
 from bench import cases
 from bench.peers.system import System
+from bench.placement import FOLLOWER, LEADER
 from bench.workload import PRICE, STOCK, PlacedOrder, Workload
 from quitanda.v1.admin_portal_pb2 import CreateCustomerRequest, CreateProductRequest
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
@@ -63,9 +64,15 @@ class QuitandaSystem(System):
         await self.cluster.stop()
         self.cluster.close()
 
-    def processes(self) -> dict[str, int]:
-        """Give the id of every process of the cluster."""
-        return {name: self.cluster.process(name).pid for name in self.cluster.everything}
+    async def processes(self) -> dict[str, int]:
+        """Give the id of every process of the cluster; replicas are named by their roles, the others by their names."""
+        leader = await self.cluster.wait_for_leader()
+        followers = [name for name in self.cluster.replicas if name != leader]
+        roles = {leader: LEADER} | {name: f"{FOLLOWER} {n}" for n, name in enumerate(followers, 1)}
+        return {roles.get(name, name): self.cluster.process(name).pid for name in (*roles, *self._without_data())}
+
+    def _without_data(self) -> list[str]:
+        return [name for name in self.cluster.everything if name not in self.cluster.replicas]
 
     async def _seed(self) -> None:
         workload = Workload.drawn()

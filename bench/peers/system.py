@@ -49,7 +49,7 @@ class System(ABC):
         """End everything."""
 
     @abstractmethod
-    def processes(self) -> dict[str, int]:
+    async def processes(self) -> dict[str, int]:
         """Give the id of every process of the system by its name."""
 
 
@@ -86,7 +86,7 @@ class PeerSystem(System):
             await process.stop()
         self._spawner.close()
 
-    def processes(self) -> dict[str, int]:
+    async def processes(self) -> dict[str, int]:
         """Give the id of every process by its name."""
         return {name: process.pid for name, process in self._processes.items()}
 

@@ -1,22 +1,24 @@
-import asyncio
 import json
+from dataclasses import replace
 from itertools import islice
 
 import grpc
 import pytest
 
-from bench.__main__ import unanswered
-from bench.cases import CHANGES
-from bench.generator import generate
-from bench.load import REFUSED_PAUSE_MAX, pause_of, status_of
-from bench.measurement import Measurement
+from bench import cases
+from bench.__main__ import Effort, Round
+from bench.generator import GeneratorFailed, measure
+from bench.load import REFUSED_PAUSE, Told, status_of
+from bench.measurement import EndedCall
 from bench.peers.empty import EmptySystem
 from bench.peers.order_change import OutOfStock, change, new_order, new_product, order_message
+from bench.peers.system import HOST
 from bench.report import Report
-from bench.witness import watch
 from bench.workload import ITEMS, SAME_PRODUCT, STOCK, Workload, changes
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import Overloaded
+from quitanda_local.errors import ProcessDied
+from quitanda_local.ports import free_ports
 
 
 def test_the_draws_are_the_same_each_time_and_travel_as_json():
@@ -61,40 +63,50 @@ def test_a_refusal_is_known_by_its_reason():
     assert status_of(error)[0] == "OVERLOADED"
     assert status_of(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())) == (
         "UNAVAILABLE",
-        0.0,
+        REFUSED_PAUSE,
     )
 
 
-def test_a_caller_waits_as_long_as_it_is_told_and_longer_after_each_failure_that_tells_nothing():
-    assert all(3.0 <= pause_of(3.0, failed=0) <= 3.75 for _ in range(100))
-    longest = [max(pause_of(0.0, failed) for _ in range(300)) for failed in (1, 3, 20)]
-    assert longest == sorted(longest)
-    assert longest[-1] <= 2 * REFUSED_PAUSE_MAX
+def test_what_a_generator_tells_is_the_same_after_json():
+    told = Told([EndedCall(1.5, 0.25, "OK"), EndedCall(2.5, 0.5, "OVERLOADED")], [(1.0, 0.125)])
+
+    assert Told.from_json(told.to_json()) == told
 
 
-def test_a_run_in_which_a_system_answered_nothing_fails():
-    report = Report({}, {"etcd": "etcd"})
-    report.add("etcd", CHANGES, Measurement(0.0, 0.0, 0.0, 0.0, 9, {"DEADLINE_EXCEEDED": 9}, {}))
+async def test_a_system_that_fails_is_told_and_does_not_end_the_run():
+    class Broken(EmptySystem):
+        async def start(self, folder):
+            raise ProcessDied(f"nothing runs in {folder.name[:7]}")
 
-    assert unanswered(report) == ["etcd, changes"]
+    report = Report({}, {Broken.name: Broken.title})
+    await Round(Broken(), 1, Effort(1.0, 0.5, 3, 0, frozenset()), report).measure()
+
+    assert report.failed == {"empty": ["start, round 2: ProcessDied: nothing runs in quitand"]}
+    assert report.measured == {}
 
 
 @pytest.mark.slow
-async def test_a_generator_counts_the_calls_of_a_real_portal(tmp_path):
+async def test_generators_count_the_calls_of_a_real_portal_together(tmp_path):
     system = EmptySystem()
+    two = replace(cases.OVERLOADS[0], in_flight=8)
     try:
         await system.start(tmp_path)
-        told, seen = await asyncio.gather(
-            generate(system, CHANGES, seconds=0.3, warm_up=0.1, acknowledgements=True),
-            watch(system.portals, system.workload, CHANGES, after=0.0, seconds=0.5),
-        )
+        told = await measure(system, two, seconds=0.3, warm_up=0.1)
     finally:
         await system.stop()
 
-    assert told.measurement.statuses.keys() == {"OK"}
-    assert 0 < told.measurement.statuses["OK"] <= len(told.acknowledged)
-    assert told.measurement.processor_ms.keys() == {"portal 1", "portal 2", "generator"}
-    assert told.measurement.system_ms > 0
-    assert seen.statuses.keys() == {"OK"}
-    assert 4 <= seen.statuses["OK"] <= 20
-    assert 0 < seen.median_ms <= seen.p99_ms
+    assert two.generators == 2
+    assert told.statuses.keys() == {"OK"}
+    assert told.calls_s > 0
+    assert told.processor_ms.keys() == {"portal 1", "portal 2", "generator"}
+    assert told.system_ms > 0
+    assert told.memory_mb > 1
+
+
+@pytest.mark.slow
+async def test_a_generator_that_reaches_no_portal_says_so():
+    system = EmptySystem()
+    system.portals = (f"{HOST}:{free_ports(1)[0]}",)
+
+    with pytest.raises(GeneratorFailed, match="empty, changes"):
+        await measure(system, cases.CHANGES, seconds=0.3, warm_up=0.1)

@@ -3,21 +3,49 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bench import cases
-from bench.failover import next_after
-from bench.measurement import Measurement, Recorder, percentile
+from bench.document import (
+    BEGIN,
+    END,
+    comparison,
+    document,
+    more_than_one_core,
+    number,
+    ordinary,
+    overload,
+    ratios,
+    replaced,
+    variants,
+)
+from bench.failover import Kill, next_after
+from bench.measurement import EndedCall, Measurement, Window, percentile
+from bench.placement import limits
 from bench.plot import bars
-from bench.report import BEGIN, END, Report, comparison, number, ratios, replaced
+from bench.report import Report, unanswered
+
+QUIET = {
+    "date": "2026-11-29",
+    "commit": "abc",
+    "processors": 2,
+    "rounds": 3,
+    "seconds": 4.0,
+    "fdatasync_ms": 0.2,
+    "load_average": 0.1,
+}
 
 
-def measured(calls_s=0.0, median_ms=0.0, statuses=None):
-    return Measurement(calls_s, median_ms, 0.0, 0.0, 0, statuses or {"OK": 1}, {"replica1": 1.5, "generator": 0.5})
+def measured(calls_s=0.0, median_ms=0.0, statuses=None, processor_ms=None):
+    used = processor_ms or {"leader": 1.5, "generator": 0.5}
+    return Measurement(calls_s, median_ms, 0.0, 0.0, 0, statuses or {"OK": 1}, used)
 
 
 def report_of(**rounds):
-    report = Report({}, {name: name.title() for name in rounds})
+    report = Report(dict(QUIET), {name: name.title() for name in rounds})
     for name, every in rounds.items():
+        turns = {}
         for case, measurement in every:
-            report.add(name, case, measurement)
+            turn = turns[case] = turns.get(case, -1) + 1
+            if measurement:
+                report.add(name, case, turn, measurement)
     return report
 
 
@@ -27,6 +55,13 @@ def test_a_ratio_is_the_median_of_the_ratios_within_the_rounds():
     other = [(cases.CHANGES, measured(calls_s=rate)) for rate in (50.0, 5.0, 100.0)]
 
     assert report_of(quitanda=own, etcd=other).ratio(cases.CHANGES, "etcd") == 2.0
+
+
+def test_a_round_in_which_a_peer_failed_is_compared_with_nothing():
+    own = [(cases.CHANGES, measured(calls_s=rate)) for rate in (100.0, 10.0, 300.0)]
+    other = [(cases.CHANGES, rate and measured(calls_s=rate)) for rate in (50.0, None, 100.0)]
+
+    assert report_of(quitanda=own, etcd=other).ratio(cases.CHANGES, "etcd") == 2.5
 
 
 def test_above_one_is_better_also_where_less_is_better():
@@ -41,7 +76,7 @@ def test_a_peer_that_is_not_installed_is_named_in_every_row():
     report.titles["etcd"] = "three-node etcd"
     report.missing["etcd"] = "etcd-server (apt)"
 
-    rows = comparison(report).splitlines()
+    rows = comparison(report, ordinary(report)).splitlines()
 
     assert "| order changes/s, 64 in flight | 400 | not installed |" in rows
     assert report.ratio(cases.CHANGES, "etcd") is None
@@ -50,9 +85,79 @@ def test_a_peer_that_is_not_installed_is_named_in_every_row():
 def test_calls_that_failed_stand_beside_the_figure():
     statuses = {"OK": 7, "UNAVAILABLE": 2, "OUTCOME_UNKNOWN": 1}
 
-    assert "| 90 (3 failed) |" in comparison(
-        report_of(quitanda=[(cases.CHANGES, measured(calls_s=90.0, statuses=statuses))])
+    report = report_of(quitanda=[(cases.CHANGES, measured(calls_s=90.0, statuses=statuses))])
+
+    assert "| 90 (3 failed) |" in comparison(report, ordinary(report))
+
+
+def test_a_system_that_failed_is_named_with_what_it_said_and_the_others_keep_their_figures():
+    report = report_of(quitanda=[(cases.CHANGES, measured(calls_s=400.0))], etcd=[])
+    report.failed["etcd"] = ["start, round 1: ProcessDied: no port"]
+
+    written = document(report, {})
+
+    assert "| order changes/s, 64 in flight | 400 | failed |" in written
+    assert "Failed: Etcd: start, round 1: ProcessDied: no port." in written
+
+
+def test_peers_with_the_same_duty_stand_in_a_table_of_their_own():
+    changes = [(cases.CHANGES, measured(calls_s=400.0))]
+    report = report_of(quitanda=changes, etcd=changes, etcd_remembering=changes)
+
+    assert ordinary(report) == ["quitanda", "etcd"]
+    assert variants(report) == ["quitanda", "etcd_remembering"]
+    assert "Etcd_Remembering" in comparison(report, variants(report))
+    # what no variant was asked for is no row of theirs
+    assert cases.MIXED.title not in comparison(report, variants(report))
+    assert cases.MIXED.title in comparison(report, ordinary(report))
+
+
+def test_every_figure_of_the_document_is_of_the_run():
+    report = report_of(
+        quitanda=[(cases.CHANGES, measured(calls_s=431.0))], etcd=[(cases.CHANGES, measured(calls_s=1000.0))]
     )
+    report.failover_s = [0.5, 0.7, 1.9]
+
+    written = document(report, {"order changes": "plots/changes.svg"})
+
+    assert "| Quitanda ÷ peer | Etcd |" in written
+    assert "| order changes/s, 64 in flight | 0.431 |" in written
+    assert "3 times: the next write was acknowledged after 0.70 s (median), 1.90 s (worst)" in written
+    assert "3 rounds of 4 s" in written
+    assert "not quiet" not in written
+    assert written.index("![order changes](plots/changes.svg)") < written.index("### More than one core")
+    report.circumstances["load_average"] = 3.0
+    assert "not quiet" in document(report, {})
+
+
+def test_an_overload_is_told_as_a_share_of_the_rate_at_64_of_the_same_round():
+    rates = [(cases.CHANGES, measured(calls_s=rate)) for rate in (400.0, 200.0)]
+    loaded = [
+        (cases.OVERLOADS[0], measured(calls_s=rate, statuses={"OK": 9, "OVERLOADED": 1234})) for rate in (360.0, 180.0)
+    ]
+
+    row = overload(report_of(quitanda=[*rates, *loaded])).splitlines()[-1]
+
+    assert row.startswith("| 2,000 in flight, 2 s each | 270 | 90 % |")
+    assert row.endswith("| OK 9, OVERLOADED 1,234 |")
+
+
+def test_the_process_that_takes_most_of_a_call_is_the_limit_until_portals_are_many_enough():
+    used = {"leader": 0.5, "follower 1": 0.25, "client-portal-1": 0.8, "client-portal-2": 0.8, "broker": 0.01}
+
+    assert limits(used, (2, 4)) == [(2, 1250.0, "client portals"), (4, 2000.0, "leader")]
+
+
+def test_more_than_one_core_is_measured_where_it_can_be_and_computed_beyond():
+    used = {"leader": 0.5, "client-portal-1": 0.8, "client-portal-2": 0.8, "generator": 9.0}
+    report = report_of(quitanda=[(cases.CHANGES, measured(calls_s=700.0, processor_ms=used))])
+    report.pinned["all on one"] = {"changes": measured(calls_s=390.0)}
+
+    written = more_than_one_core(report)
+
+    assert "| all on one | 390 |" in written
+    assert "| everything on both | 700 |" in written
+    assert "| order changes/s, 64 in flight | 4 | 2,000 | leader (0.50 ms of a call) |" in written
 
 
 def test_a_report_is_the_same_after_json():
@@ -60,6 +165,9 @@ def test_a_report_is_the_same_after_json():
         quitanda=[(cases.CHANGES, measured(calls_s=2.0)), (cases.CHANGES, measured(calls_s=4.0))],
         etcd=[(cases.CHANGES, measured(calls_s=1.0))],
     )
+    report.failed["etcd"] = ["changes, round 2: gone"]
+    report.failover_s = [0.5]
+    report.pinned["all on one"] = {"changes": measured(calls_s=390.0)}
 
     written = report.to_json()
 
@@ -73,20 +181,25 @@ def test_processor_time_of_the_system_leaves_the_load_generator_out():
 
 
 def test_refusals_and_unknown_outcomes_are_told_apart_and_count_as_no_answer():
-    recorder = Recorder()
-    recorder.record("OK", 9.0)  # before counting begins
-    recorder.counting = True
-    for status, seconds in (("OK", 0.2), ("OK", 0.4), ("OVERLOADED", 0.01), ("OUTCOME_UNKNOWN", 2.0)):
-        recorder.record(status, seconds)
+    calls = [
+        EndedCall(9.9, 9.0, "OK"),  # before counting begins
+        EndedCall(10.0, 0.2, "OK"),
+        EndedCall(10.5, 0.4, "OK"),
+        EndedCall(11.0, 0.01, "OVERLOADED"),
+        EndedCall(11.9, 2.0, "OUTCOME_UNKNOWN"),
+        EndedCall(12.0, 9.0, "OK"),  # after it has ended
+    ]
 
-    told = recorder.measured(2.0, {"replica1": 0.004})
+    told = Window(10.0, 12.0, {"leader": 0.004}, 80.0).measured(calls, [(9.0, 5.0), (11.0, 0.1)])
 
     assert told.calls_s == 1.0
     assert told.median_ms == pytest.approx(300)
     assert told.refused_p99_ms == pytest.approx(10)
     assert told.unknown == 1
-    assert told.processor_ms == {"replica1": 2.0}
+    assert told.processor_ms == {"leader": 2.0}
     assert told.statuses == {"OK": 2, "OVERLOADED": 1, "OUTCOME_UNKNOWN": 1}
+    assert told.generator_late_p99_ms == pytest.approx(100)
+    assert told.memory_mb == 80.0
 
 
 def test_the_99_percent_of_nothing_is_nothing():
@@ -94,10 +207,18 @@ def test_the_99_percent_of_nothing_is_nothing():
     assert percentile([float(n) for n in range(1, 101)], 0.99) == 100
 
 
-def test_the_next_write_after_a_kill_ends_the_longest_pause():
-    # 10.01 was on its way when the leader died at 10.
-    assert next_after(10.0, [9.9, 10.01, 10.8, 10.9, 11.0]) == pytest.approx(0.8)
-    assert next_after(10.0, [9.9]) == float("inf")
+def test_the_next_write_after_a_kill_ends_the_longest_pause_until_the_restart():
+    kill = Kill(killed=10.0, restarted=12.0)
+    # 10.01 was on its way when the leader died at 10. What the restart disturbs is not the election's.
+    assert next_after(kill, [9.9, 10.01, 10.8, 10.9, 11.5, 11.9, 12.1, 19.0]) == pytest.approx(0.8)
+    assert next_after(kill, [9.9, 10.01, 13.0, 13.1]) == pytest.approx(3.0)
+    assert next_after(kill, [9.9]) == float("inf")
+
+
+def test_a_system_that_answered_nothing_is_named():
+    report = report_of(etcd=[(cases.CHANGES, measured(statuses={"DEADLINE_EXCEEDED": 9}))])
+
+    assert unanswered(report) == ["etcd, changes"]
 
 
 def test_only_what_stands_between_the_marks_is_replaced():

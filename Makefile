@@ -57,7 +57,7 @@ TRACE ?=
 # `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on.
 ONLY ?=
 PART ?=
-# `make bench SECONDS=8 ROUNDS=5 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
+# `make bench SECONDS=4 ROUNDS=3 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
 SECONDS ?=
 KILLS ?=
 # `make down VOLUMES=1`: remove the data, too.
@@ -136,7 +136,7 @@ $(VENV)/.bench-ready: $(VENV)/.ready requirements/bench.lock
 BENCH = $(BIN)/python -m bench $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
 	$(if $(KILLS),--kills "$(KILLS)") $(if $(ONLY),--only "$(ONLY)")
 
-bench: $(VENV)/.bench-ready ## Measure speed beside etcd, PostgreSQL and others, and write it into docs/PERFORMANCE.md (SECONDS=8 ROUNDS=5 KILLS=20 ONLY=names)
+bench: $(VENV)/.bench-ready ## Measure speed beside etcd, PostgreSQL and others, and write it into docs/PERFORMANCE.md (SECONDS=4 ROUNDS=3 KILLS=20 ONLY=names)
 	@$(BENCH) --document
 
 bench-quick: SECONDS := $(or $(SECONDS),2)

@@ -22,6 +22,7 @@ from bench.cases import Case
 from bench.document import PINNED, document, replaced, tables
 from bench.failover import pauses_after_kills
 from bench.generator import measure
+from bench.load import BEGIN_PER_SECOND
 from bench.measurement import Measurement
 from bench.peers.empty import EmptySystem
 from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem, EtcdUnqueuedSystem
@@ -51,7 +52,7 @@ DOCUMENT: Final = ROOT / "docs" / "PERFORMANCE.md"
 OVERLOAD_SECONDS: Final = 5.0
 """At least so long is an overload counted: its calls end in bursts, as long as their deadlines."""
 OVERLOAD_WARM_UP_SECONDS: Final = 4.0
-"""Twice the deadline of its calls: what the first burst fills is then no longer in a queue."""
+"""Twice the deadline of its calls, after the last caller has begun: nothing is then left of how they began."""
 START_SECONDS: Final = 9.0
 CASE_SECONDS: Final = 1.5
 KILL_SECONDS: Final = 6.0
@@ -77,23 +78,33 @@ class Effort:
     def systems(self) -> list[type[System]]:
         """Choose among the systems."""
         names = {system.name for system in SYSTEMS} & self.only
-        return [system for system in SYSTEMS if not names or system.name in names]
+        asked = [system for system in SYSTEMS if not names or system.name in names]
+        return [system for system in asked if self.chosen(system.cases) or system is QuitandaSystem]
 
     def chosen(self, every: Sequence[Case]) -> list[Case]:
         """Choose among the cases."""
         names = self.only - {system.name for system in SYSTEMS}
         return [case for case in every if not names or case.name in names]
 
+    def times(self, case: Case) -> tuple[float, float]:
+        """Say how many seconds the case is counted, and how many it runs before."""
+        if case in cases.OVERLOADS:
+            all_have_begun = case.in_flight / BEGIN_PER_SECOND
+            return max(self.seconds, OVERLOAD_SECONDS), all_have_begun + OVERLOAD_WARM_UP_SECONDS
+        return self.seconds, self.warm_up
+
     def estimate(self, systems: Sequence[type[System]]) -> float:
         """Estimate how many seconds the run takes with these systems."""
-        case_seconds = self.seconds + self.warm_up + CASE_SECONDS
-        overload_seconds = max(self.seconds, OVERLOAD_SECONDS) + OVERLOAD_WARM_UP_SECONDS + CASE_SECONDS
+
+        def taken(every: Sequence[Case]) -> float:
+            return sum(sum(self.times(case)) + CASE_SECONDS for case in self.chosen(every))
+
         total = 0.0
         for system in systems:
-            total += self.rounds * (START_SECONDS + case_seconds * len(self.chosen(system.cases)))
+            total += self.rounds * (START_SECONDS + taken(system.cases))
             if system is QuitandaSystem:
-                total += self.rounds * overload_seconds * len(self.chosen((*cases.OVERLOADS, cases.AFTER_OVERLOAD)))
-                total += case_seconds * len(PLACEMENTS) * len(self.chosen(PINNED))
+                total += self.rounds * taken((*cases.OVERLOADS, cases.AFTER_OVERLOAD))
+                total += len(PLACEMENTS) * taken(PINNED)
                 total += KILL_SECONDS * self.kills * len(self.chosen([cases.FAILOVER]))
         return total
 
@@ -160,9 +171,7 @@ class Round:
         return True
 
     async def _measure_case(self, case: Case) -> None:
-        overloaded = case in cases.OVERLOADS
-        seconds = max(self._effort.seconds, OVERLOAD_SECONDS) if overloaded else self._effort.seconds
-        warm_up = OVERLOAD_WARM_UP_SECONDS if overloaded else self._effort.warm_up
+        seconds, warm_up = self._effort.times(case)
         told = await measure(self._system, case, seconds=seconds, warm_up=warm_up)
         self._report.add(self._system.name, case, self._turn, told)
         say(f"{self._system.name}, {case.name}: {in_short(told)}")
@@ -259,7 +268,7 @@ def bench(
     known = {system.name for system in SYSTEMS} | {case.name for case in cases.EVERY}
     if unknown := chosen - known:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose among {', '.join(sorted(known))}")
-    effort = Effort(seconds, min(1.5, seconds / 2), rounds, kills, chosen)
+    effort = Effort(seconds, min(1.0, seconds / 2), rounds, kills, chosen)
     report = asyncio.run(measure_all(effort))
     out.mkdir(parents=True, exist_ok=True)
     (out / "latest.json").write_text(

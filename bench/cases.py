@@ -13,6 +13,8 @@ class Calls(StrEnum):
     READ_ORDER = "linearizable read of an order"
     READ_PRODUCT = "cached read of a product"
     MIXED = "nine reads of an order, one change"
+    CHANGE_DRAWN = "change of an order that was not called for lately"
+    READ_DRAWN = "linearizable read of an order that was not called for lately"
     CHANGE_MQTT = "change over MQTT"
     ECHO_MQTT = "echo over MQTT"
 
@@ -29,6 +31,7 @@ class Case:
     """One row of the table; `deadline` is how long a call may take, in seconds.
 
     `generators`: over how many processes the callers are spread, since one alone cannot have so many calls in flight.
+    Where they are several, they have to be waited for themselves, so that the times are those of a witness beside them.
     """
 
     name: str
@@ -54,6 +57,11 @@ MIXED: Final = Case("mixed", "90 % order reads, 10 % changes, calls/s", Calls.MI
 MQTT_CHANGES: Final = Case("mqtt_changes", "order changes/s over MQTT", Calls.CHANGE_MQTT)
 MQTT_ECHOES: Final = Case("mqtt_echoes", "empty echoes/s through the broker", Calls.ECHO_MQTT)
 
+DRAWN_CHANGES: Final = Case("drawn_changes", "changes/s of orders drawn among all", Calls.CHANGE_DRAWN)
+DRAWN_READS: Final = Case("drawn_reads", "linearizable reads/s of orders drawn among all", Calls.READ_DRAWN)
+DRAWN: Final = (DRAWN_CHANGES, DRAWN_READS)
+"""For a system that holds more orders than its caches (`bench.growth`)."""
+
 WRITES: Final = (CHANGES, SAME_PRODUCT, ALONE)
 READS: Final = (ORDER_READS, PRODUCT_READS, MIXED)
 ALL: Final = (*WRITES, *READS, MQTT_CHANGES, MQTT_ECHOES)
@@ -78,4 +86,4 @@ EVERY: Final = (*ALL, *OVERLOADS, AFTER_OVERLOAD, FAILOVER)
 
 def named(name: str) -> Case:
     """Find the case of this name; KeyError where there is none."""
-    return {case.name: case for case in EVERY}[name]
+    return {case.name: case for case in (*EVERY, *DRAWN)}[name]

@@ -113,7 +113,6 @@ def overload(report: Report) -> str:
         "of the rate at 64",
         "99 % of those, ms",
         "99 % of refusals, ms",
-        "the generators' own delay in it, 99 %, ms",
         "unknown outcomes",
         "largest process, MB",
         "how calls ended",
@@ -122,7 +121,7 @@ def overload(report: Report) -> str:
     for case in cases.OVERLOADS:
         rounds = report.rounds(FIRST, case)
         if rounds:
-            names = ("p99_ms", "refused_p99_ms", "generator_late_p99_ms", "unknown", "memory_mb")
+            names = ("p99_ms", "refused_p99_ms", "unknown", "memory_mb")
             figures = [report.median(FIRST, case, name) for name in names]
             ended = ", ".join(f"{name} {count:,}" for name, count in rounds[max(rounds)].statuses.items())
             rate, share = report.median(FIRST, case), report.share(case, cases.CHANGES)

@@ -24,7 +24,7 @@ async def pauses_after_kills(system: QuitandaSystem, kills: int) -> list[float]:
     """
     async with loaded(system, cases.FAILOVER) as load:
         kills_made = [await _kill_leader(system) for _ in range(kills)]
-    acknowledged = sorted(call.at for call in load.told.calls if call.status == DONE)
+    acknowledged = sorted(call.at for call in load.ended if call.status == DONE)
     return [next_after(kill, acknowledged) for kill in kills_made]
 
 

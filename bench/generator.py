@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import json
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from bench import processor_time
 from bench.cases import Case
-from bench.load import LoadOrder, Told
-from bench.measurement import GENERATOR, Measurement, Window
+from bench.load import LoadOrder
+from bench.measurement import GENERATOR, EndedCall, Measurement, Window
 from bench.peers.system import System
 from bench.placement import Placement, place
+from bench.witness import watch
 
 READY_SECONDS = 60.0
 END_SECONDS = 45.0
@@ -25,12 +28,12 @@ class GeneratorFailed(Exception):
 
 
 class Load:
-    """The generators while they call; `told` has what they saw after their end."""
+    """The generators while they call; `ended` has how each call ended, once they have stopped."""
 
     def __init__(self, processes: list[Process], name: str) -> None:
         self._processes = processes
         self._name = name
-        self.told = Told()
+        self.ended: list[EndedCall] = []
 
     @property
     def processes(self) -> dict[str, int]:
@@ -64,9 +67,7 @@ class Load:
         for process, (output, errors) in zip(self._processes, outputs, strict=True):
             if process.returncode != 0:
                 raise GeneratorFailed(f"{self._name}: {errors.decode(errors='replace').strip()[-2000:]}")
-            told = Told.from_json(output)
-            self.told.calls.extend(told.calls)
-            self.told.lateness.extend(told.lateness)
+            self.ended.extend(EndedCall(*call) for call in json.loads(output))
 
     def kill(self) -> None:
         """End every generator that still runs."""
@@ -115,8 +116,10 @@ async def measure(
 ) -> Measurement:
     """Load the system, and count for `seconds` after the warm-up. Raises GeneratorFailed.
 
-    The placement, where there is one, stays that of the system's processes afterwards.
+    The placement, where there is one, stays that of the system's processes afterwards. Where several generators call,
+    the times are those of a witness.
     """
+    seen: Measurement | None = None
     async with loaded(system, case) as load:
         processes = await system.processes()
         if placement:
@@ -126,10 +129,24 @@ async def measure(
                 place(pid, placement.generator)
         await asyncio.sleep(warm_up)
         before, begun = processor_time.of_processes(processes | load.processes), time.monotonic()
-        await asyncio.sleep(seconds)
+        if case.generators > 1:
+            seen = await watch(system.portals, system.workload, case, seconds)
+        else:
+            await asyncio.sleep(seconds)
         ended, after = time.monotonic(), processor_time.of_processes(processes | load.processes)
         memory_mb = processor_time.memory_mb(processes)
     used = processor_time.used(before, after)
     generators = sum(used.pop(name) for name in load.processes)
-    window = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb)
-    return window.measured(load.told.calls, load.told.lateness)
+    told = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb).measured(load.ended)
+    return with_times(told, seen) if seen else told
+
+
+def with_times(told: Measurement, seen: Measurement) -> Measurement:
+    """Give what the generators told with the times that a witness saw."""
+    return replace(
+        told,
+        median_ms=seen.median_ms,
+        p99_ms=seen.p99_ms,
+        refused_p99_ms=seen.refused_p99_ms,
+        unknown=told.unknown + seen.unknown,
+    )

@@ -1,19 +1,21 @@
 """The load generator: a process of its own that calls in a closed loop, and tells of every call.
 
 `python -m bench.load` reads a `LoadOrder` as JSON from the first line of its input and writes `ready` when it is
-connected. With the next line its callers begin; at the end of the input they stop, and it writes a `Told` as JSON. Each
-caller has one call in flight at a time. A caller whose call is refused waits as long as the refusal asks it to
-(google.rpc.RetryInfo), or REFUSED_PAUSE.
+connected. With the next line its callers begin, one after another; at the end of the input they stop, and it writes how
+each call ended as JSON. Each caller has one call in flight at a time. A caller whose call is refused waits as long as
+the refusal asks it to (google.rpc.RetryInfo); a caller whose call fails and says nothing waits longer after each such
+failure.
 """
 
 import asyncio
 import contextlib
 import json
+import random
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
 import grpc.aio
@@ -22,7 +24,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from bench.cases import Calls, Case, named
 from bench.measurement import DONE, EndedCall
-from bench.workload import ItemChange, Workload, changes
+from bench.workload import ItemChange, Workload, changes, drawn_changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE
@@ -30,10 +32,14 @@ from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZAB
 CHANNELS: Final = 8
 READS_PER_CHANGE: Final = 9
 ORDER_BYTES_MAX: Final = 4 * 1024 * 1024
+BEGIN_PER_SECOND: Final = 500
+"""How many callers begin in a second: a generator that begins with all at once is itself what their calls wait for."""
 REFUSED_PAUSE: Final = 0.5
-"""Seconds that a refused caller waits where the refusal does not say how long."""
-
-LATENESS_SAMPLE_SECONDS: Final = 0.05
+REFUSED_PAUSE_MAX: Final = 16.0
+"""Seconds that a caller waits on average whose call failed and does not say how long; twice as long after each further
+such failure, as clients do that want the other side to recover."""
+RETRY_AFTER_JITTER: Final = 0.25
+"""The part of the time that a refusal asks for by which a caller waits longer, at random, as our clients do."""
 
 Call = Callable[[ItemChange, float], Awaitable[Any]]
 
@@ -58,30 +64,9 @@ class LoadOrder:
         return cls(**json.loads(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a generator saw: how each call ended, and how late its own loop was (moments and seconds).
-
-    A loop that is late finds out later than it could that a call has been answered.
-    """
-
-    calls: list[EndedCall] = field(default_factory=list)
-    lateness: list[tuple[float, float]] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """Write it as JSON."""
-        return json.dumps({"calls": self.calls, "lateness": self.lateness})
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` has written."""
-        value = json.loads(text)
-        return cls([EndedCall(*call) for call in value["calls"]], [(at, late) for at, late in value["lateness"]])
-
-
 def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
-    """Give the reason of a failed call (its status where it has none), and the seconds to wait before the next."""
-    reason, pause = error.code().name, REFUSED_PAUSE
+    """Give the reason of a failed call (its status where it has none), and the seconds to wait; 0 if it says none."""
+    reason, pause = error.code().name, 0.0
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
@@ -125,24 +110,36 @@ def calls_of(portal: Any, case: Case) -> Call:
         turn += 1
         return change(item, timeout) if turn % (READS_PER_CHANGE + 1) == 0 else read_order(item, timeout)
 
-    by_calls = {Calls.READ_ORDER: read_order, Calls.READ_PRODUCT: read_product, Calls.MIXED: mixed}
+    by_calls = {
+        Calls.READ_ORDER: read_order,
+        Calls.READ_DRAWN: read_order,
+        Calls.READ_PRODUCT: read_product,
+        Calls.MIXED: mixed,
+    }
     return by_calls.get(case.calls, change)
 
 
+def pause_of(pause: float, failed: int) -> float:
+    """Give the seconds to wait after a refusal that asks for `pause`, or after `failed` failures that ask for none."""
+    if pause:
+        return pause * (1 + random.uniform(0, RETRY_AFTER_JITTER))  # noqa: S311 - spreads callers, hides nothing
+    longest = 2 * min(REFUSED_PAUSE_MAX, REFUSED_PAUSE * 2.0 ** min(failed - 1, 16))
+    return random.uniform(0, longest)  # noqa: S311 - as above
+
+
 class Callers:
-    """The callers of one generator, each with one call in flight until `stop`."""
+    """The callers of one generator, each with one call in flight until `stop`; `ended` tells of their calls."""
 
     def __init__(self, order: LoadOrder) -> None:
         self._case = named(order.case)
         self._numbers = order.callers
         self._workload = Workload.from_json(order.workload)
         self._stopped = asyncio.Event()
-        self.told = Told()
+        self.ended: list[EndedCall] = []
 
     async def run(self, calls: list[Call]) -> None:
         """Let each caller call until `stop`; it uses one of the given calls."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_loop())
             for caller in self._numbers:
                 group.create_task(self._call_again(caller, calls[caller % len(calls)]))
 
@@ -150,16 +147,10 @@ class Callers:
         """Let every caller end after its present call."""
         self._stopped.set()
 
-    async def _watch_loop(self) -> None:
-        while not self._stopped.is_set():
-            due = time.monotonic() + LATENESS_SAMPLE_SECONDS
-            await asyncio.sleep(LATENESS_SAMPLE_SECONDS)
-            now = time.monotonic()
-            self.told.lateness.append((now, now - due))
-
     async def _call_again(self, caller: int, call: Call) -> None:
-        same = self._case.calls is Calls.CHANGE_SAME_PRODUCT
-        for item in changes(self._workload, caller, same_product=same):
+        await self._rest(caller / BEGIN_PER_SECOND)
+        failed = 0
+        for item in self._items(caller):
             if self._stopped.is_set():
                 return
             begun = time.monotonic()
@@ -171,13 +162,22 @@ class Callers:
             except TimeoutError:
                 status = "DEADLINE_EXCEEDED"
             now = time.monotonic()
-            self.told.calls.append(EndedCall(now, now - begun, status))
-            if pause:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), pause)
+            self.ended.append(EndedCall(now, now - begun, status))
+            failed = 0 if status == DONE or pause else failed + 1
+            if status != DONE:
+                await self._rest(pause_of(pause, failed))
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    def _items(self, caller: int) -> Iterator[ItemChange]:
+        if self._case.calls in {Calls.CHANGE_DRAWN, Calls.READ_DRAWN}:
+            return drawn_changes(self._workload, caller, self._case.in_flight)
+        return changes(self._workload, caller, same_product=self._case.calls is Calls.CHANGE_SAME_PRODUCT)
 
 
-async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.StreamReader) -> Told:
+async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.StreamReader) -> list[EndedCall]:
     """Say that the calls can begin; let the callers call from the next line of the input to its end."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -189,10 +189,10 @@ async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.Stre
     callers.stop()
     await running
     await ended
-    return callers.told
+    return callers.ended
 
 
-async def _over_grpc(order: LoadOrder, lines: asyncio.StreamReader) -> Told:
+async def _over_grpc(order: LoadOrder, lines: asyncio.StreamReader) -> list[EndedCall]:
     # Each channel has a connection of its own.
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
     async with contextlib.AsyncExitStack() as stack:
@@ -205,14 +205,14 @@ async def _over_grpc(order: LoadOrder, lines: asyncio.StreamReader) -> Told:
         return await call_as_asked(order, calls, lines)
 
 
-async def _over_mqtt(order: LoadOrder, lines: asyncio.StreamReader) -> Told:
+async def _over_mqtt(order: LoadOrder, lines: asyncio.StreamReader) -> list[EndedCall]:
     from bench.load_mqtt import connected_calls  # noqa: PLC0415 - most cases need no MQTT
 
     async with connected_calls(order.broker, named(order.case)) as calls:
         return await call_as_asked(order, calls, lines)
 
 
-async def generate() -> Told:
+async def generate() -> list[EndedCall]:
     """Do what the input asks for."""
     lines = asyncio.StreamReader(limit=ORDER_BYTES_MAX)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -221,4 +221,4 @@ async def generate() -> Told:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(uvloop.run(generate()).to_json())
+    sys.stdout.write(json.dumps(uvloop.run(generate())))

@@ -33,8 +33,6 @@ class Measurement:
     statuses: dict[str, int]
     processor_ms: dict[str, float]
     """By process; the load generators' own is under GENERATOR."""
-    generator_late_p99_ms: float = 0.0
-    """By how much a load generator's own loop was late, in 99 % of the samples at most: the latencies contain it."""
 
     memory_mb: float = 0.0
     """Resident memory of the system's largest process at the end."""
@@ -64,7 +62,7 @@ class Window:
     memory_mb: float = 0.0
     """Resident memory of the largest process at the end."""
 
-    def measured(self, calls: Iterable[EndedCall], lateness: Iterable[tuple[float, float]] = ()) -> Measurement:
+    def measured(self, calls: Iterable[EndedCall]) -> Measurement:
         """Sum up the calls that ended in this time."""
         done, refused, statuses = list[float](), list[float](), Counter[str]()
         for call in calls:
@@ -82,7 +80,6 @@ class Window:
             unknown=sum(statuses[status] for status in UNKNOWN),
             statuses=dict(statuses.most_common()),
             processor_ms={name: 1000 * used / max(len(done), 1) for name, used in self.processor.items()},
-            generator_late_p99_ms=1000 * percentile([late for at, late in lateness if self._contains(at)], 0.99),
             memory_mb=self.memory_mb,
         )
 

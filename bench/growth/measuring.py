@@ -10,7 +10,7 @@ import psutil
 
 from bench import cases
 from bench.cases import Case
-from bench.generator import generate
+from bench.generator import measure as measure_load
 from bench.growth.filling import drawn_workload
 from bench.measurement import Measurement
 from bench.peers.quitanda import QuitandaSystem
@@ -93,10 +93,9 @@ def _size(folder: Path) -> int:
 
 
 async def _load(system: FilledSystem, case: Case, growth: Growth, seconds: float) -> None:
-    told = await generate(system, case, seconds=seconds, warm_up=min(3.0, seconds))
-    growth.measured[case.name] = told.measurement
-    for name, pid in system.processes().items():
-        memory = psutil.Process(pid).memory_info()
+    growth.measured[case.name] = await measure_load(system, case, seconds=seconds, warm_up=min(3.0, seconds))
+    for name in system.cluster.everything:
+        memory = psutil.Process(system.cluster.process(name).pid).memory_info()
         growth.resident_memory[name] = max(memory.rss, growth.resident_memory.get(name, 0))
         growth.own_memory[name] = max(memory.rss - memory.shared, growth.own_memory.get(name, 0))
 

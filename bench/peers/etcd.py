@@ -81,7 +81,7 @@ class EtcdRememberingSystem(EtcdSystem):
 
     name = "etcd_remembering"
     title = "etcd, same duty"
-    cases = cases.WRITES
+    cases = (cases.CHANGES, cases.SAME_PRODUCT)
     remember = True
 
 

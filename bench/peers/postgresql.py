@@ -124,7 +124,7 @@ class PostgresqlRememberingSystem(PostgresqlSystem):
 
     name = "postgresql_remembering"
     title = "PostgreSQL, same duty"
-    cases = cases.WRITES
+    cases = (cases.CHANGES, cases.SAME_PRODUCT)
     remember = True
 
 

@@ -8,8 +8,7 @@ import pytest
 from bench import cases
 from bench.__main__ import Effort, Round
 from bench.generator import GeneratorFailed, measure
-from bench.load import REFUSED_PAUSE, Told, status_of
-from bench.measurement import EndedCall
+from bench.load import REFUSED_PAUSE_MAX, pause_of, status_of
 from bench.peers.empty import EmptySystem
 from bench.peers.order_change import OutOfStock, change, new_order, new_product, order_message
 from bench.peers.system import HOST
@@ -63,14 +62,15 @@ def test_a_refusal_is_known_by_its_reason():
     assert status_of(error)[0] == "OVERLOADED"
     assert status_of(grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())) == (
         "UNAVAILABLE",
-        REFUSED_PAUSE,
+        0.0,
     )
 
 
-def test_what_a_generator_tells_is_the_same_after_json():
-    told = Told([EndedCall(1.5, 0.25, "OK"), EndedCall(2.5, 0.5, "OVERLOADED")], [(1.0, 0.125)])
-
-    assert Told.from_json(told.to_json()) == told
+def test_a_caller_waits_as_long_as_it_is_told_and_longer_after_each_failure_that_tells_nothing():
+    assert all(3.0 <= pause_of(3.0, failed=0) <= 3.75 for _ in range(100))
+    longest = [max(pause_of(0.0, failed) for _ in range(300)) for failed in (1, 3, 20)]
+    assert longest == sorted(longest)
+    assert longest[-1] <= 2 * REFUSED_PAUSE_MAX
 
 
 async def test_a_system_that_fails_is_told_and_does_not_end_the_run():
@@ -97,6 +97,8 @@ async def test_generators_count_the_calls_of_a_real_portal_together(tmp_path):
 
     assert two.generators == 2
     assert told.statuses.keys() == {"OK"}
+    # the median is a witness's
+    assert 0 < told.median_ms <= told.p99_ms
     assert told.calls_s > 0
     assert told.processor_ms.keys() == {"portal 1", "portal 2", "generator"}
     assert told.system_ms > 0

@@ -5,7 +5,17 @@ import uuid
 from collections import Counter
 
 import grpc
+import psutil
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bench.cases import CHANGES, OVERLOADS
+from bench.generator import obey
+from bench.load import BEGIN_PER_SECOND, LoadOrder
+from bench.measurement import UNKNOWN
+from bench.witness import watch
+from bench.workload import ITEMS, PlacedOrder, Workload
+from quitanda.domain.commands import ItemQuantity
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import Overloaded
 from quitanda.v1 import client_portal_pb2 as pb
@@ -16,6 +26,17 @@ CALLERS = 400
 DEADLINE = 4.0
 SECONDS = 6.0
 AFTERWARDS = 10.0
+
+ORDERS = 16
+COUNTED_SECONDS = 4.0
+HEALTH_SECONDS = 5.0
+"""The deadline of a health check."""
+UNKNOWN_SHARE_MAX = 0.05
+"""Of the calls that ended. On a quiet machine there is none; where a portal gets no processor for two seconds, callers
+give up before it has seen their calls."""
+SPEED_SHARE_MIN = 0.4
+"""Of the answers in a second with 64 callers. On a quiet machine about 1; other processes may come and go between."""
+MEMORY_GROWTH_MAX = 100_000_000
 
 
 async def test_calls_beyond_what_is_possible_are_refused_with_a_hint_and_none_is_unknown(cluster, shop):
@@ -68,3 +89,63 @@ async def test_calls_beyond_what_is_possible_are_refused_with_a_hint_and_none_is
     finally:
         for channel in channels:
             await channel.close()
+
+
+async def order_by(cluster, case, workload, seconds, warm_up):
+    """Load the client portals from a process of its own; give what it measured."""
+    portals = tuple(cluster.address(name) for name in cluster.client_portals)
+    return (await obey(LoadOrder(case.name, portals, workload.to_json(), {}, seconds, warm_up))).measurement
+
+
+async def placed_orders(shop):
+    """Place orders of several customers at one portal, as the load generator needs them."""
+    products = [product.product_id for product in await shop.products(ITEMS, quantity=100_000_000)]
+
+    async def place():
+        customer = await shop.customer()
+        order = (await customer.create_order([ItemQuantity(product, 1) for product in products])).document
+        return PlacedOrder(order.customer_id, order.order_id, tuple(products))
+
+    return Workload(tuple(products), tuple([await place() for _ in range(ORDERS)]))
+
+
+async def ask_for_health(address, until):
+    """Ask a portal again and again whether it is ready; each answer must come in time."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        while not until.done():
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service="readiness"), timeout=HEALTH_SECONDS)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            await asyncio.wait([until], timeout=0.2)
+
+
+def memory_of(cluster):
+    """Bytes in memory of the client portals and the replicas."""
+    names = (*cluster.client_portals, *cluster.replicas)
+    return {name: psutil.Process(cluster.process(name).pid).memory_info().rss for name in names}
+
+
+@pytest.mark.processes_only(reason="it measures the memory of processes")
+@pytest.mark.parametrize("case", OVERLOADS[:1], ids=lambda case: case.name)
+async def test_thousands_of_callers_leave_the_speed_the_health_and_the_memory_as_they_are(cluster, shop, case):
+    workload = await placed_orders(shop)
+    before = await order_by(cluster, CHANGES, workload, COUNTED_SECONDS, 1.0)
+    memory = memory_of(cluster)
+
+    warm_up = case.in_flight / BEGIN_PER_SECOND + 2 * case.deadline
+    portals = [cluster.address(name) for name in cluster.client_portals]
+    during = asyncio.create_task(order_by(cluster, case, workload, COUNTED_SECONDS, warm_up))
+    async with asyncio.TaskGroup() as group:
+        for portal in portals:
+            group.create_task(ask_for_health(portal, during))
+        watching = group.create_task(watch(portals, workload, case, after=warm_up, seconds=COUNTED_SECONDS))
+    overloaded, seen = await during, watching.result()
+    after = await order_by(cluster, CHANGES, workload, COUNTED_SECONDS, 2.0)
+
+    ended = Counter(overloaded.statuses) + Counter(seen.statuses)
+    assert ended["OVERLOADED"] > 0
+    assert ended.keys() <= {"OK", "OVERLOADED", "UNAVAILABLE", *UNKNOWN}, ended
+    assert sum(ended[status] for status in UNKNOWN) <= UNKNOWN_SHARE_MAX * ended.total(), ended
+    assert overloaded.calls_s >= SPEED_SHARE_MIN * before.calls_s
+    assert after.calls_s >= SPEED_SHARE_MIN * before.calls_s
+    assert all(now - memory[name] < MEMORY_GROWTH_MAX for name, now in memory_of(cluster).items())

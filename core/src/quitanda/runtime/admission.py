@@ -85,7 +85,7 @@ class AdmissionOptions:
     contention: float = 1.0
     """How long after its refusal a caller counts as one of the others."""
     retry_after_min: float = 0.05
-    retry_after_max: float = 30.0
+    retry_after_max: float = 60.0
     """The longest time that a refused caller is told: as long as all who were refused need for their turns, if there
     are not more of them. What is told too short brings callers back only to be refused once more."""
     refusals_read_per_second: float = 50.0

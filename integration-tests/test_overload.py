@@ -10,10 +10,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench.cases import CHANGES, OVERLOADS
-from bench.generator import obey
-from bench.load import BEGIN_PER_SECOND, LoadOrder
+from bench.generator import measure
+from bench.load import BEGIN_PER_SECOND
 from bench.measurement import UNKNOWN
-from bench.witness import watch
+from bench.peers.system import System
 from bench.workload import ITEMS, PlacedOrder, Workload
 from quitanda.domain.commands import ItemQuantity
 from quitanda.error_status import from_rpc_error
@@ -91,10 +91,30 @@ async def test_calls_beyond_what_is_possible_are_refused_with_a_hint_and_none_is
             await channel.close()
 
 
-async def order_by(cluster, case, workload, seconds, warm_up):
-    """Load the client portals from a process of its own; give what it measured."""
-    portals = tuple(cluster.address(name) for name in cluster.client_portals)
-    return (await obey(LoadOrder(case.name, portals, workload.to_json(), {}, seconds, warm_up))).measurement
+class RunningSystem(System):
+    """The cluster of the tests, as the load generators know systems."""
+
+    name = title = "the tests' cluster"
+    cases = (CHANGES, *OVERLOADS)
+
+    def __init__(self, cluster, workload):
+        self.portals = tuple(cluster.address(name) for name in cluster.client_portals)
+        self.workload = workload
+
+    @classmethod
+    def missing(cls):
+        """Nothing: it runs."""
+        return ""
+
+    async def start(self, folder):
+        """Others started it."""
+
+    async def stop(self):
+        """Others stop it."""
+
+    async def processes(self):
+        """Nobody asks for their processor time here."""
+        return {}
 
 
 async def placed_orders(shop):
@@ -128,24 +148,20 @@ def memory_of(cluster):
 @pytest.mark.processes_only(reason="it measures the memory of processes")
 @pytest.mark.parametrize("case", OVERLOADS[:1], ids=lambda case: case.name)
 async def test_thousands_of_callers_leave_the_speed_the_health_and_the_memory_as_they_are(cluster, shop, case):
-    workload = await placed_orders(shop)
-    before = await order_by(cluster, CHANGES, workload, COUNTED_SECONDS, 1.0)
+    system = RunningSystem(cluster, await placed_orders(shop))
+    before = await measure(system, CHANGES, seconds=COUNTED_SECONDS, warm_up=1.0)
     memory = memory_of(cluster)
 
-    warm_up = case.in_flight / BEGIN_PER_SECOND + 2 * case.deadline
-    portals = [cluster.address(name) for name in cluster.client_portals]
-    during = asyncio.create_task(order_by(cluster, case, workload, COUNTED_SECONDS, warm_up))
-    async with asyncio.TaskGroup() as group:
-        for portal in portals:
-            group.create_task(ask_for_health(portal, during))
-        watching = group.create_task(watch(portals, workload, case, after=warm_up, seconds=COUNTED_SECONDS))
-    overloaded, seen = await during, watching.result()
-    after = await order_by(cluster, CHANGES, workload, COUNTED_SECONDS, 2.0)
+    all_have_begun = case.in_flight / BEGIN_PER_SECOND + 2 * case.deadline
+    during = asyncio.create_task(measure(system, case, seconds=COUNTED_SECONDS, warm_up=all_have_begun))
+    await asyncio.gather(*(ask_for_health(portal, during) for portal in system.portals))
+    overloaded = await during
+    after = await measure(system, CHANGES, seconds=COUNTED_SECONDS, warm_up=2.0)
 
-    ended = Counter(overloaded.statuses) + Counter(seen.statuses)
+    ended = Counter(overloaded.statuses)
     assert ended["OVERLOADED"] > 0
     assert ended.keys() <= {"OK", "OVERLOADED", "UNAVAILABLE", *UNKNOWN}, ended
-    assert sum(ended[status] for status in UNKNOWN) <= UNKNOWN_SHARE_MAX * ended.total(), ended
+    assert overloaded.unknown <= UNKNOWN_SHARE_MAX * ended.total(), ended
     assert overloaded.calls_s >= SPEED_SHARE_MIN * before.calls_s
     assert after.calls_s >= SPEED_SHARE_MIN * before.calls_s
     assert all(now - memory[name] < MEMORY_GROWTH_MAX for name, now in memory_of(cluster).items())

@@ -33,6 +33,8 @@ from quitanda.v1.client_portal_pb2 import (
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalServicer, add_ClientPortalServicer_to_server
 
 SEED: Final = "seed"
+EMPTY: Final = "empty"
+"""The peer that has no backend."""
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -72,14 +74,44 @@ class PeerPortal(ClientPortalServicer):
         return GetProductForCustomerResponse(product=product_message(product))
 
 
+class EmptyPortal(ClientPortalServicer):
+    """Answers the three calls at once, each with the same message: what a call costs that does nothing."""
+
+    def __init__(self) -> None:
+        order = order_message(new_order(Workload.drawn().orders[0]))
+        self._change = SetOrderItemResponse(order=order)
+        self._order = GetOrderResponse(order=order)
+        self._product = GetProductForCustomerResponse(product=product_message(new_product("p0")))
+
+    async def SetOrderItem(  # noqa: D102, N802
+        self, request: SetOrderItemRequest, context: _Context
+    ) -> SetOrderItemResponse:
+        del request, context
+        return self._change
+
+    async def GetOrder(  # noqa: D102, N802
+        self, request: GetOrderRequest, context: _Context
+    ) -> GetOrderResponse:
+        del request, context
+        return self._order
+
+    async def GetProduct(  # noqa: D102, N802
+        self, request: GetProductForCustomerRequest, context: _Context
+    ) -> GetProductForCustomerResponse:
+        del request, context
+        return self._product
+
+
 async def _abort(context: _Context, refusal: Exception) -> NoReturn:
     code = grpc.StatusCode.NOT_FOUND if isinstance(refusal, NotFound) else grpc.StatusCode.FAILED_PRECONDITION
     await context.abort(code, repr(refusal))
     raise AssertionError("abort does not return")
 
 
-async def serve(peer: str, address: str, settings: dict[str, Any]) -> None:
-    """Serve until killed."""
+async def open_portal(peer: str, settings: dict[str, Any]) -> ClientPortalServicer:
+    """Make the portal of the peer when its backend can be used, and store the first documents if that is asked for."""
+    if peer == EMPTY:
+        return EmptyPortal()  # type: ignore[abstract] # the other calls: UNIMPLEMENTED
     backend = backends.open_backend(peer, settings)
     await backend.open()
     if settings.get(SEED):
@@ -88,8 +120,14 @@ async def serve(peer: str, address: str, settings: dict[str, Any]) -> None:
             {product_id: new_product(product_id) for product_id in workload.product_ids},
             {placed.order_id: new_order(placed) for placed in workload.orders},
         )
+    return PeerPortal(backend)  # type: ignore[abstract] # as above
+
+
+async def serve(peer: str, address: str, settings: dict[str, Any]) -> None:
+    """Serve until killed."""
+    portal = await open_portal(peer, settings)
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    add_ClientPortalServicer_to_server(PeerPortal(backend), server)  # type: ignore[abstract] # the other calls: UNIMPLEMENTED
+    add_ClientPortalServicer_to_server(portal, server)
     server.add_insecure_port(address)
     await server.start()
     await server.wait_for_termination()

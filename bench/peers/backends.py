@@ -6,7 +6,6 @@ from typing import Any, Final
 from bench.peers.order_change import Backend
 
 CLASSES: Final = {
-    "empty": ("bench.peers.empty", "EmptyBackend"),
     "etcd": ("bench.peers.etcd", "EtcdBackend"),
     "postgresql": ("bench.peers.postgresql", "PostgresqlBackend"),
     "pysyncobj": ("bench.peers.pysyncobj", "PysyncobjBackend"),

@@ -32,7 +32,7 @@ from bench.peers.quitanda import QuitandaSystem
 from bench.peers.system import System
 from bench.placement import PLACEMENTS, place
 from bench.plot import bars
-from bench.report import Report, unanswered
+from bench.report import START, Report, unanswered
 
 SYSTEMS: Final[tuple[type[System], ...]] = (
     QuitandaSystem,
@@ -152,7 +152,7 @@ class Round:
         """Start, measure, end."""
         with tempfile.TemporaryDirectory(prefix="quitanda-bench-") as folder:
             try:
-                if await self._tried("start", self._system.start(Path(folder))):
+                if await self._tried(START, self._system.start(Path(folder))):
                     await self._measure_cases()
             finally:
                 await self._tried("stop", self._system.stop())

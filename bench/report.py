@@ -12,6 +12,9 @@ from bench.measurement import GENERATOR, Measurement
 FIRST: Final = "quitanda"
 """The system that the others are compared with."""
 
+START: Final = "start"
+"""With this word begins what is said of a system that did not start; else it is the name of a case."""
+
 Rounds = dict[int, Measurement]
 """By the round's number: a round in which a system failed is missing."""
 

@@ -72,8 +72,8 @@ class PeerSystem(System):
             own = {**settings[n % len(settings)], SEED: n == 0}
             command = (sys.executable, "-m", "bench.portal", self.backend, address, json.dumps(own))
             self.spawn(f"portal {n + 1}", command, folder)
-        for n, address in enumerate(self.portals):
-            await self._wait_for(f"portal {n + 1}", address)
+        for address in self.portals:
+            await self._wait_for(address)
 
     async def start_servers(self, folder: Path) -> Sequence[dict[str, Any]]:
         """Start the peer's own processes; give the settings of the portals' backends, in turn."""
@@ -95,10 +95,15 @@ class PeerSystem(System):
         process = self._processes[name] = Process(name, folder / f"{name.replace(' ', '-')}.log", self._spawner)
         process.start(command, {})
 
-    async def _wait_for(self, name: str, address: str) -> None:
+    async def _wait_for(self, address: str) -> None:
+        """Wait until the portal is connected; ProcessDied at once if any process of the system has ended."""
         async with grpc.aio.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             ready = asyncio.ensure_future(channel.channel_ready())
-            async with asyncio.timeout(READY_SECONDS):
-                while not ready.done():
-                    self._processes[name].check_alive()
-                    await asyncio.wait({ready}, timeout=0.1)
+            try:
+                async with asyncio.timeout(READY_SECONDS):
+                    while not ready.done():
+                        for process in self._processes.values():
+                            process.check_alive()
+                        await asyncio.wait({ready}, timeout=0.1)
+            finally:
+                ready.cancel()

@@ -86,6 +86,21 @@ async def test_a_system_that_fails_is_told_and_does_not_end_the_run():
 
 
 @pytest.mark.slow
+async def test_a_server_that_ends_is_named_with_its_last_words(tmp_path):
+    class Ending(EmptySystem):
+        async def start_servers(self, folder):
+            self.spawn("server", ("sh", "-c", "echo the port is taken; exit 3"), folder)
+            return [{}]
+
+    system = Ending()
+    try:
+        with pytest.raises(ProcessDied, match=r"server ended[\s\S]*the port is taken"):
+            await system.start(tmp_path)
+    finally:
+        await system.stop()
+
+
+@pytest.mark.slow
 async def test_generators_count_the_calls_of_a_real_portal_together(tmp_path):
     system = EmptySystem()
     two = replace(cases.OVERLOADS[0], in_flight=8)

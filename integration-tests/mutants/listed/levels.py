@@ -71,8 +71,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a-raise-is-not-stored",
         "The level is part of the state: it is stored, and in the digest.",
         f"{REPLICA}/state/write_set.py",
-        "writes.counters != self.counters or ",
-        "",
+        "if self.counters == self._counters_before:",
+        "if not self._changed:",
         (f"{_STORED}::TestStoredLevel::test_raising_changes_the_level_and_nothing_else_and_is_in_the_digest",),
     ),
     Mutant(

@@ -21,7 +21,7 @@ MUTANTS: Final = (
         "internal-failure-not-remembered",
         "A refusal with INTERNAL stands when the bug is mended.",
         f"{REPLICA}/state/applier.py",
-        "            state.stage(writes)\n        return outcome\n\n    def _view",
+        "            state.add(writes)\n        return outcome\n\n    def _view",
         "            state.finish()\n        return outcome\n\n    def _view",
         (f"{_APPLIER}::test_an_internal_refusal_stands_even_when_the_bug_is_mended",),
     ),

@@ -28,7 +28,7 @@ from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
 from quitanda_replica.feed.queue import FeedQueue
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.state import dedup_window, keys
-from quitanda_replica.state.access import EntryStore, StateCorrupt, StateStore
+from quitanda_replica.state.access import StateCorrupt, StateStore
 from quitanda_replica.state.counters import decode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
@@ -82,7 +82,7 @@ class Applier:
         except DecodeError:
             _log.error("log_entry_malformed", index=index, size=len(payload))
             return _response([encode_outcome(invalid("entry", Problem.MALFORMED), index)])
-        state = EntryState(EntryStore(self._store))
+        state = EntryState(self._store)
         collector = ChangeCollector(index, state.counters.last_changed)
         outcomes = [self._execute(state, collector, index, request) for request in requests]
         state.finish()
@@ -120,30 +120,35 @@ class Applier:
 
     def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> bytes:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
-        writes = WriteSet(state.store, state.counters)
+        writes = WriteSet(state, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Refused):
                 return encode_outcome(request, index)
             execution = self._rules(self._view(state), request, index)
-            outcome = self._fill(writes, request, execution, index)
+            changed_keys = [write_change(writes, self._working_set, change) for change in execution.changes]
+            outcome = self._finish(writes, request, execution, changed_keys, index)
         except LOCAL_FAILURES:
             raise
         except Exception:  # noqa: BLE001 - whatever a bug raises, it must not stop every replica
             _log.exception("rule_failed", index=index, **_names(message))
             return self._internal(state, message, index)
-        state.stage(writes)
-        collector.add(execution.changes, writes)
+        state.add(writes)
+        for key, change in zip(changed_keys, execution.changes, strict=True):
+            collector.add(key, change, writes.changes[key])
         return outcome
 
-    def _fill(self, writes: WriteSet, request: Request, execution: Execution, index: int) -> bytes:
-        values = [write_change(writes, self._working_set, change) for change in execution.changes]
+    def _finish(
+        self, writes: WriteSet, request: Request, execution: Execution, changed_keys: list[bytes], index: int
+    ) -> bytes:
+        """Write what a request comes to beside its changes: counters, level, and its outcome, which is given."""
         if execution.changes:
             writes.counters.last_changed = index
         if execution.level is not None:
             writes.counters.level = execution.level
             _log.info("level_raised", level=execution.level, revision=index)
-        outcome = encode_outcome(execution.outcome, execution.revision, _document_told(execution, values))
+        document = _document_told(execution, [writes.changes[key] for key in changed_keys])
+        outcome = encode_outcome(execution.outcome, execution.revision, document)
         if execution.remember is not None:
             dedup_window.put(writes, request, execution.remember.fingerprint, outcome, self._window)
         return outcome
@@ -151,7 +156,7 @@ class Applier:
     def _internal(self, state: EntryState, message: pb.Request, index: int) -> bytes:
         """Refuse with INTERNAL, and remember that: a refusal says "and never will"."""
         outcome = encode_outcome(refused(Reason.INTERNAL), index)
-        writes = WriteSet(state.store, state.counters)
+        writes = WriteSet(state, state.counters)
         try:
             request = request_from_proto(message)
             if isinstance(request, Request) and self._view(state).remembered(request.scope, request.request_id) is None:
@@ -161,11 +166,11 @@ class Applier:
         except Exception:  # noqa: BLE001 - as above
             _log.exception("rule_failure_not_remembered", index=index, **_names(message))
         else:
-            state.stage(writes)
+            state.add(writes)
         return outcome
 
     def _view(self, state: EntryState) -> StoredState:
-        return StoredState(state.store, state.counters, self._working_set)
+        return StoredState(state, state.counters, self._working_set)
 
 
 def _document_told(execution: Execution, values: list[bytes | None]) -> bytes | None:

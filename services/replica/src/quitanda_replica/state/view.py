@@ -61,34 +61,32 @@ def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: 
     return [key[len(prefix) :].decode() for key, _ in state.scan(prefix, after, limit)]
 
 
-def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> bytes | None:
-    """Write a change of the rules into the write set: the document, its indexes and counters.
+def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> bytes:
+    """Write a change of the rules into the write set: the document, its indexes and counters; give the document's key.
 
-    Gives the document's stored value; None where it is deleted. ValueError where the rules delete what is not there.
+    ValueError where the rules delete what is not there.
     """
     match change:
         case Put(document=document):
             return _put(writes, documents, document)
         case Delete(kind=kind, document_id=document_id):
-            _delete(writes, documents, kind, document_id)
-            return None
+            return _delete(writes, documents, kind, document_id)
 
 
 def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
     kind, level = kind_of(document), writes.counters.level
     key = keys.document(kind, id_of(document))
     old = writes.get(key)
-    value = documents.write(document, level)
-    writes.put(key, value)
+    writes.put(key, documents.write(document, level))
     writes.counters.last_version = max(writes.counters.last_version, document.version)
     if old is None:
         writes.counters.add_document(kind, 1)
     if isinstance(document, Order):
         _write_indexes(writes, documents.order(old, level), document)
-    return value
+    return key
 
 
-def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: str) -> None:
+def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: str) -> bytes:
     key = keys.document(kind, document_id)
     old = writes.get(key)
     if old is None:
@@ -97,6 +95,7 @@ def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: st
     writes.counters.add_document(kind, -1)
     if kind is Kind.ORDER:
         _write_indexes(writes, documents.order(old, writes.counters.level), None)
+    return key
 
 
 def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> None:

@@ -35,37 +35,80 @@ class WriteSet:
 
 
 class EntryState:
-    """The state while one log entry is applied: stages write sets, keeps counters and digest in step.
+    """The state while one log entry is applied: what its requests changed so far, over the store.
 
-    `finish` writes both once for the whole entry.
+    The store and the digest hear of each changed key once: in `finish`, or before a scan, which the store answers.
+    Reading each key once matters because LevelDB lets other threads run meanwhile, and getting the interpreter back
+    takes time. Every failure of the store becomes StateCorrupt: rules that fail are an outcome, alike on every
+    replica; a disk that fails is this replica's own and must stop it.
     """
 
     def __init__(self, store: StateStore) -> None:
-        self.store = store
-        self.counters = read_counters(store)
-        self.digest = digest.decode_digest(store.get(keys.DIGEST))
-        """Of the state with everything staged so far; final after `finish`."""
-        self._changed = False
+        self._store = store
+        self._stored: dict[bytes, bytes | None] = {}
+        """What the store has under keys that were read or staged here, or are known to be new."""
+        self._changed: dict[bytes, bytes | None] = {}
+        """What the requests changed, and the store does not have yet."""
+        self._counters_before = read_counters(self)
+        self.counters = self._counters_before
+        self.digest = digest.decode_digest(self.get(keys.DIGEST))
+        """Of what is staged; of the whole state after `finish`."""
 
-    def stage(self, writes: WriteSet) -> None:
+    def get(self, key: bytes) -> bytes | None:
+        """Give the key's value, or None."""
+        return self._changed[key] if key in self._changed else self._read(key)
+
+    def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+        """Keys and values, as StateReader."""
+        self._stage_changes()
+        try:
+            return self._store.scan(prefix, after, limit)
+        except Exception as error:
+            raise _marked(prefix, error) from error
+
+    def add(self, writes: WriteSet) -> None:
         """Make a write set part of the state that the next request sees."""
-        for key, value in writes.changes.items():
-            self._replace(key, None if key in writes.created else self.store.get(key), value)
-        self._changed = self._changed or writes.counters != self.counters or bool(writes.changes)
+        for key in writes.created:
+            if key not in self._changed:
+                self._stored[key] = None
+        self._changed.update(writes.changes)
         self.counters = writes.counters
 
     def finish(self) -> None:
-        """Stage counters and digest, if anything changed."""
-        if self._changed:
-            self._replace(keys.COUNTERS, self.store.get(keys.COUNTERS), encode_counters(self.counters))
-            self.store.put(keys.DIGEST, digest.encode_digest(self.digest))
+        """Stage what was changed, then counters and digest; nothing where nothing changed."""
+        if self.counters == self._counters_before:  # whatever changes the state changes them
+            return
+        self._changed[keys.COUNTERS] = encode_counters(self.counters)
+        self._stage_changes()
+        self._put(keys.DIGEST, digest.encode_digest(self.digest))
 
-    def _replace(self, key: bytes, old: bytes | None, value: bytes | None) -> None:
-        self.digest = digest.replaced(self.digest, key, old, value)
-        if value is None:
-            self.store.delete(key)
-        else:
-            self.store.put(key, value)
+    def _read(self, key: bytes) -> bytes | None:
+        if key not in self._stored:
+            try:
+                self._stored[key] = self._store.get(key)
+            except Exception as error:
+                raise _marked(key, error) from error
+        return self._stored[key]
+
+    def _stage_changes(self) -> None:
+        for key, value in self._changed.items():
+            self.digest = digest.replaced(self.digest, key, self._read(key), value)
+            self._put(key, value)
+        self._changed.clear()
+
+    def _put(self, key: bytes, value: bytes | None) -> None:
+        try:
+            if value is None:
+                self._store.delete(key)
+            else:
+                self._store.put(key, value)
+        except Exception as error:
+            raise _marked(key, error) from error
+        self._stored[key] = value
+
+
+def _marked(key: bytes, error: Exception) -> StateCorrupt:
+    return StateCorrupt(f"the store failed at key {key!r}: {error}")
 
 
 def read_counters(state: StateReader) -> Counters:

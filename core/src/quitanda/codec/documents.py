@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import simplejson
 
-from quitanda.codec.compiled import compile_function
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.money import format_price
+from quitanda.domain.compiled import compile_function
 from quitanda.domain.field_types import FieldType, Form, Identifier, Price, TimestampMs, describe
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.model import Customer, CustomFields, Document, Kind, Order, Product

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, Generic, TypeVar
 
-from quitanda.codec.compiled import compile_function
 from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.json_text import parse_json
 from quitanda.codec.money import format_price
 from quitanda.codec.numbers import INT64_MAX
+from quitanda.domain.compiled import compile_function
 from quitanda.domain.field_types import ChangeRule, FieldType, Form, NumberRule, describe
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.outcomes import Refused

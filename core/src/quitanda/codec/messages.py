@@ -13,9 +13,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from quitanda.codec.compiled import compile_function
 from quitanda.codec.custom_fields import extra_from_pairs
 from quitanda.codec.numbers import INT64_MAX
+from quitanda.domain.compiled import compile_function
 from quitanda.domain.field_types import ChangeRule, CustomFieldsRule, FieldType, Form, NumberRule, describe
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
 from quitanda.domain.outcomes import Problem, Refused, invalid

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from quitanda.domain.compiled import fast_init
 from quitanda.domain.field_types import (
     GENERATED,
     Description,
@@ -25,6 +26,7 @@ from quitanda.domain.field_types import (
 from quitanda.domain.model import CustomerFields, ItemFields, OrderFields, ProductFields
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class CreateCustomer:
     """Refused with CUSTOMER_EXISTS where there is one."""
@@ -34,6 +36,7 @@ class CreateCustomer:
     extra: CustomerFields = ()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class UpdateCustomer:
     """Change what is given; an extra field set to JSON `null` is removed, one not named stays."""
@@ -44,6 +47,7 @@ class UpdateCustomer:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class DeleteCustomer:
     """Refused with CUSTOMER_HAS_ORDERS, or with `cascade` cancels them in the same step."""
@@ -53,6 +57,7 @@ class DeleteCustomer:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class CreateProduct:
     """Refused with PRODUCT_EXISTS where there is one. `price` is in minor units."""
@@ -65,6 +70,7 @@ class CreateProduct:
     extra: ProductFields = ()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class UpdateProduct:
     """Change what is given, as UpdateCustomer; `quantity` sets the units on hand."""
@@ -78,6 +84,7 @@ class UpdateProduct:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class DeleteProduct:
     """Refused with PRODUCT_IN_USE, or with `cascade` removes it from the orders in the same step."""
@@ -87,6 +94,7 @@ class DeleteProduct:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class AdjustStock:
     """Add `delta` (not zero, maybe negative) to the units on hand; never below zero."""
@@ -96,6 +104,7 @@ class AdjustStock:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class ItemQuantity:
     """A product and the number of units that an order shall hold of it; `extra` is about the order's item."""
@@ -105,6 +114,7 @@ class ItemQuantity:
     extra: ItemFields = ()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class CreateOrder:
     """Place an order, empty or with first items, all or nothing.
@@ -119,6 +129,7 @@ class CreateOrder:
     extra: OrderFields = ()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class SetOrderItems:
     """Set the quantities of some products, or only extra fields; all or nothing.
@@ -134,6 +145,7 @@ class SetOrderItems:
     extra: OrderFields = ()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Remove the order and return its units to stock."""
@@ -143,6 +155,7 @@ class CancelOrder:
     expected_version: Version | None = None
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class RaiseLevel:
     """Let the replicas decide by the rules of a higher level (`levels`); there is no way back.
@@ -174,6 +187,7 @@ def command_name(command: type[Command]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", command.__name__).lower()
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """A command with the key under which its outcome is remembered.

@@ -5,18 +5,18 @@ own.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar, get_args
 
 from quitanda.domain import refusals
 from quitanda.domain.commands import Command
+from quitanda.domain.compiled import changer
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Decision, Put, StateView
 
 AnyDocument = TypeVar("AnyDocument", Customer, Product)
-Record = TypeVar("Record")
 
 _JSON_BLANKS: Final = " \t\n\r"
 _EXTRA: Final = "extra"
@@ -30,23 +30,6 @@ _SHARED: Final[Mapping[tuple[type, type], tuple[str, ...]]] = {
     for document in (Customer, Product)
 }
 """For a command and a document the fields that both have, the custom ones apart."""
-
-
-def changer(record: type[Record], *names: str) -> Callable[..., Record]:
-    """Make the function that copies a `record` with other values for the fields named: `change(old, value, ...)`.
-
-    It does what `dataclasses.replace` does, in a third of the time, which counts as each command copies some records.
-    """
-    all_names = [each.name for each in fields(record)]  # type: ignore[arg-type]
-    places = [all_names.index(name) for name in names]
-
-    def change(old: Record, *given: object) -> Record:
-        values = [getattr(old, name) for name in all_names]
-        for place, value in zip(places, given, strict=True):
-            values[place] = value
-        return record(*values)
-
-    return change
 
 
 with_quantity: Final = changer(Product, "quantity")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
+from quitanda.domain.compiled import fast_init
 from quitanda.domain.field_types import (
     CustomFields,
     CustomFieldsRule,
@@ -41,6 +42,7 @@ class Kind(StrEnum):
     ORDER = "order"
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Customer:
     """Somebody who may place orders.
@@ -55,6 +57,7 @@ class Customer:
     version: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Product:
     """Something the shop sells.
@@ -72,6 +75,7 @@ class Product:
     version: int
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class OrderItem:
     """Units of one product in an order.
@@ -91,6 +95,7 @@ class OrderItem:
         return self.unit_price * self.quantity
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Order:
     """What one customer ordered; items stand in the order in which their products were first added.

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from quitanda.domain import refusals, validation
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
+from quitanda.domain.compiled import changer, fast_init
 from quitanda.domain.document_changes import (
-    changer,
     check_expected,
     merged,
     overlaid,
@@ -28,6 +28,7 @@ _Combined: TypeAlias = Callable[[CustomFields, CustomFields], CustomFields]
 """What an item's extra fields come to: those that it has, and those that the command gives."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Line:
     """What one command asks of one product; `index` is the place of its first item in the command."""
@@ -38,6 +39,7 @@ class _Line:
     extra: CustomFields
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _Filled:
     """An order with its new items, and the products whose units moved, in the order of the lines."""

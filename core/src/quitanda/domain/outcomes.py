@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from quitanda.domain.compiled import fast_init
 from quitanda.domain.model import Document
 
 
@@ -62,6 +63,7 @@ Details: TypeAlias = tuple[tuple[str, str], ...]
 """Facts for the message, (name, value) sorted by name; for INVALID_ARGUMENT always `problem`."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Done:
     """The command took effect.
@@ -74,6 +76,7 @@ class Done:
     orders_affected: int = 0
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The command changed nothing, and never will. `field` names the field at fault, or is empty."""

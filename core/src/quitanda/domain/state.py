@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from quitanda.domain.compiled import fast_init
 from quitanda.domain.model import Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Outcome
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class StoredOutcome:
     """The outcome of an earlier request: `revision` is the log index at which it was decided."""
@@ -51,6 +53,7 @@ class StateView(Protocol):
         """Return the outcome remembered for a request, or None."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Put:
     """The document replaces the one with its id, or is new."""
@@ -58,6 +61,7 @@ class Put:
     document: Document
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Delete:
     """There is no such document any more."""
@@ -69,6 +73,7 @@ class Delete:
 Change: TypeAlias = Put | Delete
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A command's outcome and what it changes; a refusal changes nothing.
@@ -85,6 +90,7 @@ Rules: TypeAlias = Mapping[type[Any], Callable[[StateView, Any], Decision]]
 """For each command the function that decides it."""
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Execution:
     """What executing a request comes to.

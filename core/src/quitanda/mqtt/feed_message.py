@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from quitanda.codec.documents import id_of, read_document, stored_text
 from quitanda.codec.json_text import dump_json, load_canonical_json
+from quitanda.domain.compiled import fast_init
 from quitanda.domain.model import Document, Kind
 
 FEED_NUMBER_MAX: Final = 2**63 - 1
@@ -22,6 +23,7 @@ FEED_NUMBER_MAX: Final = 2**63 - 1
 _KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class FeedChange:
     """A document as an entry left it; `document` is None (and `version` 0) where it was deleted."""

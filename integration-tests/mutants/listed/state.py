@@ -69,8 +69,8 @@ MUTANTS: Final = (
         "disk-failure-becomes-an-outcome",
         "A failure of this replica's own disk stops it, and is no outcome.",
         f"{REPLICA}/state/applier.py",
-        "execution, index)\n        except LOCAL_FAILURES:\n            raise\n",
-        "execution, index)\n",
+        "changed_keys, index)\n        except LOCAL_FAILURES:\n            raise\n",
+        "changed_keys, index)\n",
         (f"{_APPLIER}::test_a_replicas_own_trouble_is_no_outcome",),
     ),
     Mutant(

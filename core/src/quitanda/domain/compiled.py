@@ -6,7 +6,6 @@ fast as one that was written by hand.
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from functools import update_wrapper
 from typing import Any, TypeVar
 
 _Record = TypeVar("_Record")
@@ -38,8 +37,9 @@ def fast_init(record: type[_Record]) -> type[_Record]:
     signature = f"__init__({', '.join(['self', *(each.name for each in given)])})"
     init: Any = compile_function(signature, [f"set_{each.name}(self, {each.name})" for each in given], setters)
     made: Any = record.__init__
-    init.__defaults__ = made.__defaults__
-    record.__init__ = update_wrapper(init, made)  # type: ignore[method-assign]
+    init.__defaults__, init.__annotations__ = made.__defaults__, made.__annotations__
+    init.__qualname__ = made.__qualname__
+    record.__init__ = init  # type: ignore[method-assign]
     return record
 
 

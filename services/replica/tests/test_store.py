@@ -114,11 +114,15 @@ def test_too_many_open_files_are_told_apart_from_a_broken_disk(tmp_path):
 
 def test_a_closed_store_fails_instead_of_answering(tmp_path):
     store = Store.open(tmp_path)
+    store.put(b"Sb", b"1")
+    store.commit()
+    store.get(b"Sb")
     snapshot = store.snapshot()
     store.close()
 
-    with pytest.raises(StoreFailed):
-        store.get(b"Sa")
+    for key in (b"Sa", b"Sb"):
+        with pytest.raises(StoreFailed):
+            store.get(key)
     with pytest.raises(StoreFailed):
         snapshot.get(b"Sa")
     with pytest.raises(StoreFailed):

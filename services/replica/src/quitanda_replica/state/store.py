@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from quitanda_replica.distribution import SECONDS, Distribution
 from quitanda_replica.state.data_folder import DataFolder, DirectorySync, FolderLost
+from quitanda_replica.state.recent_values import RecentValues
 
 if TYPE_CHECKING:
     import plyvel as leveldb
@@ -130,6 +131,7 @@ class Store:
         self._database = database
         self._folder = folder
         self._directory_sync = names
+        self._recent = RecentValues()
         self._staged: dict[bytes, bytes | None] = {}
         self._staged_keys: list[bytes] = []
         self._new_keys: list[bytes] = []
@@ -170,10 +172,15 @@ class Store:
         """Return the staged or stored value of `key`, or None. Raises StoreFailed."""
         if key in self._staged:
             return self._staged[key]
+        if (value := self._recent.get(key)) is not None:
+            return value
         try:
-            return self._database.get(key, verify_checksums=True)
+            value = self._database.get(key, verify_checksums=True)
         except _FAILURES as error:
             raise _failed(error) from error
+        if value is not None:
+            self._recent.keep(key, value)
+        return value
 
     def put(self, key: bytes, value: bytes) -> None:
         """Stage `key` = `value`."""
@@ -208,6 +215,7 @@ class Store:
         if not self._staged:
             return
         _guarded(self._write)
+        self._recent.changed(self._staged)
         self._staged.clear()
         self._staged_keys.clear()
         self._new_keys.clear()
@@ -222,6 +230,7 @@ class Store:
 
     def close(self) -> None:
         """Close the database; what is staged and not committed is forgotten."""
+        self._recent = RecentValues()
         with suppress(leveldb.Error):
             self._database.close()
         self._folder.close()

@@ -134,7 +134,7 @@ def compile_writer(record: type, *, totals: bool = False) -> Callable[[Any], str
     if later:
         names["with_later"] = _compile_with_later(later)
         extra = f"with_later(record, {extra})"
-    line = f"return f'{{{{{text}{{extra_text({extra})}}}}}}'"
+    line = f"return f'{{{{{text}{{extra_text(extra) if (extra := {extra}) else \"\"}}}}}}'"
     return compile_function("write(record)", [line], names)
 
 

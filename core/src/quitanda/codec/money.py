@@ -1,6 +1,7 @@
 """Prices: an exact integer number of minor units inside, a decimal number with two places outside."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from quitanda.codec.numbers import exact_number
@@ -10,8 +11,11 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 _DECIMALS: Final = 2
 _INTEGER_DIGITS_MAX: Final = 15
 """Digits before the point beyond which a price is too large without computing it."""
+_PRICES_KEPT: Final = 4096
+"""Prices whose texts are kept: an order's items are written each time it changes, most with the prices they had."""
 
 
+@lru_cache(maxsize=_PRICES_KEPT)
 def format_price(minor: int) -> str:
     """Write minor units as a decimal number with two places: 1250 is "12.50"."""
     units, rest = divmod(abs(minor), MINOR_UNITS_PER_UNIT)

@@ -37,6 +37,8 @@ __all__ = [
 class Kind(StrEnum):
     """What a document is."""
 
+    __hash__ = str.__hash__  # the one of Enum is written in Python, and kinds are looked up for each key
+
     CUSTOMER = "customer"
     PRODUCT = "product"
     ORDER = "order"

@@ -134,10 +134,9 @@ def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _
 
 def _check_extra_sizes(extra: CustomFields, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
     for line in lines:
-        if line.product_id in items:
-            field = f"items[{line.index}].extra"
-            if too_large := validation.check_extra_size(items[line.product_id].extra, field):
-                return too_large
+        item = items.get(line.product_id)
+        if item and item.extra and (wrong := validation.check_extra_size(item.extra, f"items[{line.index}].extra")):
+            return wrong
     return validation.check_order_extra_size(extra, (item.extra for item in items.values()))
 
 
@@ -145,9 +144,10 @@ def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
     """Make one line of the items that name the same product, in the order in which each product is first named."""
     lines: dict[str, _Line] = {}
     for index, item in enumerate(wanted):
-        line = lines.get(item.product_id) or _Line(index, item.product_id, 0, ())
-        quantity, extra = line.quantity + item.quantity, overlaid(line.extra, item.extra)
-        lines[item.product_id] = _Line(line.index, line.product_id, quantity, extra)
+        first, quantity, extra = index, item.quantity, overlaid((), item.extra)
+        if line := lines.get(item.product_id):
+            first, quantity, extra = line.index, line.quantity + quantity, overlaid(line.extra, extra)
+        lines[item.product_id] = _Line(first, item.product_id, quantity, extra)
     return list(lines.values())
 
 

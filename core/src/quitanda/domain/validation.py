@@ -259,7 +259,8 @@ def _check_extra_bytes(field: str, size: int) -> Refused | None:
 
 
 def _check_order_extra_bytes(extra: CustomFields, item_extras: Iterable[CustomFields]) -> Refused | None:
-    return _check_extra_bytes("extra", _extra_bytes(extra) + sum(map(_extra_bytes, filter(None, item_extras))))
+    given = [each for each in (extra, *item_extras) if each]  # mostly none
+    return _check_extra_bytes("extra", sum(map(_extra_bytes, given))) if given else None
 
 
 def _extra_bytes(extra: CustomFields) -> int:

@@ -66,7 +66,8 @@ def test_what_decides_uses_no_set_no_float_and_nothing_outside_itself(module):
 @pytest.mark.parametrize("module", DECIDING, ids=lambda module: module.stem)
 def test_what_decides_compiles_records_at_import_and_never_while_it_decides(module):
     tree = ast.parse(module.read_text())
-    taken = [node for node in ast.walk(tree) if getattr(node, "module", None) == "quitanda.domain.compiled"]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    taken = [node for node in imports if node.module == "quitanda.domain.compiled"]
     names = {alias.name for node in taken for alias in node.names}
     bodies = [each for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for each in node.body]
     used = {node.id for body in bodies for node in ast.walk(body) if isinstance(node, ast.Name)}

@@ -6,6 +6,7 @@ from typing import Final
 
 from bench import cases
 from bench.cases import Case
+from bench.goals import GOALS
 from bench.measurement import DONE, GENERATOR
 from bench.placement import limits
 from bench.report import FIRST, START, Report, of_system
@@ -92,6 +93,17 @@ def ratios(report: Report) -> str:
         if any(found):
             rows.append([case.title, *(number(each) for each in found)])
     return table(["Quitanda ÷ peer", *(report.titles[peer] for peer in peers)], rows)
+
+
+def goals(report: Report) -> str:
+    """Write what was aimed at beside what was found; goals of which nothing was measured are left out."""
+    found = [(goal, goal.figure(report)) for goal in GOALS]
+    rows = [
+        [goal.title, goal.bound, number(value), "yes" if goal.reached(value) else "**no**"]
+        for goal, value in found
+        if value is not None
+    ]
+    return table(["goal", "bound", "found", "reached"], rows)
 
 
 def processors(report: Report) -> str:
@@ -187,6 +199,7 @@ def tables(report: Report) -> list[str]:
         comparison(report, ordinary(report)),
         comparison(report, variants(report)) if set(VARIANTS) & report.titles.keys() else "",
         ratios(report),
+        goals(report),
         processors(report),
         overload(report),
         recovery(report),

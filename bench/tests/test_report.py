@@ -8,6 +8,7 @@ from bench.document import (
     END,
     comparison,
     document,
+    goals,
     more_than_one_core,
     number,
     ordinary,
@@ -140,6 +141,25 @@ def test_an_overload_is_told_as_a_share_of_the_rate_at_64_of_the_same_round():
 
     assert row.startswith("| 2,000 in flight, 2 s each | 270 | 90 % |")
     assert row.endswith("| OK 9, OVERLOADED 1,234 |")
+
+
+def test_goals_say_what_was_found_and_whether_it_is_enough():
+    report = report_of(
+        quitanda=[(cases.CHANGES, measured(calls_s=400.0)), (cases.SAME_PRODUCT, measured(calls_s=400.0))],
+        etcd=[(cases.CHANGES, measured(calls_s=500.0))],
+        postgresql=[(cases.SAME_PRODUCT, measured(calls_s=400.0))],
+    )
+    report.failover_s = [0.5, 0.7, 2.6]
+
+    rows = goals(report).splitlines()[2:]
+
+    assert rows == [
+        "| order changes ÷ three-node etcd's | at least 1 | 0.8 | **no** |",
+        "| processor time of one order change, all processes, ms | at most 1.3 | 1.5 | **no** |",
+        "| one product for all ÷ PostgreSQL's | at least 1 | 1 | yes |",
+        "| next write after SIGKILL of the leader, median, s | at most 1 | 0.7 | yes |",
+        "| next write after SIGKILL of the leader, worst, s | at most 2.5 | 2.6 | **no** |",
+    ]
 
 
 def test_the_process_that_takes_most_of_a_call_is_the_limit_until_portals_are_many_enough():

@@ -21,7 +21,7 @@ VARIANTS: Final = ("etcd_remembering", "postgresql_remembering", "etcd_unqueued"
 PORTALS: Final = (2, 3, 4)
 """For so many client portals is it computed what they and the replicas could carry."""
 
-QUIET_LOAD: Final = 0.5
+QUIET_PROCESSORS: Final = 0.1
 PINNED: Final = (cases.CHANGES, cases.PRODUCT_READS)
 """What is measured with processes on some of the processors."""
 
@@ -214,12 +214,13 @@ def document(report: Report, plots: Mapping[str, str]) -> str:
     told = report.circumstances
     missing = "; ".join(f"{report.titles[name]}: {what}" for name, what in report.missing.items())
     failed = "; ".join(f"{report.titles[name]}: {' / '.join(what)}" for name, what in report.failed.items())
-    quiet = told["load_average"] < QUIET_LOAD
+    others = report.others()
+    quiet = others < QUIET_PROCESSORS
     head = (
-        f"Measured {told['date']} at {told['commit']}, on {told['processors']} processors, {told['rounds']} rounds of "
-        f"{told['seconds']:g} s for each case; fdatasync takes {told['fdatasync_ms']:.2f} ms (median). "
-        f"Load average before the run: {told['load_average']:.2f}"
-        f"{'' if quiet else ' (the machine was not quiet: believe the ratios only)'}."
+        f"Measured {told['date']} at {told['commit']}, on {told['processors']} processors; rounds: {told['rounds']}, "
+        f"each with {told['seconds']:g} s of each case; fdatasync takes {told['fdatasync_ms']:.2f} ms (median). Load "
+        f"average before the run: {told['load_average']:.2f}. While calls were counted, other work kept {others:.2f} "
+        f"processors busy (median){'' if quiet else ': the machine was not quiet, so believe the ratios only'}."
         + (f" Not installed, therefore not measured: {missing}." if missing else "")
         + (f" Failed: {failed}." if failed else "")
     )

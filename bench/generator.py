@@ -129,16 +129,19 @@ async def measure(
                 place(pid, placement.generator)
         await asyncio.sleep(warm_up)
         before, begun = processor_time.of_processes(processes | load.processes), time.monotonic()
+        machine = processor_time.of_machine()
         if case.generators > 1:
             seen = await watch(system.portals, system.workload, case, seconds)
         else:
             await asyncio.sleep(seconds)
         ended, after = time.monotonic(), processor_time.of_processes(processes | load.processes)
+        machine = processor_time.of_machine() - machine
         memory_mb = processor_time.memory_mb(processes)
     used = processor_time.used(before, after)
+    others = max(0.0, machine - sum(used.values())) / (ended - begun)
     generators = sum(used.pop(name) for name in load.processes)
     told = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb).measured(load.ended)
-    return with_times(told, seen) if seen else told
+    return replace(with_times(told, seen) if seen else told, others=others)
 
 
 def with_times(told: Measurement, seen: Measurement) -> Measurement:

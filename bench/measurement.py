@@ -36,6 +36,8 @@ class Measurement:
 
     memory_mb: float = 0.0
     """Resident memory of the system's largest process at the end."""
+    others: float = 0.0
+    """How many processors were busy, on average, with what is neither the system nor the load generators."""
 
     @property
     def system_ms(self) -> float:

@@ -22,6 +22,12 @@ def _with_descendants(pid: int) -> float:
     return seconds
 
 
+def of_machine() -> float:
+    """Give the seconds that all processors together have been busy so far, for whatever process."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
 def used(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """Give the seconds between two readings; a process that has ended in between counts nothing."""
     return {name: max(0.0, after.get(name, 0.0) - seconds) for name, seconds in before.items()}

@@ -72,6 +72,11 @@ class Report:
         names = {name: None for each in rounds.values() for name in each.processor_ms}
         return {name: statistics.median(each.processor_ms.get(name, 0.0) for each in rounds.values()) for name in names}
 
+    def others(self) -> float:
+        """Give how many processors were busy with other work, in the median measurement."""
+        found = [each.others for of in self.measured.values() for rounds in of.values() for each in rounds.values()]
+        return statistics.median(found) if found else 0.0
+
     def to_json(self) -> dict[str, Any]:
         """Write everything as JSON's types: the medians and ratios, and every round."""
         return {
@@ -87,6 +92,7 @@ class Report:
                 system: {case: self.median(system, cases.named(case), "system_ms") for case in by_case}
                 for system, by_case in self.measured.items()
             },
+            "others": self.others(),
             "ratios": {
                 case.name: {peer: r for peer in self.titles if peer != FIRST and (r := self.ratio(case, peer))}
                 for case in cases.ALL

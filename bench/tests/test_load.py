@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from itertools import islice
 
@@ -118,6 +119,7 @@ async def test_generators_count_the_calls_of_a_real_portal_together(tmp_path):
     assert told.processor_ms.keys() == {"portal 1", "portal 2", "generator"}
     assert told.system_ms > 0
     assert told.memory_mb > 1
+    assert 0 <= told.others <= os.cpu_count()
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A portal's process: the cluster client, the cache and the metrics, around the parts that `compose` makes."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -55,6 +56,8 @@ async def run(settings: Settings, compose: Compose[Settings]) -> int:
         stack.push_async_callback(cluster.close)
         reader = await stack.enter_async_context(open_reader(cluster.read, cache_options(settings), registry=registry))
         parts = compose(settings, cluster, reader, registry)
+        # What was imported lives as long as the process: looking for garbage in it makes every caller wait.
+        gc.freeze()
         return await lifecycle.run(parts, stop_timeout=min(settings.stop_timeout_seconds, STOP_SECONDS_MAX))
 
 

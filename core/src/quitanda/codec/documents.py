@@ -33,6 +33,9 @@ _VERSION: Final = "version"
 _TOTAL: Final = "total"
 _EXTRA: Final = "extra"
 
+_parse_stored: Final[Callable[[str], Any]] = simplejson.JSONDecoder(parse_float=Decimal).decode
+"""Parse stored JSON, its numbers exact. Kept: `simplejson.loads` would make a decoder for each document."""
+
 _quote: Final[Callable[[str], str]] = encode_basestring
 """A text as a JSON string; non-ASCII characters stay themselves."""
 
@@ -95,7 +98,7 @@ def present_summary(summary: OrderSummary) -> str:
 
 def decode_document(kind: Kind, data: bytes, level: int = SUPPORTED_LEVEL) -> Document:
     """Read the stored form as the rules of `level` see it; ValueError where the bytes are not such a document."""
-    return read_document(kind, simplejson.loads(data.decode(), use_decimal=True), level)
+    return read_document(kind, _parse_stored(data.decode()), level)
 
 
 def read_document(kind: Kind, fields: Any, level: int = SUPPORTED_LEVEL) -> Document:

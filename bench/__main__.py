@@ -208,8 +208,10 @@ class Round:
                 place(pid, tuple(there))
 
     async def _measure_failover(self, system: QuitandaSystem) -> None:
-        self._report.failover_s = await pauses_after_kills(system, self._effort.kills)
+        self._report.failover_s, failure = await pauses_after_kills(system, self._effort.kills)
         say(f"{system.name}, leader killed: {', '.join(f'{pause:.2f}' for pause in self._report.failover_s)} s")
+        if failure:
+            raise failure
 
 
 def in_short(told: Measurement) -> str:

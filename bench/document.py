@@ -59,13 +59,12 @@ def variants(report: Report) -> list[str]:
     return [system for system in report.titles if system in (FIRST, *VARIANTS)]
 
 
-def comparison(report: Report, systems: Sequence[str]) -> str:
-    """Write one row for each case, one column for each system: the medians of the rounds."""
+def comparison(report: Report, systems: Sequence[str], rows_of: Sequence[str] = ()) -> str:
+    """Write one row for each case that one of `rows_of` (`systems` if not given) was asked for: medians of the rounds."""
     head = ["median of the rounds", *(report.titles[system] for system in systems)]
-    peers = [system for system in systems if system != FIRST] or systems
     rows = []
     for case in cases.ALL:
-        if systems != ordinary(report) and not any(report.rounds(system, case) for system in peers):
+        if not any(report.rounds(system, case) for system in rows_of or systems):
             continue
         rows.append([case.title, *(_cell(report, system, case) for system in systems)])
         if case in (cases.CHANGES, cases.ALONE):
@@ -197,7 +196,7 @@ def tables(report: Report) -> list[str]:
     """Give every part with figures, in the document's order; empty ones are left out."""
     parts = [
         comparison(report, ordinary(report)),
-        comparison(report, variants(report)) if set(VARIANTS) & report.titles.keys() else "",
+        comparison(report, variants(report), VARIANTS) if set(VARIANTS) & report.titles.keys() else "",
         ratios(report),
         goals(report),
         processors(report),

@@ -7,6 +7,7 @@ from bench import cases
 from bench.document import (
     BEGIN,
     END,
+    VARIANTS,
     comparison,
     document,
     goals,
@@ -104,13 +105,16 @@ def test_a_system_that_failed_is_named_with_what_it_said_and_the_others_keep_the
 
 def test_peers_with_the_same_duty_stand_in_a_table_of_their_own():
     changes = [(cases.CHANGES, measured(calls_s=400.0))]
-    report = report_of(quitanda=changes, etcd=changes, etcd_remembering=changes)
+    mixed = [(cases.MIXED, measured(calls_s=500.0))]
+    report = report_of(quitanda=[*changes, *mixed], etcd=changes, etcd_remembering=changes)
 
     assert ordinary(report) == ["quitanda", "etcd"]
     assert variants(report) == ["quitanda", "etcd_remembering"]
-    assert "Etcd_Remembering" in comparison(report, variants(report))
+    written = comparison(report, variants(report), VARIANTS)
+    assert "Etcd_Remembering" in written
+    assert cases.CHANGES.title in written
     # what no variant was asked for is no row of theirs
-    assert cases.MIXED.title not in comparison(report, variants(report))
+    assert cases.MIXED.title not in written
     assert cases.MIXED.title in comparison(report, ordinary(report))
 
 
@@ -239,6 +243,8 @@ def test_the_next_write_after_a_kill_ends_the_longest_pause_until_the_restart():
     assert next_after(kill, [9.9, 10.01, 10.8, 10.9, 11.5, 11.9, 12.1, 19.0]) == pytest.approx(0.8)
     assert next_after(kill, [9.9, 10.01, 13.0, 13.1]) == pytest.approx(3.0)
     assert next_after(kill, [9.9]) == float("inf")
+    # a leader that was never started again
+    assert next_after(Kill(killed=10.0), [9.9, 10.01, 17.0, 17.1]) == pytest.approx(7.0)
 
 
 def test_a_system_that_answered_nothing_is_named():

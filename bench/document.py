@@ -60,7 +60,7 @@ def variants(report: Report) -> list[str]:
 
 
 def comparison(report: Report, systems: Sequence[str], rows_of: Sequence[str] = ()) -> str:
-    """Write one row for each case that one of `rows_of` (`systems` if not given) was asked for: medians of the rounds."""
+    """Write one row for each case that one of `rows_of` (or of `systems`) was asked for: the medians of the rounds."""
     head = ["median of the rounds", *(report.titles[system] for system in systems)]
     rows = []
     for case in cases.ALL:

@@ -67,7 +67,9 @@ def outcome_to_proto(outcome: Outcome, revision: int, document: bytes | None = N
     """Write an outcome and the log index at which it was decided; `document` as for `encode_outcome`."""
     match outcome:
         case Done():
-            return replica_pb2.Outcome(revision=revision, done=_done_to_proto(outcome, document))
+            message = replica_pb2.Outcome(revision=revision)
+            _fill_done(message.done, outcome, document)
+            return message
         case Refused():
             return replica_pb2.Outcome(revision=revision, refused=refused_to_proto(outcome))
         case _:
@@ -103,14 +105,13 @@ def decode_outcome(data: bytes) -> tuple[Outcome, int]:
     return outcome_from_proto(message)
 
 
-def _done_to_proto(done: Done, document: bytes | None) -> replica_pb2.DoneOutcome:
-    if done.document is None:
-        return replica_pb2.DoneOutcome(orders_affected=done.orders_affected)
-    return replica_pb2.DoneOutcome(
-        kind=kind_to_proto(kind_of(done.document)),
-        document=encode_document(done.document) if document is None else document,
-        orders_affected=done.orders_affected,
-    )
+def _fill_done(message: replica_pb2.DoneOutcome, done: Done, document: bytes | None) -> None:
+    """Write into the message that stands in the outcome: one made apart would be copied, which takes twice as long."""
+    message.SetInParent()
+    message.orders_affected = done.orders_affected
+    if done.document is not None:
+        message.kind = kind_to_proto(kind_of(done.document))
+        message.document = encode_document(done.document) if document is None else document
 
 
 def _done_from_proto(message: replica_pb2.DoneOutcome) -> Done:

@@ -85,10 +85,8 @@ def check_expected(document: Document, expected: int | None) -> Refused | None:
 
 def puts(view: StateView, documents: Iterable[Document]) -> tuple[Put, ...]:
     """Put the documents with the next versions, one after the other: each is given once, and never again."""
-    return tuple(
-        Put(_WITH_VERSION[type(document)](document, version))
-        for version, document in enumerate(documents, view.last_version + 1)
-    )
+    versions = enumerate(documents, view.last_version + 1)
+    return tuple([Put(_WITH_VERSION[type(document)](document, version)) for version, document in versions])
 
 
 def put(view: StateView, *documents: Document) -> Decision:

@@ -131,13 +131,26 @@ class LeaderRole:
             for peer in connected:
                 self._network.send(peer, probe)
 
+    def announce_commit(self) -> None:
+        """Tell the followers what is committed, unless they were told with the step's entries.
+
+        The step calls this last. What the followers do then is nothing that a caller waits for, and where they share a
+        machine with the leader, it would take the processor and the disk from the answer.
+        """
+        if self._core.is_leader:
+            self._send_where_moved()
+
     def _send_entries(self) -> None:
-        """Send at once when the log or the commit index has moved. PySyncObj sends the heartbeats by itself."""
+        """Send new entries at once, with the commit index. PySyncObj sends the heartbeats by itself."""
+        if self._journal.last_index != self._sent_position[0]:
+            self._send_where_moved()
+        self._core.fill_send_windows()
+
+    def _send_where_moved(self) -> None:
         position = self._journal.last_index, self._core.commit_index
         if position != self._sent_position:
             self._sent_position = position
             self._core.send_append_entries()
-        self._core.fill_send_windows()
 
     def _reject_callers(self) -> None:
         leader = self._core.leader

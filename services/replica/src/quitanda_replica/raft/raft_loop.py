@@ -8,7 +8,8 @@ The guarantees rest on the order within a step:
    applied index are staged together.
 3. Append and send. The leader appends the proposals to its log and sends one batch to each follower.
 4. Commit. ONE synced batch makes the log, the term, the vote, the state and the applied index durable.
-5. Reply. Only now votes and acknowledgements leave, callers get their answers, and the state machine is told.
+5. Reply. Only now votes and acknowledgements leave, callers get their answers, and the state machine is told. Last,
+   the leader tells the followers what is committed, where the step had no entries to send it with.
 """
 
 import logging
@@ -338,8 +339,7 @@ class RaftLoop:
             self._journal.compact(point)
 
     def _commit(self) -> None:
-        for peer, message in self._transport.take_before_commit():
-            self._network.send(peer, message)
+        self._send_entries()
         self._journal.stage_raft_state()
         self._store.commit()
         self._voting_is_durable = self._gate.voting
@@ -350,6 +350,13 @@ class RaftLoop:
         if self._durable > applied_before:
             self._machine.committed(self._durable)
         self.reads.release(self._durable)
+        self._leader_role.announce_commit()
+        self._send_entries()
+
+    def _send_entries(self) -> None:
+        """Send what need not be durable here before it leaves."""
+        for peer, message in self._transport.take_before_commit():
+            self._network.send(peer, message)
 
     def _finish_installation(self, installation: SnapshotInstallation) -> None:
         """Go on from the installed state."""

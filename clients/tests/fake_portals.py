@@ -215,6 +215,8 @@ class FakePortal:
 
     shop: FakeShop
     calls: list[tuple[str, object]] = field(default_factory=list)
+    metadata: list[dict[str, str]] = field(default_factory=list)
+    """That of each call, without what gRPC itself adds."""
     plans: deque[Plan] = field(default_factory=deque)
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
     most_at_once: int = 0
@@ -262,6 +264,8 @@ class FakePortal:
     async def _carry_out(self, operation, request, context):
         """Record the call, follow the plan, and do the work once for each request id."""
         self.calls.append((operation.label, request))
+        metadata = dict(context.invocation_metadata() or ())
+        self.metadata.append({name: value for name, value in metadata.items() if name != "user-agent"})
         self.arrival.set()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -17,11 +17,13 @@ numbers = st.integers(0, 2**63 - 1)
 changes = documents.map(lambda document: FeedChange.put(kind_of(document), document)) | st.builds(
     FeedChange.delete, st.sampled_from(Kind), ids
 )
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 feed_messages = st.builds(
-    lambda term, revisions, changes: FeedMessage(term, max(revisions), min(revisions), changes),
+    lambda term, revisions, changes, traces: FeedMessage(term, max(revisions), min(revisions), changes, traces),
     numbers,
     st.tuples(numbers, numbers),
     st.none() | st.lists(changes, max_size=3).map(tuple),
+    st.lists(st.just(TRACEPARENT), max_size=2).map(tuple),
 )
 
 
@@ -75,6 +77,20 @@ def test_a_message_of_the_feed_is_plain_json_with_the_stored_documents():
     }
 
 
+def test_only_a_message_of_a_leader_that_traces_has_the_member_of_traces():
+    untraced = FeedMessage(3, 10, 8, (FeedChange.delete(Kind.ORDER, "o1"),))
+    traced = replace(untraced, traceparents=(TRACEPARENT,))
+    known = json.loads(encode_feed(traced))
+
+    assert known.pop("traceparents") == [TRACEPARENT]
+    assert known == json.loads(encode_feed(untraced))
+    assert set(known) == {"term", "revision", "previous_revision", "changes"}
+
+
+def test_members_that_a_subscriber_does_not_know_change_nothing():
+    assert decode_feed(feed_text(another=[1])) == decode_feed(feed_text())
+
+
 def feed_text(**fields):
     return json.dumps({"term": 1, "revision": 2, "previous_revision": 1, "changes": [], **fields}).encode()
 
@@ -97,6 +113,7 @@ def feed_text(**fields):
         feed_text(revision=2**63, previous_revision=0),
         feed_text(changes=[{"kind": "customer", "id": "ana", "version": 2**63, "document": None}]),
         feed_text(changes=3),
+        feed_text(traceparents=3),
         feed_text(changes=[None]),
         feed_text(changes=[{}]),
         feed_text(changes=[{"kind": "shop", "id": "x", "version": 0, "document": None}]),

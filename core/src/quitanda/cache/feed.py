@@ -108,7 +108,7 @@ class FeedReceiver:
 
 def _trace(tracer: "Tracer", message: FeedMessage, step: FeedStep, begun: int) -> None:
     """Make a span in each trace that the message names; `begun` is when it came, in nanoseconds since 1970."""
-    for traceparent in message.traceparents:
+    for traceparent in message.traceparents[: tracing.TRACED_PER_CALL_MAX]:
         span = tracer.begin("update_cache", "consumer", traceparent, begun=begun, revision=message.revision)
         span.end(step=step.name)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quitanda.runtime import tracing
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda.runtime.startup_warnings import EXAMPLES
 from quitanda_local.topology import ServiceRole, fixed
@@ -59,14 +60,21 @@ def test_every_process_of_the_local_run_is_a_service_of_the_same_name():
     assert set(SERVICES) - course - OBSERVERS - {"clients"} == {service.name for service in TOPOLOGY.services}
 
 
+TRACING = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
+"""What is passed on to OpenTelemetry; nothing is traced unless somebody names a collector."""
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_settings_are_usable_and_the_name_is_the_services(name):
     service = SERVICES[name]
     image = service["image"].removeprefix("quitanda/").partition(":")[0]
-    fields = {key.removeprefix("QUITANDA_").lower(): value for key, value in service["environment"].items()}
+    environment = service["environment"]
+    ours = [key for key in environment if key.startswith("QUITANDA_")]
 
-    settings = SETTINGS[image](**fields)
+    settings = SETTINGS[image](**{key.removeprefix("QUITANDA_").lower(): environment[key] for key in ours})
 
+    assert not tracing.is_wanted(environment)
+    assert {key for key in environment if key not in ours} == TRACING
     assert settings.name == name
     assert str(settings.mqtt) == "broker:1883"
     assert {replica: port_of(str(at)) for replica, at in settings.replicas.items()} == {

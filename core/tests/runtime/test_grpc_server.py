@@ -7,6 +7,7 @@ import json
 import grpc
 import pytest
 import structlog
+from collected_spans import parent_of, traced
 from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -113,6 +114,30 @@ async def failure_of(call):
 
 def request_lines(log):
     return [line for line in map(json.loads, log.getvalue().splitlines()) if line["event"] == "request"]
+
+
+@pytest.mark.parametrize(("flags", "kept"), [("01", True), ("00", False)])
+async def test_a_traced_call_has_a_span_and_its_trace_in_the_log_unless_the_trace_is_not_kept(stub, log, flags, kept):
+    traceparent = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+    request = pb.GetOrderRequest(customer_id="ana", order_id="o1")
+    with traced() as ended:
+        await stub.GetOrder(request, timeout=TIMEOUT, metadata=(("traceparent", traceparent),))
+        spans = ended()
+
+    (line,) = request_lines(log)
+    assert line.get("trace_id") == ("0af7651916cd43dd8448eb211c80319c" if kept else None)
+    assert [(parent_of(span), span.name, dict(span.attributes)) for span in spans] == kept * [
+        (
+            traceparent,
+            "get_order",
+            {
+                "quitanda.operation": "get_order",
+                "quitanda.transport": "grpc",
+                "quitanda.reason": "OK",
+                "quitanda.revision": 7,
+            },
+        )
+    ]
 
 
 async def test_an_answer_passes_and_is_logged_in_one_line(stub, log, registry):

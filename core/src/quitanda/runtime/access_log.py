@@ -54,13 +54,17 @@ class AccessLog:
         self._told_at = 0.0
 
     def begun(self, operation: str, traceparent: str) -> None:
-        """Begin the span of a call, and make it the current one; only while tracing is on. `answered` ends it."""
+        """Begin the span of a call, and make it the current one; only while tracing is on. `answered` ends it.
+
+        A trace that is not kept ends here: the call then goes on as if it were not traced.
+        """
         if tracing.active is not None:
             span = tracing.active.begin(
                 operation, "server", traceparent, operation=operation, transport=self._transport
             )
-            tracing.make_current(span)
-            log_context.bind(trace_id=span.trace_id)
+            if span.sampled:
+                tracing.make_current(span)
+                log_context.bind(trace_id=span.trace_id)
 
     def answered(self, operation: str, reason: str, revision: int, seconds: float) -> None:
         """Log and count one call that ended; `revision` is the one that the answer shows, or 0."""

@@ -45,7 +45,7 @@ class Span:
     QuitandaError that leaves.
     """
 
-    __slots__ = ("_before", "_span", "_tracer", "trace_id", "traceparent")
+    __slots__ = ("_before", "_span", "_tracer", "sampled", "trace_id", "traceparent")
 
     def __init__(self, tracer: trace.Tracer, span: trace.Span) -> None:
         self._tracer = tracer
@@ -56,6 +56,8 @@ class Span:
         """The trace's id: 32 hexadecimal digits."""
         self.traceparent = f"00-{self.trace_id}-{trace.format_span_id(context.span_id)}-{context.trace_flags:02x}"
         """The context that other processes continue, as in W3C Trace Context."""
+        self.sampled = context.trace_flags.sampled
+        """Whether the trace is kept (OTEL_TRACES_SAMPLER)."""
 
     def child(self, name: str, side: Side, *, begun: int | None = None, **attributes: AttributeValue) -> "Span":
         """Begin a span inside this one, which may have ended; `begun` is in nanoseconds since 1970, else now."""

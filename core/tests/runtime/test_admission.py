@@ -122,6 +122,28 @@ def test_nobody_is_admitted_behind_more_work_than_it_has_time_for():
     limiter.admit("bia", 60.0, 3.0)
 
 
+@pytest.mark.parametrize(("alone", "burst"), [(0.01, 256), (0.041, 98), (0.2, 32)])
+def test_of_a_burst_at_a_process_at_rest_so_many_are_admitted_as_the_time_of_one_call_alone_lets_expect(alone, burst):
+    limiter = AdmissionLimiter()
+    for at in range(50):
+        limiter.leave(limiter.admit("bia", 2.0, float(at)), at + alone, answered=True)
+
+    for _ in range(burst):
+        limiter.admit("bia", 2.0, 60.0)
+    refusal_of(limiter, seconds=2.0, now=60.0)
+
+
+def test_the_last_answers_of_a_burst_do_not_count_as_those_of_calls_alone():
+    limiter = AdmissionLimiter()
+    for round_ in range(10):
+        places = [limiter.admit("bia", 2.0, float(round_)) for _ in range(100)]
+        for place in places:
+            limiter.leave(place, round_ + 0.3, answered=True)
+
+    for _ in range(200):
+        limiter.admit("bia", 2.0, 20.0)
+
+
 def test_few_calls_are_admitted_even_if_none_was_answered_lately():
     limiter = AdmissionLimiter(OPTIONS)
     for at in range(100):

@@ -20,14 +20,17 @@ def store(tmp_path):
 
 
 class HeldSnapshots:
-    """Gives snapshots whose walk stops in the middle until it may go on."""
+    """Gives snapshots whose walk stops in the middle until it may go on: each has its event, or all have the last."""
 
-    def __init__(self, store, may_go_on):
+    def __init__(self, store, *may_go_on):
         self._store = store
         self._may_go_on = may_go_on
+        self.held = 0
 
     def snapshot(self):
-        return HeldSnapshot(self._store.snapshot(), self._may_go_on)
+        may_go_on = self._may_go_on[min(self.held, len(self._may_go_on) - 1)]
+        self.held += 1
+        return HeldSnapshot(self._store.snapshot(), may_go_on)
 
 
 class HeldSnapshot:
@@ -90,11 +93,11 @@ def test_a_state_that_replaced_another_must_pass_again(store):
 def test_a_check_of_a_state_that_was_replaced_meanwhile_counts_for_nothing(store):
     fill(store, 10)
     first_may_go_on, second_may_go_on = threading.Event(), threading.Event()
-    snapshots = HeldSnapshots(store, first_may_go_on)
+    snapshots = HeldSnapshots(store, first_may_go_on, second_may_go_on)
     check = StateCheck(snapshots, pytest.fail)
     check.begin()
     first = check.thread
-    snapshots._may_go_on = second_may_go_on
+    wait_for(lambda: snapshots.held)
     check.begin()
 
     first_may_go_on.set()

@@ -28,6 +28,8 @@ from quitanda.errors import Overloaded
 _MEAN_GAIN: Final = 1 / 8
 _DEVIATION_GAIN: Final = 1 / 4
 _DEVIATIONS: Final = 4.0
+_GATHERED_GAIN: Final = 2.0
+"""By how much faster answers come for many calls than for few, at least: they are gathered into batches."""
 _READ_CHANCE: Final = 1 / 4
 """How probably a call is read that may be read before it is refused: always to read the next one would show only the
 callers who come first, where they come in a rhythm."""
@@ -98,6 +100,8 @@ class Place:
 
     caller: str
     since: float
+    in_flight: int
+    """Calls that were worked on when it came, itself included."""
 
 
 class AdmissionLimiter:
@@ -108,6 +112,8 @@ class AdmissionLimiter:
         self._limit = float(self._options.limit_start)
         self._held: dict[str, int] = {}
         self._latency = LatencyEstimate()
+        self._call_time = LatencyEstimate()
+        """The part of a latency that one of the calls in flight accounts for, by Little's law."""
         self._reduced_at = -math.inf
         self._turn = -math.inf
         self._refused_last = ("", -math.inf)
@@ -134,16 +140,17 @@ class AdmissionLimiter:
         self.in_flight += 1
         self.admitted += 1
         self._held[caller] = self._held.get(caller, 0) + 1
-        return Place(caller, now)
+        return Place(caller, now, self.in_flight)
 
     def leave(self, place: Place, now: float, *, answered: bool) -> None:
         """Take a place back; `answered` where the call got an answer, whose time then tells how fast answers come."""
+        if answered:
+            self._latency.add(now - place.since)
+            self._call_time.add((now - place.since) / max(place.in_flight, self.in_flight))
         self.in_flight -= 1
         self._held[place.caller] -= 1
         if not self._held[place.caller]:
             del self._held[place.caller]
-        if answered:
-            self._latency.add(now - place.since)
         # A call that fails at once says nothing of how long answers take.
         taken = self._latency.mean if answered else now - place.since
         self._adapt(now, late=taken > self._options.target, answered=answered)
@@ -176,7 +183,9 @@ class AdmissionLimiter:
             return None
         if self.in_flight >= self.limit:
             return NoPlace.FULL
-        return None if self._latency.high < seconds else NoPlace.LATE
+        # The latency of few calls says little of that behind a burst, which comes before any answer can tell.
+        behind = self.in_flight * self._call_time.mean / _GATHERED_GAIN
+        return None if max(self._latency.high, behind) < seconds else NoPlace.LATE
 
     def _others_are_refused(self, caller: str, now: float) -> bool:
         other, at = self._refused_before if self._refused_last[0] == caller else self._refused_last

@@ -46,7 +46,7 @@ TABLE_BYTES: Final = 2 * MIB
 OPEN_FILES_MAX: Final = 50
 """LevelDB maps the tables that it keeps open, ten fewer than this, into memory: 80 MiB with TABLE_BYTES each.
 
-A lookup in a table that is not open costs ten times as much: the table is opened and mapped, its index and filter are
+A lookup in a table that is not open costs ten times as much: the table is opened and mapped, its index and its filter are
 read and checked. The figure bounds resident memory, which counts mapped tables; its price is in docs/PERFORMANCE.md.
 """
 YOUNG_TABLES_MAX: Final = 6

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from large_state.scenario import Outage, survive
 
-PEAK_BYTES_MAX = 300e6
+OWN_BYTES_MAX = 200e6
+"""The mapped tables are not counted: they come to the size of the state, and the kernel takes them back."""
 
 
 def main():
@@ -21,9 +22,9 @@ def main():
     for line in figures.lines():
         say(line)
     failed = [failure for calls in figures.busy.values() for failure in calls.failed]
-    too_large = [name for name, each in figures.footprints.items() if each.peak >= PEAK_BYTES_MAX]
+    too_large = [name for name, each in figures.footprints.items() if each.anonymous >= OWN_BYTES_MAX]
     if failed or too_large or not (figures.same_leader and figures.digests_equal):
-        sys.exit(f"NOT HELD: failed calls {failed[:5]}, replicas above {PEAK_BYTES_MAX / 1e6:.0f} MB {too_large}")
+        sys.exit(f"NOT HELD: failed calls {failed[:5]}, replicas above {OWN_BYTES_MAX / 1e6:.0f} MB {too_large}")
 
 
 def say(text):

@@ -43,11 +43,13 @@ WRITE_BUFFER_BYTES: Final = 4 * MIB
 """In memory twice, while one is written to a table; young tables have this size, and are read all at once."""
 BLOCK_CACHE_BYTES: Final = 32 * MIB
 TABLE_BYTES: Final = 2 * MIB
-OPEN_FILES_MAX: Final = 50
-"""LevelDB maps the tables that it keeps open, ten fewer than this, into memory: 80 MiB with TABLE_BYTES each.
+OPEN_FILES_MAX: Final = 1_000
+"""LevelDB keeps ten tables fewer than this open: 1.9 GiB with TABLE_BYTES each, the state of some five million orders.
 
-A lookup in a table that is not open costs ten times as much: the table is opened and mapped, its index and its filter are
-read and checked. The figure bounds resident memory, which counts mapped tables; its price is in docs/PERFORMANCE.md.
+It maps them into memory, which the kernel takes back when it needs it, and closes their files. What a replica itself
+holds of an open table, index and filter, is some 60 KiB. A lookup in a table that is not open costs ten times as much:
+the table is opened, mapped, its index and its filter are read and checked. LevelDB maps a thousand tables at most; of
+more it would keep the files open.
 """
 YOUNG_TABLES_MAX: Final = 6
 """LevelDB slows writers down at 8 tables of level 0, and stops them at 12."""

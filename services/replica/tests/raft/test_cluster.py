@@ -323,6 +323,16 @@ def test_a_leader_without_a_peer_to_transfer_to_leads_on(tmp_path):
     assert cluster.fatal == []
 
 
+def test_who_has_an_answer_sees_its_entry_in_the_status(cluster):
+    leader = cluster.start().leader()
+    cluster.submit(b"x")
+
+    for number in range(100):
+        before = leader.node.status().applied_index
+        leader.node.submit(b"%d" % number).result(5.0)
+        assert leader.node.status().applied_index > before
+
+
 def test_closing_answers_every_waiting_caller(cluster):
     leader = cluster.start().leader()
     cluster.submit(b"x")

@@ -166,7 +166,7 @@ class RaftLoop:
         self._commit()
         if installed is not None:
             self._finish_installation(installed)
-        self.status = self._current_status()
+            self.status = self._current_status()
 
     def figures(self) -> RaftFigures:
         """Return what was counted since the start, and how far the peers are; for any thread."""
@@ -344,6 +344,7 @@ class RaftLoop:
         self._store.commit()
         self._voting_is_durable = self._gate.voting
         applied_before, self._durable = self._durable, self._applied
+        self.status = self._current_status()  # before the answers: who has one sees its entry in the status
         for peer, message in self._transport.take_after_commit():
             self._network.send(peer, message)
         self._pending_proposals.answer()

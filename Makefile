@@ -54,7 +54,7 @@ ARGS ?=
 SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
-# `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on.
+# `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on; the same for `make test-containers`.
 ONLY ?=
 PART ?=
 # `make bench SECONDS=4 ROUNDS=3 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
@@ -157,9 +157,9 @@ test-integration: test-compose test-containers ## Run every test that needs Dock
 test-compose: $(VENV)/.ready images ## Run the documents' commands for containers as they are written
 	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests/test_compose*.py $(ARGS)
 
-test-containers: $(VENV)/.ready images ## Run the whole-system scenarios on containers
+test-containers: $(VENV)/.ready images ## Run the whole-system scenarios on containers (PART=1/2 plays every second one)
 	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests $(WITHOUT_CLUSTER:%=--ignore=%) \
-		--ignore-glob='*/test_compose*.py' $(ARGS)
+		--ignore-glob='*/test_compose*.py' $(if $(PART),--part "$(PART)") $(ARGS)
 
 images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients, and the tests' faults)
 	@docker compose --profile clients build --quiet

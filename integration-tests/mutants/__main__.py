@@ -8,8 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from parts import WHOLE, part_from, part_of
+
 from mutants.campaign import Campaign, Result, Unsound, exit_code
-from mutants.listed import ALL, part_of
+from mutants.listed import ALL
 from mutants.mutant import Mutant, Outdated
 from mutants.trial import Unplayable
 
@@ -40,7 +42,7 @@ def main() -> int:
 def _chosen(arguments: argparse.Namespace) -> Sequence[Mutant]:
     if arguments.only:
         return [mutant for mutant in ALL if mutant.name in arguments.only]
-    return part_of(*arguments.part)
+    return part_of(ALL, arguments.part)
 
 
 def _which(arguments: argparse.Namespace) -> str:
@@ -72,16 +74,9 @@ def _say(line: str) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--only", action="append", choices=sorted(mutant.name for mutant in ALL), metavar="NAME")
-    parser.add_argument("--part", type=_part, default=(1, 1), help="k/n: every n-th of the list, from the k-th on")
+    parser.add_argument("--part", type=part_from, default=WHOLE, help="k/n: every n-th of the list, from the k-th on")
     parser.add_argument("--json", type=Path, help="a file for the results")
     return parser.parse_args()
-
-
-def _part(text: str) -> tuple[int, int]:
-    number, _, parts = text.partition("/")
-    if not (number.isdigit() and parts.isdigit() and 1 <= int(number) <= int(parts) <= len(ALL)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not k/n with 1 <= k <= n <= {len(ALL)}")
-    return int(number), int(parts)
 
 
 if __name__ == "__main__":

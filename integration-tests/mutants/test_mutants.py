@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mutants.campaign import Campaign, exit_code
-from mutants.listed import ALL, part_of
+from mutants.listed import ALL
 from mutants.mutant import RAFT, RAFT_TESTS, Mutant, Outdated
 from mutants.tree import ROOT, Tree, text_of
 from mutants.trial import Interrupted, Trials, Unplayable
@@ -63,13 +63,6 @@ def test_the_tests_that_are_listed_are_there():
         missing += [test for name in names if not re.search(rf"^ *(def|class) {name}\b", text, re.MULTILINE)]
 
     assert missing == []
-
-
-@pytest.mark.parametrize("parts", [1, 2, 5, 7])
-def test_the_parts_of_the_list_are_together_the_whole_list(parts):
-    played = [mutant for number in range(1, parts + 1) for mutant in part_of(number, parts)]
-
-    assert sorted(played, key=ALL.index) == list(ALL)
 
 
 @pytest.mark.parametrize("old", ["not in the file", "self._in_flight"], ids=["gone", "more than once"])

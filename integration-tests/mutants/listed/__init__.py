@@ -34,8 +34,3 @@ ALL: Final[tuple[Mutant, ...]] = (
     *service.MUTANTS,
     *networks.MUTANTS,
 )
-
-
-def part_of(number: int, parts: int) -> tuple[Mutant, ...]:
-    """Return every `parts`-th mutant, from the `number`-th on (1 is the first)."""
-    return ALL[number - 1 :: parts]

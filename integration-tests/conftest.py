@@ -51,7 +51,9 @@ def new_cluster(tmp_path_factory):
 
 def pytest_addoption(parser):
     """`--part 1/2`: play every second scenario, from the first on."""
-    parser.addoption("--part", type=part_from, default=WHOLE, metavar="K/N", help="every N-th scenario, from the K-th on")
+    parser.addoption(
+        "--part", type=part_from, default=WHOLE, metavar="K/N", help="every N-th scenario, from the K-th on"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

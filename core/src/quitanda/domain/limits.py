@@ -63,3 +63,18 @@ REMEMBERED_REQUESTS_MAX: Final = 262_144
 PAGE_SIZE_DEFAULT: Final = 100
 PAGE_SIZE_MAX: Final = 500
 """Documents on one page of a list."""
+
+TOKEN_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"  # noqa: S105 - of every token, not one
+"""Characters of a credential's id and of its secret: base32 in small letters."""
+
+CREDENTIAL_ID_LENGTH: Final = 12
+"""Characters in a credential's id."""
+
+SECRET_HASH_LENGTH: Final = 64
+"""Characters of the SHA-256 of a credential's secret, in hexadecimal."""
+
+STAFF_CREDENTIALS_MAX: Final = 64
+"""Credentials of administrators, staff and programs together."""
+
+CREDENTIALS_PER_CUSTOMER_MAX: Final = 4
+"""Credentials of one customer."""

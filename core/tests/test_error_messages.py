@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from quitanda.domain.outcomes import Problem, Reason
-from quitanda.error_messages import PROBLEMS, REASONS, render
+from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason
+from quitanda.error_messages import PROBLEMS, REASONS, TOKEN_PROBLEMS, render
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
 
 EDGE_REASONS = {kind.reason for kind in (Unavailable, NotLeader, Overloaded, OutcomeUnknown, InternalError)}
@@ -17,9 +17,10 @@ def test_every_reason_has_a_message():
 
 def test_every_problem_has_a_message():
     assert set(PROBLEMS) == set(Problem)
+    assert set(TOKEN_PROBLEMS) == set(AuthenticationProblem)
 
 
-@pytest.mark.parametrize("template", [*REASONS.values(), *PROBLEMS.values()])
+@pytest.mark.parametrize("template", [*REASONS.values(), *PROBLEMS.values(), *TOKEN_PROBLEMS.values()])
 def test_every_message_has_a_next_step_and_reads_well_without_any_facts(template):
     assert template.count(".") >= 2
     assert not re.search(r"\{(?!field\b)[a-z_]+", re.sub(r"\[[^\[\]]*\]", "", template)), "only facts in brackets"
@@ -92,6 +93,21 @@ def test_the_message_of_a_problem_names_the_field(problem):
             "order_id",
             {"order_id": "o1"},
             "This customer has no order o1. Check the id; the customer's list of orders shows all ids.",
+        ),
+        (
+            Reason.FORBIDDEN,
+            "customer_id",
+            {"credential_id": "abcdefgh2345", "role": "customer", "owner": "bia"},
+            (
+                "The credential abcdefgh2345 may not do this: its role is customer; it belongs to the customer bia. "
+                "Use a token that may, or ask an administrator for one."
+            ),
+        ),
+        (
+            Reason.UNAUTHENTICATED,
+            "token",
+            {"problem": "too_many_failures", "seconds": "1"},
+            "Too many wrong tokens came from your address. Wait 1 second, then send the right token.",
         ),
         ("A_REASON_OF_A_LATER_VERSION", "", {}, "The request failed. Try again later."),
     ],

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from quitanda.domain.outcomes import Problem, Reason, Refused
+from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused
 from quitanda.error_status import describe
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
 
@@ -34,7 +34,14 @@ def test_every_error_of_the_edges_stands_there_once_with_its_code_and_whether_it
 
 
 def test_every_problem_of_a_field_stands_there_once():
-    table = PAGE.split("### Problems of a field")[1]
+    table = PAGE.split("### Problems of a field")[1].split("### Problems of a token")[0]
     told = [name.strip("`") for match in _PROBLEMS.finditer(table) for name in match["names"].split(", ")]
 
     assert sorted(told) == sorted(problem.value for problem in Problem)
+
+
+def test_every_problem_of_a_token_stands_there_once():
+    table = PAGE.split("### Problems of a token")[1]
+    told = [name.strip("`") for match in _PROBLEMS.finditer(table) for name in match["names"].split(", ")]
+
+    assert sorted(told) == sorted(problem.value for problem in AuthenticationProblem)

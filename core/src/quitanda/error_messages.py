@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from quitanda.domain.outcomes import Problem, Reason
+from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason
 
 REASONS: Final[Mapping[str, str]] = {
     Reason.INVALID_ARGUMENT: "The request is not valid[: {field}]. Correct it and send it again.",
@@ -71,6 +71,21 @@ REASONS: Final[Mapping[str, str]] = {
         "The cluster cannot be raised to [level {level}||this level][: {replica} supports only level {supported}]"
         "[: {replica} does not say what it supports ({error})]. "
         "Run a version that supports it on every replica, then raise the level again."
+    ),
+    Reason.UNAUTHENTICATED: "The service does not know who you are. Send your token with the request.",
+    Reason.CREDENTIAL_REVOKED: (
+        "The credential [{credential_id} ]was revoked, or its secret was replaced twice since your token was made. "
+        "Use your newest token, or ask an administrator for a new one."
+    ),
+    Reason.FORBIDDEN: (
+        "The credential [{credential_id} ]may not do this[: its role is {role}][; it belongs to the customer {owner}]. "
+        "Use a token that may, or ask an administrator for one."
+    ),
+    Reason.CREDENTIAL_EXISTS: (
+        "The credential [{credential_id} ]already exists. Send your request with a new request id."
+    ),
+    Reason.CREDENTIAL_NOT_FOUND: (
+        "There is no credential[ {credential_id}]. Check the id; the list of credentials shows all ids."
     ),
     Reason.INTERNAL: (
         "A defect of the service stopped this request. Report it to the operator, with the request id; "
@@ -141,6 +156,29 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
 }
 """One template for each problem of an INVALID_ARGUMENT."""
 
+TOKEN_PROBLEMS: Final[Mapping[str, str]] = {
+    AuthenticationProblem.MISSING: (
+        "The request has no token, and this service answers only callers whom it knows. Send your token: programs read "
+        "it from QUITANDA_TOKEN, from the file of --token-file, or from the folder QUITANDA_IDENTITY."
+    ),
+    AuthenticationProblem.MALFORMED: (
+        "The token is not complete: a token is one line of the form qt1_ID_SECRET. Copy the whole line once more."
+    ),
+    AuthenticationProblem.WRONG: (
+        "The token is not valid: it was never given out, was replaced, or was revoked. Use your newest token, or ask "
+        "an administrator for a new one."
+    ),
+    AuthenticationProblem.EXPIRED: (
+        "The token has expired[: its time ended at {expired_at}]. Ask an administrator for a new one. If it should "
+        "still be valid, compare the clock of the portal with yours."
+    ),
+    AuthenticationProblem.TOO_MANY_FAILURES: (
+        "Too many wrong tokens came from your address. Wait [{seconds#second|seconds}||a minute], then send the right "
+        "token."
+    ),
+}
+"""One template for each problem of an UNAUTHENTICATED."""
+
 _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
 _FACT: Final = re.compile(r"\{([a-z_]+)(!?)(?:#([a-z ]*)\|([a-z ]*))?\}")
 
@@ -157,6 +195,8 @@ def render(reason: str, field: str, details: Mapping[str, str], instead: Mapping
 def _template(reason: str, details: Mapping[str, str]) -> str:
     if reason == Reason.INVALID_ARGUMENT and details.get("problem") in set(Problem):
         return PROBLEMS[Problem(details["problem"])]
+    if reason == Reason.UNAUTHENTICATED and details.get("problem") in set(AuthenticationProblem):
+        return TOKEN_PROBLEMS[AuthenticationProblem(details["problem"])]
     return REASONS.get(reason, "The request failed. Try again later.")
 
 

@@ -68,6 +68,11 @@ _REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.PAGE_TOKEN_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LEVEL_TOO_LOW: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LEVEL_NOT_SUPPORTED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.CREDENTIAL_REVOKED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.CREDENTIAL_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.CREDENTIAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 """The status of each refusal; all are definite, and none succeeds by being repeated."""

@@ -46,6 +46,11 @@ def test_the_numbers_never_change():
         "PAGE_TOKEN_EXPIRED": 43,
         "LEVEL_TOO_LOW": 44,
         "LEVEL_NOT_SUPPORTED": 45,
+        "UNAUTHENTICATED": 46,
+        "CREDENTIAL_REVOKED": 47,
+        "FORBIDDEN": 48,
+        "CREDENTIAL_EXISTS": 38,
+        "CREDENTIAL_NOT_FOUND": 39,
         "UNAVAILABLE": 50,
         "NOT_LEADER": 51,
         "OVERLOADED": 52,
@@ -91,7 +96,7 @@ def test_the_courses_sentences_replace_others_and_speak_of_nothing_that_it_has_n
     for reason in ERROR_NUMBERS:
         sentence = error_messages.COURSE.get(reason, error_messages.REASONS[reason])
         # Reasons that only native commands can meet keep their sentences.
-        if ERROR_NUMBERS[reason] not in {40, 41, 42, 43}:
+        if ERROR_NUMBERS[reason] not in {38, 39, 40, 41, 42, 43, 47, 48}:
             assert not re.search("cascade|request id|list the|customer\\b(?!_)", sentence), reason
 
 

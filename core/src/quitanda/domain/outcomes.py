@@ -29,6 +29,11 @@ class Reason(StrEnum):
     PAGE_TOKEN_EXPIRED = "PAGE_TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
     LEVEL_TOO_LOW = "LEVEL_TOO_LOW"
     LEVEL_NOT_SUPPORTED = "LEVEL_NOT_SUPPORTED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    CREDENTIAL_REVOKED = "CREDENTIAL_REVOKED"
+    FORBIDDEN = "FORBIDDEN"
+    CREDENTIAL_EXISTS = "CREDENTIAL_EXISTS"
+    CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
     INTERNAL = "INTERNAL"
 
 
@@ -59,8 +64,19 @@ class Problem(StrEnum):
     MALFORMED = "malformed"
 
 
+class AuthenticationProblem(StrEnum):
+    """What is wrong with the token of a caller who is UNAUTHENTICATED; stands in its details as `problem`."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    WRONG = "wrong"
+    """Its secret is not the credential's, or there is no such credential: nobody is told which."""
+    EXPIRED = "expired"
+    TOO_MANY_FAILURES = "too_many_failures"
+
+
 Details: TypeAlias = tuple[tuple[str, str], ...]
-"""Facts for the message, (name, value) sorted by name; for INVALID_ARGUMENT always `problem`."""
+"""Facts for the message, (name, value) sorted by name; for INVALID_ARGUMENT and UNAUTHENTICATED always `problem`."""
 
 
 @fast_init

@@ -17,6 +17,7 @@ from quitanda.runtime.settings import (
     SettingsError,
     load,
 )
+from quitanda_testing.identity_folders import write_identity
 
 REPLICA = {
     "QUITANDA_NAME": "replica1",
@@ -276,3 +277,82 @@ def test_a_misspelt_variable_alone_is_refused_too(environment):
 
     with pytest.raises(SettingsError, match="QUITANDA_CACHE_ENTRYS is not a setting; did you mean QUITANDA_CACHE_ENTR"):
         load(AdminPortalSettings)
+
+
+@pytest.fixture
+def identity(tmp_path):
+    return write_identity(tmp_path / "identity")
+
+
+@pytest.mark.parametrize("value", [None, "", "off", "OFF"])
+def test_a_process_has_no_identity_unless_a_folder_is_named(environment, value):
+    environment(PORTAL, QUITANDA_IDENTITY=value)
+
+    assert load(AdminPortalSettings).identity is None
+
+
+def test_the_secrets_come_from_the_identity_folder(environment, identity):
+    (identity / "cluster-secret").write_text("a-secret-of-the-folder\n")
+    (identity / "feed-key").write_text("a-feed-key-of-the-folder\n")
+    environment(REPLICA, QUITANDA_MQTT="127.0.0.1:7883", QUITANDA_CLUSTER_SECRET=None, QUITANDA_IDENTITY=str(identity))
+
+    settings = load(ReplicaSettings)
+
+    assert settings.identity == identity
+    assert settings.cluster_secret.get_secret_value() == "a-secret-of-the-folder"
+    assert settings.required_feed_key() == "a-feed-key-of-the-folder"
+
+
+def test_a_secret_that_the_folder_has_not_comes_from_its_variable(environment, identity):
+    environment(REPLICA, **BROKER, QUITANDA_IDENTITY=str(identity))
+
+    settings = load(ReplicaSettings)
+
+    assert settings.cluster_secret.get_secret_value() == "a long enough secret"
+    assert settings.required_feed_key() == "a long enough key"
+
+
+@pytest.mark.parametrize(
+    ("variable", "file"), [("QUITANDA_CLUSTER_SECRET", "cluster-secret"), ("QUITANDA_FEED_KEY", "feed-key")]
+)
+def test_a_secret_in_its_variable_and_in_the_folder_is_refused(environment, identity, variable, file):
+    (identity / file).write_text("another-secret-of-the-folder")
+    environment(REPLICA, **BROKER, QUITANDA_IDENTITY=str(identity))
+
+    problem = problem_with(ReplicaSettings)
+
+    assert f"{variable} is set, and {identity / file} holds one, too: unset the variable" in problem
+    assert "another-secret" not in problem
+
+
+def test_a_secret_that_is_nowhere_is_asked_for(environment, identity):
+    environment(REPLICA, QUITANDA_CLUSTER_SECRET=None, QUITANDA_IDENTITY=str(identity))
+
+    assert problem_with(ReplicaSettings) == "The settings are not usable:\n  QUITANDA_CLUSTER_SECRET is not set"
+
+
+def test_a_secret_of_the_folder_is_held_to_the_same_rules(environment, identity):
+    (identity / "cluster-secret").write_text("short")
+    environment(REPLICA, QUITANDA_CLUSTER_SECRET=None, QUITANDA_IDENTITY=str(identity))
+
+    assert "QUITANDA_CLUSTER_SECRET must have at least 16 characters" in problem_with(ReplicaSettings)
+
+
+@pytest.mark.parametrize("broken", ["ca.pem", "process.pem"])
+def test_a_folder_that_cannot_be_used_is_refused_with_the_file_and_the_next_step(environment, identity, broken):
+    whole = (identity / broken).read_bytes()
+    environment(REPLICA, QUITANDA_IDENTITY=str(identity))
+
+    for content in (b"", whole[: len(whole) // 2], None):
+        (identity / broken).unlink() if content is None else (identity / broken).write_bytes(content)
+
+        problem = problem_with(ReplicaSettings)
+
+        assert f"QUITANDA_IDENTITY names no identity folder that can be used: {identity / broken}: " in problem
+        assert "quitanda.identity" in problem
+
+
+def problem_with(kind):
+    with pytest.raises(SettingsError) as refused:
+        load(kind)
+    return str(refused.value)

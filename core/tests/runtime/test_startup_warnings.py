@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 
 from quitanda.runtime.settings import AdminPortalSettings, ReplicaSettings, load
 from quitanda.runtime.startup_warnings import EXAMPLES, warn
+from quitanda_testing.identity_folders import write_identity
 
 ADDRESSES = "replica1=127.0.0.1:7011"
 OWN = {"cluster_secret": "a secret of the tests", "feed_key": "a feed key of the tests"}
@@ -25,8 +26,17 @@ def replica(listen, **secrets):
 def warned(settings):
     with capture_logs() as logs:
         warn(settings, {})
-    assert {(line["event"], line["log_level"]) for line in logs} <= {("example_secret", "warning")}
-    return [line["variable"] for line in logs]
+    assert {(line["event"], line["log_level"]) for line in logs} <= {
+        ("example_secret", "warning"),
+        ("open_mode", "warning"),
+    }
+    return [line["variable"] for line in logs if line["event"] == "example_secret"]
+
+
+def open_addresses(settings):
+    with capture_logs() as logs:
+        warn(settings, {})
+    return [address for line in logs if line["event"] == "open_mode" for address in line["listens"]]
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:7011", "replica1:7011", "192.0.2.1:7011", "[::]:7011"])
@@ -55,6 +65,27 @@ def test_a_portal_is_warned_of_the_one_that_it_has():
 
 def test_a_portal_without_a_broker_has_no_key_to_be_warned_of():
     assert warned(load(AdminPortalSettings, name="portal1", replicas=ADDRESSES, listen="0.0.0.0:7001")) == []
+
+
+def portal(**given):
+    return load(AdminPortalSettings, name="portal1", replicas=ADDRESSES, **given)
+
+
+def test_a_process_without_an_identity_names_each_address_that_others_reach():
+    assert open_addresses(replica("0.0.0.0:7011")) == ["0.0.0.0:7011"]
+    assert open_addresses(replica("127.0.0.1:7011")) == []
+    assert open_addresses(
+        portal(listen="127.0.0.1:7001", metrics_listen="[::]:7201", course_listen="192.0.2.1:7101")
+    ) == ["[::]:7201", "192.0.2.1:7101"]
+
+
+def test_a_process_with_an_identity_names_only_the_address_of_the_course(tmp_path):
+    write_identity(tmp_path)
+    given = {"identity": tmp_path, "listen": "0.0.0.0:7001", "metrics_listen": "0.0.0.0:7201"}
+
+    assert open_addresses(portal(**given)) == []
+    assert open_addresses(portal(**given, course_listen="0.0.0.0:7101")) == ["0.0.0.0:7101"]
+    assert open_addresses(portal(**given, course_listen="127.0.0.1:7101")) == []
 
 
 def test_an_unknown_variable_that_is_no_slip_is_logged_with_what_it_is_most_like():

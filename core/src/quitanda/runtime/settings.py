@@ -6,15 +6,17 @@
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from quitanda.domain.limits import ID_LENGTH_MAX, ID_PATTERN
+from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFile, IdentityFolder
 from quitanda.mqtt.feed_key import KEY_CHARACTERS_MIN
 from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_named_addresses
@@ -71,6 +73,32 @@ def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _folder_or_none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() in {"", OPEN_MODE} else value
+
+
+def _one_source(value: Any, name: IdentityFile, read: Callable[[IdentityFolder], str], others: ValidationInfo) -> Any:
+    """Give a secret, from its variable or from the identity folder; None where neither has it.
+
+    ValueError where both have it, or where the folder's cannot be read.
+    """
+    if "identity" not in others.data:
+        if value is None:
+            raise ValueError("cannot be read from the identity folder")
+        return value
+    path = others.data["identity"]
+    if path is None or not (folder := IdentityFolder(path)).has(name):
+        return value
+    if value:
+        raise ValueError(
+            f"is set, and {folder.file(name)} holds one, too: unset the variable, so that there is one of the two"
+        )
+    try:
+        return SecretStr(read(folder))
+    except IdentityError as error:
+        raise ValueError(f"comes from the identity folder: {error}") from None
+
+
 Listen = Annotated[Address, NoDecode, BeforeValidator(_one)]
 OptionalAddress = Annotated[Address | None, NoDecode, BeforeValidator(_one_or_none)]
 NamedAddresses = Annotated[Mapping[str, Address], NoDecode, BeforeValidator(_named)]
@@ -89,6 +117,9 @@ class ProcessSettings(BaseSettings):
     name: Name
     """Unique in the system; stands in the logs. A replica keeps its name for ever."""
 
+    identity: Annotated[Path | None, BeforeValidator(_folder_or_none)] = None
+    """The folder with this process's certificate and secrets, for TLS on every link; None ("off"): the open mode."""
+
     listen: Listen
     """Where this process serves gRPC."""
 
@@ -98,14 +129,32 @@ class ProcessSettings(BaseSettings):
     mqtt: OptionalAddress = None
     """The MQTT broker. Without one a replica publishes no feed and a portal's cache is off."""
 
-    feed_key: SecretStr | None = None
-    """Shared by the replicas and the portals; authenticates the change feed. Not the cluster's secret."""
+    feed_key: Annotated[SecretStr | None, Field(validate_default=True)] = None
+    """Shared by the replicas and the portals; authenticates the change feed. Not the cluster's secret. From the
+    identity folder where that has it."""
 
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = LogLevel.INFO
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] = LogFormat.AUTO
 
     stop_timeout_seconds: Seconds = 10.0
     """How long an orderly end may take before the process ends anyway."""
+
+    @field_validator("identity")
+    @classmethod
+    def _its_certificates_can_be_read(cls, identity: Path | None) -> Path | None:
+        if identity is not None:
+            folder = IdentityFolder(identity)
+            try:
+                folder.ca()
+                folder.process()
+            except IdentityError as error:
+                raise ValueError(f"names no identity folder that can be used: {error}") from None
+        return identity
+
+    @field_validator("feed_key", mode="before")
+    @classmethod
+    def _the_feed_key_has_one_source(cls, feed_key: Any, others: ValidationInfo) -> Any:
+        return _one_source(feed_key, IdentityFile.FEED_KEY, IdentityFolder.feed_key, others)
 
     @field_validator("feed_key")
     @classmethod
@@ -136,8 +185,9 @@ class ReplicaSettings(ProcessSettings):
     data_dir: Path
     """Everything that the replica knows; nothing else may be in it."""
 
-    cluster_secret: SecretStr
-    """Shared by the replicas; encrypts and authenticates what they tell each other."""
+    cluster_secret: SecretStr = Field(default=None, validate_default=True)
+    """Shared by the replicas; encrypts and authenticates what they tell each other. From the identity folder where
+    that has it."""
 
     bootstrap: bool = False
     """An empty disk may mean a new cluster, if all other replicas are empty too; without effect otherwise."""
@@ -166,6 +216,14 @@ class ReplicaSettings(ProcessSettings):
         if "replicas" in others.data and set(addresses) != set(others.data["replicas"]):
             raise ValueError(f"must have the same names as {ENV_PREFIX}REPLICAS")
         return addresses
+
+    @field_validator("cluster_secret", mode="before")
+    @classmethod
+    def _the_secret_has_one_source(cls, secret: Any, others: ValidationInfo) -> Any:
+        secret = _one_source(secret, IdentityFile.CLUSTER_SECRET, IdentityFolder.cluster_secret, others)
+        if secret is None:
+            raise PydanticCustomError("missing", "Field required")
+        return secret
 
     @field_validator("cluster_secret")
     @classmethod

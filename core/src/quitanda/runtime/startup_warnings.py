@@ -1,6 +1,6 @@
-"""What a process warns of when it starts: secrets that everybody knows, and variables that nobody knows."""
+"""What a process warns of when it starts: open ports, secrets that everybody knows, variables that nobody knows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Final
 
@@ -8,7 +8,8 @@ import structlog
 from pydantic import SecretStr
 
 from quitanda.runtime import variables
-from quitanda.runtime.settings import ENV_PREFIX, ProcessSettings
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.settings import ENV_PREFIX, PortalSettings, ProcessSettings
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "cluster_secret": "example-secret-set-your-own",
@@ -20,10 +21,34 @@ _log = structlog.get_logger(__name__)
 
 
 def warn(settings: ProcessSettings, environment: Mapping[str, str]) -> None:
-    """Log both; for a process whose settings have been read, so that no variable is a misspelt setting."""
+    """Log all three; for a process whose settings have been read, so that no variable is a misspelt setting."""
+    _warn_of_open_ports(settings)
     _warn_of_example_secrets(settings)
     for name, nearest in variables.unknown(environment):
         _log.warning("unknown_variable", variable=name, nearest=nearest or None)
+
+
+def _warn_of_open_ports(settings: ProcessSettings) -> None:
+    """Name the addresses where whoever reaches this machine may ask anything, and read what others ask."""
+    listens = [str(listen) for listen in _open(settings) if not _only_this_machine(listen.host)]
+    if listens:
+        _log.warning(
+            "open_mode",
+            listens=listens,
+            next_step=f"whoever reaches these addresses may do anything there: set {ENV_PREFIX}IDENTITY to an identity "
+            'folder, or listen on 127.0.0.1 only (docs/OPERATIONS.md, "Settings"); the contract of the course has no '
+            "place for secrets, so its address belongs on 127.0.0.1",
+        )
+
+
+def _open(settings: ProcessSettings) -> Iterator[Address]:
+    """Give the addresses where this process asks nobody who it is. The course's contract has no place for secrets."""
+    if settings.identity is None:
+        yield settings.listen
+    if settings.identity is None and settings.metrics_listen is not None:
+        yield settings.metrics_listen
+    if isinstance(settings, PortalSettings) and settings.course_listen is not None:
+        yield settings.course_listen
 
 
 def _warn_of_example_secrets(settings: ProcessSettings) -> None:

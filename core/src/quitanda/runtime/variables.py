@@ -14,6 +14,7 @@ PREFIX: Final = "QUITANDA_"
 OF_PROCESSES: Final = frozenset(
     PREFIX + name
     for name in (
+        "IDENTITY",
         "NAME",
         "REPLICAS",
         "LISTEN",

@@ -1,0 +1,100 @@
+"""Identity folders with certificates as tests need them: good ones, expired ones, of another authority, half-written.
+
+The product's own authority (`quitanda.identity`) makes good ones only.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+HOUR = timedelta(hours=1)
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class CertificateAuthority:
+    """A certificate authority; two of them have nothing in common but perhaps their names."""
+
+    def __init__(self, name: str = "Quitanda test CA") -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._subject = _name(name)
+        certificate = (
+            _builder(self._subject, self._subject, self._key, -HOUR, 24 * HOUR)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self.pem = certificate.public_bytes(Encoding.PEM)
+
+    def issue(
+        self,
+        common_name: str,
+        names: Sequence[str] = LOCAL_NAMES,
+        *,
+        begins: timedelta = -HOUR,
+        ends: timedelta = HOUR,
+        self_signed: bool = False,
+    ) -> bytes:
+        """Make a private key and its certificate, as one PEM text; `begins` and `ends` count from now."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _name(common_name)
+        certificate = (
+            _builder(subject, subject if self_signed else self._subject, key, begins, ends)
+            .add_extension(x509.SubjectAlternativeName([*map(_alternative, names)]), critical=False)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
+            .sign(key if self_signed else self._key, hashes.SHA256())
+        )
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return private + certificate.public_bytes(Encoding.PEM)
+
+
+def write_identity(
+    folder: Path, common_name: str = "replica/replica1", authority: CertificateAuthority | None = None
+) -> Path:
+    """Make the identity folder of one process with its certificate, and nothing else in it."""
+    authority = authority or CertificateAuthority()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_file(folder / "ca.pem", authority.pem)
+    write_file(folder / "process.pem", authority.issue(common_name, (common_name.rpartition("/")[2], *LOCAL_NAMES)))
+    return folder
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of an identity folder as the product does: whole, under another name, and renamed."""
+    partial = path.with_suffix(".new")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begins: timedelta, ends: timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
+    )
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -7,10 +7,11 @@ from hypothesis import given
 from quitanda.mqtt.topics import (
     FEED_TOPIC,
     REQUESTS_FILTER,
-    SHARED_REQUESTS_FILTER,
     parse_request_topic,
+    random_client_id,
     reply_topic,
     request_topic,
+    shared_requests_filter,
 )
 
 
@@ -18,9 +19,15 @@ def test_the_names_of_the_topics_are_those_of_the_contract():
     assert request_topic("ana", "create_order") == "quitanda/v1/customers/ana/requests/create_order"
     assert reply_topic("ana", "s1") == "quitanda/v1/customers/ana/replies/s1"
     assert REQUESTS_FILTER == "quitanda/v1/customers/+/requests/+"
-    assert SHARED_REQUESTS_FILTER.startswith("$share/")
-    assert SHARED_REQUESTS_FILTER.endswith(REQUESTS_FILTER)
+    assert shared_requests_filter("secret") == f"$share/secret/{REQUESTS_FILTER}"
     assert FEED_TOPIC == "quitanda/v1/feed"
+
+
+def test_client_ids_differ_each_time_and_a_short_one_fits_every_broker_of_mqtt_3_1_1():
+    given_ids = {random_client_id("s") for _ in range(100)}
+
+    assert len(given_ids) == 100
+    assert {len(each) for each in given_ids} == {18}
 
 
 @given(ids, ids)

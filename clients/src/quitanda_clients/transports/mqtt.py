@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import secrets
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
@@ -30,7 +29,7 @@ from quitanda.domain.validation import check_id
 from quitanda.error_status import from_json_error
 from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
-from quitanda.mqtt.topics import reply_topic, request_topic
+from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
 from quitanda.operations import DocumentOperation, OperationAnswer
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
@@ -110,7 +109,7 @@ class MqttSession:
     def __init__(self, customer_id: str, broker: Address) -> None:
         self._broker = broker
         # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
-        self._id = f"s-{secrets.token_hex(8)}"
+        self._id = random_client_id("s")
         options = ConnectionOptions(
             broker=broker,
             topic=reply_topic(customer_id, self._id),

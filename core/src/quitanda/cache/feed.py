@@ -10,7 +10,6 @@ queue of received messages is bounded: a lost message is noticed as a gap, which
 keep messages for slow portals.
 """
 
-import secrets
 import time
 from collections.abc import Callable
 from math import inf
@@ -24,7 +23,7 @@ from quitanda.cache.metrics import CacheCounters
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
 from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
 from quitanda.mqtt.feed_message import FeedMessage, decode_feed
-from quitanda.mqtt.topics import FEED_TOPIC
+from quitanda.mqtt.topics import FEED_TOPIC, random_client_id
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 
@@ -118,8 +117,7 @@ def feed_connection(broker: Address, name: str, receiver: FeedReceiver) -> MqttC
     options = ConnectionOptions(
         broker=broker,
         topic=FEED_TOPIC,
-        # Two processes that were given one name would end each other's connections.
-        client_id=f"{name}-feed-{secrets.token_hex(8)}",
+        client_id=random_client_id(f"{name}-feed"),
         qos=0,
         broker_timeout=_BROKER_SECONDS_MAX,
         received_max=_RECEIVED_MAX,

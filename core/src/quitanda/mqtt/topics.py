@@ -1,10 +1,11 @@
-"""The names of the MQTT topics.
+"""The names of the MQTT topics, and of the clients of the broker.
 
 quitanda/v1/customers/{customer_id}/requests/{operation}   a client sends a request; QoS 1
 quitanda/v1/customers/{customer_id}/replies/{reply_to}     a portal sends the reply
 quitanda/v1/feed                                           the leader publishes what changed (`feed_message`)
 """
 
+import secrets
 from typing import Final
 
 from quitanda.domain.validation import check_id
@@ -15,8 +16,30 @@ FEED_TOPIC: Final = f"{PREFIX}/feed"
 REQUESTS_FILTER: Final = f"{PREFIX}/customers/+/requests/+"
 """Every request of every customer."""
 
-SHARED_REQUESTS_FILTER: Final = f"$share/client-portals/{REQUESTS_FILTER}"
-"""The same, each request given to one of the portals that share the subscription."""
+REPLIES_FILTER: Final = f"{PREFIX}/customers/+/replies/+"
+"""Every reply to every customer."""
+
+OPEN_REQUEST_GROUP: Final = "client-portals"
+"""The name of the client portals' group where there are no identities, and so no secrets either."""
+
+
+def shared_requests_filter(group: str) -> str:
+    """Give the filter of every request, each given to one member of the group.
+
+    A broker that checks topics by an access list lets everybody join any group, and a member that may not read the
+    requests still takes its share of them away from the others. So the group's name is a secret (`request-group` of the
+    identity folder) wherever customers are not trusted.
+    """
+    return f"$share/{group}/{REQUESTS_FILTER}"
+
+
+def random_client_id(prefix: str) -> str:
+    """Name one client of the broker: the prefix, a hyphen and 16 characters that nobody can guess.
+
+    A client that connects with the id of another one ends that one's connection. Brokers of MQTT 3.1.1 need not accept
+    ids of more than 23 characters; mosquitto and amqtt accept longer ones.
+    """
+    return f"{prefix}-{secrets.token_hex(8)}"
 
 
 def request_topic(customer_id: str, operation: str) -> str:

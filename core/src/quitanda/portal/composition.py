@@ -1,7 +1,5 @@
 """Puts a portal's parts together; each service says which of them it has."""
 
-import secrets
-
 from prometheus_client import CollectorRegistry
 
 from quitanda.cache import CachedReader
@@ -88,7 +86,7 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
     shared = settings.mqtt_gateway is GatewayMode.SHARED
     return GatewayOptions(
         broker=settings.mqtt,
-        requests_filter=topics.SHARED_REQUESTS_FILTER if shared else topics.REQUESTS_FILTER,
-        client_id=f"{settings.name}-{secrets.token_hex(4)}",
+        requests_filter=topics.shared_requests_filter(topics.OPEN_REQUEST_GROUP) if shared else topics.REQUESTS_FILTER,
+        client_id=topics.random_client_id(settings.name),
         request_timeout=settings.request_timeout_seconds,
     )

@@ -4,17 +4,27 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from quitanda.identity.folder import IdentityFile, IdentityFolder
+from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA, AccessRules
 from quitanda_local.errors import BrokerNotFound
-from quitanda_local.topology import HOST, BrokerKind
+from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology
 
 MOSQUITTO_PATHS: Final = (None, "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 """Where mosquitto is looked for: PATH first, then where packages put it outside a user's PATH."""
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
 QUEUED_MESSAGES_MAX: Final = 10_000
 """Messages that mosquitto holds for one slow subscriber before it drops more."""
+QUEUED_BYTES_MAX: Final = 64 * 1024 * 1024
+PACKET_BYTES_MAX: Final = MESSAGE_BYTES_MAX + 64 * 1024
+"""A message, its topic and its properties."""
+CONNECTIONS_MAX: Final = 2_000
+BROKER_BYTES_MAX: Final = 512 * 1024 * 1024
+"""Memory that mosquitto takes at most for everything that its clients make it hold."""
 
 
 def find_mosquitto() -> str | None:
@@ -35,43 +45,113 @@ def choose(wanted: BrokerKind | None) -> BrokerKind:
     return wanted
 
 
-def prepare(kind: BrokerKind, port: int, directory: Path) -> list[str]:
-    """Write the broker's configuration into the directory and return the command that starts it."""
+@dataclass(frozen=True, slots=True)
+class BrokerIdentity:
+    """The broker's identity folder, and the role of each process by the name of its certificate."""
+
+    folder: IdentityFolder
+    roles: Mapping[str, str]
+
+
+def prepare(kind: BrokerKind, port: int, directory: Path, identity: BrokerIdentity | None = None) -> list[str]:
+    """Write the broker's configuration into the directory and return the command that starts it.
+
+    With an identity the broker speaks TLS only, and knows everybody by a certificate (`access_rules`). Without one
+    everybody may do everything.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     if kind is BrokerKind.AMQTT:
         configuration = directory / "amqtt.json"
-        configuration.write_text(json.dumps(amqtt_configuration(port), indent=2), encoding="utf-8")
+        configuration.write_text(json.dumps(amqtt_configuration(port, identity), indent=2), encoding="utf-8")
         return [sys.executable, "-m", "quitanda_local.amqtt_broker", str(configuration)]
     configuration = directory / "mosquitto.conf"
-    configuration.write_text(mosquitto_configuration(port, root=os.geteuid() == 0), encoding="utf-8")
+    root = os.geteuid() == 0
+    if identity is None:
+        text = mosquitto_configuration(port, root=root)
+    else:
+        acl = directory / "acl"
+        acl.write_text(AccessRules(identity.roles).mosquitto_acl(), encoding="utf-8")
+        acl.chmod(0o600)
+        text = secure_mosquitto_configuration(port, identity.folder, acl, root=root)
+    configuration.write_text(text, encoding="utf-8")
     return [find_mosquitto() or "mosquitto", "-c", str(configuration)]
+
+
+def roles_of(topology: Topology) -> dict[str, str]:
+    """Give the role of each process that uses the broker, by the name of its certificate."""
+    return {
+        **{f"replica/{replica.name}": REPLICA for replica in topology.of(ServiceRole.REPLICA)},
+        **{f"portal/{portal.name}": ADMIN_PORTAL for portal in topology.of(ServiceRole.ADMIN_PORTAL)},
+        **{f"portal/{portal.name}": CLIENT_PORTAL for portal in topology.of(ServiceRole.CLIENT_PORTAL)},
+    }
+
+
+_OF_BOTH: Final = (
+    "persistence false",
+    "set_tcp_nodelay true",  # without it an answer waits 40 ms for the acknowledgement of the one before
+    f"message_size_limit {MESSAGE_BYTES_MAX}",
+    f"max_queued_messages {QUEUED_MESSAGES_MAX}",
+    "max_inflight_messages 100",
+    "log_dest stderr",
+    "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+    "log_type error",
+    "log_type warning",
+    "log_type notice",
+    "connection_messages false",
+)
+"""The lines of mosquitto's configuration with and without identities."""
 
 
 def mosquitto_configuration(port: int, *, root: bool) -> str:
     """Write mosquitto's configuration; the same bounds as deploy/mosquitto/mosquitto.conf, but on this machine only."""
-    lines = [
+    return _mosquitto_lines((f"listener {port} {HOST}", "allow_anonymous true", *_OF_BOTH), root=root)
+
+
+def secure_mosquitto_configuration(port: int, folder: IdentityFolder, acl: Path, *, root: bool) -> str:
+    """Write mosquitto's configuration with identities; deploy/mosquitto/mosquitto-secure.conf says why each line."""
+    lines = (
         f"listener {port} {HOST}",
-        "allow_anonymous true",
-        "persistence false",
-        "set_tcp_nodelay true",  # without it an answer waits 40 ms for the acknowledgement of the one before
-        f"message_size_limit {MESSAGE_BYTES_MAX}",
-        f"max_queued_messages {QUEUED_MESSAGES_MAX}",
-        "max_inflight_messages 100",
-        "log_dest stderr",
-        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
-        "log_type error",
-        "log_type warning",
-        "log_type notice",
-        "connection_messages false",
-    ]
-    if root:  # a change of user would undo the guard against outliving the parent
-        lines.append("user root")
-    return "".join(f"{line}\n" for line in lines)
+        f"cafile {folder.file(IdentityFile.CLIENTS_CA)}",
+        f"certfile {folder.file(IdentityFile.PROCESS)}",
+        f"keyfile {folder.file(IdentityFile.PROCESS)}",
+        "tls_version tlsv1.2",
+        "require_certificate true",
+        "use_identity_as_username true",
+        f"max_connections {CONNECTIONS_MAX}",
+        "max_topic_alias 0",
+        "allow_anonymous false",
+        f"acl_file {acl}",
+        "retain_available false",
+        "sys_interval 0",
+        f"max_packet_size {PACKET_BYTES_MAX}",
+        f"max_queued_bytes {QUEUED_BYTES_MAX}",
+        f"memory_limit {BROKER_BYTES_MAX}",
+        "max_keepalive 300",
+        "persistent_client_expiration 1h",
+        *_OF_BOTH,
+    )
+    return _mosquitto_lines(lines, root=root)
 
 
-def amqtt_configuration(port: int) -> dict[str, object]:
+def _mosquitto_lines(lines: Sequence[str], *, root: bool) -> str:
+    # a change of user would undo the guard against outliving the parent
+    return "".join(f"{line}\n" for line in (*lines, *(("user root",) if root else ())))
+
+
+def amqtt_configuration(port: int, identity: BrokerIdentity | None = None) -> dict[str, object]:
     """Build amqtt's configuration."""
-    return {
-        "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{port}"}},
-        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-    }
+    listener: dict[str, object] = {"type": "tcp", "bind": f"{HOST}:{port}"}
+    if identity is None:
+        plugins: dict[str, object] = {
+            "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
+        }
+    else:
+        process = str(identity.folder.file(IdentityFile.PROCESS))
+        clients_ca = str(identity.folder.file(IdentityFile.CLIENTS_CA))
+        listener |= {"ssl": True, "cafile": clients_ca, "certfile": process, "keyfile": process}
+        roles = {"roles": dict(identity.roles)}
+        plugins = {
+            "quitanda_local.amqtt_access.CertificateNames": roles,
+            "quitanda_local.amqtt_access.TopicAccess": roles,
+        }
+    return {"listeners": {"default": listener}, "plugins": plugins}

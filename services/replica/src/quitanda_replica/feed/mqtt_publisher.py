@@ -1,6 +1,5 @@
 """Publishes to the MQTT broker; reconnects by itself, and never blocks the caller."""
 
-import secrets
 import select
 import socket
 import threading
@@ -14,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from quitanda.mqtt.topics import random_client_id
 from quitanda.runtime.addresses import Address
 
 UNSENT_MESSAGES_MAX: Final = 1_024
@@ -162,7 +162,7 @@ class MqttPublisher:
     def _new_client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"quitanda-feed-{self._name}-{secrets.token_hex(4)}",
+            client_id=random_client_id(f"quitanda-feed-{self._name}"),
             clean_session=True,
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,

@@ -25,7 +25,7 @@ class RolesConfig:
     roles: Mapping[str, str] = field(default_factory=dict)
 
 
-class CertificateNames(BaseAuthPlugin):
+class CertificateNames(BaseAuthPlugin):  # type: ignore[misc]
     """Takes the common name of a verified certificate for the user's name, and refuses clients without one."""
 
     Config = RolesConfig
@@ -43,7 +43,7 @@ class CertificateNames(BaseAuthPlugin):
         return session.will_topic is None or self._rules.permit(name, Access.WRITE, session.will_topic)
 
 
-class TopicAccess(BaseTopicPlugin):
+class TopicAccess(BaseTopicPlugin):  # type: ignore[misc]
     """Permits what the rules permit the user whom `CertificateNames` found."""
 
     Config = RolesConfig

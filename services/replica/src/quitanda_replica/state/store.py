@@ -39,15 +39,21 @@ else:
         import plyvel_next as leveldb
 
 MIB: Final = 1024 * 1024
-WRITE_BUFFER_BYTES: Final = 4 * MIB
-"""In memory twice, while one is written to a table; young tables have this size, and are read all at once."""
+WRITE_BUFFER_BYTES: Final = 16 * MIB
+"""In memory twice, while one is written to a table; young tables have this size.
+
+Each young table is merged with nearly all of the next level, since changes are spread over all keys: so the merging of
+a large state costs less where young tables are larger and fewer (docs/PERFORMANCE.md, Growth).
+"""
 BLOCK_CACHE_BYTES: Final = 32 * MIB
-TABLE_BYTES: Final = 2 * MIB
+TABLE_BYTES: Final = 8 * MIB
+COMPRESSION: Final = None
+"""Merging a large state would cost a third more with Snappy, and a lookup a little; the disk holds 2.5 times as much."""
 OPEN_FILES_MAX: Final = 1_000
-"""LevelDB keeps ten tables fewer than this open: 1.9 GiB with TABLE_BYTES each, the state of some five million orders.
+"""LevelDB keeps ten tables fewer than this open: 7.7 GiB with TABLE_BYTES each, the state of some eight million orders.
 
 It maps them into memory, which the kernel takes back when it needs it, and closes their files. What a replica itself
-holds of an open table, index and filter, is some 60 KiB. A lookup in a table that is not open costs ten times as much:
+holds of an open table, index and filter, is some 120 KiB. A lookup in a table that is not open costs ten times as much:
 the table is opened, mapped, its index and its filter are read and checked. LevelDB maps a thousand tables at most; of
 more it would keep the files open.
 """
@@ -167,6 +173,7 @@ class Store:
                 lru_cache_size=BLOCK_CACHE_BYTES,
                 max_open_files=OPEN_FILES_MAX,
                 max_file_size=TABLE_BYTES,
+                compression=COMPRESSION,
                 bloom_filter_bits=BLOOM_FILTER_BITS,
             )
             folder = DataFolder(Path(path))

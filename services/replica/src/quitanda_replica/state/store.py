@@ -48,9 +48,9 @@ a large state costs less where young tables are larger and fewer (docs/PERFORMAN
 BLOCK_CACHE_BYTES: Final = 32 * MIB
 TABLE_BYTES: Final = 8 * MIB
 COMPRESSION: Final = None
-"""Merging a large state would cost a third more with Snappy, and a lookup a little; the disk holds 2.5 times as much."""
+"""With Snappy, merging a large state would cost a third more; without it, the disk holds three times as much."""
 OPEN_FILES_MAX: Final = 1_000
-"""LevelDB keeps ten tables fewer than this open: 7.7 GiB with TABLE_BYTES each, the state of some eight million orders.
+"""LevelDB keeps ten tables fewer than this open: 7.7 GiB with TABLE_BYTES each, the state of some five million orders.
 
 It maps them into memory, which the kernel takes back when it needs it, and closes their files. What a replica itself
 holds of an open table, index and filter, is some 120 KiB. A lookup in a table that is not open costs ten times as much:

@@ -17,7 +17,7 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA
 from quitanda_local import broker
 from quitanda_local.ports import free_ports
-from quitanda_testing.certificates import BOTH, SERVER, CertificateMaker, write_private
+from quitanda_testing.identity_folders import CLIENT, SERVER, CertificateAuthority, write_file
 
 DEADLINE = 10.0
 ROLES = {
@@ -34,14 +34,14 @@ class SecureBroker:
     def __init__(self, directory: Path, kind) -> None:
         self.kind = kind
         self.port = free_ports(1)[0]
-        self.processes = CertificateMaker("processes")
-        self.customers = CertificateMaker("customers")
+        self.processes = CertificateAuthority("processes")
+        self.customers = CertificateAuthority("customers")
         self.folder = IdentityFolder(directory / "identity")
         self._directory = directory
         self.folder.path.mkdir(mode=0o700)
-        self._write(IdentityFile.CA, self.processes.certificate)
-        self._write(IdentityFile.CLIENTS_CA, self.processes.certificate + self.customers.certificate)
-        self._write(IdentityFile.PROCESS, self.processes.issue("broker", SERVER))
+        self._write(IdentityFile.CA, self.processes.pem)
+        self._write(IdentityFile.CLIENTS_CA, self.processes.pem + self.customers.pem)
+        self._write(IdentityFile.PROCESS, self.processes.issue("broker", usages=SERVER))
 
     @contextmanager
     def running(self):
@@ -58,22 +58,23 @@ class SecureBroker:
 
     def process(self, name: str, **options) -> "MqttUser":
         """Connect as a process of the cluster."""
-        return self.user(self.processes.issue(name, BOTH), **options)
+        return self.user(self.processes.issue(name), **options)
 
     def customer(self, name: str, **options) -> "MqttUser":
         """Connect as a customer."""
-        return self.user(self.customers.issue(name), **options)
+        return self.user(self.customers.issue(name, usages=CLIENT), **options)
 
     def user(self, key_and_certificate: bytes | None, **options) -> "MqttUser":
         """Connect with a certificate, whatever it is; None: without any."""
         context = ssl.create_default_context(cafile=str(self.folder.file(IdentityFile.CA)))
         if key_and_certificate is not None:
-            file = write_private(self._directory / f"{secrets.token_hex(8)}.pem", key_and_certificate)
+            file = self._directory / f"{secrets.token_hex(8)}.pem"
+            write_file(file, key_and_certificate)
             context.load_cert_chain(file)
         return MqttUser(self.port, context, **options)
 
     def _write(self, name: IdentityFile, content: bytes) -> None:
-        write_private(self.folder.file(name), content)
+        write_file(self.folder.file(name), content)
 
     def _greets(self) -> bool:
         try:

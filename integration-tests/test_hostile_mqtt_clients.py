@@ -15,7 +15,7 @@ from mqtt_users import MQTT_3_1_1, SecureBroker, wait_for
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic, shared_requests_filter
 from quitanda_local.broker import find_mosquitto
 from quitanda_local.topology import BrokerKind
-from quitanda_testing.certificates import BOTH, DAY, HOUR, SERVER, CertificateMaker
+from quitanda_testing.identity_folders import CLIENT, HOUR, SERVER, CertificateAuthority
 
 pytestmark = pytest.mark.slow
 
@@ -302,19 +302,20 @@ def test_processes_may_do_no_more_than_their_work_needs(shop):
 
 @of_both
 def test_nobody_is_let_in_without_a_valid_certificate_for_clients(shop):
-    broker, foreign = shop.broker, CertificateMaker("customers")
+    broker, foreign = shop.broker, CertificateAuthority("customers")
     tried = {
         "none": None,
-        "of another authority": foreign.issue("ana"),
-        "of a process, by another authority": foreign.issue("replica/replica1", BOTH),
-        "expired": broker.customers.issue("ana", begins_in=-DAY - HOUR),
-        "not yet valid": broker.customers.issue("ana", begins_in=HOUR),
-        "for servers": broker.customers.issue("ana", SERVER),
-        "without a name": broker.customers.issue(""),
+        "of another authority": foreign.issue("ana", usages=CLIENT),
+        "of a process, by another authority": foreign.issue("replica/replica1"),
+        "expired": broker.customers.issue("ana", usages=CLIENT, begins=-2 * HOUR, ends=-HOUR),
+        "not yet valid": broker.customers.issue("ana", usages=CLIENT, begins=HOUR, ends=2 * HOUR),
+        "self-signed": broker.customers.issue("ana", usages=CLIENT, self_signed=True),
+        "for servers": broker.customers.issue("ana", usages=SERVER),
+        "without a name": broker.customers.issue("", usages=CLIENT),
     }
 
     assert {why for why, each in tried.items() if _is_let_in(broker, each, shop.version)} == set()
-    assert _is_let_in(broker, broker.customers.issue("ana"), shop.version)
+    assert _is_let_in(broker, broker.customers.issue("ana", usages=CLIENT), shop.version)
     shop.all_work()
 
 

@@ -16,6 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HOUR = timedelta(hours=1)
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
+CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+BOTH = (*SERVER, *CLIENT)
 
 
 class CertificateAuthority:
@@ -31,6 +34,11 @@ class CertificateAuthority:
         )
         self.pem = certificate.public_bytes(Encoding.PEM)
 
+    @property
+    def key_and_certificate(self) -> bytes:
+        """The authority's own private key and certificate, as one PEM text."""
+        return _pem(self._key) + self.pem
+
     def issue(
         self,
         common_name: str,
@@ -38,6 +46,7 @@ class CertificateAuthority:
         *,
         begins: timedelta = -HOUR,
         ends: timedelta = HOUR,
+        usages: Sequence[x509.ObjectIdentifier] = BOTH,
         self_signed: bool = False,
     ) -> bytes:
         """Make a private key and its certificate, as one PEM text; `begins` and `ends` count from now."""
@@ -46,14 +55,10 @@ class CertificateAuthority:
         certificate = (
             _builder(subject, subject if self_signed else self._subject, key, begins, ends)
             .add_extension(x509.SubjectAlternativeName([*map(_alternative, names)]), critical=False)
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
-                critical=False,
-            )
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(key if self_signed else self._key, hashes.SHA256())
         )
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return private + certificate.public_bytes(Encoding.PEM)
+        return _pem(key) + certificate.public_bytes(Encoding.PEM)
 
 
 def write_identity(
@@ -90,7 +95,11 @@ def _builder(
 
 
 def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _alternative(name: str) -> x509.GeneralName:

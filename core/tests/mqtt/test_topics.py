@@ -6,12 +6,14 @@ from hypothesis import given
 
 from quitanda.mqtt.topics import (
     FEED_TOPIC,
+    OPEN_REQUEST_GROUP,
     REQUESTS_FILTER,
     parse_request_topic,
     random_client_id,
     reply_topic,
     request_topic,
     shared_requests_filter,
+    shown_filter,
 )
 
 
@@ -21,6 +23,12 @@ def test_the_names_of_the_topics_are_those_of_the_contract():
     assert REQUESTS_FILTER == "quitanda/v1/customers/+/requests/+"
     assert shared_requests_filter("secret") == f"$share/secret/{REQUESTS_FILTER}"
     assert FEED_TOPIC == "quitanda/v1/feed"
+
+
+def test_the_secret_name_of_the_portals_group_is_not_shown():
+    assert shown_filter(shared_requests_filter("secret")) == f"$share/.../{REQUESTS_FILTER}"
+    assert shown_filter(shared_requests_filter(OPEN_REQUEST_GROUP)) == f"$share/client-portals/{REQUESTS_FILTER}"
+    assert shown_filter(REQUESTS_FILTER) == REQUESTS_FILTER
 
 
 def test_client_ids_differ_each_time_and_a_short_one_fits_every_broker_of_mqtt_3_1_1():

@@ -356,3 +356,13 @@ def problem_with(kind):
     with pytest.raises(SettingsError) as refused:
         load(kind)
     return str(refused.value)
+
+
+def test_portals_that_share_requests_need_the_secret_name_of_their_group(environment, identity):
+    environment(PORTAL, **BROKER, QUITANDA_MQTT_GATEWAY="shared", QUITANDA_IDENTITY=str(identity))
+
+    with pytest.raises(SettingsError, match=r"QUITANDA_MQTT_GATEWAY is shared, and .*request-group: it cannot be read"):
+        load(ClientPortalSettings)
+
+    (identity / "request-group").write_text("secret")
+    assert load(ClientPortalSettings).mqtt_gateway is GatewayMode.SHARED

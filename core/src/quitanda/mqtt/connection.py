@@ -33,6 +33,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from quitanda.mqtt.topics import shown_filter
 from quitanda.runtime.addresses import Address
 
 NOT_CONNECTED_YET: Final = "not connected yet"
@@ -101,7 +102,7 @@ class MqttConnection:
         self._options = options
         self._receive = receive
         self._changed = changed
-        self._log = None if log is None else log.bind(topic=options.topic, broker=str(options.broker))
+        self._log = None if log is None else log.bind(topic=shown_filter(options.topic), broker=str(options.broker))
         self._protocol = aiomqtt.ProtocolVersion.V5 if options.mqtt5 else aiomqtt.ProtocolVersion.V311
         self._client: aiomqtt.Client | None = None
         self._ending = False
@@ -191,7 +192,7 @@ class MqttConnection:
             wanted = SubscribeOptions(qos=options.qos, retainAsPublished=True)
             granted = await client.subscribe(options.topic, options=wanted)
         if any(_code(code) >= _SUBSCRIPTION_REFUSED for code in granted):
-            raise aiomqtt.MqttError(f"the broker refuses the subscription to {options.topic}")
+            raise aiomqtt.MqttError(f"the broker refuses the subscription to {shown_filter(options.topic)}")
 
     def _take_older_protocol(self, error: Exception) -> bool:
         """Speak MQTT 3.1.1 from now on where the broker does not know version 5, and tell whether that is so."""

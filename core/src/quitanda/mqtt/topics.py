@@ -33,6 +33,15 @@ def shared_requests_filter(group: str) -> str:
     return f"$share/{group}/{REQUESTS_FILTER}"
 
 
+def shown_filter(topic_filter: str) -> str:
+    """Give a filter as logs and errors show it: without the name of a group, unless it is the open one."""
+    match topic_filter.split("/", 2):
+        case ["$share", group, shared] if group != OPEN_REQUEST_GROUP:
+            return f"$share/.../{shared}"
+        case _:
+            return topic_filter
+
+
 def random_client_id(prefix: str) -> str:
     """Name one client of the broker: the prefix, a hyphen and 16 characters that nobody can guess.
 

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 from quitanda.cache import CachedReader
 from quitanda.cluster_client import ClusterClient
 from quitanda.compat.errors import render_error
+from quitanda.identity.folder import IdentityFolder
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
 from quitanda.portal.cluster_admin import ClusterAdmin
@@ -83,10 +84,17 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
     """Say how the MQTT gateway is to run; None where it is not."""
     if settings.mqtt is None or settings.mqtt_gateway is GatewayMode.OFF:
         return None
-    shared = settings.mqtt_gateway is GatewayMode.SHARED
     return GatewayOptions(
         broker=settings.mqtt,
-        requests_filter=topics.shared_requests_filter(topics.OPEN_REQUEST_GROUP) if shared else topics.REQUESTS_FILTER,
+        requests_filter=_requests_filter(settings),
         client_id=topics.random_client_id(settings.name),
         request_timeout=settings.request_timeout_seconds,
     )
+
+
+def _requests_filter(settings: ClientPortalSettings) -> str:
+    if settings.mqtt_gateway is not GatewayMode.SHARED:
+        return topics.REQUESTS_FILTER
+    if settings.identity is None:
+        return topics.shared_requests_filter(topics.OPEN_REQUEST_GROUP)
+    return topics.shared_requests_filter(IdentityFolder(settings.identity).request_group())

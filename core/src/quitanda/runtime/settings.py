@@ -298,6 +298,11 @@ class ClientPortalSettings(PortalSettings):
     def _there_is_a_broker(cls, gateway: GatewayMode, others: ValidationInfo) -> GatewayMode:
         if gateway is not GatewayMode.OFF and others.data.get("mqtt", gateway) is None:
             raise ValueError(f"needs a broker: set {ENV_PREFIX}MQTT, or switch it off")
+        if gateway is GatewayMode.SHARED and others.data.get("identity") is not None:
+            try:
+                IdentityFolder(others.data["identity"]).request_group()
+            except IdentityError as error:
+                raise ValueError(f"is shared, and nobody but the portals may know how: {error}") from None
         return gateway
 
 

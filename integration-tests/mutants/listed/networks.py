@@ -43,6 +43,14 @@ MUTANTS: Final = (
         (f"{_CHANNEL}::test_whoever_means_somebody_else_is_refused_by_the_one_that_it_reaches",),
     ),
     Mutant(
+        "any-bytes-keep-a-connection",
+        "A connection on which no frame becomes whole is closed.",
+        f"{RAFT}/tcp.py",
+        "elif now > connection.frame_deadline:",
+        "elif now > connection.deadline:",
+        (f"{RAFT_TESTS}/test_channel_attacks.py::test_a_length_that_was_changed_does_not_swallow_what_comes_after_it",),
+    ),
+    Mutant(
         "crowd-of-one-address-pushes-out-another",
         "Of those with a preamble, one of the address with the most goes first.",
         f"{RAFT}/connection.py",

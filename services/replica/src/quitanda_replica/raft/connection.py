@@ -1,6 +1,7 @@
 """Connections on the Raft port: their buffers, the bounds on unauthenticated ones, the log of rejected ones."""
 
 import logging
+import math
 import selectors
 import socket
 from collections import Counter, deque
@@ -47,6 +48,8 @@ class Connection:
         self.connecting = False
         self.deadline = deadline
         """When the connection is closed unless something arrives."""
+        self.frame_deadline = math.inf
+        """When the connection, once it is established, is closed unless a whole frame has arrived."""
         self.ping_at = 0.0
         self.unsent: deque[bytes | memoryview] = deque()
         self.unsent_bytes = 0

@@ -44,6 +44,10 @@ class RaftOptions:
     heartbeat_seconds: float = 0.1
     connection_timeout_seconds: float = 4.0
     """A connection on which nothing arrives for so long, not even a ping, is closed."""
+    frame_timeout_seconds: float = 32.0
+    """A connection on which bytes arrive for so long, and for longer than `connection_timeout_seconds`, but no whole
+    frame, is closed. The longest frame needs one MiB/s. Nothing authenticates a frame's length before the frame is
+    whole, so a damaged length would otherwise swallow what follows until as many bytes have come."""
     connect_timeout_seconds: float = 2.0
     """The bound on connecting and authenticating together."""
     connect_retry_seconds: float = 0.25

@@ -277,6 +277,8 @@ class TcpNetwork:
         for connection in [*self._connections.values(), *self._attempts.values()]:
             if now > connection.deadline:
                 self._drop(connection, "nothing arrived for too long")
+            elif now > connection.frame_deadline:
+                self._drop(connection, "bytes arrived, but no whole frame for too long")
         for unauthenticated in list(self._unauthenticated):
             if now > unauthenticated.deadline:
                 self._reject(unauthenticated, "it did not authenticate in time")
@@ -339,7 +341,11 @@ class TcpNetwork:
         for outgoing in connection.channel.take_outgoing():
             connection.queue(outgoing)
         if connection.channel.established:
-            connection.deadline = self._clock() + self._options.connection_timeout_seconds
+            now = self._clock()
+            connection.deadline = now + self._options.connection_timeout_seconds
+            if messages or not was_established:
+                frame_seconds = max(self._options.frame_timeout_seconds, self._options.connection_timeout_seconds)
+                connection.frame_deadline = now + frame_seconds
             if not was_established:
                 self._establish(connection)
         for message in messages:

@@ -325,6 +325,21 @@ def test_a_secret_in_its_variable_and_in_the_folder_is_refused(environment, iden
     assert "another-secret" not in problem
 
 
+def test_a_second_secret_comes_from_its_variable_or_from_the_folder_and_is_held_to_the_same_rules(
+    environment, identity
+):
+    environment(REPLICA, QUITANDA_CLUSTER_SECRET_ACCEPTED="")
+    assert load(ReplicaSettings).cluster_secret_accepted.get_secret_value() == ""
+
+    environment(REPLICA, QUITANDA_IDENTITY=str(identity), QUITANDA_CLUSTER_SECRET_ACCEPTED="short")
+    with pytest.raises(SettingsError, match="CLUSTER_SECRET_ACCEPTED must have at least"):
+        load(ReplicaSettings)
+
+    (identity / "cluster-secret-accepted").write_text("a-second-secret-of-the-folder\n")
+    environment(REPLICA, QUITANDA_IDENTITY=str(identity), QUITANDA_CLUSTER_SECRET_ACCEPTED="")
+    assert load(ReplicaSettings).cluster_secret_accepted.get_secret_value() == "a-second-secret-of-the-folder"
+
+
 def test_a_secret_that_is_nowhere_is_asked_for(environment, identity):
     environment(REPLICA, QUITANDA_CLUSTER_SECRET=None, QUITANDA_IDENTITY=str(identity))
 

@@ -6,9 +6,9 @@ from quitanda_replica.raft.secure_channel import SecureChannel
 NAMES = ("replica1", "replica2", "replica3")
 
 
-def secure_channel(key, name, greetings, **sides):
+def secure_channel(key, name, greetings, *other_keys, **sides):
     """Return a channel that sends the greetings of an object, and shows it those that come."""
-    return SecureChannel(key, name, greetings.greeting_to, greetings.check_greeting, **sides)
+    return SecureChannel([key, *other_keys], name, greetings.greeting_to, greetings.check_greeting, **sides)
 
 
 class EmptyReplicaGreetings:

@@ -40,6 +40,14 @@ def test_a_token_under_another_secret_is_malformed():
     assert PageTokens(SECRET).read(PageTokens("another secret").write(TOKEN)) == MALFORMED
 
 
+def test_while_the_secret_is_being_changed_tokens_of_both_secrets_are_read():
+    first, second = PageTokens("old secret", "new secret"), PageTokens("new secret", "old secret")
+
+    assert first.read(second.write(TOKEN)) == second.read(first.write(TOKEN)) == TOKEN
+    assert PageTokens("new secret").read(second.write(TOKEN)) == TOKEN
+    assert PageTokens("new secret").read(first.write(TOKEN)) == MALFORMED
+
+
 def test_a_token_of_a_version_before_has_expired():
     data = TOKEN.SerializeToString(deterministic=True)
     refusal = PageTokens(SECRET).read(text_of(fast_seal(data) + data))

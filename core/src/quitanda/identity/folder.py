@@ -34,6 +34,8 @@ class IdentityFile(StrEnum):
     """The process's private key (PKCS8) and its certificate chain, in one file: a renewal is one rename."""
     CLUSTER_SECRET = "cluster-secret"  # noqa: S105 - the name of a file
     """Shared by the replicas."""
+    CLUSTER_SECRET_ACCEPTED = "cluster-secret-accepted"  # noqa: S105 - the name of a file
+    """Another one that replicas may have; there only while the secret is being changed."""
     FEED_KEY = "feed-key"
     """Shared by the replicas and the portals."""
     REQUEST_GROUP = "request-group"
@@ -133,6 +135,10 @@ class IdentityFolder:
     def cluster_secret(self) -> str:
         """Give the text of the replicas' secret."""
         return self._line(IdentityFile.CLUSTER_SECRET)
+
+    def cluster_secret_accepted(self) -> str:
+        """Give the text of the other secret that replicas may have while theirs is being changed."""
+        return self._line(IdentityFile.CLUSTER_SECRET_ACCEPTED)
 
     def feed_key(self) -> str:
         """Give the text of the feed's key."""

@@ -189,6 +189,10 @@ class ReplicaSettings(ProcessSettings):
     """Shared by the replicas; encrypts and authenticates what they tell each other. From the identity folder where
     that has it."""
 
+    cluster_secret_accepted: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    """Another secret that replicas may have while the secret is being changed; usually empty. From the identity folder
+    where that has it."""
+
     bootstrap: bool = False
     """An empty disk may mean a new cluster, if all other replicas are empty too; without effect otherwise."""
 
@@ -225,9 +229,16 @@ class ReplicaSettings(ProcessSettings):
             raise PydanticCustomError("missing", "Field required")
         return secret
 
-    @field_validator("cluster_secret")
+    @field_validator("cluster_secret_accepted", mode="before")
+    @classmethod
+    def _the_accepted_secret_has_one_source(cls, secret: Any, others: ValidationInfo) -> Any:
+        return _one_source(secret, IdentityFile.CLUSTER_SECRET_ACCEPTED, IdentityFolder.cluster_secret_accepted, others)
+
+    @field_validator("cluster_secret", "cluster_secret_accepted")
     @classmethod
     def _it_is_a_secret(cls, secret: SecretStr, others: ValidationInfo) -> SecretStr:
+        if not secret.get_secret_value() and others.field_name == "cluster_secret_accepted":
+            return secret
         if len(secret.get_secret_value()) < _SECRET_LENGTH_MIN:
             raise ValueError(f"must have at least {_SECRET_LENGTH_MIN} characters")
         if secret == others.data.get("feed_key"):

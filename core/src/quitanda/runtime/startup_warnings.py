@@ -1,4 +1,4 @@
-"""What a process warns of when it starts: open ports, secrets that everybody knows, variables that nobody knows."""
+"""What a process warns of when it starts: open ports, secrets that everybody knows, a second one, unknown variables."""
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.settings import ENV_PREFIX, PortalSettings, ProcessSettings
+from quitanda.runtime.settings import ENV_PREFIX, PortalSettings, ProcessSettings, ReplicaSettings
 
 EXAMPLES: Final[Mapping[str, str]] = {
     "cluster_secret": "example-secret-set-your-own",
@@ -21,9 +21,10 @@ _log = structlog.get_logger(__name__)
 
 
 def warn(settings: ProcessSettings, environment: Mapping[str, str]) -> None:
-    """Log all three; for a process whose settings have been read, so that no variable is a misspelt setting."""
+    """Log all of it; for a process whose settings have been read, so that no variable is a misspelt setting."""
     _warn_of_open_ports(settings)
     _warn_of_example_secrets(settings)
+    _warn_of_a_second_secret(settings)
     for name, nearest in variables.unknown(environment):
         _log.warning("unknown_variable", variable=name, nearest=nearest or None)
 
@@ -65,6 +66,17 @@ def _warn_of_example_secrets(settings: ProcessSettings) -> None:
                 next_step=f"everybody knows this value: set your own {variable}, the same for all processes that have "
                 'it, before anything but a trial (docs/OPERATIONS.md, "Settings")',
             )
+
+
+def _warn_of_a_second_secret(settings: ProcessSettings) -> None:
+    if isinstance(settings, ReplicaSettings) and settings.cluster_secret_accepted.get_secret_value():
+        variable = f"{ENV_PREFIX}CLUSTER_SECRET_ACCEPTED"
+        _log.warning(
+            "second_secret_accepted",
+            variable=variable,
+            next_step=f"when all replicas have the new secret, start each again without {variable} "
+            '(docs/OPERATIONS.md, "Change the cluster\'s secret")',
+        )
 
 
 def _only_this_machine(host: str) -> bool:

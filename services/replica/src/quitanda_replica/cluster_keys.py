@@ -25,16 +25,16 @@ class KeyLabel(Enum):
     """What a key is for. A label is never used again for anything else."""
 
     RAFT_CHANNEL = b"quitanda raft channel v2"
-    """Conversations between replicas (raft.channel); each has keys of its own, derived from this one."""
+    """Connections between replicas (`raft.secure_channel`); each has keys of its own, derived from this one."""
     PAGE_TOKENS = b"quitanda page tokens v2"
     """Seals of page tokens (page_tokens), which clients hold."""
 
 
 def derive_key(secret: str, label: KeyLabel) -> bytes:
-    """Return the key of one use, KEY_BYTES long; the first call with a secret takes some 50 ms."""
+    """Return the key of one use, KEY_BYTES long. The first call with a secret takes some 50 ms."""
     return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=label.value).derive(_master_key(secret))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # two while the secret is being changed
 def _master_key(secret: str) -> bytes:
     return hashlib.scrypt(secret.encode(), salt=_SCRYPT_SALT, n=_SCRYPT_COST, r=8, p=1, dklen=KEY_BYTES)

@@ -153,7 +153,9 @@ class ReplicaProcess:
         levels: LevelRaiser,
     ) -> Replica:
         settings = self._settings
-        tokens = PageTokens(settings.cluster_secret.get_secret_value())
+        tokens = PageTokens(
+            settings.cluster_secret.get_secret_value(), settings.cluster_secret_accepted.get_secret_value()
+        )
         whole = ConsistentSnapshots(store)
         reads = Reads(settings.name, list(settings.replicas), whole, _applied_index, raft, kept, tokens)
         backups = BackupSource(settings.name, whole, _applied_index, raft)
@@ -247,6 +249,7 @@ def _raft_options(settings: ReplicaSettings, on_fatal: Callable[[BaseException],
         name=settings.name,
         addresses={name: str(address) for name, address in settings.raft_addresses.items()},
         secret=settings.cluster_secret.get_secret_value(),
+        accepted_secret=settings.cluster_secret_accepted.get_secret_value(),
         bootstrap=settings.bootstrap,
         election_timeout_min_seconds=settings.raft_election_timeout_min_seconds,
         election_timeout_max_seconds=settings.raft_election_timeout_max_seconds,

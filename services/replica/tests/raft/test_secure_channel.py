@@ -101,6 +101,57 @@ def test_another_secret_is_refused():
         shake_hands(initiator, responder)
 
 
+OLD, NEW = KEY, b"n" * 32
+
+
+@pytest.mark.parametrize(
+    ("connects_with", "accepts"),
+    [
+        ((OLD,), (OLD, NEW)),
+        ((OLD, NEW), (OLD,)),
+        ((OLD, NEW), (NEW, OLD)),
+        ((NEW, OLD), (OLD, NEW)),
+        ((NEW,), (NEW, OLD)),
+    ],
+    ids=["step 1", "step 1, the other side", "step 2", "step 2, the other side", "step 3"],
+)
+def test_replicas_one_step_apart_connect_while_the_secret_is_being_changed(connects_with, accepts):
+    initiator = secure_channel(connects_with[0], "replica2", Greetings(), *connects_with[1:], connects_to="replica1")
+    responder = secure_channel(accepts[0], "replica1", Greetings(), *accepts[1:], accepts=("replica2",))
+
+    shake_hands(initiator, responder)
+
+    assert initiator.established
+    assert responder.receive(initiator.seal(b"there")) == [b"there"]
+    assert initiator.receive(responder.seal(b"and back")) == [b"and back"]
+
+
+@pytest.mark.parametrize(("connects_with", "accepts"), [((NEW,), (OLD,)), ((OLD,), (NEW,)), ((b"x" * 32,), (OLD, NEW))])
+def test_two_steps_apart_and_any_other_secret_is_refused(connects_with, accepts):
+    initiator = secure_channel(*connects_with, "replica2", Greetings(), connects_to="replica1")
+    responder = secure_channel(accepts[0], "replica1", Greetings(), *accepts[1:], accepts=("replica2",))
+
+    with pytest.raises(ChannelRejected, match="does not decrypt"):
+        shake_hands(initiator, responder)
+
+
+def test_the_first_frame_decides_for_the_whole_connection_which_secret_it_has():
+    """A holder of the other secret who is on the way cannot add a frame."""
+    initiator = secure_channel(OLD, "replica2", Greetings(), connects_to="replica1")
+    responder = secure_channel(OLD, "replica1", Greetings(), NEW, accepts=("replica2",))
+    forger = secure_channel(NEW, "replica2", Greetings(), connects_to="replica1")
+    (forger._preamble,) = initiator.take_outgoing()
+    responder.receive(forger._preamble)
+    (answer,) = responder.take_outgoing()
+    for channel in (initiator, forger):
+        channel.receive(answer)
+    responder.receive(b"".join(initiator.take_outgoing()))
+    assert responder.established
+
+    with pytest.raises(ChannelRejected, match="does not decrypt"):
+        responder.receive(forger.seal(b"forged"))
+
+
 @pytest.mark.parametrize(
     ("name", "meant", "accepts"),
     [

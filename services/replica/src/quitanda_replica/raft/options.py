@@ -34,6 +34,8 @@ class RaftOptions:
     """name -> "host:port" of every replica, this one included; the same on all of them."""
     secret: str = field(repr=False)
     """All replicas share it. It authenticates and encrypts their connections."""
+    accepted_secret: str = field(default="", repr=False)
+    """Another secret that a replica which connects may have, while the secret is being changed."""
     bootstrap: bool = False
     """An empty disk belongs to a new cluster if all others are empty, too. No effect where one holds entries."""
     listen: str = ""
@@ -76,6 +78,10 @@ class RaftOptions:
             (
                 len(self.secret) >= SECRET_CHARACTERS_MIN,
                 f"secret must have at least {SECRET_CHARACTERS_MIN} characters",
+            ),
+            (
+                not self.accepted_secret or len(self.accepted_secret) >= SECRET_CHARACTERS_MIN,
+                f"accepted_secret must have at least {SECRET_CHARACTERS_MIN} characters",
             ),
             (
                 3 * self.heartbeat_seconds < self.election_timeout_min_seconds < self.election_timeout_max_seconds,

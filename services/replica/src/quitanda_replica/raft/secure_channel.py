@@ -5,7 +5,8 @@ repeated message; its pieces cannot be replaced one by one. This is the pre-shar
 
 - Both sides send a fresh random preamble in clear text, first the side that connected.
 - The keys of this one connection, one for each direction, are derived from the key of all connections (`cluster_keys`)
-  and both preambles (HKDF-SHA256, RFC 5869).
+  and both preambles (HKDF-SHA256, RFC 5869). While the cluster's secret is being changed there are two such keys: the
+  side that connects uses its own, and the first frame shows the other side which of the two that is.
 - Each frame is encrypted with ChaCha20-Poly1305 (RFC 8439) under its number on the connection. So a frame that decrypts
   was encrypted by a holder of the secret, for this connection, in this direction, at this place. Nothing that was
   recorded can be sent again.
@@ -17,7 +18,7 @@ There is no forward secrecy: whoever learns the secret can decrypt recorded conn
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from struct import Struct
 from typing import Final
 
@@ -55,7 +56,7 @@ class SecureChannel:
 
     def __init__(
         self,
-        channel_key: bytes,
+        channel_keys: Sequence[bytes],
         name: str,
         greeting_to: Callable[[str], Greeting],
         check_greeting: Callable[[str, Greeting], str],
@@ -63,16 +64,20 @@ class SecureChannel:
         connects_to: str = "",
         accepts: Collection[str] = (),
     ) -> None:
-        """`greeting_to` and `check_greeting`: see `network.Receiver`."""
+        """`greeting_to` and `check_greeting`: see `network.Receiver`.
+
+        The side that connects uses the first of `channel_keys`; the side that accepts the connection takes any of them.
+        """
         self.peer = connects_to
         """The name of the other side; on the side that accepted the connection '' until the other is authenticated."""
         self.established = False
-        self._channel_key = channel_key
+        self._untried_keys = list(channel_keys[:1] if connects_to else channel_keys)
         self._name = name
         self._greeting_to = greeting_to
         self._check_greeting = check_greeting
         self._initiator = bool(connects_to)
         self._accepts = accepts
+        self._salt = b""
         self._preamble = MAGIC + os.urandom(PREAMBLE_BYTES - len(MAGIC))
         self._inbox = bytearray()
         self._outbox: list[bytes] = [self._preamble] if self._initiator else []
@@ -119,17 +124,18 @@ class SecureChannel:
             return False
         theirs = bytes(self._inbox[:PREAMBLE_BYTES])
         del self._inbox[:PREAMBLE_BYTES]
-        self._derive_keys(theirs)
+        self._salt = self._preamble + theirs if self._initiator else theirs + self._preamble
+        self._take_next_key()
         if self._initiator:
             self._send_greeting(self.peer)
         else:
             self._outbox.append(self._preamble)
         return True
 
-    def _derive_keys(self, theirs: bytes) -> None:
-        salt = self._preamble + theirs if self._initiator else theirs + self._preamble
-        hkdf = HKDF(algorithm=SHA256(), length=2 * KEY_BYTES, salt=salt, info=b"quitanda raft conversation v2")
-        keys = hkdf.derive(self._channel_key)
+    def _take_next_key(self) -> None:
+        info = b"quitanda raft conversation v2"
+        hkdf = HKDF(algorithm=SHA256(), length=2 * KEY_BYTES, salt=self._salt, info=info)
+        keys = hkdf.derive(self._untried_keys.pop(0))
         forth, back = ChaCha20Poly1305(keys[:KEY_BYTES]), ChaCha20Poly1305(keys[KEY_BYTES:])
         self._seal, self._open = (forth, back) if self._initiator else (back, forth)
 
@@ -152,7 +158,11 @@ class SecureChannel:
         try:
             data = self._open.decrypt(_NUMBER.pack(self._opened), ciphertext, None)
         except InvalidTag:
+            if self._untried_keys:
+                self._take_next_key()
+                return self._decrypt(ciphertext)
             raise ChannelRejected("a frame does not decrypt: it has another secret, or was damaged") from None
+        self._untried_keys.clear()  # the first frame decides
         self._opened += 1
         return data
 

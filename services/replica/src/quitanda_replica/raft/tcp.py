@@ -53,7 +53,8 @@ class TcpNetwork:
     def __init__(self, options: RaftOptions, clock: Callable[[], float]) -> None:
         self._options = options
         self._clock = clock
-        self._channel_key = derive_key(options.secret, KeyLabel.RAFT_CHANNEL)
+        secrets = filter(None, (options.secret, options.accepted_secret))
+        self._channel_keys = [derive_key(secret, KeyLabel.RAFT_CHANNEL) for secret in secrets]
         self._resolver = Resolver(options.addresses[peer] for peer in self._peers_to_connect(options))
         self._selector = selectors.DefaultSelector()
         self._listener: socket.socket | None = None
@@ -165,7 +166,7 @@ class TcpNetwork:
             raise AssertionError("the network is not open")
         accepts = [peer for peer in self._options.peers if peer > self._options.name]
         channel = SecureChannel(
-            self._channel_key,
+            self._channel_keys,
             self._options.name,
             self._receiver.greeting_to,
             self._receiver.check_greeting,
@@ -203,7 +204,7 @@ class TcpNetwork:
         family, target = address
         sock = socket.socket(family, socket.SOCK_STREAM)
         channel = SecureChannel(
-            self._channel_key,
+            self._channel_keys,
             self._options.name,
             self._receiver.greeting_to,
             self._receiver.check_greeting,

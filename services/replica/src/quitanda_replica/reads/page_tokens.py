@@ -31,13 +31,15 @@ _PERSON: Final = b"quitanda.page"
 class PageTokens:
     """Writes and reads page tokens. The seal's key comes from the cluster's secret, so every replica knows it."""
 
-    def __init__(self, cluster_secret: str) -> None:
-        self._key = derive_key(cluster_secret, KeyLabel.PAGE_TOKENS)
+    def __init__(self, cluster_secret: str, accepted_secret: str = "") -> None:
+        """`accepted_secret`: another secret by which a token may be sealed, while the secret is being changed."""
+        secrets = filter(None, (cluster_secret, accepted_secret))
+        self._keys = [derive_key(secret, KeyLabel.PAGE_TOKENS) for secret in secrets]
 
     def write(self, token: pb.PageToken) -> str:
         """Write the token as text for clients; they need not understand it."""
         data = token.SerializeToString(deterministic=True)
-        return _FORMAT + urlsafe_b64encode(self._seal(data) + data).decode().rstrip("=")
+        return _FORMAT + urlsafe_b64encode(_seal(self._keys[0], data) + data).decode().rstrip("=")
 
     def read(self, text: str) -> pb.PageToken | Refused:
         """Read the token in a text.
@@ -46,14 +48,16 @@ class PageTokens:
         """
         seal, data = _parts(text.removeprefix(_FORMAT))
         if text.startswith(_FORMAT):
-            token = _decoded(data) if compare_digest(seal, self._seal(data)) else None
+            genuine = any(compare_digest(seal, _seal(key, data)) for key in self._keys)
+            token = _decoded(data) if genuine else None
             return invalid(FIELD, Problem.MALFORMED) if token is None else token
         if (token := _decoded(data)) is not None and token.replica and token.after_id:
             return refused(Reason.PAGE_TOKEN_EXPIRED, FIELD)
         return invalid(FIELD, Problem.MALFORMED)
 
-    def _seal(self, data: bytes) -> bytes:
-        return blake2b(data, key=self._key, digest_size=_SEAL_BYTES, person=_PERSON).digest()
+
+def _seal(key: bytes, data: bytes) -> bytes:
+    return blake2b(data, key=key, digest_size=_SEAL_BYTES, person=_PERSON).digest()
 
 
 def _parts(text: str) -> tuple[bytes, bytes]:

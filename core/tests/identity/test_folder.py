@@ -2,7 +2,9 @@
 
 import json
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -19,10 +21,11 @@ from quitanda.identity.folder import (
     IdentityFolder,
 )
 
-READERS = {
+READERS: dict[IdentityFile, Callable[[IdentityFolder], Any]] = {
     IdentityFile.CA: IdentityFolder.ca,
     IdentityFile.PROCESS: IdentityFolder.process,
     IdentityFile.CLUSTER_SECRET: IdentityFolder.cluster_secret,
+    IdentityFile.CLUSTER_SECRET_ACCEPTED: IdentityFolder.cluster_secret_accepted,
     IdentityFile.FEED_KEY: IdentityFolder.feed_key,
     IdentityFile.REQUEST_GROUP: IdentityFolder.request_group,
     IdentityFile.CUSTOMER_SECRET_KEY: IdentityFolder.customer_secret_key,
@@ -34,7 +37,13 @@ READERS = {
 }
 CERTIFICATE_FILES = [IdentityFile.CA, IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA]
 KEY_FILES = [IdentityFile.PROCESS, IdentityFile.CUSTOMERS_CA_KEY]
-LINES = [IdentityFile.CLUSTER_SECRET, IdentityFile.FEED_KEY, IdentityFile.REQUEST_GROUP, IdentityFile.CREDENTIAL]
+LINES = [
+    IdentityFile.CLUSTER_SECRET,
+    IdentityFile.CLUSTER_SECRET_ACCEPTED,
+    IdentityFile.FEED_KEY,
+    IdentityFile.REQUEST_GROUP,
+    IdentityFile.CREDENTIAL,
+]
 
 
 def key_and_its_certificate():

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self
 
 STANDARD_OUTPUT: Final = "-"
+_PARTIAL: Final = ".partial-"
 
 
 class Destination(Protocol):
@@ -43,6 +44,11 @@ def is_plain(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         return True
+
+
+def partial_files(folder: Path) -> list[Path]:
+    """Find what writers of plain files left in a folder; those that are still at work are found, too."""
+    return sorted(folder.glob(f".*{_PARTIAL}*"))
 
 
 def destination(path: Path, *, replace: bool) -> Destination:
@@ -84,7 +90,7 @@ class PlainFile:
 
     def __init__(self, path: Path, *, replace: bool) -> None:
         self._path = path
-        self._partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+        self._partial = path.with_name(f".{path.name}{_PARTIAL}{os.getpid()}")
         self._replace = replace
         self._taken = False
 

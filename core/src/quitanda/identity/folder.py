@@ -10,7 +10,7 @@ The module imports only the standard library: health checks and clients read fol
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -58,7 +58,7 @@ _OTHERWISE: Final = (
     "make it with `python -m quitanda.identity create` (in containers: `docker compose run --rm identity create`), "
     "or copy the folder again from where the identities were made"
 )
-_NEXT_STEPS: Final = {
+_NEXT_STEPS: Final[Mapping[str, str]] = {
     IdentityFile.PROCESS: (
         "make it anew with `python -m quitanda.identity renew` (in containers: `docker compose run --rm identity "
         "renew`), or copy the folder again from where the identities were made"
@@ -104,56 +104,99 @@ class IdentityFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def has(self, name: IdentityFile) -> bool:
+    def has(self, name: str) -> bool:
         """Tell whether the folder has such a file; says nothing about its content."""
         return (self.path / name).is_file()
 
-    def file(self, name: IdentityFile) -> Path:
+    def file(self, name: str) -> Path:
         """Give the path of a file, for libraries that read it themselves."""
         return self.path / name
 
+    def certificates(self, name: str) -> bytes:
+        """Give the PEM text of a file that holds certificates only."""
+        blocks = self._pem_blocks(name)
+        if any(label != "CERTIFICATE" for label, _ in blocks):
+            self._refuse(name, "it has something other than certificates")
+        return _joined(blocks)
+
+    def key_and_certificates(self, name: str) -> KeyAndCertificates:
+        """Give what a file holds that has one private key and its certificates."""
+        blocks = self._pem_blocks(name)
+        keys = [block for block in blocks if block[0] == "PRIVATE KEY"]
+        certificates = [block for block in blocks if block[0] == "CERTIFICATE"]
+        if len(keys) != 1:
+            self._refuse(name, f"it has {len(keys) or 'no'} private keys (PKCS8, not encrypted) instead of one")
+        if not certificates:
+            self._refuse(name, "it has a private key but no certificate")
+        if len(blocks) != len(keys) + len(certificates):
+            self._refuse(name, "it has something other than a private key and certificates")
+        return KeyAndCertificates(_joined(keys), _joined(certificates))
+
+    def line(self, name: str) -> str:
+        """Give the text of a file that holds one line."""
+        line = self.text(name).strip()
+        if not line:
+            self._refuse(name, "it is empty")
+        if not line.isprintable() or " " in line:
+            self._refuse(name, "it is not one line of printable characters")
+        return line
+
+    def text(self, name: str) -> str:
+        """Give the whole text of a file, with lines that end in a line feed."""
+        try:
+            with self.file(name).open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            self._refuse(name, f"it cannot be read ({error.strerror or error})")
+        if len(content) > FILE_BYTES_MAX:
+            self._refuse(name, f"it is longer than {FILE_BYTES_MAX} bytes")
+        try:
+            return content.decode().replace("\r\n", "\n")
+        except UnicodeDecodeError:
+            self._refuse(name, "it is not text (UTF-8)")
+
     def ca(self) -> bytes:
         """Give the PEM text of the trusted CA certificates of processes."""
-        return self._certificates(IdentityFile.CA)
+        return self.certificates(IdentityFile.CA)
 
     def process(self) -> KeyAndCertificates:
         """Give this process's private key and certificates."""
-        return self._key_and_certificates(IdentityFile.PROCESS)
+        return self.key_and_certificates(IdentityFile.PROCESS)
 
     def customers_ca(self) -> bytes:
         """Give the PEM text of the trusted CA certificates of customers."""
-        return self._certificates(IdentityFile.CUSTOMERS_CA)
+        return self.certificates(IdentityFile.CUSTOMERS_CA)
 
     def customers_ca_key(self) -> KeyAndCertificates:
         """Give the key and the certificate that sign customers' certificates."""
-        return self._key_and_certificates(IdentityFile.CUSTOMERS_CA_KEY)
+        return self.key_and_certificates(IdentityFile.CUSTOMERS_CA_KEY)
 
     def clients_ca(self) -> bytes:
         """Give the PEM text of all CA certificates that the broker trusts."""
-        return self._certificates(IdentityFile.CLIENTS_CA)
+        return self.certificates(IdentityFile.CLIENTS_CA)
 
     def cluster_secret(self) -> str:
         """Give the text of the replicas' secret."""
-        return self._line(IdentityFile.CLUSTER_SECRET)
+        return self.line(IdentityFile.CLUSTER_SECRET)
 
     def cluster_secret_accepted(self) -> str:
         """Give the text of the other secret that replicas may have while theirs is being changed."""
-        return self._line(IdentityFile.CLUSTER_SECRET_ACCEPTED)
+        return self.line(IdentityFile.CLUSTER_SECRET_ACCEPTED)
 
     def feed_key(self) -> str:
         """Give the text of the feed's key."""
-        return self._line(IdentityFile.FEED_KEY)
+        return self.line(IdentityFile.FEED_KEY)
 
     def request_group(self) -> str:
         """Give the name of the client portals' shared subscription."""
-        group = self._line(IdentityFile.REQUEST_GROUP)
+        group = self.line(IdentityFile.REQUEST_GROUP)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", group):
             self._refuse(IdentityFile.REQUEST_GROUP, "it has other characters than letters, digits, - and _")
         return group
 
     def customer_secret_key(self) -> bytes:
         """Give the key from which customers' first secrets are derived; CUSTOMER_SECRET_KEY_BYTES long."""
-        text = self._line(IdentityFile.CUSTOMER_SECRET_KEY)
+        text = self.line(IdentityFile.CUSTOMER_SECRET_KEY)
         if not re.fullmatch(rf"[0-9a-f]{{{2 * CUSTOMER_SECRET_KEY_BYTES}}}", text):
             self._refuse(
                 IdentityFile.CUSTOMER_SECRET_KEY, f"it is not the hexadecimal text of {CUSTOMER_SECRET_KEY_BYTES} bytes"
@@ -163,7 +206,7 @@ class IdentityFolder:
     def first_credential(self) -> FirstCredential:
         """Give what replicas know of the first administrator's credential."""
         try:
-            fields = json.loads(self._text(IdentityFile.FIRST_CREDENTIAL))
+            fields = json.loads(self.text(IdentityFile.FIRST_CREDENTIAL))
         except ValueError:
             self._refuse(IdentityFile.FIRST_CREDENTIAL, "it is not JSON")
         names = tuple(FirstCredential.__dataclass_fields__)
@@ -177,28 +220,10 @@ class IdentityFolder:
 
     def credential(self) -> str:
         """Give a client's token; whether it is one, only a portal knows."""
-        return self._line(IdentityFile.CREDENTIAL)
+        return self.line(IdentityFile.CREDENTIAL)
 
-    def _certificates(self, name: IdentityFile) -> bytes:
-        blocks = self._pem_blocks(name)
-        if any(label != "CERTIFICATE" for label, _ in blocks):
-            self._refuse(name, "it has something other than certificates")
-        return _joined(blocks)
-
-    def _key_and_certificates(self, name: IdentityFile) -> KeyAndCertificates:
-        blocks = self._pem_blocks(name)
-        keys = [block for block in blocks if block[0] == "PRIVATE KEY"]
-        certificates = [block for block in blocks if block[0] == "CERTIFICATE"]
-        if len(keys) != 1:
-            self._refuse(name, f"it has {len(keys) or 'no'} private keys (PKCS8, not encrypted) instead of one")
-        if not certificates:
-            self._refuse(name, "it has a private key but no certificate")
-        if len(blocks) != len(keys) + len(certificates):
-            self._refuse(name, "it has something other than a private key and certificates")
-        return KeyAndCertificates(_joined(keys), _joined(certificates))
-
-    def _pem_blocks(self, name: IdentityFile) -> list[tuple[str, str]]:
-        blocks = [(block[1], block[0]) for block in _PEM_BLOCK.finditer(self._text(name))]
+    def _pem_blocks(self, name: str) -> list[tuple[str, str]]:
+        blocks = [(block[1], block[0]) for block in _PEM_BLOCK.finditer(self.text(name))]
         if not blocks:
             self._refuse(name, "it has no PEM text")
         for _, text in blocks:
@@ -208,28 +233,7 @@ class IdentityFolder:
                 self._refuse(name, "its PEM text is damaged")
         return blocks
 
-    def _line(self, name: IdentityFile) -> str:
-        line = self._text(name).strip()
-        if not line:
-            self._refuse(name, "it is empty")
-        if not line.isprintable() or " " in line:
-            self._refuse(name, "it is not one line of printable characters")
-        return line
-
-    def _text(self, name: IdentityFile) -> str:
-        try:
-            with self.file(name).open("rb") as file:
-                content = file.read(FILE_BYTES_MAX + 1)
-        except OSError as error:
-            self._refuse(name, f"it cannot be read ({error.strerror or error})")
-        if len(content) > FILE_BYTES_MAX:
-            self._refuse(name, f"it is longer than {FILE_BYTES_MAX} bytes")
-        try:
-            return content.decode().replace("\r\n", "\n")
-        except UnicodeDecodeError:
-            self._refuse(name, "it is not text (UTF-8)")
-
-    def _refuse(self, name: IdentityFile, problem: str) -> NoReturn:
+    def _refuse(self, name: str, problem: str) -> NoReturn:
         raise IdentityError(self.file(name), problem, _NEXT_STEPS.get(name, _OTHERWISE)) from None
 
 

@@ -1,0 +1,94 @@
+"""What `python -m quitanda.identity` says: the changes, the folders, and what is to be done next and when."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+
+from quitanda.identity.authority import Authority
+from quitanda.identity.certificates import fingerprint, hosts_of, renewed_from
+from quitanda.identity.folder import IdentityFile
+from quitanda.identity.holder_folders import FileChange, why_not
+from quitanda.identity.holders import Holder
+from quitanda.identity.roots import Root, RotationStep
+
+_TELL_THE_OTHERS = "Send the broker SIGHUP, and copy the folders to the other machines, if there are any."
+
+
+class Changes(list[FileChange]):
+    """The changes in the order in which they were made."""
+
+    def by_folder(self) -> Iterator[str]:
+        """List them by folder."""
+        in_order = sorted(self, key=lambda change: change.file.parent)
+        for folder, its in groupby(in_order, key=lambda change: change.file.parent):
+            yield f"{folder.name}:"
+            for change in its:
+                yield f"  {change.done} {change.file.name}{f' ({change.note})' if change.note else ''}"
+
+
+def after_rotation(root: Root, step: RotationStep) -> Iterator[str]:
+    """Say what a step of a rotation did, and what comes next."""
+    whose = root.files.whose
+    match step:
+        case RotationStep.BOTH_TRUSTED:
+            yield f"Step 1 of 3 is done: everybody trusts a new CA of {whose} beside the present one."
+        case RotationStep.NEW_ONE_SIGNS:
+            yield f"Step 2 of 3 is done: the new CA of {whose} signs; the old one is still trusted."
+        case RotationStep.NONE:
+            yield f"Step 3 of 3 is done: nobody trusts the old CA of {whose} any more. The rotation is complete."
+    yield _TELL_THE_OTHERS
+
+
+def next_steps(authority: Authority, now: datetime) -> Iterator[str]:
+    """Say which CA waits for a step of its rotation, and which one is old."""
+    for root in authority.roots:
+        command = "rotate-ca --customers" if root is authority.customers else "rotate-ca"
+        if root.step is not RotationStep.NONE:
+            yield (
+                f"Next: the CA of {root.files.whose} is being replaced, and step {root.step:d} of 3 is done; run "
+                f"`{command}` again at or after {root.next_step_from():%Y-%m-%d %H:%M} UTC."
+            )
+        elif root.should_be_replaced(now):
+            ends = root.signing.certificate.not_valid_after_utc
+            yield f"Next: the CA of {root.files.whose} ends at {ends:%Y-%m-%d}; run `{command}` well before."
+
+
+def after_renewal() -> str:
+    """Say who has to be told of new certificates."""
+    return f"Processes read new certificates by themselves. {_TELL_THE_OTHERS}"
+
+
+def everything(authority: Authority, holders: Iterable[Holder], now: datetime) -> Iterator[str]:
+    """List both CAs and all folders, with fingerprints and without any secret."""
+    for root in authority.roots:
+        yield f"CA of {root.files.whose}"
+        for certificate in root.trusted():
+            use = "signs, valid" if certificate == root.signing.certificate else "is trusted, valid"
+            yield f"  {use} until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {fingerprint(certificate)}"
+    for holder in holders:
+        folder = authority.folder(holder)
+        yield f"{holder.name} ({holder.kind})"
+        yield f"  files {', '.join(sorted(name for name in holder.files if folder.has(name)))}"
+        if not folder.has(IdentityFile.PROCESS):
+            continue
+        _, held = why_not(folder, authority.processes, holder, now)
+        if held:
+            certificate = held.certificate
+            yield f"  {holder.subject.common_name} at {', '.join(sorted(hosts_of(certificate)))}"
+            yield (
+                f"  valid until {certificate.not_valid_after_utc:%Y-%m-%d}, renewed from "
+                f"{renewed_from(certificate):%Y-%m-%d}, SHA-256 {fingerprint(certificate)}"
+            )
+
+
+def problems(authority: Authority, holders: Iterable[Holder], now: datetime) -> Iterator[str]:
+    """Say what keeps holders from working."""
+    for holder in holders:
+        folder = authority.folder(holder)
+        for name in sorted(holder.files):
+            if not folder.has(name):
+                yield f"{folder.file(name)} is missing"
+            elif name is IdentityFile.PROCESS:
+                why, _ = why_not(folder, authority.processes, holder, now)
+                if why:
+                    yield f"{folder.file(name)}: {why}"

@@ -450,6 +450,21 @@ def test_replicas_and_portals_trust_no_customers_ca(made):
         assert customers not in read_certificates(folder(made, holder.name).ca())
 
 
+def test_the_broker_gets_the_rules_for_the_processes_that_there_are(root):
+    rules = (root / "broker" / IdentityFile.ACL).read_text()
+    assert {line for line in rules.splitlines() if line.startswith("user")} == {
+        f"user {common_name}"
+        for common_name in (
+            *(f"replica/replica{n}" for n in (1, 2, 3)),
+            *(f"portal/{kind}-portal-{n}" for n in (1, 2) for kind in ("admin", "client")),
+        )
+    }
+
+    create(root, given=[Holder("replica4", HolderKind.REPLICA)])
+
+    assert "user replica/replica4\ntopic write " in (root / "broker" / IdentityFile.ACL).read_text()
+
+
 def test_new_holders_are_added_and_known_ones_stay(root):
     more = [Holder("replica4", HolderKind.REPLICA), Holder("broker", HolderKind.BROKER, frozenset({"mqtt.example"}))]
 

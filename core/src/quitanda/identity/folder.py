@@ -52,6 +52,8 @@ class IdentityFile(StrEnum):
     """Key and certificate of the customers' CA, in one file; client portals sign with it."""
     CLIENTS_CA = "clients-ca.pem"
     """Whom the broker's listener trusts: the content of CA and of CUSTOMERS_CA."""
+    ACL = "acl"
+    """Who may use which topics of the broker, as mosquitto reads it."""
 
 
 _OTHERWISE: Final = (

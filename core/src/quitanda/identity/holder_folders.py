@@ -22,6 +22,7 @@ from quitanda.identity.folder import FirstCredential, IdentityError, IdentityFil
 from quitanda.identity.holders import Holder
 from quitanda.identity.roots import PUT_BACK, Root
 from quitanda.identity.tokens import Token, hash_secret, parse_token
+from quitanda.mqtt.access_rules import RULES_OF_ROLES, AccessRules
 
 _TRUSTED: Final = frozenset({IdentityFile.CA, IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA})
 _SECRETS: Final = frozenset(
@@ -36,7 +37,7 @@ _SECRETS: Final = frozenset(
 _OWNED_BY_THE_HOLDER: Final = frozenset({IdentityFile.CREDENTIAL})
 """Copied where it is missing, and never looked at again: an administrator replaces her token some day."""
 
-_PHASES: Final = (_TRUSTED, {IdentityFile.CUSTOMERS_CA_KEY}, _SECRETS | _OWNED_BY_THE_HOLDER)
+_PHASES: Final = (_TRUSTED | {IdentityFile.ACL}, {IdentityFile.CUSTOMERS_CA_KEY}, _SECRETS | _OWNED_BY_THE_HOLDER)
 """The order of the copies. Everybody trusts a CA before anybody signs with it, or shows what it signed."""
 
 
@@ -103,15 +104,16 @@ class HolderFolders:
         for names in _PHASES:
             for holder in holders:
                 for name in sorted(holder.files & names):
-                    self._copy(self.folder(holder), name)
+                    self._copy(self.folder(holder), name, holders)
         for holder in holders:
             if IdentityFile.PROCESS in holder.files:
                 self._certify(holder, now, is_due)
         for holder in holders:
             self._restrict(holder)
 
-    def _copy(self, folder: IdentityFolder, name: IdentityFile) -> None:
-        file, content = folder.file(name), self._content(name)
+    def _copy(self, folder: IdentityFolder, name: IdentityFile, holders: Iterable[Holder]) -> None:
+        file = folder.file(name)
+        content = _access_list(holders) if name is IdentityFile.ACL else self._content(name)
         if not file.exists():
             self._write(file, name, content, "made")
         elif name not in _OWNED_BY_THE_HOLDER and file.read_bytes() != content:
@@ -167,6 +169,12 @@ class HolderFolders:
             root.holders_change(name)
         folder_writing.write(file, content, replace=done == "replaced")
         self._report(FileChange(file, done, note))
+
+
+def _access_list(holders: Iterable[Holder]) -> bytes:
+    """Write who may use which topics of the broker, for mosquitto."""
+    roles = {one.subject.common_name: one.kind.value for one in holders if one.kind.value in RULES_OF_ROLES}
+    return AccessRules(roles).mosquitto_acl().encode()
 
 
 def why_not(

@@ -41,7 +41,7 @@ FILES: Final[Mapping[HolderKind, frozenset[IdentityFile]]] = {
         IdentityFile.CUSTOMERS_CA,
         IdentityFile.CUSTOMERS_CA_KEY,
     },
-    HolderKind.BROKER: _OF_PROCESSES | {IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA},
+    HolderKind.BROKER: _OF_PROCESSES | {IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA, IdentityFile.ACL},
     HolderKind.METRICS: _OF_PROCESSES,
     HolderKind.CLIENTS: _OF_ALL | {IdentityFile.CUSTOMERS_CA, IdentityFile.CREDENTIAL},
 }

@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from bench import processor_time
 from bench.cases import Case
@@ -67,7 +68,15 @@ class Load:
         for process, (output, errors) in zip(self._processes, outputs, strict=True):
             if process.returncode != 0:
                 raise GeneratorFailed(f"{self._name}: {errors.decode(errors='replace').strip()[-2000:]}")
-            self.ended.extend(EndedCall(*call) for call in json.loads(output))
+            self.ended.extend(EndedCall(*call) for call in self._told(output))
+
+    def _told(self, output: bytes) -> list[list[Any]]:
+        try:
+            told: list[list[Any]] = json.loads(output)
+        except json.JSONDecodeError as error:
+            around = output[max(0, error.pos - 100) : error.pos + 100]
+            raise GeneratorFailed(f"{self._name}: of {len(output)} bytes, {error}: {around!r}") from None
+        return told
 
     def kill(self) -> None:
         """End every generator that still runs."""

@@ -71,7 +71,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules proto generate proto-check lock clean
+.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules advisories audit proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -175,7 +175,7 @@ up: ## Start everything in containers and wait until it is ready (COURSE=1: the 
 down: ## Stop and remove the containers; the data stay (VOLUMES=1 removes them, too)
 	@docker compose --profile '*' down $(if $(VOLUMES),--volumes)
 
-check: lint types imports proto-check house-rules ## Check style, types, import directions, generated code, house rules
+check: lint types imports proto-check house-rules advisories ## Check style, types, import directions, generated code, house rules, the review of advisories
 
 lint: $(VENV)/.ready
 	@$(BIN)/ruff format --check .
@@ -190,6 +190,16 @@ imports: $(VENV)/.ready
 
 house-rules: $(VENV)/.ready
 	@$(BIN)/python -m pytest -q core/tests/test_house_rules.py
+
+# Each locked version must have been reviewed; this needs no network.
+advisories: $(VENV)/.ready
+	@$(BIN)/python deploy/install/advisories.py check requirements/advisories.csv requirements/*.lock
+
+PIP_AUDIT := pip-audit==2.10.1
+
+audit: $(VENV)/.ready ## Ask an advisory service about every locked version, and write the review (needs a network)
+	@$(BIN)/python deploy/install/advisories.py refresh requirements/advisories.csv requirements/*.lock -- \
+		$(BIN)/uv tool run --from $(PIP_AUDIT) pip-audit
 
 fix: $(VENV)/.ready ## Mend what can be mended by a machine: format, imports, simple lint
 	@$(BIN)/ruff check --fix .

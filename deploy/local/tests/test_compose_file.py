@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quitanda.identity.__main__ import main as identity_command
 from quitanda.runtime import tracing
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda.runtime.startup_warnings import EXAMPLES
@@ -37,7 +38,7 @@ def with_values(text):
 
 SERVICES = yaml.safe_load(with_values((ROOT / "docker-compose.yml").read_text()))["services"]
 OBSERVERS = {name for name, service in SERVICES.items() if service.get("profiles") == ["observability"]}
-PROCESSES = [name for name in SERVICES if name not in {"broker", "clients"} | OBSERVERS]
+PROCESSES = [name for name in SERVICES if name not in {"broker", "clients", "identity"} | OBSERVERS]
 
 
 def port_of(address):
@@ -57,7 +58,9 @@ def published(service):
 def test_every_process_of_the_local_run_is_a_service_of_the_same_name():
     course = {name for name in SERVICES if SERVICES[name].get("profiles") == ["course"]}
 
-    assert set(SERVICES) - course - OBSERVERS - {"clients"} == {service.name for service in TOPOLOGY.services}
+    assert set(SERVICES) - course - OBSERVERS - {"clients", "identity"} == {
+        service.name for service in TOPOLOGY.services
+    }
 
 
 TRACING = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
@@ -163,6 +166,43 @@ def test_containers_have_no_rights_that_they_do_not_need(name):
     assert service["init"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def folders_of_the_identity_service():
+    """Give the volume of each identity folder, by the folder's name."""
+    mounted = dict(entry.split(":") for entry in SERVICES["identity"]["volumes"])
+    assert all(folder.startswith("/identities/") for folder in mounted.values())
+    return {folder.removeprefix("/identities/"): volume for volume, folder in mounted.items()}
+
+
+def test_identities_are_made_for_every_process_each_in_a_volume_of_its_own(tmp_path):
+    command = SERVICES["identity"]["command"]
+
+    assert identity_command(["--root", str(tmp_path), *command]) == 0
+
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {*PROCESSES, "ca", "broker", "clients", "metrics"}
+    assert folders_of_the_identity_service() == {name: f"identity-{name}" for name in made}
+
+
+def test_identities_are_made_once_without_a_network_and_without_root():
+    service = SERVICES["identity"]
+
+    assert service["entrypoint"] == ["python", "-m", "quitanda.identity", "--root", "/identities"]
+    assert (service["network_mode"], service["restart"]) == ("none", "no")
+    assert "user" not in service
+    assert not {"ports", "environment"} & set(service)
+
+
+def test_the_image_has_the_folder_of_each_identity_volume_so_that_its_user_may_write_there():
+    dockerfile = (ROOT / "services" / "replica" / "Dockerfile").read_text().replace("\\\n", " ")
+    (private,) = re.findall(r"for name in ([a-z0-9 -]+); do", dockerfile)
+    shared = dict(re.findall(r"--group=(\d+) --mode=0750 /identities/(\w+)", dockerfile))
+
+    assert {*private.split(), *shared.values()} == set(folders_of_the_identity_service())
+    assert shared == {"1883": "broker", "65534": "metrics"}
+    assert SERVICES["identity"]["group_add"] == list(shared)
+    assert SERVICES["broker"]["user"] == "1883:1883"
 
 
 def test_the_clients_image_knows_where_the_portals_are():

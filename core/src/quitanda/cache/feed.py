@@ -26,6 +26,7 @@ from quitanda.mqtt.feed_message import FeedMessage, decode_feed
 from quitanda.mqtt.topics import FEED_TOPIC, random_client_id
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 
 if TYPE_CHECKING:  # it loads OpenTelemetry
     from quitanda.runtime.spans import Tracer
@@ -112,7 +113,9 @@ def _trace(tracer: "Tracer", message: FeedMessage, step: FeedStep, begun: int) -
         span.end(step=step.name)
 
 
-def feed_connection(broker: Address, name: str, receiver: FeedReceiver) -> MqttConnection:
+def feed_connection(
+    broker: Address, name: str, receiver: FeedReceiver, identity: LinkIdentity | None = None
+) -> MqttConnection:
     """Make the connection of the portal `name` over which the feed's messages come; its `run` is to be run."""
     options = ConnectionOptions(
         broker=broker,
@@ -120,6 +123,7 @@ def feed_connection(broker: Address, name: str, receiver: FeedReceiver) -> MqttC
         client_id=random_client_id(f"{name}-feed"),
         qos=0,
         broker_timeout=_BROKER_SECONDS_MAX,
+        identity=identity,
         received_max=_RECEIVED_MAX,
     )
     return MqttConnection(

@@ -22,6 +22,7 @@ from quitanda.errors import Rejected, Unavailable
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.background_task import start_background_task
+from quitanda.runtime.link_identity import LinkIdentity
 
 AGE_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine is suspended: Linux's CLOCK_MONOTONIC, Python's `time.monotonic`, stands still then, and
@@ -45,6 +46,8 @@ class ReaderOptions:
     broker: Address | None = None
     feed_key: FeedKey | None = None
     name: str = "portal"
+    identity: LinkIdentity | None = None
+    """With one the connection to the broker is TLS."""
 
     def __post_init__(self) -> None:
         if self.broker is not None and self.feed_key is None:
@@ -157,7 +160,7 @@ async def open_reader(
     tasks = [start_background_task(probe.run, "freshness_probe")]
     if options.broker is not None and options.feed_key is not None:
         receiver = FeedReceiver(cache, options.feed_key, counters, clock, doubt=probe.doubt)
-        connection = feed_connection(options.broker, options.name, receiver)
+        connection = feed_connection(options.broker, options.name, receiver, options.identity)
         tasks.append(start_background_task(connection.run, "feed_connection"))
     try:
         yield CachedReader(read, cache, probe, counters, clock)

@@ -15,12 +15,13 @@ from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
 from quitanda.cluster_client.values import Executed, ReadAnswer, ReadItem
 from quitanda.domain.commands import Request
 from quitanda.errors import QuitandaError
+from quitanda.runtime.link_identity import LinkIdentity
 
 
 class ClusterClient:
     """Asks whichever replica leads; for one event loop, made while it runs, closed at the end.
 
-    `replicas` are gRPC addresses by name ("replica1": "127.0.0.1:7011").
+    `replicas` are gRPC addresses by name ("replica1": "127.0.0.1:7011"); with an `identity` their connections are TLS.
     """
 
     def __init__(
@@ -29,9 +30,12 @@ class ClusterClient:
         options: ClusterOptions | None = None,
         *,
         registry: CollectorRegistry | None = None,
+        identity: LinkIdentity | None = None,
     ) -> None:
         self._options = options or ClusterOptions()
-        self._replicas = {name: ReplicaChannel(name, replicas[name], self._options) for name in sorted(replicas)}
+        self._replicas = {
+            name: ReplicaChannel(name, replicas[name], self._options, identity) for name in sorted(replicas)
+        }
         counters = ClusterCounters.register(registry)
         self._calls = ReplicaCalls(self._replicas, self._options, counters, asyncio.get_running_loop().time)
         self._commands = CommandBatches(self._calls, self._options, counters)

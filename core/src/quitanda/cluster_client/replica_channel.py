@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TypeAlias, TypeVar
 
 import grpc
+import structlog
 from grpc import aio
 
 from quitanda.cluster_client.options import ClusterOptions
@@ -14,7 +15,10 @@ from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.runtime.grpc_channel import ReconnectingChannel
 from quitanda.runtime.grpc_options import Options, channel_options
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
+
+_log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 _BackupCall: TypeAlias = "aio.UnaryStreamCall[replica_pb2.BackupRequest, admin_portal_pb2.BackupPart]"
@@ -34,12 +38,14 @@ def replica_channel_options(options: ClusterOptions) -> Options:
 class ReplicaChannel:
     """A replica as its callers see it; made while the event loop runs."""
 
-    def __init__(self, name: str, address: str, options: ClusterOptions) -> None:
+    def __init__(self, name: str, address: str, options: ClusterOptions, identity: LinkIdentity | None = None) -> None:
+        """With an `identity` the connection is TLS, and the replica's certificate must have its name."""
         self.name = name
         self._connect_timeout = options.connect_timeout
         self._channel = ReconnectingChannel(
-            name, address, replica_channel_options(options), replica_pb2_grpc.ReplicaStub
+            name, address, replica_channel_options(options), replica_pb2_grpc.ReplicaStub, identity, name
         )
+        self._told = ""
 
     async def execute(
         self, request: replica_pb2.ExecuteRequest, timeout: float, metadata: tuple[tuple[str, str]] | None = None
@@ -79,7 +85,7 @@ class ReplicaChannel:
 
         Raises QuitandaError, later from the parts, too. Close the parts where they are not read to the end.
         """
-        stub = await self._channel.connected(min(timeout, self._connect_timeout))
+        stub = await self._connected(timeout)
         call = stub.Backup(replica_pb2.BackupRequest(), timeout=whole)
         parts = self._parts(call)
         try:
@@ -109,11 +115,20 @@ class ReplicaChannel:
     ) -> Answer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        stub = await self._channel.connected(min(timeout, self._connect_timeout))
+        stub = await self._connected(timeout)
         try:
             return await start(stub, max(deadline - loop.time(), 0.001))
         except grpc.RpcError as error:
             raise _failure(error, self.name) from error
+
+    async def _connected(self, timeout: float) -> "replica_pb2_grpc.ReplicaAsyncStub":
+        try:
+            return await self._channel.connected(min(timeout, self._connect_timeout))
+        finally:
+            if self._channel.refusal != self._told:
+                self._told = self._channel.refusal
+                if self._told:
+                    _log.warning("replica_connection_refused", replica=self.name, reason=self._told)
 
 
 async def _with_first(

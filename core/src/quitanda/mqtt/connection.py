@@ -35,6 +35,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from quitanda.mqtt.topics import shown_filter
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.link_refusals import refusal
 
 NOT_CONNECTED_YET: Final = "not connected yet"
 
@@ -73,6 +75,9 @@ class ConnectionOptions:
 
     broker_timeout: float = 3.0
     """How long the broker may take to accept the connection, and to accept the subscription."""
+
+    identity: LinkIdentity | None = None
+    """With one the connection is TLS; it presents this program's certificate where the folder has one."""
 
     received_max: int = 1_000
     """Messages that wait to be received; further ones are dropped."""
@@ -179,6 +184,7 @@ class MqttConnection:
             max_inflight_messages=options.published_max,
             max_queued_incoming_messages=options.received_max,
             socket_options=(_SEND_AT_ONCE,),
+            tls_context=None if options.identity is None else options.identity.current().client_context,
             logger=_LIBRARY_LOG,
         )
         client.pending_calls_threshold = 2 * options.published_max  # the library warns above it
@@ -206,7 +212,7 @@ class MqttConnection:
         return True
 
     def _tell_loss(self, error: Exception) -> None:
-        self.failure = str(error) or repr(error)
+        self.failure = _with_reason(str(error) or repr(error), self._options.identity)
         if self._log is None:
             return
         if not isinstance(error, aiomqtt.MqttError):
@@ -219,6 +225,11 @@ class MqttConnection:
         options = self._options
         longest: float = min(options.reconnect_delay_max, options.reconnect_delay_min * 2 ** min(failures, 10))
         return longest * _random.uniform(0.5, 1.0)
+
+
+def _with_reason(text: str, identity: LinkIdentity | None) -> str:
+    why = refusal(text, identity)
+    return f"{text} ({why})" if why else text
 
 
 def publish_properties(

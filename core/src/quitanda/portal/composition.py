@@ -20,6 +20,7 @@ from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.grpc_server import AioGrpcServer
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
 
 
@@ -33,8 +34,11 @@ class PortalParts:
         cluster: ClusterClient,
         reader: CachedReader,
         registry: CollectorRegistry,
+        identity: LinkIdentity | None = None,
     ) -> None:
+        """With an `identity` the portal's own port and its connection to the broker are TLS."""
         self._portal = portal
+        self._identity = identity
         self._settings = settings
         self._cluster = cluster
         self._reader = reader
@@ -55,10 +59,11 @@ class PortalParts:
             (servicer.service_name,),
             AccessLog(self._counted, metrics.GRPC),
             refuse_unread=servicer.refuse_unread,
+            identity=self._identity,
         )
 
     def course_server(self) -> AioGrpcServer | None:
-        """Make the server of the course's service, where the settings ask for it."""
+        """Make the server of the course's service, where the settings ask for it; its contract has no place for TLS."""
         if self._settings.course_listen is None:
             return None
         servicer = CompatServicer(self._portal, self._operations, self._ids, self._settings.request_timeout_seconds)
@@ -69,7 +74,7 @@ class PortalParts:
 
     def mqtt_gateway(self, settings: ClientPortalSettings) -> MqttGateway | None:
         """Make what takes requests over MQTT, where the settings ask for it."""
-        options = gateway_options(settings)
+        options = gateway_options(settings, self._identity)
         if options is None:
             return None
         handler = MqttRequestHandler(self._operations, self._ids, AccessLog(self._counted, metrics.MQTT))
@@ -80,7 +85,7 @@ class PortalParts:
         return PortalReadiness(self._cluster, self._reader, servers)
 
 
-def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
+def gateway_options(settings: ClientPortalSettings, identity: LinkIdentity | None = None) -> GatewayOptions | None:
     """Say how the MQTT gateway is to run; None where it is not."""
     if settings.mqtt is None or settings.mqtt_gateway is GatewayMode.OFF:
         return None
@@ -89,6 +94,7 @@ def gateway_options(settings: ClientPortalSettings) -> GatewayOptions | None:
         requests_filter=_requests_filter(settings),
         client_id=topics.random_client_id(settings.name),
         request_timeout=settings.request_timeout_seconds,
+        identity=identity,
     )
 
 

@@ -33,6 +33,7 @@ from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
+from quitanda.runtime.link_identity import LinkIdentity
 
 RETAINED: Final = "retained"
 """A retained request, which is refused: it would be executed again at every reconnect."""
@@ -86,6 +87,7 @@ class GatewayOptions:
     requests_filter: str
     client_id: str
     request_timeout: float
+    identity: LinkIdentity | None = None
     queue_length: int = 1_000
     workers: int = 2 * AdmissionOptions().limit_max
     refusal_queue_length: int = 1_000
@@ -104,6 +106,7 @@ class GatewayOptions:
             broker=self.broker,
             topic=self.requests_filter,
             client_id=self.client_id,
+            identity=self.identity,
             mqtt5=True,
             keepalive=self.keepalive,
             broker_timeout=self.broker_timeout,

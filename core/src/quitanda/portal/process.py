@@ -13,8 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
+from quitanda.identity.folder import IdentityError
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.runtime import lifecycle, logging, metrics, startup_warnings, tracing
+from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import PortalSettings, load_or_exit
 
 STOP_SECONDS_MAX: Final = 4.0
@@ -22,7 +25,9 @@ STOP_SECONDS_MAX: Final = 4.0
 
 Settings = TypeVar("Settings", bound=PortalSettings)
 
-Compose: TypeAlias = Callable[[Settings, ClusterClient, CachedReader, CollectorRegistry], Sequence[lifecycle.Part]]
+Compose: TypeAlias = Callable[
+    [Settings, ClusterClient, CachedReader, CollectorRegistry, LinkIdentity | None], Sequence[lifecycle.Part]
+]
 """Makes a portal's own parts, in the order in which they start; nothing runs yet."""
 
 
@@ -36,7 +41,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
         # The loop in C takes a tenth of a portal's processor time less than asyncio's own.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(run(settings, compose))
-    except OSError as error:
+    except (OSError, IdentityError) as error:
         structlog.get_logger(__name__).error("cannot_start", error=str(error))
         return lifecycle.EXIT_FAILED
     finally:
@@ -46,22 +51,25 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
 async def run(settings: Settings, compose: Compose[Settings]) -> int:
     """Run the portal until a signal asks it to end; give the exit code.
 
-    Raises OSError where the metrics' address cannot be bound.
+    Raises OSError where the metrics' address cannot be bound, and IdentityError where the identity cannot be used.
     """
     registry = metrics.new_registry()
     async with AsyncExitStack() as stack:
-        if shown := metrics.serve(settings.metrics_listen, registry):
+        identity = open_identity(settings.identity, f"portal/{settings.name}")
+        if shown := metrics.serve(settings.metrics_listen, registry, identity):
             stack.callback(shown.close)
-        cluster = ClusterClient({name: str(address) for name, address in settings.replicas.items()}, registry=registry)
+        replicas = {name: str(address) for name, address in settings.replicas.items()}
+        cluster = ClusterClient(replicas, registry=registry, identity=identity)
         stack.push_async_callback(cluster.close)
-        reader = await stack.enter_async_context(open_reader(cluster.read, cache_options(settings), registry=registry))
-        parts = compose(settings, cluster, reader, registry)
+        options = cache_options(settings, identity)
+        reader = await stack.enter_async_context(open_reader(cluster.read, options, registry=registry))
+        parts = compose(settings, cluster, reader, registry, identity)
         # What was imported lives as long as the process: looking for garbage in it makes every caller wait.
         gc.freeze()
         return await lifecycle.run(parts, stop_timeout=min(settings.stop_timeout_seconds, STOP_SECONDS_MAX))
 
 
-def cache_options(settings: PortalSettings) -> ReaderOptions:
+def cache_options(settings: PortalSettings, identity: LinkIdentity | None = None) -> ReaderOptions:
     """Say how the cache is to be kept; without entries or a feed, every read is validated."""
     broker = settings.mqtt if settings.cache_entries else None
     key = None if broker is None else FeedKey.derive(settings.required_feed_key())
@@ -71,4 +79,5 @@ def cache_options(settings: PortalSettings) -> ReaderOptions:
         broker=broker,
         feed_key=key,
         name=settings.name,
+        identity=identity,
     )

@@ -29,6 +29,12 @@ CONCURRENT_RPCS_MAX: Final = 20_000
 """Calls that the library takes at a time; it refuses more without a reason of ours. A portal's limiter comes far before
 (`admission`): this bounds the memory of calls that nobody has looked at yet."""
 
+CONNECTION_AGE_SECONDS: Final = 600.0
+"""How old a connection with TLS may become; then the certificates are looked at again."""
+
+CALL_SECONDS_MAX: Final = 3_600.0
+"""How long calls may go on over a connection that takes no more of them: as long as a backup, the longest call."""
+
 _METADATA_BYTES_MAX: Final = 16 * 1024
 _PING_EVERY_MS: Final = 10_000
 _PING_TIMEOUT_MS: Final = 5_000
@@ -57,6 +63,23 @@ def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MIN_INTERVAL_MS),
         ("grpc.http2.max_pings_without_data", 0),
     )
+
+
+def connection_age_options(seconds: float) -> Options:
+    """Give the options of a server that ends connections which are `seconds` old, so that callers connect anew.
+
+    A connection that was made with a certificate whose CA is no longer trusted lasts no longer than this. The server
+    tells the caller first, and the caller's next calls go over a new connection.
+    """
+    return (
+        ("grpc.max_connection_age_ms", round(seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(CALL_SECONDS_MAX * 1000)),
+    )
+
+
+def certificate_options(name: str) -> Options:
+    """Give the options of a channel whose server's certificate must have this name; the address's host if empty."""
+    return (("grpc.ssl_target_name_override", name),) if name else ()
 
 
 def channel_options(receive_bytes_max: int = REPLICA_RECEIVE_BYTES_MAX) -> Options:

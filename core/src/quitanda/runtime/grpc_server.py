@@ -29,13 +29,17 @@ from quitanda.runtime.access_log import (
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
+    CONNECTION_AGE_SECONDS,
     FEED,
     HEALTH_SERVICES,
     LIVENESS,
     PORTAL_RECEIVE_BYTES_MAX,
     REFUSED_BYTES_FACTOR,
+    Options,
+    connection_age_options,
     server_options,
 )
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
@@ -198,11 +202,16 @@ class AioGrpcServer:
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
         render_error: RenderError = render_no_error,
         refuse_unread: RefuseUnread | None = None,
+        identity: LinkIdentity | None = None,
+        connection_age_seconds: float = CONNECTION_AGE_SECONDS,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection.
 
-        `refuse_unread` is for services whose every refusal is a status.
+        `refuse_unread` is for services whose every refusal is a status. With an `identity` the port speaks TLS, and
+        its connections end at an age of `connection_age_seconds`; it asks no caller for a certificate.
         """
+        self._identity = identity
+        self._connection_age_seconds = connection_age_seconds
         self._listen = listen
         self._register = register
         self._service_names = service_names
@@ -218,13 +227,13 @@ class AioGrpcServer:
         """Listen; `address` then has the port that was bound. CannotListen where the address is taken."""
         server = grpc.aio.server(
             interceptors=self._interceptors,
-            options=server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
+            options=self._options(),
             maximum_concurrent_rpcs=CONCURRENT_RPCS_MAX,
         )
         self._register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         enable_reflection((*self._service_names, health.SERVICE_NAME), server)
-        self.address = Address(self._listen.host, _bind(server, self._listen))
+        self.address = Address(self._listen.host, self._bind(server))
         await self._health.set(LIVENESS, _SERVING)
         await self.set_ready(ready=False)
         await self.set_feed(alive=False)
@@ -247,9 +256,17 @@ class AioGrpcServer:
         if self._server is not None:
             await self._server.stop(timeout)
 
+    def _options(self) -> Options:
+        options = server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max)
+        if self._identity is None:
+            return options
+        return (*options, *connection_age_options(self._connection_age_seconds))
 
-def _bind(server: grpc.aio.Server, listen: Address) -> int:
-    try:
-        return server.add_insecure_port(str(listen))
-    except RuntimeError as error:
-        raise cannot_listen(listen, error) from error
+    def _bind(self, server: grpc.aio.Server) -> int:
+        try:
+            if self._identity is None:
+                return server.add_insecure_port(str(self._listen))
+            credentials = self._identity.server_credentials(client_certificates=False)
+            return server.add_secure_port(str(self._listen), credentials)
+        except RuntimeError as error:
+            raise cannot_listen(self._listen, error) from error

@@ -1,19 +1,27 @@
 """Ask a server's health service one question, for the health check of a container.
 
+Where QUITANDA_IDENTITY names an identity folder, the probe speaks TLS with that certificate. A container asks its own
+process, so it has the process's own certificate, which a replica accepts as it accepts the other replicas'.
+
 `python -m quitanda.runtime.health_probe HOST:PORT [SERVICE]` ends with 0 where the service ("readiness" if none is
 named) is SERVING, with 1 where it is not or nobody answers, and with 2 where it was called wrongly. It imports as
 little as it can: every container starts it again and again.
 """
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFolder
 from quitanda.runtime.addresses import Address, parse_address
 from quitanda.runtime.grpc_options import READINESS, channel_options
+
+IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
 
 EXIT_SERVING: Final = 0
 EXIT_NOT_SERVING: Final = 1
@@ -35,21 +43,42 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\nusage: python -m quitanda.runtime.health_probe HOST:PORT [SERVICE]\n")
         return EXIT_USAGE
-    answer = ask(Address(_LOOPBACK.get(listen.host, listen.host), listen.port), service)
+    address = Address(_LOOPBACK.get(listen.host, listen.host), listen.port)
+    try:
+        answer = ask(address, service, identity=_identity_folder(os.environ.get(IDENTITY_VARIABLE, "")))
+    except IdentityError as error:
+        answer = str(error)
     sys.stdout.write(f"{service or 'the server'}: {answer}\n")
     return EXIT_SERVING if answer == SERVING else EXIT_NOT_SERVING
 
 
-def ask(address: Address, service: str, timeout: float = TIMEOUT_SECONDS) -> str:
-    """Give SERVING, or say what else was answered or went wrong; waits at most `timeout` seconds."""
+def ask(
+    address: Address, service: str, timeout: float = TIMEOUT_SECONDS, identity: IdentityFolder | None = None
+) -> str:
+    """Give SERVING, or say what else was answered or went wrong; waits at most `timeout` seconds.
+
+    With an `identity` it asks by TLS; IdentityError where that folder cannot be used.
+    """
     request = health_pb2.HealthCheckRequest(service=service)
-    with grpc.insecure_channel(str(address), options=channel_options()) as channel:
+    with _channel(str(address), identity) as channel:
         try:
             # a server that is still starting is waited for: its container is not broken yet
             response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
         except grpc.RpcError as error:
             return f"{error.code().name}: {error.details()}"
     return SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else "not serving"
+
+
+def _channel(address: str, identity: IdentityFolder | None) -> grpc.Channel:
+    if identity is None:
+        return grpc.insecure_channel(address, options=channel_options())
+    own = identity.process()
+    credentials = grpc.ssl_channel_credentials(identity.ca(), own.private_key, own.certificates)
+    return grpc.secure_channel(address, credentials, options=channel_options())
+
+
+def _identity_folder(text: str) -> IdentityFolder | None:
+    return None if text.strip().lower() in {"", OPEN_MODE} else IdentityFolder(Path(text))
 
 
 def _parse(arguments: Sequence[str]) -> tuple[Address, str]:

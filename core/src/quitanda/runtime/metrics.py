@@ -1,9 +1,14 @@
 """Metrics for Prometheus: one registry for each process, passed to the modules that count."""
 
+import socket
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler
 
+import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -12,21 +17,28 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
-    start_http_server,
+    make_wsgi_app,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.runtime import logging
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionLimiter, NoPlace
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 
 GRPC: Final = "grpc"
 MQTT: Final = "mqtt"
 COURSE: Final = "course"
 """How calls come: over gRPC, over MQTT, and by the course's contract (over gRPC, too)."""
+
+SILENCE_SECONDS_MAX: Final = 10.0
+"""After this a caller of the metrics that says nothing is given up, and its thread ends."""
+
+_log = structlog.get_logger(__name__)
 
 _LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -82,15 +94,55 @@ class _AdmissionCollector(Collector):
         yield from (limit, in_flight, admitted, refused)
 
 
-class MetricsServer:
-    """Serves one registry over HTTP, from a thread of its own."""
+class _Handler(WSGIRequestHandler):
+    timeout = SILENCE_SECONDS_MAX
 
-    def __init__(self, registry: CollectorRegistry, listen: Address) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Log nothing: Prometheus asks again and again."""
+
+
+class _HttpServer(ThreadingWSGIServer):
+    """Serves each connection in a thread of its own.
+
+    The library's own server (`start_http_server`) would read the certificates once, and shake hands in the thread that
+    takes connections, where one silent caller stops all others.
+    """
+
+    def __init__(self, listen: Address, identity: LinkIdentity | None) -> None:
+        self._identity = identity
+        self.address_family, *_, address = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        super().__init__((str(address[0]), listen.port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection; with an identity its handshake follows when it is first read, in its own thread."""
+        connection, caller = super().get_request()
+        if self._identity is None:
+            return connection, caller
+        context = self._identity.current().server_context
+        return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), caller
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
+        """Tell why a caller got nothing; it may be anybody, so only who looks for it sees it."""
+        _log.debug("metrics_not_served", peer=str(client_address), error=str(sys.exception()))
+
+
+class MetricsServer:
+    """Serves one registry over HTTP, from threads of its own.
+
+    With an identity it is HTTPS, for callers with a certificate that the authority of the processes signed.
+    """
+
+    def __init__(self, registry: CollectorRegistry, listen: Address, identity: LinkIdentity | None = None) -> None:
         """Start serving; CannotListen where the address cannot be bound."""
         try:
-            self._server, self._thread = start_http_server(listen.port, addr=listen.host, registry=registry)
+            self._server = _HttpServer(listen, identity)
         except OSError as error:
             raise cannot_listen(listen, error) from error
+        self._server.set_app(make_wsgi_app(registry))
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
         self.address = Address(listen.host, self._server.server_port)
 
     def close(self) -> None:
@@ -100,9 +152,11 @@ class MetricsServer:
         self._thread.join()
 
 
-def serve(listen: Address | None, registry: CollectorRegistry) -> MetricsServer | None:
+def serve(
+    listen: Address | None, registry: CollectorRegistry, identity: LinkIdentity | None = None
+) -> MetricsServer | None:
     """Serve the registry where an address is set."""
-    return None if listen is None else MetricsServer(registry, listen)
+    return None if listen is None else MetricsServer(registry, listen, identity)
 
 
 class RequestMetrics:

@@ -9,13 +9,18 @@ from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.composition import PortalParts
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import AdminPortalSettings
 
 
 def compose(
-    settings: AdminPortalSettings, cluster: ClusterClient, reader: CachedReader, registry: CollectorRegistry
+    settings: AdminPortalSettings,
+    cluster: ClusterClient,
+    reader: CachedReader,
+    registry: CollectorRegistry,
+    identity: LinkIdentity | None = None,
 ) -> tuple[PortalServers, PortalReadiness]:
     """Make the parts of the portal, in the order in which they start; nothing runs yet."""
-    parts = PortalParts(PortalKind.ADMIN, settings, cluster, reader, registry)
+    parts = PortalParts(PortalKind.ADMIN, settings, cluster, reader, registry, identity)
     servers = PortalServers(parts.grpc_server(ClusterAdmin(cluster)), parts.course_server())
     return servers, parts.readiness(servers)

@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 
 from quitanda.domain.levels import LevelNotSupported
+from quitanda.identity.folder import IdentityError
 from quitanda.runtime import logging, startup_warnings, tracing
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
@@ -59,7 +60,7 @@ def main() -> int:
         process.start()
     except (StateCorrupt, Quarantined, LevelNotSupported) as error:
         stop_process(error)
-    except (StoreFailed, OSError, ValueError, UnsupportedLibrary) as error:
+    except (StoreFailed, OSError, ValueError, UnsupportedLibrary, IdentityError) as error:
         _log.error("cannot_start", error=str(error), next_step=next_step_before_the_start(error))
         return EXIT_NOT_STARTED
     _log.info("signal", signal=_next(signals).name)

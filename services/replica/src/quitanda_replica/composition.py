@@ -12,6 +12,7 @@ from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime import tracing
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
+from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.admin.level_raiser import FRESH_SECONDS, LevelRaiser
@@ -41,7 +42,8 @@ from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.store import Store, StoreFailed
 from quitanda_replica.state.write_set import read_counters
 
-if TYPE_CHECKING:  # they load OpenTelemetry
+if TYPE_CHECKING:  # the others load OpenTelemetry
+    from quitanda.runtime.link_identity import LinkIdentity
     from quitanda.runtime.spans import Tracer
     from quitanda_replica.command_spans import CommandSpans
 
@@ -73,13 +75,15 @@ class ReplicaProcess:
         self._closing = ExitStack()
         self._raft: RaftNode | None = None
         self._spans = None if tracing.active is None else _command_spans(tracing.active)
+        self._identity: LinkIdentity | None = None
         self.registry = new_registry()
 
     def start(self) -> None:
         """Start everything; on an exception, what had begun is ended again.
 
         StoreFailed: the data folder cannot be used. StateCorrupt, Quarantined: what is in it is damaged or wrong.
-        OSError: an address is taken. ValueError: settings contradict each other.
+        OSError: an address is taken. ValueError: settings contradict each other. IdentityError: the identity folder
+        cannot be used.
         """
         try:
             self._start()
@@ -95,9 +99,11 @@ class ReplicaProcess:
 
     def _start(self) -> None:
         settings = self._settings
+        self._identity = open_identity(settings.identity, f"replica/{settings.name}")
         if settings.metrics_listen is not None:
-            self._closing.callback(MetricsServer(self.registry, settings.metrics_listen).close)
-        server = GrpcServer(settings.listen, CallInterceptor(RequestMetrics(self.registry), self._fatal))
+            self._closing.callback(MetricsServer(self.registry, settings.metrics_listen, self._identity).close)
+        interceptor = CallInterceptor(RequestMetrics(self.registry), self._fatal)
+        server = GrpcServer(settings.listen, interceptor, self._identity)
         self._closing.callback(lambda: server.stop(self._left() / 2))
         address = server.bind()
         quarantine.check(settings.data_dir)
@@ -110,7 +116,8 @@ class ReplicaProcess:
         read_counters(store)  # a state that this version cannot decide on is refused before anything changes it
         raft = self._start_raft(store, queue, history, kept)
         self._start_feed(raft, queue)
-        peers = PeerStatuses({name: at for name, at in settings.replicas.items() if name != settings.name})
+        others = {name: at for name, at in settings.replicas.items() if name != settings.name}
+        peers = PeerStatuses(others, self._identity)
         self._closing.callback(peers.close)
         self._start_comparing(raft, history, peers)
         status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
@@ -172,7 +179,7 @@ class ReplicaProcess:
         if settings.mqtt is None:
             _log.warning("feed_disabled", reason="no broker is set", effect="portals do not serve CACHED reads")
             return
-        link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC)
+        link = MqttPublisher(settings.mqtt, settings.name, FEED_TOPIC, self._identity)
         key = FeedKey.derive(settings.required_feed_key())
         publisher = FeedPublisher(queue, raft, link.publish, key, settings.feed_heartbeat_seconds, self._spans)
         link.start()

@@ -3,17 +3,27 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NoReturn, TypeAlias
+from functools import wraps
+from typing import Any, Final, NoReturn, TypeAlias, cast
 
 import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from quitanda.domain.outcomes import Reason, refused
 from quitanda.error_status import describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.access_log import OK, log_unexpected, operation_name
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.grpc_options import HEALTH_SERVICES, LIVENESS, REPLICA_RECEIVE_BYTES_MAX, server_options
+from quitanda.runtime.grpc_options import (
+    CONNECTION_AGE_SECONDS,
+    HEALTH_SERVICES,
+    LIVENESS,
+    REPLICA_RECEIVE_BYTES_MAX,
+    connection_age_options,
+    server_options,
+)
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.metrics import GRPC, RequestMetrics
@@ -29,10 +39,48 @@ THREADS: Final = 64
 CALLS_MAX: Final = 256
 """Calls accepted at a time, those included that wait for a thread; more are refused (RESOURCE_EXHAUSTED)."""
 
+CALLERS: Final = ("portal/", "replica/")
+"""How the common name of a certificate begins whose holder may call a replica; no customer's name has a slash."""
+
+_KINDS: Final = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 _log = structlog.get_logger("quitanda.requests")
 _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"  # generic in the type stubs only
+
+
+class CallerCheck(grpc.ServerInterceptor):
+    """Refuses every call, also of health and reflection, whose caller's certificate is not a portal's or a replica's.
+
+    The handshake has proved that the processes' authority signed the certificate; but the broker has such a one, too.
+    """
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], _HandlerOrNone],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> _HandlerOrNone:
+        """Wrap the handler of any call."""
+        handler: Any = continuation(handler_call_details)
+        if handler is not None:
+            behaviours = {kind: getattr(handler, kind) for kind in _KINDS if getattr(handler, kind) is not None}
+            handler = handler._replace(**{kind: _checked(behaviour) for kind, behaviour in behaviours.items()})
+        return cast("_HandlerOrNone", handler)
+
+
+def _checked(behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a behaviour see only calls whose caller's certificate has one of the names."""
+
+    @wraps(behaviour)  # the health service marks its behaviours, and the library looks for the mark
+    def check(request: Any, context: grpc.ServicerContext, *more: Any) -> Any:
+        names: Any = context.auth_context().get("x509_common_name", ())
+        name = b"".join(names).decode(errors="replace")
+        if not name.startswith(CALLERS):
+            _log.warning("caller_refused", certificate=name, peer=context.peer())
+            context.abort_with_status(to_rpc_status(refused(Reason.FORBIDDEN, role=name)))
+        return behaviour(request, context, *more)
+
+    return check
 
 
 class CallInterceptor(grpc.ServerInterceptor):
@@ -119,16 +167,28 @@ def _parsed(request: Any) -> Any:
 class GrpcServer:
     """The server: `bind`, `start`, `stop`. Until `set_ready(True)`, only "liveness" is SERVING."""
 
-    def __init__(self, listen: Address, interceptor: CallInterceptor) -> None:
+    def __init__(
+        self,
+        listen: Address,
+        interceptor: CallInterceptor,
+        identity: LinkIdentity | None = None,
+        connection_age_seconds: float = CONNECTION_AGE_SECONDS,
+    ) -> None:
+        """With an `identity` the port speaks TLS, and takes calls only of processes that are portals or replicas.
+
+        Its connections then end at an age of `connection_age_seconds`.
+        """
         self._listen = listen
+        self._identity = identity
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="grpc")
         self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
         # watches of the health service would otherwise hold a thread each for as long as they last
         self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_pool)
+        age = () if identity is None else connection_age_options(connection_age_seconds)
         self._server = grpc.server(
             self._pool,
-            interceptors=[interceptor],
-            options=server_options(REPLICA_RECEIVE_BYTES_MAX),
+            interceptors=[interceptor] if identity is None else [CallerCheck(), interceptor],
+            options=(*server_options(REPLICA_RECEIVE_BYTES_MAX), *age),
             maximum_concurrent_rpcs=CALLS_MAX,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -140,7 +200,11 @@ class GrpcServer:
     def bind(self) -> Address:
         """Take the address, and give it with the port that was bound. CannotListen where it is taken."""
         try:
-            port = self._server.add_insecure_port(str(self._listen))
+            if self._identity is None:
+                port = self._server.add_insecure_port(str(self._listen))
+            else:
+                credentials = self._identity.server_credentials(client_certificates=True)
+                port = self._server.add_secure_port(str(self._listen), credentials)
         except RuntimeError as error:
             raise cannot_listen(self._listen, error) from error
         return Address(self._listen.host, port)

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import ssl
 import threading
 from collections import deque
 from contextlib import closing, suppress
@@ -15,6 +16,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from quitanda.mqtt.topics import random_client_id
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.link_refusals import refusal
 
 UNSENT_MESSAGES_MAX: Final = 1_024
 UNSENT_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -74,10 +77,11 @@ class _Connection:
             return False
         reading: list[Any] = [opened, self._waker]
         writing = [opened] if self._client.want_write() else []
-        readable, writable, _ = select.select(reading, writing, [], _POLL_SECONDS)
+        decrypted = isinstance(opened, ssl.SSLSocket) and opened.pending() > 0  # of this the system knows nothing
+        readable, writable, _ = select.select(reading, writing, [], 0.0 if decrypted else _POLL_SECONDS)
         if self._waker in readable:
             self._waker.drain()
-        if opened in readable:
+        if opened in readable or decrypted:
             self._client.loop_read()
         if opened in writable or self._client.want_write():
             self._client.loop_write()
@@ -94,8 +98,10 @@ class _Connection:
 class MqttPublisher:
     """Publishes to one topic of a broker. Connecting and sending happen in a thread of its own."""
 
-    def __init__(self, broker: Address, name: str, topic: str) -> None:
+    def __init__(self, broker: Address, name: str, topic: str, identity: LinkIdentity | None = None) -> None:
+        """With an `identity` the connection is TLS, and presents this replica's certificate."""
         self._broker = broker
+        self._identity = identity
         self._name = name
         self._topic = topic
         self._unsent: deque[tuple[MQTTMessageInfo, int]] = deque()
@@ -143,7 +149,8 @@ class MqttPublisher:
             try:
                 self._serve(self._client)
             except OSError as error:
-                _log.info("mqtt_unreachable", broker=str(self._broker), error=str(error))
+                why = refusal(str(error), self._identity) or None
+                _log.info("mqtt_unreachable", broker=str(self._broker), error=str(error), reason=why)
             except Exception:  # noqa: BLE001 - a broker that talks nonsense must not end the feed
                 _log.exception("mqtt_connection_failed", broker=str(self._broker))
             pause = _RECONNECT_SECONDS_MIN if self._sessions > sessions else min(2 * pause, _RECONNECT_SECONDS_MAX)
@@ -167,6 +174,8 @@ class MqttPublisher:
             protocol=MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
+        if self._identity is not None:
+            client.tls_set_context(self._identity.current().client_context)
         client.connect_timeout = _CONNECT_SECONDS
         client.on_socket_open = _send_at_once
         # keeps `publish` from sending by itself: our thread does that, once it is woken

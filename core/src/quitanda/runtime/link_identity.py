@@ -1,0 +1,223 @@
+"""The certificates with which a process takes and makes its connections, read anew when their files change.
+
+One `LinkIdentity` stands for the process's identity folder. It looks at `ca.pem` and `process.pem` whenever somebody
+asks, so a renewed certificate and a replaced CA count from the next handshake on, without a restart. A renewed file
+that cannot be used (half-written, no key that fits) is logged, and what was there before stays in use.
+"""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder, KeyAndCertificates
+
+_READ_TRIES: Final = 3
+"""How often files are read again that were replaced meanwhile; each is a rename, so once is enough."""
+_NEXT_STEP: Final = "what was there before stays in use; write the file again, whole, with `quitanda.identity renew`"
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCertificates:
+    """What the files held at one time."""
+
+    generation: int
+    """Counts how often the files changed; who keeps something made of them compares it."""
+
+    trusted: bytes
+    """The CA certificates of processes, as PEM text."""
+
+    own: KeyAndCertificates | None
+    """None where the folder has no certificate, as a client's has none."""
+
+    client_context: ssl.SSLContext
+    """For connections that this process makes without gRPC. It demands that the server's certificate has the name."""
+
+    server_context: ssl.SSLContext
+    """For connections that this process takes without gRPC. It demands a certificate of the other side."""
+
+    judging_contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+    """A caller with this certificate that takes any server, and a server that judges the caller as the others do."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCertificate:
+    """What other processes see of this process's certificate."""
+
+    problem: str
+    """Why they refuse it; empty where they do not."""
+
+    common_name: str
+    """What it calls this process ("replica/replica1"); empty where it is refused."""
+
+
+class LinkIdentity:
+    """An identity folder as links use it; any thread may call it. `log` is a structlog logger, or None for silence.
+
+    Raises IdentityError where the folder cannot be used at the start. Later it keeps what it had.
+    """
+
+    def __init__(self, folder: Path, log: Any = None) -> None:
+        self._folder = IdentityFolder(folder)
+        self._log = log
+        self._lock = threading.Lock()
+        self._stamp = self._look()
+        self._kept = self._read(1)
+
+    def current(self) -> LinkCertificates:
+        """Give the certificates to use now."""
+        stamp = self._look()
+        if stamp == self._stamp:
+            return self._kept
+        with self._lock:
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._renew()
+            return self._kept
+
+    def server_credentials(self, *, client_certificates: bool) -> grpc.ServerCredentials:
+        """Give the credentials of a gRPC port, which ask for the certificates at each handshake.
+
+        With `client_certificates` only callers are taken that have a certificate of a CA in `ca.pem`.
+        """
+        first = self.current()
+        return grpc.dynamic_ssl_server_credentials(
+            _configuration(first), _fetcher(self, first.generation), client_certificates
+        )
+
+    def _look(self) -> _Stamp:
+        return tuple(_stamp(self._folder.file(name)) for name in (IdentityFile.CA, IdentityFile.PROCESS))
+
+    def _renew(self) -> None:
+        try:
+            self._kept = self._read(self._kept.generation + 1)
+        except IdentityError as error:
+            if self._log is not None:
+                self._log.error("identity_refused", error=str(error))
+        else:
+            if self._log is not None:
+                self._log.info("identity_renewed", folder=str(self._folder.path), problem=judge_own(self._kept).problem)
+
+    def _read(self, generation: int) -> LinkCertificates:
+        """Read both files, and check that the key fits its certificate."""
+        for _ in range(_READ_TRIES):
+            before = self._look()
+            certificates = _load(self._folder, generation)
+            if self._look() == before:
+                break
+        return certificates
+
+
+def judge_own(certificates: LinkCertificates) -> OwnCertificate:
+    """Judge this process's own certificate as the others will.
+
+    The process shakes hands with itself, so the same library judges by the same rules as on the network.
+    """
+    if certificates.own is None:
+        return OwnCertificate("", "")
+    try:
+        return OwnCertificate("", _caller_of_handshake(*certificates.judging_contexts))
+    except ssl.SSLError as error:
+        return OwnCertificate(getattr(error, "verify_message", "") or error.reason or str(error), "")
+
+
+def channel_credentials(certificates: LinkCertificates) -> grpc.ChannelCredentials:
+    """Give the credentials of a gRPC channel, which stay what they are: the library cannot exchange them."""
+    own = certificates.own
+    if own is None:
+        return grpc.ssl_channel_credentials(certificates.trusted)
+    return grpc.ssl_channel_credentials(certificates.trusted, own.private_key, own.certificates)
+
+
+def _fetcher(identity: LinkIdentity, generation: int) -> Any:
+    """Give what the library calls at each handshake; None means to it: as before (its types do not know that)."""
+    used = generation
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal used
+        certificates = identity.current()
+        if certificates.generation == used:
+            return None
+        used = certificates.generation
+        return _configuration(certificates)
+
+    return fetch
+
+
+def _configuration(certificates: LinkCertificates) -> grpc.ServerCertificateConfiguration:
+    if certificates.own is None:
+        raise ValueError("a server needs a certificate")
+    pair = (certificates.own.private_key, certificates.own.certificates)
+    return grpc.ssl_server_certificate_configuration([pair], certificates.trusted)
+
+
+def _load(folder: IdentityFolder, generation: int) -> LinkCertificates:
+    trusted = folder.ca()
+    own = folder.process() if folder.has(IdentityFile.PROCESS) else None
+    customers = folder.customers_ca() if folder.has(IdentityFile.CUSTOMERS_CA) else b""
+    caller = _context(folder, ssl.PROTOCOL_TLS_CLIENT, trusted, own)
+    caller.check_hostname, caller.verify_mode = False, ssl.CERT_NONE
+    return LinkCertificates(
+        generation,
+        trusted,
+        own,
+        client_context=_context(folder, ssl.PROTOCOL_TLS_CLIENT, trusted, own),
+        server_context=_context(folder, ssl.PROTOCOL_TLS_SERVER, trusted, own),
+        # a customer's certificate is of the customers' authority, which no process trusts but the broker
+        judging_contexts=(caller, _context(folder, ssl.PROTOCOL_TLS_SERVER, trusted + customers, own)),
+    )
+
+
+def _context(folder: IdentityFolder, side: int, trusted: bytes, own: KeyAndCertificates | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(side)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    with _refusing(folder.file(IdentityFile.CA)):
+        context.load_verify_locations(cadata=trusted.decode())
+    if own is not None:
+        with _refusing(folder.file(IdentityFile.PROCESS)):
+            context.load_cert_chain(folder.file(IdentityFile.PROCESS))
+    return context
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    """Say which file the TLS library does not take, and why."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        problem = error.reason if isinstance(error, ssl.SSLError) and error.reason else str(error)
+        raise IdentityError(file, f"it cannot be used ({problem})", _NEXT_STEP) from None
+
+
+def _caller_of_handshake(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> str:
+    """Let two ends of one connection in memory greet each other, and give the common name of the caller.
+
+    Raises ssl.SSLError where either refuses the other.
+    """
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_context.wrap_bio(to_server, to_client, server_side=True)
+    waiting = [client_context.wrap_bio(to_client, to_server), server]
+    while waiting:
+        for end in tuple(waiting):
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+                waiting.remove(end)
+    subject: Any = (server.getpeercert() or {}).get("subject", ())
+    return next((value for part in subject for name, value in part if name == "commonName"), "")
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Give what changes when a file is replaced or written; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,12 +1,15 @@
 """Metrics are kept in one registry and served where an address is set."""
 
+import socket
 from urllib.request import urlopen
 
 import pytest
 
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.metrics import RequestMetrics, new_registry, serve, show_admission
+from quitanda_testing.identity_folders import CertificateAuthority, write_file, write_identity
 
 
 def test_nothing_is_served_where_no_address_is_set():
@@ -60,3 +63,58 @@ def test_what_a_limiter_admits_and_refuses_is_shown():
     assert shown("limit") == shown("in_flight") == shown("admitted_total") == 2
     assert shown("refused_total", reason="unread") == sum(refusal is not None for refusal in refusals) > 0
     assert shown("refused_total", reason="late") == 0
+
+
+def fetched(address, identity=None):
+    context = None if identity is None else identity.current().client_context
+    scheme = "http" if context is None else "https"
+    with urlopen(f"{scheme}://{address}/metrics", timeout=10, context=context) as answer:
+        return answer.read().decode()
+
+
+@pytest.fixture
+def authority():
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def metrics_of(tmp_path, authority):
+    """The address of a registry that is served with an identity."""
+    identity = LinkIdentity(write_identity(tmp_path / "replica1", "replica/replica1", authority))
+    server = serve(Address("127.0.0.1", 0), new_registry(), identity)
+    yield server.address
+    server.close()
+
+
+def test_with_an_identity_only_callers_with_a_certificate_of_the_authority_see_the_metrics(
+    metrics_of, tmp_path, authority
+):
+    prometheus = write_identity(tmp_path / "metrics", "metrics", authority)
+    nobody = write_identity(tmp_path / "nobody", "metrics", authority)
+    (nobody / "process.pem").unlink()
+    foreign = write_identity(tmp_path / "foreign", "metrics")
+    write_file(foreign / "ca.pem", authority.pem)
+
+    assert "process_cpu_seconds_total" in fetched(metrics_of, LinkIdentity(prometheus))
+    for refused in (LinkIdentity(nobody), LinkIdentity(foreign), None):
+        with pytest.raises(OSError, match=r"alert|closed|reset|EOF"):
+            fetched(metrics_of, refused)
+
+
+def test_a_renewed_certificate_of_the_metrics_counts_without_a_restart(metrics_of, tmp_path, authority):
+    successor = CertificateAuthority("The next authority")
+    folder = write_identity(tmp_path / "metrics", "metrics", successor)
+    with pytest.raises(OSError, match=r"self-signed|unable to get local issuer"):
+        fetched(metrics_of, LinkIdentity(folder))
+
+    write_file(tmp_path / "replica1" / "ca.pem", authority.pem + successor.pem)
+    write_file(tmp_path / "replica1" / "process.pem", successor.issue("replica/replica1"))
+
+    assert "process_cpu_seconds_total" in fetched(metrics_of, LinkIdentity(folder))
+
+
+def test_a_caller_that_says_nothing_keeps_no_other_from_the_metrics(metrics_of, tmp_path, authority):
+    prometheus = LinkIdentity(write_identity(tmp_path / "metrics", "metrics", authority))
+
+    with socket.create_connection((metrics_of.host, metrics_of.port)):
+        assert "process_cpu_seconds_total" in fetched(metrics_of, prometheus)

@@ -30,6 +30,7 @@ class CertificateAuthority:
         certificate = (
             _builder(self._subject, self._subject, self._key, -HOUR, 24 * HOUR)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.pem = certificate.public_bytes(Encoding.PEM)
@@ -54,6 +55,11 @@ class CertificateAuthority:
         subject = _name(common_name)
         certificate = (
             _builder(subject, subject if self_signed else self._subject, key, begins, ends)
+            .add_extension(
+                # of two authorities with one name, this tells which one signed
+                x509.AuthorityKeyIdentifier.from_issuer_public_key((key if self_signed else self._key).public_key()),
+                critical=False,
+            )
             .add_extension(x509.SubjectAlternativeName([*map(_alternative, names)]), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(key if self_signed else self._key, hashes.SHA256())

@@ -98,6 +98,11 @@ class ReconnectingChannel(Generic[StubT]):
             self._seen_connected(loop.time())
         return self._current.stub if self._current.channel.get_state() is _READY else waited_for.stub
 
+    @property
+    def generation(self) -> int:
+        """Which certificates the channel has (`LinkCertificates`); 0 without TLS."""
+        return self._current.generation
+
     async def close(self) -> None:
         """Close the connection and end its calls."""
         retired, self._retired = self._retired, {}

@@ -19,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFolder
 from quitanda.runtime.addresses import Address, parse_address
-from quitanda.runtime.grpc_options import READINESS, channel_options
+from quitanda.runtime.grpc_options import LIVENESS, READINESS, channel_options
 
 IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
 
@@ -31,6 +31,9 @@ SERVING: Final = "serving"
 
 TIMEOUT_SECONDS: Final = 3.0
 """For the connection and the answer; the caller of the probe should give it a little longer."""
+
+WHY_SECONDS: Final = 0.2
+"""For the call that is to say why there was no connection."""
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
 """Where a server that listens at every address is reached on its own machine."""
@@ -61,12 +64,24 @@ def ask(
     """
     request = health_pb2.HealthCheckRequest(service=service)
     with _channel(str(address), identity) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
         try:
             # a server that is still starting is waited for: its container is not broken yet
-            response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
+            response = stub.Check(request, timeout=timeout, wait_for_ready=True)
         except grpc.RpcError as error:
-            return f"{error.code().name}: {error.details()}"
+            return _what_failed(stub, error)
     return SERVING if response.status == health_pb2.HealthCheckResponse.SERVING else "not serving"
+
+
+def _what_failed(stub: health_pb2_grpc.HealthStub, error: grpc.RpcError) -> str:
+    """Say how a call ended; where it waited in vain for a connection, another one that does not wait is told why."""
+    text = f"{error.code().name}: {error.details()}"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        try:
+            stub.Check(health_pb2.HealthCheckRequest(service=LIVENESS), timeout=WHY_SECONDS)
+        except grpc.RpcError as reason:
+            text += f"; {reason.details()}"
+    return text
 
 
 def _channel(address: str, identity: IdentityFolder | None) -> grpc.Channel:

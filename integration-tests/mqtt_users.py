@@ -14,7 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from quitanda.identity.folder import IdentityFile, IdentityFolder
-from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA
+from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA, AccessRules
 from quitanda_local import broker
 from quitanda_local.ports import free_ports
 from quitanda_testing.identity_folders import CLIENT, SERVER, CertificateAuthority, write_file
@@ -41,11 +41,12 @@ class SecureBroker:
         self.folder.path.mkdir(mode=0o700)
         self._write(IdentityFile.CA, self.processes.pem)
         self._write(IdentityFile.CLIENTS_CA, self.processes.pem + self.customers.pem)
+        self._write(IdentityFile.ACL, AccessRules(ROLES).mosquitto_acl().encode())
         self._write(IdentityFile.PROCESS, self.processes.issue("broker", usages=SERVER))
 
     @contextmanager
     def running(self):
-        command = broker.prepare(self.kind, self.port, self._directory, broker.BrokerIdentity(self.folder, ROLES))
+        command = broker.prepare(self.kind, self.port, self._directory, self.folder)
         with (self._directory / "broker.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

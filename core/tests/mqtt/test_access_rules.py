@@ -91,3 +91,26 @@ def test_mosquitto_gets_the_same_rules():
         "pattern write quitanda/v1/customers/%u/requests/+",
         "pattern read quitanda/v1/customers/%u/replies/+",
     ]
+
+
+def test_the_rules_are_read_back_from_mosquittos_list():
+    acl = RULES.mosquitto_acl()
+
+    assert AccessRules.read(acl).mosquitto_acl() == acl
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda acl: acl.replace("topic write quitanda/v1/feed", "topic write #"),
+        lambda acl: acl.replace("topic write quitanda/v1/feed", "topic all quitanda/v1/feed"),
+        lambda acl: acl.replace("pattern read", "pattern readwrite"),
+        lambda acl: acl.replace("user replica/replica1", "user replica1"),
+        lambda acl: acl + "topic read #\n",
+        lambda acl: "topic read #\n" + acl,
+        lambda acl: acl[:-10],
+    ],
+)
+def test_a_list_that_was_changed_by_hand_is_not_taken(change):
+    with pytest.raises(ValueError, match=r"rules of no role|changed by hand|not a valid Access|could have this name"):
+        AccessRules.read(change(RULES.mosquitto_acl()))

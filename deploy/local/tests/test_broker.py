@@ -15,7 +15,7 @@ from quitanda_local.errors import BrokerNotFound
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.readiness import mqtt_ready
-from quitanda_local.topology import BrokerKind, fixed
+from quitanda_local.topology import BrokerKind
 from quitanda_local.waiting import wait_until
 
 NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -150,26 +150,8 @@ def test_containers_run_mosquitto_with_the_same_bounds():
 
 def test_containers_run_mosquitto_with_the_same_lines_where_everybody_has_an_identity():
     folder = IdentityFolder(Path("/identity"))
-    here = lines_of(broker.secure_mosquitto_configuration(1, folder, Path("/identity/acl"), root=False))
+    here = lines_of(broker.secure_mosquitto_configuration(1, folder, root=False))
 
     assert in_containers("mosquitto-secure.conf") == here
     assert "allow_anonymous false" in here
     assert "require_certificate true" in here
-
-
-def test_every_process_that_uses_the_broker_has_a_role_there_and_the_access_list_is_private(tmp_path):
-    roles = broker.roles_of(fixed())
-
-    broker.prepare(BrokerKind.MOSQUITTO, 1, tmp_path, broker.BrokerIdentity(IdentityFolder(tmp_path), roles))
-
-    assert sorted(roles) == [
-        "portal/admin-portal-1",
-        "portal/admin-portal-2",
-        "portal/client-portal-1",
-        "portal/client-portal-2",
-        "replica/replica1",
-        "replica/replica2",
-        "replica/replica3",
-    ]
-    assert (tmp_path / "acl").stat().st_mode & 0o777 == 0o600
-    assert f"acl_file {tmp_path / 'acl'}" in (tmp_path / "mosquitto.conf").read_text()

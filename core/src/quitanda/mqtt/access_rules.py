@@ -11,7 +11,7 @@ join a shared subscription (`topics.shared_requests_filter`), against which no r
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from quitanda.domain.validation import check_id
 from quitanda.mqtt.topics import FEED_TOPIC, REPLIES_FILTER, REQUESTS_FILTER, reply_topic, request_topic
@@ -65,6 +65,26 @@ class AccessRules:
             if "/" not in name or not name.isprintable():
                 raise ValueError(f"a process cannot be named {name!r}: a customer could have this name")
         self._processes = {name: RULES_OF_ROLES[role] for name, role in roles.items()}
+
+    @classmethod
+    def read(cls, acl: str) -> Self:
+        """Read what `mosquitto_acl` wrote. Raises ValueError where it is anything else."""
+        found: dict[str, list[TopicRule]] = {}
+        rules: list[TopicRule] = []
+        for line in acl.splitlines():
+            match line.split(" ", 2):
+                case ["user", *name]:
+                    rules = found.setdefault(" ".join(name), [])
+                case ["topic", access, topics]:
+                    rules.append(TopicRule(Access(access), topics))
+        roles = {tuple(each): role for role, each in RULES_OF_ROLES.items()}
+        try:
+            read = cls({name: roles[tuple(each)] for name, each in found.items()})
+        except KeyError as error:
+            raise ValueError(f"a process with the rules of no role: {error}") from error
+        if read.mosquitto_acl() != acl:
+            raise ValueError("an access list that was changed by hand, or is of another version")
+        return read
 
     def mosquitto_acl(self) -> str:
         """Write the rules as an access list of mosquitto: whoever is not in it may do nothing."""

@@ -5,8 +5,8 @@ anybody, and it lets whoever knows a client id take the connection over even bef
 will would break the rules is refused, and amqtt listens on this machine only.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from amqtt.contexts import Action, BaseContext
@@ -19,20 +19,24 @@ _ACCESS: Final = {Action.PUBLISH: Access.WRITE, Action.SUBSCRIBE: Access.READ, A
 
 
 @dataclass
-class RolesConfig:
-    """What both plugins are told: the role of each process by the name of its certificate."""
+class AccessConfig:
+    """What both plugins are told: where the access list is."""
 
-    roles: Mapping[str, str] = field(default_factory=dict)
+    acl: str = ""
+
+    def rules(self) -> AccessRules:
+        """Read the access list. Raises OSError and ValueError."""
+        return AccessRules.read(Path(self.acl).read_text(encoding="utf-8"))
 
 
 class CertificateNames(BaseAuthPlugin):  # type: ignore[misc]
     """Takes the common name of a verified certificate for the user's name, and refuses clients without one."""
 
-    Config = RolesConfig
+    Config = AccessConfig
 
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
-        self._rules = AccessRules(self.config.roles)
+        self._rules: AccessRules = self.config.rules()
 
     async def authenticate(self, *, session: Session) -> bool:
         """Tell whether the client may connect."""
@@ -46,11 +50,11 @@ class CertificateNames(BaseAuthPlugin):  # type: ignore[misc]
 class TopicAccess(BaseTopicPlugin):  # type: ignore[misc]
     """Permits what the rules permit the user whom `CertificateNames` found."""
 
-    Config = RolesConfig
+    Config = AccessConfig
 
     def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
-        self._rules = AccessRules(self.config.roles)
+        self._rules: AccessRules = self.config.rules()
 
     async def topic_filtering(
         self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None

@@ -4,15 +4,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from quitanda.identity.folder import IdentityFile, IdentityFolder
-from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA, AccessRules
 from quitanda_local.errors import BrokerNotFound
-from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology
+from quitanda_local.topology import HOST, BrokerKind
 
 MOSQUITTO_PATHS: Final = (None, "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 """Where mosquitto is looked for: PATH first, then where packages put it outside a user's PATH."""
@@ -45,19 +43,11 @@ def choose(wanted: BrokerKind | None) -> BrokerKind:
     return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerIdentity:
-    """The broker's identity folder, and the role of each process by the name of its certificate."""
-
-    folder: IdentityFolder
-    roles: Mapping[str, str]
-
-
-def prepare(kind: BrokerKind, port: int, directory: Path, identity: BrokerIdentity | None = None) -> list[str]:
+def prepare(kind: BrokerKind, port: int, directory: Path, identity: IdentityFolder | None = None) -> list[str]:
     """Write the broker's configuration into the directory and return the command that starts it.
 
-    With an identity the broker speaks TLS only, and knows everybody by a certificate (`access_rules`). Without one
-    everybody may do everything.
+    With the broker's identity folder it speaks TLS only, and knows everybody by a certificate; the folder's access list
+    (`access_rules`) says who may do what. Without one everybody may do everything.
     """
     directory.mkdir(parents=True, exist_ok=True)
     if kind is BrokerKind.AMQTT:
@@ -66,24 +56,13 @@ def prepare(kind: BrokerKind, port: int, directory: Path, identity: BrokerIdenti
         return [sys.executable, "-m", "quitanda_local.amqtt_broker", str(configuration)]
     configuration = directory / "mosquitto.conf"
     root = os.geteuid() == 0
-    if identity is None:
-        text = mosquitto_configuration(port, root=root)
-    else:
-        acl = directory / "acl"
-        acl.write_text(AccessRules(identity.roles).mosquitto_acl(), encoding="utf-8")
-        acl.chmod(0o600)
-        text = secure_mosquitto_configuration(port, identity.folder, acl, root=root)
+    text = (
+        mosquitto_configuration(port, root=root)
+        if identity is None
+        else secure_mosquitto_configuration(port, identity, root=root)
+    )
     configuration.write_text(text, encoding="utf-8")
     return [find_mosquitto() or "mosquitto", "-c", str(configuration)]
-
-
-def roles_of(topology: Topology) -> dict[str, str]:
-    """Give the role of each process that uses the broker, by the name of its certificate."""
-    return {
-        **{f"replica/{replica.name}": REPLICA for replica in topology.of(ServiceRole.REPLICA)},
-        **{f"portal/{portal.name}": ADMIN_PORTAL for portal in topology.of(ServiceRole.ADMIN_PORTAL)},
-        **{f"portal/{portal.name}": CLIENT_PORTAL for portal in topology.of(ServiceRole.CLIENT_PORTAL)},
-    }
 
 
 _OF_BOTH: Final = (
@@ -107,7 +86,7 @@ def mosquitto_configuration(port: int, *, root: bool) -> str:
     return _mosquitto_lines((f"listener {port} {HOST}", "allow_anonymous true", *_OF_BOTH), root=root)
 
 
-def secure_mosquitto_configuration(port: int, folder: IdentityFolder, acl: Path, *, root: bool) -> str:
+def secure_mosquitto_configuration(port: int, folder: IdentityFolder, *, root: bool) -> str:
     """Write mosquitto's configuration with identities; deploy/mosquitto/mosquitto-secure.conf says why each line."""
     lines = (
         f"listener {port} {HOST}",
@@ -120,7 +99,7 @@ def secure_mosquitto_configuration(port: int, folder: IdentityFolder, acl: Path,
         f"max_connections {CONNECTIONS_MAX}",
         "max_topic_alias 0",
         "allow_anonymous false",
-        f"acl_file {acl}",
+        f"acl_file {folder.file(IdentityFile.ACL)}",
         "retain_available false",
         "sys_interval 0",
         f"max_packet_size {PACKET_BYTES_MAX}",
@@ -138,7 +117,7 @@ def _mosquitto_lines(lines: Sequence[str], *, root: bool) -> str:
     return "".join(f"{line}\n" for line in (*lines, *(("user root",) if root else ())))
 
 
-def amqtt_configuration(port: int, identity: BrokerIdentity | None = None) -> dict[str, object]:
+def amqtt_configuration(port: int, identity: IdentityFolder | None = None) -> dict[str, object]:
     """Build amqtt's configuration."""
     listener: dict[str, object] = {"type": "tcp", "bind": f"{HOST}:{port}"}
     if identity is None:
@@ -146,12 +125,9 @@ def amqtt_configuration(port: int, identity: BrokerIdentity | None = None) -> di
             "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
         }
     else:
-        process = str(identity.folder.file(IdentityFile.PROCESS))
-        clients_ca = str(identity.folder.file(IdentityFile.CLIENTS_CA))
+        process = str(identity.file(IdentityFile.PROCESS))
+        clients_ca = str(identity.file(IdentityFile.CLIENTS_CA))
         listener |= {"ssl": True, "cafile": clients_ca, "certfile": process, "keyfile": process}
-        roles = {"roles": dict(identity.roles)}
-        plugins = {
-            "quitanda_local.amqtt_access.CertificateNames": roles,
-            "quitanda_local.amqtt_access.TopicAccess": roles,
-        }
+        acl = {"acl": str(identity.file(IdentityFile.ACL))}
+        plugins = {"quitanda_local.amqtt_access.CertificateNames": acl, "quitanda_local.amqtt_access.TopicAccess": acl}
     return {"listeners": {"default": listener}, "plugins": plugins}

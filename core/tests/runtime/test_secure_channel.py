@@ -13,7 +13,7 @@ from quitanda.runtime import health_probe
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
-from quitanda.runtime.grpc_options import channel_options
+from quitanda.runtime.grpc_options import secure_channel_options
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.metrics import RequestMetrics, new_registry
@@ -53,10 +53,10 @@ async def serving(identity, **given):
 
 
 @asynccontextmanager
-async def channel_to(address, identity, certificate_name=""):
-    options = (*channel_options(), ("grpc.use_local_subchannel_pool", 1))
+async def channel_to(address, identity, certificate_name="", **given):
+    options = (*secure_channel_options(), ("grpc.use_local_subchannel_pool", 1))
     channel = ReconnectingChannel(
-        "the portal", str(address), options, health_pb2_grpc.HealthStub, identity, certificate_name
+        "the portal", str(address), options, health_pb2_grpc.HealthStub, identity, certificate_name, **given
     )
     try:
         yield channel
@@ -165,12 +165,12 @@ class Load:
 async def test_no_call_fails_while_certificates_are_renewed_and_the_authority_is_replaced(
     server_folder, client_folder, authority
 ):
-    """The connections are so young that many are made while each file is replaced."""
+    """The server ends connections so soon that several are made beside those that the new files ask for."""
     successor = CertificateAuthority("Quitanda test CA")
     client, server = LinkIdentity(client_folder), LinkIdentity(server_folder)
     async with (
-        serving(server, connection_age_seconds=0.4) as address,
-        channel_to(address, client) as channel,
+        serving(server, connection_age_seconds=4.0) as address,
+        channel_to(address, client, age_seconds=1.0) as channel,
     ):
         load = Load(channel)
         for content, *files in (

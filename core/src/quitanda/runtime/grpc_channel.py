@@ -1,6 +1,7 @@
 """A gRPC channel that finds its server again wherever it comes back (asyncio)."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -11,7 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quitanda.errors import NoConnection
-from quitanda.runtime.grpc_options import CALL_SECONDS_MAX, Options, certificate_options
+from quitanda.runtime.grpc_options import CALL_SECONDS_MAX, CHANNEL_AGE_SECONDS, Options, certificate_options
 from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
 from quitanda.runtime.link_refusals import refusal
 
@@ -42,13 +43,17 @@ class _Opened(Generic[StubT]):
     generation: int
     """Of the certificates that the channel was made with; 0 without TLS."""
 
+    replaced_at: float
+    """When the channel becomes too old."""
+
 
 class ReconnectingChannel(Generic[StubT]):
     """The way to one server at "host:port"; `name` is what errors call it. Made while the event loop runs.
 
     With an identity it is TLS, and the server's certificate must have the name `certificate_name` (the address's host
     unless given). The library cannot give a channel other certificates, so a channel is replaced when they change: by
-    one that is connected already, so that no call waits for it or fails.
+    one that is connected already, so that no call waits for it or fails. After `age_seconds` it is replaced, too,
+    before the server ends its connection as too old: a call that began in that very moment would fail.
     """
 
     def __init__(
@@ -59,12 +64,14 @@ class ReconnectingChannel(Generic[StubT]):
         make_stub: Callable[[aio.Channel], StubT],
         identity: LinkIdentity | None = None,
         certificate_name: str = "",
+        age_seconds: float = CHANNEL_AGE_SECONDS,
     ) -> None:
         self._name = name
         self._address = address
         self._options = (*options, *certificate_options(certificate_name)) if identity else options
         self._make_stub = make_stub
         self._identity = identity
+        self._age_seconds = age_seconds
         self._current = self._open()
         self._next: _Opened[StubT] | None = None
         self._retired: dict[asyncio.Task[None], aio.Channel] = {}
@@ -121,12 +128,11 @@ class ReconnectingChannel(Generic[StubT]):
             self.refusal = ""
         if self._identity is not None and now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
-            self._follow_identity(self._identity)
+            self._follow(self._identity.current().generation, now)
 
-    def _follow_identity(self, identity: LinkIdentity) -> None:
-        """Begin to connect with other certificates, and go over to that connection once it stands."""
-        generation = identity.current().generation
-        if generation == self._current.generation:
+    def _follow(self, generation: int, now: float) -> None:
+        """Begin to connect anew where certificates or age ask for it, and go over to that connection once it stands."""
+        if generation == self._current.generation and now < self._current.replaced_at:
             return
         if self._next is None or self._next.generation != generation:
             if self._next is not None:
@@ -178,7 +184,8 @@ class ReconnectingChannel(Generic[StubT]):
     def _open(self) -> _Opened[StubT]:
         if self._identity is None:
             channel = aio.insecure_channel(self._address, options=self._options)
-            return _Opened(channel, self._make_stub(channel), 0)
+            return _Opened(channel, self._make_stub(channel), 0, math.inf)
         certificates = self._identity.current()
         channel = aio.secure_channel(self._address, channel_credentials(certificates), options=self._options)
-        return _Opened(channel, self._make_stub(channel), certificates.generation)
+        replaced_at = asyncio.get_running_loop().time() + self._age_seconds
+        return _Opened(channel, self._make_stub(channel), certificates.generation, replaced_at)

@@ -32,8 +32,15 @@ CONCURRENT_RPCS_MAX: Final = 20_000
 CONNECTION_AGE_SECONDS: Final = 600.0
 """How old a connection with TLS may become; then the certificates are looked at again."""
 
+CHANNEL_AGE_SECONDS: Final = 0.8 * CONNECTION_AGE_SECONDS
+"""When a caller replaces a channel with TLS by itself. The server ends a connection up to a tenth sooner or later than
+it is told; a call that begins when it does so is lost, which the library tells as an unknown outcome."""
+
 CALL_SECONDS_MAX: Final = 3_600.0
 """How long calls may go on over a connection that takes no more of them: as long as a backup, the longest call."""
+
+_HANDSHAKE_MS_MAX: Final = 2_000
+"""For an attempt to connect with TLS: the handshake waits for the processor of both sides."""
 
 _METADATA_BYTES_MAX: Final = 16 * 1024
 _PING_EVERY_MS: Final = 10_000
@@ -102,3 +109,13 @@ def channel_options(receive_bytes_max: int = REPLICA_RECEIVE_BYTES_MAX) -> Optio
         # Addresses are direct; a proxy of the environment is none of our business.
         ("grpc.enable_http_proxy", 0),
     )
+
+
+def secure_channel_options(certificate_name: str = "") -> Options:
+    """Give the options of a channel with TLS to one of our servers, whose certificate must have this name.
+
+    Without one it must have the address's host.
+    """
+    # Despite its name this bounds the time that one attempt to connect may take.
+    longer = {**dict(channel_options()), "grpc.min_reconnect_backoff_ms": _HANDSHAKE_MS_MAX}
+    return (*longer.items(), *certificate_options(certificate_name))

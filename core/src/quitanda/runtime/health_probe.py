@@ -19,7 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFolder
 from quitanda.runtime.addresses import Address, parse_address
-from quitanda.runtime.grpc_options import LIVENESS, READINESS, channel_options
+from quitanda.runtime.grpc_options import LIVENESS, READINESS, channel_options, secure_channel_options
 
 IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
 
@@ -89,7 +89,7 @@ def _channel(address: str, identity: IdentityFolder | None) -> grpc.Channel:
         return grpc.insecure_channel(address, options=channel_options())
     own = identity.process()
     credentials = grpc.ssl_channel_credentials(identity.ca(), own.private_key, own.certificates)
-    return grpc.secure_channel(address, credentials, options=channel_options())
+    return grpc.secure_channel(address, credentials, options=secure_channel_options())
 
 
 def _identity_folder(text: str) -> IdentityFolder | None:

@@ -2,16 +2,20 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import grpc
 
 from quitanda.runtime.addresses import Address
-from quitanda.runtime.grpc_options import certificate_options, channel_options
+from quitanda.runtime.grpc_options import channel_options, secure_channel_options
 from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
 from quitanda.runtime.link_refusals import refusal
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
+
+_OWN_CONNECTION: Final = ("grpc.use_local_subchannel_pool", 1)
+"""So that its back-off delays nobody else in the process."""
 
 
 class PeerStatuses:
@@ -61,15 +65,14 @@ class PeerStatuses:
         self._replaced, self._channels = self._channels, self._open()
 
     def _open(self) -> dict[str, grpc.Channel]:
-        # a connection of its own, whose back-off delays nobody else in the process
-        options = (*channel_options(), ("grpc.use_local_subchannel_pool", 1))
         if self._identity is None:
+            options = (*channel_options(), _OWN_CONNECTION)
             return {name: grpc.insecure_channel(str(address), options) for name, address in self._peers.items()}
         certificates = self._identity.current()
         self._generation = certificates.generation
         credentials = channel_credentials(certificates)
         return {
-            name: grpc.secure_channel(str(address), credentials, (*options, *certificate_options(name)))
+            name: grpc.secure_channel(str(address), credentials, (*secure_channel_options(name), _OWN_CONNECTION))
             for name, address in self._peers.items()
         }
 

@@ -46,6 +46,8 @@ BROKER ?=
 RESTORE ?=
 # `make run COURSE=1`: serve the course's contract, too (administrators on 7101 and 7102, orders on 7103 and 7104).
 COURSE ?=
+# `make run IDENTITY=on`: a certificate for each process, and TLS on all links (default: off).
+IDENTITY ?=
 # `make run PORTS=8000`: count all ports from 8000 instead of 7000, so that two can run side by side.
 PORTS ?=
 # Extra arguments for pytest, for example `make test ARGS="-k stock -x"`.
@@ -64,7 +66,7 @@ KILLS ?=
 VOLUMES ?=
 
 # What may be given to make; anything else is a slip, and is told before it does harm.
-KNOWN := PYTHON VENV DATA BROKER RESTORE COURSE PORTS ARGS SEEDS WITHOUT TRACE VOLUMES ROUNDS SEED DURATION SCHEDULE CLUSTER \
+KNOWN := PYTHON VENV DATA BROKER RESTORE COURSE IDENTITY PORTS ARGS SEEDS WITHOUT TRACE VOLUMES ROUNDS SEED DURATION SCHEDULE CLUSTER \
 	ONLY PART MEGABYTES OUTAGE OUT SECONDS KILLS QUITANDA_TAG QUITANDA_NETWORK SHELL MAKEFLAGS
 UNKNOWN := $(filter-out $(KNOWN),$(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v)))
 ifneq ($(UNKNOWN),)
@@ -84,12 +86,12 @@ $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
 	@$(PYTHON) deploy/install/virtual_environment.py "$(VENV)" $(SOURCE_ONLY) $(MEMBERS)
 	@touch $@
 
-run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, PORTS=8000 counts the ports from there, RESTORE=file begins with a backup, COURSE=1 serves the course's contract)
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, PORTS=8000 counts the ports from there, RESTORE=file begins with a backup, COURSE=1 serves the course's contract, IDENTITY=on speaks TLS)
 	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") $(if $(PORTS),--ports "$(PORTS)") \
-		$(if $(RESTORE),--restore "$(RESTORE)") $(if $(COURSE),--course)
+		$(if $(RESTORE),--restore "$(RESTORE)") $(if $(COURSE),--course) $(if $(IDENTITY),--identity "$(IDENTITY)")
 
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
-	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)")
+	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)") $(if $(IDENTITY),--identity "$(IDENTITY)")
 
 record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
 	@PYTHON="$(PYTHON)" deploy/local/record-demo.sh

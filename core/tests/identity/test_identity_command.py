@@ -191,10 +191,10 @@ def test_a_rotation_says_at_each_step_what_was_done_and_what_comes_next_and_when
     third = run("rotate-ca", "--at-once")[1]
 
     when = r"run `rotate-ca` again at or after 2\d\d\d-\d\d-\d\d \d\d:\d\d UTC"
-    assert re.search(rf"Step 1 of 3 is done.*SIGHUP.*Next.*{when}", first, re.DOTALL)
+    assert re.search(rf"Step 1 of 3 is done.*Restart the broker.*Next.*{when}", first, re.DOTALL)
     assert too_early[0] == 1
     assert "too early" in too_early[2]
-    assert re.search(rf"Step 2 of 3 is done.*SIGHUP.*Next.*{when}", second, re.DOTALL)
+    assert re.search(rf"Step 2 of 3 is done.*Restart the broker.*Next.*{when}", second, re.DOTALL)
     assert "The rotation is complete" in third
     assert "Next" not in third
 

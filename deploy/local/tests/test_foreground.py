@@ -19,6 +19,7 @@ from quitanda_local.foreground import (
     keep_running,
     without_effect,
 )
+from quitanda_local.identities import Identities
 from quitanda_local.topology import fixed
 from quitanda_local.waiting import wait_until
 
@@ -73,6 +74,14 @@ def test_on_other_ports_the_clients_are_told_where_and_on_the_usual_ones_nothing
         "QUITANDA_CLIENT_PORTALS=127.0.0.1:8003,127.0.0.1:8004 QUITANDA_MQTT=127.0.0.1:8883"
     )
     assert clients_settings(fixed()) == ()
+
+
+def test_with_identities_the_clients_are_told_which_folder_is_theirs(tmp_path):
+    identities = Identities(tmp_path / "my data" / "identity")
+
+    (_, line) = clients_settings(fixed(), identities)
+
+    assert line.strip() == f"export QUITANDA_IDENTITY='{tmp_path}/my data/identity/clients'"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,17 @@ def test_a_replica_is_told_of_its_peers_its_disk_and_the_broker():
     }
 
 
+def test_with_identities_each_process_has_its_own_folder_and_no_secret_is_in_its_environment():
+    with_identities = replace(DEPLOYMENT, identities=Path("/data/identity"))
+
+    for service in fixed().services:
+        told = environment(with_identities, service.name)
+        folder = None if service.role is ServiceRole.BROKER else f"/data/identity/{service.name}"
+        assert told.get("QUITANDA_IDENTITY") == folder
+        assert not set(told.values()) & {DEPLOYMENT.secret, DEPLOYMENT.feed_key}
+    assert not any("QUITANDA_IDENTITY" in environment(DEPLOYMENT, service.name) for service in fixed().services)
+
+
 def test_only_replicas_learn_the_secret():
     told = [s.name for s in fixed().services if "QUITANDA_CLUSTER_SECRET" in environment(DEPLOYMENT, s.name)]
 

@@ -11,7 +11,7 @@ from quitanda.identity.holder_folders import FileChange, why_not
 from quitanda.identity.holders import Holder
 from quitanda.identity.roots import Root, RotationStep
 
-_TELL_THE_OTHERS = "Send the broker SIGHUP, and copy the folders to the other machines, if there are any."
+_COPY = "Copy the folders to the other machines, if there are any."
 
 
 class Changes(list[FileChange]):
@@ -36,7 +36,8 @@ def after_rotation(root: Root, step: RotationStep) -> Iterator[str]:
             yield f"Step 2 of 3 is done: the new CA of {whose} signs; the old one is still trusted."
         case RotationStep.NONE:
             yield f"Step 3 of 3 is done: nobody trusts the old CA of {whose} any more. The rotation is complete."
-    yield _TELL_THE_OTHERS
+    # On SIGHUP mosquitto reads its certificate again, but not whom it trusts.
+    yield f"Restart the broker. {_COPY}"
 
 
 def next_steps(authority: Authority, now: datetime) -> Iterator[str]:
@@ -55,7 +56,7 @@ def next_steps(authority: Authority, now: datetime) -> Iterator[str]:
 
 def after_renewal() -> str:
     """Say who has to be told of new certificates."""
-    return f"Processes read new certificates by themselves. {_TELL_THE_OTHERS}"
+    return f"Processes read new certificates by themselves. Send the broker SIGHUP. {_COPY}"
 
 
 def everything(authority: Authority, holders: Iterable[Holder], now: datetime) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The command `python -m quitanda_local`: `run` and `demo`."""
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated, cast
 
@@ -18,6 +19,19 @@ BrokerOption = Annotated[
 ]
 
 
+class IdentityMode(StrEnum):
+    """Whether each process has a certificate, and every link is TLS."""
+
+    ON = "on"
+    OFF = "off"
+
+
+IdentityOption = Annotated[
+    IdentityMode,
+    typer.Option("--identity", help="on: each process gets a certificate, and all links are TLS. off: nothing is."),
+]
+
+
 @app.callback()
 def quitanda_local() -> None:
     """Run a whole Quitanda as processes of this machine."""
@@ -30,6 +44,7 @@ def run(
         typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)"),
     ] = None,
     broker: BrokerOption = None,
+    identity: IdentityOption = IdentityMode.OFF,
     restore: Annotated[
         Path | None,
         typer.Option(
@@ -55,15 +70,17 @@ def run(
 
     console = Console(file=cast("IO[str]", LastingOutput()))  # io's classes are not typing's
     topology = fixed(course=course, ports_from=ports_from)
-    raise typer.Exit(asyncio.run(run_in_foreground(topology, data, broker, console, restore)))
+    raise typer.Exit(
+        asyncio.run(run_in_foreground(topology, data, broker, console, restore, identities=identity is IdentityMode.ON))
+    )
 
 
 @app.command()
-def demo(broker: BrokerOption = None) -> None:
+def demo(broker: BrokerOption = None, identity: IdentityOption = IdentityMode.OFF) -> None:
     """Start everything afresh, play a whole story through the real clients, and check it."""
     from quitanda_local.demo.script import play  # noqa: PLC0415 - --help needs no gRPC
 
-    raise typer.Exit(asyncio.run(play(broker, Console())))
+    raise typer.Exit(asyncio.run(play(broker, Console(), identities=identity is IdentityMode.ON)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ SECRET_FILE: Final = "cluster.secret"  # noqa: S105 - a file's name
 FEED_KEY_FILE: Final = "feed.key"
 SECRET_BYTES: Final = 32
 BOOTSTRAP_PENDING_FILE: Final = "founding"
+IDENTITIES: Final = "identity"
+"""The folder with the identity folders, in a run that has them."""
 LOCK_FILE: Final = "lock"
 IGNORE_FILE: Final = ".gitignore"
 OF_THE_SYSTEM: Final = frozenset({"lost+found", ".DS_Store", IGNORE_FILE})

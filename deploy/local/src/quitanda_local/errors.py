@@ -4,6 +4,7 @@ LocalError
 ├─ PortInUse           another process listens on a port that is needed
 ├─ DataDirectoryInUse  another run keeps its data in the directory
 ├─ DataDirectoryUnusable  the directory cannot be made or written, or holds other things
+├─ IdentitiesUnusable  identity folders cannot be made, or what is there does not belong together
 ├─ BrokerNotFound      the broker that was asked for is not installed
 ├─ RestoreFailed       a backup could not be restored
 ├─ ProcessDied         a process ended by itself
@@ -34,6 +35,10 @@ class DataDirectoryInUse(LocalError):
 
 class DataDirectoryUnusable(LocalError):
     """The directory cannot be made or written, or holds other things than the data of a Quitanda."""
+
+
+class IdentitiesUnusable(LocalError):
+    """The identity folders cannot be made, or what is there does not belong together; the text says what to do."""
 
 
 class BrokerNotFound(LocalError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from rich.table import Table
 from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
+from quitanda_local.identities import Identities
 from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology, fixed
 
@@ -34,11 +36,13 @@ async def run(
     wanted_broker: BrokerKind | None,
     console: Console,
     backup: Path | None = None,
+    *,
+    identities: bool = False,
 ) -> int:
     """Run a cluster until a signal; return the exit code.
 
     Without a data directory, a temporary one is used and removed at the end. With a backup, the new cluster begins
-    with what that holds.
+    with what that holds. With `identities` all links are TLS, and the clients are told which folder is theirs.
     """
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
@@ -46,7 +50,10 @@ async def run(
     place: AbstractContextManager[Path | str]
     try:
         place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
-        with place as directory, closing(LocalCluster(Path(directory), topology, wanted_broker)) as cluster:
+        with (
+            place as directory,
+            closing(LocalCluster(Path(directory), topology, wanted_broker, identities=identities)) as cluster,
+        ):
             if backup is not None:
                 await cluster.restore(backup)
             return await _run(cluster, console, stop)
@@ -123,7 +130,8 @@ def describe(cluster: LocalCluster) -> Table:
         table.add_column(column)
     for service in cluster.topology.services:
         name = f"{service.name} ({cluster.broker_kind})" if service.role is ServiceRole.BROKER else service.name
-        metrics = f"http://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
+        scheme = "https" if cluster.identities else "http"
+        metrics = f"{scheme}://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
         table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
     return table
 
@@ -140,22 +148,29 @@ def course_addresses(cluster: LocalCluster) -> str:
     return f"\nThe course's contract: administrators at {administrators}, orders at {orders}."
 
 
-def clients_settings(topology: Topology) -> tuple[str, ...]:
-    """Give the line that tells the clients where this cluster is; none where it is where they look by themselves."""
-    if topology.broker.port == fixed().broker.port:
-        return ()
+def clients_settings(topology: Topology, identities: Identities | None = None) -> tuple[str, ...]:
+    """Give the line that tells the clients what they do not know by themselves; none where there is nothing.
+
+    That is where this cluster is, unless it has the usual ports, and which folder has their CA and token.
+    """
 
     def at(role: ServiceRole) -> str:
         return ",".join(service.address for service in topology.of(role))
 
-    where = {
-        "QUITANDA_ADMIN_PORTALS": at(ServiceRole.ADMIN_PORTAL),
-        "QUITANDA_CLIENT_PORTALS": at(ServiceRole.CLIENT_PORTAL),
-        "QUITANDA_MQTT": topology.broker.address,
-    }
+    told = {}
+    if topology.broker.port != fixed().broker.port:
+        told = {
+            "QUITANDA_ADMIN_PORTALS": at(ServiceRole.ADMIN_PORTAL),
+            "QUITANDA_CLIENT_PORTALS": at(ServiceRole.CLIENT_PORTAL),
+            "QUITANDA_MQTT": topology.broker.address,
+        }
+    if identities:
+        told["QUITANDA_IDENTITY"] = shlex.quote(str(identities.of_clients))
+    if not told:
+        return ()
     return (
-        "\nThe clients look for it elsewhere. In the terminal where you use them, first give:",
-        f"  export {' '.join(f'{name}={value}' for name, value in where.items())}",
+        "\nIn the terminal where you use the clients, first give:",
+        f"  export {' '.join(f'{name}={value}' for name, value in told.items())}",
     )
 
 
@@ -170,7 +185,7 @@ def examples(cluster: LocalCluster) -> str:
     data = os.path.relpath(DATA)
     return "\n".join(
         (
-            *clients_settings(cluster.topology),
+            *clients_settings(cluster.topology, cluster.identities),
             f"\nLogs are in {cluster.process(cluster.broker).log.parent}. In another terminal, try:",
             f"  {programs}/quitanda-admin product import {data}/products.csv",
             f"  {programs}/quitanda-admin customer create --cid ana --name 'Ana Souza'",

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
+from quitanda.identity.folder import IdentityFolder
 from quitanda_local import broker, ports
-from quitanda_local.data_directory import DataDirectory
+from quitanda_local.data_directory import IDENTITIES, DataDirectory
 from quitanda_local.errors import NotRunning, RestoreFailed
+from quitanda_local.identities import Identities
 from quitanda_local.observed_cluster import ObservedCluster
 from quitanda_local.process import Process, Spawner
 from quitanda_local.topology import (
@@ -33,11 +35,14 @@ START_SECONDS: Final = 600.0
 class LocalCluster(ObservedCluster):
     """Runs everything as processes of this machine, and keeps what they write in one directory.
 
-    The methods may be called from any event loop, one after the other: nothing is kept that belongs to a loop.
+    The methods may be called from any event loop, one after the other: nothing is kept that belongs to a loop. With
+    `identities` every process has a certificate, every link is TLS, and the secrets are in the identity folders.
     """
 
-    def __init__(self, data_dir: Path, topology: Topology, wanted_broker: BrokerKind | None = None) -> None:
-        super().__init__(topology)
+    def __init__(
+        self, data_dir: Path, topology: Topology, wanted_broker: BrokerKind | None = None, *, identities: bool = False
+    ) -> None:
+        super().__init__(topology, Identities(data_dir.absolute() / IDENTITIES) if identities else None)
         self.broker_kind = broker.choose(wanted_broker)
         self._data = DataDirectory(data_dir.absolute(), self.replicas)
         self._spawner = Spawner()
@@ -45,9 +50,11 @@ class LocalCluster(ObservedCluster):
         self._processes = {service.name: self._new_process(service.name) for service in topology.services}
 
     @classmethod
-    def on_free_ports(cls, data_dir: Path, wanted_broker: BrokerKind | None = None) -> Self:
+    def on_free_ports(
+        cls, data_dir: Path, wanted_broker: BrokerKind | None = None, *, identities: bool = False
+    ) -> Self:
         """Lay out a cluster beside whatever else runs here."""
-        return cls(data_dir, on_ports(ports.free_ports(PORTS_NEEDED)), wanted_broker)
+        return cls(data_dir, on_ports(ports.free_ports(PORTS_NEEDED)), wanted_broker, identities=identities)
 
     def process(self, name: str) -> Process:
         """Find the process of this name, for supervision."""
@@ -68,6 +75,8 @@ class LocalCluster(ObservedCluster):
         self._data.open()
         try:
             ports.check_free(self.topology)
+            if self.identities:
+                self.identities.make(self.topology)
             self._deployment = Deployment(
                 self.topology,
                 self.broker_kind,
@@ -75,6 +84,7 @@ class LocalCluster(ObservedCluster):
                 self._data.secret(),
                 self._data.feed_key(),
                 bootstrap=self._data.begin(),
+                identities=self.identities.root if self.identities else None,
             )
             for service in self.topology.services:
                 self._launch(service)
@@ -139,8 +149,15 @@ class LocalCluster(ObservedCluster):
 
     def _command(self, service: Service) -> Sequence[str]:
         if service.role is ServiceRole.BROKER:
-            return broker.prepare(self.broker_kind, service.port, self._data.folder(service.name))
+            return broker.prepare(
+                self.broker_kind, service.port, self._data.folder(service.name), self._broker_identity(service.name)
+            )
         return COMMANDS[service.role]
+
+    def _broker_identity(self, name: str) -> broker.BrokerIdentity | None:
+        if self.identities is None:
+            return None
+        return broker.BrokerIdentity(IdentityFolder(self.identities.folder(name)), broker.roles_of(self.topology))
 
     def _environment(self, deployment: Deployment, service: Service) -> Mapping[str, str]:
         return environment(deployment, service.name)

@@ -9,11 +9,13 @@ from typing import Final, Self
 
 import grpc.aio
 
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER, ReplicaStatus
 from quitanda.v1.replica_pb2 import GetStatusRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_local import readiness
 from quitanda_local.errors import ReplicasDiverged
+from quitanda_local.identities import Identities
 from quitanda_local.topology import ServiceRole, Topology
 from quitanda_local.waiting import wait_until
 
@@ -37,8 +39,10 @@ class ObservedCluster(ABC):
     A context manager that starts and stops the cluster. Every wait has a deadline, and says what it waited for.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, identities: Identities | None = None) -> None:
         self.topology = topology
+        self.identities = identities
+        """Where the identity folders are; None in the open mode."""
 
     @property
     def replicas(self) -> tuple[str, ...]:
@@ -115,7 +119,7 @@ class ObservedCluster(ABC):
         """Ask the replica about itself; None if it does not answer."""
         if self._silent(replica):
             return None
-        async with readiness.connect(self.address(replica)) as channel:
+        async with readiness.connect(self.address(replica), self._observer()) as channel:
             try:
                 answer = await ReplicaStub(channel).GetStatus(GetStatusRequest(), timeout=STATUS_SECONDS)
             except grpc.aio.AioRpcError:
@@ -173,7 +177,7 @@ class ObservedCluster(ABC):
         async def ready() -> bool:
             nonlocal seen
             await self._check_alive(name)
-            seen = await probe(self.address(name))
+            seen = await probe(self.address(name), self._observer())
             return not seen
 
         await wait_until(
@@ -182,6 +186,10 @@ class ObservedCluster(ABC):
             timeout,
             lambda: f"{seen}; {self._last_words(name)}",
         )
+
+    def _observer(self) -> LinkIdentity | None:
+        """Give the certificate with which the processes are asked; None in the open mode."""
+        return self.identities.observer(self.topology) if self.identities else None
 
     async def _statuses(self) -> list[ReplicaStatus]:
         answers = await asyncio.gather(*(self.status(name) for name in self.replicas))

@@ -1,12 +1,18 @@
-"""Asking a process whether it serves: gRPC's standard health service, and MQTT's own greeting."""
+"""Asking a process whether it serves: gRPC's standard health service, and MQTT's own greeting.
+
+With an identity every question travels by TLS, and shows its certificate.
+"""
 
 import asyncio
 import contextlib
+import ssl
 from typing import Final
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
 
 READINESS: Final = "readiness"
 """Name of the health service that is serving when a process can do its work."""
@@ -25,14 +31,16 @@ MQTT_ACCEPTED: Final = b"\x20\x02\x00\x00"
 MQTT_DISCONNECT: Final = b"\xe0\x00"
 
 
-def connect(address: str) -> grpc.aio.Channel:
+def connect(address: str, identity: LinkIdentity | None = None) -> grpc.aio.Channel:
     """Open a channel that has nothing in common with any other, for one question; close it afterwards."""
-    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    if identity is None:
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(address, channel_credentials(identity.current()), options=CHANNEL_OPTIONS)
 
 
-async def grpc_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
+async def grpc_ready(address: str, identity: LinkIdentity | None = None, timeout: float = PROBE_SECONDS) -> str:
     """Return '' if the server is ready, otherwise what it said or why it could not be asked."""
-    async with connect(address) as channel:
+    async with connect(address, identity) as channel:
         try:
             answer: health_pb2.HealthCheckResponse = await health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(service=READINESS), timeout=timeout
@@ -42,18 +50,18 @@ async def grpc_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NOT_READY.get(answer.status, "UNKNOWN")
 
 
-async def mqtt_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
+async def mqtt_ready(address: str, identity: LinkIdentity | None = None, timeout: float = PROBE_SECONDS) -> str:
     """Return '' if an MQTT broker greets back, otherwise why not."""
     host, _, port = address.rpartition(":")
     try:
         async with asyncio.timeout(timeout):
-            return await _greet(host, int(port))
+            return await _greet(host, int(port), identity.current().client_context if identity else None)
     except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         return type(error).__name__
 
 
-async def _greet(host: str, port: int) -> str:
-    reader, writer = await asyncio.open_connection(host, port)
+async def _greet(host: str, port: int, tls: ssl.SSLContext | None) -> str:
+    reader, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
         writer.write(MQTT_CONNECT)
         greeting = await reader.readexactly(len(MQTT_ACCEPTED))

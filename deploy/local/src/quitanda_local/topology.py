@@ -146,7 +146,8 @@ def on_ports(ports: Sequence[int]) -> Topology:
 class Deployment:
     """What the processes' settings depend on besides the topology.
 
-    `bootstrap` is true at the first start of a new cluster only, when no replica has any data.
+    `bootstrap` is true at the first start of a new cluster only, when no replica has any data. `identities` has a
+    folder for each process, which then holds the secrets, too; None is the open mode.
     """
 
     topology: Topology
@@ -155,6 +156,7 @@ class Deployment:
     secret: str
     feed_key: str
     bootstrap: bool
+    identities: Path | None = None
 
 
 def environment(deployment: Deployment, name: str) -> dict[str, str]:
@@ -170,19 +172,23 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
             {replica.name: replica.port for replica in deployment.topology.of(ServiceRole.REPLICA)}
         ),
         "QUITANDA_MQTT": deployment.topology.broker.address,
-        "QUITANDA_FEED_KEY": deployment.feed_key,
         "QUITANDA_LOG_LEVEL": "info",
         "QUITANDA_LOG_FORMAT": "json",
     }
+    if deployment.identities is None:
+        variables["QUITANDA_FEED_KEY"] = deployment.feed_key
+    else:
+        variables["QUITANDA_IDENTITY"] = str(deployment.identities / service.name)
     if service.role is ServiceRole.REPLICA:
         variables |= {
             "QUITANDA_RAFT_ADDRESSES": by_name(
                 {replica.name: replica.raft_port for replica in deployment.topology.of(ServiceRole.REPLICA)}
             ),
             "QUITANDA_DATA_DIR": str(deployment.data_dir / service.name),
-            "QUITANDA_CLUSTER_SECRET": deployment.secret,
             "QUITANDA_BOOTSTRAP": "true" if deployment.bootstrap else "false",
         }
+        if deployment.identities is None:
+            variables["QUITANDA_CLUSTER_SECRET"] = deployment.secret
     if service.course_port is not None:
         variables["QUITANDA_COURSE_LISTEN"] = f"{HOST}:{service.course_port}"
     if service.role is ServiceRole.CLIENT_PORTAL:

@@ -33,8 +33,9 @@ class ProcessCluster(LocalCluster, Cluster):
         commands: Mapping[ServiceRole, Sequence[str]] = COMMANDS,
         *,
         partitions: bool = False,
+        identities: bool = False,
     ) -> None:
-        super().__init__(data_dir, topology, wanted_broker)
+        super().__init__(data_dir, topology, wanted_broker, identities=identities)
         self._settings = dict(settings or {})
         self._commands = commands
         self._partitions: Partitions | None = None
@@ -51,10 +52,11 @@ class ProcessCluster(LocalCluster, Cluster):
         settings: Mapping[str, str] | None = None,
         *,
         partitions: bool = False,
+        identities: bool = False,
     ) -> Self:
         """Lay out a cluster beside whatever else runs here."""
         topology = on_ports(ports.free_ports(PORTS_NEEDED))
-        return cls(data_dir, topology, wanted_broker, settings, partitions=partitions)
+        return cls(data_dir, topology, wanted_broker, settings, partitions=partitions, identities=identities)
 
     @property
     def faults(self) -> frozenset[Fault]:

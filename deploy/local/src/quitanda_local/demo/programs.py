@@ -82,6 +82,8 @@ class Programs:
         module = "quitanda_clients.shop" if call.customer else "quitanda_clients.admin"
         command = [sys.executable, "-m", module, "--json", *self._options(call), *call.arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("QUITANDA_")}
+        if self._cluster.identities:
+            environment["QUITANDA_IDENTITY"] = str(self._cluster.identities.of_clients)
         async with self._turns:
             process = await asyncio.create_subprocess_exec(
                 *command,

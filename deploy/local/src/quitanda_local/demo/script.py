@@ -15,12 +15,12 @@ from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.topology import BrokerKind
 
 
-async def play(wanted_broker: BrokerKind | None, console: Console) -> int:
-    """Play the story; return 0 if everything was as it should be."""
+async def play(wanted_broker: BrokerKind | None, console: Console, *, identities: bool = False) -> int:
+    """Play the story, with TLS on all links if `identities`; return 0 if everything was as it should be."""
     reporter = Reporter(console)
     with tempfile.TemporaryDirectory(prefix="quitanda-demo-") as directory:
         try:
-            cluster = LocalCluster.on_free_ports(Path(directory), wanted_broker)
+            cluster = LocalCluster.on_free_ports(Path(directory), wanted_broker, identities=identities)
         except LocalError as error:
             reporter.broken(str(error))
             return 1

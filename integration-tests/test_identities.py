@@ -1,0 +1,135 @@
+"""A whole cluster in which every process has an identity: what it takes, what it refuses, and how it is renewed."""
+
+import asyncio
+import os
+import signal
+import ssl
+from datetime import UTC, datetime
+
+import grpc
+import grpc.aio
+import psutil
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from quitanda.identity.authority import Authority
+from quitanda.identity.folder import IdentityFolder
+from quitanda.v1.replica_pb2 import GetStatusRequest
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
+from quitanda_local.readiness import CHANNEL_OPTIONS, MQTT_ACCEPTED, MQTT_CONNECT
+from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.process_cluster import ProcessCluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.processes_only("it changes files beside them")]
+
+
+@pytest.fixture
+async def secure(tmp_path):
+    cluster = ProcessCluster.on_free_ports(tmp_path / "data", identities=True)
+    async with cluster:
+        yield cluster
+    cluster.close()
+
+
+def secrets_of(cluster):
+    folder = IdentityFolder(cluster.identities.folder("ca"))
+    return [folder.cluster_secret(), folder.feed_key(), folder.request_group(), folder.credential().rpartition("_")[2]]
+
+
+def credentials(cluster, name, *, shows=True):
+    folder = IdentityFolder(cluster.identities.folder(name))
+    own = (folder.process().private_key, folder.process().certificates) if shows else ()
+    return grpc.ssl_channel_credentials(folder.ca(), *own)
+
+
+async def status_of(cluster, replica, of):
+    async with grpc.aio.secure_channel(cluster.address(replica), of, options=CHANNEL_OPTIONS) as channel:
+        return (await ReplicaStub(channel).GetStatus(GetStatusRequest(), timeout=5)).status.name
+
+
+async def test_every_port_speaks_tls_and_a_replica_takes_processes_only(secure):
+    portal, replica = secure.admin_portals[0], secure.replicas[0]
+
+    assert await status_of(secure, replica, credentials(secure, portal)) == replica
+    for refused in (
+        grpc.ssl_channel_credentials(IdentityFolder(secure.identities.of_clients).ca()),
+        credentials(secure, "metrics"),
+        credentials(secure, "broker"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await status_of(secure, replica, refused)
+    for name in (replica, portal, secure.client_portals[0]):
+        async with grpc.aio.insecure_channel(secure.address(name), options=CHANNEL_OPTIONS) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+    with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+        await greet_broker_without_certificate(secure)
+
+
+async def greet_broker_without_certificate(cluster):
+    host, _, port = cluster.address(cluster.broker).partition(":")
+    trusting = ssl.create_default_context(cadata=IdentityFolder(cluster.identities.of_clients).ca().decode())
+    reader, writer = await asyncio.open_connection(host, port, ssl=trusting)
+    writer.write(MQTT_CONNECT)
+    await reader.readexactly(len(MQTT_ACCEPTED))
+
+
+def certificate_in_folder(cluster, name):
+    return ssl.PEM_cert_to_DER_cert(IdentityFolder(cluster.identities.folder(name)).process().certificates.decode())
+
+
+async def broker_certificate(cluster):
+    """Give the certificate that the broker shows."""
+    host, _, port = cluster.address(cluster.broker).partition(":")
+    certificates = cluster.identities.observer(cluster.topology).current()
+    _, writer = await asyncio.open_connection(host, port, ssl=certificates.client_context)
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return shown
+
+
+async def test_no_secret_is_in_a_log_an_environment_or_a_command_line(secure):
+    running = {name: psutil.Process(secure.process(name).pid) for name in secure.everything}
+    for name in secure.everything:
+        for secret in secrets_of(secure):
+            assert secret not in "".join(secure.log(name))
+            assert secret not in str(running[name].environ())
+            assert secret not in str(running[name].cmdline())
+
+
+async def test_certificates_and_the_ca_are_replaced_while_everything_stays_ready(secure):
+    """Long-lived channels go on; new ones are made with what the folders hold at that moment."""
+    authority = Authority(secure.identities.root, lambda _change: None)
+    before = credentials(secure, "admin-portal-1")
+    terms = {(await secure.status(name)).term for name in secure.replicas}
+
+    def renew():
+        authority.renew(datetime.now(UTC), everything=True)
+
+    def rotate():
+        authority.rotate(authority.processes, datetime.now(UTC), at_once=True)
+
+    renew()
+    os.kill(secure.process(secure.broker).pid, signal.SIGHUP)
+
+    async def renewed():
+        return await broker_certificate(secure) == certificate_in_folder(secure, "broker")
+
+    await wait_until(renewed, "the broker to show its new certificate", 10)
+    for change in (renew, rotate, rotate, rotate):
+        change()
+        await secure.restart(secure.broker)
+        for name in secure.replicas:
+            assert await status_of(secure, name, credentials(secure, "admin-portal-1")) == name
+        await secure.wait_until_ready(*secure.everything)
+
+    assert {(await secure.status(name)).term for name in secure.replicas} == terms
+
+    async def refused():
+        try:
+            await status_of(secure, secure.replicas[0], before)
+        except grpc.aio.AioRpcError:
+            return True
+        return False
+
+    await wait_until(refused, "a certificate of the old CA to be refused", 10)

@@ -149,15 +149,9 @@ class LocalCluster(ObservedCluster):
 
     def _command(self, service: Service) -> Sequence[str]:
         if service.role is ServiceRole.BROKER:
-            return broker.prepare(
-                self.broker_kind, service.port, self._data.folder(service.name), self._broker_identity(service.name)
-            )
+            identity = IdentityFolder(self.identities.folder(service.name)) if self.identities else None
+            return broker.prepare(self.broker_kind, service.port, self._data.folder(service.name), identity)
         return COMMANDS[service.role]
-
-    def _broker_identity(self, name: str) -> broker.BrokerIdentity | None:
-        if self.identities is None:
-            return None
-        return broker.BrokerIdentity(IdentityFolder(self.identities.folder(name)), broker.roles_of(self.topology))
 
     def _environment(self, deployment: Deployment, service: Service) -> Mapping[str, str]:
         return environment(deployment, service.name)

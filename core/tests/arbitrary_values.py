@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quitanda.codec.json_text import dump_json
 from quitanda.domain import commands
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, PRICE_MAX, QUANTITY_MAX
-from quitanda.domain.model import Customer, Order, OrderItem, Product
+from quitanda.domain.model import CallerRole, Credential, Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
 
 ids = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~@:-]{0,63}\Z")
@@ -46,12 +46,30 @@ order_items = st.builds(OrderItem, ids, texts, prices, st.integers(1, ITEM_QUANT
 orders = st.builds(
     Order, ids, ids, st.integers(0, 2**53), st.lists(order_items, max_size=4).map(tuple), versions, extras
 )
-documents = customers | products | orders
+credential_ids = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=12, max_size=12)
+secret_hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
+roles = st.sampled_from([role.value for role in CallerRole])
+times = st.integers(0, 2**47)
+credentials = st.builds(
+    Credential,
+    credential_ids,
+    roles,
+    st.just("") | ids,
+    texts,
+    versions,
+    times,
+    times,
+    versions,
+    secret_hashes,
+    st.just("") | secret_hashes,
+)
+documents = customers | products | orders | credentials
 
 _optional_version = st.none() | versions
 _asked_items = st.lists(st.builds(commands.ItemQuantity, ids, quantities, extras), max_size=4).map(tuple)
 all_commands = st.one_of(
     st.builds(commands.CreateCustomer, ids, texts, extras),
+    st.builds(commands.CreateCustomer, ids, texts, extras, credential_ids, secret_hashes, times),
     st.builds(commands.UpdateCustomer, ids, st.none() | texts, extras, _optional_version),
     st.builds(commands.DeleteCustomer, ids, st.booleans(), _optional_version),
     st.builds(commands.CreateProduct, ids, texts, prices, quantities, texts, extras),
@@ -70,8 +88,13 @@ all_commands = st.one_of(
     st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items, extras),
     st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version, extras),
     st.builds(commands.CancelOrder, ids, ids, _optional_version),
+    st.builds(commands.CreateCredential, credential_ids, roles, texts, secret_hashes, times, st.none() | ids, times),
+    st.builds(commands.RotateCredential, credential_ids, secret_hashes, _optional_version),
+    st.builds(commands.RevokeCredential, credential_ids, _optional_version),
+    st.builds(commands.CreateFirstCredential, credential_ids, secret_hashes, times),
 )
-requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands)
+principals = st.none() | st.builds(commands.Principal, credential_ids, versions)
+requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands, principals)
 
 details = st.dictionaries(st.from_regex(r"\A[a-z_]{1,12}\Z"), texts, max_size=4).map(
     lambda facts: tuple(sorted(facts.items()))

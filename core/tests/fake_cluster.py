@@ -160,6 +160,8 @@ class FakeCluster:
                 return list(self.state.products())
             case Kind.ORDER:
                 return [order for order in self.state.orders() if order.customer_id == item.customer_id]
+            case Kind.CREDENTIAL:
+                return [each for each in self.state.credentials() if each.customer_id == item.customer_id]
 
 
 class DirectReader:

@@ -147,6 +147,8 @@ def test_a_rejection_travels_as_its_refusal(travel):
         (refused(Reason.FORBIDDEN), Code.PERMISSION_DENIED, True, False),
         (refused(Reason.CREDENTIAL_EXISTS), Code.ALREADY_EXISTS, True, False),
         (refused(Reason.CREDENTIAL_NOT_FOUND), Code.NOT_FOUND, True, False),
+        (refused(Reason.TOO_MANY_CREDENTIALS), Code.FAILED_PRECONDITION, True, False),
+        (refused(Reason.LAST_ADMIN_CREDENTIAL), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.INTERNAL), Code.INTERNAL, True, False),
         (Unavailable(), Code.UNAVAILABLE, True, True),
         (NotLeader("replica2"), Code.FAILED_PRECONDITION, True, True),

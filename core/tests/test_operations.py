@@ -16,10 +16,14 @@ from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.domain.commands import (
     AdjustStock,
     Command,
+    CreateCredential,
+    CreateFirstCredential,
     CreateOrder,
     CreateProduct,
     ItemQuantity,
     RaiseLevel,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
 )
 from quitanda.domain.field_types import describe
@@ -65,8 +69,13 @@ def test_the_table_has_exactly_the_methods_of_the_contract_in_their_order(portal
     ]
 
 
-def test_every_command_has_an_operation_but_the_one_that_the_replicas_give_themselves():
-    assert set(BY_COMMAND) == set(Command.__args__) - {RaiseLevel}
+OF_REPLICAS = {RaiseLevel, CreateFirstCredential}
+WITHOUT_OPERATION = {CreateCredential, RotateCredential, RevokeCredential}
+"""Commands that the replicas know already, and no portal offers yet."""
+
+
+def test_every_command_has_an_operation_but_those_that_the_replicas_give_themselves():
+    assert set(BY_COMMAND) == set(Command.__args__) - OF_REPLICAS - WITHOUT_OPERATION
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
@@ -78,7 +87,7 @@ def test_every_field_of_a_response_is_one_that_the_table_names(row):
     assert set(row.response_class.DESCRIPTOR.fields_by_name) == told
 
 
-@given(all_commands)
+@given(all_commands.filter(lambda command: type(command) in BY_COMMAND))
 def test_a_command_comes_back_the_same_through_its_request(command):
     row = BY_COMMAND[type(command)]
     generated = {name: getattr(command, name) for name in row.generated_fields}
@@ -90,7 +99,11 @@ def test_a_command_comes_back_the_same_through_its_request(command):
 
 
 @pytest.mark.slow
-@given(all_commands.filter(lambda command: BY_COMMAND[type(command)].portal is PortalKind.CLIENT))
+@given(
+    all_commands.filter(
+        lambda command: type(command) in BY_COMMAND and BY_COMMAND[type(command)].portal is PortalKind.CLIENT
+    )
+)
 def test_a_customers_command_comes_back_the_same_through_its_json_object(command):
     row = BY_COMMAND[type(command)]
     generated = {name: getattr(command, name) for name in row.generated_fields}

@@ -1,4 +1,4 @@
-"""A next version, made of the present one: level 3, with a new field of products, a new command and a changed rule.
+"""A next version, made of the present one: level 4, with a new field of products, a new command and a changed rule.
 
 The edits are exact replacements of the present text, as a developer would make them by CONTRIBUTING.md. They are made
 in a copy of the working tree, whose protobuf stubs are generated anew.
@@ -17,7 +17,7 @@ from mutants.tree import Tree
 
 from versions.installed_version import InstalledVersion
 
-NEXT_LEVEL: Final = 3
+NEXT_LEVEL: Final = 4
 DESCRIPTORS: Final = "contract.descriptors"
 
 _CLIENTS: Final = "clients/src/quitanda_clients"
@@ -44,7 +44,7 @@ class Edit:
         return text.replace(self.old, self.new)
 
 
-LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 2", "SUPPORTED_LEVEL: Final = 3"),)
+LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 3", "SUPPORTED_LEVEL: Final = 4"),)
 
 FIELD: Final = (
     Edit(
@@ -56,12 +56,10 @@ FIELD: Final = (
         """    quantity: UnitsOnHand
     extra: CustomFields
     version: int
-    shelf: Description = field(default="", metadata=since(3))
+    shelf: Description = field(default="", metadata=since(4))
 """,
     ),
-    Edit(f"{_DOMAIN}/model.py", "import dataclass\n", "import dataclass, field\n"),
     Edit(f"{_DOMAIN}/model.py", "    describe,\n", "    describe,\n    since,\n"),
-    Edit(f"{_DOMAIN}/commands.py", "    Version,\n", "    Version,\n    since,\n"),
     Edit(
         f"{_DOMAIN}/commands.py",
         """    description: Description = ""
@@ -69,7 +67,7 @@ FIELD: Final = (
 """,
         """    description: Description = ""
     extra: ProductFields = ()
-    shelf: Description = field(default="", metadata=since(3))
+    shelf: Description = field(default="", metadata=since(4))
 """,
     ),
     Edit(
@@ -81,7 +79,7 @@ FIELD: Final = (
         """    quantity: UnitsOnHand | None = None
     extra: ProductFields = ()
     expected_version: Version | None = None
-    shelf: Description | None = field(default=None, metadata=since(3))
+    shelf: Description | None = field(default=None, metadata=since(4))
 """,
     ),
     Edit(
@@ -203,7 +201,7 @@ class ItemQuantity:
 class CountStock:
     """Say how many units somebody has counted; they are what is on hand from now on."""
 
-    since: ClassVar[int] = 3
+    since: ClassVar[int] = 4
 
     product_id: Identifier
     counted: UnitsOnHand
@@ -214,7 +212,6 @@ class CountStock:
 class ItemQuantity:
 ''',
     ),
-    Edit(f"{_DOMAIN}/commands.py", "import TypeAlias\n", "import ClassVar, TypeAlias\n"),
     Edit(f"{_DOMAIN}/commands.py", "    | AdjustStock\n", "    | AdjustStock\n    | CountStock\n"),
     Edit(
         f"{_DOMAIN}/products.py",
@@ -241,6 +238,10 @@ def delete(view: StateView, command: DeleteProduct) -> Decision:
     CountStock: count_stock,
 """,
     ),
+    Edit(
+        f"{_DOMAIN}/permissions.py", "    AdjustStock: _STAFF,\n", "    AdjustStock: _STAFF,\n    CountStock: _STAFF,\n"
+    ),
+    Edit(f"{_DOMAIN}/permissions.py", "    CancelOrder,\n", "    CancelOrder,\n    CountStock,\n"),
     Edit(
         "core/src/quitanda/operations.py",
         """    WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
@@ -282,7 +283,7 @@ message GetClusterStatusRequest {}
         """    RaiseLevelCommand raise_level = 13;
 """,
         """    RaiseLevelCommand raise_level = 13;
-    CountStockCommand count_stock = 14;
+    CountStockCommand count_stock = 30;
 """,
     ),
     Edit(
@@ -330,7 +331,7 @@ RULE: Final = (
         """        return Decision(refusals.stock_bound(product))
     return put(view, replace(product, quantity=quantity))
 """,
-        """        if view.level < 3:
+        """        if view.level < 4:
             return Decision(refusals.stock_bound(product))
         quantity = QUANTITY_MAX
     return put(view, replace(product, quantity=quantity))

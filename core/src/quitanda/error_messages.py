@@ -87,6 +87,14 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.CREDENTIAL_NOT_FOUND: (
         "There is no credential[ {credential_id}]. Check the id; the list of credentials shows all ids."
     ),
+    Reason.TOO_MANY_CREDENTIALS: (
+        "[The customer {customer_id} has||Staff have] as many credentials as there may be[: {limit}]. "
+        "Revoke one that is not used any more."
+    ),
+    Reason.LAST_ADMIN_CREDENTIAL: (
+        "The credential [{credential_id} ]is the last one of an administrator that never expires: without it nobody "
+        "could administer the shop. First create another one, then revoke this one."
+    ),
     Reason.INTERNAL: (
         "A defect of the service stopped this request. Report it to the operator, with the request id; "
         "other requests continue to work."

@@ -73,6 +73,8 @@ _REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
     Reason.CREDENTIAL_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     Reason.CREDENTIAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.TOO_MANY_CREDENTIALS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LAST_ADMIN_CREDENTIAL: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 """The status of each refusal; all are definite, and none succeeds by being repeated."""

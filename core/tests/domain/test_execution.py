@@ -9,6 +9,7 @@ import pytest
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
@@ -16,6 +17,8 @@ from quitanda.domain.commands import (
     DeleteProduct,
     ItemQuantity,
     Request,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
@@ -134,6 +137,10 @@ COMMANDS = [
     CreateOrder("c", "o", 1000, (ItemQuantity("p", 1),)),
     SetOrderItems("c", "o", (ItemQuantity("p", 1),), 1),
     CancelOrder("c", "o", 1),
+    CreateCustomer("c", "Ana", credential_id="a" * 12, secret_hash="b" * 64, created_at_ms=1),
+    CreateCredential("a" * 12, "clerk", "Bia", "b" * 64, 1, "c", 5),
+    RotateCredential("a" * 12, "b" * 64, 1),
+    RevokeCredential("a" * 12, 1),
 ]
 PINNED = [
     "620c6acdeae674343a6a3fb69adee174",
@@ -146,8 +153,13 @@ PINNED = [
     "5ba38bfc8cb079e2fec639cc48f8e0d8",
     "375f7fbf931f6d0d20012716233cfcc3",
     "680f33052760c190499240a6f73b3398",
+    "18c279670cc6285323ef72a1a3a69dfe",
+    "07f56cbf6a2bf5ca32645cb98cb97fe9",
+    "1827b9361f8fce94fb1202617749a62b",
+    "9879ecd1743c8af798d7e275d7123960",
 ]
 OTHER_VALUES: dict[type, Any] = {
+    type(None): ["x"],
     str: ["x", "x1", "1"],
     int: [0, 2, 11],
     bool: [False],

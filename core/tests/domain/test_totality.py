@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quitanda.domain.commands import Command, CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
+from quitanda.domain.commands import (
+    Command,
+    CreateCustomer,
+    CreateFirstCredential,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    Principal,
+    RaiseLevel,
+    Request,
+)
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.machine import decide, execute
 from quitanda.domain.outcomes import Done, Refused
 from quitanda_testing import invariants
@@ -34,15 +45,22 @@ GARBAGE = st.recursive(
     ),
     max_leaves=6,
 )
+ADMIN = "a" * 12
 LIKELY: dict[str, Any] = {
     "customer_id": ["ana", "new"],
+    "credential_id": [ADMIN, "n" * 12, None],
+    "role": ["admin", "customer"],
+    "label": ["Label"],
+    "secret_hash": ["a" * 64, "b" * 64, None],
+    "expires_at_ms": [0, 5],
+    "generation": [1, 2],
     "product_id": ["rice", "new"],
     "order_id": ["o1", "new"],
     "name": ["Name"],
     "description": ["", "d"],
     "price": [0, 250],
     "quantity": [0, 7],
-    "level": [1, 2, 4, 2**16 - 1, 2**16],
+    "level": [1, SUPPORTED_LEVEL, SUPPORTED_LEVEL + 2, 2**16 - 1, 2**16],
     "delta": [1, -200],
     "cascade": [True, False],
     "created_at_ms": [0],
@@ -72,10 +90,15 @@ COMMANDS = st.one_of(
 )
 
 
+PRINCIPALS = st.builds(Principal, values("credential_id"), values("generation"))
+
+
 def small_shop():
     state = InMemoryState()
     for number, command in enumerate(
         [
+            *map(RaiseLevel, range(FIRST_LEVEL + 1, SUPPORTED_LEVEL + 1)),
+            CreateFirstCredential(ADMIN, "a" * 64, 0),
             CreateCustomer("ana", "Ana"),
             CreateProduct("rice", "Rice", 250, 100),
             CreateOrder("ana", "o1", 0, (ItemQuantity("rice", 5),)),
@@ -103,9 +126,9 @@ def test_any_command_is_decided_and_leaves_a_sound_state(command):
 
 @pytest.mark.slow
 @settings(max_examples=250, deadline=None)
-@given(GARBAGE, GARBAGE, COMMANDS | GARBAGE)
-def test_any_request_is_executed(scope, request_id, command):
-    execution = execute(small_shop(), Request(scope, request_id, command), 9)
+@given(GARBAGE, GARBAGE, COMMANDS | GARBAGE, PRINCIPALS | GARBAGE)
+def test_any_request_is_executed(scope, request_id, command, principal):
+    execution = execute(small_shop(), Request(scope, request_id, command, principal), 9)
 
     assert isinstance(execution.outcome, Done | Refused)
 

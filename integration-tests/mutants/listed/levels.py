@@ -52,8 +52,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a-portal-raises-the-level",
         "A raise comes into the log with the permission of all replicas, and in no other way.",
         f"{REPLICA}/level_check.py",
-        '            raise Rejected(invalid("raise_level", Problem.UNKNOWN_FIELD))',
-        "            pass",
+        '                raise Rejected(invalid(name or "", Problem.UNKNOWN_FIELD))',
+        "                pass",
         (f"{_RAISING}::TestReplicas::test_no_portal_may_send_the_raise",),
     ),
     Mutant(

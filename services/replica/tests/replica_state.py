@@ -117,6 +117,9 @@ class WholeStoredState(StoredState):
     def orders(self):
         return self._of_kind(Kind.ORDER)
 
+    def credentials(self):
+        return self._of_kind(Kind.CREDENTIAL)
+
     def _of_kind(self, wanted):
         return [document for (kind, _), document in self._documents.items() if kind is wanted]
 

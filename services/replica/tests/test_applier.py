@@ -10,17 +10,24 @@ from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CreateCredential,
     CreateCustomer,
+    CreateFirstCredential,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
     ItemQuantity,
+    Principal,
+    RaiseLevel,
     Request,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
@@ -349,6 +356,8 @@ ids = st.sampled_from(["a", "b"])
 order_ids = st.sampled_from(["o1", "o2", "o3"])
 items = st.lists(st.builds(ItemQuantity, ids, st.integers(0, 4)), max_size=3).map(tuple)
 versions = st.none() | st.integers(1, 6)
+credential_ids = st.sampled_from(["a" * 12, "b" * 12])
+hashes = st.sampled_from(["0" * 64, "1" * 64, "2" * 64])
 commands = st.one_of(
     st.builds(CreateCustomer, ids, st.sampled_from(["x", "é"])),
     st.builds(UpdateCustomer, ids, st.just("y"), expected_version=versions),
@@ -360,9 +369,19 @@ commands = st.one_of(
     st.builds(CreateOrder, ids, order_ids, st.integers(0, 9), items),
     st.builds(SetOrderItems, ids, order_ids, items.filter(len), versions),
     st.builds(CancelOrder, ids, order_ids),
+    st.builds(CreateCustomer, ids, st.just("x"), credential_id=credential_ids, secret_hash=hashes),
+    st.builds(CreateFirstCredential, credential_ids, hashes, st.just(1)),
+    st.builds(CreateCredential, credential_ids, st.just("admin"), st.just("l"), hashes, st.just(1)),
+    st.builds(CreateCredential, credential_ids, st.just("customer"), st.just("l"), hashes, st.just(1), ids),
+    st.builds(RotateCredential, credential_ids, hashes),
+    st.builds(RevokeCredential, credential_ids),
 )
-requests = st.builds(Request, st.just(""), st.integers(0, 30).map(str), commands)
-logs = st.lists(st.lists(requests, min_size=1, max_size=4), max_size=12)
+principals = st.none() | st.builds(Principal, credential_ids, st.integers(1, 3))
+requests = st.builds(Request, st.just(""), st.integers(0, 30).map(str), commands, principals)
+raises = [[Request("", f"raise{level}", RaiseLevel(level)) for level in range(2, SUPPORTED_LEVEL + 1)]]
+logs = st.builds(
+    list.__add__, st.sampled_from([[], raises]), st.lists(st.lists(requests, min_size=1, max_size=4), max_size=12)
+)
 
 
 @pytest.mark.slow

@@ -126,12 +126,12 @@ class TestPermission:
     def test_a_replica_that_is_silent_forbids_it(self, raft):
         told = refusal(raft, Peers(replica3="no answer: UNAVAILABLE"))
 
-        assert told == {"level": "2", "replica": "replica3", "error": "no answer: UNAVAILABLE"}
+        assert told == {"level": str(SUPPORTED_LEVEL), "replica": "replica3", "error": "no answer: UNAVAILABLE"}
 
     def test_a_replica_of_a_version_that_knows_no_levels_forbids_it(self, raft):
         told = refusal(raft, Peers(replica2=supports("replica2", 0)))
 
-        assert told == {"level": "2", "replica": "replica2", "supported": "1"}
+        assert told == {"level": str(SUPPORTED_LEVEL), "replica": "replica2", "supported": "1"}
 
     def test_a_replica_that_supports_less_forbids_it(self, raft):
         assert refusal(raft, Peers(replica3=supports("replica3", 1)))["replica"] == "replica3"

@@ -7,10 +7,10 @@ from typing import Final, TypeVar
 from quitanda.domain.commands import Request
 from quitanda.domain.levels import FIRST_LEVEL
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.state import Change, Delete, Execution, Put, StoredOutcome
 
-_Document = TypeVar("_Document", Customer, Product, Order)
+_Document = TypeVar("_Document", Customer, Product, Order, Credential)
 
 
 class InMemoryState:
@@ -27,6 +27,7 @@ class InMemoryState:
         self._customers: dict[str, Customer] = {}
         self._products: dict[str, Product] = {}
         self._orders: dict[str, Order] = {}
+        self._credentials: dict[str, Credential] = {}
         self._by_customer: dict[str, list[str]] = {}
         self._by_product: dict[str, list[str]] = {}
         self._remembered: dict[tuple[str, str], StoredOutcome] = {}
@@ -53,6 +54,15 @@ class InMemoryState:
         """Return the order, or None."""
         return self._orders.get(order_id)
 
+    def credential(self, credential_id: str) -> Credential | None:
+        """Return the credential, or None."""
+        return self._credentials.get(credential_id)
+
+    def credentials_of(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Return ids of the customer's credentials, with "" those of staff; ascending, at most `limit`."""
+        ids = (each.credential_id for each in self.credentials() if each.customer_id == customer_id)
+        return tuple(ids)[:limit]
+
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Return ids of the customer's orders, ascending, at most `limit`."""
         return tuple(self._by_customer.get(customer_id, ())[:limit])
@@ -66,10 +76,11 @@ class InMemoryState:
         return self._remembered.get((scope, request_id))
 
     def documents(self) -> Iterator[Document]:
-        """Yield all customers, then all products, then all orders."""
+        """Yield all customers, then all products, then all orders, then all credentials."""
         yield from _ascending(self._customers)
         yield from _ascending(self._products)
         yield from _ascending(self._orders)
+        yield from _ascending(self._credentials)
 
     def customers(self) -> Iterator[Customer]:
         """Yield all customers."""
@@ -82,6 +93,10 @@ class InMemoryState:
     def orders(self) -> Iterator[Order]:
         """Yield all orders."""
         return _ascending(self._orders)
+
+    def credentials(self) -> Iterator[Credential]:
+        """Yield all credentials."""
+        return _ascending(self._credentials)
 
     def memories(self) -> Iterator[tuple[tuple[str, str], StoredOutcome]]:
         """Yield all remembered outcomes with their (scope, request id), the oldest first."""
@@ -115,6 +130,8 @@ class InMemoryState:
                 self._unindex(self._orders.get(document.order_id))
                 self._orders[document.order_id] = document
                 self._index(document)
+            case Credential():
+                self._credentials[document.credential_id] = document
 
     def _delete(self, kind: Kind, document_id: str) -> None:
         match kind:
@@ -124,6 +141,8 @@ class InMemoryState:
                 del self._products[document_id]
             case Kind.ORDER:
                 self._unindex(self._orders.pop(document_id))
+            case Kind.CREDENTIAL:
+                del self._credentials[document_id]
 
     def _index(self, order: Order) -> None:
         insort(self._by_customer.setdefault(order.customer_id, []), order.order_id)

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Protocol
 
-from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX
-from quitanda.domain.model import Customer, Document, Order, Product
+from quitanda.domain.limits import (
+    CASCADE_ORDERS_MAX,
+    CREDENTIALS_PER_CUSTOMER_MAX,
+    ITEM_QUANTITY_MAX,
+    ITEMS_PER_ORDER_MAX,
+    STAFF_CREDENTIALS_MAX,
+)
+from quitanda.domain.model import CallerRole, Credential, Customer, Document, Order, Product
 from quitanda.domain.state import StateView
 
 
@@ -24,6 +30,9 @@ class WholeState(StateView, Protocol):
     def orders(self) -> Iterable[Order]:
         """Return all orders."""
 
+    def credentials(self) -> Iterable[Credential]:
+        """Return all credentials."""
+
 
 def check(state: WholeState, supplied: Mapping[str, int] | None = None) -> list[str]:
     """Return everything that is wrong with a state: its documents, its indexes and its versions.
@@ -31,10 +40,13 @@ def check(state: WholeState, supplied: Mapping[str, int] | None = None) -> list[
     `supplied` is explained at `check_documents`.
     """
     customers, products, orders = list(state.customers()), list(state.products()), list(state.orders())
-    documents: list[Document] = [*customers, *products, *orders]
+    credentials = list(state.credentials())
+    documents: list[Document] = [*customers, *products, *orders, *credentials]
     return [
         *check_documents(customers, products, orders, supplied),
         *_wrong_indexes(state, customers, products, orders),
+        *_wrong_credentials(credentials, [customer.customer_id for customer in customers]),
+        *_wrong_credential_indexes(state, credentials, customers),
         *(
             f"{_name(document)} has version {document.version}, beyond the last one, {state.last_version}"
             for document in documents
@@ -142,6 +154,32 @@ def _wrong_indexes(
             yield f"the index of orders with product {product_id} differs from the orders"
 
 
+def _wrong_credentials(credentials: Sequence[Credential], customer_ids: Sequence[str]) -> Iterator[str]:
+    numbers: dict[str, int] = {}
+    for credential in credentials:
+        owner = credential.customer_id
+        numbers[owner] = numbers.get(owner, 0) + 1
+        if (credential.role == CallerRole.CUSTOMER) != bool(owner):
+            yield f"{_name(credential)} has the role {credential.role} and the customer {owner!r}"
+        if owner and owner not in customer_ids:
+            yield f"{_name(credential)} belongs to customer {owner}, who does not exist"
+        if (credential.generation > 1) != bool(credential.previous_hash) or not credential.secret_hash:
+            yield f"{_name(credential)} has not the hashes of generation {credential.generation}"
+    for owner, number in numbers.items():
+        limit = CREDENTIALS_PER_CUSTOMER_MAX if owner else STAFF_CREDENTIALS_MAX + 1  # the first one has no bound
+        if number > limit:
+            yield f"there are {number} credentials of {owner or 'staff'}"
+
+
+def _wrong_credential_indexes(
+    state: StateView, credentials: Sequence[Credential], customers: Sequence[Customer]
+) -> Iterator[str]:
+    for owner in ["", *(customer.customer_id for customer in customers)]:
+        expected = sorted(each.credential_id for each in credentials if each.customer_id == owner)
+        if list(state.credentials_of(owner, len(credentials) + 1)) != expected:
+            yield f"the index of {owner or 'staff'}'s credentials differs from the credentials"
+
+
 def _name(document: Document) -> str:
     match document:
         case Customer():
@@ -150,3 +188,5 @@ def _name(document: Document) -> str:
             return f"product {document.product_id}"
         case Order():
             return f"order {document.order_id}"
+        case Credential():
+            return f"credential {document.credential_id}"

@@ -13,6 +13,7 @@ How each event keeps them:
 
 - A message of the feed that follows without a hole is applied to the held entries that are older than
   it, and p moves to it: I2 for the ones it changes (valid_at = p) and for the ones it does not name.
+- A change that is told without its document (a credential's): the key is not held any more, which all three allow.
 - A hole, changes too large to announce, and a message that cannot be read: everything is forgotten. A
   fill whose read began before that is not kept: it belongs to a memory that is gone.
 - A fill from a snapshot below p is answered but not kept: changes in (fill, p] went by while the key was
@@ -110,9 +111,12 @@ class CoherentCache:
             self._forget()
         if step is FeedStep.NEXT:
             # A document that one entry changed twice is what the last change made it.
-            last = {(change.kind, change.document_id): change.document for change in message.changes or ()}
-            for key, document in last.items():
-                self._entries.change(key, document, message.revision)
+            last = {(change.kind, change.document_id): change for change in message.changes or ()}
+            for key, change in last.items():
+                if change.is_withheld:
+                    self._entries.drop(key)
+                else:
+                    self._entries.change(key, change.document, message.revision)
         if step is not FeedStep.OLD:
             self._highest = max(self._highest, message.revision)
         return step

@@ -88,6 +88,10 @@ class DocumentCache:
             # In place: being changed by others is not being used here.
             self._entries[key] = Entry(document, revision, confirmed=True)
 
+    def drop(self, key: Key) -> None:
+        """Hold nothing of a document any more; what it is now is not known."""
+        self._entries.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()

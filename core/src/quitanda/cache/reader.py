@@ -16,7 +16,7 @@ from quitanda.cache.metrics import CacheCounters, ContradictionLog, show_feed_ag
 from quitanda.cache.probe import FreshnessProbe, Read
 from quitanda.cluster_client.values import Absent, Found, Get, ReadAnswer, Result, Unchanged
 from quitanda.codec.documents import id_of, kind_of
-from quitanda.domain.model import Customer, Document, Order, Product
+from quitanda.domain.model import Document
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import Rejected, Unavailable
 from quitanda.mqtt.feed_key import FeedKey
@@ -109,10 +109,10 @@ class CachedReader:
 
     def record_write(self, changed: Document | Key, revision: int) -> None:
         """Take over the result of a write through this portal: the document as it left it, or the key it deleted."""
-        if isinstance(changed, Customer | Product | Order):
-            self._cache.record_write((kind_of(changed), id_of(changed)), changed, revision)
-        else:
+        if isinstance(changed, tuple):
             self._cache.record_write(changed, None, revision)
+        else:
+            self._cache.record_write((kind_of(changed), id_of(changed)), changed, revision)
 
     def feed_alive(self) -> bool:
         """Whether the leader was heard through the feed within the staleness bound."""

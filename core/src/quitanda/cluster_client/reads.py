@@ -33,9 +33,10 @@ _LIST_KINDS: Final = {
     Kind.CUSTOMER: replica_pb2.ListItem.KIND_CUSTOMERS,
     Kind.PRODUCT: replica_pb2.ListItem.KIND_PRODUCTS,
     Kind.ORDER: replica_pb2.ListItem.KIND_ORDERS,
+    Kind.CREDENTIAL: replica_pb2.ListItem.KIND_CREDENTIALS,
 }
 
-_DOCUMENT_KIB: Final = {Kind.CUSTOMER: 24, Kind.PRODUCT: 32, Kind.ORDER: 256}
+_DOCUMENT_KIB: Final = {Kind.CUSTOMER: 24, Kind.PRODUCT: 32, Kind.ORDER: 256, Kind.CREDENTIAL: 2}
 """The largest documents that the limits of the rules allow, rounded up."""
 
 _PAGE_KIB: Final = 1024 + 256

@@ -36,7 +36,9 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Read one page of documents, ascending by id; orders are those of `customer_id` (else empty).
+    """Read one page of documents, ascending by id; orders and credentials are those of `customer_id`.
+
+    It is empty for staff's credentials, and for other kinds of documents.
 
     `page_token` is empty for the first page, then what the last `Page` gave.
     """

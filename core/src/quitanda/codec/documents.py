@@ -2,7 +2,8 @@
 
 The stored form is canonical: known fields in a fixed order, then the custom ones sorted by name, no spaces, UTF-8. It
 is composed from texts, so equal documents have equal bytes on every replica. The shown form of an order adds totals;
-both forms are read by the same functions, which are compiled at import from the dataclasses' fields.
+no shown form has a field that is withheld. Both forms are read by the same functions, which are compiled at import from
+the dataclasses' fields.
 
 A field that came later than the first level of rules (`since`) is stored where a custom field of its name would stand,
 and not at all while it has its default. So the bytes of documents that do not use it are the same as before, and
@@ -24,7 +25,7 @@ from quitanda.codec.money import format_price
 from quitanda.domain.compiled import compile_function
 from quitanda.domain.field_types import FieldType, Form, Identifier, Price, TimestampMs, describe
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
-from quitanda.domain.model import Customer, CustomFields, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Document, Kind, Order, Product
 
 _DECIMALS: Final = 2
 _DIGEST_BYTES: Final = 32
@@ -56,7 +57,12 @@ def summarize(order: Order) -> OrderSummary:
     return OrderSummary(order.order_id, order.created_at_ms, len(order.items), order.total, order.version)
 
 
-DOCUMENT_TYPES: Final[Mapping[Kind, type[Any]]] = {Kind.CUSTOMER: Customer, Kind.PRODUCT: Product, Kind.ORDER: Order}
+DOCUMENT_TYPES: Final[Mapping[Kind, type[Any]]] = {
+    Kind.CUSTOMER: Customer,
+    Kind.PRODUCT: Product,
+    Kind.ORDER: Order,
+    Kind.CREDENTIAL: Credential,
+}
 _KINDS: Final = {record: kind for kind, record in DOCUMENT_TYPES.items()}
 _ID_FIELDS: Final = {record: describe(record)[0].name for record in _KINDS}
 
@@ -118,18 +124,20 @@ def read_summary(fields: Any) -> OrderSummary:
         raise ValueError(f"not a summary of an order: {error!r}") from error
 
 
-def compile_writer(record: type, *, totals: bool = False) -> Callable[[Any], str]:
-    """Make the function that writes a dataclass as JSON, with the property `total` where asked for.
+def compile_writer(record: type, *, shown: bool = False) -> Callable[[Any], str]:
+    """Make the function that writes a dataclass as JSON; the shown form with the property `total`, if there is one.
 
-    The total stands before the version, if there is one, else behind the known fields.
+    The total stands before the version, if there is one, else behind the known fields. Withheld fields are not shown.
     """
-    fields = [each for each in describe(record) if each.form is not Form.CUSTOM_FIELDS]
+    fields = [
+        each for each in describe(record) if each.form is not Form.CUSTOM_FIELDS and not (shown and each.withheld)
+    ]
     first = [each for each in fields if each.since == FIRST_LEVEL]
     later = [each for each in fields if each.since > FIRST_LEVEL]
     names: dict[str, Any] = {"quote": _quote, "price": format_price, "extra_text": _extra_text, "join": ",".join}
-    names |= {f"write_{each.name}": compile_writer(each.item, totals=totals) for each in fields if each.item}
+    names |= {f"write_{each.name}": compile_writer(each.item, shown=shown) for each in fields if each.item}
     members = {each.name: _written(each) for each in first}
-    if totals and _has_total(record):
+    if shown and _has_total(record):
         version = {_VERSION: members.pop(_VERSION)} if _VERSION in members else {}
         members |= {_TOTAL: f"{{price(record.{_TOTAL})}}"} | version
     text = ",".join(f'"{name}":{value}' for name, value in members.items())
@@ -184,7 +192,7 @@ def _written(field: FieldType, record: str = "record") -> str:
 
 
 def _read_expression(field: FieldType, known: str) -> str:
-    value = f"fields[{field.name!r}]"
+    value = f"fields.get({field.name!r}, {field.default!r})" if field.withheld else f"fields[{field.name!r}]"
     match field.form:
         case Form.CUSTOM_FIELDS:
             return f"extra(fields, {known})"
@@ -261,7 +269,7 @@ _READ_FUNCTIONS: Final[Mapping[Form, Callable[[Any], Any]]] = {
     Form.FLAG: _flag,
 }
 _STORED: Final = {record: compile_writer(record) for record in _KINDS}
-_SHOWN: Final = {record: compile_writer(record, totals=True) for record in (*_KINDS, OrderSummary)}
+_SHOWN: Final = {record: compile_writer(record, shown=True) for record in (*_KINDS, OrderSummary)}
 _READERS: Final = {
     (kind, level): compile_reader(record, level)
     for kind, record in DOCUMENT_TYPES.items()

@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 
 from quitanda.codec.documents import OrderSummary, decode_document, encode_document, kind_of
 from quitanda.codec.messages import MessageCodec
-from quitanda.domain.commands import Command, Request, command_name
-from quitanda.domain.model import Customer, Kind, Order, Product
+from quitanda.domain.commands import Command, Principal, Request, command_name
+from quitanda.domain.model import Credential, Customer, Kind, Order, Product
 from quitanda.domain.outcomes import Details, Done, Outcome, Problem, Reason, Refused, invalid
 from quitanda.v1 import documents_pb2, replica_pb2
 
@@ -16,6 +16,7 @@ _KIND_TO_PROTO: Final[dict[Kind, replica_pb2.DocumentKind.ValueType]] = {
     Kind.CUSTOMER: replica_pb2.DOCUMENT_KIND_CUSTOMER,
     Kind.PRODUCT: replica_pb2.DOCUMENT_KIND_PRODUCT,
     Kind.ORDER: replica_pb2.DOCUMENT_KIND_ORDER,
+    Kind.CREDENTIAL: replica_pb2.DOCUMENT_KIND_CREDENTIAL,
 }
 _KIND_FROM_PROTO: Final = {number: kind for kind, number in _KIND_TO_PROTO.items()}
 
@@ -26,6 +27,7 @@ _COMMANDS: Final[Mapping[type[Command], tuple[str, MessageCodec[Any]]]] = {
 }
 """For each command its field in `Request.command` and its codec."""
 
+_PRINCIPAL: Final = MessageCodec(Principal, replica_pb2.Principal)
 _READERS: Final = {name: codec.read for name, codec in _COMMANDS.values()}
 _WRITERS: Final = {command: (name, codec.write) for command, (name, codec) in _COMMANDS.items()}
 
@@ -44,6 +46,8 @@ def request_to_proto(request: Request) -> replica_pb2.Request:
     """Write a command with its key."""
     name, write = _WRITERS[type(request.command)]
     command: dict[str, Any] = {name: write(request.command)}
+    if request.principal is not None:
+        command["principal"] = _PRINCIPAL.write(request.principal)
     return replica_pb2.Request(scope=request.scope, request_id=request.request_id, **command)
 
 
@@ -55,7 +59,8 @@ def request_from_proto(message: replica_pb2.Request) -> Request | Refused:
     command = _READERS[name](getattr(message, name))
     if isinstance(command, Refused):
         return command
-    return Request(message.scope, message.request_id, command)
+    principal = _PRINCIPAL.read(message.principal) if message.HasField("principal") else None
+    return Request(message.scope, message.request_id, command, principal)
 
 
 def encode_request(request: Request) -> bytes:
@@ -138,6 +143,7 @@ DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
     Kind.CUSTOMER: MessageCodec(Customer, documents_pb2.Customer),
     Kind.PRODUCT: MessageCodec(Product, documents_pb2.Product),
     Kind.ORDER: MessageCodec(Order, documents_pb2.Order, bounded=False),
+    Kind.CREDENTIAL: MessageCodec(Credential, documents_pb2.Credential),
 }
 """How the gRPC contracts show each kind of document."""
 

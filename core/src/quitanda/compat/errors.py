@@ -39,6 +39,8 @@ ERROR_NUMBERS: Final[Mapping[str, int]] = {
     Reason.FORBIDDEN: 48,
     Reason.CREDENTIAL_EXISTS: 38,
     Reason.CREDENTIAL_NOT_FOUND: 39,
+    Reason.TOO_MANY_CREDENTIALS: 36,
+    Reason.LAST_ADMIN_CREDENTIAL: 37,
     Unavailable.reason: 50,
     NotLeader.reason: 51,
     Overloaded.reason: 52,

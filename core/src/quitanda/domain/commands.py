@@ -7,33 +7,47 @@ the caller's: a repeated request may carry other values there and is still the s
 
 import re
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from quitanda.domain.compiled import fast_init
 from quitanda.domain.field_types import (
+    DERIVED,
     GENERATED,
+    CredentialId,
     Description,
+    Generation,
     Identifier,
     ItemUnits,
     Level,
     Name,
     Price,
+    SecretHash,
     StockChange,
     TimestampMs,
     UnitsOnHand,
     Version,
+    since,
 )
-from quitanda.domain.model import CustomerFields, ItemFields, OrderFields, ProductFields
+from quitanda.domain.model import CustomerFields, ItemFields, OrderFields, ProductFields, RoleName
+
+CREDENTIALS_LEVEL: Final = 3
+"""The level of rules with which credentials came."""
 
 
 @fast_init
 @dataclass(frozen=True, slots=True)
 class CreateCustomer:
-    """Refused with CUSTOMER_EXISTS where there is one."""
+    """Refused with CUSTOMER_EXISTS where there is one.
+
+    With `credential_id` and `secret_hash`, both or neither, the customer gets her first credential in the same step.
+    """
 
     customer_id: Identifier
     name: Name
     extra: CustomerFields = ()
+    credential_id: CredentialId | None = field(default=None, metadata=since(CREDENTIALS_LEVEL) | DERIVED)
+    secret_hash: SecretHash | None = field(default=None, metadata=since(CREDENTIALS_LEVEL) | DERIVED)
+    created_at_ms: TimestampMs = field(default=0, metadata=since(CREDENTIALS_LEVEL) | GENERATED)
 
 
 @fast_init
@@ -167,6 +181,63 @@ class RaiseLevel:
     level: Level
 
 
+@fast_init
+@dataclass(frozen=True, slots=True)
+class CreateCredential:
+    """Let somebody in: staff, a program, or, with the role `customer`, the customer `customer_id`.
+
+    The portal makes the secret and shows it once; here is only its hash. `expires_at_ms` 0 stands for never.
+    """
+
+    since: ClassVar[int] = CREDENTIALS_LEVEL
+    credential_id: CredentialId = field(metadata=GENERATED)
+    role: RoleName
+    label: Name
+    secret_hash: SecretHash = field(metadata=GENERATED)
+    created_at_ms: TimestampMs = field(metadata=GENERATED)
+    customer_id: Identifier | None = None
+    expires_at_ms: TimestampMs = 0
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class RotateCredential:
+    """Give a credential a new secret; the one before stays valid, and the one before that is not any more."""
+
+    since: ClassVar[int] = CREDENTIALS_LEVEL
+    credential_id: CredentialId
+    secret_hash: SecretHash = field(metadata=GENERATED)
+    expected_version: Version | None = None
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class RevokeCredential:
+    """Remove a credential: nothing that its holder asks for takes effect after this.
+
+    Refused with LAST_ADMIN_CREDENTIAL where nobody could administer the shop afterwards.
+    """
+
+    since: ClassVar[int] = CREDENTIALS_LEVEL
+    credential_id: CredentialId
+    expected_version: Version | None = None
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class CreateFirstCredential:
+    """Let the first administrator in; it changes nothing where an administrator has ever had a credential.
+
+    The leader's own command, with what stands in its identity folder: no portal may send it. Its outcome is not
+    remembered.
+    """
+
+    since: ClassVar[int] = CREDENTIALS_LEVEL
+    credential_id: CredentialId
+    secret_hash: SecretHash
+    created_at_ms: TimestampMs = field(metadata=GENERATED)
+
+
 Command: TypeAlias = (
     CreateCustomer
     | UpdateCustomer
@@ -179,6 +250,10 @@ Command: TypeAlias = (
     | SetOrderItems
     | CancelOrder
     | RaiseLevel
+    | CreateCredential
+    | RotateCredential
+    | RevokeCredential
+    | CreateFirstCredential
 )
 
 
@@ -189,13 +264,25 @@ def command_name(command: type[Command]) -> str:
 
 @fast_init
 @dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the credential, and the generation of it whose secret the caller has proved to a portal."""
+
+    since: ClassVar[int] = CREDENTIALS_LEVEL
+    credential_id: CredentialId
+    generation: Generation
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
 class Request:
     """A command with the key under which its outcome is remembered.
 
     `scope` says who chose `request_id`: a customer's id, or "" for administrators, so that no
-    caller can use up the ids of another.
+    caller can use up the ids of another. `principal` is None where nobody had to prove who they are. It is no part of
+    the request's fingerprint: a request may be repeated after the credential was rotated.
     """
 
     scope: str
     request_id: str
     command: Command
+    principal: Principal | None = None

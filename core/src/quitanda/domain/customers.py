@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from quitanda.domain import refusals, validation
-from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
+from quitanda.domain import credentials, refusals, validation
+from quitanda.domain.commands import CREDENTIALS_LEVEL, CreateCustomer, DeleteCustomer, UpdateCustomer
 from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, returned_units, updated
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Customer, Kind
@@ -12,10 +12,14 @@ from quitanda.domain.state import Change, Decision, Delete, Rules, StateView
 
 
 def create(view: StateView, command: CreateCustomer) -> Decision:
-    """Register a customer whose id is free."""
+    """Register a customer whose id is free, with the credential that the command brings, if it does."""
     if view.customer(command.customer_id) is not None:
         return Decision(refusals.customer_exists(command.customer_id))
-    return put(view, created(Customer, command))
+    credential = credentials.first_of_customer(view, command)
+    if isinstance(credential, Refused):
+        return Decision(credential)
+    customer = created(Customer, command)
+    return put(view, customer) if credential is None else put(view, customer, credential)
 
 
 def update(view: StateView, command: UpdateCustomer) -> Decision:
@@ -30,7 +34,10 @@ def update(view: StateView, command: UpdateCustomer) -> Decision:
 
 
 def delete(view: StateView, command: DeleteCustomer) -> Decision:
-    """Delete a customer without orders, or with `cascade` together with the orders, whose units return."""
+    """Delete a customer without orders, or with `cascade` together with the orders, whose units return.
+
+    The customer's credentials go, too.
+    """
     customer = _find(view, command)
     if isinstance(customer, Refused):
         return Decision(customer)
@@ -43,6 +50,7 @@ def delete(view: StateView, command: DeleteCustomer) -> Decision:
     changes: tuple[Change, ...] = (
         *puts(view, returned_units(view, orders)),
         *(Delete(Kind.ORDER, order.order_id) for order in orders),
+        *(credentials.deletions_with_customer(view, command.customer_id) if view.level >= CREDENTIALS_LEVEL else ()),
         Delete(Kind.CUSTOMER, command.customer_id),
     )
     return Decision(Done(None, orders_affected=len(orders)), changes)

@@ -12,7 +12,7 @@ from quitanda.domain import refusals
 from quitanda.domain.commands import Command
 from quitanda.domain.compiled import changer
 from quitanda.domain.field_types import Form, describe
-from quitanda.domain.model import Customer, CustomFields, Document, Order, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Document, Order, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Decision, Put, StateView
 
@@ -34,7 +34,7 @@ _SHARED: Final[Mapping[tuple[type, type], tuple[str, ...]]] = {
 
 with_quantity: Final = changer(Product, "quantity")
 _WITH_VERSION: Final[Mapping[type, Callable[..., Any]]] = {
-    record: changer(record, "version") for record in (Customer, Product, Order)
+    record: changer(record, "version") for record in (Customer, Product, Order, Credential)
 }
 
 

@@ -10,18 +10,30 @@ from enum import Enum
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 from quitanda.domain.limits import (
+    CREDENTIAL_ID_LENGTH,
     DESCRIPTION_LENGTH_MAX,
     ITEM_QUANTITY_MAX,
     LEVEL_MAX,
     NAME_LENGTH_MAX,
     PRICE_MAX,
     QUANTITY_MAX,
+    SECRET_HASH_LENGTH,
     TIMESTAMP_MS_MAX,
+    TOKEN_ALPHABET,
     VERSION_MAX,
 )
 
 GENERATED: Final[dict[str, Any]] = {"generated": True}
 """Metadata of a field whose value the portal chose, not the caller."""
+
+DERIVED: Final[dict[str, Any]] = {"derived": True}
+"""Metadata of a field whose value the portal derives from the request: no caller gives it, and it counts as asked for.
+
+A repeated request for which another value is derived is another request.
+"""
+
+WITHHELD: Final[dict[str, Any]] = {"withheld": True}
+"""Metadata of a document's field that replicas and portals know. Nobody else is shown it; its default stands for it."""
 
 
 def since(level: int) -> dict[str, Any]:
@@ -40,6 +52,21 @@ class TextRule:
 
     limit: int
     free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRule:
+    """A text of exactly `length` characters, all of `alphabet`."""
+
+    alphabet: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRule:
+    """One of these texts."""
+
+    choices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +102,7 @@ class CustomFieldsRule:
         return CustomFieldsRule(self.reserved + names, self.depth)
 
 
-Rule: TypeAlias = IdRule | TextRule | NumberRule | ChangeRule | CustomFieldsRule
+Rule: TypeAlias = IdRule | TextRule | CodeRule | ChoiceRule | NumberRule | ChangeRule | CustomFieldsRule
 
 Identifier: TypeAlias = Annotated[str, IdRule()]
 Name: TypeAlias = Annotated[str, TextRule(NAME_LENGTH_MAX)]
@@ -86,6 +113,9 @@ StockChange: TypeAlias = Annotated[int, ChangeRule(QUANTITY_MAX)]
 ItemUnits: TypeAlias = Annotated[int, NumberRule(ITEM_QUANTITY_MAX)]
 TimestampMs: TypeAlias = Annotated[int, NumberRule(TIMESTAMP_MS_MAX)]
 Level: TypeAlias = Annotated[int, NumberRule(LEVEL_MAX, positive=True)]
+CredentialId: TypeAlias = Annotated[str, CodeRule(TOKEN_ALPHABET, CREDENTIAL_ID_LENGTH)]
+SecretHash: TypeAlias = Annotated[str, CodeRule("0123456789abcdef", SECRET_HASH_LENGTH)]
+Generation: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
 Version: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
 
 CustomFields: TypeAlias = tuple[tuple[str, str], ...]
@@ -108,7 +138,8 @@ class FieldType:
     """One field of a dataclass.
 
     `optional`: None stands for "not given". `default` is `dataclasses.MISSING` where the field must be given.
-    `item` is the dataclass of a LIST's entries. `since` is the level of rules with which the field came.
+    `item` is the dataclass of a LIST's entries. `since` is the level of rules with which the field came. What is
+    `withheld` stands in what is stored, and not in what is shown.
     """
 
     name: str
@@ -119,6 +150,7 @@ class FieldType:
     item: type | None
     generated: bool
     since: int
+    withheld: bool
 
     @property
     def required(self) -> bool:
@@ -147,8 +179,9 @@ def _field_type(record: type, each: Any, hint: Any) -> FieldType:
         optional=len(kinds) > 1,
         default=each.default,
         item=item if _is_record(item) else None,
-        generated=bool(each.metadata.get("generated")),
+        generated=bool(each.metadata.get("generated") or each.metadata.get("derived")),
         since=int(each.metadata.get("since", 1)),
+        withheld=bool(each.metadata.get("withheld")),
     )
 
 

@@ -12,15 +12,18 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass, replace
 from typing import Any, Final, TypeVar, get_args
 
-from quitanda.domain.commands import Command
+from quitanda.domain.commands import Command, Request
 from quitanda.domain.field_types import describe
 from quitanda.domain.outcomes import Reason, Refused, refused
 
 FIRST_LEVEL: Final = 1
 """The level of a state that says nothing of levels: the rules of version 0.1.0."""
 
-SUPPORTED_LEVEL: Final = 2
-"""The highest level whose rules this version knows. 2: the state records its level; the rules are those of level 1."""
+SUPPORTED_LEVEL: Final = 3
+"""The highest level whose rules this version knows.
+
+2: the state records its level; the rules are those of level 1. 3: credentials.
+"""
 
 _T = TypeVar("_T")
 
@@ -57,10 +60,29 @@ def check(command: object, level: int) -> Refused | None:
     return None
 
 
+def check_request(request: Request, level: int) -> Refused | None:
+    """Refuse a request that needs a higher level than the cluster is at, in its command or to be known by a principal.
+
+    Below the level of principals nobody would look at one, so a request that names one must not come into the log.
+    """
+    if request.principal is not None and (least := _since_of(request.principal)) > level:
+        return refused(Reason.LEVEL_TOO_LOW, "principal", level=level, needed=least)
+    return check(request.command, level)
+
+
 def check_command(command: object, level: int) -> Refused | None:
     """Refuse a command that does not exist yet at the level, whatever its fields."""
     least = _since_of(command)
     return refused(Reason.LEVEL_TOO_LOW, level=level, needed=least) if least > level else None
+
+
+def request_as_of(request: Request, level: int) -> Request:
+    """Return the request as a version reads it that knows `level` at most."""
+    command = as_of(request.command, level)
+    principal = None if _since_of(request.principal) > level else request.principal
+    if command is request.command and principal is request.principal:
+        return request
+    return replace(request, command=command, principal=principal)
 
 
 def as_of(command: _T, level: int) -> _T:

@@ -3,13 +3,12 @@
 Each rule stands in the module of the document that it is about, which lists its rules by command (`RULES`).
 """
 
-from dataclasses import replace
 from typing import Final
 
-from quitanda.domain import customers, levels, orders, products, refusals, validation
-from quitanda.domain.commands import Command, RaiseLevel, Request
+from quitanda.domain import credentials, customers, levels, orders, permissions, products, refusals, validation
+from quitanda.domain.commands import Command, CreateFirstCredential, RaiseLevel, Request
 from quitanda.domain.fingerprint import fingerprint
-from quitanda.domain.outcomes import Done, Reason, refused
+from quitanda.domain.outcomes import Done, Reason, Refused, refused
 from quitanda.domain.state import Decision, Execution, Rules, StateView, StoredOutcome
 
 
@@ -21,19 +20,21 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     remembered: no state could make it valid, and a portal that refuses it early remembers nothing either,
     so the caller may correct it and keep the id.
 
+    A principal who may not ask for the command is refused before anybody looks for an earlier outcome, which so tells
+    nothing to a caller whose credential was revoked. That is not remembered either: with another credential the same
+    request may be decided.
+
     A command that the state's level does not have yet is refused, and a field that it does not have is ignored: just
     as a version decides that has never heard of them. Raises LevelNotSupported where the level would become one that
     this version does not know.
     """
     if type(request) is Request:
-        if too_low := levels.check_command(request.command, view.level):
-            return Execution(too_low, revision)
-        request = _as_of_level(request, view.level)
-    if wrong := validation.check_request(request, view.level):
-        return Execution(wrong, revision)
-    if isinstance(request.command, RaiseLevel):
-        raised = _raise_level(view, request.command)
-        return Execution(raised.outcome, revision, level=raised.level)
+        request = levels.request_as_of(request, view.level)
+    if refusal := _refuse_unremembered(view, request):
+        return Execution(refusal, revision)
+    if isinstance(request.command, RaiseLevel | CreateFirstCredential):
+        own = _RULES[type(request.command)](view, request.command)
+        return Execution(own.outcome, revision, own.changes, level=own.level)
     asked = fingerprint(request.command)
     earlier = view.remembered(request.scope, request.request_id)
     if earlier is None:
@@ -43,6 +44,12 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     if earlier.fingerprint != asked:
         return Execution(refusals.request_id_reused(earlier.revision), revision)
     return Execution(earlier.outcome, earlier.revision)
+
+
+def _refuse_unremembered(view: StateView, request: Request) -> Refused | None:
+    if type(request) is Request and (too_low := levels.check_command(request.command, view.level)):
+        return too_low
+    return validation.check_request(request, view.level) or permissions.check_principal(view, request)
 
 
 def decide(view: StateView, command: Command) -> Decision:
@@ -67,9 +74,10 @@ def _raise_level(view: StateView, command: RaiseLevel) -> Decision:
     return Decision(Done(None), level=command.level)
 
 
-def _as_of_level(request: Request, level: int) -> Request:
-    command = levels.as_of(request.command, level)
-    return request if command is request.command else replace(request, command=command)
-
-
-_RULES: Final[Rules] = {**customers.RULES, **products.RULES, **orders.RULES, RaiseLevel: _raise_level}
+_RULES: Final[Rules] = {
+    **customers.RULES,
+    **products.RULES,
+    **orders.RULES,
+    **credentials.RULES,
+    RaiseLevel: _raise_level,
+}

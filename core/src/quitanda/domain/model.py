@@ -1,19 +1,24 @@
 """The documents that Quitanda keeps, as immutable values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
 from quitanda.domain.compiled import fast_init
 from quitanda.domain.field_types import (
+    WITHHELD,
+    ChoiceRule,
+    CredentialId,
     CustomFields,
     CustomFieldsRule,
     Description,
     Form,
+    Generation,
     Identifier,
     ItemUnits,
     Name,
     Price,
+    SecretHash,
     TimestampMs,
     UnitsOnHand,
     describe,
@@ -24,6 +29,8 @@ __all__ = [
     "ITEM_DEPTH",
     "KNOWN_FIELDS",
     "KNOWN_ITEM_FIELDS",
+    "CallerRole",
+    "Credential",
     "CustomFields",
     "Customer",
     "Document",
@@ -42,6 +49,21 @@ class Kind(StrEnum):
     CUSTOMER = "customer"
     PRODUCT = "product"
     ORDER = "order"
+    CREDENTIAL = "credential"
+
+
+class CallerRole(StrEnum):
+    """What the holder of a credential is; `permissions` says what each may do."""
+
+    ADMIN = "admin"
+    CLERK = "clerk"
+    READ_ONLY = "read-only"
+    METRICS = "metrics"
+    CUSTOMER = "customer"
+
+
+RoleName: TypeAlias = Annotated[str, ChoiceRule(tuple(role.value for role in CallerRole))]
+"""A CallerRole's value, as plain text: what is stored and sent."""
 
 
 @fast_init
@@ -118,7 +140,31 @@ class Order:
         return sum(item.total for item in self.items)
 
 
-Document: TypeAlias = Customer | Product | Order
+@fast_init
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the shop knows of somebody who proves by a token who they are (`quitanda.identity.tokens`).
+
+    `role` is a CallerRole's value. `customer_id` is empty for everybody but customers. `generation` counts the secrets
+    that the credential has had. Two of them are valid: the current one, and the one before it, of which `previous_hash`
+    is empty for the first generation. Times are in milliseconds since 1970-01-01T00:00Z, from portals' clocks;
+    `expires_at_ms` 0 stands for never. The rules do not look at times: whether a credential has expired is the
+    portal's decision.
+    """
+
+    credential_id: CredentialId
+    role: RoleName
+    customer_id: Identifier
+    label: Name
+    generation: Generation
+    created_at_ms: TimestampMs
+    expires_at_ms: TimestampMs
+    version: int
+    secret_hash: SecretHash = field(default="", repr=False, metadata=WITHHELD)
+    previous_hash: SecretHash = field(default="", repr=False, metadata=WITHHELD)
+
+
+Document: TypeAlias = Customer | Product | Order | Credential
 
 
 def _known(record: type) -> tuple[tuple[str, int], ...]:
@@ -137,7 +183,10 @@ def _rule(record: type, depth: int) -> CustomFieldsRule:
 
 
 KNOWN_FIELDS: Final = {Kind.CUSTOMER: _names(Customer), Kind.PRODUCT: _names(Product), Kind.ORDER: _names(Order)}
-"""Names that a document's JSON forms use themselves; a custom field may not take them (RESERVED)."""
+"""Names that a document's JSON forms use themselves; a custom field may not take them (RESERVED).
+
+Credentials have no custom fields.
+"""
 
 KNOWN_ITEM_FIELDS: Final = _names(OrderItem)
 """The same for an item of an order."""

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     CREDENTIAL_EXISTS = "CREDENTIAL_EXISTS"
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
+    TOO_MANY_CREDENTIALS = "TOO_MANY_CREDENTIALS"
+    LAST_ADMIN_CREDENTIAL = "LAST_ADMIN_CREDENTIAL"
     INTERNAL = "INTERNAL"
 
 
@@ -85,7 +87,8 @@ class Done:
     """The command took effect.
 
     `document` is the document as the command left it; for a cancelled order the order as it was; None
-    where a customer or a product was deleted. `orders_affected` counts what a cascade cancelled or changed.
+    where a customer, a product or a credential was deleted. `orders_affected` counts what a cascade cancelled or
+    changed.
     """
 
     document: Document | None

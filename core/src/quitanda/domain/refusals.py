@@ -6,7 +6,7 @@ and units on hand.
 """
 
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
-from quitanda.domain.model import Product
+from quitanda.domain.model import Credential, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 
 
@@ -90,3 +90,35 @@ def version_mismatch(expected: int, current: int) -> Refused:
 def request_id_reused(revision: int) -> Refused:
     """Refuse: the id stands for another request, which was decided at `revision`."""
     return refused(Reason.REQUEST_ID_REUSED, "request_id", revision=revision)
+
+
+def credential_exists(credential_id: str) -> Refused:
+    """Refuse: there is a credential of this id already, whoever's."""
+    return refused(Reason.CREDENTIAL_EXISTS, "credential_id", credential_id=credential_id)
+
+
+def credential_not_found(credential_id: str) -> Refused:
+    """Refuse: there is no credential of this id."""
+    return refused(Reason.CREDENTIAL_NOT_FOUND, "credential_id", credential_id=credential_id)
+
+
+def too_many_credentials(customer_id: str, limit: int) -> Refused:
+    """Refuse: the customer, or with "" the staff, has as many credentials as there may be."""
+    owner = {"customer_id": customer_id} if customer_id else {}
+    return refused(Reason.TOO_MANY_CREDENTIALS, limit=limit, **owner)
+
+
+def last_admin_credential(credential_id: str) -> Refused:
+    """Refuse: nobody could administer the shop any more."""
+    return refused(Reason.LAST_ADMIN_CREDENTIAL, "credential_id", credential_id=credential_id)
+
+
+def credential_revoked(credential_id: str) -> Refused:
+    """Refuse: the caller's credential is gone, or was rotated twice since the caller got its secret."""
+    return refused(Reason.CREDENTIAL_REVOKED, credential_id=credential_id)
+
+
+def forbidden(credential: Credential) -> Refused:
+    """Refuse: the caller's role may not ask for this, or not for this customer or credential."""
+    owner = {"owner": credential.customer_id} if credential.customer_id else {}
+    return refused(Reason.FORBIDDEN, credential_id=credential.credential_id, role=credential.role, **owner)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from quitanda.domain.compiled import fast_init
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Outcome
 
 
@@ -42,6 +42,12 @@ class StateView(Protocol):
 
     def order(self, order_id: str) -> Order | None:
         """Return the order, or None."""
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """Return the credential, or None."""
+
+    def credentials_of(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Return ids of the customer's credentials, with "" those of staff; ascending, at most `limit`."""
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Return ids of the customer's orders, ascending, at most `limit`."""
@@ -96,9 +102,10 @@ class Execution:
     """What executing a request comes to.
 
     `remember` is None where the outcome was remembered already (a repeated request), where the id
-    stands for another request (REQUEST_ID_REUSED), where the request is invalid or needs a higher level, and where it
-    raises the level; otherwise the keeper of the state stores it and forgets the oldest ones beyond
-    REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome. `level` is a Decision's.
+    stands for another request (REQUEST_ID_REUSED), where the request is invalid or needs a higher level, where its
+    principal may not ask for it, and where the replicas themselves ask (RaiseLevel, CreateFirstCredential). Otherwise
+    the keeper of the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to
+    the outcome. `level` is a Decision's.
     """
 
     outcome: Outcome

@@ -20,8 +20,11 @@ from typing import Any, Final, NamedTuple, get_args
 
 from quitanda.domain.commands import (
     Command,
+    CreateCredential,
+    CreateCustomer,
     CreateOrder,
     ItemQuantity,
+    Principal,
     Request,
     SetOrderItems,
     UpdateCustomer,
@@ -29,6 +32,8 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.field_types import (
     ChangeRule,
+    ChoiceRule,
+    CodeRule,
     CustomFieldsRule,
     FieldType,
     IdRule,
@@ -47,7 +52,7 @@ from quitanda.domain.limits import (
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
 )
-from quitanda.domain.model import CustomFields
+from quitanda.domain.model import CallerRole, CustomFields
 from quitanda.domain.outcomes import Problem, Refused, invalid
 
 
@@ -91,7 +96,12 @@ def check_request(request: Request, level: int = SUPPORTED_LEVEL) -> Refused | N
     """Say what is wrong with a request, its key included, by the rules of a level; or None."""
     if type(request) is not Request:
         return _wrong_type("request", request, "request")
-    return _scope(request.scope) or check_id("request_id", request.request_id) or check(request.command, level)
+    return (
+        _scope(request.scope)
+        or check_id("request_id", request.request_id)
+        or (request.principal is not None and _principal(request.principal))
+        or check(request.command, level)
+    )
 
 
 def check_for_any_level(request: Request) -> Refused | None:
@@ -155,6 +165,13 @@ def _scope(value: object) -> Refused | None:
     return None if type(value) is str and not value else check_id("scope", value)
 
 
+def _principal(principal: object) -> Refused | None:
+    if type(principal) is not Principal:
+        return _wrong_type("principal", principal, "principal")
+    wrong = _first_wrong(_PRINCIPAL_CHECKS, principal)
+    return replace(wrong, field=f"principal.{wrong.field}") if wrong else None
+
+
 def _text(field: str, value: object, rule: TextRule) -> Refused | None:
     if type(value) is not str:
         return _wrong_type(field, value, "string")
@@ -173,6 +190,23 @@ def _characters(field: str, value: str, control: re.Pattern[str]) -> Refused | N
     if found := control.search(value):
         return invalid(field, Problem.CONTROL_CHARACTER, position=found.start())
     return None
+
+
+def _code(field: str, value: object, rule: CodeRule) -> Refused | None:
+    if type(value) is not str:
+        return _wrong_type(field, value, "string")
+    if not value:
+        return invalid(field, Problem.MISSING)
+    well_formed = len(value) == rule.length and not value.strip(rule.alphabet)
+    return None if well_formed else invalid(field, Problem.MALFORMED)
+
+
+def _choice(field: str, value: object, rule: ChoiceRule) -> Refused | None:
+    if type(value) is not str:
+        return _wrong_type(field, value, "string")
+    if not value:
+        return invalid(field, Problem.MISSING)
+    return None if value in rule.choices else invalid(field, Problem.UNKNOWN_VALUE, choices=", ".join(rule.choices))
 
 
 def _number(field: str, value: object, rule: NumberRule) -> Refused | None:
@@ -286,17 +320,33 @@ def _changes_something(command: UpdateCustomer | UpdateProduct) -> Refused | Non
     return invalid("", Problem.NOTHING_TO_CHANGE) if all(unchanged) else None
 
 
+def _brings_whole_credential(command: CreateCustomer) -> Refused | None:
+    if (command.credential_id is None) == (command.secret_hash is None):
+        return None
+    return invalid("credential_id" if command.credential_id is None else "secret_hash", Problem.MISSING)
+
+
+def _owner_of_credential(command: CreateCredential) -> Refused | None:
+    if command.role == CallerRole.CUSTOMER:
+        return invalid("customer_id", Problem.MISSING) if command.customer_id is None else None
+    return None if command.customer_id is None else invalid("customer_id", Problem.UNKNOWN_FIELD)
+
+
 def _order_size(command: CreateOrder | SetOrderItems) -> Refused | None:
     return _check_order_extra_bytes(command.extra, [item.extra for item in command.items])
 
 
 _CHECKS_BY_RULE: Final[Mapping[type, Callable[[str, object, Any], Refused | None]]] = {
     TextRule: _text,
+    CodeRule: _code,
+    ChoiceRule: _choice,
     NumberRule: _number,
     ChangeRule: _change,
 }
 
 _BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]] = {
+    (CreateCustomer, "secret_hash"): _brings_whole_credential,
+    (CreateCredential, "customer_id"): _owner_of_credential,
     (UpdateCustomer, "expected_version"): _changes_something,
     (UpdateProduct, "expected_version"): _changes_something,
     (CreateOrder, "extra"): _order_size,
@@ -342,3 +392,5 @@ _CHECKS: Final[Mapping[int, Mapping[type, tuple[_Check, ...]]]] = {
     level: {command: _checks(command, level) for command in get_args(Command)}
     for level in range(FIRST_LEVEL, SUPPORTED_LEVEL + 1)
 }
+
+_PRINCIPAL_CHECKS: Final = _checks(Principal, SUPPORTED_LEVEL)

@@ -20,13 +20,20 @@ FEED_NUMBER_MAX: Final = 2**63 - 1
 """The largest term, revision and version; a log that takes a million entries a second gets there in 290,000 years."""
 
 
+WITHHELD_KINDS: Final = (Kind.CREDENTIAL,)
+"""Kinds of documents of which the feed says that they changed, and nothing else."""
+
 _KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 
 
 @fast_init
 @dataclass(frozen=True, slots=True)
 class FeedChange:
-    """A document as an entry left it; `document` is None (and `version` 0) where it was deleted."""
+    """A document as an entry left it; `document` is None (and `version` 0) where it was deleted.
+
+    What became of a credential is not told, since everybody who reads the feed would have it: `document` is None, and
+    `version` says that there is one.
+    """
 
     kind: Kind
     document_id: str
@@ -38,12 +45,18 @@ class FeedChange:
     @classmethod
     def put(cls, kind: Kind, document: Document) -> Self:
         """Describe a document that is new or changed."""
-        return cls(kind, id_of(document), document.version, document)
+        told = None if kind in WITHHELD_KINDS else document
+        return cls(kind, id_of(document), document.version, told)
 
     @classmethod
     def delete(cls, kind: Kind, document_id: str) -> Self:
         """Describe a document that was deleted."""
         return cls(kind, document_id, 0, None)
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the document was changed, and nobody is told to what."""
+        return self.document is None and self.version > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class GrpcServicer:
                 raise TypeError(f"no method can be made of {operation}")
 
     def _write(self, operation: WriteOperation) -> Method:
-        generates = bool(operation.generated_fields)
+        generates = "order_id" in operation.generated_fields
 
         async def write(request: Any, context: Context) -> Any:
             request_id = request.request_id

@@ -214,7 +214,7 @@ class MqttRequestHandler:
         operation = OPERATIONS.get(request.operation)
         if operation is None:
             return invalid("operation", Problem.UNKNOWN_VALUE, value=request.operation[:_VALUE_LENGTH_SHOWN])
-        generates = isinstance(operation, WriteOperation) and operation.generated_fields
+        generates = isinstance(operation, WriteOperation) and "order_id" in operation.generated_fields
         return operation.from_fields(request.customer_id, fields, self._ids.order() if generates else None)
 
     def _log_answer(self, request: MqttRequest, result: _Result | FailureSource, seconds: float) -> None:

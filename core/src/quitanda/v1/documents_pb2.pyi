@@ -277,6 +277,55 @@ class Order(_message.Message):
 Global___Order: _TypeAlias = Order  # noqa: Y015
 
 @_typing.final
+class Credential(_message.Message):
+    """Somebody who proves by a token who they are. Nobody is shown more of the secret than that it exists."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    """The public part of the token."""
+    role: _builtins.str
+    """admin, clerk, read-only, metrics or customer."""
+    customer_id: _builtins.str
+    """The customer whose credential it is; empty where it is nobody's who buys."""
+    label: _builtins.str
+    """What administrators call it."""
+    generation: _builtins.int
+    """How many secrets it has had. The current one and the one before it are valid."""
+    created_at_ms: _builtins.int
+    """In milliseconds since 1970-01-01T00:00Z."""
+    expires_at_ms: _builtins.int
+    """From then on no portal accepts it; 0: never."""
+    version: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        label: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        created_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "generation", b"generation", "label", b"label", "role", b"role", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Credential: _TypeAlias = Credential  # noqa: Y015
+
+@_typing.final
 class OrderSummary(_message.Message):
     """One line of a customer's list of orders."""
 

@@ -34,6 +34,7 @@ class _DocumentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Document
     DOCUMENT_KIND_CUSTOMER: _DocumentKind.ValueType  # 1
     DOCUMENT_KIND_PRODUCT: _DocumentKind.ValueType  # 2
     DOCUMENT_KIND_ORDER: _DocumentKind.ValueType  # 3
+    DOCUMENT_KIND_CREDENTIAL: _DocumentKind.ValueType  # 4
 
 class DocumentKind(_DocumentKind, metaclass=_DocumentKindEnumTypeWrapper): ...
 
@@ -41,6 +42,7 @@ DOCUMENT_KIND_UNSPECIFIED: DocumentKind.ValueType  # 0
 DOCUMENT_KIND_CUSTOMER: DocumentKind.ValueType  # 1
 DOCUMENT_KIND_PRODUCT: DocumentKind.ValueType  # 2
 DOCUMENT_KIND_ORDER: DocumentKind.ValueType  # 3
+DOCUMENT_KIND_CREDENTIAL: DocumentKind.ValueType  # 4
 Global___DocumentKind: _TypeAlias = DocumentKind  # noqa: Y015
 
 @_typing.final
@@ -62,6 +64,11 @@ class Request(_message.Message):
     SET_ORDER_ITEMS_FIELD_NUMBER: _builtins.int
     CANCEL_ORDER_FIELD_NUMBER: _builtins.int
     RAISE_LEVEL_FIELD_NUMBER: _builtins.int
+    CREATE_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    ROTATE_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    REVOKE_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    CREATE_FIRST_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
     """Who chose `request_id`: a customer's id, or empty for administrators."""
     request_id: _builtins.str
@@ -87,6 +94,18 @@ class Request(_message.Message):
     def cancel_order(self) -> Global___CancelOrderCommand: ...
     @_builtins.property
     def raise_level(self) -> Global___RaiseLevelCommand: ...
+    @_builtins.property
+    def create_credential(self) -> Global___CreateCredentialCommand: ...
+    @_builtins.property
+    def rotate_credential(self) -> Global___RotateCredentialCommand: ...
+    @_builtins.property
+    def revoke_credential(self) -> Global___RevokeCredentialCommand: ...
+    @_builtins.property
+    def create_first_credential(self) -> Global___CreateFirstCredentialCommand: ...
+    @_builtins.property
+    def principal(self) -> Global___Principal:
+        """Who asks, as a portal has verified it; not set where nobody has to prove who they are."""
+
     def __init__(
         self,
         *,
@@ -103,16 +122,44 @@ class Request(_message.Message):
         set_order_items: Global___SetOrderItemsCommand | None = ...,
         cancel_order: Global___CancelOrderCommand | None = ...,
         raise_level: Global___RaiseLevelCommand | None = ...,
+        create_credential: Global___CreateCredentialCommand | None = ...,
+        rotate_credential: Global___RotateCredentialCommand | None = ...,
+        revoke_credential: Global___RevokeCredentialCommand | None = ...,
+        create_first_credential: Global___CreateFirstCredentialCommand | None = ...,
+        principal: Global___Principal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "raise_level", b"raise_level", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_customer", b"create_customer", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "raise_level", b"raise_level", "request_id", b"request_id", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "request_id", b"request_id", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
 Global___Request: _TypeAlias = Request  # noqa: Y015
+
+@_typing.final
+class Principal(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    generation: _builtins.int
+    """The generation of the credential whose secret the caller has proved."""
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        generation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "generation", b"generation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Principal: _TypeAlias = Principal  # noqa: Y015
 
 @_typing.final
 class LogEntry(_message.Message):
@@ -195,8 +242,15 @@ class CreateCustomerCommand(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     name: _builtins.str
+    credential_id: _builtins.str
+    """The customer's first credential: its id, and the SHA-256 of its secret in hexadecimal. Both or neither."""
+    secret_hash: _builtins.str
+    created_at_ms: _builtins.int
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
@@ -205,12 +259,22 @@ class CreateCustomerCommand(_message.Message):
         customer_id: _builtins.str = ...,
         name: _builtins.str = ...,
         extra: _abc.Iterable[Global___ExtraField] | None = ...,
+        credential_id: _builtins.str | None = ...,
+        secret_hash: _builtins.str | None = ...,
+        created_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_credential_id", b"_credential_id", "_secret_hash", b"_secret_hash", "credential_id", b"credential_id", "secret_hash", b"secret_hash"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "extra", b"extra", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_credential_id", b"_credential_id", "_secret_hash", b"_secret_hash", "created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "customer_id", b"customer_id", "extra", b"extra", "name", b"name", "secret_hash", b"secret_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__credential_id: _TypeAlias = _typing.Literal["credential_id"]  # noqa: Y015
+    _WhichOneofArgType__credential_id: _TypeAlias = _typing.Literal["_credential_id", b"_credential_id"]  # noqa: Y015
+    _WhichOneofReturnType__secret_hash: _TypeAlias = _typing.Literal["secret_hash"]  # noqa: Y015
+    _WhichOneofArgType__secret_hash: _TypeAlias = _typing.Literal["_secret_hash", b"_secret_hash"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__credential_id) -> _WhichOneofReturnType__credential_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__secret_hash) -> _WhichOneofReturnType__secret_hash | None: ...
 
 Global___CreateCustomerCommand: _TypeAlias = CreateCustomerCommand  # noqa: Y015
 
@@ -567,6 +631,125 @@ class RaiseLevelCommand(_message.Message):
 Global___RaiseLevelCommand: _TypeAlias = RaiseLevelCommand  # noqa: Y015
 
 @_typing.final
+class CreateCredentialCommand(_message.Message):
+    """Secrets never come into the log, only their SHA-256 in hexadecimal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    role: _builtins.str
+    customer_id: _builtins.str
+    label: _builtins.str
+    secret_hash: _builtins.str
+    created_at_ms: _builtins.int
+    expires_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        customer_id: _builtins.str | None = ...,
+        label: _builtins.str = ...,
+        secret_hash: _builtins.str = ...,
+        created_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "customer_id", b"customer_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "label", b"label", "role", b"role", "secret_hash", b"secret_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__customer_id: _TypeAlias = _typing.Literal["customer_id"]  # noqa: Y015
+    _WhichOneofArgType__customer_id: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__customer_id) -> _WhichOneofReturnType__customer_id | None: ...
+
+Global___CreateCredentialCommand: _TypeAlias = CreateCredentialCommand  # noqa: Y015
+
+@_typing.final
+class RotateCredentialCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    secret_hash: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        secret_hash: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "credential_id", b"credential_id", "expected_version", b"expected_version", "secret_hash", b"secret_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___RotateCredentialCommand: _TypeAlias = RotateCredentialCommand  # noqa: Y015
+
+@_typing.final
+class RevokeCredentialCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "credential_id", b"credential_id", "expected_version", b"expected_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___RevokeCredentialCommand: _TypeAlias = RevokeCredentialCommand  # noqa: Y015
+
+@_typing.final
+class CreateFirstCredentialCommand(_message.Message):
+    """The replicas' own: the leader proposes it where its identity folder has a first credential. No portal may send it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    secret_hash: _builtins.str
+    created_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        secret_hash: _builtins.str = ...,
+        created_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "secret_hash", b"secret_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateFirstCredentialCommand: _TypeAlias = CreateFirstCredentialCommand  # noqa: Y015
+
+@_typing.final
 class Outcome(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -820,6 +1003,8 @@ class ListItem(_message.Message):
         KIND_PRODUCTS: ListItem._Kind.ValueType  # 2
         KIND_ORDERS: ListItem._Kind.ValueType  # 3
         """The orders of `customer_id`."""
+        KIND_CREDENTIALS: ListItem._Kind.ValueType  # 4
+        """The credentials of `customer_id`; without one, those of staff."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: ListItem.Kind.ValueType  # 0
@@ -827,6 +1012,8 @@ class ListItem(_message.Message):
     KIND_PRODUCTS: ListItem.Kind.ValueType  # 2
     KIND_ORDERS: ListItem.Kind.ValueType  # 3
     """The orders of `customer_id`."""
+    KIND_CREDENTIALS: ListItem.Kind.ValueType  # 4
+    """The credentials of `customer_id`; without one, those of staff."""
 
     KIND_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int

@@ -1,12 +1,17 @@
 """Refusing what needs a higher level of rules than the cluster is at, before it comes into the log."""
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from quitanda.codec.protobuf import request_from_proto
 from quitanda.domain import levels
+from quitanda.domain.commands import CreateFirstCredential, RaiseLevel, command_name
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected
 from quitanda.v1 import replica_pb2 as pb
+
+OF_REPLICAS: Final = tuple(map(command_name, (RaiseLevel, CreateFirstCredential)))
+"""The commands that a leader proposes by itself, by their fields in a request."""
 
 
 class LevelCheck:
@@ -25,13 +30,15 @@ class LevelCheck:
     def demand(self, requests: Iterable[pb.Request], timeout: float) -> None:
         """Raise Rejected where a request needs a higher level (LEVEL_TOO_LOW), or is the replicas' own.
 
-        Raising the level takes the permission of all replicas (`LevelRaiser`), so no portal may send it. A replica that
+        Raising the level takes the permission of all replicas (`LevelRaiser`), and the first credential is what stands
+        in the replicas' identity folders (`FirstCredential`), so no portal may send either. A replica that
         lags or does not lead may not know yet that the level was raised. So before it refuses, it waits up to `timeout`
         seconds for a read point. Raises NotLeader, Overloaded, Unavailable, as that does: nothing happened.
         """
         requests = list(requests)
-        if any(request.HasField("raise_level") for request in requests):
-            raise Rejected(invalid("raise_level", Problem.UNKNOWN_FIELD))
+        for request in requests:
+            if (name := request.WhichOneof("command")) in OF_REPLICAS:
+                raise Rejected(invalid(name or "", Problem.UNKNOWN_FIELD))
         if self._too_low(requests):
             self._read_point(timeout)
             if too_low := self._too_low(requests):
@@ -45,6 +52,6 @@ class LevelCheck:
             return None
         for message in requests:
             request = request_from_proto(message)
-            if not isinstance(request, Refused) and (too_low := levels.check(request.command, self._level)):
+            if not isinstance(request, Refused) and (too_low := levels.check_request(request, self._level)):
                 return too_low
         return None

@@ -96,6 +96,8 @@ class UndoableState(InMemoryState):
                 return self.product(document_id)
             case Kind.ORDER:
                 return self.order(document_id)
+            case Kind.CREDENTIAL:
+                return self.credential(document_id)
 
     def _take(self, change: Change) -> None:
         self._undo.append(self._exchange(change))

@@ -73,9 +73,9 @@ def backup_parts(name: str, state: StateReader, revision: int, chunk_bytes: int 
 
 def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
     counters = read_counters(state)
-    documents = counters.customers + counters.products + counters.orders
-    # the index by customer has a key for each order, the one by product at least about as many
-    indexes = 2 * counters.orders
+    documents = counters.customers + counters.products + counters.orders + counters.credentials
+    # the indexes by customer have a key for each order and each credential, the one by product at least about as many
+    indexes = 2 * counters.orders + counters.credentials
     remembered = 2 * (counters.window_next - counters.window_first)
     return BackupHeader(
         revision=revision,

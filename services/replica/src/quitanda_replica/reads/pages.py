@@ -1,5 +1,6 @@
 """One page of a list, read from a snapshot in the order of keys."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,12 @@ from quitanda_replica.state.view import indexed_ids
 PAGE_BYTES_MAX: Final = 1024 * 1024
 """Documents on one page, in bytes of stored JSON; one document always fits."""
 
+_INDEXES: Final[Mapping[Kind, Callable[[str], bytes]]] = {
+    Kind.ORDER: keys.orders_of_customer,
+    Kind.CREDENTIAL: keys.credentials_of,
+}
+"""The index that a list of documents of a kind follows, by the customer."""
+
 
 @dataclass(frozen=True, slots=True)
 class PageOfDocuments:
@@ -22,23 +29,26 @@ class PageOfDocuments:
 
 
 def read_page(state: StateReader, kind: Kind, customer_id: str, after_id: str | None, size: int) -> PageOfDocuments:
-    """Read at most `size` documents whose ids are greater than `after_id`; orders are those of the customer."""
+    """Read at most `size` documents whose ids are greater than `after_id`.
+
+    Orders and credentials are those of the customer; credentials without a customer are those of staff.
+    """
     # one more than asked for tells whether the list goes on
-    if kind is Kind.ORDER:
-        ids = indexed_ids(state, keys.orders_of_customer(customer_id), after_id, size + 1)
-        return _cut([(order_id, None) for order_id in ids], state, size)
+    if kind in _INDEXES:
+        ids = indexed_ids(state, _INDEXES[kind](customer_id), after_id, size + 1)
+        return _cut(((each, _indexed(state, kind, each)) for each in ids), size)  # read as far as the page goes
     prefix = keys.DOCUMENTS[kind]
     after = None if after_id is None else keys.document(kind, after_id)
     rows = state.scan(prefix, after, size + 1)
-    return _cut([(key[len(prefix) :].decode(), value) for key, value in rows], state, size)
+    return _cut(((key[len(prefix) :].decode(), value) for key, value in rows), size)
 
 
-def _cut(rows: list[tuple[str, bytes | None]], state: StateReader, size: int) -> PageOfDocuments:
+def _cut(rows: Iterable[tuple[str, bytes]], size: int) -> PageOfDocuments:
     documents: list[bytes] = []
     total = 0
     last = ""
     for document_id, value in rows:
-        document = json_of(_order(state, document_id) if value is None else value)
+        document = json_of(value)
         total += len(document)
         if len(documents) == size or (documents and total > PAGE_BYTES_MAX):
             return PageOfDocuments(documents, last)
@@ -47,8 +57,8 @@ def _cut(rows: list[tuple[str, bytes | None]], state: StateReader, size: int) ->
     return PageOfDocuments(documents, None)
 
 
-def _order(state: StateReader, order_id: str) -> bytes:
-    value = state.get(keys.document(Kind.ORDER, order_id))
+def _indexed(state: StateReader, kind: Kind, document_id: str) -> bytes:
+    value = state.get(keys.document(kind, document_id))
     if value is None:
-        raise StateCorrupt(f"an index names the order {order_id}, which there is not")
+        raise StateCorrupt(f"an index names the {kind} {document_id}, which there is not")
     return value

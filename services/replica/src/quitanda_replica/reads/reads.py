@@ -27,6 +27,7 @@ _LISTED: Final = {
     pb.ListItem.KIND_CUSTOMERS: Kind.CUSTOMER,
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
+    pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
 }
 
 

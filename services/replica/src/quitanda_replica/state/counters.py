@@ -1,22 +1,30 @@
 """What the state says of itself: its counters and its level, in one value that changes with what it is about.
 
 At level 1 the value is of format 1, which knows no levels. From level 2 on it is of format 2: a version that knows no
-levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. In format 2, and in
-every format that may come, the level stands behind the first byte, so that a state that is too new shows by its level.
+levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. From level 3 on it is of
+format 3, which counts credentials, too. In format 2, and in every later one, the level stands behind the first byte, so
+that a state that is too new shows by its level.
 """
 
 import struct
 from dataclasses import dataclass
 from typing import Final
 
+from quitanda.domain.commands import CREDENTIALS_LEVEL
 from quitanda.domain.levels import FIRST_LEVEL, check_supported
 from quitanda.domain.model import Kind
 
 _FORMAT_WITHOUT_LEVEL: Final = 1
-_FORMAT: Final = 2
+_FORMAT_WITHOUT_CREDENTIALS: Final = 2
+_FORMAT: Final = 3
 _NUMBERS: Final = struct.Struct(">8Q")
+_ALL_NUMBERS: Final = struct.Struct(">9Q")
+"""With the credentials behind them."""
 _LEVEL: Final = struct.Struct(">BH")
 """Format and level: what a value of format 2 or later begins with."""
+
+_FORMS_WITH_LEVEL: Final = {_FORMAT_WITHOUT_CREDENTIALS: _NUMBERS, _FORMAT: _ALL_NUMBERS}
+"""What stands behind them, by the format."""
 
 
 @dataclass(slots=True)
@@ -37,13 +45,14 @@ class Counters:
     window_first: int = 0
     window_next: int = 0
     window_bytes: int = 0
+    credentials: int = 0
     level: int = FIRST_LEVEL
 
     def copy(self) -> "Counters":
         """Give the same numbers, to be changed apart."""
-        return Counters(*self.numbers(), level=self.level)
+        return Counters(*self.numbers(), self.level)
 
-    def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
+    def numbers(self) -> tuple[int, int, int, int, int, int, int, int, int]:
         """Return the counters without the level, in the order of their declaration."""
         return (
             self.last_version,
@@ -54,6 +63,7 @@ class Counters:
             self.window_first,
             self.window_next,
             self.window_bytes,
+            self.credentials,
         )
 
     def add_document(self, kind: Kind, difference: int) -> None:
@@ -65,14 +75,18 @@ class Counters:
                 self.products += difference
             case Kind.ORDER:
                 self.orders += difference
+            case Kind.CREDENTIAL:
+                self.credentials += difference
 
 
 def encode_counters(counters: Counters) -> bytes:
-    """Return the stored form."""
-    numbers = _NUMBERS.pack(*counters.numbers())
+    """Return the stored form. Below the level of credentials there are none to be counted."""
+    numbers = counters.numbers()
     if counters.level == FIRST_LEVEL:
-        return bytes([_FORMAT_WITHOUT_LEVEL]) + numbers
-    return _LEVEL.pack(_FORMAT, counters.level) + numbers
+        return bytes([_FORMAT_WITHOUT_LEVEL]) + _NUMBERS.pack(*numbers[:-1])
+    if counters.level < CREDENTIALS_LEVEL:
+        return _LEVEL.pack(_FORMAT_WITHOUT_CREDENTIALS, counters.level) + _NUMBERS.pack(*numbers[:-1])
+    return _LEVEL.pack(_FORMAT, counters.level) + _ALL_NUMBERS.pack(*numbers)
 
 
 def decode_counters(data: bytes | None, what: str = "the state") -> Counters:
@@ -84,11 +98,12 @@ def decode_counters(data: bytes | None, what: str = "the state") -> Counters:
         return Counters()
     if len(data) == 1 + _NUMBERS.size and data[0] == _FORMAT_WITHOUT_LEVEL:
         return Counters(*_NUMBERS.unpack_from(data, 1))
-    if len(data) >= _LEVEL.size and data[0] >= _FORMAT:
+    if len(data) >= _LEVEL.size and data[0] > _FORMAT_WITHOUT_LEVEL:
         form, level = _LEVEL.unpack_from(data)
         check_supported(level, what)
-        if form == _FORMAT and len(data) == _LEVEL.size + _NUMBERS.size:
-            counters = Counters(*_NUMBERS.unpack_from(data, _LEVEL.size))
+        numbers = _FORMS_WITH_LEVEL.get(form)
+        if numbers is not None and len(data) == _LEVEL.size + numbers.size:
+            counters = Counters(*numbers.unpack_from(data, _LEVEL.size))
             counters.level = level
             return counters
     message = f"the counters are of no format that this version knows: {data[:16]!r} ({len(data)} bytes)"

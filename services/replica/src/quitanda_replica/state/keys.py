@@ -3,9 +3,11 @@
     Sc <customer id>                    a customer
     Sp <product id>                     a product
     So <order id>                       an order
-                                        value of the three: version (8 bytes, big-endian), stored JSON
+    St <credential id>                  a credential (t for token)
+                                        value of the four: version (8 bytes, big-endian), stored JSON
     Sx <customer id> 00 <order id>      index: the customer's orders; empty value
     Sy <product id> 00 <order id>       index: the orders that hold the product; empty value
+    Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
     Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
     Sm                                  counters (counters)
@@ -27,11 +29,12 @@ STATE: Final = b"S"
 COUNTERS: Final = b"Sm"
 DIGEST: Final = DIGEST_KEY
 
-DOCUMENTS: Final = {Kind.CUSTOMER: b"Sc", Kind.PRODUCT: b"Sp", Kind.ORDER: b"So"}
+DOCUMENTS: Final = {Kind.CUSTOMER: b"Sc", Kind.PRODUCT: b"Sp", Kind.ORDER: b"So", Kind.CREDENTIAL: b"St"}
 """Prefix of the documents of a kind."""
 
 _ORDERS_OF_CUSTOMER: Final = b"Sx"
 _ORDERS_WITH_PRODUCT: Final = b"Sy"
+_CREDENTIALS_OF: Final = b"Su"
 _REMEMBERED: Final = b"Sr"
 _SEQUENCE: Final = b"Sq"
 _END: Final = b"\x00"
@@ -51,6 +54,11 @@ def orders_of_customer(customer_id: str) -> bytes:
 def orders_with_product(product_id: str) -> bytes:
     """Prefix of the index of the orders that hold a product; the key's rest is the order's id."""
     return _ORDERS_WITH_PRODUCT + product_id.encode() + _END
+
+
+def credentials_of(customer_id: str) -> bytes:
+    """Prefix of the index of a customer's credentials, with "" of staff's; the key's rest is the credential's id."""
+    return _CREDENTIALS_OF + customer_id.encode() + _END
 
 
 def remembered(request: bytes) -> bytes:

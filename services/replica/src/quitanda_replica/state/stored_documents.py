@@ -10,7 +10,7 @@ from typing import Final
 
 from quitanda.codec.documents import decode_document, encode_document
 from quitanda.domain.levels import SUPPORTED_LEVEL
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda_replica.state.access import StateCorrupt
 
 WORKING_SET_BYTES: Final = 4 * 1024 * 1024
@@ -71,6 +71,13 @@ class WorkingSet:
         if document is None or isinstance(document, Order):
             return document
         raise StateCorrupt(f"not an order: {document!r}")
+
+    def credential(self, value: bytes | None, level: int = SUPPORTED_LEVEL) -> Credential | None:
+        """Read the credential in a stored value; None for None. StateCorrupt where it is not one."""
+        document = None if value is None else self._read(Kind.CREDENTIAL, value, level)
+        if document is None or isinstance(document, Credential):
+            return document
+        raise StateCorrupt(f"not a credential: {document!r}")
 
     def write(self, document: Document, level: int = SUPPORTED_LEVEL) -> bytes:
         """Give the stored value of a document that the rules of `level` made, and keep both."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quitanda.codec.documents import id_of, kind_of
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import StateReader
@@ -41,6 +41,15 @@ class StoredState:
     def order(self, order_id: str) -> Order | None:
         """Give the order, or None."""
         return self._working_set.order(self._state.get(keys.document(Kind.ORDER, order_id)), self.level)
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """Give the credential, or None."""
+        value = self._state.get(keys.document(Kind.CREDENTIAL, credential_id))
+        return self._working_set.credential(value, self.level)
+
+    def credentials_of(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Ids of the customer's credentials, with "" those of staff; ascending, at most `limit`."""
+        return indexed_ids(self._state, keys.credentials_of(customer_id), None, limit)
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Ids of the customer's orders, ascending, at most `limit`."""
@@ -83,6 +92,8 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
         writes.counters.add_document(kind, 1)
     if isinstance(document, Order):
         _write_indexes(writes, documents.order(old, level), document)
+    elif isinstance(document, Credential) and old is None:
+        writes.create(_index_key(document), b"")
     return key
 
 
@@ -95,7 +106,14 @@ def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: st
     writes.counters.add_document(kind, -1)
     if kind is Kind.ORDER:
         _write_indexes(writes, documents.order(old, writes.counters.level), None)
+    elif kind is Kind.CREDENTIAL and (credential := documents.credential(old, writes.counters.level)):
+        writes.delete(_index_key(credential))
     return key
+
+
+def _index_key(credential: Credential) -> bytes:
+    """Key of the index entry of a credential, which never changes its owner."""
+    return keys.credentials_of(credential.customer_id) + credential.credential_id.encode()
 
 
 def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> None:

@@ -1,0 +1,151 @@
+"""The rules for credentials. Each function decides one command, whose fields are valid.
+
+An administrator's credential that never expires is *lasting*. Once there is one, there is always one: the last one
+cannot be revoked. So "no administrator has ever had a lasting credential" is the same as "there is none now", and the
+state need not remember more to create the first credential only once.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from quitanda.domain import refusals
+from quitanda.domain.commands import (
+    CreateCredential,
+    CreateCustomer,
+    CreateFirstCredential,
+    RevokeCredential,
+    RotateCredential,
+)
+from quitanda.domain.document_changes import BrokenInvariantError, check_expected, put
+from quitanda.domain.limits import CREDENTIALS_PER_CUSTOMER_MAX, STAFF_CREDENTIALS_MAX
+from quitanda.domain.model import CallerRole, Credential, Kind
+from quitanda.domain.outcomes import Done, Refused
+from quitanda.domain.state import Decision, Delete, Rules, StateView
+
+STAFF: Final = ""
+"""Stands for the customer's id in the credentials of everybody who is no customer."""
+
+FIRST_LABEL: Final = "first"
+"""The label of a credential that came with its customer, or with the shop."""
+
+_STAFF_READ_MAX: Final = STAFF_CREDENTIALS_MAX + 1
+"""Credentials of staff at most: the first one is created whatever the bound."""
+
+
+def create(view: StateView, command: CreateCredential) -> Decision:
+    """Create a credential under a free id, for staff or for a customer who exists."""
+    owner = command.customer_id or STAFF
+    if owner != STAFF and view.customer(owner) is None:
+        return Decision(refusals.customer_not_found(owner))
+    if view.credential(command.credential_id) is not None:
+        return Decision(refusals.credential_exists(command.credential_id))
+    limit = STAFF_CREDENTIALS_MAX if owner == STAFF else CREDENTIALS_PER_CUSTOMER_MAX
+    if len(view.credentials_of(owner, limit)) == limit:
+        return Decision(refusals.too_many_credentials(owner, limit))
+    return put(view, _made(command, command.role, owner, command.label, command.expires_at_ms))
+
+
+def create_first(view: StateView, command: CreateFirstCredential) -> Decision:
+    """Create the first administrator's credential, where no administrator has ever had a lasting one."""
+    if any(_is_lasting_admin(each) for each in _staff(view)):
+        return Decision(Done(None))
+    if view.credential(command.credential_id) is not None:
+        return Decision(refusals.credential_exists(command.credential_id))
+    return put(view, _made(command, CallerRole.ADMIN.value, STAFF, FIRST_LABEL))
+
+
+def rotate(view: StateView, command: RotateCredential) -> Decision:
+    """Give a credential a new secret; with the secret that it has already, nothing changes."""
+    credential = _find(view, command)
+    if isinstance(credential, Refused):
+        return Decision(credential)
+    if credential.secret_hash == command.secret_hash:
+        return Decision(Done(credential))
+    return put(
+        view,
+        replace(
+            credential,
+            generation=credential.generation + 1,
+            secret_hash=command.secret_hash,
+            previous_hash=credential.secret_hash,
+        ),
+    )
+
+
+def revoke(view: StateView, command: RevokeCredential) -> Decision:
+    """Delete a credential, unless it is the last lasting one of an administrator."""
+    credential = _find(view, command)
+    if isinstance(credential, Refused):
+        return Decision(credential)
+    if _is_lasting_admin(credential) and sum(map(_is_lasting_admin, _staff(view))) == 1:
+        return Decision(refusals.last_admin_credential(credential.credential_id))
+    return Decision(Done(None), (Delete(Kind.CREDENTIAL, credential.credential_id),))
+
+
+def first_of_customer(view: StateView, command: CreateCustomer) -> Credential | Refused | None:
+    """Make the credential with which a new customer begins; None where the command brings none.
+
+    A customer who does not exist has no credentials, so the bound is no question.
+    """
+    if command.credential_id is None:
+        return None
+    if view.credential(command.credential_id) is not None:
+        return refusals.credential_exists(command.credential_id)
+    return _made(command, CallerRole.CUSTOMER.value, command.customer_id, FIRST_LABEL)
+
+
+def deletions_with_customer(view: StateView, customer_id: str) -> tuple[Delete, ...]:
+    """Delete the customer's credentials, since they go with her."""
+    credential_ids = view.credentials_of(customer_id, CREDENTIALS_PER_CUSTOMER_MAX)
+    return tuple(Delete(Kind.CREDENTIAL, credential_id) for credential_id in credential_ids)
+
+
+def _made(
+    command: CreateCredential | CreateFirstCredential | CreateCustomer,
+    role: str,
+    owner: str,
+    label: str,
+    expires_at_ms: int = 0,
+) -> Credential:
+    return Credential(
+        command.credential_id or "",
+        role,
+        owner,
+        label,
+        generation=1,
+        created_at_ms=command.created_at_ms,
+        expires_at_ms=expires_at_ms,
+        version=0,
+        secret_hash=command.secret_hash or "",
+    )
+
+
+def _is_lasting_admin(credential: Credential) -> bool:
+    return credential.role == CallerRole.ADMIN and credential.expires_at_ms == 0
+
+
+def _staff(view: StateView) -> list[Credential]:
+    return [_indexed(view, credential_id) for credential_id in view.credentials_of(STAFF, _STAFF_READ_MAX)]
+
+
+def _indexed(view: StateView, credential_id: str) -> Credential:
+    credential = view.credential(credential_id)
+    if credential is None:
+        message = f"an index names credential {credential_id}, which does not exist"
+        raise BrokenInvariantError(message)
+    return credential
+
+
+def _find(view: StateView, command: RotateCredential | RevokeCredential) -> Credential | Refused:
+    credential = view.credential(command.credential_id)
+    if credential is None:
+        return refusals.credential_not_found(command.credential_id)
+    return check_expected(credential, command.expected_version) or credential
+
+
+RULES: Final[Rules] = {
+    CreateCredential: create,
+    CreateFirstCredential: create_first,
+    RotateCredential: rotate,
+    RevokeCredential: revoke,
+}

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -161,6 +162,10 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+def _has(channel, generation):
+    return channel.generation == generation
+
+
 @pytest.mark.slow
 async def test_no_call_fails_while_certificates_are_renewed_and_the_authority_is_replaced(
     server_folder, client_folder, authority
@@ -188,7 +193,7 @@ async def test_no_call_fails_while_certificates_are_renewed_and_the_authority_is
                     write_file(file, content)
             await load.more()
             generation = client.current().generation
-            await eventually(lambda wanted=generation: channel.generation == wanted, "the channel has the new files")
+            await eventually(partial(_has, channel, generation), "the channel has the new files")
             await load.more()
         await load.stop()
 

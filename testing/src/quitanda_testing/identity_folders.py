@@ -43,14 +43,18 @@ class CertificateAuthority:
     def issue(
         self,
         common_name: str,
-        names: Sequence[str] = LOCAL_NAMES,
+        names: Sequence[str] | None = None,
         *,
         begins: timedelta = -HOUR,
         ends: timedelta = HOUR,
         usages: Sequence[x509.ObjectIdentifier] = BOTH,
         self_signed: bool = False,
     ) -> bytes:
-        """Make a private key and its certificate, as one PEM text; `begins` and `ends` count from now."""
+        """Make a private key and its certificate, as one PEM text; `begins` and `ends` count from now.
+
+        Unless `names` are given, the certificate is for the name after the slash and for this machine.
+        """
+        names = (common_name.rpartition("/")[2], *LOCAL_NAMES) if names is None else names
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(common_name)
         certificate = (
@@ -74,7 +78,7 @@ def write_identity(
     authority = authority or CertificateAuthority()
     folder.mkdir(mode=0o700, exist_ok=True)
     write_file(folder / "ca.pem", authority.pem)
-    write_file(folder / "process.pem", authority.issue(common_name, (common_name.rpartition("/")[2], *LOCAL_NAMES)))
+    write_file(folder / "process.pem", authority.issue(common_name))
     return folder
 
 

@@ -13,9 +13,12 @@ from handshakes import client_of, common_name_seen, server_of
 
 from quitanda.identity.authority import Authority
 from quitanda.identity.certificates import read_certificates
+from quitanda.identity.customer_certificates import CUSTOMER_LIFE
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
 from quitanda.identity.holders import DEFAULT, FILES, Holder, HolderKind
+from quitanda.identity.roots import CUSTOMERS, PROCESSES, REREAD
 from quitanda.identity.tokens import hash_secret, parse_token
+from quitanda.runtime.grpc_options import CONNECTION_AGE_SECONDS
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -395,6 +398,12 @@ def test_the_next_step_of_a_rotation_has_to_wait_until_everybody_has_read_the_fi
     assert contents(root) == before
     rotate(root, now=datetime.now(UTC) + timedelta(minutes=16))
     assert contents(root) != before
+
+
+def test_the_pause_of_a_rotation_is_longer_than_the_life_of_any_connection_and_certificate():
+    assert PROCESSES.pauses[0].total_seconds() > CONNECTION_AGE_SECONDS
+    assert {*PROCESSES.pauses, CUSTOMERS.pauses[0]} == {REREAD}
+    assert CUSTOMERS.pauses[1] > CUSTOMER_LIFE + REREAD
 
 
 @pytest.mark.parametrize("mender", ["create", "rotate"])

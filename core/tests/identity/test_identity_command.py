@@ -1,11 +1,15 @@
 """`python -m quitanda.identity`: what it says, how it ends, and what it does when things go wrong around it."""
 
 import fcntl
+import os
 import re
 import resource
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +111,69 @@ def test_on_a_full_disk_it_says_so_and_goes_on_later_with_what_was_made(root, ru
     assert (code, err) == (0, "")
     assert all(path.read_bytes() == content for path, content in left.items())
     assert run("show")[0] == 0
+
+
+QUITANDA, MOSQUITTO, STRANGER = 10001, 1883, 65533
+
+
+@contextmanager
+def as_user(user, *groups):
+    """Let this process be another user for a while."""
+    own_groups = os.getgroups()
+    os.setgroups(groups)
+    os.setegid(user)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(own_groups)
+
+
+def readers_of(file):
+    def reads(user):
+        with as_user(user):
+            return os.access(file, os.R_OK, effective_ids=True)
+
+    return {user for user in (QUITANDA, MOSQUITTO, STRANGER) if reads(user)}
+
+
+@pytest.fixture
+def volumes():
+    """Folders with the owners and modes that the image gives to new volumes."""
+    with tempfile.TemporaryDirectory() as base:
+        Path(base).chmod(0o755)
+        for name in ("ca", "clients", "metrics", "replica1", "admin-portal-1", "client-portal-1", "broker"):
+            folder = Path(base) / name
+            folder.mkdir()
+            os.chown(folder, QUITANDA, MOSQUITTO if name == "broker" else QUITANDA)
+            folder.chmod(0o750 if name == "broker" else 0o700)
+        yield Path(base)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be other users")
+def test_as_in_containers_it_needs_no_root_and_each_folder_is_readable_by_its_user_only(volumes):
+    for arguments in (SMALL, ("renew", "--all"), ("rotate-ca",), ("create",), ("show",)):
+        with as_user(QUITANDA, MOSQUITTO):
+            assert main(["--root", str(volumes), *arguments]) == 0
+
+    assert readers_of(volumes / "replica1" / IdentityFile.PROCESS) == {QUITANDA}
+    assert readers_of(volumes / "ca" / "ca-key.pem") == {QUITANDA}
+    for file in (volumes / "broker").iterdir():
+        assert readers_of(file) == {QUITANDA, MOSQUITTO}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+def test_a_volume_of_another_user_is_told_with_the_next_step(volumes, capsys):
+    os.chown(volumes / "replica1", STRANGER, STRANGER)
+
+    with as_user(QUITANDA, MOSQUITTO):
+        assert main(["--root", str(volumes), *SMALL]) == 1
+
+    said = capsys.readouterr().err
+    assert f"{volumes}/replica1" in said
+    assert "Permission denied; next: see to it that the folders belong to the user" in said
 
 
 def test_a_root_that_cannot_be_a_folder_is_told(root, run):

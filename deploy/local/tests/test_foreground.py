@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from quitanda_local.__main__ import app
 from quitanda_local.backoff import DELAY_SECONDS_MAX, DELAY_SECONDS_MIN, STEADY_SECONDS, next_delay
 from quitanda_local.foreground import (
+    broker_warning,
     clients_settings,
     course_addresses,
     describe,
@@ -20,7 +22,8 @@ from quitanda_local.foreground import (
     without_effect,
 )
 from quitanda_local.identities import Identities
-from quitanda_local.topology import fixed
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.topology import BrokerKind, fixed
 from quitanda_local.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -128,3 +131,12 @@ async def test_the_overview_names_every_process_and_examples_use_this_python(run
 
     assert describe(cluster).row_count == 8
     assert f"kill -9 {cluster.process('replica1').pid} " in examples(cluster)
+
+
+def test_the_python_broker_is_said_to_keep_no_bounds_where_there_are_identities(tmp_path):
+    def warning(kind, *, identities):
+        with closing(LocalCluster(tmp_path, fixed(), kind, identities=identities)) as cluster:
+            return broker_warning(cluster)
+
+    assert "listens on 127.0.0.1 only" in warning(BrokerKind.AMQTT, identities=True)
+    assert warning(BrokerKind.AMQTT, identities=False) == ""

@@ -73,6 +73,8 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
+    if warning := broker_warning(cluster):
+        console.print(warning, highlight=False, markup=False, soft_wrap=True)
     if addresses := course_addresses(cluster):
         console.print(addresses, highlight=False, soft_wrap=True)
     console.print(examples(cluster), highlight=False, markup=False, soft_wrap=True)
@@ -134,6 +136,17 @@ def describe(cluster: LocalCluster) -> Table:
         metrics = f"{scheme}://127.0.0.1:{service.metrics_port}/metrics" if service.metrics_port else "-"
         table.add_row(name, service.address, metrics, str(cluster.process(service.name).pid))
     return table
+
+
+def broker_warning(cluster: LocalCluster) -> str:
+    """Say what the Python broker does not do that everybody may rely on who has an identity; empty for mosquitto."""
+    if not cluster.identities or cluster.broker_kind is BrokerKind.MOSQUITTO:
+        return ""
+    return (
+        f"\nThe broker is amqtt. It knows everybody by a certificate and keeps the same access list as mosquitto, but it "
+        f"bounds neither memory nor connections and keeps retained messages; so it listens on {HOST} only. Install "
+        "mosquitto for anything but a trial."
+    )
 
 
 def course_addresses(cluster: LocalCluster) -> str:

@@ -143,7 +143,7 @@ def broker_warning(cluster: LocalCluster) -> str:
     if not cluster.identities or cluster.broker_kind is BrokerKind.MOSQUITTO:
         return ""
     return (
-        f"\nThe broker is amqtt. It knows everybody by a certificate and keeps the same access list as mosquitto, but it "
+        f"\nThe broker is amqtt. By everybody's certificate it keeps the access list as mosquitto does, but it "
         f"bounds neither memory nor connections and keeps retained messages; so it listens on {HOST} only. Install "
         "mosquitto for anything but a trial."
     )

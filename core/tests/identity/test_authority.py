@@ -452,6 +452,62 @@ def test_the_cas_of_processes_and_customers_are_replaced_independently(root):
     rotate(root, customers=True, now=datetime.now(UTC) + timedelta(hours=26))
 
 
+def replica_secrets(root):
+    """What each replica has and what it accepts besides; one pair where all have the same."""
+    replicas = [folder(root, f"replica{n}") for n in (1, 2, 3)]
+    accepted = IdentityFile.CLUSTER_SECRET_ACCEPTED
+    (pair,) = {(one.cluster_secret(), one.cluster_secret_accepted() if one.has(accepted) else "") for one in replicas}
+    return pair
+
+
+def rotate_secret(root, name=IdentityFile.CLUSTER_SECRET, *, restarted=True):
+    authority(root).rotate_secret(name, NOW, restarted=restarted)
+
+
+def test_the_clusters_secret_is_replaced_in_three_rounds_between_which_replicas_are_restarted(root):
+    old = folder(root, "replica1").cluster_secret()
+
+    rotate_secret(root, restarted=False)
+    (_, new) = replica_secrets(root)
+    assert replica_secrets(root) == (old, new)
+    assert "restart all replicas" in refused(lambda: rotate_secret(root, restarted=False))
+    assert replica_secrets(root) == (old, new)
+    rotate_secret(root)
+    assert replica_secrets(root) == (new, old)
+    assert "restart all replicas" in refused(lambda: rotate_secret(root, restarted=False))
+    rotate_secret(root)
+    assert replica_secrets(root) == (new, "")
+
+    assert new != old
+    assert {path.name for path in (root / "ca").glob("*cluster*")} == {IdentityFile.CLUSTER_SECRET}
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_a_round_that_was_interrupted_is_completed_by_create(root, rounds):
+    for _ in range(rounds - 1):
+        rotate_secret(root)
+    before = shutil.copytree(root / "replica2", root.parent / "replica2")
+    rotate_secret(root)
+    done = contents(root)
+    shutil.rmtree(root / "replica2")
+    shutil.move(before, root / "replica2")  # as if the disk had been full there
+
+    assert create(root)
+    assert contents(root) == done
+
+
+@pytest.mark.parametrize("name", [IdentityFile.FEED_KEY, IdentityFile.REQUEST_GROUP, IdentityFile.CUSTOMER_SECRET_KEY])
+def test_another_secret_is_replaced_by_one_call_for_all_that_have_it(root, name):
+    before = contents(root)
+
+    rotate_secret(root, name)
+
+    changed = {path for path, content in contents(root).items() if before[path] != content}
+    assert changed == {path for path in before if path.endswith(f"/{name}")}
+    assert len({contents(root)[path] for path in changed}) == 1
+    assert set(contents(root)) == set(before)
+
+
 def test_replicas_and_portals_trust_no_customers_ca(made):
     customers = read_certificates(folder(made, "broker").customers_ca())[0]
 

@@ -176,6 +176,20 @@ def test_a_volume_of_another_user_is_told_with_the_next_step(volumes, capsys):
     assert "Permission denied; next: see to it that the folders belong to the user" in said
 
 
+def test_a_new_secret_is_told_with_who_has_to_be_restarted_and_what_comes_next(run):
+    run(*SMALL)
+
+    told = [run("rotate-secret", "cluster-secret", "--restarted")[1] for _round in range(3)]
+    of_the_feed = run("rotate-secret", "feed-key")[1]
+
+    assert "Round 1 of 3 is done" in told[0]
+    assert "Round 2 of 3 is done" in told[1]
+    for text in told[:2]:
+        assert "Restart all replicas, one after the other, then run `rotate-secret cluster-secret --restarted`" in text
+    assert "The old cluster-secret is gone" in told[2]
+    assert "Restart all replicas, one after the other, and then all portals." in of_the_feed
+
+
 def test_a_root_that_cannot_be_a_folder_is_told(root, run):
     root.write_text("a file")
 
@@ -196,6 +210,10 @@ def test_no_secret_is_ever_in_the_output(root, run):
         ("rotate-ca",),
         ("rotate-ca", "--at-once"),
         ("rotate-ca", "--customers"),
+        ("rotate-secret", "feed-key"),
+        ("rotate-secret", "cluster-secret"),
+        ("rotate-secret", "cluster-secret"),
+        ("rotate-secret", "cluster-secret", "--restarted"),
         ("create",),
     ):
         said += run(*arguments)[1:]
@@ -271,6 +289,7 @@ def test_a_rotation_says_at_each_step_what_was_done_and_what_comes_next_and_when
     [
         (),
         ("make",),
+        ("rotate-secret", "credential"),
         ("create", "--replicas", "a b"),
         ("create", "--replicas", "broker"),
         ("create", "--replicas", "replica1", "--host", "replica1"),

@@ -1,4 +1,4 @@
-"""Make and keep the identity folders: `python -m quitanda.identity [--root DIR] create|renew|rotate-ca|show`.
+"""Make and keep the identity folders: `python -m quitanda.identity [--root DIR] COMMAND`; `--help` lists the commands.
 
 Ends with 0 when everything is as it should be, 1 when something could not be done (the text says what, and what to do
 next), and 2 when it was called wrongly. No secret is ever written to the output.
@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from quitanda.identity import listing
+from quitanda.identity import listing, shared_secrets
 from quitanda.identity.authority import WAIT_SECONDS, Authority
-from quitanda.identity.folder import IdentityError
+from quitanda.identity.folder import IdentityError, IdentityFile
 from quitanda.identity.holders import Holder, HolderKind
 
 EXIT_OK: Final = 0
@@ -76,6 +76,11 @@ def _renew(authority: Authority, given: argparse.Namespace, now: datetime) -> It
 def _rotate(authority: Authority, given: argparse.Namespace, now: datetime) -> Iterable[str]:
     root = authority.customers if given.customers else authority.processes
     return listing.after_rotation(root, authority.rotate(root, now, at_once=given.at_once))
+
+
+def _rotate_secret(authority: Authority, given: argparse.Namespace, now: datetime) -> Iterable[str]:
+    secret = authority.rotate_secret(IdentityFile(given.name), now, restarted=given.restarted)
+    return listing.after_new_secret(secret)
 
 
 def _show(authority: Authority, _given: argparse.Namespace, now: datetime) -> Iterable[str]:
@@ -144,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
         "--at-once", action="store_true", help="do not wait: every process was restarted after the last step"
     )
     rotate.set_defaults(run=_rotate)
+    secret = commands.add_parser("rotate-secret", help="replace a secret that processes share")
+    secret.add_argument(
+        "name", choices=shared_secrets.REPLACEABLE, metavar="NAME", help="|".join(shared_secrets.REPLACEABLE)
+    )
+    secret.add_argument(
+        "--restarted", action="store_true", help="all replicas were restarted after the last round (cluster-secret)"
+    )
+    secret.set_defaults(run=_rotate_secret)
     show = commands.add_parser("show", help="list all folders, until when they are valid, and fingerprints; no secret")
     show.set_defaults(run=_show)
     return parser

@@ -8,37 +8,27 @@ but by the rotation of a CA.
 
 import fcntl
 import os
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from quitanda.identity import folder_writing, holders
+from quitanda.identity import folder_writing, holders, shared_secrets
 from quitanda.identity.certificates import renewed_from
-from quitanda.identity.folder import CUSTOMER_SECRET_KEY_BYTES, IdentityError, IdentityFile, IdentityFolder
+from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
 from quitanda.identity.holder_folders import FileChange, HolderFolders, IsDue, Report, never
 from quitanda.identity.holders import Holder
-from quitanda.identity.roots import CUSTOMERS, PROCESSES, PUT_BACK, Root, RotationStep
-from quitanda.identity.tokens import new_token
+from quitanda.identity.roots import CUSTOMERS, PROCESSES, PUT_BACK, Root
+from quitanda.identity.rotation import RotationStep
+from quitanda.identity.shared_secrets import SharedSecret
 
 HOLDERS_FILE: Final = "holders.json"
 LOCK_FILE: Final = "lock"
 WAIT_SECONDS: Final = 60.0
 """How long a call waits for another one that works on the same root, unless somebody wants it otherwise."""
 _LOCK_POLL_SECONDS: Final = 0.05
-_SECRET_BYTES: Final = 32
-
-_NEW_SECRETS: Final[Mapping[IdentityFile, Callable[[], str]]] = {
-    IdentityFile.CLUSTER_SECRET: lambda: secrets.token_urlsafe(_SECRET_BYTES),
-    IdentityFile.FEED_KEY: lambda: secrets.token_urlsafe(_SECRET_BYTES),
-    IdentityFile.REQUEST_GROUP: lambda: secrets.token_hex(_SECRET_BYTES // 2),
-    IdentityFile.CUSTOMER_SECRET_KEY: lambda: secrets.token_hex(CUSTOMER_SECRET_KEY_BYTES),
-    IdentityFile.CREDENTIAL: lambda: new_token().text(),
-}
-"""The secrets that the authority keeps, each of one line. Replicas' FIRST_CREDENTIAL follows from CREDENTIAL."""
 
 
 class Authority:
@@ -55,7 +45,8 @@ class Authority:
         self._wait_seconds = wait_seconds
         self.processes = Root(self._own, PROCESSES)
         self.customers = Root(self._own, CUSTOMERS)
-        self._holder_folders = HolderFolders(root, self._own, self.processes, self.customers, report)
+        self._secrets = {name: SharedSecret(self._own, name) for name in shared_secrets.NAMES}
+        self._holder_folders = HolderFolders(root, self._own, self.processes, self.customers, self._secrets, report)
 
     @property
     def roots(self) -> tuple[Root, Root]:
@@ -78,9 +69,10 @@ class Authority:
             self._check_nothing_was_lost(wanted)
             for root in self.roots:
                 self._open_or_make(root, now)
-            for name, new in _NEW_SECRETS.items():
-                if not self._own.has(name):
-                    self._write(name, f"{new()}\n", "made")
+            for name, secret in self._secrets.items():
+                if not secret.exists:
+                    secret.make()
+                    self._report(FileChange(self._own.file(name), "made"))
             self._holder_folders.check(wanted)
             if wanted != known:
                 self._write(HOLDERS_FILE, holders.to_text(wanted), "replaced" if known else "made")
@@ -110,6 +102,32 @@ class Authority:
             step = root.advance(now)
             self._give(wanted, now, never)
             return step
+
+    def rotate_secret(self, name: IdentityFile, now: datetime, *, restarted: bool) -> SharedSecret:
+        """Replace a secret of shared_secrets.REPLACEABLE, and give it.
+
+        The cluster's secret needs three calls, one for each step of `rotation`, and all replicas are restarted after
+        each; `restarted` says that they were, without which IdentityError is raised. Others are replaced by one call.
+        """
+        with self._locked():
+            wanted, secret = self.holders(now), self._secrets[name]
+            self._give(wanted, now, never)
+            if name is not IdentityFile.CLUSTER_SECRET:
+                while secret.advance() is not RotationStep.NEW_ONE_IN_USE:
+                    pass
+                self._give(wanted, now, never)
+                secret.advance()
+                return secret
+            if secret.step is not RotationStep.NONE and not restarted:
+                raise IdentityError(
+                    self._own.file(name),
+                    f"it is being replaced, and round {secret.step:d} of 3 is done; a replica that was not restarted "
+                    "since would be cut off by the next one",
+                    "restart all replicas, one after the other, and then give --restarted",
+                )
+            secret.advance()
+            self._give(wanted, now, never)
+            return secret
 
     def holders(self, now: datetime) -> tuple[Holder, ...]:
         """Read the list of the holders and both CAs; nothing is changed."""
@@ -174,8 +192,8 @@ class Authority:
                         f"the CA of {root.files.whose} is missing, but the folder {holder.name} trusts one",
                         PUT_BACK,
                     )
-            for name in _NEW_SECRETS:
-                if not self._own.has(name) and folder.has(name):
+            for name, secret in self._secrets.items():
+                if not secret.exists and folder.has(name):
                     raise IdentityError(
                         self._own.file(name),
                         f"it is missing, but the folder {holder.name} has one",

@@ -4,7 +4,7 @@ Every step can be done again, and does nothing where everything is as it should 
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +19,9 @@ from quitanda.identity.certificates import (
     why_unusable,
 )
 from quitanda.identity.folder import FirstCredential, IdentityError, IdentityFile, IdentityFolder
-from quitanda.identity.holders import Holder
+from quitanda.identity.holders import Holder, HolderKind
 from quitanda.identity.roots import PUT_BACK, Root
+from quitanda.identity.shared_secrets import SharedSecret
 from quitanda.identity.tokens import Token, hash_secret, parse_token
 from quitanda.mqtt.access_rules import RULES_OF_ROLES, AccessRules
 
@@ -65,9 +66,18 @@ def never(_held: KeyedCertificate) -> bool:
 class HolderFolders:
     """The way from the authority's folder to the holders'. Methods raise IdentityError, and OSError of the disk."""
 
-    def __init__(self, root: Path, own: IdentityFolder, processes: Root, customers: Root, report: Report) -> None:
+    def __init__(
+        self,
+        root: Path,
+        own: IdentityFolder,
+        processes: Root,
+        customers: Root,
+        secrets: Mapping[IdentityFile, SharedSecret],
+        report: Report,
+    ) -> None:
         self._root = root
         self._own = own
+        self._secrets = secrets
         self._processes = processes
         self._customers = customers
         self._report = report
@@ -81,7 +91,7 @@ class HolderFolders:
         for holder in holders:
             folder = self.folder(holder)
             for name in sorted(holder.files & _SECRETS):
-                if folder.has(name) and folder.file(name).read_bytes() != self._content(name):
+                if folder.has(name) and folder.file(name).read_bytes() not in self._known(name):
                     raise IdentityError(
                         folder.file(name),
                         f"it is not the same as in {self._own.path}",
@@ -109,6 +119,9 @@ class HolderFolders:
             if IdentityFile.PROCESS in holder.files:
                 self._certify(holder, now, is_due)
         for holder in holders:
+            if holder.kind is HolderKind.REPLICA:
+                self._give_accepted(self.folder(holder))
+        for holder in holders:
             self._restrict(holder)
 
     def _copy(self, folder: IdentityFolder, name: IdentityFile, holders: Iterable[Holder]) -> None:
@@ -118,6 +131,22 @@ class HolderFolders:
             self._write(file, name, content, "made")
         elif name not in _OWNED_BY_THE_HOLDER and file.read_bytes() != content:
             self._write(file, name, content, "replaced")
+
+    def _give_accepted(self, folder: IdentityFolder) -> None:
+        """Let a replica accept another secret exactly as long as the secret is being replaced."""
+        file = folder.file(IdentityFile.CLUSTER_SECRET_ACCEPTED)
+        accepted = self._secrets[IdentityFile.CLUSTER_SECRET].also_accepted
+        if accepted is None:
+            if file.exists():
+                file.unlink()
+                self._report(FileChange(file, "removed"))
+        elif not file.exists() or file.read_bytes() != accepted:
+            done = "replaced" if file.exists() else "made"
+            self._write(file, IdentityFile.CLUSTER_SECRET_ACCEPTED, accepted, done)
+
+    def _known(self, name: IdentityFile) -> set[bytes]:
+        """Give what the file of a secret may hold."""
+        return self._secrets[name].known if name in self._secrets else {self._content(name)}
 
     def _content(self, name: IdentityFile) -> bytes:
         """Give what a copied file holds."""
@@ -133,7 +162,7 @@ class HolderFolders:
             case IdentityFile.FIRST_CREDENTIAL:
                 return f"{json.dumps(asdict(self._first_credential()))}\n".encode()
             case _:
-                return f"{self._own.line(name)}\n".encode()
+                return self._secrets[name].current
 
     def _first_credential(self) -> FirstCredential:
         token = parse_token(self._own.credential())

@@ -9,7 +9,9 @@ from quitanda.identity.certificates import fingerprint, hosts_of, renewed_from
 from quitanda.identity.folder import IdentityFile
 from quitanda.identity.holder_folders import FileChange, why_not
 from quitanda.identity.holders import Holder
-from quitanda.identity.roots import Root, RotationStep
+from quitanda.identity.roots import Root
+from quitanda.identity.rotation import RotationStep
+from quitanda.identity.shared_secrets import SharedSecret
 
 _COPY = "Copy the folders to the other machines, if there are any."
 
@@ -30,14 +32,35 @@ def after_rotation(root: Root, step: RotationStep) -> Iterator[str]:
     """Say what a step of a rotation did, and what comes next."""
     whose = root.files.whose
     match step:
-        case RotationStep.BOTH_TRUSTED:
+        case RotationStep.BOTH_ACCEPTED:
             yield f"Step 1 of 3 is done: everybody trusts a new CA of {whose} beside the present one."
-        case RotationStep.NEW_ONE_SIGNS:
+        case RotationStep.NEW_ONE_IN_USE:
             yield f"Step 2 of 3 is done: the new CA of {whose} signs; the old one is still trusted."
         case RotationStep.NONE:
             yield f"Step 3 of 3 is done: nobody trusts the old CA of {whose} any more. The rotation is complete."
     # On SIGHUP mosquitto reads its certificate again, but not whom it trusts.
     yield f"Restart the broker. {_COPY}"
+
+
+_RESTARTED_AFTER_CHANGE = {
+    IdentityFile.CLUSTER_SECRET: "all replicas, one after the other",
+    IdentityFile.FEED_KEY: "all replicas, one after the other, and then all portals",
+    IdentityFile.REQUEST_GROUP: "all client portals",
+    IdentityFile.CUSTOMER_SECRET_KEY: "all admin portals",
+}
+
+
+def after_new_secret(secret: SharedSecret) -> Iterator[str]:
+    """Say what a call that replaces a secret did, and who is to be restarted."""
+    match secret.step:
+        case RotationStep.BOTH_ACCEPTED:
+            yield f"Round 1 of 3 is done: replicas accept a new {secret.name}, too, from their next start on."
+        case RotationStep.NEW_ONE_IN_USE:
+            yield f"Round 2 of 3 is done: replicas use the new {secret.name} from their next start on, and accept both."
+        case RotationStep.NONE:
+            yield f"The old {secret.name} is gone; nobody accepts it after the next start."
+    again = f", then run `rotate-secret {secret.name} --restarted`" if secret.step is not RotationStep.NONE else ""
+    yield f"{_COPY} Restart {_RESTARTED_AFTER_CHANGE[secret.name]}{again}."
 
 
 def next_steps(authority: Authority, now: datetime) -> Iterator[str]:

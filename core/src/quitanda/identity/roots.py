@@ -1,20 +1,12 @@
 """The two CAs: one for processes, one for customers. Each signs itself, and neither says anything about the other.
 
-Both are kept, with everything about their replacement, in the authority's own folder. A CA is replaced in three steps,
-so that no process ever meets a certificate that it does not trust yet:
-
-1. a new CA is made, and everybody trusts it beside the present one;
-2. the new CA signs from now on; the one before is retired but still trusted;
-3. nobody trusts the retired CA any more.
-
-Which step was done last is seen from the files that are there, so a step that was interrupted is simply done again.
+Both are kept, with everything about their replacement, in the authority's own folder. A CA is replaced in the three
+steps of `rotation`: everybody trusts a new one, too; the new one signs; nobody trusts the old one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from pathlib import Path
 from secrets import token_hex
 from typing import Final, NoReturn
 
@@ -30,6 +22,7 @@ from quitanda.identity.certificates import (
     renewed_from,
 )
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
+from quitanda.identity.rotation import Rotation, RotationStep
 
 CLOCK_MIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right shows an earlier time: Quitanda made no identities before."""
@@ -38,14 +31,6 @@ PUT_BACK: Final = (
     "put the authority's folder back from your copy; or remove all identity folders together and run `create`, after "
     "which every process and client needs its new folder, and customers need new certificates"
 )
-
-
-class RotationStep(IntEnum):
-    """The last step of the replacement of a CA that was done."""
-
-    NONE = 0
-    BOTH_TRUSTED = 1
-    NEW_ONE_SIGNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +79,7 @@ class Root:
     def __init__(self, folder: IdentityFolder, files: RootFiles) -> None:
         self.files = files
         self._folder = folder
+        self._rotation = Rotation(folder, files.key, files.next_key, files.retired)
         self.signing: KeyedCertificate
         """The CA that signs now; there is none before `open` or `make`."""
 
@@ -104,7 +90,8 @@ class Root:
 
     def make(self, now: datetime) -> None:
         """Make the first CA, with a new key."""
-        self.signing = self._write_new(self.files.key, now)
+        self.signing = self._new(self.files.key, now)
+        folder_writing.write(self._folder.file(self.files.key), self.signing.pem(), replace=False)
 
     def open(self, now: datetime) -> None:
         """Read the CA that signs, and check that the clock lies within its life."""
@@ -144,52 +131,38 @@ class Root:
     @property
     def step(self) -> RotationStep:
         """Tell which step of a rotation was done last; NONE where no rotation is under way."""
-        if self._folder.has(self.files.next_key):
-            return RotationStep.BOTH_TRUSTED
-        return RotationStep.NEW_ONE_SIGNS if self._folder.has(self.files.retired) else RotationStep.NONE
+        return self._rotation.step
 
     def next_step_from(self) -> datetime:
         """Give the time from which the next step harms nobody who reads the own folder again as the processes do."""
         if self.step is RotationStep.NONE:
             return datetime.min.replace(tzinfo=UTC)
-        done = datetime.fromtimestamp(self._mark().stat().st_mtime, UTC)
+        done = datetime.fromtimestamp(self._rotation.mark.stat().st_mtime, UTC)
         return done + self.files.pauses[self.step - 1]
 
     def holders_change(self, name: IdentityFile) -> None:
         """Begin the pause again before a holder gets a file that the last step was to give it."""
         if name in self.files.given and self.step is not RotationStep.NONE:
-            self._mark().touch()
-
-    def _mark(self) -> Path:
-        """Give the file whose time of change is that of the last step."""
-        return self._folder.file(self.files.next_key if self.step is RotationStep.BOTH_TRUSTED else self.files.retired)
+            self._rotation.mark.touch()
 
     def advance(self, now: datetime) -> RotationStep:
         """Do the next step, and give `step` as it is then: after the third one no rotation is under way."""
         match self.step:
             case RotationStep.NONE:
-                self._write_new(self.files.next_key, now)
-            case RotationStep.BOTH_TRUSTED:
-                self._let_the_new_one_sign()
-            case RotationStep.NEW_ONE_SIGNS:
-                self._folder.file(self.files.retired).unlink()
+                self._rotation.begin(self._new(self.files.next_key, now).pem())
+            case RotationStep.BOTH_ACCEPTED:
+                new = self._keyed(self.files.next_key)
+                self._rotation.switch(pem_of([self.signing.certificate]))
+                self.signing = new
+            case RotationStep.NEW_ONE_IN_USE:
+                self._rotation.finish()
         return self.step
 
-    def _let_the_new_one_sign(self) -> None:
-        """Retire first: whatever happens in between, the present CA stays among the trusted ones."""
-        new = self._keyed(self.files.next_key)
-        retired = pem_of([self.signing.certificate])
-        folder_writing.write(self._folder.file(self.files.retired), retired, replace=True)
-        self._folder.file(self.files.next_key).replace(self._folder.file(self.files.key))
-        self.signing = new
-
-    def _write_new(self, name: str, now: datetime) -> KeyedCertificate:
+    def _new(self, name: str, now: datetime) -> KeyedCertificate:
         if now < CLOCK_MIN:
             self._refuse(name, f"the clock of this machine shows {now:%Y-%m-%d %H:%M} UTC", "set the clock")
         # The random part keeps two CAs apart for programs that find a CA by its name.
-        root = new_root(f"Quitanda CA of {self.files.whose} {token_hex(4)}", now)
-        folder_writing.write(self._folder.file(name), root.pem(), replace=False)
-        return root
+        return new_root(f"Quitanda CA of {self.files.whose} {token_hex(4)}", now)
 
     def _keyed(self, name: str) -> KeyedCertificate:
         try:

@@ -32,6 +32,7 @@ from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
 from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
 
 
@@ -223,6 +224,7 @@ class FakePortal:
     at_once: int = 0
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     server: aio.Server | None = None
+    identity: LinkIdentity | None = None
 
     async def start(self) -> None:
         self.server = aio.server()
@@ -231,7 +233,11 @@ class FakePortal:
             handlers = {each.label: self._handler(each) for each in rows}
             service = grpc.method_handlers_generic_handler(portal.service.full_name, handlers)
             self.server.add_generic_rpc_handlers((service,))
-        port = self.server.add_insecure_port(f"127.0.0.1:{self.address.port}")
+        if self.identity is None:
+            port = self.server.add_insecure_port(f"127.0.0.1:{self.address.port}")
+        else:
+            credentials = self.identity.server_credentials(client_certificates=False)
+            port = self.server.add_secure_port(f"127.0.0.1:{self.address.port}", credentials)
         self.address = Address("127.0.0.1", port)
         await self.server.start()
 

@@ -20,6 +20,7 @@ from quitanda.domain.commands import (
 from quitanda.domain.model import Customer, CustomFields, Kind, Order, Product
 from quitanda.operations import PortalKind, SetOrderItem, operations_of
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.portal_client import PortalClient
@@ -40,7 +41,8 @@ from quitanda_clients.transports.grpc import GrpcTransport
 class AdminClient(PortalClient):
     """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
 
-    The client calls `on_slow` once for each call that has no answer after a second, with the reason.
+    The client calls `on_slow` once for each call that has no answer after a second, with the reason. With an `identity`
+    it speaks TLS.
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class AdminClient(PortalClient):
         *,
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
+        identity: LinkIdentity | None = None,
     ) -> None:
-        self._grpc = GrpcTransport(PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow)
+        self._grpc = GrpcTransport(PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow, identity=identity)
         self._cluster = operations_of(PortalKind.ADMIN)
         super().__init__(PortalKind.ADMIN, self._grpc)
 

@@ -3,18 +3,22 @@
 import os
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from quitanda.identity.folder import OPEN_MODE, IdentityError
 from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 
 if TYPE_CHECKING:  # each transport's libraries take long to load: only the one that is used is loaded
+    from quitanda.runtime.link_identity import LinkIdentity
     from quitanda_clients.client import AdminClient, ShopClient
     from quitanda_clients.transports import RequestTransport
 
 ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
 CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
 BROKER_VARIABLE: Final = "QUITANDA_MQTT"
+IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
 """The environment variables that commands and scripts read."""
 
 ADMIN_PORTALS_DEFAULT: Final = "127.0.0.1:7001,127.0.0.1:7002"
@@ -34,12 +38,13 @@ def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT) -> "Ad
     """Make an administrator's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_ADMIN_PORTALS); `timeout` is in seconds, for a whole
-    call. Raises ValueError for a text that is not an address.
+    call. The client speaks TLS where QUITANDA_IDENTITY names an identity folder. Raises ValueError for a text that is
+    not an address, and for a folder that cannot be used.
     """
     from quitanda_clients.client import AdminClient  # noqa: PLC0415
 
     addresses = portals or os.environ.get(ADMIN_PORTALS_VARIABLE) or ADMIN_PORTALS_DEFAULT
-    return AdminClient(parse_addresses(addresses), timeout=timeout)
+    return AdminClient(parse_addresses(addresses), timeout=timeout, identity=find_identity())
 
 
 def connect_shop(
@@ -53,8 +58,9 @@ def connect_shop(
     """Make a customer's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_CLIENT_PORTALS), for gRPC; `broker` is one (else
-    QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. Raises ValueError for a text that is not an
-    address.
+    QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. The client speaks TLS where QUITANDA_IDENTITY
+    names an identity folder; over MQTT it shows the certificate that is in it. Raises ValueError for a text that is not
+    an address, and for a folder that cannot be used.
     """
     addresses = portals or os.environ.get(CLIENT_PORTALS_VARIABLE) or CLIENT_PORTALS_DEFAULT
     broker_address = broker or os.environ.get(BROKER_VARIABLE) or BROKER_DEFAULT
@@ -64,7 +70,24 @@ def connect_shop(
         portals=parse_addresses(addresses),
         broker=parse_address(broker_address, port_min=1),
         timeout=timeout,
+        identity=find_identity(),
     )
+
+
+def find_identity() -> "LinkIdentity | None":
+    """Open the identity folder that QUITANDA_IDENTITY names; None where it names none, or is `off`.
+
+    Raises ValueError where the folder cannot be used; the text says why, and what to do.
+    """
+    named = os.environ.get(IDENTITY_VARIABLE, "").strip()
+    if named.lower() in {"", OPEN_MODE}:
+        return None
+    from quitanda.runtime.link_identity import LinkIdentity  # noqa: PLC0415
+
+    try:
+        return LinkIdentity(Path(named))
+    except IdentityError as error:
+        raise ValueError(str(error)) from None
 
 
 def make_shop_client(
@@ -75,14 +98,15 @@ def make_shop_client(
     broker: Address,
     timeout: float = TIMEOUT_DEFAULT,
     on_slow: OnSlowCall = ignore_slow_call,
+    identity: "LinkIdentity | None" = None,
 ) -> "ShopClient":
     """Make a customer's client; it loads only the libraries of the chosen transport.
 
-    The client calls `on_slow` once for each call that has no answer after a second.
+    The client calls `on_slow` once for each call that has no answer after a second. With an `identity` it speaks TLS.
     """
     from quitanda_clients.client import ShopClient  # noqa: PLC0415
 
-    return ShopClient(customer_id, _transport(transport, customer_id, portals, broker, timeout, on_slow))
+    return ShopClient(customer_id, _transport(transport, customer_id, portals, broker, timeout, on_slow, identity))
 
 
 def _transport(
@@ -92,14 +116,15 @@ def _transport(
     broker: Address,
     timeout: float,
     on_slow: OnSlowCall,
+    identity: "LinkIdentity | None",
 ) -> "RequestTransport":
     match transport:
         case Transport.GRPC:
             from quitanda.operations import PortalKind  # noqa: PLC0415
             from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
 
-            return GrpcTransport(PortalKind.CLIENT, portals, timeout=timeout, on_slow=on_slow)
+            return GrpcTransport(PortalKind.CLIENT, portals, timeout=timeout, on_slow=on_slow, identity=identity)
         case Transport.MQTT:
             from quitanda_clients.transports.mqtt import MqttTransport  # noqa: PLC0415
 
-            return MqttTransport(customer_id, broker, timeout=timeout, on_slow=on_slow)
+            return MqttTransport(customer_id, broker, timeout=timeout, on_slow=on_slow, identity=identity)

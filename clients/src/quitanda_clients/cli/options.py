@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, get_args, get_type_hints
 
 import typer
 
@@ -14,8 +14,11 @@ from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients import connecting
 from quitanda_clients.cli.application import print_version
 from quitanda_clients.cli.values import version
-from quitanda_clients.connecting import Transport
+from quitanda_clients.connecting import IDENTITY_VARIABLE, Transport, find_identity
 from quitanda_clients.results import Consistency
+
+if TYPE_CHECKING:
+    from quitanda.runtime.link_identity import LinkIdentity
 
 TIMEOUT_MAX: Final = 3_600.0
 """Seconds; nobody waits longer on purpose."""
@@ -173,6 +176,14 @@ def read_broker(typed: str) -> Address:
         return parse_address(typed, port_min=1)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--mqtt") from None
+
+
+def read_identity() -> "LinkIdentity | None":
+    """Open the identity folder of QUITANDA_IDENTITY; None for the open mode."""
+    try:
+        return find_identity()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
 
 
 def read_timeout(typed: float) -> float:

@@ -7,7 +7,15 @@ import typer
 
 from quitanda_clients.cli import command_run
 from quitanda_clients.cli.command_run import CommandFunction, CommandRun, Effect, NextSteps, Question
-from quitanda_clients.cli.options import ADMIN, SHOP, CommonOptions, read_broker, read_portals, read_timeout
+from quitanda_clients.cli.options import (
+    ADMIN,
+    SHOP,
+    CommonOptions,
+    read_broker,
+    read_identity,
+    read_portals,
+    read_timeout,
+)
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import TIMEOUT_DEFAULT
 
@@ -24,6 +32,7 @@ class AdminRun(CommandRun):
 
     def __init__(self, options: CommonOptions, effect: Effect) -> None:
         super().__init__(options, effect)
+        self._identity = read_identity()
         self._portals = read_portals(options.portal, ADMIN.defaults["portal"])
         self._timeout = None if options.timeout is None else read_timeout(options.timeout)
 
@@ -32,7 +41,8 @@ class AdminRun(CommandRun):
         from quitanda_clients.client import AdminClient  # noqa: PLC0415 - gRPC is loaded only when it is used
 
         timeout = timeout_default if self._timeout is None else self._timeout
-        return AdminClient(self._portals, timeout=timeout, on_slow=self.on_slow(self._servers(), timeout))
+        on_slow = self.on_slow(self._servers(), timeout)
+        return AdminClient(self._portals, timeout=timeout, on_slow=on_slow, identity=self._identity)
 
     def next_steps(self) -> NextSteps:
         """Say what the user can do if no admin portal answers."""
@@ -57,6 +67,7 @@ class ShopRun(CommandRun):
 
     def __init__(self, options: CommonOptions, effect: Effect) -> None:
         super().__init__(options, effect)
+        self._identity = read_identity()
         if options.customer is None:
             raise typer.BadParameter("say who orders, for example --customer ana", param_hint="--customer")
         self._customer_id = options.customer
@@ -74,6 +85,7 @@ class ShopRun(CommandRun):
             broker=self._broker,
             timeout=self._timeout,
             on_slow=self.on_slow(self._servers(), self._timeout),
+            identity=self._identity,
         )
 
     def next_steps(self) -> NextSteps:

@@ -15,6 +15,7 @@ from quitanda.operations import DocumentOperation, Operation, OperationAnswer, P
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
@@ -60,10 +61,12 @@ class GrpcTransport:
         *,
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
+        identity: LinkIdentity | None = None,
     ) -> None:
         if not portals:
             raise ValueError("at least one portal's address is needed")
         self._portals = tuple(portals)
+        self._identity = identity
         self._make_stub = _STUBS[kind]
         self._policy = RetryPolicy(timeout, len(self._portals), on_slow=on_slow)
         self._channels: dict[Address, ReconnectingChannel[Any]] = {}
@@ -153,7 +156,9 @@ class GrpcTransport:
         if self._closed:
             raise ClientClosed("the client is closed")
         if portal not in self._channels:
-            self._channels[portal] = ReconnectingChannel(str(portal), str(portal), CHANNEL_OPTIONS, self._make_stub)
+            self._channels[portal] = ReconnectingChannel(
+                str(portal), str(portal), CHANNEL_OPTIONS, self._make_stub, self._identity
+            )
         return await self._channels[portal].connected(min(seconds, CONNECT_SECONDS_MAX))
 
 

@@ -33,6 +33,7 @@ from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
 from quitanda.operations import DocumentOperation, OperationAnswer
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
@@ -72,9 +73,10 @@ class MqttTransport:
         *,
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
+        identity: LinkIdentity | None = None,
     ) -> None:
         self._customer_id = customer_id
-        self._session = MqttSession(customer_id, broker)
+        self._session = MqttSession(customer_id, broker, identity)
         self._policy = RetryPolicy(timeout, attempt_seconds_max=REPLY_SECONDS_MAX, on_slow=on_slow)
 
     async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
@@ -106,7 +108,7 @@ class MqttTransport:
 class MqttSession:
     """Publishes requests and waits for their replies, over one connection; `start` first, `close` last."""
 
-    def __init__(self, customer_id: str, broker: Address) -> None:
+    def __init__(self, customer_id: str, broker: Address, identity: LinkIdentity | None = None) -> None:
         self._broker = broker
         # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
         self._id = random_client_id("s")
@@ -116,6 +118,7 @@ class MqttSession:
             client_id=self._id,
             received_max=INBOX_MAX,
             published_max=IN_FLIGHT_MAX,
+            identity=identity,
             reconnect_delay_min=RECONNECT_SECONDS_MIN,
             reconnect_delay_max=RECONNECT_SECONDS_MAX,
             # MQTT 3.1.1 cannot carry the context of a trace.

@@ -43,7 +43,9 @@ OF_PROCESSES: Final = frozenset(
 )
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""
 
-OF_CLIENTS: Final = frozenset(PREFIX + name for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER"))
+OF_CLIENTS: Final = frozenset(
+    PREFIX + name for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY")
+)
 """What the command-line applications read."""
 
 _OF_COMPOSE: Final = re.compile(PREFIX + r"(TAG|NETWORK|GRAFANA_PASSWORD|[A-Z0-9_]+_PORT)")

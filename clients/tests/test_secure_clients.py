@@ -1,0 +1,135 @@
+"""Clients with an identity folder: they speak TLS, and say why a connection was refused and what to do."""
+
+import pytest
+from command_line import run
+from fake_portals import FakePortal
+
+from quitanda.runtime.link_identity import LinkIdentity
+from quitanda_clients.cli import exit_codes
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
+from quitanda_clients.connecting import connect_admin, connect_shop
+from quitanda_testing.identity_folders import HOUR, CertificateAuthority, write_file, write_identity
+
+PORTAL = "portal/admin-portal-1"
+CREATE = ("product", "create", "--pid", "pear", "--name", "Pear", "--price", "1", "--quantity", "1")
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return CertificateAuthority()
+
+
+@pytest.fixture
+def folder(tmp_path, authority):
+    """The identity folder of a client, which has no certificate."""
+    made = write_identity(tmp_path / "client", "nobody", authority)
+    (made / "process.pem").unlink()
+    return made
+
+
+@pytest.fixture
+async def secure_portal(shop, tmp_path, authority):
+    started = FakePortal(shop, identity=LinkIdentity(write_identity(tmp_path / "portal", PORTAL, authority)))
+    await started.start()
+    yield started
+    await started.stop()
+
+
+async def admin(portal, folder, *arguments):
+    options = ("--portal", portal.address, "--timeout", "2")
+    return await run(admin_app, *options, *arguments, env={"QUITANDA_IDENTITY": str(folder)})
+
+
+async def test_both_programs_speak_tls_where_an_identity_folder_is_named(secure_portal, folder, shop):
+    created = await admin(secure_portal, folder, *CREATE)
+    assert created.exit_code == exit_codes.DONE
+    assert shop.products["pear"].name == "Pear"
+
+    options = ("--portal", secure_portal.address, "--customer", "ana", "order", "list")
+    listed = await run(shop_app, *options, env={"QUITANDA_IDENTITY": str(folder)})
+    assert listed.exit_code == exit_codes.DONE
+
+
+async def test_the_library_speaks_tls_where_an_identity_folder_is_named(secure_portal, folder, monkeypatch):
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(folder))
+
+    async with connect_admin(str(secure_portal.address)) as client:
+        await client.create_product("pear", "Pear", 100, 1)
+    async with connect_shop("ana", portals=str(secure_portal.address)) as client:
+        assert await client.list_orders() is not None
+
+
+async def test_a_client_that_runs_goes_on_while_the_authority_is_replaced(
+    secure_portal, folder, authority, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(folder))
+    successor = CertificateAuthority("Quitanda test CA")
+
+    async with connect_admin(str(secure_portal.address)) as client:
+        await client.create_product("pear", "Pear", 100, 1)
+        write_file(folder / "ca.pem", authority.pem + successor.pem)
+        write_file(tmp_path / "portal" / "process.pem", successor.issue(PORTAL))
+        await client.create_product("fig", "Fig", 100, 1)
+        await secure_portal.stop()
+        await secure_portal.start()
+        await client.create_product("kiwi", "Kiwi", 100, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"begins": -2 * HOUR, "ends": -HOUR}, "its certificate has expired (the clock here says "),
+        ({"begins": HOUR, "ends": 2 * HOUR}, "its certificate is not valid yet (the clock here says "),
+        ({"self_signed": True}, "its certificate is signed by itself or by an authority that is not in ca.pem; use"),
+        ({"names": ("elsewhere",)}, "its certificate is of another name; the address leads to another process"),
+    ],
+)
+async def test_a_portals_certificate_that_is_not_right_is_told_with_a_next_step_and_nothing_is_sent(
+    secure_portal, folder, authority, tmp_path, given, said
+):
+    write_file(tmp_path / "portal" / "process.pem", authority.issue(PORTAL, **given))
+
+    refused = await admin(secure_portal, folder, *CREATE)
+
+    assert refused.exit_code == exit_codes.UNAVAILABLE
+    assert said in refused.message
+    assert "Nothing was changed." in refused.message
+    assert secure_portal.calls == []
+
+
+async def test_a_portal_of_another_authority_is_told(secure_portal, folder):
+    write_file(folder / "ca.pem", CertificateAuthority("Another").pem)
+
+    refused = await admin(secure_portal, folder, *CREATE)
+
+    assert refused.exit_code == exit_codes.UNAVAILABLE
+    assert "of an authority that is not in ca.pem; copy the ca.pem of this system" in refused.message
+    assert secure_portal.calls == []
+
+
+async def test_a_client_without_an_identity_at_a_portal_with_one_is_told_what_to_set(secure_portal):
+    refused = await admin(secure_portal, "off", *CREATE)
+
+    assert refused.exit_code == exit_codes.UNAVAILABLE
+    assert "set QUITANDA_IDENTITY to the folder" in refused.message
+    assert secure_portal.calls == []
+
+
+async def test_a_client_with_an_identity_at_a_portal_without_one_is_told(portal, folder):
+    refused = await admin(portal, folder, *CREATE)
+
+    assert refused.exit_code == exit_codes.UNAVAILABLE
+    assert "it does not speak TLS; start it with an identity, or set QUITANDA_IDENTITY=off here" in refused.message
+    assert portal.calls == []
+
+
+async def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_sent(secure_portal, folder):
+    (folder / "ca.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nhalf")
+
+    refused = await admin(secure_portal, folder, *CREATE)
+
+    assert refused.exit_code == exit_codes.WRONG_USE
+    assert "QUITANDA_IDENTITY" in refused.message
+    assert "ca.pem" in refused.message
+    assert secure_portal.calls == []

@@ -37,3 +37,34 @@ class FakeLeadership:
         if self.role is not Role.LEADER:
             raise NotLeader(self.leader)
         return self.applied_index
+
+
+class Applied:
+    """An entry that was applied at once."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def result(self, timeout):
+        assert timeout >= 0
+        return self._answer
+
+
+class OneReplicaRaft(FakeLeadership):
+    """Leads, or not, as the test says; applies what is submitted to a real state."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.state = state
+        self.submitted = 0
+        self.failing = None
+        """What `submit` raises, if anything."""
+
+    def submit(self, payload):
+        if self.failing is not None:
+            raise self.failing
+        self.submitted += 1
+        self.state.index += 1
+        answer = self.state.applier.apply(self.state.index, payload)
+        self.state.store.commit()
+        return Applied(answer)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import grpc
 import pytest
-from replica_fake_raft import FakeLeadership
+from replica_fake_raft import FakeLeadership, OneReplicaRaft
 from replica_processes import Cluster, Process, Topology
 from replica_state import customer, product
 from replica_waiting import wait_until
@@ -50,33 +50,6 @@ def lift(store, level):
     store.put(keys.COUNTERS, new)
     store.put(keys.DIGEST, encode_digest(replaced(digest, keys.COUNTERS, old, new)))
     store.commit()
-
-
-class Applied:
-    """An entry that was applied at once."""
-
-    def __init__(self, answer):
-        self._answer = answer
-
-    def result(self, timeout):
-        assert timeout >= 0
-        return self._answer
-
-
-class OneReplicaRaft(FakeLeadership):
-    """Leads, or not, as the test says; applies what is submitted to a real state."""
-
-    def __init__(self, state):
-        super().__init__()
-        self.state = state
-        self.submitted = 0
-
-    def submit(self, payload):
-        self.submitted += 1
-        self.state.index += 1
-        answer = self.state.applier.apply(self.state.index, payload)
-        self.state.store.commit()
-        return Applied(answer)
 
 
 class Peers:

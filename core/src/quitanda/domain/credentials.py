@@ -47,11 +47,16 @@ def create(view: StateView, command: CreateCredential) -> Decision:
 
 def create_first(view: StateView, command: CreateFirstCredential) -> Decision:
     """Create the first administrator's credential, where no administrator has ever had a lasting one."""
-    if any(_is_lasting_admin(each) for each in _staff(view)):
+    if is_administered(view):
         return Decision(Done(None))
     if view.credential(command.credential_id) is not None:
         return Decision(refusals.credential_exists(command.credential_id))
     return put(view, _made(command, CallerRole.ADMIN.value, STAFF, FIRST_LABEL))
+
+
+def is_administered(view: StateView) -> bool:
+    """Whether an administrator has a lasting credential. Once it is so, it stays so."""
+    return any(map(_is_lasting_admin, _staff(view)))
 
 
 def rotate(view: StateView, command: RotateCredential) -> Decision:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime import tracing
@@ -15,6 +16,7 @@ from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
+from quitanda_replica.admin.first_credential import PROPOSAL_SECONDS, FirstCredentialProposer
 from quitanda_replica.admin.level_raiser import FRESH_SECONDS, LevelRaiser
 from quitanda_replica.admin.replica_admin import ReplicaAdmin
 from quitanda_replica.admin.replica_status import StatusReport
@@ -52,7 +54,8 @@ SWEEP_SECONDS: Final = 5.0
 FOLDER_SECONDS: Final = 0.5
 """How often the data folder is looked at where nothing is written; each commit looks by itself."""
 FRESH_LEVEL_SECONDS: Final = 0.5
-"""How often a leader looks whether its cluster is fresh, and at a lower level than it could be."""
+"""How often a leader looks whether its cluster is fresh, and at a lower level than it could be; and whether the first
+administrator's credential is missing."""
 PIPELINE_BYTES: Final = 128 * 1024
 """Entries under way at a time. What is committed together is applied in one go, without a heartbeat: this is
 some 700 orders, a tenth of a second, so that a machine five times slower still holds no election for it."""
@@ -128,6 +131,7 @@ class ReplicaProcess:
         self._closing.callback(lambda: self._step_down(raft))
         self._start_watching(server, status, kept)
         self._start_periodic("fresh-cluster-level", FRESH_LEVEL_SECONDS, levels.raise_fresh, FRESH_SECONDS)
+        self._start_proposing_first_credential(raft, store)
         self._start_watching_folder(store)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 
@@ -203,6 +207,13 @@ class ReplicaProcess:
         self._start_periodic("readiness", READINESS_SECONDS, readiness.look)
         self._start_periodic("page-sweep", SWEEP_SECONDS, kept.sweep)
         self._closing.callback(readiness.switch_off)
+
+    def _start_proposing_first_credential(self, raft: RaftNode, store: Store) -> None:
+        folder = None if self._settings.identity is None else IdentityFolder(self._settings.identity)
+        if folder is None or not folder.has(IdentityFile.FIRST_CREDENTIAL):
+            return
+        proposer = FirstCredentialProposer(folder.first_credential(), raft, ConsistentSnapshots(store))
+        self._start_periodic("first-credential", FRESH_LEVEL_SECONDS, proposer.propose, PROPOSAL_SECONDS)
 
     def _start_watching_folder(self, store: Store) -> None:
         def look() -> None:

@@ -1,0 +1,111 @@
+"""The first administrator's credential: created by the leader, once, and never again."""
+
+import pytest
+from replica_fake_raft import OneReplicaRaft
+from replica_state import customer
+from structlog.testing import capture_logs
+
+from quitanda.domain.commands import CreateCredential, RaiseLevel, RevokeCredential
+from quitanda.domain.levels import SUPPORTED_LEVEL
+from quitanda.domain.model import Kind
+from quitanda.domain.outcomes import Done, Reason
+from quitanda.errors import Unavailable
+from quitanda.identity.folder import FirstCredential
+from quitanda_replica.admin.first_credential import FirstCredentialProposer
+from quitanda_replica.raft.state_machine import Role
+from quitanda_replica.reads.snapshots import ConsistentSnapshots
+
+FIRST = FirstCredential("a" * 12, "admin", "1" * 64)
+ANOTHER = FirstCredential("b" * 12, "admin", "2" * 64)
+
+
+@pytest.fixture
+def raft(state):
+    state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
+    return OneReplicaRaft(state)
+
+
+def proposer(raft, first=FIRST):
+    return FirstCredentialProposer(first, raft, ConsistentSnapshots(raft.state.store))
+
+
+def credentials(raft):
+    return {document_id for kind, document_id in raft.state.documents() if kind is Kind.CREDENTIAL}
+
+
+def test_the_leader_creates_it_once(raft):
+    raft.state.do(customer())
+    proposing = proposer(raft)
+
+    with capture_logs() as logs:
+        for _ in range(3):
+            proposing.propose()
+
+    created = raft.state.view().credential(FIRST.credential_id)
+    assert (created.role, created.secret_hash, created.expires_at_ms) == ("admin", FIRST.secret_hash, 0)
+    assert raft.submitted == 1
+    assert [each["event"] for each in logs] == ["first_credential_created"]
+    raft.state.digest()
+
+
+def test_a_follower_creates_nothing(raft):
+    raft.role = Role.FOLLOWER
+
+    proposer(raft).propose()
+
+    assert (raft.submitted, credentials(raft)) == (0, set())
+
+
+def test_below_the_level_of_credentials_nothing_comes_into_the_log(state):
+    raft = OneReplicaRaft(state)
+    proposing = proposer(raft)
+    proposing.propose()
+    assert raft.submitted == 0
+
+    state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
+    proposing.propose()
+
+    assert credentials(raft) == {FIRST.credential_id}
+
+
+def test_another_leader_with_another_folder_does_not_create_a_second_one(raft):
+    proposer(raft).propose()
+
+    proposer(raft, ANOTHER).propose()
+
+    assert credentials(raft) == {FIRST.credential_id}
+
+
+def test_once_it_was_revoked_it_does_not_come_back(raft):
+    proposer(raft).propose()
+    raft.state.do(CreateCredential(ANOTHER.credential_id, "admin", "Bia", ANOTHER.secret_hash, 1))
+    ((outcome, _),) = raft.state.do(RevokeCredential(FIRST.credential_id))
+    assert outcome == Done(None)
+
+    proposer(raft).propose()
+
+    assert credentials(raft) == {ANOTHER.credential_id}
+    ((outcome, _),) = raft.state.do(RevokeCredential(ANOTHER.credential_id))
+    assert outcome.reason is Reason.LAST_ADMIN_CREDENTIAL
+
+
+def test_a_state_that_holds_only_credentials_of_others_still_gets_it(raft):
+    raft.state.do(CreateCredential(ANOTHER.credential_id, "clerk", "Bia", ANOTHER.secret_hash, 1))
+
+    proposer(raft).propose()
+
+    assert credentials(raft) == {FIRST.credential_id, ANOTHER.credential_id}
+
+
+def test_an_attempt_that_fails_is_told_once_and_made_again(raft):
+    raft.failing = Unavailable("no majority")
+    proposing = proposer(raft)
+    with capture_logs() as logs:
+        proposing.propose()
+        proposing.propose()
+    assert [each["event"] for each in logs] == ["first_credential_not_created"]
+    raft.failing = None
+
+    proposing.propose()
+
+    assert credentials(raft) == {FIRST.credential_id}

@@ -9,10 +9,12 @@ from quitanda.domain.commands import (
     CreateOrder,
     CreateProduct,
     ItemQuantity,
+    RaiseLevel,
     Request,
 )
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.machine import decide, execute
-from quitanda.domain.model import Customer, Order, Product
+from quitanda.domain.model import Credential, Customer, Order, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Delete, Put
 from quitanda_testing.in_memory_state import InMemoryState
@@ -25,9 +27,13 @@ class Shop:
         self.state = InMemoryState()
         self._revisions = count(1)
 
-    def do(self, command, request_id=None, scope=""):
+    def do(self, command, request_id=None, scope="", principal=None):
         revision = next(self._revisions)
-        return self.execute(Request(scope, request_id or f"r{revision}", command), revision)
+        return self.execute(Request(scope, request_id or f"r{revision}", command, principal), revision)
+
+    def raise_level(self, level=SUPPORTED_LEVEL):
+        for following in range(FIRST_LEVEL + 1, level + 1):
+            self.do(RaiseLevel(following))
 
     def execute(self, request, revision):
         execution = execute(self.state, request, revision)
@@ -70,6 +76,14 @@ def _document(document):
         case Order(order_id, customer_id, created_at_ms, items, version, extra):
             lines = ", ".join(map(_item, items)) or "nothing"
             return f"order {order_id} v{version} of {customer_id} @{created_at_ms}{_extra(extra)}: {lines}"
+        case Credential():
+            owner = f" of {document.customer_id}" if document.customer_id else ""
+            hashes = f"{document.secret_hash[:1]}{document.previous_hash[:1] or '-'}"
+            until = f" until {document.expires_at_ms}" if document.expires_at_ms else ""
+            return (
+                f"credential {document.credential_id[:1]} v{document.version} {document.role}{owner} "
+                f"'{document.label}' g{document.generation} {hashes} @{document.created_at_ms}{until}"
+            )
 
 
 def _item(item):

@@ -267,7 +267,6 @@ def command_name(command: type[Command]) -> str:
 class Principal:
     """Who asks: the credential, and the generation of it whose secret the caller has proved to a portal."""
 
-    since: ClassVar[int] = CREDENTIALS_LEVEL
     credential_id: CredentialId
     generation: Generation
 

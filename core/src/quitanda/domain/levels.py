@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass, replace
 from typing import Any, Final, TypeVar, get_args
 
-from quitanda.domain.commands import Command, Request
+from quitanda.domain.commands import CREDENTIALS_LEVEL, Command, Request
 from quitanda.domain.field_types import describe
 from quitanda.domain.outcomes import Reason, Refused, refused
 
@@ -65,8 +65,8 @@ def check_request(request: Request, level: int) -> Refused | None:
 
     Below the level of principals nobody would look at one, so a request that names one must not come into the log.
     """
-    if request.principal is not None and (least := _since_of(request.principal)) > level:
-        return refused(Reason.LEVEL_TOO_LOW, "principal", level=level, needed=least)
+    if request.principal is not None and level < CREDENTIALS_LEVEL:
+        return refused(Reason.LEVEL_TOO_LOW, "principal", level=level, needed=CREDENTIALS_LEVEL)
     return check(request.command, level)
 
 
@@ -79,7 +79,7 @@ def check_command(command: object, level: int) -> Refused | None:
 def request_as_of(request: Request, level: int) -> Request:
     """Return the request as a version reads it that knows `level` at most."""
     command = as_of(request.command, level)
-    principal = None if _since_of(request.principal) > level else request.principal
+    principal = request.principal if level >= CREDENTIALS_LEVEL else None
     if command is request.command and principal is request.principal:
         return request
     return replace(request, command=command, principal=principal)

@@ -1,0 +1,142 @@
+"""Whatever happens in whatever order: a revoked secret decides nothing, a valid one is never refused as revoked.
+
+The model knows for each credential which generations are valid, and follows what was done by the commands alone.
+"""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CreateCredential,
+    CreateCustomer,
+    CreateFirstCredential,
+    CreateProduct,
+    DeleteCustomer,
+    Principal,
+    RaiseLevel,
+    Request,
+    RevokeCredential,
+    RotateCredential,
+)
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
+from quitanda.domain.machine import execute
+from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda_testing import invariants
+from quitanda_testing.in_memory_state import InMemoryState
+
+IDS = ["a" * 12, "b" * 12, "c" * 12]
+ids = st.sampled_from(IDS)
+customers = st.sampled_from(["ana", "bia"])
+hashes = st.sampled_from([digit * 64 for digit in "123"])
+commands = st.one_of(
+    st.builds(CreateFirstCredential, ids, hashes, st.just(1)),
+    st.builds(
+        CreateCredential,
+        ids,
+        st.sampled_from(["admin", "clerk"]),
+        st.just("x"),
+        hashes,
+        st.just(1),
+        st.none(),
+        st.sampled_from([0, 9]),
+    ),
+    st.builds(CreateCredential, ids, st.just("customer"), st.just("x"), hashes, st.just(1), customers),
+    st.builds(RotateCredential, ids, hashes),
+    st.builds(RevokeCredential, ids),
+    st.builds(CreateCustomer, customers, st.just("x"), credential_id=ids, secret_hash=hashes),
+    st.builds(DeleteCustomer, customers),
+    st.just(AdjustStock("rice", 1)),
+)
+principals = st.none() | st.builds(Principal, ids, st.integers(1, 4))
+steps = st.lists(st.tuples(commands, principals), max_size=30)
+
+
+class Model:
+    """The newest generation of each credential and its hash; who owns it; which are administrators' for ever."""
+
+    def __init__(self):
+        self.newest = {}
+        self.owner = {}
+        self.lasting = set()
+
+    def valid(self, principal):
+        newest, _ = self.newest.get(principal.credential_id, (0, ""))
+        return newest > 0 and principal.generation in {newest, newest - 1}
+
+    def create(self, credential_id, secret_hash, owner=""):
+        self.newest[credential_id] = 1, secret_hash
+        self.owner[credential_id] = owner
+
+    def delete(self, credential_id):
+        del self.newest[credential_id], self.owner[credential_id]
+        self.lasting.discard(credential_id)
+
+    def follow(self, command):
+        match command:
+            case CreateFirstCredential() if not self.lasting:
+                self.create(command.credential_id, command.secret_hash)
+                self.lasting.add(command.credential_id)
+            case CreateCredential():
+                self.create(command.credential_id, command.secret_hash, command.customer_id or "")
+                if command.role == "admin" and command.expires_at_ms == 0:
+                    self.lasting.add(command.credential_id)
+            case CreateCustomer():
+                self.create(command.credential_id, command.secret_hash, command.customer_id)
+            case RotateCredential():
+                generation, held = self.newest[command.credential_id]
+                if held != command.secret_hash:
+                    self.newest[command.credential_id] = generation + 1, command.secret_hash
+            case RevokeCredential():
+                self.delete(command.credential_id)
+            case DeleteCustomer():
+                for each in [each for each, owner in self.owner.items() if owner == command.customer_id]:
+                    self.delete(each)
+
+
+def new_state():
+    state = InMemoryState()
+    raises = map(RaiseLevel, range(FIRST_LEVEL + 1, SUPPORTED_LEVEL + 1))
+    for command in (*raises, CreateProduct("rice", "Rice", 1, 0)):
+        request = Request("", "begin", command)
+        state.apply(request, execute(state, request, 1))
+    return state
+
+
+@given(steps)
+def test_what_is_revoked_decides_nothing_and_what_is_valid_is_not_refused(log):
+    state, model = new_state(), Model()
+    for number, (command, principal) in enumerate(log, start=2):
+        request = Request("", f"r{number}", command, principal)
+        known = principal is None or model.valid(principal)
+        before = list(state.documents())
+
+        execution = execute(state, request, number)
+        state.apply(request, execution)
+
+        reason = execution.outcome.reason if isinstance(execution.outcome, Refused) else None
+        assert (reason is Reason.CREDENTIAL_REVOKED) == (not known)
+        if not known:
+            assert (list(state.documents()), execution.remember) == (before, None)
+        if isinstance(execution.outcome, Done):
+            model.follow(command)
+        held = {each.credential_id: (each.generation, each.secret_hash) for each in state.credentials()}
+        assert held == model.newest
+        assert invariants.check(state) == []
+
+
+@given(steps)
+def test_once_there_is_an_administrator_there_is_always_one_and_the_first_credential_does_not_come_again(log):
+    state = new_state()
+    administered = False
+    for number, (command, principal) in enumerate(log, start=2):
+        request = Request("", f"r{number}", command, principal)
+
+        execution = execute(state, request, number)
+        state.apply(request, execution)
+
+        if administered and isinstance(command, CreateFirstCredential):
+            assert execution.changes == ()
+        lasting = [each for each in state.credentials() if each.role == "admin" and each.expires_at_ms == 0]
+        assert lasting or not administered
+        administered = bool(lasting)

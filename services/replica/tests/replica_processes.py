@@ -182,11 +182,12 @@ class Cluster:
 class Process:
     """A replica in a process of its own."""
 
-    def __init__(self, topology, name, **changes):
+    def __init__(self, topology, name, *, starter=(), **changes):
+        """`starter`: a command that starts the one that follows on it."""
         self._log = topology.directory / f"{name}-{len(list(topology.directory.glob('*.log')))}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "quitanda_replica"],
+                [*starter, sys.executable, "-m", "quitanda_replica"],
                 env=topology.environment(name) | changes,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ from quitanda.cache import CachedReader, ReaderOptions, open_reader
 from quitanda.cluster_client import ClusterClient
 from quitanda.identity.folder import IdentityError
 from quitanda.mqtt.feed_key import FeedKey
-from quitanda.runtime import lifecycle, logging, metrics, startup_warnings, tracing
+from quitanda.runtime import descriptors, lifecycle, logging, metrics, startup_warnings, tracing
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import PortalSettings, load_or_exit
@@ -37,6 +37,7 @@ def main(kind: type[Settings], service: str, compose: Compose[Settings]) -> int:
     logging.configure(settings.log_level, settings.log_format, service, settings.name)
     startup_warnings.warn(settings, os.environ)
     tracing.configure_service(service, settings.name, os.environ)
+    descriptors.raise_limit()
     try:
         # The loop in C takes a tenth of a portal's processor time less than asyncio's own.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -42,6 +42,9 @@ CALL_SECONDS_MAX: Final = 3_600.0
 _HANDSHAKE_MS_MAX: Final = 2_000
 """For an attempt to connect with TLS: the handshake waits for the processor of both sides."""
 
+HANDSHAKE_SECONDS_MAX: Final = 10.0
+"""After this a server closes a connection that has not finished its handshake (TLS and HTTP/2)."""
+
 _METADATA_BYTES_MAX: Final = 16 * 1024
 _PING_EVERY_MS: Final = 10_000
 _PING_TIMEOUT_MS: Final = 5_000
@@ -53,6 +56,7 @@ Options = tuple[tuple[str, int | str], ...]
 def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options:
     """Give the options of a server that takes messages of at most `receive_bytes_max` bytes."""
     return (
+        ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_SECONDS_MAX * 1000)),
         ("grpc.max_receive_message_length", receive_bytes_max),
         # Answers may hold a page of the largest documents.
         ("grpc.max_send_message_length", REPLICA_RECEIVE_BYTES_MAX),
@@ -70,6 +74,11 @@ def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MIN_INTERVAL_MS),
         ("grpc.http2.max_pings_without_data", 0),
     )
+
+
+def connection_bound_options(connections_max: int) -> Options:
+    """Give the options of a server that has at most so many connections; it closes further ones at once."""
+    return (("grpc.max_allowed_incoming_connections", connections_max),)
 
 
 def connection_age_options(seconds: float) -> Options:

@@ -27,6 +27,7 @@ from quitanda.runtime.access_log import (
     request_context,
 )
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.descriptors import connections_max
 from quitanda.runtime.grpc_options import (
     CONCURRENT_RPCS_MAX,
     CONNECTION_AGE_SECONDS,
@@ -37,6 +38,7 @@ from quitanda.runtime.grpc_options import (
     REFUSED_BYTES_FACTOR,
     Options,
     connection_age_options,
+    connection_bound_options,
     server_options,
 )
 from quitanda.runtime.link_identity import LinkIdentity
@@ -44,6 +46,11 @@ from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
 from quitanda.runtime.unread_calls import RefuseUnread, UnreadCalls
+
+CONNECTIONS_MAX: Final = 10_000
+"""Connections of one server of a portal, where the limit of descriptors leaves room for them."""
+CONNECTIONS_SHARE: Final = 0.4
+"""A portal has at most two servers; the rest is for its own connections."""
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -257,7 +264,11 @@ class AioGrpcServer:
             await self._server.stop(timeout)
 
     def _options(self) -> Options:
-        options = server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max)
+        connections = connections_max(CONNECTIONS_MAX, CONNECTIONS_SHARE)
+        options = (
+            *server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
+            *connection_bound_options(connections),
+        )
         if self._identity is None:
             return options
         return (*options, *connection_age_options(self._connection_age_seconds))

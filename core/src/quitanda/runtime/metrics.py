@@ -4,6 +4,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler
@@ -34,6 +35,9 @@ GRPC: Final = "grpc"
 MQTT: Final = "mqtt"
 COURSE: Final = "course"
 """How calls come: over gRPC, over MQTT, and by the course's contract (over gRPC, too)."""
+
+CONNECTIONS_MAX: Final = 32
+"""Callers of the metrics at a time; the one that has been there longest goes for a new one."""
 
 SILENCE_SECONDS_MAX: Final = 10.0
 """After this a caller of the metrics that says nothing is given up, and its thread ends."""
@@ -102,14 +106,20 @@ class _Handler(WSGIRequestHandler):
 
 
 class _HttpServer(ThreadingWSGIServer):
-    """Serves each connection in a thread of its own.
+    """Serves each connection in a thread of its own, CONNECTIONS_MAX at a time.
 
     The library's own server (`start_http_server`) would read the certificates once, and shake hands in the thread that
     takes connections, where one silent caller stops all others.
     """
 
+    request_queue_size = 128
+    """Callers that wait until they are taken; with the library's 5 a crowd would keep Prometheus out."""
+
     def __init__(self, listen: Address, identity: LinkIdentity | None) -> None:
         self._identity = identity
+        self._open: dict[socket.socket, None] = {}
+        """The connections that are served, the oldest first."""
+        self._lock = threading.Lock()
         self.address_family, *_, address = socket.getaddrinfo(
             listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -122,6 +132,23 @@ class _HttpServer(ThreadingWSGIServer):
             return connection, caller
         context = self._identity.current().server_context
         return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), caller
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own."""
+        with self._lock:
+            if len(self._open) >= CONNECTIONS_MAX:
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with suppress(OSError):  # it has gone by itself
+                    socket.socket.shutdown(oldest, socket.SHUT_RDWR)  # its thread, which waits for bytes, gets none
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that was served."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
         """Tell why a caller got nothing; it may be anybody, so only who looks for it sees it."""

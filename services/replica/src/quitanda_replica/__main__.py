@@ -20,7 +20,7 @@ import structlog
 
 from quitanda.domain.levels import LevelNotSupported
 from quitanda.identity.folder import IdentityError
-from quitanda.runtime import logging, startup_warnings, tracing
+from quitanda.runtime import descriptors, logging, startup_warnings, tracing
 from quitanda.runtime.settings import ReplicaSettings, load_or_exit
 from quitanda_replica.admin import offline_commands
 from quitanda_replica.composition import ReplicaProcess
@@ -50,6 +50,7 @@ def main() -> int:
     logging.configure(settings.log_level, settings.log_format, "replica", settings.name)
     startup_warnings.warn(settings, os.environ)
     tracing.configure_service("replica", settings.name, os.environ)
+    descriptors.raise_limit()
     sys.setswitchinterval(SWITCH_SECONDS)
     # what was imported lives as long as the process: looking for garbage in it only makes the Raft thread wait
     gc.freeze()

@@ -15,12 +15,14 @@ from quitanda.error_status import describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.runtime.access_log import OK, log_unexpected, operation_name
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.descriptors import connections_max
 from quitanda.runtime.grpc_options import (
     CONNECTION_AGE_SECONDS,
     HEALTH_SERVICES,
     LIVENESS,
     REPLICA_RECEIVE_BYTES_MAX,
     connection_age_options,
+    connection_bound_options,
     server_options,
 )
 from quitanda.runtime.link_identity import LinkIdentity
@@ -38,6 +40,11 @@ THREADS: Final = 64
 
 CALLS_MAX: Final = 256
 """Calls accepted at a time, those included that wait for a thread; more are refused (RESOURCE_EXHAUSTED)."""
+
+CONNECTIONS_MAX: Final = 256
+"""Portals, the other replicas and probes have a few each."""
+CONNECTIONS_SHARE: Final = 0.25
+"""Of the limit of descriptors: the disk, Raft's port and the metrics need theirs, or the replica stops."""
 
 CALLERS: Final = ("portal/", "replica/")
 """How the common name of a certificate begins whose holder may call a replica; no customer's name has a slash."""
@@ -184,11 +191,12 @@ class GrpcServer:
         self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
         # watches of the health service would otherwise hold a thread each for as long as they last
         self._health = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_pool)
+        connections = connections_max(CONNECTIONS_MAX, CONNECTIONS_SHARE)
         age = () if identity is None else connection_age_options(connection_age_seconds)
         self._server = grpc.server(
             self._pool,
             interceptors=[interceptor] if identity is None else [CallerCheck(), interceptor],
-            options=(*server_options(REPLICA_RECEIVE_BYTES_MAX), *age),
+            options=(*server_options(REPLICA_RECEIVE_BYTES_MAX), *connection_bound_options(connections), *age),
             maximum_concurrent_rpcs=CALLS_MAX,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

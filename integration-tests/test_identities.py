@@ -16,6 +16,7 @@ from quitanda.identity.authority import Authority
 from quitanda.identity.folder import IdentityFolder
 from quitanda.v1.replica_pb2 import GetStatusRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
+from quitanda_clients.connecting import connect_admin
 from quitanda_local.readiness import CHANNEL_OPTIONS, MQTT_ACCEPTED, MQTT_CONNECT
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.process_cluster import ProcessCluster
@@ -95,6 +96,54 @@ async def test_no_secret_is_in_a_log_an_environment_or_a_command_line(secure):
             assert secret not in "".join(secure.log(name))
             assert secret not in str(running[name].environ())
             assert secret not in str(running[name].cmdline())
+
+
+async def test_no_call_fails_while_certificates_and_then_the_ca_are_replaced(secure, monkeypatch):
+    """Each caller makes one call after the other; any that ends with another thing than its answer fails the test."""
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(secure.identities.of_clients))
+    portals = ",".join(secure.address(name) for name in secure.admin_portals)
+    authority = Authority(secure.identities.root, lambda _change: None)
+    done = asyncio.Event()
+    calls = {"read": 0, "written": 0}
+
+    async def write(admin, product_id):
+        await admin.create_product(product_id, "apples", 100, 10)
+        while not done.is_set():
+            await admin.adjust_stock(product_id, 1)
+            calls["written"] += 1
+
+    async def read():
+        async with connect_admin(portals) as fresh:
+            await fresh.cluster_status()
+        calls["read"] += 1
+
+    async def keep_reading():
+        while not done.is_set():
+            await read()
+
+    async with connect_admin(portals) as admin, asyncio.TaskGroup() as callers:
+        for n in range(4):
+            callers.create_task(write(admin, f"apples-{n}"))
+        callers.create_task(keep_reading())
+        for change in (
+            lambda: authority.renew(datetime.now(UTC), everything=True),
+            *[lambda: authority.rotate(authority.processes, datetime.now(UTC), at_once=True)] * 3,
+        ):
+            change()
+            await more_calls(calls)
+        done.set()
+
+    assert calls["written"] > 40
+
+
+async def more_calls(calls):
+    """Wait until so many calls were answered that some began after the files were changed."""
+    before = dict(calls)
+
+    async def answered():
+        return all(calls[kind] >= before[kind] + 10 for kind in calls)
+
+    await wait_until(answered, "ten more calls of each kind", 30, lambda: str(calls))
 
 
 async def test_certificates_and_the_ca_are_replaced_while_everything_stays_ready(secure):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quitanda.runtime.addresses import parse_address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
@@ -62,7 +63,8 @@ class DemoContext:
 
     def admin_client(self) -> AdminClient:
         """Make a client of both admin portals."""
-        return AdminClient([parse_address(self.cluster.address(name)) for name in self.cluster.admin_portals])
+        portals = [parse_address(self.cluster.address(name)) for name in self.cluster.admin_portals]
+        return AdminClient(portals, identity=self._identity())
 
     def shop_client(self, customer_id: str, transport: Transport, first_portal: int = 1) -> ShopClient:
         """Make a customer's client; with gRPC it turns to the other portal when the first does not answer."""
@@ -73,7 +75,11 @@ class DemoContext:
             customer_id,
             portals=[parse_address(self.cluster.address(name)) for name in order],
             broker=parse_address(self.cluster.address(self.cluster.broker)),
+            identity=self._identity(),
         )
+
+    def _identity(self) -> LinkIdentity | None:
+        return LinkIdentity(self.cluster.identities.of_clients) if self.cluster.identities else None
 
     def _tell(self, step: DemoStep, ended: ProgramResult) -> None:
         command = f"{step.call.endpoint} $ {step.call.shown}"

@@ -45,8 +45,9 @@ class SecureBroker:
         self._write(IdentityFile.PROCESS, self.processes.issue("broker", usages=SERVER))
 
     @contextmanager
-    def running(self):
-        command = broker.prepare(self.kind, self.port, self._directory, self.folder)
+    def running(self, command=None):
+        """Run the broker by the command, or as a local run does."""
+        command = command or broker.prepare(self.kind, self.port, self._directory, self.folder)
         with (self._directory / "broker.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

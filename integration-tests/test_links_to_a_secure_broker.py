@@ -2,7 +2,12 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+import os
+import re
+import shutil
+import subprocess
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 from mqtt_users import SecureBroker
@@ -28,6 +33,7 @@ REQUESTS = 50
 DEADLINE = 10.0
 NOT_AUTHORIZED = 0x87
 GUESSES = ("client-portals", "portals", "quitanda", "", "+", "#", GROUP.upper(), "client-portal-1")
+CONTAINERS = Path(__file__).resolve().parents[1] / "deploy" / "mosquitto" / "mosquitto-secure.conf"
 KEY = FeedKey.derive("a feed key of the tests")
 
 
@@ -162,3 +168,36 @@ async def test_the_feed_goes_from_replicas_to_portals_and_nobody_else_writes_or_
             assert eve.inbox == []
     finally:
         publisher.close(1.0)
+
+
+@contextmanager
+def as_in_containers(tmp_path):
+    """Run mosquitto by the file of the containers, with this machine's paths; give the command of its health check."""
+    made = SecureBroker(tmp_path, BrokerKind.MOSQUITTO)
+    text = CONTAINERS.read_text(encoding="utf-8")
+    (check,) = re.findall(r"^# (mosquitto_sub .*)$", text, re.MULTILINE)
+    for there, here in (
+        ("listener 8883 0.0.0.0", f"listener {made.port} 127.0.0.1"),
+        ("/identity/", f"{made.folder.path}/"),
+        ("/tmp/health.sock", str(tmp_path / "health.sock")),
+    ):
+        assert there in text
+        text, check = text.replace(there, here), check.replace(there, here)
+    file = tmp_path / "mosquitto.conf"
+    file.write_text(text + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
+    with made.running([find_mosquitto(), "-c", str(file)]) as broker:
+        yield broker, check
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_sub"), reason="Mosquitto's clients are not installed")
+def test_the_configuration_for_containers_serves_and_its_health_check_tells_a_living_broker_from_a_dead_one(tmp_path):
+    def healthy():
+        return subprocess.run(["sh", "-c", check], capture_output=True, check=False).returncode == 0
+
+    with as_in_containers(tmp_path) as (broker, check):
+        assert healthy()
+        with broker.process("replica/replica1") as replica, broker.process("portal/client-portal-1") as portal:
+            portal.subscribe(FEED_TOPIC)
+            replica.publish(FEED_TOPIC, b"heard")
+            portal.wait_for(FEED_TOPIC, b"heard")
+    assert not healthy()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from quitanda.domain.model import Kind
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
@@ -55,7 +54,7 @@ async def forger(cluster):
 def forgery(heartbeat, product):
     """Claim that the entry after all others made the product free, in the version that the next change gets."""
     forged = replace(product, price=0, name="Forged", version=product.version + 1)
-    change = FeedChange.put(Kind.PRODUCT, forged)
+    change = FeedChange.put(forged)
     position = heartbeat.revision
     return encode_feed(FeedMessage(heartbeat.term, position + 1, position, (change,)))
 

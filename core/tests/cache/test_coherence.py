@@ -1,12 +1,16 @@
 """The single cases behind the model test, each a fact by its name."""
 
+from dataclasses import replace
+
 import pytest
 
 from quitanda.cache.coherence import CacheMiss, CoherentCache, ReadResult
 from quitanda.cache.feed_cursor import FeedStep
-from quitanda.domain.model import Customer, Kind
+from quitanda.domain.model import Credential, Customer, Kind
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage
 
+CREDENTIAL = Credential("a" * 12, "clerk", "", "Bia", 1, 0, 0, 5, "1" * 64)
+KEY = (Kind.CREDENTIAL, CREDENTIAL.credential_id)
 ANA, BIA = (Kind.CUSTOMER, "ana"), (Kind.CUSTOMER, "bia")
 
 
@@ -15,7 +19,7 @@ def ana(version):
 
 
 def put(document):
-    return FeedChange.put(Kind.CUSTOMER, document)
+    return FeedChange.put(document)
 
 
 class Portal:
@@ -55,6 +59,29 @@ def test_an_absence_is_remembered_too(portal):
     portal.read(10, None)
 
     assert portal.ask() == ReadResult(10, (None,))
+
+
+def test_a_credential_that_changed_is_asked_for_again_and_one_that_was_revoked_is_known_to_be_gone(portal):
+    portal.read(10, CREDENTIAL, keys=(KEY,))
+    assert portal.ask(KEY).documents == (CREDENTIAL,)
+    rotated = replace(CREDENTIAL, generation=2, version=12)
+
+    portal.hear(12, put(rotated), previous=10)
+
+    assert portal.ask(KEY) is CacheMiss.MISS
+    portal.read(12, rotated, keys=(KEY,))
+    assert portal.ask(KEY).documents == (rotated,)
+    portal.hear(14, FeedChange.delete(*KEY), previous=12)
+    assert portal.ask(KEY) == ReadResult(14, (None,))
+
+
+def test_a_read_that_began_before_a_credential_changed_is_not_kept(portal):
+    fill = portal.cache.begin((KEY,), portal.now)
+    portal.hear(12, put(replace(CREDENTIAL, generation=2, version=12)), previous=10)
+
+    portal.cache.complete(fill, (CREDENTIAL,), 11)
+
+    assert portal.ask(KEY) is CacheMiss.MISS
 
 
 def test_a_change_replaces_what_is_held(portal):

@@ -161,7 +161,7 @@ class World:
 
 
 def change(key, document):
-    return FeedChange.delete(*key) if document is None else FeedChange.put(key[0], document)
+    return FeedChange.delete(*key) if document is None else FeedChange.put(document)
 
 
 def step(name, *arguments, often=1):

@@ -68,7 +68,7 @@ async def test_what_the_leader_announces_arrives(broker, follow):
         await following.reaches(broker, 10, beat(10))
         following.cache.complete(following.cache.begin([ANA], following.clock()), [None], 10)
         ana = Customer("ana", "Ana", (("note", '{"é":1.50}'),), 7)
-        await broker.publish(FeedMessage(1, 11, 10, (FeedChange.put(Kind.CUSTOMER, ana),)))
+        await broker.publish(FeedMessage(1, 11, 10, (FeedChange.put(ana),)))
         await broker.eventually(lambda: following.cache.position == 11, "the change")
 
         assert following.cache.serve([ANA], 11, following.clock()) == ReadResult(11, (ana,))

@@ -22,7 +22,7 @@ def ana(version, name="Ana"):
 
 
 def changed(revision, document, *, previous, term=1):
-    return FeedMessage(term, revision, previous, (FeedChange.put(Kind.CUSTOMER, document),))
+    return FeedMessage(term, revision, previous, (FeedChange.put(document),))
 
 
 def beat(revision, term=1, previous=None):

@@ -82,7 +82,7 @@ class Portal:
 
     def hear(self, *documents, previous=None):
         revision = self.truth.revision
-        changes = tuple(FeedChange.put(Kind.CUSTOMER, document) for document in documents)
+        changes = tuple(FeedChange.put(document) for document in documents)
         self.cache.receive(FeedMessage(1, revision, revision if previous is None else previous, changes), self.now)
 
     def linearizable(self, *keys):
@@ -204,7 +204,7 @@ async def test_replicas_with_another_history_are_asked_again_without_what_is_hel
 def forge(portal, name, revision, version):
     """Announce under the feed's own key what never was."""
     document = Customer(name, "Forged", (), version)
-    portal.cache.receive(FeedMessage(1, revision, revision - 1, (FeedChange.put(Kind.CUSTOMER, document),)), portal.now)
+    portal.cache.receive(FeedMessage(1, revision, revision - 1, (FeedChange.put(document),)), portal.now)
     return document
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.domain.model import Customer, Kind
+from quitanda.domain.model import Customer
 from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 
 KEY = FeedKey.derive("a feed key of the tests")
 OTHER_KEY = FeedKey.derive("another key of the tests")
-CHANGE = FeedChange.put(Kind.CUSTOMER, Customer("ana", 'Ana"}', (("mac", '"x"'),), 7))
+CHANGE = FeedChange.put(Customer("ana", 'Ana"}', (("mac", '"x"'),), 7))
 MESSAGE = encode_feed(FeedMessage(3, 10, 8, (CHANGE,)))
 SEALED = KEY.seal(MESSAGE)
 

@@ -4,19 +4,17 @@ import json
 from dataclasses import replace
 
 import pytest
-from arbitrary_values import documents, ids
+from arbitrary_values import credentials, documents, ids
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.codec.documents import encode_document, kind_of
+from quitanda.codec.documents import encode_document
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.model import DOCUMENT_DEPTH, ITEM_DEPTH, Customer, Document, Kind, Order, OrderItem
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, decode_feed, encode_feed
 
 numbers = st.integers(0, 2**63 - 1)
-changes = documents.map(lambda document: FeedChange.put(kind_of(document), document)) | st.builds(
-    FeedChange.delete, st.sampled_from(Kind), ids
-)
+changes = documents.map(FeedChange.put) | st.builds(FeedChange.delete, st.sampled_from(Kind), ids)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 feed_messages = st.builds(
     lambda term, revisions, changes, traces: FeedMessage(term, max(revisions), min(revisions), changes, traces),
@@ -32,6 +30,27 @@ def test_a_message_of_the_feed_comes_back_the_same(message):
     assert decode_feed(encode_feed(message)) == message
 
 
+@given(credentials)
+def test_of_a_credential_the_feed_says_only_that_it_changed(credential):
+    message = encode_feed(FeedMessage(1, 2, 1, (FeedChange.put(credential, encode_document(credential)),)))
+
+    (change,) = decode_feed(message).changes or ()
+    assert change == FeedChange(Kind.CREDENTIAL, credential.credential_id, credential.version, None)
+    assert change.is_withheld
+    assert json.loads(message)["changes"] == [
+        {
+            "kind": "credential",
+            "id": credential.credential_id,
+            "version": credential.version,
+            "document": None,
+        }
+    ]
+
+
+def test_a_credential_that_is_gone_is_not_withheld():
+    assert not FeedChange.delete(Kind.CREDENTIAL, "a" * 12).is_withheld
+
+
 def nested(depth):
     return (("x", "[" * depth + "]" * depth),)
 
@@ -45,7 +64,7 @@ def nested(depth):
     ],
 )
 def test_the_deepest_document_fits_into_a_message_of_the_feed(document):
-    message = FeedMessage(1, 2, 1, (FeedChange.put(kind_of(document), document),))
+    message = FeedMessage(1, 2, 1, (FeedChange.put(document),))
 
     assert decode_feed(encode_feed(message)) == message
 
@@ -56,7 +75,7 @@ def test_a_message_of_the_feed_is_plain_json_with_the_stored_documents():
         revision=10,
         previous_revision=8,
         changes=(
-            FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)),
+            FeedChange.put(Customer("ana", "Ana", (), 7)),
             FeedChange.delete(Kind.ORDER, "o1"),
         ),
     )
@@ -169,7 +188,7 @@ def test_changes_that_are_not_wanted_are_left_out_and_their_documents_are_not_re
 
     message = decode_feed(payload, lambda kind, document_id: (kind, document_id) == (Kind.CUSTOMER, "ana"))
 
-    assert message == FeedMessage(1, 2, 1, (FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)),))
+    assert message == FeedMessage(1, 2, 1, (FeedChange.put(Customer("ana", "Ana", (), 7)),))
 
 
 def test_a_change_that_is_not_wanted_must_still_name_its_document():
@@ -181,11 +200,11 @@ def test_a_change_that_is_not_wanted_must_still_name_its_document():
 
 @given(documents)
 def test_a_document_that_is_stored_already_is_announced_in_the_same_bytes(document: Document) -> None:
-    written = FeedChange.put(kind_of(document), document)
+    written = FeedChange.put(document)
     stored = replace(written, stored=encode_document(document))
     assert encode_feed(FeedMessage(1, 2, 1, (stored,))) == encode_feed(FeedMessage(1, 2, 1, (written,)))
 
 
 def test_stored_json_is_announced_as_it_is() -> None:
-    change = replace(FeedChange.put(Kind.CUSTOMER, Customer("ana", "Ana", (), 7)), stored=b'{"as":"stored"}')
+    change = replace(FeedChange.put(Customer("ana", "Ana", (), 7)), stored=b'{"as":"stored"}')
     assert b'"document":{"as":"stored"}' in encode_feed(FeedMessage(1, 2, 1, (change,)))

@@ -5,6 +5,7 @@ from typing import Final
 from mutants.listed import (
     answers,
     committing,
+    credentials,
     disks,
     elections,
     identity,
@@ -31,6 +32,7 @@ ALL: Final[tuple[Mutant, ...]] = (
     *disks.MUTANTS,
     *state.MUTANTS,
     *levels.MUTANTS,
+    *credentials.MUTANTS,
     *service.MUTANTS,
     *networks.MUTANTS,
 )

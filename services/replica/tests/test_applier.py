@@ -298,6 +298,39 @@ def test_an_entry_announces_each_document_once_and_as_it_ended(state):
     assert changes.previous_revision == 1
 
 
+def test_the_feed_hears_that_a_credential_changed_and_never_what_it_is(state):
+    state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
+    first, second = "1" * 64, "2" * 64
+    state.do(CreateFirstCredential("a" * 12, first, 1))
+    state.do(RotateCredential("a" * 12, second), CreateCredential("b" * 12, "clerk", "Bia", first, 1))
+    state.do(RevokeCredential("b" * 12))
+
+    told = [(each.version, each.document, each.stored) for entry in state.sink.entries for each in entry.changes]
+    assert told == [(1, None, None), (2, None, None), (3, None, None), (0, None, None)]
+
+
+def test_credentials_are_counted_listed_by_their_owner_and_leave_no_trace(state):
+    state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
+    empty = state.contents()
+    state.do(customer("ana"))
+    state.do(CreateFirstCredential("a" * 12, "1" * 64, 1), CreateCredential("b" * 12, "clerk", "Bia", "1" * 64, 1))
+    state.do(CreateCredential("c" * 12, "customer", "phone", "1" * 64, 1, "ana"))
+    assert state.counters().credentials == 3
+    assert list(state.view().credentials_of("", 9)) == ["a" * 12, "b" * 12]
+    assert list(state.view().credentials_of("ana", 9)) == ["c" * 12]
+    assert list(state.view().credentials_of("an", 9)) == []
+
+    state.do(RevokeCredential("b" * 12), DeleteCustomer("ana"))
+
+    assert state.counters().credentials == 1
+    assert {key for key in state.contents() if key[:2] in {b"St", b"Su", b"Sc"}} == {
+        b"St" + b"a" * 12,
+        b"Su\0" + b"a" * 12,
+    }
+    assert empty.keys() < state.contents().keys()
+    state.digest()
+
+
 def test_an_entry_without_changes_is_not_announced_but_moves_the_revision(state):
     state.do(customer())
     state.do(DeleteCustomer("nobody"))

@@ -5,13 +5,22 @@ from replica_fake_raft import OneReplicaRaft
 from replica_state import customer
 from structlog.testing import capture_logs
 
-from quitanda.domain.commands import CreateCredential, RaiseLevel, RevokeCredential
+from quitanda.codec.protobuf import request_to_proto
+from quitanda.domain.commands import (
+    CreateCredential,
+    CreateFirstCredential,
+    Principal,
+    RaiseLevel,
+    Request,
+    RevokeCredential,
+)
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Kind
-from quitanda.domain.outcomes import Done, Reason
-from quitanda.errors import Unavailable
+from quitanda.domain.outcomes import Done, Problem, Reason, invalid
+from quitanda.errors import Rejected, Unavailable
 from quitanda.identity.folder import FirstCredential
 from quitanda_replica.admin.first_credential import FirstCredentialProposer
+from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.reads.snapshots import ConsistentSnapshots
 
@@ -109,3 +118,29 @@ def test_an_attempt_that_fails_is_told_once_and_made_again(raft):
     proposing.propose()
 
     assert credentials(raft) == {FIRST.credential_id}
+
+
+def level_check(state):
+    return LevelCheck(lambda: state.counters().level, lambda _: None)
+
+
+def test_no_portal_may_send_it(raft):
+    request = Request("", "x", CreateFirstCredential(FIRST.credential_id, FIRST.secret_hash, 1))
+
+    with pytest.raises(Rejected) as refused:
+        level_check(raft.state).demand([request_to_proto(request)], 1.0)
+
+    assert refused.value.refused == invalid("create_first_credential", Problem.UNKNOWN_FIELD)
+
+
+def test_below_level_three_a_request_with_a_principal_is_refused_before_the_log(state):
+    named = request_to_proto(Request("", "x", customer(), Principal(FIRST.credential_id, 1)))
+    unnamed = request_to_proto(Request("", "x", customer()))
+
+    level_check(state).demand([unnamed], 1.0)
+    with pytest.raises(Rejected) as refused:
+        level_check(state).demand([unnamed, named], 1.0)
+    assert (refused.value.refused.reason, refused.value.refused.field) == (Reason.LEVEL_TOO_LOW, "principal")
+
+    state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
+    level_check(state).demand([unnamed, named], 1.0)

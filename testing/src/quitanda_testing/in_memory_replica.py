@@ -217,7 +217,7 @@ class InMemoryReplica(ReplicaServicer):
         announced = {}
         for change in changes:
             told = (
-                FeedChange.put(kind_of(change.document), change.document)
+                FeedChange.put(change.document)
                 if isinstance(change, Put)
                 else FeedChange.delete(change.kind, change.document_id)
             )

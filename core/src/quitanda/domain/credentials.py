@@ -10,6 +10,7 @@ from typing import Final
 
 from quitanda.domain import refusals
 from quitanda.domain.commands import (
+    CREDENTIALS_LEVEL,
     CreateCredential,
     CreateCustomer,
     CreateFirstCredential,
@@ -100,7 +101,9 @@ def first_of_customer(view: StateView, command: CreateCustomer) -> Credential | 
 
 
 def deletions_with_customer(view: StateView, customer_id: str) -> tuple[Delete, ...]:
-    """Delete the customer's credentials, since they go with her."""
+    """Delete the customer's credentials, since they go with her. Below their level there are none to look for."""
+    if view.level < CREDENTIALS_LEVEL:
+        return ()
     credential_ids = view.credentials_of(customer_id, CREDENTIALS_PER_CUSTOMER_MAX)
     return tuple(Delete(Kind.CREDENTIAL, credential_id) for credential_id in credential_ids)
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from quitanda.domain import credentials, refusals, validation
-from quitanda.domain.commands import CREDENTIALS_LEVEL, CreateCustomer, DeleteCustomer, UpdateCustomer
+from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
 from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, returned_units, updated
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Customer, Kind
@@ -50,7 +50,7 @@ def delete(view: StateView, command: DeleteCustomer) -> Decision:
     changes: tuple[Change, ...] = (
         *puts(view, returned_units(view, orders)),
         *(Delete(Kind.ORDER, order.order_id) for order in orders),
-        *(credentials.deletions_with_customer(view, command.customer_id) if view.level >= CREDENTIALS_LEVEL else ()),
+        *credentials.deletions_with_customer(view, command.customer_id),
         Delete(Kind.CUSTOMER, command.customer_id),
     )
     return Decision(Done(None, orders_affected=len(orders)), changes)

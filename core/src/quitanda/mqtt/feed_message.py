@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from quitanda.codec.documents import id_of, read_document, stored_text
+from quitanda.codec.documents import id_of, kind_of, read_document, stored_text
 from quitanda.codec.json_text import dump_json, load_canonical_json
 from quitanda.domain.compiled import fast_init
 from quitanda.domain.model import Document, Kind
@@ -43,10 +43,12 @@ class FeedChange:
     """The document's stored JSON where the writer has it already: then it is not written again."""
 
     @classmethod
-    def put(cls, kind: Kind, document: Document) -> Self:
+    def put(cls, document: Document, stored: bytes | None = None) -> Self:
         """Describe a document that is new or changed."""
-        told = None if kind in WITHHELD_KINDS else document
-        return cls(kind, id_of(document), document.version, told)
+        kind = kind_of(document)
+        if kind in WITHHELD_KINDS:
+            return cls(kind, id_of(document), document.version, None)
+        return cls(kind, id_of(document), document.version, document, stored)
 
     @classmethod
     def delete(cls, kind: Kind, document_id: str) -> Self:

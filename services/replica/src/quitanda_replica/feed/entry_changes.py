@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.state import Change, Put
 from quitanda.mqtt.feed_message import FeedChange
 from quitanda_replica.state.stored_documents import json_of
@@ -54,6 +53,5 @@ class ChangeCollector:
 def _announced(change: Change, value: bytes | None) -> FeedChange:
     """Describe a change; a request that deletes after it puts leaves no stored value of what it put."""
     if isinstance(change, Put):
-        document, stored = change.document, None if value is None else json_of(value)
-        return FeedChange(kind_of(document), id_of(document), document.version, document, stored)
+        return FeedChange.put(change.document, None if value is None else json_of(value))
     return FeedChange.delete(change.kind, change.document_id)

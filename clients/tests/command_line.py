@@ -32,6 +32,7 @@ class Finished:
 
 async def run(app, *arguments, env=None):
     environment = {"QUITANDA_ADMIN_PORTALS": None, "QUITANDA_CLIENT_PORTALS": None, "QUITANDA_MQTT": None}
+    environment |= {"QUITANDA_TOKEN": None, "QUITANDA_IDENTITY": None}
     runner = CliRunner(env=environment | {"QUITANDA_CUSTOMER": None} | (env or {}))
     done = await asyncio.to_thread(runner.invoke, app, [str(argument) for argument in arguments])
     if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -117,6 +117,7 @@ class Gateway:
         fields = json.loads(message.payload, parse_float=Decimal)
         self.arrival.set()
         self.requests.append((customer_id, operation, dict(fields)))
+        fields.pop("token", None)
         request_id, reply_to, correlation = (fields.pop(name) for name in ("request_id", "reply_to", "correlation"))
         plan = self.plans.popleft() if self.plans else None
         if isinstance(plan, Loss):

@@ -16,21 +16,26 @@ from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.document_changes import merged
-from quitanda.domain.model import Customer, Kind, Order, OrderItem, Product
+from quitanda.domain.model import Credential, Customer, Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
 from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind
+from quitanda.portal.ids import IdGenerator
+from quitanda.portal.new_tokens import NOTHING, Chosen, RequestChoices
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
@@ -54,6 +59,8 @@ class FakeShop:
     customers: dict[str, Customer] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    customers_get_tokens: bool = False
     answers: dict[str, object] = field(default_factory=dict)
     backup_parts: list[admin_pb.BackupPart] = field(default_factory=list)
     backup_breaks_off: QuitandaError | None = None
@@ -77,6 +84,8 @@ class FakeShop:
                 return OperationAnswer(self.revision, (found,)) if found else missing(asked.kind, asked.document_id)
             case ListDocuments():
                 return self._page(asked)
+            case CreateCredential() | RotateCredential() | RevokeCredential():
+                return self._credential(asked)
             case CreateCustomer() | CreateProduct():
                 return self._create(asked)
             case UpdateCustomer() | UpdateProduct():
@@ -95,7 +104,26 @@ class FakeShop:
                 raise TypeError(f"not asked of a portal: {asked!r}")
 
     def _documents(self, kind):
-        return {Kind.CUSTOMER: self.customers, Kind.PRODUCT: self.products, Kind.ORDER: self.orders}[kind]
+        return {
+            Kind.CUSTOMER: self.customers,
+            Kind.PRODUCT: self.products,
+            Kind.ORDER: self.orders,
+            Kind.CREDENTIAL: self.credentials,
+        }[kind]
+
+    def _credential(self, asked):
+        if isinstance(asked, CreateCredential):
+            given = {each.name: getattr(asked, each.name) for each in fields(asked)}
+            made = {**given, "customer_id": asked.customer_id or "", "generation": 1, "version": 0}
+            return self._keep(Kind.CREDENTIAL, Credential(**made))
+        old = self.credentials.get(asked.credential_id)
+        if old is None:
+            return missing(Kind.CREDENTIAL, asked.credential_id)
+        if isinstance(asked, RevokeCredential):
+            del self.credentials[asked.credential_id]
+            return OperationAnswer(self.next_revision())
+        hashes = {"secret_hash": asked.secret_hash, "previous_hash": old.secret_hash}
+        return self._keep(Kind.CREDENTIAL, replace(old, generation=old.generation + 1, **hashes))
 
     def _keep(self, kind, document) -> OperationAnswer:
         kept = replace(document, version=self.next_revision())
@@ -117,7 +145,8 @@ class FakeShop:
         kind = kind_of(asked)
         if id_of(asked) in self._documents(kind):
             return refused(Reason(f"{kind.name}_EXISTS"), **{f"{kind.value}_id": id_of(asked)})
-        given = {each.name: getattr(asked, each.name) for each in fields(asked)}
+        kept = {each.name for each in fields(Customer if kind is Kind.CUSTOMER else Product)}
+        given = {each.name: getattr(asked, each.name) for each in fields(asked) if each.name in kept}
         return self._keep(kind, (Customer if kind is Kind.CUSTOMER else Product)(**given, version=0))
 
     def _update(self, asked):
@@ -300,12 +329,17 @@ class FakePortal:
         return self.shop.answers[request_id]
 
     def _answer(self, operation, request):
-        generated = {}
         if operation.name == "create_order":
-            generated = {"order_id": f"o{next(self.shop.order_numbers)}", "created_at_ms": 1_700_000_000_000}
-        asked = operation.from_message(request, generated)
+            order_id = f"o{next(self.shop.order_numbers)}"
+            chosen = Chosen({"order_id": order_id, "created_at_ms": 1_700_000_000_000})
+        elif operation.writes:
+            choices = RequestChoices(IdGenerator(), bytes(32), customers_get_tokens=self.shop.customers_get_tokens)
+            chosen = choices.choose(operation, request, request.request_id)
+        else:
+            chosen = NOTHING
+        asked = operation.from_message(request, chosen.fields)
         answer = asked if isinstance(asked, Refused) else self.shop.answer(asked)
-        return answer if isinstance(answer, Refused) else operation.response(answer)
+        return answer if isinstance(answer, Refused) else operation.response(chosen.tell_token(answer))
 
     async def _backup(self, request, context):
         self.calls.append(("BackupCluster", request))

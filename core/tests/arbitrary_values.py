@@ -67,6 +67,11 @@ documents = customers | products | orders | credentials
 
 _optional_version = st.none() | versions
 _asked_items = st.lists(st.builds(commands.ItemQuantity, ids, quantities, extras), max_size=4).map(tuple)
+customers_commands = st.one_of(
+    st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items, extras),
+    st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version, extras),
+    st.builds(commands.CancelOrder, ids, ids, _optional_version),
+)
 all_commands = st.one_of(
     st.builds(commands.CreateCustomer, ids, texts, extras),
     st.builds(commands.CreateCustomer, ids, texts, extras, credential_ids, secret_hashes, times),
@@ -85,9 +90,7 @@ all_commands = st.one_of(
     ),
     st.builds(commands.DeleteProduct, ids, st.booleans(), _optional_version),
     st.builds(commands.AdjustStock, ids, st.integers(-QUANTITY_MAX, QUANTITY_MAX), _optional_version),
-    st.builds(commands.CreateOrder, ids, ids, st.integers(0, 2**53), _asked_items, extras),
-    st.builds(commands.SetOrderItems, ids, ids, _asked_items, _optional_version, extras),
-    st.builds(commands.CancelOrder, ids, ids, _optional_version),
+    customers_commands,
     st.builds(commands.CreateCredential, credential_ids, roles, texts, secret_hashes, times, st.none() | ids, times),
     st.builds(commands.RotateCredential, credential_ids, secret_hashes, _optional_version),
     st.builds(commands.RevokeCredential, credential_ids, _optional_version),

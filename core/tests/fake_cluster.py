@@ -126,7 +126,12 @@ class FakeCluster:
         return self._get(item) if isinstance(item, Get) else self._page(item)
 
     def _get(self, item: Get) -> Result:
-        find = {Kind.CUSTOMER: self.state.customer, Kind.PRODUCT: self.state.product, Kind.ORDER: self.state.order}
+        find = {
+            Kind.CUSTOMER: self.state.customer,
+            Kind.PRODUCT: self.state.product,
+            Kind.ORDER: self.state.order,
+            Kind.CREDENTIAL: self.state.credential,
+        }
         document = find[item.kind](item.document_id)
         held = (document.version, document_digest(encode_document(document))) if document else (0, b"")
         if (item.known_version, item.known_digest) == held:
@@ -158,6 +163,8 @@ class FakeCluster:
                 return list(self.state.customers())
             case Kind.PRODUCT:
                 return list(self.state.products())
+            case Kind.CREDENTIAL:
+                return list(self.state.credentials())
             case Kind.ORDER:
                 return [order for order in self.state.orders() if order.customer_id == item.customer_id]
             case Kind.CREDENTIAL:
@@ -197,6 +204,7 @@ class FakeAdministration:
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
         self.transfers: list[str] = []
+        self.raised: list[int] = []
         self.backup_parts: list[admin_portal_pb2.BackupPart] = []
         self.backup_closed = False
         self.breaks_off: Exception | None = None
@@ -219,6 +227,11 @@ class FakeAdministration:
         self.transfers.append(to)
         await self._cluster.turn(timeout)
         return admin_portal_pb2.TransferLeadershipResponse(leader=to or "replica2", term=7)
+
+    async def raise_level(self, level: int, timeout: float) -> admin_portal_pb2.RaiseLevelResponse:
+        await self._cluster.turn(timeout)
+        self.raised.append(level)
+        return admin_portal_pb2.RaiseLevelResponse(level=level)
 
     async def backup(self, timeout: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
         await self._cluster.turn(timeout)

@@ -7,18 +7,21 @@ from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
     ItemQuantity,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Customer, CustomFields, Kind, Order, Product
-from quitanda.operations import PortalKind, SetOrderItem, operations_of
+from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, Product
+from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, operations_of
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
@@ -42,7 +45,7 @@ class AdminClient(PortalClient):
     """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
 
     The client calls `on_slow` once for each call that has no answer after a second, with the reason. With an `identity`
-    it speaks TLS.
+    it speaks TLS; `token` proves who calls, where the portals ask for that.
     """
 
     def __init__(
@@ -52,15 +55,21 @@ class AdminClient(PortalClient):
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
         identity: LinkIdentity | None = None,
+        token: str = "",
     ) -> None:
-        self._grpc = GrpcTransport(PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow, identity=identity)
+        self._grpc = GrpcTransport(
+            PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow, identity=identity, token=token
+        )
         self._cluster = operations_of(PortalKind.ADMIN)
         super().__init__(PortalKind.ADMIN, self._grpc)
 
     async def create_customer(
         self, customer_id: str, name: str, *, extra: CustomFields = (), request_id: str | None = None
     ) -> DocumentResult[Customer]:
-        """Register a customer; refused with CUSTOMER_EXISTS if there is one."""
+        """Register a customer; refused with CUSTOMER_EXISTS if there is one.
+
+        Where callers must prove who they are, the result has the customer's first token.
+        """
         return await self.execute(CreateCustomer(customer_id, name, extra), request_id=request_id)
 
     async def get_customer(
@@ -147,6 +156,40 @@ class AdminClient(PortalClient):
     ) -> DocumentResult[Product]:
         """Add `delta`, which may be negative, to the units on hand; never below zero."""
         return await self.execute(AdjustStock(product_id, delta, expected_version), request_id=request_id)
+
+    async def create_credential(
+        self,
+        role: str,
+        label: str,
+        *,
+        customer_id: str | None = None,
+        expires_at_ms: int = 0,
+        request_id: str | None = None,
+    ) -> DocumentResult[Credential]:
+        """Let somebody in with a role (`quitanda.domain.model.CallerRole`); the result has the token.
+
+        `customer_id` is for the role `customer`. `expires_at_ms` is in milliseconds since 1970-01-01T00:00Z; 0: never.
+        """
+        # the portal chooses the id, the secret and the time
+        command = CreateCredential("", role, label, "", 0, customer_id, expires_at_ms)
+        return await self.execute(command, request_id=request_id)
+
+    async def list_credentials(self, limit: int = LISTED_MAX) -> Listing[Credential]:
+        """Fetch all credentials, by id, from one snapshot; nobody is shown a secret."""
+        return await self.list(Kind.CREDENTIAL, limit)
+
+    async def rotate_credential(
+        self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DocumentResult[Credential]:
+        """Give a credential a new secret; the result has the new token. The old one is valid until the next time."""
+        command = RotateCredential(credential_id, "", expected_version)  # the portal chooses the secret
+        return await self.execute(command, request_id=request_id)
+
+    async def revoke_credential(
+        self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DeleteResult:
+        """Remove a credential; nothing that its holder asks for takes effect after this."""
+        return await self.execute(RevokeCredential(credential_id, expected_version), request_id=request_id)
 
     async def cluster_status(self) -> tuple[admin_portal_pb2.ReplicaStatus, ...]:
         """Ask how the replicas are, as a portal sees them."""
@@ -240,6 +283,13 @@ class ShopClient(PortalClient):
     async def list_orders(self, limit: int = LISTED_MAX) -> Listing[OrderSummary]:
         """Fetch all of the customer's orders, oldest first, from one snapshot."""
         return await self.list(Kind.ORDER, limit)
+
+    async def rotate_own_credential(
+        self, credential_id: str, secret_hash: str, *, request_id: str | None = None
+    ) -> DocumentResult[Credential]:
+        """Give one's own credential a new secret, of which only the hash is sent (`quitanda_clients.tokens`)."""
+        asked = RotateOwnCredential(self.customer_id, credential_id, secret_hash)
+        return await self._write_document("rotate_own_credential", asked, request_id)
 
     async def cancel_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from quitanda.identity.folder import OPEN_MODE, IdentityError
 from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
+from quitanda_clients.tokens import IDENTITY_VARIABLE, find_token
 
 if TYPE_CHECKING:  # each transport's libraries take long to load: only the one that is used is loaded
     from quitanda.runtime.link_identity import LinkIdentity
@@ -18,7 +19,6 @@ if TYPE_CHECKING:  # each transport's libraries take long to load: only the one 
 ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
 CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
 BROKER_VARIABLE: Final = "QUITANDA_MQTT"
-IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
 """The environment variables that commands and scripts read."""
 
 ADMIN_PORTALS_DEFAULT: Final = "127.0.0.1:7001,127.0.0.1:7002"
@@ -34,17 +34,20 @@ class Transport(StrEnum):
     MQTT = "mqtt"
 
 
-def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT) -> "AdminClient":
+def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT, token: str | None = None) -> "AdminClient":
     """Make an administrator's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_ADMIN_PORTALS); `timeout` is in seconds, for a whole
-    call. The client speaks TLS where QUITANDA_IDENTITY names an identity folder. Raises ValueError for a text that is
-    not an address, and for a folder that cannot be used.
+    call. The client speaks TLS where QUITANDA_IDENTITY names an identity folder. `token` proves who calls (else the one
+    that `quitanda_clients.tokens` finds). Raises ValueError for a text that is not an address, and for a folder that
+    cannot be used; NoTokenError where the token's file cannot be used.
     """
     from quitanda_clients.client import AdminClient  # noqa: PLC0415
 
     addresses = portals or os.environ.get(ADMIN_PORTALS_VARIABLE) or ADMIN_PORTALS_DEFAULT
-    return AdminClient(parse_addresses(addresses), timeout=timeout, identity=find_identity())
+    return AdminClient(
+        parse_addresses(addresses), timeout=timeout, identity=find_identity(), token=_token_or_found(token)
+    )
 
 
 def connect_shop(
@@ -54,13 +57,15 @@ def connect_shop(
     portals: str = "",
     broker: str = "",
     timeout: float = TIMEOUT_DEFAULT,
+    token: str | None = None,
 ) -> "ShopClient":
     """Make a customer's client; it connects when it is first used.
 
     `portals` are `host:port`, separated by commas (else QUITANDA_CLIENT_PORTALS), for gRPC; `broker` is one (else
     QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. The client speaks TLS where QUITANDA_IDENTITY
-    names an identity folder; over MQTT it shows the certificate that is in it. Raises ValueError for a text that is not
-    an address, and for a folder that cannot be used.
+    names an identity folder; over MQTT it shows the certificate that is in it. `token` proves who calls, as in
+    `connect_admin`. Raises ValueError for a text that is not an address, and for a folder that cannot be used;
+    NoTokenError where the token's file cannot be used.
     """
     addresses = portals or os.environ.get(CLIENT_PORTALS_VARIABLE) or CLIENT_PORTALS_DEFAULT
     broker_address = broker or os.environ.get(BROKER_VARIABLE) or BROKER_DEFAULT
@@ -71,6 +76,7 @@ def connect_shop(
         broker=parse_address(broker_address, port_min=1),
         timeout=timeout,
         identity=find_identity(),
+        token=_token_or_found(token),
     )
 
 
@@ -90,6 +96,10 @@ def find_identity() -> "LinkIdentity | None":
         raise ValueError(str(error)) from None
 
 
+def _token_or_found(token: str | None) -> str:
+    return find_token().text if token is None else token
+
+
 def make_shop_client(
     transport: Transport,
     customer_id: str,
@@ -99,14 +109,18 @@ def make_shop_client(
     timeout: float = TIMEOUT_DEFAULT,
     on_slow: OnSlowCall = ignore_slow_call,
     identity: "LinkIdentity | None" = None,
+    token: str = "",
 ) -> "ShopClient":
     """Make a customer's client; it loads only the libraries of the chosen transport.
 
-    The client calls `on_slow` once for each call that has no answer after a second. With an `identity` it speaks TLS.
+    The client calls `on_slow` once for each call that has no answer after a second. With an `identity` it speaks TLS;
+    `token` proves who calls, where the portals ask for that.
     """
     from quitanda_clients.client import ShopClient  # noqa: PLC0415
 
-    return ShopClient(customer_id, _transport(transport, customer_id, portals, broker, timeout, on_slow, identity))
+    made = _transport(transport, customer_id, portals, broker, timeout, on_slow, identity)
+    made.token = token
+    return ShopClient(customer_id, made)
 
 
 def _transport(

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Any, Self, overload
 
 from quitanda.codec.queries import GetDocument, ListDocuments
-from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, command_name
+from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, RevokeCredential, command_name
 from quitanda.domain.model import Kind, Product
 from quitanda.errors import QuitandaError
 from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
@@ -75,7 +75,7 @@ class PortalClient:
 
     @overload
     async def execute(  # type: ignore[overload-overlap]  # every other command has a document
-        self, command: DeleteCustomer | DeleteProduct, *, request_id: str | None = None
+        self, command: DeleteCustomer | DeleteProduct | RevokeCredential, *, request_id: str | None = None
     ) -> DeleteResult: ...
 
     @overload
@@ -84,7 +84,7 @@ class PortalClient:
     async def execute(self, command: Command, *, request_id: str | None = None) -> DeleteResult | DocumentResult[Any]:
         """Carry out a command of the domain; the methods below do this with a command of their own."""
         name = command_name(type(command))
-        if not isinstance(command, DeleteCustomer | DeleteProduct):
+        if not isinstance(command, DeleteCustomer | DeleteProduct | RevokeCredential):
             return await self._write_document(name, command, request_id)
         request_id = request_id or new_request_id()
         answer = await self._write(name, command, request_id)
@@ -107,7 +107,7 @@ class PortalClient:
     async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
         request_id = request_id or new_request_id()
         answer = await self._write(name, asked, request_id)
-        return DocumentResult(answer.documents[0], answer.revision, request_id)
+        return DocumentResult(answer.documents[0], answer.revision, request_id, answer.token)
 
     async def _write(self, name: str, asked: Any, request_id: str) -> OperationAnswer:
         try:

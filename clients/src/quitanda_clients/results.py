@@ -30,11 +30,16 @@ class Consistency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DocumentResult(Generic[T]):
-    """A document as it is at `revision`; `request_id` is that of a write, whether the caller or the client chose it."""
+    """A document as it is at `revision`; `request_id` is that of a write, whether the caller or the client chose it.
+
+    `token` is what the holder of a new credential, or of one with a new secret, sends from now on; nobody can look it
+    up later.
+    """
 
     document: T
     revision: int
     request_id: str = field(default="", compare=False)
+    token: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

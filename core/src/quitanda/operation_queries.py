@@ -20,14 +20,21 @@ from quitanda.codec.queries import (
     list_to_fields,
     list_to_message_fields,
 )
-from quitanda.domain.model import Kind
+from quitanda.domain.model import CallerRole, Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.operation_rows import DocumentOperation, OperationAnswer, checked, without_reply_fields
+from quitanda.operation_rows import STAFF, DocumentOperation, OperationAnswer, checked, without_reply_fields
 
 
 @dataclass(frozen=True)
 class GetOperation(DocumentOperation):
     """An operation that shows one document."""
+
+    shown_to: frozenset[CallerRole] = STAFF
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return self.shown_to
 
     def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> GetDocument | Refused:  # noqa: ARG002
         """Read the request message."""
@@ -57,6 +64,13 @@ class GetOperation(DocumentOperation):
 @dataclass(frozen=True)
 class ListOperation(DocumentOperation):
     """An operation that shows one page of documents; of orders, their summaries."""
+
+    shown_to: frozenset[CallerRole] = STAFF
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return self.shown_to
 
     def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:  # noqa: ARG002
         """Read the request message."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -16,8 +16,6 @@ from quitanda.codec.documents import (
     present_document,
     read_document,
 )
-from quitanda.codec.json_objects import ObjectCodec
-from quitanda.codec.messages import MessageCodec
 from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.codec.queries import (
     GetDocument,
@@ -25,19 +23,30 @@ from quitanda.codec.queries import (
 )
 from quitanda.domain.commands import (
     Command,
-    ItemQuantity,
-    SetOrderItems,
 )
-from quitanda.domain.field_types import Identifier, ItemUnits, Version, describe
-from quitanda.domain.model import Customer, Document, ItemFields, Kind, Order, Product
+from quitanda.domain.model import CallerRole, Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Refused
 from quitanda.v1 import admin_portal_pb2, client_portal_pb2
 
 REPLY_FIELDS: Final = frozenset({"request_id", "reply_to", "correlation"})
 """Fields of a request over MQTT that say how it is answered, not what is asked."""
 
-_CUSTOMER: Final = "customer_id"
-_DOCUMENT_TYPES: Final = {Kind.CUSTOMER: Customer, Kind.PRODUCT: Product, Kind.ORDER: Order}
+TOKEN_FIELD: Final = "token"  # noqa: S105 - the name of a field
+"""The field of a request over MQTT by which the customer proves who asks, and of an answer that gives out a token."""
+
+ADMINISTRATOR: Final = frozenset({CallerRole.ADMIN})
+STAFF: Final = frozenset({CallerRole.ADMIN, CallerRole.CLERK, CallerRole.READ_ONLY})
+EVERY_ROLE_OF_STAFF: Final = STAFF | {CallerRole.METRICS}
+STAFF_AND_CUSTOMERS: Final = STAFF | {CallerRole.CUSTOMER}
+"""Who may ask for an operation that only shows something."""
+
+CUSTOMER_FIELD: Final = "customer_id"
+_DOCUMENT_TYPES: Final = {
+    Kind.CUSTOMER: Customer,
+    Kind.PRODUCT: Product,
+    Kind.ORDER: Order,
+    Kind.CREDENTIAL: Credential,
+}
 
 
 class PortalKind(Enum):
@@ -59,23 +68,6 @@ class PortalKind(Enum):
         return self is PortalKind.CLIENT
 
 
-@dataclass(frozen=True, slots=True)
-class SetOrderItem:
-    """SetOrderItems for one product; `extra` is about the item."""
-
-    customer_id: Identifier
-    order_id: Identifier
-    product_id: Identifier
-    quantity: ItemUnits
-    extra: ItemFields = ()
-    expected_version: Version | None = None
-
-    def command(self) -> SetOrderItems:
-        """Give the command that the log knows."""
-        item = ItemQuantity(self.product_id, self.quantity, self.extra)
-        return SetOrderItems(self.customer_id, self.order_id, (item,), self.expected_version)
-
-
 Asked: TypeAlias = Command | GetDocument | ListDocuments
 
 
@@ -92,14 +84,21 @@ class OperationAnswer:
     next_page_token: str = ""
     orders_affected: int = 0
     request_id: str = ""
+    token: str = field(default="", repr=False)
+    """The token of a credential that was made or got a new secret, where its holder shall learn it by this answer."""
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(ABC):
     """What all rows have: `name` is in snake case, and a portal has each name once."""
 
     name: str
     portal: PortalKind
+
+    @property
+    @abstractmethod
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it, where callers must prove who they are."""
 
     @property
     def label(self) -> str:
@@ -135,9 +134,20 @@ class Operation:
 
 @dataclass(frozen=True)
 class ClusterOperation(Operation):
-    """An operation on the cluster as such; `streams`: the response is a stream."""
+    """An operation on the cluster as such; `streams`: the response is a stream.
 
+    `without_leader`: it helps while no leader can say who calls, and changes nothing. A portal then lets in whom it
+    knows from before.
+    """
+
+    shown_to: frozenset[CallerRole] = ADMINISTRATOR
     streams: bool = False
+    without_leader: bool = False
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return self.shown_to
 
 
 @dataclass(frozen=True)
@@ -235,102 +245,10 @@ class DocumentOperation(Operation, ABC):
         return DOCUMENT_CODECS[self.kind].write
 
     def _asking(self, asked_by: str) -> dict[str, str]:
-        return {_CUSTOMER: asked_by} if self.portal.names_customer else {}
+        return {CUSTOMER_FIELD: asked_by} if self.portal.names_customer else {}
 
     def _asker(self, message: Any) -> str:
         return str(message.customer_id) if self.portal.names_customer else ""
-
-
-@dataclass(frozen=True)
-class WriteOperation(DocumentOperation):
-    """An operation that carries a command.
-
-    `carries` is what the request says: the command, or another dataclass that has a method `command`. `removes`: the
-    document exists no longer afterwards. `counts` names the response's count of orders; such an operation answers
-    with no document.
-    """
-
-    carries: type[Any]
-    removes: bool = False
-    counts: str = ""
-    _message: MessageCodec[Any] = field(init=False, repr=False, compare=False)
-    _object: ObjectCodec[Any] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        outside = frozenset({_CUSTOMER, *self.generated_fields}) if self.portal.names_customer else frozenset()
-        object.__setattr__(self, "_message", MessageCodec(self.carries, self.request_class))
-        object.__setattr__(self, "_object", ObjectCodec(self.carries, outside, REPLY_FIELDS))
-
-    @property
-    def writes(self) -> bool:
-        """Whether it carries a command, and with that a request id."""
-        return True
-
-    @property
-    def count_field(self) -> str:
-        """The response's field for the number of orders that a deletion cancelled or changed; usually empty."""
-        return self.counts
-
-    @cached_property
-    def generated_fields(self) -> tuple[str, ...]:
-        """The fields that the portal chooses."""
-        return tuple(each.name for each in describe(self.carries) if each.generated)
-
-    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> Any:
-        """Read the request message."""
-        asked = self._message.read(message, **generated) if generated else self._message.read(message)
-        return self._command(asked)
-
-    def from_fields(
-        self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Read the JSON object of a request over MQTT, whose topic names the customer."""
-        asked = self._object.read(fields, customer_id=customer_id, **(generated or {}))
-        return self._command(asked)
-
-    def to_message(self, asked: Any, request_id: str = "") -> Any:
-        """Write the request message; Refused where no message can hold a number."""
-        if wrong := self._message.check_range(asked):
-            return wrong
-        message = self._message.write(asked)
-        message.request_id = request_id
-        return message
-
-    def to_fields(self, asked: Any) -> dict[str, Any] | Refused:
-        """Write the JSON object of a request over MQTT; Refused where a custom field is not JSON."""
-        return self._object.write(asked)
-
-    def name_field(self, refused: Refused) -> Refused:
-        """Name the field at fault as this operation's callers know it: the rules know only the command."""
-        if self.carries is SetOrderItem:
-            return replace(refused, field=refused.field.removeprefix("items[0]."))
-        return refused
-
-    def name_message_field(self, refused: Refused) -> Refused:
-        """Name the field at fault as the gRPC message does, for a refusal that names it as the command does."""
-        return replace(refused, field=self._message.renamed.get(refused.field, refused.field))
-
-    def name_command_field(self, refused: Refused) -> Refused:
-        """Name the field at fault as the command does, for a refusal that names it as the gRPC message does."""
-        commands = {wire: name for name, wire in self._message.renamed.items()}
-        return replace(refused, field=commands.get(refused.field, refused.field))
-
-    def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
-        fields = super()._response_fields(answer)
-        fields["request_id"] = answer.request_id
-        if self.counts:
-            fields[self.counts] = answer.orders_affected
-        return fields
-
-    def read_response(self, response: Any) -> OperationAnswer:
-        """Read the response; the documents are as the portal wrote them."""
-        if self.counts:
-            affected = getattr(response, self.counts)
-            return OperationAnswer(response.revision, orders_affected=affected, request_id=response.request_id)
-        return OperationAnswer(response.revision, (self._read_document(response),), request_id=response.request_id)
-
-    def _command(self, asked: Any) -> Any:
-        return asked.command() if isinstance(asked, SetOrderItem) else asked
 
 
 def without_reply_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:

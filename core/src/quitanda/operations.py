@@ -28,6 +28,12 @@ How an answer becomes a response message. A `OperationAnswer` fills these fields
     `result_field`   the document (`customer`, `product`, `order`) or the page (`customers`, `products`, `orders`)
     `count_field`    of a deletion: how many orders it cancelled (`orders_cancelled`) or changed (`orders_changed`)
 
+    token            of a write that makes a credential or gives it a new secret, where its holder learns it so
+
+`roles` says which callers may ask for the operation, where callers must prove who they are. For a command the table is
+the rules' own (`domain.permissions`), since they check it once more when the command is decided. What is only shown has
+its roles in the row.
+
 A page of orders shows an `OrderSummary` for each. Over MQTT, the reply's `result` is the document, or
 {`result_field`: […], "next_page_token"}; revision and request id stand beside it.
 
@@ -40,30 +46,37 @@ from typing import Final
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    RevokeCredential,
+    RotateCredential,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.model import Kind
+from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, WriteOperation
 from quitanda.operation_queries import GetOperation, ListOperation
 from quitanda.operation_rows import (
+    ADMINISTRATOR,
+    EVERY_ROLE_OF_STAFF,
+    STAFF_AND_CUSTOMERS,
+    TOKEN_FIELD,
     Asked,
     ClusterOperation,
     DocumentOperation,
     Operation,
     OperationAnswer,
     PortalKind,
-    SetOrderItem,
-    WriteOperation,
 )
 
 __all__ = [
     "OPERATIONS",
+    "TOKEN_FIELD",
     "Asked",
     "ClusterOperation",
     "DocumentOperation",
@@ -72,6 +85,7 @@ __all__ = [
     "Operation",
     "OperationAnswer",
     "PortalKind",
+    "RotateOwnCredential",
     "SetOrderItem",
     "WriteOperation",
     "document_operations_of",
@@ -93,19 +107,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
     ListOperation("list_products", _ADMIN, Kind.PRODUCT),
     WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
-    ClusterOperation("get_cluster_status", _ADMIN),
+    ClusterOperation("get_cluster_status", _ADMIN, EVERY_ROLE_OF_STAFF, without_leader=True),
     ClusterOperation("transfer_leadership", _ADMIN),
     ClusterOperation("backup_cluster", _ADMIN, streams=True),
-    ClusterOperation("verify_cluster", _ADMIN),
+    ClusterOperation("verify_cluster", _ADMIN, without_leader=True),
     ClusterOperation("raise_level", _ADMIN),
+    WriteOperation("create_credential", _ADMIN, Kind.CREDENTIAL, CreateCredential),
+    ListOperation("list_credentials", _ADMIN, Kind.CREDENTIAL, ADMINISTRATOR),
+    WriteOperation("rotate_credential", _ADMIN, Kind.CREDENTIAL, RotateCredential),
+    WriteOperation("revoke_credential", _ADMIN, Kind.CREDENTIAL, RevokeCredential, removes=True),
     WriteOperation("create_order", _CLIENT, Kind.ORDER, CreateOrder),
-    WriteOperation("set_order_item", _CLIENT, Kind.ORDER, SetOrderItem),
+    WriteOperation("set_order_item", _CLIENT, Kind.ORDER, SetOrderItem, command=SetOrderItems),
     WriteOperation("set_order_items", _CLIENT, Kind.ORDER, SetOrderItems),
-    GetOperation("get_order", _CLIENT, Kind.ORDER),
-    ListOperation("list_orders", _CLIENT, Kind.ORDER),
+    GetOperation("get_order", _CLIENT, Kind.ORDER, STAFF_AND_CUSTOMERS),
+    ListOperation("list_orders", _CLIENT, Kind.ORDER, STAFF_AND_CUSTOMERS),
     WriteOperation("cancel_order", _CLIENT, Kind.ORDER, CancelOrder, removes=True),
-    GetOperation("get_product", _CLIENT, Kind.PRODUCT),
-    ListOperation("list_products", _CLIENT, Kind.PRODUCT),
+    GetOperation("get_product", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
+    ListOperation("list_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
+    WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
 )
 """Every operation of both portals, in the order of the contracts."""
 

@@ -384,7 +384,7 @@ async def full_server(portal, registry, log):  # noqa: ARG001 - the log is confi
         register,
         ["quitanda.v1.ClientPortal"],
         AccessLog(RequestMetrics(registry)),
-        refuse_unread=lambda method: overloaded if method.endswith("Order") else None,
+        refuse_unread=lambda method, _metadata: overloaded if method.endswith("Order") else None,
     )
     await server.start()
     yield server

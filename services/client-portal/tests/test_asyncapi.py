@@ -10,11 +10,13 @@ import yaml
 from quitanda.codec.json_fields import parse_object
 from quitanda.domain import limits
 from quitanda.domain.commands import CreateOrder
+from quitanda.domain.model import CallerRole, Credential
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.error_status import describe, to_json_error
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
+from quitanda.identity.tokens import hash_secret, new_credential_id, new_secret, new_token
 from quitanda.mqtt import topics
-from quitanda.operations import PortalKind, document_operations_of
+from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
 from quitanda.runtime import tracing
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
@@ -22,7 +24,7 @@ SCHEMA_PAGE = (Path(__file__).parents[3] / "docs" / "SCHEMA.md").read_text(encod
 SCHEMAS = DOCUMENT["components"]["schemas"]
 ROWS = document_operations_of(PortalKind.CLIENT)
 OPERATIONS = set(ROWS)
-ENVELOPE = {"request_id", "reply_to", "correlation"}
+ENVELOPE = {"request_id", "reply_to", "correlation", "token"}
 GENERATED = {"order_id": "o", "created_at_ms": 1}
 EXAMPLES = {
     "Id": "a",
@@ -34,6 +36,8 @@ EXAMPLES = {
     "Consistency": "cached",
     "PageSize": 1,
     "PageToken": "",
+    "CredentialId": "a" * limits.CREDENTIAL_ID_LENGTH,
+    "SecretHash": "0" * limits.SECRET_HASH_LENGTH,
 }
 
 
@@ -125,6 +129,10 @@ def test_the_bounds_are_those_of_the_rules():
     assert SCHEMAS["CustomFields"]["maxProperties"] == limits.EXTRA_FIELDS_MAX
     assert SCHEMAS["Version"]["maximum"] == limits.VERSION_MAX
     assert SCHEMAS["PageSize"]["maximum"] == limits.PAGE_SIZE_MAX
+    assert re.fullmatch(SCHEMAS["Token"]["pattern"], new_token().text())
+    assert re.fullmatch(SCHEMAS["CredentialId"]["pattern"], new_credential_id())
+    assert re.fullmatch(SCHEMAS["SecretHash"]["pattern"], hash_secret(new_secret()))
+    assert set(SCHEMAS["Credential"]["properties"]["role"]["enum"]) == set(CallerRole)
 
 
 def test_the_errors_are_those_of_the_table():
@@ -139,7 +147,7 @@ def test_the_errors_are_those_of_the_table():
     assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id", "retry_after_seconds"}
 
 
-@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS - {"rotate_own_credential"}))
 async def test_a_reply_has_the_members_that_the_document_names(mqtt_caller, operation):
     item = {"product_id": "caneta", "quantity": 1}
     _, order = await mqtt_caller.call("create_order", "ana", items=[item])
@@ -151,6 +159,13 @@ async def test_a_reply_has_the_members_that_the_document_names(mqtt_caller, oper
 
     assert set(reply) <= set(schema["properties"])
     check(reply["result"], schema["properties"]["result"])
+
+
+def test_a_credential_is_shown_with_the_members_that_the_document_names():
+    credential = Credential("a" * 12, "customer", "ana", "Ana", 1, 1, 0, 7, "0" * 64, "1" * 64)
+    reply = ROWS["rotate_own_credential"].reply(OperationAnswer(9, (credential,)))
+
+    check(json.loads(reply), SCHEMAS["Credential"])
 
 
 def check(value, schema):

@@ -60,7 +60,8 @@ class CsvOutput:
             _print(("order_id", *csv_columns(ORDER_ITEM)), _order_rows(document))
         else:
             views = fields_of(document)
-            _print(csv_columns(views), [csv_row(views, document)])
+            token = {"token": result.token} if result.token else {}
+            _print((*csv_columns(views), *token), [csv_row(views, document) | token])
 
     def document_id(self, result: "DocumentResult[Any]") -> None:
         """Print the rows of the document, which contain its id."""

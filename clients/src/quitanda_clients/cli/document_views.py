@@ -19,7 +19,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.field_types import Form, describe
-from quitanda.domain.model import Customer, CustomFields, Kind, Order, OrderItem, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderItem, Product
 from quitanda_clients.cli.values import price, units_on_hand, whole_number
 from quitanda_clients.cli.wording import counted
 
@@ -58,6 +58,14 @@ def _iso_time(created_at_ms: int) -> str:
         return datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
     except (OverflowError, ValueError, OSError):
         return str(created_at_ms)
+
+
+def _expiry(expires_at_ms: int) -> str:
+    return _minute(expires_at_ms) if expires_at_ms else "never"
+
+
+def _iso_expiry(expires_at_ms: int) -> str:
+    return _iso_time(expires_at_ms) if expires_at_ms else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +250,18 @@ PRODUCTS: Final = DocumentView(
     },
 )
 
+CREDENTIAL: Final = _views(
+    Credential,
+    FieldView(name="credential_id", label="credential", csv="credential_id"),
+    FieldView(name="role", csv="role"),
+    FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
+    FieldView(name="label", folds=True, spare=2, csv="label"),
+    FieldView(name="generation", spare=4, csv="generation"),
+    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=_iso_time),
+    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=_iso_expiry),
+    FieldView(name="version", spare=5),
+)
+
 ORDER: Final = _views(
     Order,
     FieldView(name="order_id", label="order"),
@@ -274,6 +294,7 @@ LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
     "customers": CUSTOMERS.fields,
     "products": PRODUCTS.fields,
     "orders": ORDER_SUMMARY,
+    "credentials": CREDENTIAL,
 }
 """The fields of each list, by its name."""
 
@@ -287,6 +308,8 @@ def fields_of(document: Any) -> tuple[FieldView, ...]:
             return PRODUCTS.fields
         case Order():
             return ORDER
+        case Credential():
+            return CREDENTIAL
         case _:
             return ORDER_SUMMARY
 

@@ -27,7 +27,8 @@ class JsonOutput:
     def document(self, result: "DocumentResult[Any]", done: str = "") -> None:  # noqa: ARG002 - for people
         """Print `{"revision": …, "customer" | "product" | "order": {…}}`, and the `request_id` of a write."""
         request_id = f',"request_id":{json.dumps(result.request_id)}' if result.request_id else ""
-        _print(_document(result.document, result.revision, request_id))
+        token = f',"token":{json.dumps(result.token)}' if result.token else ""
+        _print(_document(result.document, result.revision, request_id + token))
 
     def document_id(self, result: "DocumentResult[Any]") -> None:
         """Print the same object: programs take what they need."""

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self, get_args, get_type_hints
 
 import typer
@@ -14,8 +15,9 @@ from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients import connecting
 from quitanda_clients.cli.application import print_version
 from quitanda_clients.cli.values import version
-from quitanda_clients.connecting import IDENTITY_VARIABLE, Transport, find_identity
+from quitanda_clients.connecting import Transport, find_identity
 from quitanda_clients.results import Consistency
+from quitanda_clients.tokens import IDENTITY_VARIABLE, HeldToken, NoTokenError, find_token
 
 if TYPE_CHECKING:
     from quitanda.runtime.link_identity import LinkIdentity
@@ -59,6 +61,14 @@ class CommonOptions:
     mqtt: Annotated[
         str | None,
         _option("--mqtt", metavar="HOST:PORT", text="The address of the broker, for --transport mqtt."),
+    ] = None
+    token_file: Annotated[
+        str | None,
+        _option(
+            "--token-file",
+            metavar="FILE",
+            text="The file with the token that proves who you are; it is not an option, which everybody could see.",
+        ),
     ] = None
     timeout: Annotated[
         float | None,
@@ -184,6 +194,15 @@ def read_identity() -> "LinkIdentity | None":
         return find_identity()
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
+
+
+def read_token(file: str | None) -> HeldToken:
+    """Find the token: in the file of --token-file, in QUITANDA_TOKEN, or in the folder QUITANDA_IDENTITY."""
+    try:
+        return find_token(None if file is None else Path(file))
+    except NoTokenError as error:
+        hint = IDENTITY_VARIABLE if file is None else "--token-file"
+        raise typer.BadParameter(str(error), param_hint=hint) from None
 
 
 def read_timeout(typed: float) -> float:

@@ -15,6 +15,7 @@ from quitanda_clients.cli.options import (
     read_identity,
     read_portals,
     read_timeout,
+    read_token,
 )
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import TIMEOUT_DEFAULT
@@ -35,6 +36,7 @@ class AdminRun(CommandRun):
         self._identity = read_identity()
         self._portals = read_portals(options.portal, ADMIN.defaults["portal"])
         self._timeout = None if options.timeout is None else read_timeout(options.timeout)
+        self._token = read_token(options.token_file)
 
     def client(self, timeout_default: float = TIMEOUT_DEFAULT) -> "AdminClient":
         """Make the client; use it as an asynchronous context manager."""
@@ -42,7 +44,9 @@ class AdminRun(CommandRun):
 
         timeout = timeout_default if self._timeout is None else self._timeout
         on_slow = self.on_slow(self._servers(), timeout)
-        return AdminClient(self._portals, timeout=timeout, on_slow=on_slow, identity=self._identity)
+        return AdminClient(
+            self._portals, timeout=timeout, on_slow=on_slow, identity=self._identity, token=self._token.text
+        )
 
     def next_steps(self) -> NextSteps:
         """Say what the user can do if no admin portal answers."""
@@ -75,6 +79,7 @@ class ShopRun(CommandRun):
         self._portals = read_portals(options.portal, SHOP.defaults["portal"])
         self._broker = read_broker(options.mqtt or SHOP.defaults["mqtt"])
         self._timeout = read_timeout(TIMEOUT_DEFAULT if options.timeout is None else options.timeout)
+        self.token = read_token(options.token_file)
 
     def client(self) -> "ShopClient":
         """Make the client; use it as an asynchronous context manager."""
@@ -86,6 +91,7 @@ class ShopRun(CommandRun):
             timeout=self._timeout,
             on_slow=self.on_slow(self._servers(), self._timeout),
             identity=self._identity,
+            token=self.token.text,
         )
 
     def next_steps(self) -> NextSteps:

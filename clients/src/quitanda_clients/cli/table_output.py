@@ -62,9 +62,12 @@ class TableOutput:
         if done:
             typer.echo(f"{done} {printable(id_of(document))}")
         console = stdout_console()
-        show_fields(console, shown_fields(document), ["customer", "product", "order"])
+        show_fields(console, shown_fields(document), ["customer", "product", "order", "credential"])
         if isinstance(document, Order):
             show_table(console, *_items(document))
+        if result.token:
+            typer.echo(f"token: {result.token}")  # in one line, however narrow the terminal is
+            print_error("Keep the token now: nobody can show it again. Whoever has it may do what its holder may.")
 
     def document_id(self, result: "DocumentResult[Any]") -> None:
         """Print the id alone."""

@@ -1,5 +1,6 @@
 """The application quitanda-shop: its commands, and the options before them."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,12 +11,15 @@ from quitanda_clients.cli.options import SHOP, LimitOption
 from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
 from quitanda_clients.paging import LISTED_MAX
+from quitanda_clients.tokens import NoTokenError, next_token
 
 products = typer.Typer(no_args_is_help=True)
+tokens = typer.Typer(no_args_is_help=True)
 
 app = make_application(SHOP.name)
 app.add_typer(orders.app, name="order", help="Place, change, show, list and cancel orders.")
 app.add_typer(products, name="product", help="Show and list products.")
+app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
 add_common_options(app, SHOP)
 
 
@@ -33,3 +37,29 @@ async def list_products(run: ShopRun, limit: LimitOption = None) -> None:
     """List the products, ordered by id."""
     async with run.client() as client:
         run.output.listing("products", await client.list_products(limit or LISTED_MAX))
+
+
+@tokens.callback()
+def group() -> None:
+    """Keep `rotate` a command of its own although it is the only one."""
+
+
+@tokens.command("rotate")
+@shop_command(Effect.WRITE)
+async def rotate(run: ShopRun) -> None:
+    """Replace your token by a new one; the old one is valid until the next time.
+
+    The new secret is drawn here, and only its hash is sent. A token that came from a file is replaced there; another
+    one is printed.
+    """
+    try:
+        chosen = next_token(run.token)
+    except NoTokenError as error:
+        raise typer.BadParameter(str(error), param_hint="--token-file") from None
+    async with run.client() as client:
+        result = await client.rotate_own_credential(
+            chosen.token.credential_id, chosen.secret_hash, request_id=run.request_id
+        )
+    chosen.take_over()
+    shown = result if chosen.file is not None else replace(result, token=chosen.token.text())
+    run.output.document(shown, "Rotated the token of the credential")

@@ -8,6 +8,9 @@ from quitanda.operations import DocumentOperation, OperationAnswer
 class RequestTransport(Protocol):
     """Sends requests about documents; `grpc.GrpcTransport` and `mqtt.MqttTransport` implement it."""
 
+    token: str
+    """By which each request proves who asks; empty for no proof."""
+
     async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
         """Send a request, with the same id, until it is answered or time is up.
 

@@ -62,9 +62,12 @@ class GrpcTransport:
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
         identity: LinkIdentity | None = None,
+        token: str = "",
     ) -> None:
+        """Take the portals' addresses, and the token that each call carries; without one, the calls carry none."""
         if not portals:
             raise ValueError("at least one portal's address is needed")
+        self.token = token
         self._portals = tuple(portals)
         self._identity = identity
         self._make_stub = _STUBS[kind]
@@ -93,9 +96,7 @@ class GrpcTransport:
             stub = await self._connected(portal, seconds)
             try:
                 seconds_left = max(0.001, deadline - loop.time())
-                return await getattr(stub, operation.label)(
-                    message, timeout=seconds_left, metadata=tracing.call_metadata()
-                )
+                return await getattr(stub, operation.label)(message, timeout=seconds_left, metadata=self._metadata())
             except grpc.RpcError as error:
                 raise _error_of(portal, error) from error
             except asyncio.CancelledError:
@@ -115,7 +116,8 @@ class GrpcTransport:
 
         async def attempt(portal: Address, seconds: float) -> tuple[Any, AsyncGenerator[Any, None]]:
             stub = await self._connected(portal, seconds)
-            answers = _answers(getattr(stub, operation.label)(message, timeout=total_seconds), portal)
+            call = getattr(stub, operation.label)(message, timeout=total_seconds, metadata=self._metadata())
+            answers = _answers(call, portal)
             try:
                 async with asyncio.timeout(seconds):
                     return await anext(answers), answers
@@ -136,6 +138,10 @@ class GrpcTransport:
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             await channel.close()
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        traced = tracing.call_metadata() or ()
+        return (*traced, ("authorization", f"Bearer {self.token}")) if self.token else traced
 
     def _in_turn(self, attempt: Callable[[Address, float], Awaitable[T]]) -> Callable[[float], Awaitable[T]]:
         """Make attempts at the preferred portal; after a failure the next portal is preferred."""

@@ -30,7 +30,7 @@ from quitanda.error_status import from_json_error
 from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
 from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
-from quitanda.operations import DocumentOperation, OperationAnswer
+from quitanda.operations import TOKEN_FIELD, DocumentOperation, OperationAnswer
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
@@ -74,7 +74,10 @@ class MqttTransport:
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
         identity: LinkIdentity | None = None,
+        token: str = "",
     ) -> None:
+        """Take the broker's address, and the token that each request carries; without one, they carry none."""
+        self.token = token
         self._customer_id = customer_id
         self._session = MqttSession(customer_id, broker, identity)
         self._policy = RetryPolicy(timeout, attempt_seconds_max=REPLY_SECONDS_MAX, on_slow=on_slow)
@@ -91,7 +94,8 @@ class MqttTransport:
         request_id = request_id or new_request_id()
 
         async def attempt(seconds: float) -> tuple[Any, int]:
-            return _result_of(await self._session.exchange(topic, fields, request_id, seconds))
+            proof = {TOKEN_FIELD: self.token} if self.token else {}
+            return _result_of(await self._session.exchange(topic, fields, request_id, seconds, proof))
 
         result, revision = await retry_until_deadline(attempt, self._policy, write=operation.writes)
         try:
@@ -145,8 +149,10 @@ class MqttSession:
                 await self._task
         self._fail_pending(OutcomeUnknown("the client was closed"))
 
-    async def exchange(self, topic: str, fields: Fields, request_id: str, seconds: float) -> Fields:
-        """Publish one request once, and wait for its reply.
+    async def exchange(
+        self, topic: str, fields: Fields, request_id: str, seconds: float, proof: Fields | None = None
+    ) -> Fields:
+        """Publish one request once, and wait for its reply; `proof` are fields that say who asks, not what.
 
         Raises Unavailable (NoConnection) if it was not sent, OutcomeUnknown if no reply came in `seconds`.
         """
@@ -160,7 +166,7 @@ class MqttSession:
             await self._wait_for_connection(deadline)
             correlation = correlation_of(topic, fields)
             envelope = {"request_id": request_id, "reply_to": self._id, "correlation": correlation}
-            return await self._ask(topic, {**fields, **envelope}, (request_id, correlation), deadline)
+            return await self._ask(topic, {**fields, **envelope, **(proof or {})}, (request_id, correlation), deadline)
         finally:
             self._turns.release()
 

@@ -8,12 +8,14 @@ from quitanda.compat.errors import render_error
 from quitanda.identity.folder import IdentityFolder
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
+from quitanda.portal.callers import Authenticator, show_authentications
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
 from quitanda.portal.mqtt_requests import MqttRequestHandler
+from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
@@ -44,14 +46,23 @@ class PortalParts:
         self._reader = reader
         self._registry = registry
         self._ids = IdGenerator()
-        self._operations = PortalOperations(portal, cluster, reader)
+        self._authenticator = None if settings.identity is None else Authenticator(reader)
+        if self._authenticator is not None:
+            show_authentications(registry, self._authenticator)
+        self._operations = PortalOperations(portal, cluster, reader, self._authenticator)
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
 
     def grpc_server(self, cluster_admin: ClusterAdmin | None = None) -> AioGrpcServer:
         """Make the server of the portal's own service; `cluster_admin` is for the administrators' one."""
         servicer = GrpcServicer(
-            self._portal, self._operations, self._ids, self._settings.request_timeout_seconds, cluster_admin
+            self._portal,
+            self._operations,
+            self._ids,
+            self._settings.request_timeout_seconds,
+            cluster_admin,
+            choices=self._choices(),
+            authenticator=self._authenticator,
         )
         return AioGrpcServer(
             self._settings.listen,
@@ -60,7 +71,15 @@ class PortalParts:
             AccessLog(self._counted, metrics.GRPC),
             refuse_unread=servicer.refuse_unread,
             identity=self._identity,
+            authenticate=servicer.authenticate,
         )
+
+    def _choices(self) -> RequestChoices:
+        """Make what chooses for requests; admin portals with an identity share the key of new secrets."""
+        if self._settings.identity is None or self._portal is not PortalKind.ADMIN:
+            return RequestChoices(self._ids)
+        key = IdentityFolder(self._settings.identity).customer_secret_key()
+        return RequestChoices(self._ids, key, customers_get_tokens=True)
 
     def course_server(self) -> AioGrpcServer | None:
         """Make the server of the course's service, where the settings ask for it; its contract has no place for TLS."""
@@ -77,7 +96,8 @@ class PortalParts:
         options = gateway_options(settings, self._identity)
         if options is None:
             return None
-        handler = MqttRequestHandler(self._operations, self._ids, AccessLog(self._counted, metrics.MQTT))
+        log = AccessLog(self._counted, metrics.MQTT)
+        handler = MqttRequestHandler(self._operations, self._ids, log, self._authenticator)
         return MqttGateway(options, handler, GatewayMetrics(self._registry))
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:

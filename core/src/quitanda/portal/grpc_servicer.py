@@ -6,7 +6,8 @@ into a status, like every error of the way to the replicas, and writes the call'
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from contextvars import ContextVar
+from typing import Any, Final, TypeAlias
 
 import grpc
 
@@ -21,21 +22,29 @@ from quitanda.operations import (
     WriteOperation,
     operations_of,
 )
+from quitanda.portal.callers import Authenticator, Caller, bearer_token, check_form
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.deadlines import time_allowed
+from quitanda.portal.failure_limits import address_of_peer
 from quitanda.portal.ids import IdGenerator, request_id_in_errors
+from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.runtime import log_context
+from quitanda.runtime.unread_calls import Metadata
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Method: TypeAlias = Callable[[Any, Context], Coroutine[Any, Any, Any]]
 Stream: TypeAlias = Callable[[Any, Context], AsyncGenerator[Any, None]]
 
+_caller: Final[ContextVar[Caller | None]] = ContextVar("quitanda_caller", default=None)
+"""Who asks for the call that the task works on: each call has a task of its own."""
+
 
 class GrpcServicer:
     """Serves the gRPC service of a portal; `request_timeout` (seconds) bounds each call.
 
-    `cluster_admin` performs the operations on the cluster, where the portal has them.
+    `cluster_admin` performs the operations on the cluster, where the portal has them. With an `authenticator` each
+    caller must prove by a token who calls.
     """
 
     def __init__(
@@ -45,23 +54,47 @@ class GrpcServicer:
         ids: IdGenerator,
         request_timeout: float,
         cluster_admin: ClusterAdmin | None = None,
+        *,
+        choices: RequestChoices | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.service_name = portal.service.full_name
+        self._names_customer = portal.names_customer
         self._operations = operations
         self._ids = ids
+        self._choices = choices or RequestChoices(ids)
         self._request_timeout = request_timeout
         self._cluster_admin = cluster_admin
-        self._documents = {
-            f"/{self.service_name}/{each.label}": each
-            for each in operations_of(portal).values()
-            if isinstance(each, DocumentOperation)
-        }
+        self._authenticator = authenticator
+        self._served = {each.path: each for each in operations_of(portal).values()}
         self._handlers = {each.label: self._handler(each) for each in operations_of(portal).values()}
 
-    def refuse_unread(self, method: str) -> Overloaded | None:
+    def refuse_unread(self, method: str, metadata: Metadata) -> Overloaded | Rejected | None:
         """Give what a call of the method (its full name) is refused with before it is read, if it is not to be read."""
-        operation = self._documents.get(method)
-        return None if operation is None else self._operations.refuse_unread(operation)
+        operation = self._served.get(method)
+        if operation is None:
+            return None
+        if self._authenticator is not None and isinstance(wrong := check_form(bearer_token(metadata)), Refused):
+            self._authenticator.count_refusal(wrong)
+            return Rejected(wrong)
+        return self._operations.refuse_unread(operation) if isinstance(operation, DocumentOperation) else None
+
+    async def authenticate(self, method: str, context: Context) -> None:
+        """Find out who calls the method (its full name), and whether the role may. Raises QuitandaError to refuse."""
+        operation = self._served.get(method)
+        if self._authenticator is None or operation is None:
+            return
+        token, address = bearer_token(context.invocation_metadata() or ()), address_of_peer(context.peer())
+        timeout = time_allowed(self._request_timeout, context.time_remaining())
+        if isinstance(operation, ClusterOperation):
+            caller = await self._authenticator.authenticate_now(
+                token, address, timeout, without_leader=operation.without_leader
+            )
+        else:
+            caller = await self._authenticator.authenticate(token, address, timeout)
+        if wrong := caller.check_role(operation):
+            raise Rejected(wrong)
+        _caller.set(caller)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Let a server serve every method."""
@@ -90,8 +123,6 @@ class GrpcServicer:
                 raise TypeError(f"no method can be made of {operation}")
 
     def _write(self, operation: WriteOperation) -> Method:
-        generates = "order_id" in operation.generated_fields
-
         async def write(request: Any, context: Context) -> Any:
             request_id = request.request_id
             if not request_id:
@@ -99,17 +130,24 @@ class GrpcServicer:
                 # Each call runs in a task of its own, so what is bound here ends with the call.
                 log_context.bind(request_id=request_id)
             with request_id_in_errors(request_id):
-                asked = operation.from_message(request, self._ids.order() if generates else None)
-                return operation.response(await self._perform(operation, asked, request_id, context))
+                chosen = self._choices.choose(operation, request, request_id)
+                asked = self._own(request) or operation.from_message(request, chosen.fields)
+                answer = await self._perform(operation, asked, request_id, context)
+                return operation.response(chosen.tell_token(answer))
 
         return write
 
     def _read(self, operation: DocumentOperation) -> Method:
         async def read(request: Any, context: Context) -> Any:
-            asked = operation.from_message(request)
+            asked = self._own(request) or operation.from_message(request)
             return operation.response(await self._perform(operation, asked, "", context))
 
         return read
+
+    def _own(self, request: Any) -> Refused | None:
+        """Refuse a request of a customer that names another one."""
+        caller = _caller.get()
+        return caller.check_customer(request.customer_id) if self._names_customer and caller is not None else None
 
     def _administer(self, operation: ClusterOperation) -> Method:
         perform = getattr(self._cluster_admin, operation.name)
@@ -138,7 +176,7 @@ class GrpcServicer:
         if isinstance(asked, Refused):
             raise Rejected(asked)
         timeout = time_allowed(self._request_timeout, context.time_remaining())
-        answer = await self._operations.perform(operation, asked, request_id, timeout)
+        answer = await self._operations.perform(operation, asked, request_id, timeout, _caller.get())
         if isinstance(answer, Refused):
             raise Rejected(operation.name_message_field(answer))
         return answer

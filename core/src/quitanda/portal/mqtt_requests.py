@@ -1,7 +1,7 @@
 """What an MQTT request means and what its reply says; the gateway around it knows neither.
 
     topic    quitanda/v1/customers/{customer_id}/requests/{operation}
-    request  {"request_id"?, "reply_to", "correlation"?, ...fields}
+    request  {"request_id"?, "reply_to", "correlation"?, "token"?, ...fields}
     reply    {"request_id", "correlation"?, "revision", "result"} or {…, "error"}, on .../replies/{reply_to}
 
 A client of MQTT 5 may give a response topic instead of `reply_to`, and correlation data, which its reply then has.
@@ -15,20 +15,28 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from quitanda.codec.json_fields import parse_object
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.validation import check_id
 from quitanda.error_status import FailureSource, describe, to_json_error
-from quitanda.errors import InternalError, QuitandaError
+from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.mqtt import topics
-from quitanda.operations import Asked, DocumentOperation, PortalKind, WriteOperation, document_operations_of
+from quitanda.operations import (
+    TOKEN_FIELD,
+    Asked,
+    DocumentOperation,
+    PortalKind,
+    WriteOperation,
+    document_operations_of,
+)
+from quitanda.portal.callers import Authenticator, Caller
 from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.operations import PortalOperations
-from quitanda.runtime import tracing
+from quitanda.runtime import log_context, tracing
 from quitanda.runtime.access_log import OK, AccessLog, log_unexpected, request_context
 
 REQUEST_BYTES_MAX: Final = 65_536
@@ -41,6 +49,9 @@ OPERATIONS: Final[Mapping[str, DocumentOperation]] = document_operations_of(Port
 
 _ANY_READ: Final = OPERATIONS["get_product"]
 """Stands for an operation that is not in the table, where a request is refused before its fields are read."""
+
+_NO_TOKEN: Final = "?"  # noqa: S105 - none
+"""Stands for a token that is not even a text."""
 
 _VALUE_LENGTH_SHOWN: Final = 40
 _FOUND: Final = re.compile(rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
@@ -79,6 +90,8 @@ class MqttRequest:
     fields: Mapping[str, Any] | Refused
     correlation_data: bytes | None = None
     traceparent: str = ""
+    token: str = field(default="", repr=False)
+    """By which the customer proves who asks; empty where the request has none, or none that can be read."""
 
     @property
     def operation_label(self) -> str:
@@ -116,6 +129,7 @@ def parse_request(
     wrong_id = None if request_id is None else check_id("request_id", request_id)
     wrong_correlation = None if correlation is None else check_id("correlation", correlation)
     wrong = wrong_id or wrong_correlation or wrong_topic
+    token = "" if isinstance(fields, Refused) else fields.get(TOKEN_FIELD, "")
     return MqttRequest(
         customer_id=named[0],
         operation=named[1],
@@ -125,6 +139,7 @@ def parse_request(
         fields=wrong or fields,
         correlation_data=properties.correlation_data,
         traceparent=properties.traceparent,
+        token=token if isinstance(token, str) else _NO_TOKEN,
     )
 
 
@@ -153,23 +168,35 @@ def _check_session(customer_id: str, session: str | None, reply_to: object) -> R
 class MqttRequestHandler:
     """Answers parsed requests with the payloads of their replies; writes the log line of each."""
 
-    def __init__(self, operations: PortalOperations, ids: IdGenerator, log: AccessLog) -> None:
+    def __init__(
+        self,
+        operations: PortalOperations,
+        ids: IdGenerator,
+        log: AccessLog,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """With an `authenticator` each caller must prove by a token who asks."""
         self._operations = operations
         self._ids = ids
         self._log = log
+        self._authenticator = authenticator
 
     async def answer(self, request: MqttRequest, timeout: float) -> bytes:
         """Have the request answered within `timeout` seconds, or refuse it if none are left; never raises."""
         if timeout <= 0:
             return self.overloaded(request)
         begun = time.perf_counter()
-        asked = self._read_or_refuse(request)
-        if request.request_id is None and _writes(request.operation) and not isinstance(asked, Refused):
-            request = replace(request, request_id=self._ids.request_id())
         with request_context(request):
             if tracing.active is not None:
                 self._log.begun(request.operation_label, request.traceparent)
-            result = await self._perform(request, asked, time_allowed(timeout))
+            caller = await self._authenticate(request, time_allowed(timeout))
+            asked = caller if isinstance(caller, Refused | QuitandaError) else self._read_or_refuse(request)
+            refused_unread = isinstance(asked, Refused | QuitandaError)
+            if request.request_id is None and _writes(request.operation) and not refused_unread:
+                request = replace(request, request_id=self._ids.request_id())
+                log_context.bind(request_id=request.request_id or "")
+            left = max(0.0, timeout - (time.perf_counter() - begun))
+            result = await self._perform(request, asked, time_allowed(left), caller)
             payload = _reply(request, result)
             if len(payload) > REPLY_BYTES_MAX:
                 result = _too_large(len(payload))
@@ -185,12 +212,36 @@ class MqttRequestHandler:
             self._log_answer(request, refusal, 0.0)
         return _reply(request, refusal)
 
-    async def _perform(self, request: MqttRequest, asked: Asked | Refused, timeout: float) -> _Result | FailureSource:
-        if isinstance(asked, Refused):
+    async def _authenticate(self, request: MqttRequest, timeout: float) -> Caller | FailureSource | None:
+        """Find out who asks, and whether she may; None where nobody needs to know.
+
+        The broker does not tell where a message comes from. Failures are counted by the topic's customer instead: where
+        the broker knows its clients, only she can publish there.
+        """
+        operation = OPERATIONS.get(request.operation, _ANY_READ)
+        if self._authenticator is None:
+            return None
+        try:
+            caller = await self._authenticator.authenticate(request.token, f"mqtt:{request.customer_id}", timeout)
+        except Rejected as rejected:
+            return rejected.refused
+        except QuitandaError as error:
+            return error
+        return caller.check_role(operation) or caller.check_customer(request.customer_id) or caller
+
+    async def _perform(
+        self,
+        request: MqttRequest,
+        asked: Asked | FailureSource,
+        timeout: float,
+        caller: Caller | FailureSource | None,
+    ) -> _Result | FailureSource:
+        if isinstance(asked, Refused | QuitandaError):
             return asked
         operation = OPERATIONS[request.operation]
+        known = caller if isinstance(caller, Caller) else None
         try:
-            answer = await self._operations.perform(operation, asked, request.request_id or "", timeout)
+            answer = await self._operations.perform(operation, asked, request.request_id or "", timeout, known)
             return answer if isinstance(answer, Refused) else (answer.revision, operation.reply(answer))
         except QuitandaError as error:
             return error
@@ -208,7 +259,7 @@ class MqttRequestHandler:
     def _read(self, request: MqttRequest) -> Asked | Refused:
         if isinstance(request.fields, Refused):
             return request.fields
-        fields = dict(request.fields)
+        fields = {name: value for name, value in request.fields.items() if name != TOKEN_FIELD}
         if fields.pop("customer_id", request.customer_id) != request.customer_id:
             return invalid("customer_id", Problem.UNKNOWN_VALUE, expected=request.customer_id)
         operation = OPERATIONS.get(request.operation)

@@ -13,12 +13,13 @@ from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
 from quitanda.cluster_client.values import Result
 from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision, id_field
 from quitanda.domain import refusals
-from quitanda.domain.commands import Command, Request
-from quitanda.domain.model import Document, Kind, Order
-from quitanda.domain.outcomes import Refused
+from quitanda.domain.commands import Command, Request, RotateCredential
+from quitanda.domain.model import Credential, Document, Kind, Order
+from quitanda.domain.outcomes import AuthenticationProblem, Reason, Refused
 from quitanda.domain.validation import check_for_any_level, check_id
-from quitanda.errors import InternalError, Overloaded
+from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
+from quitanda.portal.callers import Authenticator, Caller, unauthenticated
 from quitanda.runtime.admission import AdmissionLimiter
 
 T = TypeVar("T")
@@ -42,33 +43,51 @@ class PortalOperations:
 
     Where the portal's requests name a customer, the customer must be registered: commands are checked by the rules,
     reads here.
+
+    With an `authenticator` each request must have a caller who has proved who they are. Then reads ask for the caller's
+    credential again, at the snapshot of the documents, and the rules check it for commands.
     """
 
-    def __init__(self, portal: PortalKind, cluster: ClusterClient, reader: CachedReader) -> None:
+    def __init__(
+        self,
+        portal: PortalKind,
+        cluster: ClusterClient,
+        reader: CachedReader,
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._names_customer = portal.names_customer
         self._cluster = cluster
         self._reader = reader
+        self._authenticator = authenticator
         self._reads = AdmissionLimiter()
         self._writes = AdmissionLimiter()
         self.limiters: Final[Mapping[str, AdmissionLimiter]] = {"reads": self._reads, "writes": self._writes}
         """By what their calls do."""
 
     async def perform(
-        self, operation: DocumentOperation, asked: Asked, request_id: str, timeout: float
+        self,
+        operation: DocumentOperation,
+        asked: Asked,
+        request_id: str,
+        timeout: float,
+        caller: Caller | None = None,
     ) -> OperationAnswer | Refused:
         """Check, then do or answer what is asked, within `timeout` seconds; reads need no request id.
 
+        `caller` is who asks, and may ask for the operation and the customer; None only where there is no authenticator.
         A refusal names its field as the operation's callers know it. Raises Unavailable and Overloaded (nothing
         happened) and, for commands, OutcomeUnknown.
         """
+        if self._authenticator is not None and caller is None:
+            return unauthenticated(AuthenticationProblem.MISSING)
         match asked:
             case GetDocument():
-                return await self._get(asked, timeout)
+                return await self._get(asked, timeout, caller)
             case ListDocuments():
-                return await self._list(asked, timeout)
+                return await self._list(asked, timeout, caller)
         if not isinstance(operation, WriteOperation):
             raise InternalError(f"{operation.name} was asked with a {type(asked).__name__}")
-        answer = await self._execute(operation, asked, request_id, timeout)
+        answer = await self._execute(operation, asked, request_id, timeout, caller)
         return operation.name_field(answer) if isinstance(answer, Refused) else answer
 
     def refusal(self, operation: DocumentOperation, customer_id: str) -> Overloaded:
@@ -84,30 +103,50 @@ class PortalOperations:
     async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
 
-        `document_id` is a valid id. Raises Unavailable and Overloaded.
+        `document_id` is a valid id. Raises Unavailable and Overloaded; Rejected where callers must prove who they are:
+        this is for a contract that has no place for tokens.
         """
+        if self._authenticator is not None:
+            raise Rejected(unauthenticated(AuthenticationProblem.MISSING))
         (document,) = (await self._reader.get(((kind, document_id),), timeout)).documents
         return document
 
     async def _execute(
-        self, operation: WriteOperation, command: Command, request_id: str, timeout: float
+        self, operation: WriteOperation, command: Command, request_id: str, timeout: float, caller: Caller | None
     ) -> OperationAnswer | Refused:
         scope = ADMINISTRATORS
-        if self._names_customer:
+        if self._names_customer and hasattr(command, _CUSTOMER_ID):
             # The scope is the customer's id; checked first, so that a refusal names the field as the caller knows it.
             scope = getattr(command, _CUSTOMER_ID)
             if wrong := check_id(_CUSTOMER_ID, scope):
                 return wrong
-        request = Request(scope, request_id, command)
+        elif self._names_customer:  # about the caller's own credential
+            if caller is None:
+                return unauthenticated(AuthenticationProblem.MISSING)
+            scope = caller.credential.customer_id
+        request = Request(scope, request_id, command, None if caller is None else caller.principal)
         if wrong := check_for_any_level(request):
             return wrong
         executed = await _admitted(self._writes, scope, timeout, self._cluster.execute(request, timeout))
         outcome = executed.outcome
         if isinstance(outcome, Refused):
+            if outcome.reason is Reason.CREDENTIAL_REVOKED and self._authenticator is not None and caller is not None:
+                self._authenticator.forget(caller)
             return outcome
+        if wrong := self._check_secret(command, outcome.document, executed.revision):
+            return wrong
         self._record(operation, command, outcome.document, executed.revision)
         documents = () if outcome.document is None else (outcome.document,)
         return OperationAnswer(executed.revision, documents, "", outcome.orders_affected, request_id)
+
+    def _check_secret(self, command: Command, left: Document | None, revision: int) -> Refused | None:
+        """Refuse a holder whose earlier request of the same id has set another secret than this one would.
+
+        The rules take a new secret for something that a portal has chosen. At the client portal its holder has.
+        """
+        if not (self._names_customer and isinstance(command, RotateCredential) and isinstance(left, Credential)):
+            return None
+        return None if left.secret_hash == command.secret_hash else refusals.request_id_reused(revision)
 
     def _record(self, operation: WriteOperation, command: Command, left: Document | None, revision: int) -> None:
         """Tell the cache what the command left: a document, or its absence."""
@@ -118,31 +157,39 @@ class PortalOperations:
             raise InternalError(f"{type(command).__name__} was answered without a document")
         self._reader.record_write(changed, revision)
 
-    async def _get(self, query: GetDocument, timeout: float) -> OperationAnswer | Refused:
+    async def _get(self, query: GetDocument, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
         if wrong := self._check_asker(query) or check_id(id_field(query.kind), query.document_id):
             return wrong
+        proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
         asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
-        keys = (*asker, (query.kind, query.document_id))
+        keys = (*proofs, *asker, (query.kind, query.document_id))
         # What memory answers waits for nothing, so it needs no place.
         result = self._reader.serve(keys, query.min_revision) if query.cached else None
-        if result is None:
+        if result is None or not (caller is None or caller.holds(result.documents[0])):
             result = await _admitted(self._reads, query.customer_id, timeout, self._reader.get(keys, timeout))
+        if wrong := self._check_caller(caller, result.documents[0]):
+            return wrong
         if wrong := check_min_revision(query, result.revision):
             return wrong
-        *askers, document = result.documents
+        *askers, document = result.documents[len(proofs) :]
         if None in askers:
             return refusals.customer_not_found(query.customer_id)
         if document is None or not self._may_see(query, document):
             return _NOT_FOUND[query.kind](query.document_id)
         return OperationAnswer(result.revision, (document,))
 
-    async def _list(self, query: ListDocuments, timeout: float) -> OperationAnswer | Refused:
+    async def _list(self, query: ListDocuments, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
         if wrong := self._check_asker(query):
             return wrong
         owner = query.customer_id if query.kind is Kind.ORDER else ""
         page = List(query.kind, owner, query.page_size, query.page_token)
-        reading = self._asker_and(page, query.customer_id, timeout)
-        for result in await _admitted(self._reads, query.customer_id, timeout, reading):
+        asked = [] if caller is None else [Get(*caller.key)]
+        asked += [Get(Kind.CUSTOMER, query.customer_id)] if self._names_customer else []
+        reading = self._read_with(page, asked, timeout)
+        *results, found = await _admitted(self._reads, query.customer_id, timeout, reading)
+        if caller is not None and (wrong := self._check_caller(caller, getattr(results.pop(0), "document", None))):
+            return wrong
+        for result in (*results, found):
             match result:
                 case Refused():
                     return result
@@ -154,15 +201,18 @@ class PortalOperations:
                     continue
         raise InternalError("a list was answered without a page")
 
-    async def _asker_and(self, page: List, customer_id: str, timeout: float) -> Sequence[Result]:
-        """Read the page, and the customer who asks: at one snapshot, or apart where the list began earlier."""
-        if not self._names_customer:
-            return (await self._cluster.read((page,), timeout)).results
-        customer = Get(Kind.CUSTOMER, customer_id)
-        if not page.page_token:
-            return (await self._cluster.read((customer, page), timeout)).results
-        answers = await asyncio.gather(self._cluster.read((customer,), timeout), self._cluster.read((page,), timeout))
+    async def _read_with(self, page: List, asked: Sequence[Get], timeout: float) -> Sequence[Result]:
+        """Read who asks, then the page: at one snapshot, or apart where the list began earlier."""
+        if not asked or not page.page_token:
+            return (await self._cluster.read((*asked, page), timeout)).results
+        answers = await asyncio.gather(self._cluster.read(asked, timeout), self._cluster.read((page,), timeout))
         return [result for answer in answers for result in answer.results]
+
+    def _check_caller(self, caller: Caller | None, document: Document | None) -> Refused | None:
+        """Refuse a caller whose credential, as the read has found it, is not what it was."""
+        if caller is None or self._authenticator is None:
+            return None
+        return self._authenticator.check_again(caller, document)
 
     def _check_asker(self, query: GetDocument | ListDocuments) -> Refused | None:
         return check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None

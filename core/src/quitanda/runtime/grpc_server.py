@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.error_status import FailureSource, describe, to_rpc_status
 from quitanda.errors import InternalError, QuitandaError, Rejected
-from quitanda.runtime import tracing
+from quitanda.runtime import log_context, tracing
 from quitanda.runtime.access_log import (
     ENDED,
     OK,
@@ -24,7 +24,6 @@ from quitanda.runtime.access_log import (
     bind_request,
     log_unexpected,
     operation_name,
-    request_context,
 )
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.descriptors import connections_max
@@ -58,6 +57,9 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
+Authenticate: TypeAlias = Callable[[str, _Context], Awaitable[None]]
+"""Finds out who calls a method (its full name), before the request is decoded; raises a QuitandaError to refuse."""
+
 RenderError: TypeAlias = "Callable[[str, FailureSource], Any]"
 """Gives the response that tells of a failure, for a method's full name; None where the call ends with a status."""
 
@@ -73,18 +75,27 @@ async def abort(context: _Context, failure: FailureSource) -> NoReturn:
     raise AssertionError("abort does not return")
 
 
+async def authenticate_nobody(method: str, context: _Context) -> None:
+    """Let everybody call."""
+
+
 class RequestInterceptor(grpc.aio.ServerInterceptor):
-    """Stands around every call that has one request; calls of health and reflection pass by."""
+    """Stands around every call that has one request; calls of health and reflection pass by.
+
+    Who may not call is refused before the request is decoded.
+    """
 
     def __init__(
         self,
         log: AccessLog,
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
         render_error: RenderError = render_no_error,
+        authenticate: Authenticate = authenticate_nobody,
     ) -> None:
         self._log = log
         self._receive_bytes_max = receive_bytes_max
         self._render_error = render_error
+        self._authenticate = authenticate
         self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
@@ -109,13 +120,17 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
         operation = operation_name(method)
+        deserialize = guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max)
 
-        async def answer(request: Any, context: _Context) -> Any:
+        async def answer(data: bytes, context: _Context) -> Any:
             begun = time.perf_counter()
-            bind_request(request)  # the server runs each call in a task of its own
+            request: Any = None
             if tracing.active is not None:
                 self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
             try:
+                await self._authenticate(method, context)
+                request = deserialize(data)
+                bind_request(request)  # the server runs each call in a task of its own
                 _check_parsed(request)
                 response = await behaviour(request, context)
             except (asyncio.CancelledError, grpc.aio.AbortError):
@@ -130,22 +145,22 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                 return response
             return await self._fail(method, request, context, failure)
 
-        return grpc.unary_unary_rpc_method_handler(
-            answer,
-            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max),
-            response_serializer=handler.response_serializer,
-        )
+        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
     def _wrap_stream(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
         operation = operation_name(method)
+        deserialize = guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max)
 
-        async def stream(request: Any, context: _Context) -> AsyncGenerator[Any, None]:
+        async def stream(data: bytes, context: _Context) -> AsyncGenerator[Any, None]:
             begun = time.perf_counter()
             failure: FailureSource | None = None
-            with request_context(request):
+            with log_context.bound():
                 if tracing.active is not None:
                     self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
                 try:
+                    await self._authenticate(method, context)
+                    request = deserialize(data)
+                    bind_request(request)
                     _check_parsed(request)
                     async with aclosing(behaviour(request, context)) as responses:
                         async for response in responses:
@@ -160,11 +175,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
             if failure is not None:
                 await abort(context, failure)
 
-        return grpc.unary_stream_rpc_method_handler(
-            stream,
-            request_deserializer=guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max),
-            response_serializer=handler.response_serializer,
-        )
+        return grpc.unary_stream_rpc_method_handler(stream, response_serializer=handler.response_serializer)
 
     async def _fail(self, method: str, request: Any, context: _Context, failure: FailureSource) -> Any:
         """Give the response that the contract has for a failure, or end the call with a status.
@@ -211,6 +222,7 @@ class AioGrpcServer:
         refuse_unread: RefuseUnread | None = None,
         identity: LinkIdentity | None = None,
         connection_age_seconds: float = CONNECTION_AGE_SECONDS,
+        authenticate: Authenticate = authenticate_nobody,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection.
 
@@ -223,7 +235,7 @@ class AioGrpcServer:
         self._register = register
         self._service_names = service_names
         self._receive_bytes_max = receive_bytes_max
-        interceptor = RequestInterceptor(log, receive_bytes_max, render_error)
+        interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate)
         unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread),)
         self._interceptors = (*unread, interceptor)
         self._health = health.aio.HealthServicer()

@@ -1,4 +1,4 @@
-"""Refuses gRPC calls before their messages are received, while the process has no place for anybody.
+"""Refuses gRPC calls before their messages are received: while there is no place for anybody, and without a token.
 
 A refusal costs the asyncio server of gRPC about half as much if it does not receive the message, decode it, write a
 log line and put a status together. That matters when many more calls come than are answered: refusing them must leave
@@ -6,25 +6,28 @@ the time to answer the others.
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 
-from quitanda.error_status import RpcStatus, to_rpc_status
-from quitanda.errors import Overloaded
+from quitanda.error_status import RpcStatus, describe, to_rpc_status
+from quitanda.errors import Overloaded, Rejected
 from quitanda.runtime.access_log import AccessLog, operation_name
 
-RefuseUnread: TypeAlias = Callable[[str], Overloaded | None]
-"""Gives what a call of a method (its full name) is refused with before it is read; None where it is to be read."""
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
+
+RefuseUnread: TypeAlias = Callable[[str, Metadata], Overloaded | Rejected | None]
+"""Gives what a call of a method (its full name) with this metadata is refused with before it is read; None where it is
+to be read."""
 
 _STEPS_PER_SECOND: Final = 20
 """Times to wait are told in steps of a twentieth of a second, so that a status is made once for many calls."""
 
 
 class UnreadCalls(grpc.aio.ServerInterceptor):
-    """Stands before every other interceptor; `refuse_unread` decides by the method's name alone."""
+    """Stands before every other interceptor; `refuse_unread` decides by the method's name and the metadata alone."""
 
     def __init__(self, log: AccessLog, refuse_unread: RefuseUnread) -> None:
         self._log = log
@@ -37,11 +40,13 @@ class UnreadCalls(grpc.aio.ServerInterceptor):
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Give the handler of the method, or one that refuses."""
         method = handler_call_details.method
-        overloaded = self._refuse_unread(method)
-        if overloaded is None:
+        refusal = self._refuse_unread(method, handler_call_details.invocation_metadata or ())
+        if refusal is None:
             return await continuation(handler_call_details)
-        self._log.refused_unread(operation_name(method), overloaded.reason)
-        return _refusing(_status(math.ceil(overloaded.retry_after * _STEPS_PER_SECOND)))
+        self._log.refused_unread(operation_name(method), describe(refusal).reason)
+        if isinstance(refusal, Rejected):
+            return _refusing(to_rpc_status(refusal))
+        return _refusing(_status(math.ceil(refusal.retry_after * _STEPS_PER_SECOND)))
 
 
 def _refusing(status: RpcStatus) -> "grpc.RpcMethodHandler[Any, Any]":

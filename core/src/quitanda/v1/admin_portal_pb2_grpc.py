@@ -114,6 +114,26 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
                 _registered_method=True)
+        self.CreateCredential = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/CreateCredential',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialResponse.FromString,
+                _registered_method=True)
+        self.ListCredentials = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/ListCredentials',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsResponse.FromString,
+                _registered_method=True)
+        self.RotateCredential = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/RotateCredential',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialResponse.FromString,
+                _registered_method=True)
+        self.RevokeCredential = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/RevokeCredential',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
+                _registered_method=True)
 
 
 class AdminPortalServicer:
@@ -224,6 +244,35 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateCredential(self, request, context):
+        """Lets somebody in: staff, a program, or a customer. The answer has the token, which nobody can look up afterwards;
+        only the same request id tells it once more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCredentials(self, request, context):
+        """Credentials without their secrets, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateCredential(self, request, context):
+        """Gives a credential a new secret; the one before stays valid until the next rotation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeCredential(self, request, context):
+        """Removes a credential: nothing that its holder asks for takes effect after this.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -306,6 +355,26 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.RaiseLevel,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.SerializeToString,
+            ),
+            'CreateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCredential,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialResponse.SerializeToString,
+            ),
+            'ListCredentials': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCredentials,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsResponse.SerializeToString,
+            ),
+            'RotateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateCredential,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialResponse.SerializeToString,
+            ),
+            'RevokeCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeCredential,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -740,6 +809,114 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/RaiseLevel',
             quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.RaiseLevelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/CreateCredential',
+            quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.CreateCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCredentials(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/ListCredentials',
+            quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.ListCredentialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/RotateCredential',
+            quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RotateCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/RevokeCredential',
+            quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,16 @@ class AdminPortalStub:
     """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
     every replica says, at this moment, that its version supports it.
     """
+    CreateCredential: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateCredentialRequest, _admin_portal_pb2.CreateCredentialResponse]
+    """Lets somebody in: staff, a program, or a customer. The answer has the token, which nobody can look up afterwards;
+    only the same request id tells it once more.
+    """
+    ListCredentials: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListCredentialsRequest, _admin_portal_pb2.ListCredentialsResponse]
+    """Credentials without their secrets, by id."""
+    RotateCredential: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RotateCredentialRequest, _admin_portal_pb2.RotateCredentialResponse]
+    """Gives a credential a new secret; the one before stays valid until the next rotation."""
+    RevokeCredential: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]
+    """Removes a credential: nothing that its holder asks for takes effect after this."""
 
 @_typing.type_check_only
 class AdminPortalAsyncStub(AdminPortalStub):
@@ -102,6 +112,16 @@ class AdminPortalAsyncStub(AdminPortalStub):
     """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
     every replica says, at this moment, that its version supports it.
     """
+    CreateCredential: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateCredentialRequest, _admin_portal_pb2.CreateCredentialResponse]  # type: ignore[assignment]
+    """Lets somebody in: staff, a program, or a customer. The answer has the token, which nobody can look up afterwards;
+    only the same request id tells it once more.
+    """
+    ListCredentials: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListCredentialsRequest, _admin_portal_pb2.ListCredentialsResponse]  # type: ignore[assignment]
+    """Credentials without their secrets, by id."""
+    RotateCredential: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RotateCredentialRequest, _admin_portal_pb2.RotateCredentialResponse]  # type: ignore[assignment]
+    """Gives a credential a new secret; the one before stays valid until the next rotation."""
+    RevokeCredential: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]  # type: ignore[assignment]
+    """Removes a credential: nothing that its holder asks for takes effect after this."""
 
 class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -227,5 +247,39 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         """Raises the level of rules that all replicas decide by; there is no way back. Refused (LEVEL_NOT_SUPPORTED) unless
         every replica says, at this moment, that its version supports it.
         """
+
+    @_abc_1.abstractmethod
+    def CreateCredential(
+        self,
+        request: _admin_portal_pb2.CreateCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.CreateCredentialResponse, _abc.Awaitable[_admin_portal_pb2.CreateCredentialResponse]]:
+        """Lets somebody in: staff, a program, or a customer. The answer has the token, which nobody can look up afterwards;
+        only the same request id tells it once more.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCredentials(
+        self,
+        request: _admin_portal_pb2.ListCredentialsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.ListCredentialsResponse, _abc.Awaitable[_admin_portal_pb2.ListCredentialsResponse]]:
+        """Credentials without their secrets, by id."""
+
+    @_abc_1.abstractmethod
+    def RotateCredential(
+        self,
+        request: _admin_portal_pb2.RotateCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RotateCredentialResponse, _abc.Awaitable[_admin_portal_pb2.RotateCredentialResponse]]:
+        """Gives a credential a new secret; the one before stays valid until the next rotation."""
+
+    @_abc_1.abstractmethod
+    def RevokeCredential(
+        self,
+        request: _admin_portal_pb2.RevokeCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RevokeCredentialResponse, _abc.Awaitable[_admin_portal_pb2.RevokeCredentialResponse]]:
+        """Removes a credential: nothing that its holder asks for takes effect after this."""
 
 def add_AdminPortalServicer_to_server(servicer: AdminPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -597,3 +597,60 @@ class ListProductsForCustomerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProductsForCustomerResponse: _TypeAlias = ListProductsForCustomerResponse  # noqa: Y015
+
+@_typing.final
+class RotateOwnCredentialRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    customer_id: _builtins.str
+    credential_id: _builtins.str
+    secret_hash: _builtins.str
+    """SHA-256 (64 hexadecimal digits) of the new secret's text: 52 characters of a-z and 2-7, the base32 of 32 random
+    bytes. The secret itself never leaves its holder.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        credential_id: _builtins.str = ...,
+        secret_hash: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "customer_id", b"customer_id", "request_id", b"request_id", "secret_hash", b"secret_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateOwnCredentialRequest: _TypeAlias = RotateOwnCredentialRequest  # noqa: Y015
+
+@_typing.final
+class RotateOwnCredentialResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    request_id: _builtins.str
+    @_builtins.property
+    def credential(self) -> _documents_pb2.Credential: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        credential: _documents_pb2.Credential | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateOwnCredentialResponse: _TypeAlias = RotateOwnCredentialResponse  # noqa: Y015

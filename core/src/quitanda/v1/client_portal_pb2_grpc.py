@@ -74,6 +74,11 @@ class ClientPortalStub:
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.FromString,
                 _registered_method=True)
+        self.RotateOwnCredential = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/RotateOwnCredential',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
+                _registered_method=True)
 
 
 class ClientPortalServicer:
@@ -132,6 +137,14 @@ class ClientPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RotateOwnCredential(self, request, context):
+        """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
+        next rotation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClientPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -174,6 +187,11 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.ListProducts,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.SerializeToString,
+            ),
+            'RotateOwnCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateOwnCredential,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -392,6 +410,33 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/ListProducts',
             quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.SerializeToString,
             quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateOwnCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/RotateOwnCredential',
+            quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,10 @@ class ClientPortalStub:
     """Removes the order; its units return to stock."""
     GetProduct: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]
     ListProducts: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]
+    RotateOwnCredential: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]
+    """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
+    next rotation.
+    """
 
 @_typing.type_check_only
 class ClientPortalAsyncStub(ClientPortalStub):
@@ -67,6 +71,10 @@ class ClientPortalAsyncStub(ClientPortalStub):
     """Removes the order; its units return to stock."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]  # type: ignore[assignment]
     ListProducts: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]  # type: ignore[assignment]
+    RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
+    """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
+    next rotation.
+    """
 
 class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -130,5 +138,15 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.ListProductsForCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.ListProductsForCustomerResponse, _abc.Awaitable[_client_portal_pb2.ListProductsForCustomerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RotateOwnCredential(
+        self,
+        request: _client_portal_pb2.RotateOwnCredentialRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.RotateOwnCredentialResponse, _abc.Awaitable[_client_portal_pb2.RotateOwnCredentialResponse]]:
+        """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
+        next rotation.
+        """
 
 def add_ClientPortalServicer_to_server(servicer: ClientPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

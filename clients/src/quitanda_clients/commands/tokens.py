@@ -1,0 +1,93 @@
+"""quitanda-admin token."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from quitanda.domain.model import CallerRole
+from quitanda_clients.cli import options
+from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.paging import LISTED_MAX
+
+app = typer.Typer(no_args_is_help=True)
+
+CredentialArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The credential's id: the part of a token between qt1_ and the secret.")
+]
+
+
+def _moment(text: str) -> int:
+    """Read a date, or a date and a time, in UTC unless it says otherwise; give milliseconds since 1970.
+
+    A moment, not a duration: a command that is repeated with its request id then asks for the same.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+@app.command("create")
+@admin_command(Effect.WRITE)
+async def create(
+    run: AdminRun,
+    role: Annotated[CallerRole, typer.Option("--role", help="What its holder may do.")],
+    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="What people call it.")],
+    customer: Annotated[
+        str | None, typer.Option("--customer", metavar="CID", help="Whose it is, for --role customer.")
+    ] = None,
+    expires: Annotated[
+        int | None,
+        typer.Option(
+            "--expires",
+            metavar="TIME",
+            parser=_moment,
+            help="When it ends: 2027-01-31, or 2027-01-31T18:00, in UTC. (Default: never.)",
+        ),
+    ] = None,
+) -> None:
+    """Let somebody in, and show the token; nobody can show it again."""
+    if (role is CallerRole.CUSTOMER) is not (customer is not None):
+        raise typer.BadParameter("--customer CID belongs to --role customer, and to no other", param_hint="--customer")
+    async with run.client() as client:
+        result = await client.create_credential(
+            role.value, label, customer_id=customer, expires_at_ms=expires or 0, request_id=run.request_id
+        )
+        run.output.document(result, "Created the credential")
+
+
+@app.command("list")
+@admin_command(Effect.READ)
+async def list_credentials(run: AdminRun, limit: options.LimitOption = None) -> None:
+    """List the credentials, ordered by id; secrets are shown to nobody."""
+    async with run.client() as client:
+        run.output.listing("credentials", await client.list_credentials(limit or LISTED_MAX))
+
+
+@app.command("rotate")
+@admin_command(Effect.WRITE)
+async def rotate(
+    run: AdminRun, credential_id: CredentialArgument, expected_version: options.ExpectedVersionOption = None
+) -> None:
+    """Give a credential a new token, and show it; the one before is valid until the next time."""
+    async with run.client() as client:
+        result = await client.rotate_credential(
+            credential_id, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.document(result, "Rotated the token of the credential")
+
+
+@app.command("revoke")
+@admin_command(Effect.WRITE)
+async def revoke(
+    run: AdminRun, credential_id: CredentialArgument, expected_version: options.ExpectedVersionOption = None
+) -> None:
+    """Remove a credential: nothing that its holder asks for takes effect from then on."""
+    async with run.client() as client:
+        result = await client.revoke_credential(
+            credential_id, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.deleted("credential", credential_id, result)

@@ -1,0 +1,408 @@
+"""Each operation of the table, each credential, each transport: the right answer, and nothing changed by a wrong one.
+
+The cells are made from the table of operations. Who may do what is also written down here, so that nobody changes it
+unawares.
+"""
+
+import json
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from fake_cluster import DirectReader, FakeCluster
+from known_callers import let_in, raise_to_highest_level
+from prometheus_client import CollectorRegistry
+
+from quitanda.domain.commands import (
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    RevokeCredential,
+    RotateCredential,
+)
+from quitanda.domain.model import CallerRole
+from quitanda.error_status import describe, from_rpc_error
+from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
+from quitanda.mqtt.topics import request_topic
+from quitanda.operations import OPERATIONS, ClusterOperation, PortalKind, document_operations_of, operations_of
+from quitanda.portal.callers import Authenticator
+from quitanda.portal.cluster_admin import ClusterAdmin
+from quitanda.portal.grpc_servicer import GrpcServicer
+from quitanda.portal.ids import IdGenerator
+from quitanda.portal.mqtt_requests import MqttRequestHandler, parse_request
+from quitanda.portal.new_tokens import RequestChoices
+from quitanda.portal.operations import PortalOperations
+from quitanda.runtime import metrics
+from quitanda.runtime.access_log import AccessLog
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.grpc_server import AioGrpcServer
+
+TIMEOUT = 5.0
+EXPIRED_AT_MS, NOW_MS = 1_000, 2_000
+GARBAGE = b"\xff\xff\xff"
+
+ADMIN, CLERK, READ_ONLY, METRICS, CUSTOMER = CallerRole
+STAFF_READS = {ADMIN, CLERK, READ_ONLY}
+WRITTEN_DOWN = {
+    PortalKind.ADMIN: {
+        "create_customer": {ADMIN},
+        "get_customer": STAFF_READS,
+        "update_customer": {ADMIN},
+        "delete_customer": {ADMIN},
+        "list_customers": STAFF_READS,
+        "create_product": {ADMIN},
+        "get_product": STAFF_READS,
+        "update_product": {ADMIN},
+        "delete_product": {ADMIN},
+        "list_products": STAFF_READS,
+        "adjust_stock": {ADMIN, CLERK},
+        "get_cluster_status": {*STAFF_READS, METRICS},
+        "transfer_leadership": {ADMIN},
+        "backup_cluster": {ADMIN},
+        "verify_cluster": {ADMIN},
+        "raise_level": {ADMIN},
+        "create_credential": {ADMIN},
+        "list_credentials": {ADMIN},
+        "rotate_credential": {ADMIN, CLERK, READ_ONLY},
+        "revoke_credential": {ADMIN},
+    },
+    PortalKind.CLIENT: {
+        "create_order": {ADMIN, CLERK, CUSTOMER},
+        "set_order_item": {ADMIN, CLERK, CUSTOMER},
+        "set_order_items": {ADMIN, CLERK, CUSTOMER},
+        "get_order": {*STAFF_READS, CUSTOMER},
+        "list_orders": {*STAFF_READS, CUSTOMER},
+        "cancel_order": {ADMIN, CLERK, CUSTOMER},
+        "get_product": {*STAFF_READS, CUSTOMER},
+        "list_products": {*STAFF_READS, CUSTOMER},
+        "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
+    },
+}
+
+NOT_KNOWN = {
+    "none": "missing",
+    "malformed": "malformed",
+    "wrong secret": "wrong",
+    "unknown id": "wrong",
+    "expired": "expired",
+    "revoked": "wrong",
+    "replaced twice": "wrong",
+}
+"""The tokens that prove nothing, each with the problem that its sender is told."""
+
+
+@dataclass
+class Shop:
+    """A cluster in memory with two customers, a product and an order of ana's; `tokens` by what they are."""
+
+    cluster: FakeCluster
+    tokens: dict[str, str]
+    own: dict[str, Token]
+
+
+@pytest.fixture
+def shop():
+    cluster = FakeCluster()
+    raise_to_highest_level(cluster)
+    for customer_id in ("ana", "bia"):
+        cluster.does(CreateCustomer(customer_id, customer_id))
+    cluster.does(CreateProduct("tea", "Tea", price=250, quantity=100))
+    cluster.does(CreateOrder("ana", "order-1", 1, (ItemQuantity("tea", 1),)), scope="ana")
+    own = {role.value: let_in(cluster, role, "ana" if role is CUSTOMER else None) for role in CallerRole}
+    own["another customer"] = let_in(cluster, CUSTOMER, "bia")
+    revoked, replaced = let_in(cluster, ADMIN), let_in(cluster, ADMIN)
+    cluster.does(RevokeCredential(revoked.credential_id))
+    for _ in range(2):
+        cluster.does(RotateCredential(replaced.credential_id, hash_secret(new_secret())))
+    tokens = {name: token.text() for name, token in own.items()} | {
+        "none": "",
+        "malformed": "qt1_admin",
+        "wrong secret": Token(own["admin"].credential_id, new_secret()).text(),
+        "unknown id": new_token().text(),
+        "expired": let_in(cluster, ADMIN, expires_at_ms=EXPIRED_AT_MS).text(),
+        "revoked": revoked.text(),
+        "replaced twice": replaced.text(),
+    }
+    return Shop(cluster, tokens, own)
+
+
+@pytest.fixture
+def parts(shop):
+    """What both transports of both portals share: a portal's operations and its authenticator."""
+    reader = DirectReader(shop.cluster)
+    authenticator = Authenticator(reader, now_ms=lambda: NOW_MS)
+    return {
+        portal: (PortalOperations(portal, shop.cluster, reader, authenticator), authenticator) for portal in PortalKind
+    }
+
+
+@pytest.fixture
+async def channels(shop, parts):
+    """A gRPC channel to each portal."""
+    counted = metrics.RequestMetrics(CollectorRegistry())
+    servers, channels = [], {}
+    for portal, (operations, authenticator) in parts.items():
+        ids = IdGenerator()
+        servicer = GrpcServicer(
+            portal,
+            operations,
+            ids,
+            TIMEOUT,
+            ClusterAdmin(shop.cluster) if portal is PortalKind.ADMIN else None,
+            choices=RequestChoices(ids, bytes(32), customers_get_tokens=True),
+            authenticator=authenticator,
+        )
+        server = AioGrpcServer(
+            Address("127.0.0.1", 0),
+            servicer.add_to,
+            (servicer.service_name,),
+            AccessLog(counted),
+            refuse_unread=servicer.refuse_unread,
+            authenticate=servicer.authenticate,
+        )
+        await server.start()
+        servers.append(server)
+        channels[portal] = grpc.aio.insecure_channel(str(server.address))
+    yield channels
+    for channel in channels.values():
+        await channel.close()
+    for server in servers:
+        await server.stop(0)
+
+
+def fields_of(operation, own):
+    """The fields of a request that succeeds, as of a message or of a JSON object."""
+    return {
+        "create_customer": {"customer_id": "eva", "name": "Eva"},
+        "get_customer": {"customer_id": "ana"},
+        "update_customer": {"customer_id": "ana", "name": "Anna"},
+        "delete_customer": {"customer_id": "bia"},
+        "create_product": {"product_id": "pen", "name": "Pen", "price_minor_units": 1, "quantity": 1},
+        "get_product": {"product_id": "tea"},
+        "update_product": {"product_id": "tea", "name": "Green tea"},
+        "delete_product": {"product_id": "tea", "cascade": True},
+        "adjust_stock": {"product_id": "tea", "delta": 1},
+        "create_credential": {"role": "clerk", "label": "Ben"},
+        "rotate_credential": {"credential_id": own.credential_id},
+        "revoke_credential": {"credential_id": own.credential_id},
+        "create_order": {"items": [{"product_id": "tea", "quantity": 1}]},
+        "set_order_item": {"order_id": "order-1", "product_id": "tea", "quantity": 2},
+        "set_order_items": {"order_id": "order-1", "items": [{"product_id": "tea", "quantity": 2}]},
+        "get_order": {"order_id": "order-1"},
+        "cancel_order": {"order_id": "order-1"},
+        "rotate_own_credential": {"credential_id": own.credential_id, "secret_hash": hash_secret(new_secret())},
+    }.get(operation.name, {})
+
+
+def expected(operation, credential):
+    """What a caller is told: the reason, and for an unknown caller the problem; None where the caller may."""
+    if credential in NOT_KNOWN:
+        return "UNAUTHENTICATED", NOT_KNOWN[credential]
+    role = CUSTOMER if credential == "another customer" else CallerRole(credential)
+    wrong_customer = credential == "another customer" and operation.portal is PortalKind.CLIENT
+    return ("FORBIDDEN", None) if wrong_customer or role not in operation.roles else None
+
+
+def state_of(cluster):
+    return (
+        list(cluster.state.documents()),
+        list(cluster.state.memories()),
+        cluster.revision,
+        len(cluster.requests),
+        list(cluster.administration.transfers),
+        list(cluster.administration.raised),
+    )
+
+
+async def over_grpc(channel, operation, token, message):
+    """Make a call; give what was refused, or the response, of a stream None."""
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    streams = isinstance(operation, ClusterOperation) and operation.streams
+    call = (channel.unary_stream if streams else channel.unary_unary)(operation.path)
+    try:
+        answer = call(message, timeout=TIMEOUT, metadata=metadata)
+        if streams:
+            async for _ in answer:
+                pass
+            return None
+        return operation.response_class.FromString(await answer)
+    except grpc.RpcError as error:
+        return describe(from_rpc_error(error))
+
+
+def told(answer):
+    return (answer.reason, answer.details.get("problem")) if hasattr(answer, "reason") else None
+
+
+def row_id(row):
+    return f"{row.portal.name.lower()}.{row.name}"
+
+
+def test_who_may_do_what_is_what_is_written_down_here():
+    assert {p: {name: set(row.roles) for name, row in operations_of(p).items()} for p in PortalKind} == WRITTEN_DOWN
+
+
+CREDENTIALS = [*NOT_KNOWN, *(role.value for role in CallerRole), "another customer"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
+async def test_over_grpc_every_wrong_cell_is_refused_with_the_right_reason_and_changes_nothing(
+    operation, shop, channels
+):
+    before = state_of(shop.cluster)
+    for credential in CREDENTIALS:
+        wanted = expected(operation, credential)
+        if wanted is not None:
+            asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
+            fields = fields_of(operation, shop.own.get(credential, shop.own["admin"])) | asks_as
+            message = operation.request_class(**fields).SerializeToString()
+            answer = await over_grpc(channels[operation.portal], operation, shop.tokens[credential], message)
+
+            assert (credential, told(answer)) == (credential, wanted)
+            assert state_of(shop.cluster) == before
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
+async def test_over_grpc_a_caller_who_may_not_is_refused_before_the_request_is_decoded(operation, shop, channels):
+    for credential in CREDENTIALS:
+        wanted = expected(operation, credential)
+        if wanted is not None and (credential != "another customer" or CUSTOMER not in operation.roles):
+            answer = await over_grpc(channels[operation.portal], operation, shop.tokens[credential], GARBAGE)
+
+            assert (credential, told(answer)) == (credential, wanted)
+
+
+@pytest.mark.parametrize("role", CallerRole)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
+async def test_over_grpc_every_right_cell_is_answered(operation, role, shop, channels):
+    if role not in operation.roles:
+        assert expected(operation, role.value) is not None
+        return
+    asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
+    message = operation.request_class(**fields_of(operation, shop.own[role.value]), **asks_as)
+    answer = await over_grpc(
+        channels[operation.portal], operation, shop.tokens[role.value], message.SerializeToString()
+    )
+
+    assert told(answer) is None
+    if operation.writes:
+        (request,) = shop.cluster.requests
+        assert request.principal.credential_id == shop.own[role.value].credential_id
+
+
+MQTT_OPERATIONS = document_operations_of(PortalKind.CLIENT)
+
+
+async def over_mqtt(parts, operation, token, fields):
+    operations, authenticator = parts[PortalKind.CLIENT]
+    log = AccessLog(metrics.RequestMetrics(CollectorRegistry()), metrics.MQTT)
+    handler = MqttRequestHandler(operations, IdGenerator(), log, authenticator)
+    payload = json.dumps({"reply_to": "s1", **({"token": token} if token else {}), **fields}).encode()
+    return json.loads(await handler.answer(parse_request(request_topic("ana", operation.name), payload), TIMEOUT))
+
+
+@pytest.mark.parametrize("operation", MQTT_OPERATIONS.values(), ids=row_id)
+async def test_over_mqtt_every_wrong_cell_is_refused_with_the_right_reason_and_changes_nothing(operation, shop, parts):
+    before = state_of(shop.cluster)
+    for credential in CREDENTIALS:
+        wanted = expected(operation, credential)
+        if wanted is not None:
+            fields = fields_of(operation, shop.own.get(credential, shop.own["admin"]))
+            for given in (fields, {"no such field": 1}):
+                reply = await over_mqtt(parts, operation, shop.tokens[credential], given)
+                error = reply["error"]
+
+                assert (credential, (error["reason"], error["details"].get("problem"))) == (credential, wanted)
+                assert state_of(shop.cluster) == before
+
+
+@pytest.mark.parametrize("role", CallerRole)
+@pytest.mark.parametrize("operation", MQTT_OPERATIONS.values(), ids=row_id)
+async def test_over_mqtt_every_right_cell_is_answered(operation, role, shop, parts):
+    if role not in operation.roles:
+        assert expected(operation, role.value) is not None
+        return
+    reply = await over_mqtt(parts, operation, shop.tokens[role.value], fields_of(operation, shop.own[role.value]))
+
+    assert "error" not in reply
+    assert shop.tokens[role.value] not in json.dumps(reply)
+
+
+async def test_a_wrong_secret_and_an_unknown_id_are_told_apart_by_nobody(shop, channels):
+    (operation,) = (row for row in OPERATIONS if row_id(row) == "admin.get_customer")
+    message = operation.request_class(customer_id="ana").SerializeToString()
+    told_of, asked = [], []
+    for credential in ("wrong secret", "unknown id"):
+        before = len(shop.cluster.reads)
+        told_of.append(await over_grpc(channels[PortalKind.ADMIN], operation, shop.tokens[credential], message))
+        asked.append([[item.kind for item in items] for items in shop.cluster.reads[before:]])
+
+    assert told_of[0] == told_of[1]
+    assert asked[0] == asked[1]
+
+
+async def test_a_new_customers_token_is_told_once_and_again_to_the_same_request_only(shop, channels):
+    (operation,) = (row for row in OPERATIONS if row_id(row) == "admin.create_customer")
+    message = operation.request_class(customer_id="eva", name="Eva", request_id="r1").SerializeToString()
+    answers = [await over_grpc(channels[PortalKind.ADMIN], operation, shop.tokens["admin"], message) for _ in range(2)]
+    (order,) = (row for row in OPERATIONS if row.name == "create_order")
+    asked = order.request_class(customer_id="eva").SerializeToString()
+    placed = await over_grpc(channels[PortalKind.CLIENT], order, answers[0].token, asked)
+
+    assert answers[0].token.startswith("qt1_")
+    assert answers[0] == answers[1]
+    assert placed.order.customer_id == "eva"
+
+
+@pytest.mark.parametrize("name", ["create_credential", "rotate_credential"])
+async def test_a_token_is_told_to_a_repeated_request_and_is_the_one_that_is_in_force(name, shop, channels):
+    (operation,) = (row for row in OPERATIONS if row.name == name)
+    fields = fields_of(operation, shop.own["clerk"])
+    message = operation.request_class(request_id="r1", **fields).SerializeToString()
+    answers = [await over_grpc(channels[PortalKind.ADMIN], operation, shop.tokens["admin"], message) for _ in range(2)]
+    (stock,) = (row for row in OPERATIONS if row.name == "adjust_stock")
+    asked = stock.request_class(product_id="tea", delta=1).SerializeToString()
+
+    assert answers[0] == answers[1]
+    assert told(await over_grpc(channels[PortalKind.ADMIN], stock, answers[0].token, asked)) is None
+
+
+async def test_two_tokens_of_a_rotated_credential_are_valid_and_the_one_before_them_is_not(shop, channels):
+    (rotate,) = (row for row in OPERATIONS if row.name == "rotate_credential")
+    (stock,) = (row for row in OPERATIONS if row.name == "adjust_stock")
+    asked = stock.request_class(product_id="tea", delta=1).SerializeToString()
+    credential_id, tokens = shop.own["clerk"].credential_id, [shop.tokens["clerk"]]
+    valid = []
+    for number in range(2):
+        message = rotate.request_class(request_id=f"r{number}", credential_id=credential_id).SerializeToString()
+        answer = await over_grpc(channels[PortalKind.ADMIN], rotate, shop.tokens["admin"], message)
+        tokens.append(answer.token)
+        valid.append([told(await over_grpc(channels[PortalKind.ADMIN], stock, token, asked)) for token in tokens])
+
+    assert valid == [[None, None], [("CREDENTIAL_REVOKED", None), None, None]]
+    assert told(await over_grpc(channels[PortalKind.ADMIN], stock, tokens[0], asked)) == ("UNAUTHENTICATED", "wrong")
+
+
+async def test_a_holder_who_repeats_a_rotation_with_another_secret_is_refused(shop, channels):
+    (rotate,) = (row for row in OPERATIONS if row.name == "rotate_own_credential")
+    own = shop.own["customer"]
+    answers = []
+    for secret in ("a" * 52, "a" * 52, "b" * 52):
+        fields = {"credential_id": own.credential_id, "secret_hash": hash_secret(secret)}
+        message = rotate.request_class(request_id="r1", customer_id="ana", **fields).SerializeToString()
+        answers.append(await over_grpc(channels[PortalKind.CLIENT], rotate, own.text(), message))
+
+    assert list(map(told, answers)) == [None, None, ("REQUEST_ID_REUSED", None)]
+
+
+@pytest.mark.parametrize("victim", ["another customer", "admin"])
+async def test_a_customer_rotates_no_credential_but_her_own(victim, shop, channels):
+    (rotate,) = (row for row in OPERATIONS if row.name == "rotate_own_credential")
+    before = list(shop.cluster.state.credentials())
+    fields = {"credential_id": shop.own[victim].credential_id, "secret_hash": hash_secret(new_secret())}
+    message = rotate.request_class(customer_id="ana", **fields).SerializeToString()
+    answer = await over_grpc(channels[PortalKind.CLIENT], rotate, shop.tokens["customer"], message)
+
+    assert told(answer) == ("FORBIDDEN", None)
+    assert list(shop.cluster.state.credentials()) == before

@@ -13,7 +13,7 @@ from replica_waiting import wait_until
 from quitanda.backup import BackupWriter, Header, encode_pairs
 from quitanda.backup.backup_file import BackupFile
 from quitanda.codec.protobuf import request_to_proto
-from quitanda.domain.commands import RaiseLevel, Request
+from quitanda.domain.commands import CreateFirstCredential, RaiseLevel, Request
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.outcomes import Problem, Reason, invalid
 from quitanda.errors import NotLeader, OutcomeUnknown, Rejected
@@ -282,13 +282,17 @@ class TestBackups:
             assert b"level" not in file.read()
 
     def test_one_carries_its_level_and_the_restored_folder_is_at_it(self, state, backup, tmp_path):
-        state.do(customer(), RaiseLevel(2))
+        state.do(customer(), *map(RaiseLevel, range(FIRST_LEVEL + 1, SUPPORTED_LEVEL + 1)))
+        state.do(CreateFirstCredential("a" * 12, "1" * 64, 1))
+        kept = state.contents()
 
-        header, _ = restore(backup(), tmp_path / "restored")
+        header, contents = restore(backup(), tmp_path / "restored")
 
-        assert header.level == 2
+        assert header.level == SUPPORTED_LEVEL
+        assert contents.keys == header.keys_expected == len(kept)
         store = Store.open(tmp_path / "restored")
-        assert read_counters(store).level == 2
+        assert read_counters(store).level == SUPPORTED_LEVEL
+        assert dict(store.scan(keys.STATE, None, None)) == kept
         store.close()
 
     @pytest.mark.parametrize("told", [NEWER, FIRST_LEVEL], ids=["header", "state"])

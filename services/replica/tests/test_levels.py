@@ -133,6 +133,14 @@ class TestStoredLevel:
         assert encode_counters(numbers)[:3] == b"\x02\x00\x02"
         assert decode_counters(encode_counters(numbers)) == numbers
 
+    def test_from_level_three_on_the_credentials_are_counted_behind_the_rest(self):
+        numbers = replace(Counters(*range(1, 10)), level=3)
+
+        assert encode_counters(numbers) == b"\x03\x00\x03" + b"".join(
+            number.to_bytes(8, "big") for number in range(1, 10)
+        )
+        assert decode_counters(encode_counters(numbers)) == numbers
+
     def test_a_version_that_knows_no_levels_cannot_read_it(self):
         """Commit c3cf4f7 demands 65 bytes of which the first is 1, and stops where it finds anything else."""
         stored = encode_counters(Counters(level=2))
@@ -151,14 +159,16 @@ class TestStoredLevel:
         with pytest.raises(ValueError, match="no format"):
             decode_counters(stored)
 
-    def test_raising_changes_the_level_and_nothing_else_and_is_in_the_digest(self, state):
+    @pytest.mark.parametrize("level", [2, 3])
+    def test_raising_changes_the_level_and_nothing_else_and_is_in_the_digest(self, state, level):
         state.do(customer(), product())
+        raise_to(state, level - 1)
         before, counters = state.contents(), state.counters()
 
-        ((outcome, _),) = state.do(RaiseLevel(2))
+        ((outcome, _),) = state.do(RaiseLevel(level))
 
         assert outcome == Done(None)
-        counters.level = 2
+        counters.level = level
         assert state.counters() == counters
         after = state.contents()
         assert {key for key in after if after[key] != before.get(key)} == {keys.COUNTERS, keys.DIGEST}

@@ -10,16 +10,26 @@ from replica_broker import Broker, FeedListener
 from replica_processes import Client, Cluster, Topology
 from replica_state import customer, order, product
 from replica_waiting import wait_until
+from structlog.testing import capture_logs
 
 from quitanda.codec.documents import decode_document, document_digest, encode_document
 from quitanda.codec.protobuf import encode_request
-from quitanda.domain.commands import CreateCustomer, Request
+from quitanda.domain.commands import (
+    CREDENTIALS_LEVEL,
+    AdjustStock,
+    CreateCredential,
+    CreateCustomer,
+    Principal,
+    Request,
+    RevokeCredential,
+)
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
 from quitanda.runtime.grpc_options import HEALTH_SERVICES
 from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.state.store import StoreFailed
 
@@ -70,6 +80,70 @@ def test_a_refusal_is_an_outcome_of_the_call_not_its_failure(single):
 
     assert isinstance(first, Done)
     assert second.reason is Reason.CUSTOMER_EXISTS
+
+
+def raise_to_credentials(client):
+    raising = admin_portal_pb2.RaiseLevelRequest(level=CREDENTIALS_LEVEL)
+    client.call(ReplicaStub(client.channel).RaiseLevel, raising, 5.0)
+
+
+def test_a_revoked_credential_decides_nothing_more_and_the_log_says_who_asked(single):
+    client = single.leading()
+    client.call(
+        ReplicaStub(client.channel).RaiseLevel, admin_portal_pb2.RaiseLevelRequest(level=CREDENTIALS_LEVEL), 5.0
+    )
+    clerk = Principal("c" * 12, 1)
+    client.execute(
+        request("k1", CreateCredential(clerk.credential_id, "clerk", "Bia", "1" * 64, 1)),
+        request("k2", product("k", quantity=5)),
+    )
+
+    with capture_logs() as logs:
+        answers = client.execute(
+            Request("", "k3", AdjustStock("k", 1), clerk),
+            Request("", "k4", customer("k"), clerk),
+            request("k5", RevokeCredential(clerk.credential_id)),
+            Request("", "k6", AdjustStock("k", 1), clerk),
+            Request("", "k3", AdjustStock("k", 1), clerk),
+        )
+
+    reasons = [getattr(outcome, "reason", None) for outcome, _ in answers]
+    revoked = Reason.CREDENTIAL_REVOKED
+    assert reasons == [None, Reason.FORBIDDEN, None, revoked, revoked]
+    assert [each.get("credential_id") for each in logs if each["event"] == "command"] == [
+        clerk.credential_id,
+        clerk.credential_id,
+        None,
+        clerk.credential_id,
+        clerk.credential_id,
+    ]
+    listed = client.read(pb.ReadItem(list=pb.ListItem(kind=pb.ListItem.KIND_CREDENTIALS))).results[0].page
+    assert listed.documents == []
+
+
+def test_credentials_are_read_one_by_one_and_listed_by_their_owner(single):
+    client = single.leading()
+    client.call(
+        ReplicaStub(client.channel).RaiseLevel, admin_portal_pb2.RaiseLevelRequest(level=CREDENTIALS_LEVEL), 5.0
+    )
+    client.execute(
+        request("l1", CreateCustomer("lia", "Lia", (), "d" * 12, "2" * 64, 1)),
+        request("l2", CreateCredential("e" * 12, "customer", "phone", "3" * 64, 1, "lia")),
+        request("l3", CreateCredential("f" * 12, "read-only", "Eva", "4" * 64, 1)),
+    )
+    get = pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_CREDENTIAL, id="d" * 12))
+    of_lia = pb.ListItem(kind=pb.ListItem.KIND_CREDENTIALS, customer_id="lia", page_size=1)
+    of_staff = pb.ListItem(kind=pb.ListItem.KIND_CREDENTIALS)
+
+    answers = client.read(get, pb.ReadItem(list=of_lia), pb.ReadItem(list=of_staff)).results
+    of_lia.page_token = answers[1].page.next_page_token
+    second = client.read(pb.ReadItem(list=of_lia)).results[0].page
+
+    first = decode_document(Kind.CREDENTIAL, answers[0].document)
+    assert (first.customer_id, first.secret_hash) == ("lia", "2" * 64)
+    assert list(answers[1].page.documents) == [answers[0].document]
+    assert [decode_document(Kind.CREDENTIAL, each).credential_id for each in second.documents] == ["e" * 12]
+    assert [decode_document(Kind.CREDENTIAL, each).label for each in answers[2].page.documents] == ["Eva"]
 
 
 def test_an_empty_call_is_answered_without_an_entry(single):

@@ -153,7 +153,9 @@ class Replica(ReplicaServicer):
         for number, (command, (reason, revision)) in enumerate(zip(commands, answers, strict=True)):
             name = command.WhichOneof("command") or ""
             self._metrics.answered(name, reason)
-            traced = {} if spans is None else spans.log_fields(number)
+            facts = {} if spans is None else spans.log_fields(number)
+            if command.HasField("principal"):
+                facts["credential_id"] = command.principal.credential_id[:64]
             log.info(
                 "command",
                 request_id=command.request_id[:64],
@@ -162,7 +164,7 @@ class Replica(ReplicaServicer):
                 reason=reason,
                 revision=revision,
                 milliseconds=milliseconds,
-                **traced,
+                **facts,
             )
 
 

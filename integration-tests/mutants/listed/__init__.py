@@ -11,6 +11,7 @@ from mutants.listed import (
     identity,
     learners,
     levels,
+    links,
     logs,
     networks,
     reads,
@@ -33,6 +34,7 @@ ALL: Final[tuple[Mutant, ...]] = (
     *state.MUTANTS,
     *levels.MUTANTS,
     *credentials.MUTANTS,
+    *links.MUTANTS,
     *service.MUTANTS,
     *networks.MUTANTS,
 )

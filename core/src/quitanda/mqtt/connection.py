@@ -94,6 +94,18 @@ def _ignore() -> None:
     """Do nothing when the connection changes."""
 
 
+class _LibraryErrors(logging.Handler):
+    """Remembers the last thing that the library complained of: of a refused handshake its exceptions say nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember it."""
+        self.last = record.getMessage()
+
+
 class MqttConnection:
     """One connection, kept by the task that runs `run`; `log` is a structlog logger, or None for silence."""
 
@@ -110,6 +122,11 @@ class MqttConnection:
         self._log = None if log is None else log.bind(topic=shown_filter(options.topic), broker=str(options.broker))
         self._protocol = aiomqtt.ProtocolVersion.V5 if options.mqtt5 else aiomqtt.ProtocolVersion.V311
         self._client: aiomqtt.Client | None = None
+        self._library_errors = _LibraryErrors()
+        # of this connection alone, so that it hears no other's errors
+        self._library_log = logging.Logger(_LIBRARY_LOG.name, logging.WARNING)  # noqa: LOG001
+        self._library_log.addHandler(self._library_errors)
+        self._library_log.parent = None if log is None else _LIBRARY_LOG
         self._ending = False
         self._loss_told = False
         self.failure = NOT_CONNECTED_YET
@@ -172,6 +189,7 @@ class MqttConnection:
 
     def _new_client(self) -> aiomqtt.Client:
         options = self._options
+        self._library_errors.last = ""
         client = aiomqtt.Client(
             options.broker.host,
             options.broker.port,
@@ -185,7 +203,7 @@ class MqttConnection:
             max_queued_incoming_messages=options.received_max,
             socket_options=(_SEND_AT_ONCE,),
             tls_context=None if options.identity is None else options.identity.current().client_context,
-            logger=_LIBRARY_LOG,
+            logger=self._library_log,
         )
         client.pending_calls_threshold = 2 * options.published_max  # the library warns above it
         return client
@@ -212,7 +230,9 @@ class MqttConnection:
         return True
 
     def _tell_loss(self, error: Exception) -> None:
-        self.failure = _with_reason(str(error) or repr(error), self._options.identity)
+        text = str(error) or repr(error)
+        why = refusal(f"{text} {self._library_errors.last}", self._options.identity)
+        self.failure = f"{text} ({why})" if why else text
         if self._log is None:
             return
         if not isinstance(error, aiomqtt.MqttError):
@@ -225,11 +245,6 @@ class MqttConnection:
         options = self._options
         longest: float = min(options.reconnect_delay_max, options.reconnect_delay_min * 2 ** min(failures, 10))
         return longest * _random.uniform(0.5, 1.0)
-
-
-def _with_reason(text: str, identity: LinkIdentity | None) -> str:
-    why = refusal(text, identity)
-    return f"{text} ({why})" if why else text
 
 
 def publish_properties(

@@ -83,7 +83,7 @@ def own_refusal(identity: LinkIdentity) -> str:
 def _of_own(identity: LinkIdentity) -> str:
     return own_refusal(identity) or (
         "it ended the connection in the handshake; it may not trust this process's certificate (compare both ca.pem), "
-        "or one of the two clocks may be wrong"
+        "one of the two clocks may be wrong, or it does not speak TLS"
     )
 
 

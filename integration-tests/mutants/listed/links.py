@@ -1,0 +1,60 @@
+"""Mistakes about links with TLS: who is taken for whom, and when another certificate counts."""
+
+from typing import Final
+
+from mutants.mutant import CORE, REPLICA, TESTS, Mutant
+
+_LINKS: Final = f"{TESTS}/test_links.py"
+
+_CHANNEL: Final = "core/tests/runtime/test_secure_channel.py"
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        "whoever-has-a-certificate-calls-a-replica",
+        "Only portals and replicas may call a replica; the broker has a certificate of the same authority.",
+        f"{REPLICA}/grpc_server.py",
+        "        if not name.startswith(CALLERS):",
+        "        if not name:",
+        (f"{_LINKS}::test_whoever_is_called_otherwise_gets_nothing_of_any_service",),
+    ),
+    Mutant(
+        "a-port-that-asks-for-no-certificate",
+        "A replica's port demands a certificate in the handshake.",
+        f"{REPLICA}/grpc_server.py",
+        "server_credentials(client_certificates=True)",
+        "server_credentials(client_certificates=False)",
+        (f"{_LINKS}::test_a_caller_without_a_certificate_is_refused_and_told_what_it_may_be",),
+    ),
+    Mutant(
+        "any-process-of-the-machine-answers-for-a-peer",
+        "The certificate at a replica's address must have that replica's name.",
+        f"{REPLICA}/peer_statuses.py",
+        "secure_channel_options(name)",
+        "secure_channel_options()",
+        (f"{_LINKS}::test_each_peer_must_have_the_certificate_of_its_name",),
+    ),
+    Mutant(
+        "a-connection-that-lasts-for-ever",
+        "A connection ends, so that an authority that is dropped counts.",
+        f"{REPLICA}/grpc_server.py",
+        "        age = () if identity is None else connection_age_options(connection_age_seconds)",
+        "        age = ()",
+        (f"{_LINKS}::test_a_caller_whose_authority_is_dropped_is_out_within_the_age_of_a_connection",),
+    ),
+    Mutant(
+        "certificates-that-are-read-once",
+        "A renewed certificate and another authority count without a restart.",
+        f"{CORE}/runtime/link_identity.py",
+        "        if certificates.generation == used:",
+        "        if certificates.generation >= used:",
+        (f"{_LINKS}::test_a_caller_whose_authority_is_dropped_is_out_within_the_age_of_a_connection",),
+    ),
+    Mutant(
+        "a-channel-that-keeps-its-certificates",
+        "A portal's channel is replaced when the certificates change.",
+        f"{CORE}/runtime/grpc_channel.py",
+        "        if generation == self._current.generation and now < self._current.replaced_at:",
+        "        if now < self._current.replaced_at:",
+        (f"{_CHANNEL}::test_no_call_fails_while_certificates_are_renewed_and_the_authority_is_replaced",),
+    ),
+)

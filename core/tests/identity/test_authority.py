@@ -375,6 +375,31 @@ def test_at_every_step_of_a_rotation_whoever_is_one_step_behind_is_still_underst
             assert seen == "portal/client-portal-1"
 
 
+@pytest.mark.slow
+def test_at_every_moment_between_two_files_of_a_rotation_all_understand_each_other(root, tmp_path):
+    """A step that is interrupted anywhere leaves nobody out, not even those who did not read their folder since."""
+    names = ("replica1", "client-portal-1")
+    moment = shutil.copytree(root, tmp_path / "moment")
+    moments = 0
+    for step in (1, 2, 3):
+        before = shutil.copytree(moment, tmp_path / f"before {step}")
+        changes = []
+        made = Authority(root, changes.append)
+        made.rotate(made.processes, datetime.now(UTC), at_once=True)
+        for change in changes:
+            shutil.copy2(change.file, moment / change.file.relative_to(root))
+            for server, client in ((moment, moment), (before, moment), (moment, before)):
+                for one in names:
+                    for other in names:
+                        assert common_name_seen(server_of(folder(server, one)), client_of(folder(client, other)), one)
+            moments += 1
+
+    assert moments > 30
+    assert {name: content for name, content in contents(moment).items() if not name.startswith("ca/")} == {
+        name: content for name, content in contents(root).items() if not name.startswith("ca/")
+    }
+
+
 def test_after_a_rotation_nobody_trusts_what_the_old_ca_signed(root, tmp_path):
     before, *_, after = moments_of_a_rotation(root, tmp_path)
 

@@ -25,7 +25,6 @@ from quitanda.identity.shared_secrets import SharedSecret
 from quitanda.identity.tokens import Token, hash_secret, parse_token
 from quitanda.mqtt.access_rules import RULES_OF_ROLES, AccessRules
 
-_TRUSTED: Final = frozenset({IdentityFile.CA, IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA})
 _SECRETS: Final = frozenset(
     {
         IdentityFile.CLUSTER_SECRET,
@@ -37,9 +36,6 @@ _SECRETS: Final = frozenset(
 )
 _OWNED_BY_THE_HOLDER: Final = frozenset({IdentityFile.CREDENTIAL})
 """Copied where it is missing, and never looked at again: an administrator replaces her token some day."""
-
-_PHASES: Final = (_TRUSTED | {IdentityFile.ACL}, {IdentityFile.CUSTOMERS_CA_KEY}, _SECRETS | _OWNED_BY_THE_HOLDER)
-"""The order of the copies. Everybody trusts a CA before anybody signs with it, or shows what it signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +107,12 @@ class HolderFolders:
         for holder in holders:
             folder_writing.make_folder(self.folder(holder).path)
             folder_writing.remove_partial_files(self.folder(holder).path)
-        for names in _PHASES:
-            for holder in holders:
-                for name in sorted(holder.files & names):
-                    self._copy(self.folder(holder), name, holders)
-        for holder in holders:
-            if IdentityFile.PROCESS in holder.files:
-                self._certify(holder, now, is_due)
-        for holder in holders:
+            for name in sorted(holder.files - {IdentityFile.PROCESS}):
+                self._copy(self.folder(holder), name, holders)
             if holder.kind is HolderKind.REPLICA:
                 self._give_accepted(self.folder(holder))
-        for holder in holders:
+            if IdentityFile.PROCESS in holder.files:
+                self._certify(holder, now, is_due)
             self._restrict(holder)
 
     def _copy(self, folder: IdentityFolder, name: IdentityFile, holders: Iterable[Holder]) -> None:

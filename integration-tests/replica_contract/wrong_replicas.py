@@ -193,6 +193,24 @@ class RaisesAnyLevel(InMemoryReplica):
         return admin.RaiseLevelResponse(level=request.level)
 
 
+class IgnoresPrincipals(InMemoryReplica):
+    """Decides a request whoever asks."""
+
+    def decide(self, message: pb.Request) -> tuple[pb.Outcome, Sequence[Change]]:
+        message.ClearField("principal")
+        return super().decide(message)
+
+
+class PublishesCredentials(InMemoryReplica):
+    """Publishes a credential as any other document."""
+
+    def tell(self, message: FeedMessage) -> None:
+        changes = message.changes and tuple(
+            replace(change, document=self.document(change.kind, change.document_id)) for change in message.changes
+        )
+        super().tell(replace(message, changes=changes))
+
+
 FOUND_BY: Final[Mapping[type[InMemoryReplica], str]] = {
     ForgetsRequests: "a_repeated_request_has_one_effect_and_its_first_outcome",
     RemembersEveryOutcome: "an_invalid_command_may_be_corrected_under_its_id",
@@ -210,6 +228,8 @@ FOUND_BY: Final[Mapping[type[InMemoryReplica], str]] = {
     BacksUpWhileItChanges: "a_backup_is_one_moment_in_the_order_of_keys",
     KeepsAnotherDigest: "a_backup_is_one_moment_in_the_order_of_keys",
     RaisesAnyLevel: "a_level_is_only_raised_to_what_every_replica_supports",
+    IgnoresPrincipals: "a_revoked_credential_decides_nothing_more",
+    PublishesCredentials: "the_feed_says_only_that_a_credential_changed",
     TellsOneDigest: "a_write_changes_digest_revision_and_counts",
 }
 """Each wrong server, and a check that its mistake breaks."""

@@ -69,9 +69,7 @@ MUTANTS: Final = (
         f"{_DOMAIN}/credentials.py",
         "    if _is_lasting_admin(credential) and sum(map(_is_lasting_admin, _staff(view))) == 1:\n",
         "    if _is_lasting_admin(credential) and not _staff(view):\n",
-        (
-            f"{_SEQUENCES}::test_once_there_is_an_administrator_there_is_always_one_and_the_first_credential_does_not_come_again",
-        ),
+        (f"{_RULES}::test_the_last_lasting_credential_of_an_administrator_stays",),
     ),
     Mutant(
         "an-expiring-administrator-counts",

@@ -29,7 +29,7 @@ from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.machine import execute
-from quitanda.domain.model import Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Change, Put
 from quitanda.error_status import FailureSource, to_rpc_status
@@ -52,8 +52,9 @@ _LISTED: Final = {
     pb.ListItem.KIND_CUSTOMERS: Kind.CUSTOMER,
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
+    pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
 }
-_LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o"}
+_LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o", Kind.CREDENTIAL: b"t"}
 _MEMORY: Final = b"r"
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -248,7 +249,12 @@ class InMemoryReplica(ReplicaServicer):
 
     def document(self, kind: Kind, document_id: str) -> Document | None:
         """Find a document as it is now."""
-        found = {Kind.CUSTOMER: self.state.customer, Kind.PRODUCT: self.state.product, Kind.ORDER: self.state.order}
+        found: dict[Kind, Callable[[str], Document | None]] = {
+            Kind.CUSTOMER: self.state.customer,
+            Kind.PRODUCT: self.state.product,
+            Kind.ORDER: self.state.order,
+            Kind.CREDENTIAL: self.state.credential,
+        }
         return found[kind](document_id)
 
     def holds(self, item: pb.GetItem, document: Document | None) -> bool:
@@ -323,7 +329,7 @@ class InMemoryReplica(ReplicaServicer):
 
     def listed(self, kind: pb.ListItem.Kind.ValueType, customer_id: str) -> KeptList | Refused:
         """Begin a list of what there is now."""
-        documents: list[Customer] | list[Product] | list[Order]
+        documents: list[Customer] | list[Product] | list[Order] | list[Credential]
         match _LISTED[kind]:
             case Kind.CUSTOMER:
                 documents = list(self.state.customers())
@@ -333,6 +339,8 @@ class InMemoryReplica(ReplicaServicer):
                 if self.state.customer(customer_id) is None:
                     return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id)
                 documents = [order for order in self.state.orders() if order.customer_id == customer_id]
+            case Kind.CREDENTIAL:
+                documents = [each for each in self.state.credentials() if each.customer_id == customer_id]
         return KeptList(kind, customer_id, tuple(documents), self.revision)
 
 

@@ -143,12 +143,12 @@ class ComposeProject:
         return command.replace("docker run", f"docker run --label {PROJECT_LABEL}={self.name}")
 
 
-def written(document: str, heading: str) -> str:
-    """Give the commands that a document has for containers under a heading, one after the other."""
+def written(document: str, heading: str, naming: str = "docker") -> str:
+    """Give the blocks of commands under a heading of a document that name this, one after the other."""
     text = (ROOT / document).read_text(encoding="utf-8")
     _, found, rest = text.partition(f"\n## {heading}\n")
     section = rest.partition("\n## ")[0]
-    blocks = [block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "docker" in block]
+    blocks = [block for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if naming in block]
     if not found or not blocks:
-        raise LookupError(f"{document} has no commands for containers under {heading!r}")
+        raise LookupError(f"{document} has no commands under {heading!r} that name {naming!r}")
     return "".join(blocks)

@@ -129,14 +129,15 @@ class ThreeMachines:
         while not self.all_is_well():
             assert time.monotonic() < deadline, f"not well within {WELL_SECONDS} s: {self.replicas()}"
 
-    def leader(self) -> int:
-        """Give the number of the machine whose replica leads."""
-        leading = [one for one in self.replicas() if one["role"] == "REPLICA_ROLE_LEADER"]
+    def leader(self, number: int | None = None) -> int:
+        """Give the number of the machine whose replica leads, as one machine's portal knows it, or any."""
+        leading = [one for one in self.replicas(number) if one["role"] == "REPLICA_ROLE_LEADER"]
         return int(leading[0]["name"].removeprefix("replica"))
 
-    def replicas(self) -> list[dict[str, Any]]:
-        """Give what each replica says about itself."""
-        told: list[dict[str, Any]] = json.loads(self.admin("--json cluster status || test $? = 1"))["replicas"]
+    def replicas(self, number: int | None = None) -> list[dict[str, Any]]:
+        """Give what each replica says about itself to one machine's portal, or to any."""
+        status = self.admin("--json cluster status || test $? = 1", number)  # not all of them may be well
+        told: list[dict[str, Any]] = json.loads(status)["replicas"]
         return told
 
     def containers(self, number: int) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import re
 import secrets
 import shlex
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,14 +99,11 @@ class ThreeMachines:
         """Run a command on a machine, in its folder."""
         return self.run(f"ssh machine{number} {shlex.quote(command)}")
 
-    def client(self, command: str, settings: Mapping[str, str] | None = None) -> str:
-        """Run a command of the clients as the document writes it, with further settings."""
+    def client(self, command: str, folder: str = "identity/clients") -> str:
+        """Run a command of the clients as the document writes it, with the identity folder of whoever calls."""
         as_written = written(DOCUMENT, "Start", naming="quitanda/clients")
-        more = "".join(f"--env {name}={value} " for name, value in (settings or {}).items())
         return self.run(
-            as_written.replace("quitanda/clients", f"{more}quitanda/clients").replace(
-                "quitanda-admin cluster status", command
-            )
+            as_written.replace("quitanda-admin cluster status", command).replace("identity/clients", folder)
         )
 
     def admin(self, command: str, number: int | None = None) -> str:
@@ -113,7 +112,7 @@ class ThreeMachines:
 
     def shop(self, command: str, number: int | None = None) -> str:
         """Run a command of the customer `ana`, at one machine's portal or at whichever answers."""
-        return self.client(f"quitanda-shop {self._portal(number, 7003)}--customer ana {command}")
+        return self.client(f"quitanda-shop {self._portal(number, 7003)}--customer ana {command}", "customer-ana")
 
     def all_is_well(self) -> bool:
         """Say whether the cluster is well."""
@@ -129,9 +128,48 @@ class ThreeMachines:
         while not self.all_is_well():
             assert time.monotonic() < deadline, f"not well within {WELL_SECONDS} s: {self.replicas()}"
 
+    def wait_for_the_feed(self, number: int) -> None:
+        """Ask until both portals of a machine hear the leader through the broker."""
+        for service, port in (("admin-portal", 7001), ("client-portal", 7003)):
+            probe = f"python -m quitanda.runtime.health_probe 127.0.0.1:{port} feed"
+            self.on(
+                number, f"timeout {WELL_SECONDS} sh -c 'until docker compose exec -T {service} {probe}; do :; done'"
+            )
+
+    def presented(self, number: int) -> dict[str, str]:
+        """Give the certificate, as PEM text, that each process of a machine shows to whoever connects."""
+        shown = {}
+        for process, port in self._listeners(number):
+            context = ssl.create_default_context(cafile=self._home / "identity" / "clients" / "ca.pem")
+            context.load_cert_chain(self._home / "identity" / "metrics" / "process.pem")
+            name = process if process.startswith("replica") else self.addresses[number]
+            with (
+                socket.create_connection((self.addresses[number], port), timeout=10) as plain,
+                context.wrap_socket(plain, server_hostname=name) as connection,
+            ):
+                shown[process] = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
+        return shown
+
+    def certificates(self, number: int) -> dict[str, str]:
+        """Give the certificate that the identity folder of each process of a machine has."""
+        texts = {
+            name: (self._home / "identity" / name / "process.pem").read_text() for name, _ in self._listeners(number)
+        }
+        return {name: text[text.index("-----BEGIN CERTIFICATE") :] for name, text in texts.items()}
+
+    def began(self, number: int) -> dict[str, str]:
+        """Say when each container of a machine began its present life."""
+        return {service: one["State"]["StartedAt"] for service, one in self.containers(number).items()}
+
+    def _listeners(self, number: int) -> list[tuple[str, int]]:
+        listeners = [(f"replica{number}", 7011), (f"admin-portal-{number}", 7001), (f"client-portal-{number}", 7003)]
+        return [*listeners, ("broker", 8883)] if "broker" in self.containers(number) else listeners
+
     def leader(self, number: int | None = None) -> int:
         """Give the number of the machine whose replica leads, as one machine's portal knows it, or any."""
-        leading = [one for one in self.replicas(number) if one["role"] == "REPLICA_ROLE_LEADER"]
+        told = self.replicas(number)
+        leading = [one for one in told if one["role"] == "REPLICA_ROLE_LEADER"]
+        assert leading, told
         return int(leading[0]["name"].removeprefix("replica"))
 
     def replicas(self, number: int | None = None) -> list[dict[str, Any]]:

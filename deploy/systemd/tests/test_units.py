@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quitanda.identity.holders import FILES, HolderKind
+
 FOLDER = Path(__file__).parents[1]
+ROOT = FOLDER.parents[1]
+DOCUMENT = (ROOT / "docs" / "THREE_MACHINES.md").read_text()
 THREE_HOSTS = FOLDER.parent / "three-hosts"
 SANDBOX = "quitanda-.service.d/sandbox.conf"
 PROCESSES = {name: f"quitanda-{name}@.service" for name in ("replica", "admin-portal", "client-portal")}
@@ -148,3 +152,19 @@ def test_processes_are_started_again_unless_their_settings_are_wrong():
     for name in PROCESSES.values():
         assert unit(name)["Service"]["RestartPreventExitStatus"] == "2"
     assert unit(SANDBOX)["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_the_brokers_configuration_names_files_of_its_identity_folder_and_the_unit_starts_with_it():
+    (command, to) = re.findall(r"^(sed .*) > (\S+)$", DOCUMENT, re.MULTILINE)[0]
+    written = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = re.findall(r"^\w+ (/.*/)([^/\n]+)$", written, re.MULTILINE)
+
+    assert {folder for folder, name in named if name in FILES[HolderKind.BROKER]} == {"/etc/quitanda/identity/broker/"}
+    assert {name for folder, name in named if "identity" in folder} <= FILES[HolderKind.BROKER]
+    assert unit("quitanda-broker.service")["Service"]["ExecStart"] == f"/usr/sbin/mosquitto -c {to}"
+
+
+def test_the_document_carries_each_identity_folder_to_the_user_of_its_unit():
+    carried = dict(re.findall(r"([a-z]+(?:-portal)?)-?3:(quitanda-[a-z-]+)", DOCUMENT))
+
+    assert carried == {kind: unit(name)["Service"]["User"] for kind, name in PROCESSES.items()}

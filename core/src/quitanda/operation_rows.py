@@ -151,6 +151,16 @@ class ClusterOperation(Operation):
 
 
 @dataclass(frozen=True)
+class CertificateOperation(Operation):
+    """The operation that gives a customer a certificate for the broker. Only portals with an identity have it."""
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it: whoever may see the customer's orders, as its holder sees the replies."""
+        return STAFF_AND_CUSTOMERS
+
+
+@dataclass(frozen=True)
 class DocumentOperation(Operation, ABC):
     """What the rows about documents have: `kind` says which documents."""
 

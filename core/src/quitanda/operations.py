@@ -2,12 +2,13 @@
 
 An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
 row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
-documents follow from the rows; nothing else lists operations. There are four kinds of rows:
+documents follow from the rows; nothing else lists operations. There are five kinds of rows:
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
     ListOperation     shows one page of documents
     ClusterOperation  is about the cluster itself (status, backup, …); its messages are the portal's own business
+    CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
 
 What a row does, in the order in which a request meets it (the client's side on the left, the portal's on the right):
 
@@ -67,6 +68,7 @@ from quitanda.operation_rows import (
     STAFF_AND_CUSTOMERS,
     TOKEN_FIELD,
     Asked,
+    CertificateOperation,
     ClusterOperation,
     DocumentOperation,
     Operation,
@@ -78,6 +80,7 @@ __all__ = [
     "OPERATIONS",
     "TOKEN_FIELD",
     "Asked",
+    "CertificateOperation",
     "ClusterOperation",
     "DocumentOperation",
     "GetOperation",
@@ -125,6 +128,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     GetOperation("get_product", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     ListOperation("list_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
+    CertificateOperation("issue_certificate", _CLIENT),
 )
 """Every operation of both portals, in the order of the contracts."""
 

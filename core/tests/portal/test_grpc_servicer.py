@@ -1,9 +1,13 @@
 """The services are made from the tables, whole."""
 
+from pathlib import Path
+
 import pytest
 
 from quitanda.compat.methods import ADMIN_METHODS, ADMIN_SERVICE, ORDER_METHODS, ORDER_SERVICE
+from quitanda.identity.folder import IdentityFolder
 from quitanda.operations import ClusterOperation, PortalKind, operations_of
+from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
 from quitanda.portal.grpc_servicer import GrpcServicer
@@ -24,13 +28,27 @@ class Server:
 @pytest.mark.parametrize("portal", list(PortalKind))
 def test_every_method_of_a_portals_service_is_served_and_no_other(portal):
     server = Server()
-    GrpcServicer(portal, None, IdGenerator(), 5.0, ClusterAdmin(None)).add_to(server)
+    GrpcServicer(
+        portal,
+        None,
+        IdGenerator(),
+        5.0,
+        ClusterAdmin(None),
+        certificates=CertificateIssuer(IdentityFolder(Path()), None),
+    ).add_to(server)
 
     assert server.methods.keys() == {f"/{portal.service.full_name}/{each.name}" for each in portal.service.methods}
     for operation in operations_of(portal).values():
         handler = server.methods[operation.path]
         streams = isinstance(operation, ClusterOperation) and operation.streams
         assert (handler.unary_stream is not None, handler.unary_unary is not None) == (streams, not streams)
+
+
+def test_a_portal_without_an_identity_gives_nobody_a_certificate():
+    server = Server()
+    GrpcServicer(PortalKind.CLIENT, None, IdGenerator(), 5.0).add_to(server)
+
+    assert not [path for path in server.methods if path.endswith("/IssueCertificate")]
 
 
 def test_a_portal_with_operations_on_the_cluster_cannot_be_made_without_what_performs_them():

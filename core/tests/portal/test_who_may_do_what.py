@@ -23,10 +23,12 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import CallerRole
 from quitanda.error_status import describe, from_rpc_error
+from quitanda.identity.folder import IdentityFolder
 from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
 from quitanda.mqtt.topics import request_topic
 from quitanda.operations import OPERATIONS, ClusterOperation, PortalKind, document_operations_of, operations_of
 from quitanda.portal.callers import Authenticator
+from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
@@ -37,6 +39,8 @@ from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_server import AioGrpcServer
+from quitanda_clients.broker_certificate import new_request
+from quitanda_testing.identity_folders import CertificateAuthority, write_file
 
 TIMEOUT = 5.0
 EXPIRED_AT_MS, NOW_MS = 1_000, 2_000
@@ -77,6 +81,7 @@ WRITTEN_DOWN = {
         "get_product": {*STAFF_READS, CUSTOMER},
         "list_products": {*STAFF_READS, CUSTOMER},
         "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
+        "issue_certificate": {*STAFF_READS, CUSTOMER},
     },
 }
 
@@ -138,8 +143,9 @@ def parts(shop):
 
 
 @pytest.fixture
-async def channels(shop, parts):
+async def channels(shop, parts, tmp_path):
     """A gRPC channel to each portal."""
+    write_file(tmp_path / "customers-ca-key.pem", CertificateAuthority("customers").key_and_certificate)
     counted = metrics.RequestMetrics(CollectorRegistry())
     servers, channels = [], {}
     for portal, (operations, authenticator) in parts.items():
@@ -152,6 +158,11 @@ async def channels(shop, parts):
             ClusterAdmin(shop.cluster) if portal is PortalKind.ADMIN else None,
             choices=RequestChoices(ids, bytes(32), customers_get_tokens=True),
             authenticator=authenticator,
+            certificates=(
+                CertificateIssuer(IdentityFolder(tmp_path), DirectReader(shop.cluster))
+                if portal is PortalKind.CLIENT
+                else None
+            ),
         )
         server = AioGrpcServer(
             Address("127.0.0.1", 0),
@@ -192,6 +203,7 @@ def fields_of(operation, own):
         "get_order": {"order_id": "order-1"},
         "cancel_order": {"order_id": "order-1"},
         "rotate_own_credential": {"credential_id": own.credential_id, "secret_hash": hash_secret(new_secret())},
+        "issue_certificate": {"certificate_request": new_request().request},
     }.get(operation.name, {})
 
 

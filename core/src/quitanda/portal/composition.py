@@ -9,6 +9,7 @@ from quitanda.identity.folder import IdentityFolder
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
 from quitanda.portal.callers import Authenticator, show_authentications
+from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
 from quitanda.portal.grpc_servicer import GrpcServicer
@@ -63,6 +64,7 @@ class PortalParts:
             cluster_admin,
             choices=self._choices(),
             authenticator=self._authenticator,
+            certificates=self._certificates(),
         )
         return AioGrpcServer(
             self._settings.listen,
@@ -80,6 +82,12 @@ class PortalParts:
             return RequestChoices(self._ids)
         key = IdentityFolder(self._settings.identity).customer_secret_key()
         return RequestChoices(self._ids, key, customers_get_tokens=True)
+
+    def _certificates(self) -> CertificateIssuer | None:
+        """Make what gives customers their certificates, where the portal is theirs and has an identity."""
+        if self._settings.identity is None or not self._portal.names_customer:
+            return None
+        return CertificateIssuer(IdentityFolder(self._settings.identity), self._reader)
 
     def course_server(self) -> AioGrpcServer | None:
         """Make the server of the course's service, where the settings ask for it; its contract has no place for TLS."""

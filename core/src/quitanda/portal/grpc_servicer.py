@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
-from quitanda.domain.outcomes import Refused
+from quitanda.domain.outcomes import AuthenticationProblem, Refused
 from quitanda.errors import Overloaded, Rejected
 from quitanda.operations import (
+    CertificateOperation,
     ClusterOperation,
     DocumentOperation,
     Operation,
@@ -22,7 +23,8 @@ from quitanda.operations import (
     WriteOperation,
     operations_of,
 )
-from quitanda.portal.callers import Authenticator, Caller, bearer_token, check_form
+from quitanda.portal.callers import Authenticator, Caller, bearer_token, check_form, unauthenticated
+from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.failure_limits import address_of_peer
@@ -44,7 +46,7 @@ class GrpcServicer:
     """Serves the gRPC service of a portal; `request_timeout` (seconds) bounds each call.
 
     `cluster_admin` performs the operations on the cluster, where the portal has them. With an `authenticator` each
-    caller must prove by a token who calls.
+    caller must prove by a token who calls; `certificates` gives out certificates, where the portal does.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class GrpcServicer:
         *,
         choices: RequestChoices | None = None,
         authenticator: Authenticator | None = None,
+        certificates: CertificateIssuer | None = None,
     ) -> None:
         self.service_name = portal.service.full_name
         self._names_customer = portal.names_customer
@@ -66,8 +69,14 @@ class GrpcServicer:
         self._request_timeout = request_timeout
         self._cluster_admin = cluster_admin
         self._authenticator = authenticator
-        self._served = {each.path: each for each in operations_of(portal).values()}
-        self._handlers = {each.label: self._handler(each) for each in operations_of(portal).values()}
+        self._certificates = certificates
+        served = [
+            each
+            for each in operations_of(portal).values()
+            if certificates is not None or not isinstance(each, CertificateOperation)
+        ]
+        self._served = {each.path: each for each in served}
+        self._handlers = {each.label: self._handler(each) for each in served}
 
     def refuse_unread(self, method: str, metadata: Metadata) -> Overloaded | Rejected | None:
         """Give what a call of the method (its full name) is refused with before it is read, if it is not to be read."""
@@ -90,6 +99,8 @@ class GrpcServicer:
             caller = await self._authenticator.authenticate_now(
                 token, address, timeout, without_leader=operation.without_leader
             )
+        elif isinstance(operation, CertificateOperation):
+            caller = await self._authenticator.authenticate_now(token, address, timeout, without_leader=False)
         else:
             caller = await self._authenticator.authenticate(token, address, timeout)
         if wrong := caller.check_role(operation):
@@ -119,6 +130,8 @@ class GrpcServicer:
                 return self._read(operation)
             case ClusterOperation():
                 return self._administer(operation)
+            case CertificateOperation() if self._certificates is not None:
+                return self._certify(self._certificates)
             case _:
                 raise TypeError(f"no method can be made of {operation}")
 
@@ -157,6 +170,17 @@ class GrpcServicer:
             return await perform(request, time_allowed(limit, context.time_remaining()))
 
         return administer
+
+    def _certify(self, certificates: CertificateIssuer) -> Method:
+        async def certify(request: Any, context: Context) -> Any:
+            if _caller.get() is None:  # nobody is given a certificate unproven, whatever else is switched off
+                raise Rejected(unauthenticated(AuthenticationProblem.MISSING))
+            if wrong := self._own(request):
+                raise Rejected(wrong)
+            timeout = time_allowed(self._request_timeout, context.time_remaining())
+            return await certificates.issue_certificate(request, timeout)
+
+        return certify
 
     def _stream(self, operation: ClusterOperation) -> Stream:
         begin = getattr(self._cluster_admin, operation.name)

@@ -79,6 +79,11 @@ class ClientPortalStub:
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
                 _registered_method=True)
+        self.IssueCertificate = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/IssueCertificate',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateResponse.FromString,
+                _registered_method=True)
 
 
 class ClientPortalServicer:
@@ -145,6 +150,14 @@ class ClientPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueCertificate(self, request, context):
+        """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
+        only over gRPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClientPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -192,6 +205,11 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.RotateOwnCredential,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.SerializeToString,
+            ),
+            'IssueCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueCertificate,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -437,6 +455,33 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/RotateOwnCredential',
             quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
             quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/IssueCertificate',
+            quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateResponse.FromString,
             options,
             channel_credentials,
             insecure,

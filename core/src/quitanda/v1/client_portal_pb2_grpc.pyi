@@ -53,6 +53,10 @@ class ClientPortalStub:
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
     """
+    IssueCertificate: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.IssueCertificateRequest, _client_portal_pb2.IssueCertificateResponse]
+    """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
+    only over gRPC.
+    """
 
 @_typing.type_check_only
 class ClientPortalAsyncStub(ClientPortalStub):
@@ -74,6 +78,10 @@ class ClientPortalAsyncStub(ClientPortalStub):
     RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
+    """
+    IssueCertificate: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.IssueCertificateRequest, _client_portal_pb2.IssueCertificateResponse]  # type: ignore[assignment]
+    """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
+    only over gRPC.
     """
 
 class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
@@ -147,6 +155,16 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_client_portal_pb2.RotateOwnCredentialResponse, _abc.Awaitable[_client_portal_pb2.RotateOwnCredentialResponse]]:
         """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
         next rotation.
+        """
+
+    @_abc_1.abstractmethod
+    def IssueCertificate(
+        self,
+        request: _client_portal_pb2.IssueCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.IssueCertificateResponse, _abc.Awaitable[_client_portal_pb2.IssueCertificateResponse]]:
+        """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
+        only over gRPC.
         """
 
 def add_ClientPortalServicer_to_server(servicer: ClientPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

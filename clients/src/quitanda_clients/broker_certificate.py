@@ -23,6 +23,8 @@ from quitanda.errors import Unavailable
 from quitanda.identity import folder_writing
 from quitanda.identity.certificates import NotACertificate, common_names, read_certificates, renewed_from
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
+from quitanda.operations import PortalKind, operations_of
+from quitanda_clients.transports.grpc import GrpcTransport
 
 AskPortal: TypeAlias = Callable[[str], Awaitable[str]]
 """Sends a certificate request (PEM) to a portal, and gives the certificate (PEM); raises QuitandaError."""
@@ -51,6 +53,31 @@ async def new_certificate(ask: AskPortal) -> bytes:
     """Make a key and ask for its certificate; gives both as the content of an identity folder's `process.pem`."""
     made = new_request()
     return made.key + (await ask(made.request)).encode()
+
+
+def portal_asker(transport: GrpcTransport, customer_id: str) -> AskPortal:
+    """Ask client portals over gRPC, whose token the transport sends."""
+    operation = operations_of(PortalKind.CLIENT)["issue_certificate"]
+
+    async def ask(request: str) -> str:
+        message = operation.request_class(customer_id=customer_id, certificate_request=request)
+        response = await transport.call(operation, message)
+        return str(response.certificate)
+
+    return ask
+
+
+def end_of(key_and_certificate: bytes) -> datetime:
+    """Give the time at which a certificate ends."""
+    return read_certificates(key_and_certificate)[0].not_valid_after_utc
+
+
+def write_files(folder: IdentityFolder, key_and_certificate: bytes, ca: bytes, *, replace: bool) -> None:
+    """Write what a client of the broker needs into a folder that only its owner may open. Raises OSError."""
+    folder_writing.make_folder(folder.path)
+    if not folder.has(IdentityFile.CA) or folder.file(IdentityFile.CA).read_bytes() != ca:
+        folder_writing.write(folder.file(IdentityFile.CA), ca, replace=replace)
+    folder_writing.write(folder.file(IdentityFile.PROCESS), key_and_certificate, replace=replace)
 
 
 class BrokerCertificate:

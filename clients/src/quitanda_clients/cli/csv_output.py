@@ -24,6 +24,7 @@ from quitanda_clients.cli.document_views import (
 from quitanda_clients.cli.streams import print_error, printable
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
@@ -104,6 +105,11 @@ class CsvOutput:
         """Print one row."""
         counts = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
         row = {"file": str(path)} | {name: getattr(header, name) for name in BACKUP_COLUMNS} | counts
+        _print(tuple(row), [row])
+
+    def certificate(self, process: "Path", ca: "Path", ends: "datetime") -> None:
+        """Print one row."""
+        row = {"process": str(process), "ca": str(ca), "expires_at_ms": int(ends.timestamp()) * 1_000}
         _print(tuple(row), [row])
 
     def verification(self, answer: "VerifyClusterResponse") -> None:

@@ -11,6 +11,7 @@ from quitanda_clients.cli.streams import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from google.protobuf.message import Message
@@ -76,6 +77,10 @@ class JsonOutput:
         counts = {"keys": contents.keys, "chunks": contents.chunks, "bytes": size}
         fields = {name: value for name, value in header.as_fields().items() if name != "keys_expected"}
         _print_fields({"file": str(path)} | fields | counts)
+
+    def certificate(self, process: "Path", ca: "Path", ends: "datetime") -> None:
+        """Print `{"process": FILE, "ca": FILE, "expires_at_ms": …}`."""
+        _print_fields({"process": str(process), "ca": str(ca), "expires_at_ms": int(ends.timestamp()) * 1_000})
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""

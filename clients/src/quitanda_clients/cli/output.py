@@ -6,6 +6,7 @@ from quitanda_clients.cli.options import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
@@ -41,6 +42,9 @@ class AnswerOutput(Protocol):
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Show what a backup of `size` bytes holds."""
+
+    def certificate(self, process: "Path", ca: "Path", ends: "datetime") -> None:
+        """Show which files were written, and when the certificate ends."""
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Show how the replicas' states compare."""

@@ -24,6 +24,7 @@ from quitanda_clients.cli.table_layout import Column, TableRows, plain, show_fie
 from quitanda_clients.cli.wording import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
@@ -141,6 +142,11 @@ class TableOutput:
                 ("may lack", disk.explain(header.revision)),
             ]
         show_fields(stdout_console(), facts, ["backup", "state digest", "cluster"])
+
+    def certificate(self, process: "Path", ca: "Path", ends: "datetime") -> None:
+        """Print which file has what."""
+        typer.echo(f"{process}: the key and its certificate, valid until {ends:%Y-%m-%d %H:%M} UTC")
+        typer.echo(f"{ca}: by which the broker's certificate is checked")
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print a table, and below it what is wrong or not known."""

@@ -10,6 +10,7 @@ from quitanda_clients.cli.command_run import Effect, add_common_options
 from quitanda_clients.cli.options import SHOP, LimitOption
 from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
+from quitanda_clients.commands.certificate import certificate
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.tokens import NoTokenError, next_token
 
@@ -20,6 +21,7 @@ app = make_application(SHOP.name)
 app.add_typer(orders.app, name="order", help="Place, change, show, list and cancel orders.")
 app.add_typer(products, name="product", help="Show and list products.")
 app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
+app.command("certificate")(certificate)
 add_common_options(app, SHOP)
 
 

@@ -160,6 +160,11 @@ class MqttUser:
         """Wait until the message has arrived."""
         self._until(lambda: (topic, payload) in self.inbox, f"{payload!r} on {topic}")
 
+    def wait_for_any(self, topic):
+        """Wait until a message has arrived on the topic, and give its payload."""
+        self._until(lambda: any(each == topic for each, _ in self.inbox), f"a message on {topic}")
+        return next(payload for each, payload in self.inbox if each == topic)
+
     def _answer_to(self, number):
         self._until(lambda: number in self._acknowledged or self.losses, "the broker's answer")
         if number not in self._acknowledged:

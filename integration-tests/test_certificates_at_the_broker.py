@@ -5,6 +5,7 @@ The replicas are a cluster in memory; everything else is as in a whole system.
 
 import asyncio
 import json
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from fake_cluster import DirectReader, FakeCluster
 from known_callers import let_in, raise_to_highest_level
 from mqtt_users import SecureBroker
+from printed_examples import GUIDE, block, needs, run
 from prometheus_client import CollectorRegistry
 
 from quitanda.domain.commands import CreateCustomer, RevokeCredential
@@ -173,3 +175,19 @@ async def test_a_revoked_token_gets_no_certificate_and_no_reply_though_the_old_c
 
     assert refused.reason == "UNAUTHENTICATED"
     assert reply["error"]["reason"] in {"UNAUTHENTICATED", "CREDENTIAL_REVOKED"}
+
+
+async def test_the_guide_for_those_who_speak_only_mqtt_gets_a_certificate_with_openssl(shop, tmp_path):
+    needs("sh", "openssl")
+    write_file(shop.clients / IdentityFile.CREDENTIAL, shop.tokens["ana"].encode() + b"\n")
+    made = await run("sh", "-c", block(GUIDE, "sh", "openssl req"), folder=tmp_path)
+    script = block(GUIDE, "python", "IssueCertificateRequest").replace(
+        "localhost:7003", f"localhost:{shop.address.port}"
+    )
+    asked = await run(sys.executable, "-c", script, folder=tmp_path)
+    certificate = (tmp_path / "ana.key").read_bytes() + (tmp_path / "ana.crt").read_bytes()
+
+    assert (made[0], asked) == (0, (0, "", ""))
+    with shop.broker.user(certificate) as ana:
+        reply = await asyncio.to_thread(ask, ana, "ana", shop.tokens["ana"], 1)
+    assert reply["result"]["orders"] == []

@@ -1,35 +1,14 @@
 """What docs/YOUR_OWN_CLIENT.md and docs/SCHEMA.md tell those who write clients of their own, run as it is printed."""
 
-import asyncio
 import json
-import os
-import re
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from printed_examples import GUIDE, SCHEMA, block, needs, run
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDE, SCHEMA = ROOT / "docs" / "YOUR_OWN_CLIENT.md", ROOT / "docs" / "SCHEMA.md"
 PORTAL, BROKER = "127.0.0.1:7003", "-h 127.0.0.1 -p 7883"
-SECONDS_MAX = 90
-
-
-def block(page, language, sign):
-    """Give the one block of this language that holds a sign."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    (found,) = [text for text in blocks if sign in text]
-    return found
-
-
-async def run(*command, folder):
-    """Run a program to its end; give its exit code and what it printed."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=os.environ, stdout=pipe, stderr=pipe)
-    async with asyncio.timeout(SECONDS_MAX):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
@@ -50,14 +29,8 @@ async def printed(cluster, shop, tmp_path):
     return for_here
 
 
-def needs(*tools):
-    missing = [tool for tool in tools if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-
-
 async def test_the_python_client_of_the_guide_prints_what_it_says(printed, tmp_path):
-    (tmp_path / "client.py").write_text(printed(block(GUIDE, "python", "ClientPortalStub")), encoding="utf-8")
+    (tmp_path / "client.py").write_text(printed(block(GUIDE, "python", "CreateOrderRequest")), encoding="utf-8")
     _, protoc = block(GUIDE, "sh", "grpc_tools.protoc").splitlines()
     generated = await run(sys.executable, *protoc.split()[1:], folder=tmp_path)
     assert generated[0] == 0, generated
@@ -79,7 +52,7 @@ async def test_the_node_client_of_the_guide_prints_what_it_says(printed, tmp_pat
 
 async def test_the_mqtt_request_of_the_guide_is_answered(printed, tmp_path):
     needs("sh", "mosquitto_rr")
-    code, out, err = await run("sh", "-c", printed(block(GUIDE, "sh", "mosquitto_rr")), folder=tmp_path)
+    code, out, err = await run("sh", "-c", printed(block(GUIDE, "sh", "-m '{}'")), folder=tmp_path)
 
     assert (code, json.loads(out)["result"], err) == (0, {"orders": [], "next_page_token": ""}, "")
 

@@ -6,6 +6,7 @@ The replicas are a cluster in memory; everything else is as in a whole system.
 import asyncio
 import json
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,16 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import PortalKind
 from quitanda.portal.composition import PortalParts
-from quitanda.runtime.addresses import Address
+from quitanda.runtime.addresses import Address, parse_address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import ClientPortalSettings
 from quitanda.v1.client_portal_pb2 import IssueCertificateRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda_clients.broker_certificate import new_request
+from quitanda_clients.broker_certificate import BrokerCertificate, new_request, portal_asker
+from quitanda_clients.client import ShopClient
+from quitanda_clients.connecting import connect_portals
+from quitanda_clients.results import ignore_slow_call
+from quitanda_clients.transports.mqtt import MqttTransport
 from quitanda_local.broker import find_mosquitto
 from quitanda_local.topology import BrokerKind
 from quitanda_local.waiting import wait_until
@@ -191,3 +196,76 @@ async def test_the_guide_for_those_who_speak_only_mqtt_gets_a_certificate_with_o
     with shop.broker.user(certificate) as ana:
         reply = await asyncio.to_thread(ask, ana, "ana", shop.tokens["ana"], 1)
     assert reply["result"]["orders"] == []
+
+
+async def shop_program(shop, *arguments, folder):
+    """Run quitanda-shop as ana."""
+    write_file(shop.clients / IdentityFile.CREDENTIAL, shop.tokens["ana"].encode() + b"\n")
+    addresses = ("--portal", f"localhost:{shop.address.port}", "--mqtt", f"localhost:{shop.broker.port}")
+    program = (sys.executable, "-m", "quitanda_clients.shop", "--customer", "ana", *addresses)
+    return await run("env", f"QUITANDA_IDENTITY={shop.clients}", *program, *arguments, folder=folder)
+
+
+async def test_the_program_writes_files_for_any_client_of_mqtt_which_only_their_owner_reads(shop, tmp_path):
+    code, out, err = await shop_program(shop, "certificate", "--out", "ana", folder=tmp_path)
+
+    assert (code, err) == (0, "")
+    assert "ana/process.pem: the key and its certificate, valid until 20" in out
+    assert (tmp_path / "ana" / "process.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "ana" / "ca.pem").read_bytes() == shop.broker.processes.pem
+    with shop.broker.user((tmp_path / "ana" / "process.pem").read_bytes()) as ana:
+        reply = await asyncio.to_thread(ask, ana, "ana", shop.tokens["ana"], 1)
+    assert reply["result"]["orders"] == []
+
+
+async def test_the_program_replaces_files_only_if_it_is_forced_to(shop, tmp_path):
+    await shop_program(shop, "certificate", "--out", "ana", folder=tmp_path)
+    before = (tmp_path / "ana" / "process.pem").read_bytes()
+
+    refused = await shop_program(shop, "certificate", "--out", "ana", folder=tmp_path)
+    assert refused[0] == 2
+    assert "--force" in refused[2]
+    assert (tmp_path / "ana" / "process.pem").read_bytes() == before
+
+    assert (await shop_program(shop, "--json", "certificate", "--out", "ana", "--force", folder=tmp_path))[0] == 0
+    assert (tmp_path / "ana" / "process.pem").read_bytes() != before
+    assert not [file for file in (tmp_path / "ana").iterdir() if file.name not in {"process.pem", "ca.pem"}]
+
+
+async def test_the_program_without_an_identity_says_that_the_broker_asks_nobody_for_a_certificate(tmp_path):
+    program = (sys.executable, "-m", "quitanda_clients.shop", "--customer", "ana")
+    code, _, err = await run("env", "QUITANDA_IDENTITY=off", *program, "certificate", "--out", "ana", folder=tmp_path)
+
+    assert code == 2
+    assert "QUITANDA_IDENTITY" in err
+    assert not (tmp_path / "ana").exists()
+
+
+async def test_the_program_gets_its_certificate_by_itself_where_it_speaks_mqtt(shop, tmp_path):
+    listed = await shop_program(shop, "--transport", "mqtt", "--json", "order", "list", folder=tmp_path)
+
+    assert listed[0] == 0, listed
+    assert not [each for each in tmp_path.iterdir() if each.name.startswith("quitanda-")]
+
+
+async def test_a_client_that_runs_for_days_renews_its_certificate_and_its_calls_go_on(shop):
+    now = time.time()
+    portals = [parse_address(f"localhost:{shop.address.port}")]
+    identity = LinkIdentity(shop.clients)
+
+    def portal():
+        return connect_portals(
+            portals, timeout=TIMEOUT, on_slow=ignore_slow_call, token=shop.tokens["ana"], identity=identity
+        )
+
+    certificate = BrokerCertificate(identity.folder, "ana", portal_asker("ana", portal), lambda: now)
+    transport = MqttTransport(
+        "ana", Address("localhost", shop.broker.port), token=shop.tokens["ana"], certificate=certificate
+    )
+    async with ShopClient("ana", transport) as client:
+        await client.list_orders()
+        first = certificate.folder.process()
+        now += 17 * 3_600
+        await client.list_orders()
+
+        assert certificate.folder.process() != first

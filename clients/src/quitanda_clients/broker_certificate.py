@@ -55,13 +55,17 @@ async def new_certificate(ask: AskPortal) -> bytes:
     return made.key + (await ask(made.request)).encode()
 
 
-def portal_asker(transport: GrpcTransport, customer_id: str) -> AskPortal:
-    """Ask client portals over gRPC, whose token the transport sends."""
+def portal_asker(customer_id: str, connect: Callable[[], GrpcTransport]) -> AskPortal:
+    """Ask client portals over gRPC, over a connection of its own each time: the next time is hours away."""
     operation = operations_of(PortalKind.CLIENT)["issue_certificate"]
 
     async def ask(request: str) -> str:
         message = operation.request_class(customer_id=customer_id, certificate_request=request)
-        response = await transport.call(operation, message)
+        transport = connect()
+        try:
+            response = await transport.call(operation, message)
+        finally:
+            await transport.close()
         return str(response.certificate)
 
     return ask

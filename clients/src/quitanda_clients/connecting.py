@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # each transport's libraries take long to load: only the one 
     from quitanda.runtime.link_identity import LinkIdentity
     from quitanda_clients.client import AdminClient, ShopClient
     from quitanda_clients.transports import RequestTransport
+    from quitanda_clients.transports.grpc import GrpcTransport
 
 ADMIN_PORTALS_VARIABLE: Final = "QUITANDA_ADMIN_PORTALS"
 CLIENT_PORTALS_VARIABLE: Final = "QUITANDA_CLIENT_PORTALS"
@@ -63,7 +64,7 @@ def connect_shop(
 
     `portals` are `host:port`, separated by commas (else QUITANDA_CLIENT_PORTALS), for gRPC; `broker` is one (else
     QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. The client speaks TLS where QUITANDA_IDENTITY
-    names an identity folder; over MQTT it shows the certificate that is in it. `token` proves who calls, as in
+    names an identity folder; over MQTT it gets its certificate from a portal. `token` proves who calls, as in
     `connect_admin`. Raises ValueError for a text that is not an address, and for a folder that cannot be used;
     NoTokenError where the token's file cannot be used.
     """
@@ -118,9 +119,9 @@ def make_shop_client(
     """
     from quitanda_clients.client import ShopClient  # noqa: PLC0415
 
-    made = _transport(transport, customer_id, portals, broker, timeout, on_slow, identity)
-    made.token = token
-    return ShopClient(customer_id, made)
+    return ShopClient(
+        customer_id, _transport(transport, customer_id, portals, broker, timeout, on_slow, token, identity)
+    )
 
 
 def _transport(
@@ -130,15 +131,33 @@ def _transport(
     broker: Address,
     timeout: float,
     on_slow: OnSlowCall,
+    token: str,
     identity: "LinkIdentity | None",
 ) -> "RequestTransport":
+    def portal() -> "GrpcTransport":
+        return connect_portals(portals, timeout=timeout, on_slow=on_slow, token=token, identity=identity)
+
     match transport:
         case Transport.GRPC:
-            from quitanda.operations import PortalKind  # noqa: PLC0415
-            from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
-
-            return GrpcTransport(PortalKind.CLIENT, portals, timeout=timeout, on_slow=on_slow, identity=identity)
+            return portal()
         case Transport.MQTT:
             from quitanda_clients.transports.mqtt import MqttTransport  # noqa: PLC0415
 
-            return MqttTransport(customer_id, broker, timeout=timeout, on_slow=on_slow, identity=identity)
+            if identity is None:
+                return MqttTransport(customer_id, broker, timeout=timeout, on_slow=on_slow, token=token)
+            from quitanda_clients.broker_certificate import BrokerCertificate, portal_asker  # noqa: PLC0415
+
+            certificate = BrokerCertificate(identity.folder, customer_id, portal_asker(customer_id, portal))
+            return MqttTransport(
+                customer_id, broker, timeout=timeout, on_slow=on_slow, token=token, certificate=certificate
+            )
+
+
+def connect_portals(
+    portals: Sequence[Address], *, timeout: float, on_slow: OnSlowCall, token: str, identity: "LinkIdentity | None"
+) -> "GrpcTransport":
+    """Make the connection to the client portals over gRPC."""
+    from quitanda.operations import PortalKind  # noqa: PLC0415
+    from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
+
+    return GrpcTransport(PortalKind.CLIENT, portals, timeout=timeout, on_slow=on_slow, token=token, identity=identity)

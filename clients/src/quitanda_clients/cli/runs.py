@@ -17,11 +17,13 @@ from quitanda_clients.cli.options import (
     read_timeout,
     read_token,
 )
-from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_clients.connecting import Transport, connect_portals, make_shop_client
 from quitanda_clients.results import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:
+    from quitanda.identity.folder import IdentityFolder
     from quitanda_clients.client import AdminClient, ShopClient
+    from quitanda_clients.transports.grpc import GrpcTransport
 
 P = ParamSpec("P")
 
@@ -92,6 +94,26 @@ class ShopRun(CommandRun):
             on_slow=self.on_slow(self._servers(), self._timeout),
             identity=self._identity,
             token=self.token.text,
+        )
+
+    @property
+    def customer_id(self) -> str:
+        """Who asks."""
+        return self._customer_id
+
+    @property
+    def identity(self) -> "IdentityFolder | None":
+        """The identity folder, where there is one."""
+        return None if self._identity is None else self._identity.folder
+
+    def portals(self) -> "GrpcTransport":
+        """Make the connection to the client portals, whatever --transport says; to be closed."""
+        return connect_portals(
+            self._portals,
+            timeout=self._timeout,
+            on_slow=self.on_slow(", ".join(map(str, self._portals)), self._timeout),
+            token=self.token.text,
+            identity=self._identity,
         )
 
     def next_steps(self) -> NextSteps:

@@ -27,17 +27,13 @@ async def certificate(
     # `--help` needs none of it
     from quitanda_clients.broker_certificate import end_of, new_certificate, portal_asker, write_files  # noqa: PLC0415
 
-    identity = run.identity_folder()
+    identity = run.identity
     if identity is None:
         raise typer.BadParameter(
             "names no folder, and the broker asks nobody for a certificate", param_hint=IDENTITY_VARIABLE
         )
     _check_target(identity, out, force=force)
-    transport = run.portals()
-    try:
-        made = await new_certificate(portal_asker(transport, run.customer_id))
-    finally:
-        await transport.close()
+    made = await new_certificate(portal_asker(run.customer_id, run.portals))
     folder = IdentityFolder(out)
     try:
         write_files(folder, made, identity.ca(), replace=force)

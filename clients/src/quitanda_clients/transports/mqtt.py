@@ -18,7 +18,7 @@ import logging
 import math
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aiomqtt
 
@@ -37,6 +37,9 @@ from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
+
+if TYPE_CHECKING:  # it loads gRPC, for the one call a day
+    from quitanda_clients.broker_certificate import BrokerCertificate
 
 REPLY_SECONDS_MAX: Final = 2.0
 """After this time the client sends the request again: the portal that got it may hang, and the broker gives it to
@@ -73,12 +76,17 @@ class MqttTransport:
         *,
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
-        identity: LinkIdentity | None = None,
+        certificate: "BrokerCertificate | None" = None,
         token: str = "",
     ) -> None:
-        """Take the broker's address, and the token that each request carries; without one, they carry none."""
+        """Take the broker's address, and the token that each request carries; without one, they carry none.
+
+        With a `certificate` the connection is TLS, and the broker knows the customer by it.
+        """
         self.token = token
         self._customer_id = customer_id
+        self._certificate = certificate
+        identity = None if certificate is None else LinkIdentity(certificate.folder.path)
         self._session = MqttSession(customer_id, broker, identity)
         self._policy = RetryPolicy(timeout, attempt_seconds_max=REPLY_SECONDS_MAX, on_slow=on_slow)
 
@@ -89,6 +97,8 @@ class MqttTransport:
         fields = operation.to_fields(asked)
         if isinstance(fields, Refused):
             raise Rejected(fields)
+        if self._certificate is not None:
+            await self._certificate.renew_if_due()
         self._session.start()
         topic = request_topic(self._customer_id, operation.name)
         request_id = request_id or new_request_id()
@@ -107,6 +117,8 @@ class MqttTransport:
     async def close(self) -> None:
         """Disconnect; calls in flight end with an error."""
         await self._session.close()
+        if self._certificate is not None:
+            self._certificate.close()
 
 
 class MqttSession:

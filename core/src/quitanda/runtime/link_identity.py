@@ -71,6 +71,11 @@ class LinkIdentity:
         self._stamp = self._look()
         self._kept = self._read(1)
 
+    @property
+    def folder(self) -> IdentityFolder:
+        """The folder, for what is not about links."""
+        return self._folder
+
     def current(self) -> LinkCertificates:
         """Give the certificates to use now."""
         stamp = self._look()

@@ -29,6 +29,16 @@ def test_prometheus_takes_the_configuration_and_the_rules():
     promtool("check", "config", str(FOLDER / "prometheus.yml"))
 
 
+def test_prometheus_takes_the_configuration_for_identities_which_differs_by_tls_only():
+    promtool("check", "config", "--syntax-only", str(FOLDER / "prometheus-secure.yml"))
+    secure = yaml.safe_load((FOLDER / "prometheus-secure.yml").read_text())
+    for job in secure["scrape_configs"]:
+        assert job.pop("scheme") == "https"
+        assert set(job.pop("tls_config")) == {"ca_file", "cert_file", "key_file"}
+
+    assert secure == yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+
+
 def test_each_alert_fires_where_it_should_and_nowhere_else():
     promtool("test", "rules", "alerts_test.yml")
 

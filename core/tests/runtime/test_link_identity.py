@@ -1,5 +1,8 @@
 """The certificates of links are read anew when their files change, and what cannot be used changes nothing."""
 
+import itertools
+import threading
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -71,6 +74,26 @@ def test_a_file_that_cannot_be_used_is_logged_and_what_was_there_before_stays(fo
     assert str(folder / file) in logs[0]["error"]
     assert logs[-1]["event"] == "identity_renewed"
     assert logs[-1]["problem"] == ""
+
+
+def test_a_folder_is_opened_also_in_the_moment_in_which_its_certificate_is_renewed(folder, authority):
+    """The TLS library reads the file twice: a key and a certificate of two times would not fit."""
+    renewals = [authority.issue(NAME) for _ in range(20)]
+    ending = threading.Event()
+
+    def renew():
+        for content in itertools.cycle(renewals):
+            write_file(folder / "process.pem", content)
+            if ending.wait(0.005):
+                return
+
+    renewing = threading.Thread(target=renew)
+    renewing.start()
+    try:
+        assert all(LinkIdentity(folder).current().own is not None for _ in range(100))
+    finally:
+        ending.set()
+        renewing.join()
 
 
 @pytest.mark.parametrize("file", ["ca.pem", "process.pem"])

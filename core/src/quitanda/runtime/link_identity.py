@@ -5,7 +5,9 @@ asks, so a renewed certificate and a replaced CA count from the next handshake o
 that cannot be used (half-written, no key that fits) is logged, and what was there before stays in use.
 """
 
+import os
 import ssl
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +19,6 @@ import grpc
 
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder, KeyAndCertificates
 
-_READ_TRIES: Final = 3
-"""How often files are read again that were replaced meanwhile; each is a rename, so once is enough."""
 _NEXT_STEP: Final = "what was there before stays in use; write the file again, whole, with `quitanda.identity renew`"
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -69,7 +69,7 @@ class LinkIdentity:
         self._log = log
         self._lock = threading.Lock()
         self._stamp = self._look()
-        self._kept = self._read(1)
+        self._kept = _load(self._folder, 1)
 
     @property
     def folder(self) -> IdentityFolder:
@@ -102,22 +102,13 @@ class LinkIdentity:
 
     def _renew(self) -> None:
         try:
-            self._kept = self._read(self._kept.generation + 1)
+            self._kept = _load(self._folder, self._kept.generation + 1)
         except IdentityError as error:
             if self._log is not None:
                 self._log.error("identity_refused", error=str(error))
         else:
             if self._log is not None:
                 self._log.info("identity_renewed", folder=str(self._folder.path), problem=judge_own(self._kept).problem)
-
-    def _read(self, generation: int) -> LinkCertificates:
-        """Read both files, and check that the key fits its certificate."""
-        for _ in range(_READ_TRIES):
-            before = self._look()
-            certificates = _load(self._folder, generation)
-            if self._look() == before:
-                break
-        return certificates
 
 
 def judge_own(certificates: LinkCertificates) -> OwnCertificate:
@@ -187,9 +178,26 @@ def _context(folder: IdentityFolder, side: int, trusted: bytes, own: KeyAndCerti
     with _refusing(folder.file(IdentityFile.CA)):
         context.load_verify_locations(cadata=trusted.decode())
     if own is not None:
-        with _refusing(folder.file(IdentityFile.PROCESS)):
-            context.load_cert_chain(folder.file(IdentityFile.PROCESS))
+        with _refusing(folder.file(IdentityFile.PROCESS)), _file_of(own.private_key + own.certificates) as file:
+            context.load_cert_chain(file)
     return context
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """Give the path of a file of this content that nobody replaces.
+
+    The TLS library opens a file once for the key and once for the certificate. Of a file that is renewed between the
+    two it would read a key and a certificate that do not fit.
+    """
+    if hasattr(os, "memfd_create"):  # in memory, so that no key is written anywhere
+        with os.fdopen(os.memfd_create("certificate"), "wb", buffering=0) as file:
+            file.write(content)
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile(buffering=0) as named:
+            named.write(content)
+            yield named.name
 
 
 @contextmanager

@@ -39,8 +39,8 @@ from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_server import AioGrpcServer
-from quitanda_clients.broker_certificate import new_request
 from quitanda_testing.identity_folders import CertificateAuthority, write_file
+from quitanda_testing.operation_matrix import ANOTHER_CUSTOMER, CREDENTIALS, refusal, request_fields
 
 TIMEOUT = 5.0
 EXPIRED_AT_MS, NOW_MS = 1_000, 2_000
@@ -85,17 +85,6 @@ WRITTEN_DOWN = {
     },
 }
 
-NOT_KNOWN = {
-    "none": "missing",
-    "malformed": "malformed",
-    "wrong secret": "wrong",
-    "unknown id": "wrong",
-    "expired": "expired",
-    "revoked": "wrong",
-    "replaced twice": "wrong",
-}
-"""The tokens that prove nothing, each with the problem that its sender is told."""
-
 
 @dataclass
 class Shop:
@@ -115,7 +104,7 @@ def shop():
     cluster.does(CreateProduct("tea", "Tea", price=250, quantity=100))
     cluster.does(CreateOrder("ana", "order-1", 1, (ItemQuantity("tea", 1),)), scope="ana")
     own = {role.value: let_in(cluster, role, "ana" if role is CUSTOMER else None) for role in CallerRole}
-    own["another customer"] = let_in(cluster, CUSTOMER, "bia")
+    own[ANOTHER_CUSTOMER] = let_in(cluster, CUSTOMER, "bia")
     revoked, replaced = let_in(cluster, ADMIN), let_in(cluster, ADMIN)
     cluster.does(RevokeCredential(revoked.credential_id))
     for _ in range(2):
@@ -182,40 +171,6 @@ async def channels(shop, parts, tmp_path):
         await server.stop(0)
 
 
-def fields_of(operation, own):
-    """The fields of a request that succeeds, as of a message or of a JSON object."""
-    return {
-        "create_customer": {"customer_id": "eva", "name": "Eva"},
-        "get_customer": {"customer_id": "ana"},
-        "update_customer": {"customer_id": "ana", "name": "Anna"},
-        "delete_customer": {"customer_id": "bia"},
-        "create_product": {"product_id": "pen", "name": "Pen", "price_minor_units": 1, "quantity": 1},
-        "get_product": {"product_id": "tea"},
-        "update_product": {"product_id": "tea", "name": "Green tea"},
-        "delete_product": {"product_id": "tea", "cascade": True},
-        "adjust_stock": {"product_id": "tea", "delta": 1},
-        "create_credential": {"role": "clerk", "label": "Ben"},
-        "rotate_credential": {"credential_id": own.credential_id},
-        "revoke_credential": {"credential_id": own.credential_id},
-        "create_order": {"items": [{"product_id": "tea", "quantity": 1}]},
-        "set_order_item": {"order_id": "order-1", "product_id": "tea", "quantity": 2},
-        "set_order_items": {"order_id": "order-1", "items": [{"product_id": "tea", "quantity": 2}]},
-        "get_order": {"order_id": "order-1"},
-        "cancel_order": {"order_id": "order-1"},
-        "rotate_own_credential": {"credential_id": own.credential_id, "secret_hash": hash_secret(new_secret())},
-        "issue_certificate": {"certificate_request": new_request().request},
-    }.get(operation.name, {})
-
-
-def expected(operation, credential):
-    """What a caller is told: the reason, and for an unknown caller the problem; None where the caller may."""
-    if credential in NOT_KNOWN:
-        return "UNAUTHENTICATED", NOT_KNOWN[credential]
-    role = CUSTOMER if credential == "another customer" else CallerRole(credential)
-    wrong_customer = credential == "another customer" and operation.portal is PortalKind.CLIENT
-    return ("FORBIDDEN", None) if wrong_customer or role not in operation.roles else None
-
-
 def state_of(cluster):
     return (
         list(cluster.state.documents()),
@@ -255,19 +210,16 @@ def test_who_may_do_what_is_what_is_written_down_here():
     assert {p: {name: set(row.roles) for name, row in operations_of(p).items()} for p in PortalKind} == WRITTEN_DOWN
 
 
-CREDENTIALS = [*NOT_KNOWN, *(role.value for role in CallerRole), "another customer"]
-
-
 @pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
 async def test_over_grpc_every_wrong_cell_is_refused_with_the_right_reason_and_changes_nothing(
     operation, shop, channels
 ):
     before = state_of(shop.cluster)
     for credential in CREDENTIALS:
-        wanted = expected(operation, credential)
+        wanted = refusal(operation, credential)
         if wanted is not None:
             asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
-            fields = fields_of(operation, shop.own.get(credential, shop.own["admin"])) | asks_as
+            fields = request_fields(operation, shop.own.get(credential, shop.own["admin"]), "order-1") | asks_as
             message = operation.request_class(**fields).SerializeToString()
             answer = await over_grpc(channels[operation.portal], operation, shop.tokens[credential], message)
 
@@ -278,8 +230,8 @@ async def test_over_grpc_every_wrong_cell_is_refused_with_the_right_reason_and_c
 @pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
 async def test_over_grpc_a_caller_who_may_not_is_refused_before_the_request_is_decoded(operation, shop, channels):
     for credential in CREDENTIALS:
-        wanted = expected(operation, credential)
-        if wanted is not None and (credential != "another customer" or CUSTOMER not in operation.roles):
+        wanted = refusal(operation, credential)
+        if wanted is not None and (credential != ANOTHER_CUSTOMER or CUSTOMER not in operation.roles):
             answer = await over_grpc(channels[operation.portal], operation, shop.tokens[credential], GARBAGE)
 
             assert (credential, told(answer)) == (credential, wanted)
@@ -289,10 +241,10 @@ async def test_over_grpc_a_caller_who_may_not_is_refused_before_the_request_is_d
 @pytest.mark.parametrize("operation", OPERATIONS, ids=row_id)
 async def test_over_grpc_every_right_cell_is_answered(operation, role, shop, channels):
     if role not in operation.roles:
-        assert expected(operation, role.value) is not None
+        assert refusal(operation, role.value) is not None
         return
     asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
-    message = operation.request_class(**fields_of(operation, shop.own[role.value]), **asks_as)
+    message = operation.request_class(**request_fields(operation, shop.own[role.value], "order-1"), **asks_as)
     answer = await over_grpc(
         channels[operation.portal], operation, shop.tokens[role.value], message.SerializeToString()
     )
@@ -318,9 +270,9 @@ async def over_mqtt(parts, operation, token, fields):
 async def test_over_mqtt_every_wrong_cell_is_refused_with_the_right_reason_and_changes_nothing(operation, shop, parts):
     before = state_of(shop.cluster)
     for credential in CREDENTIALS:
-        wanted = expected(operation, credential)
+        wanted = refusal(operation, credential)
         if wanted is not None:
-            fields = fields_of(operation, shop.own.get(credential, shop.own["admin"]))
+            fields = request_fields(operation, shop.own.get(credential, shop.own["admin"]), "order-1")
             for given in (fields, {"no such field": 1}):
                 reply = await over_mqtt(parts, operation, shop.tokens[credential], given)
                 error = reply["error"]
@@ -333,9 +285,11 @@ async def test_over_mqtt_every_wrong_cell_is_refused_with_the_right_reason_and_c
 @pytest.mark.parametrize("operation", MQTT_OPERATIONS.values(), ids=row_id)
 async def test_over_mqtt_every_right_cell_is_answered(operation, role, shop, parts):
     if role not in operation.roles:
-        assert expected(operation, role.value) is not None
+        assert refusal(operation, role.value) is not None
         return
-    reply = await over_mqtt(parts, operation, shop.tokens[role.value], fields_of(operation, shop.own[role.value]))
+    reply = await over_mqtt(
+        parts, operation, shop.tokens[role.value], request_fields(operation, shop.own[role.value], "order-1")
+    )
 
     assert "error" not in reply
     assert shop.tokens[role.value] not in json.dumps(reply)
@@ -370,7 +324,7 @@ async def test_a_new_customers_token_is_told_once_and_again_to_the_same_request_
 @pytest.mark.parametrize("name", ["create_credential", "rotate_credential"])
 async def test_a_token_is_told_to_a_repeated_request_and_is_the_one_that_is_in_force(name, shop, channels):
     (operation,) = (row for row in OPERATIONS if row.name == name)
-    fields = fields_of(operation, shop.own["clerk"])
+    fields = request_fields(operation, shop.own["clerk"], "order-1")
     message = operation.request_class(request_id="r1", **fields).SerializeToString()
     answers = [await over_grpc(channels[PortalKind.ADMIN], operation, shop.tokens["admin"], message) for _ in range(2)]
     (stock,) = (row for row in OPERATIONS if row.name == "adjust_stock")
@@ -408,7 +362,7 @@ async def test_a_holder_who_repeats_a_rotation_with_another_secret_is_refused(sh
     assert list(map(told, answers)) == [None, None, ("REQUEST_ID_REUSED", None)]
 
 
-@pytest.mark.parametrize("victim", ["another customer", "admin"])
+@pytest.mark.parametrize("victim", [ANOTHER_CUSTOMER, "admin"])
 async def test_a_customer_rotates_no_credential_but_her_own(victim, shop, channels):
     (rotate,) = (row for row in OPERATIONS if row.name == "rotate_own_credential")
     before = list(shop.cluster.state.credentials())

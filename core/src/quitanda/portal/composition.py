@@ -110,7 +110,8 @@ class PortalParts:
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:
         """Make what tells the servers' health checks whether requests can be answered."""
-        return PortalReadiness(self._cluster, self._reader, servers)
+        needs_credential = self._authenticator is not None
+        return PortalReadiness(self._cluster, self._reader, servers, needs_credential=needs_credential)
 
 
 def gateway_options(settings: ClientPortalSettings, identity: LinkIdentity | None = None) -> GatewayOptions | None:

@@ -44,6 +44,7 @@ from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
+from quitanda.runtime.slow_requests import RECEIVE_SECONDS_MAX, SlowRequests
 from quitanda.runtime.unread_calls import RefuseUnread, UnreadCalls
 
 CONNECTIONS_MAX: Final = 10_000
@@ -223,11 +224,13 @@ class AioGrpcServer:
         identity: LinkIdentity | None = None,
         connection_age_seconds: float = CONNECTION_AGE_SECONDS,
         authenticate: Authenticate = authenticate_nobody,
+        receive_seconds_max: float = RECEIVE_SECONDS_MAX,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection.
 
         `refuse_unread` is for services whose every refusal is a status. With an `identity` the port speaks TLS, and
-        its connections end at an age of `connection_age_seconds`; it asks no caller for a certificate.
+        its connections end at an age of `connection_age_seconds`; it asks no caller for a certificate. A call whose
+        message does not arrive within `receive_seconds_max` is ended.
         """
         self._identity = identity
         self._connection_age_seconds = connection_age_seconds
@@ -237,7 +240,7 @@ class AioGrpcServer:
         self._receive_bytes_max = receive_bytes_max
         interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate)
         unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread),)
-        self._interceptors = (*unread, interceptor)
+        self._interceptors = (SlowRequests(receive_seconds_max), *unread, interceptor)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
         self.address = listen

@@ -1,9 +1,15 @@
 """Metrics are kept in one registry and served where an address is set."""
 
 import socket
+import struct
+import threading
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from structlog.testing import capture_logs
 
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions
@@ -118,3 +124,57 @@ def test_a_caller_that_says_nothing_keeps_no_other_from_the_metrics(metrics_of, 
 
     with socket.create_connection((metrics_of.host, metrics_of.port)):
         assert "process_cpu_seconds_total" in fetched(metrics_of, prometheus)
+
+
+class Gated(Collector):
+    """Has its figure only once the caller is gone."""
+
+    def __init__(self):
+        self.asked, self.gone = threading.Event(), threading.Event()
+
+    def collect(self):
+        self.asked.set()
+        assert self.gone.wait(10)
+        yield GaugeMetricFamily("gated", "x", value=1)
+
+    def describe(self):
+        return []
+
+
+def test_a_caller_who_hangs_up_before_the_answer_writes_nothing_to_the_standard_error(tmp_path, authority, capfd):
+    registry, gated = new_registry(), Gated()
+    registry.register(gated)
+    identity = LinkIdentity(write_identity(tmp_path / "replica1", "replica/replica1", authority))
+    server = serve(Address("127.0.0.1", 0), registry, identity)
+
+    with (
+        socket.create_connection((server.address.host, server.address.port)) as plain,
+        identity.current().client_context.wrap_socket(plain, server_hostname="localhost") as caller,
+    ):
+        caller.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert gated.asked.wait(10)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gated.gone.set()
+    assert "gated 1.0" in fetched(server.address, identity)
+    server.close()
+
+    assert capfd.readouterr().err == ""
+
+
+def test_a_figure_that_cannot_be_collected_is_logged():
+    class Broken(Collector):
+        def collect(self):
+            raise RuntimeError("no figure")
+
+        def describe(self):
+            return []
+
+    registry = new_registry()
+    registry.register(Broken())
+    server = serve(Address("127.0.0.1", 0), registry)
+
+    with capture_logs() as log, pytest.raises(HTTPError), urlopen(f"http://{server.address}/metrics", timeout=20):
+        pass
+    server.close()
+
+    assert [entry["event"] for entry in log if entry["log_level"] == "error"] == ["metrics_failed"]

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: one registry for each process, passed to the modules that count."""
 
+import io
 import socket
 import sys
 import threading
@@ -98,8 +99,24 @@ class _AdmissionCollector(Collector):
         yield from (limit, in_flight, admitted, refused)
 
 
+class _Errors(io.StringIO):
+    """Stands for the standard error, to which the library would write a traceback whenever a caller hangs up."""
+
+    def flush(self) -> None:
+        """Log the exception that is being handled: the library has written all of it."""
+        error = sys.exception()
+        if isinstance(error, OSError):  # of the caller's connection
+            _log.debug("metrics_not_served", error=str(error))
+        elif error is not None:
+            _log.error("metrics_failed", exc_info=error)
+
+
 class _Handler(WSGIRequestHandler):
     timeout = SILENCE_SECONDS_MAX
+
+    def get_stderr(self) -> io.StringIO:
+        """Give the library something to write its errors to."""
+        return _Errors()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Log nothing: Prometheus asks again and again."""

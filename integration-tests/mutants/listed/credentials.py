@@ -151,4 +151,12 @@ MUTANTS: Final = (
         "            return not self._is_administered\n",
         (f"{_FIRST}::test_below_the_level_of_credentials_nothing_comes_into_the_log",),
     ),
+    Mutant(
+        "a-command-without-a-principal-comes-into-the-log",
+        "Where callers prove who they are, no command comes into the log that does not say who asks.",
+        f"{REPLICA}/composition.py",
+        "            demands_principals=self._identity is not None,\n",
+        "            demands_principals=False,\n",
+        (_FIRST,),
+    ),
 )

@@ -1,8 +1,14 @@
 """The first administrator's credential: created by the leader, once, and never again."""
 
+import json
+from dataclasses import asdict
+
+import grpc
 import pytest
 from replica_fake_raft import OneReplicaRaft
+from replica_processes import Client, Topology
 from replica_state import customer
+from replica_waiting import wait_until
 from structlog.testing import capture_logs
 
 from quitanda.codec.protobuf import request_to_proto
@@ -18,11 +24,17 @@ from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid
 from quitanda.errors import Rejected, Unavailable
-from quitanda.identity.folder import FirstCredential
+from quitanda.identity.folder import FirstCredential, IdentityFile
+from quitanda.runtime.grpc_options import secure_channel_options
+from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.admin.first_credential import FirstCredentialProposer
+from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.reads.snapshots import ConsistentSnapshots
+from quitanda_testing.identity_folders import CertificateAuthority, write_file, write_identity
 
 FIRST = FirstCredential("a" * 12, "admin", "1" * 64)
 ANOTHER = FirstCredential("b" * 12, "admin", "2" * 64)
@@ -144,3 +156,58 @@ def test_below_level_three_a_request_with_a_principal_is_refused_before_the_log(
 
     state.do(*map(RaiseLevel, range(2, SUPPORTED_LEVEL + 1)))
     level_check(state).demand([unnamed, named], 1.0)
+
+
+class SecureTopology(Topology):
+    """One replica with an identity folder, and the folder of a portal."""
+
+    def __init__(self, directory):
+        super().__init__(directory, 1)
+        authority = CertificateAuthority()
+        self.folder = write_identity(directory / "identity", "replica/replica1", authority)
+        write_file(self.folder / IdentityFile.FIRST_CREDENTIAL, json.dumps(asdict(FIRST)).encode())
+        self.portal = write_identity(directory / "portal", "portal/admin-portal-1", authority)
+
+    def settings(self, name):
+        return super().settings(name).model_copy(update={"identity": self.folder})
+
+
+class SecureClient(Client):
+    """A client with a portal's certificate."""
+
+    def __init__(self, address, folder):
+        super().__init__(address)
+        self.channel.close()
+        credentials = channel_credentials(LinkIdentity(folder).current())
+        self.channel = grpc.secure_channel(str(address), credentials, secure_channel_options())
+        self._stub = ReplicaStub(self.channel)
+
+
+@pytest.mark.slow
+def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_no_command_without_a_principal(tmp_path):
+    topology = SecureTopology(tmp_path)
+    fatal = []
+    process = ReplicaProcess(topology.settings("replica1"), fatal.append)
+    process.start()
+    client = SecureClient(topology.grpc["replica1"], topology.portal)
+    try:
+        get = pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_CREDENTIAL, id=FIRST.credential_id))
+        wait_until(
+            lambda: isinstance(found := client.read(get), pb.ReadResponse) and found.results[0].document,
+            "the first credential is there",
+        )
+        administrator = Principal(FIRST.credential_id, 1)
+
+        unnamed = client.execute(Request("", "a", customer(), administrator), Request("", "b", customer("bia")))
+        named = client.execute(Request("", "a", customer(), administrator))
+
+        assert (unnamed.reason, unnamed.field, dict(unnamed.details)) == (
+            Reason.UNAUTHENTICATED,
+            "principal",
+            {"problem": "missing"},
+        )
+        assert isinstance(named[0][0], Done)
+    finally:
+        client.close()
+        process.stop(5.0)
+    assert fatal == []

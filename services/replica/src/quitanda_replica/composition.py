@@ -176,7 +176,16 @@ class ReplicaProcess:
         )
         level_check = LevelCheck(lambda: _counters(store).level, raft.read_point)
         begin_spans = None if self._spans is None else self._spans.begin
-        return Replica(raft, reads, status, replica_admin, CommandMetrics(self.registry), level_check, begin_spans)
+        return Replica(
+            raft,
+            reads,
+            status,
+            replica_admin,
+            CommandMetrics(self.registry),
+            level_check,
+            begin_spans,
+            demands_principals=self._identity is not None,
+        )
 
     def _start_feed(self, raft: RaftNode, queue: FeedQueue) -> None:
         settings = self._settings

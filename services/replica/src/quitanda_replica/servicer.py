@@ -8,7 +8,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
-from quitanda.domain.outcomes import Problem, invalid
+from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, invalid, refused
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime import tracing
@@ -50,6 +50,9 @@ SECONDS_MAX: Final = 30.0
 VERIFY_SECONDS_MAX: Final = 3_600.0
 """The longest that reading the whole state may take."""
 
+_NO_PRINCIPAL: Final = refused(Reason.UNAUTHENTICATED, "principal", problem=AuthenticationProblem.MISSING.value)
+"""The rules decide what names no principal, so it must not come into the log where callers prove who they are."""
+
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
 
@@ -68,8 +71,10 @@ class Replica(ReplicaServicer):
         metrics: CommandMetrics,
         levels: LevelCheck,
         begin_spans: "BeginSpans | None" = None,
+        *,
+        demands_principals: bool = False,
     ) -> None:
-        """`begin_spans` is there while tracing is on."""
+        """`begin_spans` is there while tracing is on. A replica with an identity demands principals."""
         self._raft = raft
         self._reads = reads
         self._status = status
@@ -77,6 +82,7 @@ class Replica(ReplicaServicer):
         self._metrics = metrics
         self._levels = levels
         self._begin_spans = begin_spans
+        self._demands_principals = demands_principals
 
     def Execute(self, request: pb.ExecuteRequest, context: ServicerContext) -> pb.ExecuteResponse:  # noqa: N802
         """Order the commands as one entry, and answer when it is durable on a majority and applied here."""
@@ -132,10 +138,12 @@ class Replica(ReplicaServicer):
     def _execute(
         self, entry: bytes, commands: list[pb.Request], timeout: float, spans: "EntrySpans | None"
     ) -> pb.ExecuteResponse:
-        """Put the entry in the log, with the requests as the bytes that came, unless one needs a higher level."""
+        """Put the entry in the log, with the requests as the bytes that came, unless one must not come there."""
         deadline = time.monotonic() + timeout
         if len(commands) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
+        if self._demands_principals and not all(command.HasField("principal") for command in commands):
+            raise Rejected(_NO_PRINCIPAL)
         self._levels.demand(commands, timeout)
         if len(entry) > COMMAND_BYTES_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_LARGE, limit=COMMAND_BYTES_PER_CALL_MAX))

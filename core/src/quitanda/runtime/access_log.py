@@ -1,7 +1,9 @@
 """One line, one count and one span for each call: what every server of a portal says about what it answered."""
 
+import math
 import re
 import time
+from collections import Counter
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,8 +52,8 @@ class AccessLog:
         self._metrics = metrics
         self._transport = transport
         self._info = structlog.get_logger("quitanda.requests").bind().info
-        self._refused_unread = 0
-        self._told_at = 0.0
+        self._refused_unread: Counter[str] = Counter()
+        self._told_at: dict[str, float] = {}
 
     def begun(self, operation: str, traceparent: str) -> None:
         """Begin the span of a call, and make it the current one; only while tracing is on. `answered` ends it.
@@ -83,14 +85,15 @@ class AccessLog:
     def refused_unread(self, operation: str, reason: str) -> None:
         """Count one call that was refused before it was read; a line for each would cost as much as the refusal.
 
-        The first is told at once, and the next ones together, once in a second at most.
+        The first of a reason is told at once, and the next ones together, once in a second at most.
         """
         self._metrics.answered(operation, self._transport, reason, 0.0)
-        self._refused_unread += 1
+        self._refused_unread[reason] += 1
         now = time.monotonic()
-        if now - self._told_at >= _REFUSALS_TOLD_EVERY_SECONDS:
-            self._info("requests_refused_unread", transport=self._transport, reason=reason, count=self._refused_unread)
-            self._refused_unread, self._told_at = 0, now
+        if now - self._told_at.get(reason, -math.inf) >= _REFUSALS_TOLD_EVERY_SECONDS:
+            count = self._refused_unread.pop(reason)
+            self._info("requests_refused_unread", transport=self._transport, reason=reason, count=count)
+            self._told_at[reason] = now
 
 
 def log_unexpected(operation: str) -> None:

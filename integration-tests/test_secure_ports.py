@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from quitanda.identity.folder import IdentityFolder
 from quitanda.runtime.addresses import parse_address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.client import AdminClient
@@ -49,11 +50,12 @@ class Administrator:
 
     def __init__(self, cluster):
         self._identity = LinkIdentity(cluster.identities.of_clients)
+        self._token = IdentityFolder(cluster.identities.of_clients).credential()
         self._portals = [parse_address(cluster.address(name)) for name in cluster.admin_portals]
         self.answered, self.failures, self.longest_pause = 0, [], 0.0
 
     async def work(self, until):
-        async with AdminClient(self._portals, identity=self._identity) as client:
+        async with AdminClient(self._portals, identity=self._identity, token=self._token) as client:
             last = time.monotonic()
             while not until():
                 name = f"customer-{self.answered}-{len(self.failures)}"

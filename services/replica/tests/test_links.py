@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 from replica_waiting import wait_until
+from structlog.testing import capture_logs
 
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
@@ -298,6 +299,38 @@ async def test_no_call_fails_while_certificates_are_renewed_and_the_authority_is
 
     assert (failures, new_connections.failures) == ([], [])
     assert next(counted) > 500
+
+
+async def test_a_portal_logs_once_why_a_replica_refuses_it(serve, folders, authority):
+    address, _ = serve()
+    portal = folders(PORTAL)
+    write_file(portal / "process.pem", authority.issue(PORTAL, begins=-2 * HOUR, ends=-HOUR))
+    channel = ReplicaChannel("replica1", str(address), ClusterOptions(), LinkIdentity(portal))
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(NoConnection, match="this process's own certificate has expired"):
+                await channel.status(SECONDS)
+            await asyncio.sleep(1.1)  # the reason tells the time in seconds
+        write_file(portal / "process.pem", authority.issue(PORTAL))
+        async with asyncio.timeout(SECONDS):
+            while not await answered(channel):
+                pass
+    await channel.close()
+
+    (log,) = logs_of_refusals(logs)
+    assert log["replica"] == "replica1"
+    assert log["reason"].startswith("this process's own certificate has expired (the clock here says ")
+
+
+def logs_of_refusals(logs):
+    return [log for log in logs if log["event"] == "replica_connection_refused"]
+
+
+async def answered(channel):
+    try:
+        return (await channel.status(SECONDS)).name == "replica1"
+    except NoConnection:
+        return False
 
 
 def more_connections(connections, calls=5):

@@ -45,7 +45,7 @@ class ReplicaChannel:
         self._channel = ReconnectingChannel(
             name, address, replica_channel_options(options), replica_pb2_grpc.ReplicaStub, identity, name
         )
-        self._told = ""
+        self._refusal_logged = False
 
     async def execute(
         self, request: replica_pb2.ExecuteRequest, timeout: float, metadata: tuple[tuple[str, str]] | None = None
@@ -125,10 +125,10 @@ class ReplicaChannel:
         try:
             return await self._channel.connected(min(timeout, self._connect_timeout))
         finally:
-            if self._channel.refusal != self._told:
-                self._told = self._channel.refusal
-                if self._told:
-                    _log.warning("replica_connection_refused", replica=self.name, reason=self._told)
+            why = self._channel.refusal
+            if why and not self._refusal_logged:  # once until it is connected again: the reason tells the time
+                _log.warning("replica_connection_refused", replica=self.name, reason=why)
+            self._refusal_logged = bool(why)
 
 
 async def _with_first(

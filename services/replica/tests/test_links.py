@@ -306,11 +306,13 @@ async def test_a_portal_logs_once_why_a_replica_refuses_it(serve, folders, autho
     portal = folders(PORTAL)
     write_file(portal / "process.pem", authority.issue(PORTAL, begins=-2 * HOUR, ends=-HOUR))
     channel = ReplicaChannel("replica1", str(address), ClusterOptions(), LinkIdentity(portal))
+    reasons = set()
     with capture_logs() as logs:
-        for _ in range(3):
-            with pytest.raises(NoConnection, match="this process's own certificate has expired"):
-                await channel.status(SECONDS)
-            await asyncio.sleep(1.1)  # the reason tells the time in seconds
+        async with asyncio.timeout(2 * SECONDS):
+            while len(reasons) < 3:  # they tell the time in seconds
+                with pytest.raises(NoConnection, match="this process's own certificate has expired") as refused:
+                    await channel.status(SECONDS)
+                reasons.add(str(refused.value))
         write_file(portal / "process.pem", authority.issue(PORTAL))
         async with asyncio.timeout(SECONDS):
             while not await answered(channel):

@@ -60,7 +60,6 @@ class AddressesOnly:
     """Knows addresses where nothing listens."""
 
     broker = "broker"
-    identities = None
 
     def address(self, _name):
         return "127.0.0.1:9"

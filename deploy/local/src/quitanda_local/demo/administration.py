@@ -1,7 +1,9 @@
 """Acts about administrators: customers, products, stock, the sample data, and what is refused."""
 
+import asyncio
 import os
 
+from quitanda_local.demo.caller_folders import CallerFolders
 from quitanda_local.demo.context import DemoContext, DemoStep
 from quitanda_local.foreground import DATA
 
@@ -125,6 +127,19 @@ async def import_sample_data(context: DemoContext) -> None:
         (len(products), len(customers)),
     )
     context.reporter.shown(f"{len(products)} products and {len(customers)} customers were imported from CSV files")
+
+
+async def give_tokens(context: DemoContext, callers: CallerFolders) -> None:
+    """Give every imported customer a token; its holder alone then orders in her name."""
+    context.reporter.act("Every customer gets a token, and proves by it who calls")
+    async with context.admin_client() as admin:
+        credentials = [one for one in (await admin.list_credentials()).documents if one.customer_id]
+        new = await asyncio.gather(*(admin.rotate_credential(one.credential_id) for one in credentials))
+    for credential, rotated in zip(credentials, new, strict=True):
+        callers.let_in(credential.customer_id, rotated.token)
+    owners = {one.customer_id for one in credentials}
+    context.check(owners == context.customer_ids, f"{len(new)} tokens were given out", len(owners))
+    context.reporter.shown("nobody calls in the name of a customer whose token she does not have")
 
 
 def sample_file(name: str) -> str:

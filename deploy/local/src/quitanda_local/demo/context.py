@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from quitanda.identity.folder import IdentityFolder
 from quitanda.runtime.addresses import parse_address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_local.demo.caller_folders import CallerFolders
 from quitanda_local.demo.inventory_audit import InventoryAudit
 from quitanda_local.demo.programs import ProgramCall, ProgramResult, Programs
 from quitanda_local.demo.reporter import Reporter
@@ -32,6 +34,8 @@ class DemoContext:
     cluster: LocalCluster
     reporter: Reporter
     programs: Programs
+    callers: CallerFolders | None = None
+    """The folders of those who call; None in the open mode, where nobody proves who calls."""
     audit: InventoryAudit = field(default_factory=InventoryAudit)
     customer_ids: set[str] = field(default_factory=set)
     """Everybody who may have orders."""
@@ -64,22 +68,24 @@ class DemoContext:
     def admin_client(self) -> AdminClient:
         """Make a client of both admin portals."""
         portals = [parse_address(self.cluster.address(name)) for name in self.cluster.admin_portals]
-        return AdminClient(portals, identity=self._identity())
+        if self.callers is None:
+            return AdminClient(portals)
+        folder = self.callers.of("")
+        return AdminClient(portals, identity=LinkIdentity(folder), token=IdentityFolder(folder).credential())
 
     def shop_client(self, customer_id: str, transport: Transport, first_portal: int = 1) -> ShopClient:
         """Make a customer's client; with gRPC it turns to the other portal when the first does not answer."""
         names = self.cluster.client_portals
         order = names[first_portal - 1 :] + names[: first_portal - 1]
+        folder = self.callers.of(customer_id) if self.callers else None
         return make_shop_client(
             transport,
             customer_id,
             portals=[parse_address(self.cluster.address(name)) for name in order],
             broker=parse_address(self.cluster.address(self.cluster.broker)),
-            identity=self._identity(),
+            token=IdentityFolder(folder).credential() if folder else "",
+            identity=LinkIdentity(folder) if folder else None,
         )
-
-    def _identity(self) -> LinkIdentity | None:
-        return LinkIdentity(self.cluster.identities.of_clients) if self.cluster.identities else None
 
     def _tell(self, step: DemoStep, ended: ProgramResult) -> None:
         command = f"{step.call.endpoint} $ {step.call.shown}"
@@ -90,3 +96,5 @@ class DemoContext:
             self.reporter.check(refused, f"{step.tells}: {said}" if said else step.tells, command, instead)
         else:
             self.reporter.check(ended.code == exit_codes.DONE, step.tells, command, instead)
+        if self.callers and ended.token:
+            self.callers.let_in(str(ended.document()["customer_id"]), ended.token)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from quitanda_local.demo.caller_folders import CallerFolders
 from quitanda_local.local_cluster import LocalCluster
 
 PROGRAM_SECONDS: Final = 60.0
@@ -62,6 +63,11 @@ class ProgramResult:
         """The text of the refusal or failure."""
         return str(self.error.get("error", {}).get("message", ""))
 
+    @property
+    def token(self) -> str:
+        """The token of a new customer, which is shown this once; empty where there is none."""
+        return str(self.output.get("token", ""))
+
     def document(self) -> Mapping[str, Any]:
         """Return the customer, product or order of the answer; empty where there is none."""
         for kind in ("customer", "product", "order"):
@@ -73,8 +79,9 @@ class ProgramResult:
 class Programs:
     """Runs the applications against a cluster."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(self, cluster: LocalCluster, callers: CallerFolders | None = None) -> None:
         self._cluster = cluster
+        self._callers = callers
         self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def run(self, call: ProgramCall) -> ProgramResult:
@@ -82,8 +89,9 @@ class Programs:
         module = "quitanda_clients.shop" if call.customer else "quitanda_clients.admin"
         command = [sys.executable, "-m", module, "--json", *self._options(call), *call.arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("QUITANDA_")}
-        if self._cluster.identities:
-            environment["QUITANDA_IDENTITY"] = str(self._cluster.identities.of_clients)
+        if self._callers:
+            environment["QUITANDA_IDENTITY"] = str(self._callers.of(call.customer))
+            environment["QUITANDA_CLIENT_PORTALS"] = ",".join(map(self._cluster.address, self._cluster.client_portals))
         async with self._turns:
             process = await asyncio.create_subprocess_exec(
                 *command,

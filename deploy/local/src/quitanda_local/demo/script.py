@@ -7,6 +7,7 @@ from rich.console import Console
 
 from quitanda.errors import QuitandaError
 from quitanda_local.demo import administration, failover, ordering
+from quitanda_local.demo.caller_folders import CallerFolders
 from quitanda_local.demo.context import DemoContext
 from quitanda_local.demo.programs import Programs
 from quitanda_local.demo.reporter import CheckFailed, Reporter
@@ -45,10 +46,13 @@ async def _play(cluster: LocalCluster, reporter: Reporter) -> None:
     await cluster.start()
     leader = await cluster.wait_for_leader()
     reporter.check(True, f"{len(cluster.everything)} processes are ready; {leader} leads")
-    context = DemoContext(cluster, reporter, Programs(cluster))
+    callers = CallerFolders(cluster.identities) if cluster.identities else None
+    context = DemoContext(cluster, reporter, Programs(cluster, callers), callers)
     await administration.manage_customers(context)
     await administration.manage_products(context)
     await administration.import_sample_data(context)
+    if callers:
+        await administration.give_tokens(context, callers)
     await ordering.place_orders(context)
     await ordering.refuse_orders(context)
     buyers = await failover.lose_the_leader(context)

@@ -141,7 +141,7 @@ async def give_tokens(context: DemoContext, callers: CallerFolders) -> None:
     for customer_id, result in zip(customer_ids, made, strict=True):
         callers.let_in(customer_id, result.token)
     context.check(all(result.token for result in made), f"{len(made)} tokens were given out")
-    context.reporter.shown("nobody calls in the name of a customer whose token she does not have")
+    context.reporter.shown("every customer proves by a token of her own who calls")
 
 
 def sample_file(name: str) -> str:

@@ -6,6 +6,7 @@ from mutants.mutant import REPLICA, TESTS, Mutant
 
 _APPLIER: Final = f"{TESTS}/test_applier.py"
 _DIVERGENCE: Final = f"{TESTS}/test_divergence.py"
+_HISTORY: Final = f"{TESTS}/test_document_history.py"
 _FORGOTTEN: Final = f"{_APPLIER}::test_beyond_the_bound_the_oldest_requests_are_forgotten"
 
 MUTANTS: Final = (
@@ -136,5 +137,61 @@ MUTANTS: Final = (
         "agreeing = sum(revision >= first for revision in self._agreed.values())",
         "agreeing = sum(revision >= 0 for revision in self._agreed.values())",
         (f"{_DIVERGENCE}::TestJudge::test_agreement_about_an_earlier_entry_says_nothing_about_a_later_difference",),
+    ),
+    Mutant(
+        "history-below-its-level",
+        "Below level 3 nothing is recorded, so the bytes of the state are as before.",
+        f"{REPLICA}/state/applier.py",
+        "if not execution.changes or state.counters.level < HISTORY_LEVEL:",
+        "if not execution.changes:",
+        (f"{_HISTORY}::TestRecording::test_below_level_three_nothing_is_recorded",),
+    ),
+    Mutant(
+        "history-never-forgets",
+        "The history is bounded.",
+        f"{REPLICA}/state/change_records.py",
+        "    while counters.history_first < first and _over(counters, bounds):",
+        "    while counters.history_first < first and not bounds:",
+        (f"{_HISTORY}::TestBounds::test_beyond_the_bound_the_oldest_records_are_forgotten",),
+    ),
+    Mutant(
+        "history-forgets-one-too-many",
+        "As many changes are kept as the bound says.",
+        f"{REPLICA}/state/change_records.py",
+        "return counters.history_changes > bounds.changes or",
+        "return counters.history_changes >= bounds.changes or",
+        (f"{_HISTORY}::TestBounds::test_beyond_the_bound_the_oldest_records_are_forgotten",),
+    ),
+    Mutant(
+        "history-size-not-counted",
+        "Records of unusual size are forgotten sooner.",
+        f"{REPLICA}/state/change_records.py",
+        "    counters.history_bytes += len(value)\n",
+        "",
+        (f"{_HISTORY}::TestBounds::test_large_records_are_forgotten_sooner",),
+    ),
+    Mutant(
+        "forgotten-deletion-stays",
+        "The number of a deletion is removed with the record of the deletion.",
+        f"{REPLICA}/state/change_records.py",
+        "        if head.deletions:\n",
+        "        if not head.changes:\n",
+        (f"{_HISTORY}::TestBounds::test_a_deletion_that_is_forgotten_leaves_nothing",),
+    ),
+    Mutant(
+        "an-earlier-deletion-takes-the-later-one-along",
+        "A deletion that is forgotten says nothing about a later one of the same document.",
+        f"{REPLICA}/state/change_records.py",
+        "        if writes.get(key) == keys.number(number):\n",
+        "        if writes.get(key) is not None:\n",
+        (f"{_HISTORY}::TestBounds::test_a_later_deletion_outlives_the_earlier_one",),
+    ),
+    Mutant(
+        "hash-of-a-secret-recorded",
+        "What is withheld is not recorded.",
+        "core/src/quitanda/domain/document_history.py",
+        " and not each.withheld",
+        "",
+        ("core/tests/domain/test_document_history.py::test_no_hash_of_a_secret_is_ever_recorded",),
     ),
 )

@@ -9,13 +9,16 @@ from quitanda.domain.commands import (
     CreateOrder,
     CreateProduct,
     ItemQuantity,
+    RaiseLevel,
     Request,
 )
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.change_records import HistoryBounds
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.stored_documents import WorkingSet, json_of
@@ -42,10 +45,11 @@ class ListSink:
 class ReplicaState:
     """Applies entries as the Raft thread does: apply, commit, committed; numbers them from 1."""
 
-    def __init__(self, path, rules=execute, window=None):
+    def __init__(self, path, rules=execute, window=None, history=None):
         self.path = path
         self.rules = rules
         self.window = window or WindowBounds()
+        self.history = history or HistoryBounds()
         self.index = 0
         self._request_numbers = count(1)
         self.open()
@@ -53,7 +57,7 @@ class ReplicaState:
     def open(self):
         self.store = Store.open(self.path)
         self.sink = ListSink()
-        self.applier = Applier(self.store, self.sink, self.rules, self.window)
+        self.applier = Applier(self.store, self.sink, self.rules, self.window, changes_kept=self.history)
 
     def close(self):
         self.store.close()
@@ -88,6 +92,11 @@ class ReplicaState:
             for key, value in self.store.scan(prefix, None, None):
                 found[kind, key[len(prefix) :].decode()] = decode_document(kind, json_of(value))
         return found
+
+    def raise_level(self, level=SUPPORTED_LEVEL):
+        """Raise the level, one entry for each step."""
+        for step in range(self.counters().level + 1, level + 1):
+            self.apply(Request("", f"raise{step}", RaiseLevel(step)))
 
     def counters(self):
         return read_counters(self.store)

@@ -133,11 +133,11 @@ class TestStoredLevel:
         assert encode_counters(numbers)[:3] == b"\x02\x00\x02"
         assert decode_counters(encode_counters(numbers)) == numbers
 
-    def test_from_level_three_on_the_credentials_are_counted_behind_the_rest(self):
-        numbers = replace(Counters(*range(1, 10)), level=3)
+    def test_from_level_three_on_the_credentials_and_the_history_are_counted_behind_the_rest(self):
+        numbers = replace(Counters(*range(1, 12)), level=3)
 
         assert encode_counters(numbers) == b"\x03\x00\x03" + b"".join(
-            number.to_bytes(8, "big") for number in range(1, 10)
+            number.to_bytes(8, "big") for number in range(1, 12)
         )
         assert decode_counters(encode_counters(numbers)) == numbers
 

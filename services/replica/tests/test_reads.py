@@ -6,12 +6,13 @@ from replica_state import ReplicaState, customer, order, product
 
 from quitanda.codec.documents import decode_document, document_digest, encode_document
 from quitanda.codec.protobuf import refused_from_proto
-from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateProduct
+from quitanda.domain.commands import AdjustStock, CreateCustomer, DeleteCustomer, DeleteProduct, UpdateProduct
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Reason
 from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.documents_pb2 import HistoryEntry
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.reads import Reads
 from quitanda_replica.reads.snapshots import OpenSnapshots, SnapshotBounds
@@ -398,3 +399,55 @@ def test_an_index_that_names_an_order_which_is_not_there_is_corruption(state, re
 
     with pytest.raises(StateCorrupt, match="o1"):
         replica.read(listing(pb.ListItem.KIND_ORDERS, customer_id="ana"))
+
+
+class TestHistory:
+    """The changes of one document, page by page, as they were when the list began."""
+
+    @staticmethod
+    def item(document_id="pen", size=2, token="", kind=pb.DOCUMENT_KIND_PRODUCT):
+        return pb.ReadItem(
+            list=pb.ListItem(
+                kind=pb.ListItem.KIND_HISTORY,
+                document_kind=kind,
+                document_id=document_id,
+                page_size=size,
+                page_token=token,
+            )
+        )
+
+    @staticmethod
+    def numbers(page):
+        return [HistoryEntry.FromString(each).number for each in page.documents]
+
+    def test_it_comes_page_by_page_the_newest_first_and_stays_at_its_snapshot(self, replica):
+        replica.state.raise_level()
+        replica.state.do(product())
+        for _ in range(4):
+            replica.state.do(AdjustStock("pen", 1))
+        first = replica.one(self.item()).page
+        replica.state.do(DeleteProduct("pen"))
+        second = replica.one(self.item(token=first.next_page_token)).page
+        third = replica.one(self.item(token=second.next_page_token)).page
+
+        assert [self.numbers(page) for page in (first, second, third)] == [[5, 4], [3, 2], [1]]
+        assert third.next_page_token == ""
+        assert {page.revision for page in (first, second, third)} == {first.revision}
+        assert self.numbers(replica.one(self.item()).page) == [6, 5]
+
+    def test_a_document_that_never_was_has_none(self, replica):
+        assert replica.one(self.item("none")).page.documents == []
+
+    @pytest.mark.parametrize("other", [{"document_id": "ink"}, {"kind": pb.DOCUMENT_KIND_ORDER}])
+    def test_a_token_belongs_to_the_history_of_one_document(self, replica, other):
+        replica.state.raise_level()
+        replica.state.do(product(), product("ink"))
+        replica.state.do(AdjustStock("pen", 1))
+        token = replica.one(self.item(size=1)).page.next_page_token
+
+        refusal = replica.refusal(self.item(token=token, **other))
+
+        assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, "page_token")
+
+    def test_a_kind_that_there_is_not_is_refused(self, replica):
+        assert replica.refusal(self.item(kind=99)).field == "kind"

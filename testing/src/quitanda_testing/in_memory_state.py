@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from quitanda.domain.commands import Request
+from quitanda.domain.document_history import HISTORY_LEVEL
 from quitanda.domain.levels import FIRST_LEVEL
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
@@ -118,6 +119,7 @@ class InMemoryState:
                 self._put(document)
                 self._last_version = document.version
             case Delete(kind, document_id):
+                self._last_version += self._level >= HISTORY_LEVEL
                 self._delete(kind, document_id)
 
     def _put(self, document: Document) -> None:

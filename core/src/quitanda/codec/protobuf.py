@@ -45,7 +45,7 @@ def kind_from_proto(number: int) -> Kind | None:
 def request_to_proto(request: Request) -> replica_pb2.Request:
     """Write a command with its key."""
     name, write = _WRITERS[type(request.command)]
-    command: dict[str, Any] = {name: write(request.command)}
+    command: dict[str, Any] = {name: write(request.command), "received_at_ms": request.received_at_ms}
     if request.principal is not None:
         command["principal"] = _PRINCIPAL.write(request.principal)
     return replica_pb2.Request(scope=request.scope, request_id=request.request_id, **command)
@@ -60,7 +60,7 @@ def request_from_proto(message: replica_pb2.Request) -> Request | Refused:
     if isinstance(command, Refused):
         return command
     principal = _PRINCIPAL.read(message.principal) if message.HasField("principal") else None
-    return Request(message.scope, message.request_id, command, principal)
+    return Request(message.scope, message.request_id, command, principal, message.received_at_ms)
 
 
 def encode_request(request: Request) -> bytes:

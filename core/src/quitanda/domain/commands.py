@@ -277,11 +277,13 @@ class Request:
     """A command with the key under which its outcome is remembered.
 
     `scope` says who chose `request_id`: a customer's id, or "" for administrators, so that no
-    caller can use up the ids of another. `principal` is None where nobody had to prove who they are. It is no part of
-    the request's fingerprint: a request may be repeated after the credential was rotated.
+    caller can use up the ids of another. `principal` is None where nobody had to prove who they are. `received_at_ms`
+    is when a portal received the request, by its clock (0: not told); no rule decides by it. Neither is part of the
+    request's fingerprint: a request may be repeated later, and after the credential was rotated.
     """
 
     scope: str
     request_id: str
     command: Command
     principal: Principal | None = None
+    received_at_ms: TimestampMs = field(default=0, metadata=since(CREDENTIALS_LEVEL))

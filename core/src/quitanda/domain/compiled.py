@@ -51,3 +51,27 @@ def changer(record: type[_Record], *names: str) -> Callable[..., _Record]:
     every = [each.name for each in fields(record)]  # type: ignore[arg-type]
     values = ", ".join(name if name in names else f"old.{name}" for name in every)
     return compile_function(f"change(old, {', '.join(names)})", [f"return record({values})"], {"record": record})
+
+
+def presence_adder(made: type, fields: Mapping[str, Any]) -> Callable[..., None]:
+    """Make the function that tells the fields of something new: `add(record, beside, told)`.
+
+    For each field it appends `made(beside, name, fields[name], None, value)` to `told`.
+    """
+    forms = {f"form_{name}": form for name, form in fields.items()}
+    lines = [f"add(made(beside, {name!r}, form_{name}, None, record.{name}))" for name in fields]
+    return compile_function("add_all(record, beside, told)", ["add = told.append", *lines], {"made": made} | forms)
+
+
+def difference_adder(made: type, fields: Mapping[str, Any]) -> Callable[..., None]:
+    """Make the function that tells in which fields two records differ: `add(before, after, beside, told)`.
+
+    For each such field it appends `made(beside, name, fields[name], value before, value after)` to `told`.
+    """
+    forms = {f"form_{name}": form for name, form in fields.items()}
+    lines = [
+        f"if before.{name} != after.{name}: add(made(beside, {name!r}, form_{name}, before.{name}, after.{name}))"
+        for name in fields
+    ]
+    signature = "add_different(before, after, beside, told)"
+    return compile_function(signature, ["add = told.append", *lines], {"made": made} | forms)

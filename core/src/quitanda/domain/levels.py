@@ -80,9 +80,10 @@ def request_as_of(request: Request, level: int) -> Request:
     """Return the request as a version reads it that knows `level` at most."""
     command = as_of(request.command, level)
     principal = request.principal if level >= CREDENTIALS_LEVEL else None
-    if command is request.command and principal is request.principal:
+    told = request.received_at_ms if level >= CREDENTIALS_LEVEL else 0
+    if command is request.command and principal is request.principal and told == request.received_at_ms:
         return request
-    return replace(request, command=command, principal=principal)
+    return replace(request, command=command, principal=principal, received_at_ms=told)
 
 
 def as_of(command: _T, level: int) -> _T:

@@ -60,6 +60,9 @@ CASCADE_ORDERS_MAX: Final = 1_000
 REMEMBERED_REQUESTS_MAX: Final = 262_144
 """Outcomes kept for repeated requests: at four thousand writes a second, the last minute's."""
 
+HISTORY_CHANGES_MAX: Final = 524_288
+"""Changes of documents that the history keeps, of all documents together."""
+
 PAGE_SIZE_DEFAULT: Final = 100
 PAGE_SIZE_MAX: Final = 500
 """Documents on one page of a list."""

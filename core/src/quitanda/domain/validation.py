@@ -51,6 +51,7 @@ from quitanda.domain.limits import (
     ID_PATTERN,
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
+    TIMESTAMP_MS_MAX,
 )
 from quitanda.domain.model import CallerRole, CustomFields
 from quitanda.domain.outcomes import Problem, Refused, invalid
@@ -89,6 +90,7 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     tuple: "list",
     dict: "object",
 }
+_RECEIVED_AT: Final = NumberRule(TIMESTAMP_MS_MAX)
 _SHOWN_BITS_MAX: Final = 64  # longer numbers are not repeated in an answer; Python even refuses to print some
 
 
@@ -100,6 +102,7 @@ def check_request(request: Request, level: int = SUPPORTED_LEVEL) -> Refused | N
         _scope(request.scope)
         or check_id("request_id", request.request_id)
         or (request.principal is not None and _principal(request.principal))
+        or _number("received_at_ms", request.received_at_ms, _RECEIVED_AT)
         or check(request.command, level)
     )
 

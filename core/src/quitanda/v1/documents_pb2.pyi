@@ -326,6 +326,95 @@ class Credential(_message.Message):
 Global___Credential: _TypeAlias = Credential  # noqa: Y015
 
 @_typing.final
+class HistoryEntry(_message.Message):
+    """One change of a document, and the request that made it. From level 3 on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Grows with every change of whatever document. Where the document exists afterwards, it is the version that it got."""
+    revision: _builtins.int
+    """Log index at which the request was decided. Entries are in this order, whatever the clocks say."""
+    received_at_ms: _builtins.int
+    """When a portal received the request, by that portal's clock, in milliseconds since 1970-01-01T00:00Z; 0: not told."""
+    credential_id: _builtins.str
+    """Who asked; empty where nobody had to prove who they are."""
+    command: _builtins.str
+    """What was asked, such as `set_order_items`."""
+    scope: _builtins.str
+    """The customer among whose request ids `request_id` is; empty for administrators."""
+    request_id: _builtins.str
+    order_id: _builtins.str
+    """The order that the same request changed; empty where it changed none, or several."""
+    deleted: _builtins.bool
+    """The document does not exist any more afterwards."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedField]:
+        """What changed; nothing where the document was deleted: its fields are in the entries before."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        received_at_ms: _builtins.int = ...,
+        credential_id: _builtins.str = ...,
+        command: _builtins.str = ...,
+        scope: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        deleted: _builtins.bool = ...,
+        fields: _abc.Iterable[Global___ChangedField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "credential_id", b"credential_id", "deleted", b"deleted", "fields", b"fields", "number", b"number", "order_id", b"order_id", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "revision", b"revision", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryEntry: _TypeAlias = HistoryEntry  # noqa: Y015
+
+@_typing.final
+class ChangedField(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_JSON_FIELD_NUMBER: _builtins.int
+    AFTER_JSON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    product_id: _builtins.str
+    """Of a field of an order's item, the item's product."""
+    before_json: _builtins.str
+    """The values as JSON; empty where the document did not have the field."""
+    after_json: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        product_id: _builtins.str = ...,
+        before_json: _builtins.str = ...,
+        after_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_json", b"after_json", "before_json", b"before_json", "name", b"name", "product_id", b"product_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangedField: _TypeAlias = ChangedField  # noqa: Y015
+
+@_typing.final
 class OrderSummary(_message.Message):
     """One line of a customer's list of orders."""
 

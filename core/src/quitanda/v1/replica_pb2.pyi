@@ -69,9 +69,12 @@ class Request(_message.Message):
     REVOKE_CREDENTIAL_FIELD_NUMBER: _builtins.int
     CREATE_FIRST_CREDENTIAL_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
+    RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
     """Who chose `request_id`: a customer's id, or empty for administrators."""
     request_id: _builtins.str
+    received_at_ms: _builtins.int
+    """When a portal received the request, by its clock, in milliseconds since 1970-01-01T00:00Z; 0: not told."""
     @_builtins.property
     def create_customer(self) -> Global___CreateCustomerCommand: ...
     @_builtins.property
@@ -127,10 +130,11 @@ class Request(_message.Message):
         revoke_credential: Global___RevokeCredentialCommand | None = ...,
         create_first_credential: Global___CreateFirstCredentialCommand | None = ...,
         principal: Global___Principal | None = ...,
+        received_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "request_id", b"request_id", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
@@ -1005,6 +1009,8 @@ class ListItem(_message.Message):
         """The orders of `customer_id`."""
         KIND_CREDENTIALS: ListItem._Kind.ValueType  # 4
         """The credentials of `customer_id`; without one, those of staff."""
+        KIND_HISTORY: ListItem._Kind.ValueType  # 5
+        """The changes of the document `document_kind`, `document_id`, each a HistoryEntry, the newest first."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: ListItem.Kind.ValueType  # 0
@@ -1014,15 +1020,21 @@ class ListItem(_message.Message):
     """The orders of `customer_id`."""
     KIND_CREDENTIALS: ListItem.Kind.ValueType  # 4
     """The credentials of `customer_id`; without one, those of staff."""
+    KIND_HISTORY: ListItem.Kind.ValueType  # 5
+    """The changes of the document `document_kind`, `document_id`, each a HistoryEntry, the newest first."""
 
     KIND_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
+    document_kind: Global___DocumentKind.ValueType
+    document_id: _builtins.str
     def __init__(
         self,
         *,
@@ -1030,10 +1042,12 @@ class ListItem(_message.Message):
         customer_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        document_kind: Global___DocumentKind.ValueType = ...,
+        document_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1146,7 +1160,9 @@ class Page(_message.Message):
     revision: _builtins.int
     """Log index of the snapshot that the whole list shows; the first page's revision."""
     @_builtins.property
-    def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each in its stored JSON form; of a list of changes, each an encoded HistoryEntry."""
+
     def __init__(
         self,
         *,
@@ -1174,6 +1190,8 @@ class PageToken(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     AFTER_ID_FIELD_NUMBER: _builtins.int
+    DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     replica: _builtins.str
     """Where the list began: the replica, its run and the snapshot that it keeps open."""
     snapshot_id: _builtins.int
@@ -1181,6 +1199,9 @@ class PageToken(_message.Message):
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     after_id: _builtins.str
+    """Of a list of changes: the number of the first change of the next page."""
+    document_kind: Global___DocumentKind.ValueType
+    document_id: _builtins.str
     def __init__(
         self,
         *,
@@ -1190,10 +1211,12 @@ class PageToken(_message.Message):
         kind: Global___ListItem.Kind.ValueType = ...,
         customer_id: _builtins.str = ...,
         after_id: _builtins.str = ...,
+        document_kind: Global___DocumentKind.ValueType = ...,
+        document_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "customer_id", b"customer_id", "kind", b"kind", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,11 +18,13 @@ from quitanda_replica.distribution import NUMBERS, Distribution
 from quitanda_replica.raft import RaftNode, Role
 from quitanda_replica.reads.snapshots import OpenSnapshots
 from quitanda_replica.state.applier import Applier
+from quitanda_replica.state.change_records import HistoryBounds
 from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.write_set import read_counters
 
+_HISTORY: Final = HistoryBounds()
 _WINDOW: Final = WindowBounds()
 
 
@@ -160,6 +162,11 @@ class ReplicaCollector(Collector):
         yield _gauge("quitanda_remembered_requests", "Requests whose outcome is remembered", remembered)
         yield _gauge("quitanda_remembered_bytes", "Size of the remembered outcomes", counters.window_bytes)
         yield _gauge("quitanda_remembered_fill_ratio", "Part of the memory for requests that is in use", fill)
+
+        fill = max(counters.history_changes / _HISTORY.changes, counters.history_bytes / _HISTORY.size)
+        yield _gauge("quitanda_history_changes", "Changes of documents that the history has", counters.history_changes)
+        yield _gauge("quitanda_history_bytes", "Size of the history", counters.history_bytes)
+        yield _gauge("quitanda_history_fill_ratio", "Part of the room for the history that is in use", fill)
 
     def _disk(self) -> Iterator[Metric]:
         yield _histogram("quitanda_disk_sync_seconds", "Writing and syncing one batch", {(): self._store.sync_seconds})

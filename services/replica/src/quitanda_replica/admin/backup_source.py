@@ -19,6 +19,8 @@ BACKUPS_MAX: Final = 2
 """Streams at a time; each keeps a thread and a snapshot for as long as its reader takes."""
 CHUNK_BYTES: Final = 256 * 1024
 _SCAN_KEYS: Final = 500
+_CHANGES_PER_RECORD: Final = 4
+"""Of the history: two for each request that changes an order, and some requests in each entry."""
 _KEYS_OF_STATE: Final = 2
 """Counters and digest."""
 
@@ -77,6 +79,7 @@ def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
     # the indexes by customer have a key for each order and each credential, the one by product at least about as many
     indexes = 2 * counters.orders + counters.credentials
     remembered = 2 * (counters.window_next - counters.window_first)
+    recorded = counters.history_changes // _CHANGES_PER_RECORD
     return BackupHeader(
         revision=revision,
         term=read_term(state.get(log_key(revision))),
@@ -84,7 +87,7 @@ def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
         customers=counters.customers,
         products=counters.products,
         orders=counters.orders,
-        keys_expected=documents + indexes + remembered + _KEYS_OF_STATE,
+        keys_expected=documents + indexes + remembered + recorded + _KEYS_OF_STATE,
         replica=name,
         level=counters.level,
     )

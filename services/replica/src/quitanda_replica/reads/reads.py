@@ -13,8 +13,9 @@ from quitanda.errors import NotLeader, Overloaded
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
+from quitanda_replica.reads.document_history import last_change, read_history
 from quitanda_replica.reads.page_tokens import PageTokens
-from quitanda_replica.reads.pages import PageOfDocuments, read_page
+from quitanda_replica.reads.pages import read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
@@ -29,6 +30,10 @@ _LISTED: Final = {
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
     pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
 }
+
+_HISTORY: Final = pb.ListItem.KIND_HISTORY
+_LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id")
+"""What says which list it is, in the question and in the page token."""
 
 
 class Snapshots(Protocol):
@@ -50,6 +55,7 @@ class _Get:
 class _FirstPage:
     item: pb.ListItem
     kind: Kind
+    """Of a list of changes, that of the document."""
     size: int
 
 
@@ -125,12 +131,21 @@ class Reads:
                 raise TypeError(f"not to be answered aside: {question!r}")
 
     def _first_page(self, now: RefCountedSnapshot, question: _FirstPage) -> pb.ReadResult:
+        if question.item.kind == _HISTORY:
+            newest = last_change(now.state, question.kind, question.item.document_id)
+            history = read_history(now.state, question.kind, question.item.document_id, newest, question.size)
+            return self._first(now, question.item, history.entries, _text(history.next_number))
         customer_id = question.item.customer_id
         if question.kind is Kind.ORDER and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
             return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
         page = read_page(now.state, question.kind, customer_id, None, question.size)
-        snapshot_id = 0 if page.next_after is None else self._kept.keep(now)
-        return self._page(page, question.item, snapshot_id, now.revision)
+        return self._first(now, question.item, page.documents, page.next_after)
+
+    def _first(
+        self, now: RefCountedSnapshot, item: pb.ListItem, documents: list[bytes], next_after: str | None
+    ) -> pb.ReadResult:
+        snapshot_id = 0 if next_after is None else self._kept.keep(now)
+        return self._page(documents, next_after, item, snapshot_id, now.revision)
 
     def _next_page(self, question: _NextPage) -> pb.ReadResult:
         token = question.token
@@ -138,22 +153,26 @@ class Reads:
         if shared is None:
             return _refused(refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD))
         with shared:
-            page = read_page(shared.state, question.kind, token.customer_id, token.after_id, question.size)
-        return self._page(page, question.item, token.snapshot_id, token.revision)
+            documents, next_after = _further(shared.state, question)
+        return self._page(documents, next_after, question.item, token.snapshot_id, token.revision)
 
-    def _page(self, page: PageOfDocuments, item: pb.ListItem, snapshot_id: int, revision: int) -> pb.ReadResult:
+    def _page(
+        self, documents: list[bytes], next_after: str | None, item: pb.ListItem, snapshot_id: int, revision: int
+    ) -> pb.ReadResult:
         next_page_token = ""
-        if page.next_after is not None:
+        if next_after is not None:
             token = pb.PageToken(
                 replica=self._name,
                 snapshot_id=snapshot_id,
                 revision=revision,
                 kind=item.kind,
                 customer_id=item.customer_id,
-                after_id=page.next_after,
+                after_id=next_after,
+                document_kind=item.document_kind,
+                document_id=item.document_id,
             )
             next_page_token = self._tokens.write(token)
-        return pb.ReadResult(page=pb.Page(documents=page.documents, next_page_token=next_page_token, revision=revision))
+        return pb.ReadResult(page=pb.Page(documents=documents, next_page_token=next_page_token, revision=revision))
 
     def _understand(self, item: pb.ReadItem) -> _Question:
         match item.WhichOneof("read"):
@@ -165,7 +184,7 @@ class Reads:
                 return invalid("reads", Problem.MALFORMED)
 
     def _understood_list(self, item: pb.ListItem) -> _Question:
-        kind = _LISTED.get(item.kind)
+        kind = kind_from_proto(item.document_kind) if item.kind == _HISTORY else _LISTED.get(item.kind)
         if kind is None:
             return invalid("kind", Problem.UNKNOWN_VALUE)
         if item.page_size < 0:
@@ -181,13 +200,27 @@ class Reads:
         return self._check(token, item) or _NextPage(item, kind, size, token)
 
     def _check(self, token: pb.PageToken, item: pb.ListItem) -> Refused | None:
-        if (token.kind, token.customer_id) != (item.kind, item.customer_id):
+        if any(getattr(token, name) != getattr(item, name) for name in _LIST_FIELDS):
             return invalid(page_tokens.FIELD, Problem.UNKNOWN_VALUE)
         if token.replica == self._name:
             return None
         if token.replica in self._replicas:
             raise NotLeader(token.replica)
         return refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD)
+
+
+def _further(state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], str | None]:
+    """Read a page that is not a list's first one: what it has, and where the list goes on."""
+    token = question.token
+    if token.kind == _HISTORY:
+        history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
+        return history.entries, _text(history.next_number)
+    page = read_page(state, question.kind, token.customer_id, token.after_id, question.size)
+    return page.documents, page.next_after
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _response(results: Iterable[pb.ReadResult], revision: int, term: int = 0) -> pb.ReadResponse:

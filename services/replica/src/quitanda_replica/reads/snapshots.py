@@ -23,6 +23,9 @@ from quitanda_replica.state.store import Store
 class StateSnapshot(WalkableState, Protocol):
     """Committed data at one moment; to be closed, as LevelDB keeps for it what was overwritten since."""
 
+    def last_up_to(self, prefix: bytes, key: bytes) -> tuple[bytes, bytes] | None:
+        """Give the last key with the prefix that is not behind `key`, and its value; None where there is none."""
+
     def close(self) -> None:
         """Give it up."""
 

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from quitanda.codec.protobuf import encode_outcome, request_from_proto
 from quitanda.domain.commands import Request
+from quitanda.domain.document_history import HISTORY_LEVEL, ChangeRecord
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.levels import LevelNotSupported
 from quitanda.domain.machine import execute
@@ -27,8 +28,9 @@ from quitanda_replica.distribution import NUMBERS, SECONDS, Distribution
 from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
 from quitanda_replica.feed.queue import FeedQueue
 from quitanda_replica.integrity.digest_history import DigestHistory
-from quitanda_replica.state import dedup_window, keys
+from quitanda_replica.state import change_records, dedup_window, keys
 from quitanda_replica.state.access import StateCorrupt, StateStore
+from quitanda_replica.state.change_records import HistoryBounds
 from quitanda_replica.state.counters import decode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
@@ -56,6 +58,7 @@ class Applier:
         window: WindowBounds | None = None,
         on_installed: Callable[[], None] = lambda: None,
         history: DigestHistory | None = None,
+        changes_kept: HistoryBounds | None = None,
     ) -> None:
         self._store = store
         self._feed = feed
@@ -63,6 +66,7 @@ class Applier:
         self._window = window or WindowBounds()
         self._on_installed = on_installed
         self._history = history or DigestHistory()
+        self._changes_kept = changes_kept or HistoryBounds()
         self._working_set = WorkingSet()
         self._uncommitted: list[EntryChanges] = []
         self.apply_seconds = Distribution(SECONDS)
@@ -84,7 +88,9 @@ class Applier:
             return _response([encode_outcome(invalid("entry", Problem.MALFORMED), index)])
         state = EntryState(self._store)
         collector = ChangeCollector(index, state.counters.last_changed)
-        outcomes = [self._execute(state, collector, index, request) for request in requests]
+        records: list[ChangeRecord] = []
+        outcomes = [self._execute(state, collector, records, index, request) for request in requests]
+        self._append(state, index, records)
         state.finish()
         self._history.applied(index, state.digest)
         if (changes := collector.result()) is not None:
@@ -118,7 +124,14 @@ class Applier:
         self._history.restarted(index, decode_digest(self._store.get(keys.DIGEST)))
         self._feed.restarted(index, read_counters(self._store).last_changed)
 
-    def _execute(self, state: EntryState, collector: ChangeCollector, index: int, message: pb.Request) -> bytes:
+    def _execute(
+        self,
+        state: EntryState,
+        collector: ChangeCollector,
+        records: list[ChangeRecord],
+        index: int,
+        message: pb.Request,
+    ) -> bytes:
         """Decide one request, and stage what it changes; on a bug of the rules, stage nothing but the answer."""
         writes = WriteSet(state, state.counters)
         try:
@@ -127,6 +140,7 @@ class Applier:
                 return encode_outcome(request, index)
             execution = self._rules(self._view(state), request, index)
             changed_keys = [write_change(writes, self._working_set, change) for change in execution.changes]
+            record = self._record(state, writes, request, execution)
             outcome = self._finish(writes, request, execution, changed_keys, index)
         except LOCAL_FAILURES:
             raise
@@ -134,9 +148,25 @@ class Applier:
             _log.exception("rule_failed", index=index, **_names(message))
             return self._internal(state, message, index)
         state.add(writes)
+        if record is not None:
+            records.append(record)
         for key, change in zip(changed_keys, execution.changes, strict=True):
             collector.add(key, change, writes.changes[key])
         return outcome
+
+    def _record(
+        self, state: EntryState, writes: WriteSet, request: Request, execution: Execution
+    ) -> ChangeRecord | None:
+        """Record what a request changes, where the state is at the level of histories."""
+        if not execution.changes or state.counters.level < HISTORY_LEVEL:
+            return None
+        return change_records.record(writes, self._view(state), request, execution.changes)
+
+    def _append(self, state: EntryState, index: int, records: list[ChangeRecord]) -> None:
+        if records:
+            writes = WriteSet(state, state.counters)
+            change_records.append(writes, index, records, self._changes_kept)
+            state.add(writes)
 
     def _finish(
         self, writes: WriteSet, request: Request, execution: Execution, changed_keys: list[bytes], index: int

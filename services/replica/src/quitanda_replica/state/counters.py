@@ -2,8 +2,8 @@
 
 At level 1 the value is of format 1, which knows no levels. From level 2 on it is of format 2: a version that knows no
 levels refuses it, and so never decides by the rules of level 1 on a state that is beyond them. From level 3 on it is of
-format 3, which counts credentials, too. In format 2, and in every later one, the level stands behind the first byte, so
-that a state that is too new shows by its level.
+format 3, which counts credentials and the history, too. In format 2, and in every later one, the level stands behind
+the first byte, so that a state that is too new shows by its level.
 """
 
 import struct
@@ -18,8 +18,10 @@ _FORMAT_WITHOUT_LEVEL: Final = 1
 _FORMAT_WITHOUT_CREDENTIALS: Final = 2
 _FORMAT: Final = 3
 _NUMBERS: Final = struct.Struct(">8Q")
-_ALL_NUMBERS: Final = struct.Struct(">9Q")
-"""With the credentials behind them."""
+_ALL_NUMBERS: Final = struct.Struct(">11Q")
+"""With the credentials and the history behind them."""
+_FIRST_NUMBERS: Final = 8
+"""How many of them `_NUMBERS` holds."""
 _LEVEL: Final = struct.Struct(">BH")
 """Format and level: what a value of format 2 or later begins with."""
 
@@ -34,6 +36,8 @@ class Counters:
     `last_version`: the highest version of any document ever. `last_changed`: log index of the last entry
     that changed a document; 0 at first. `window_first` and `window_next`: the remembered requests have the
     sequence numbers from the one up to, but without, the other; `window_bytes`: size of their outcomes.
+    `history_first`: number of the oldest change that the history has, 0 where it has none; the newest one is
+    `last_version`. `history_bytes`: size of the records of these changes.
     `level`: by which rules the state is decided on (`quitanda.domain.levels`).
     """
 
@@ -46,13 +50,15 @@ class Counters:
     window_next: int = 0
     window_bytes: int = 0
     credentials: int = 0
+    history_first: int = 0
+    history_bytes: int = 0
     level: int = FIRST_LEVEL
 
     def copy(self) -> "Counters":
         """Give the same numbers, to be changed apart."""
         return Counters(*self.numbers(), self.level)
 
-    def numbers(self) -> tuple[int, int, int, int, int, int, int, int, int]:
+    def numbers(self) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
         """Return the counters without the level, in the order of their declaration."""
         return (
             self.last_version,
@@ -64,7 +70,14 @@ class Counters:
             self.window_next,
             self.window_bytes,
             self.credentials,
+            self.history_first,
+            self.history_bytes,
         )
+
+    @property
+    def history_changes(self) -> int:
+        """How many changes the history has."""
+        return self.last_version + 1 - self.history_first if self.history_first else 0
 
     def add_document(self, kind: Kind, difference: int) -> None:
         """Count one document more (1) or less (-1)."""
@@ -80,12 +93,12 @@ class Counters:
 
 
 def encode_counters(counters: Counters) -> bytes:
-    """Return the stored form. Below the level of credentials there are none to be counted."""
+    """Return the stored form. Below the level of credentials and histories there are none to be counted."""
     numbers = counters.numbers()
     if counters.level == FIRST_LEVEL:
-        return bytes([_FORMAT_WITHOUT_LEVEL]) + _NUMBERS.pack(*numbers[:-1])
+        return bytes([_FORMAT_WITHOUT_LEVEL]) + _NUMBERS.pack(*numbers[:_FIRST_NUMBERS])
     if counters.level < CREDENTIALS_LEVEL:
-        return _LEVEL.pack(_FORMAT_WITHOUT_CREDENTIALS, counters.level) + _NUMBERS.pack(*numbers[:-1])
+        return _LEVEL.pack(_FORMAT_WITHOUT_CREDENTIALS, counters.level) + _NUMBERS.pack(*numbers[:_FIRST_NUMBERS])
     return _LEVEL.pack(_FORMAT, counters.level) + _ALL_NUMBERS.pack(*numbers)
 
 

@@ -10,6 +10,9 @@
     Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
     Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
+    Sh <number, 8 bytes, big-endian>    what a request changed, by the number of its first change (change_records)
+    Sg <kind> <id>                      number of the deletion of a document that does not exist (g for gone); 8 bytes;
+                                        the kind is the second letter of the document's key
     Sm                                  counters (counters)
     Sd                                  digest of everything above (digest)
 
@@ -37,6 +40,8 @@ _ORDERS_WITH_PRODUCT: Final = b"Sy"
 _CREDENTIALS_OF: Final = b"Su"
 _REMEMBERED: Final = b"Sr"
 _SEQUENCE: Final = b"Sq"
+CHANGE_RECORDS: Final = b"Sh"
+_GONE: Final = b"Sg"
 _END: Final = b"\x00"
 _NUMBER: Final = struct.Struct(">Q")
 
@@ -69,6 +74,28 @@ def remembered(request: bytes) -> bytes:
 def request_name(scope: str, request_id: str) -> bytes:
     """Join a request's scope and id; different for every pair, as scopes hold no NUL byte."""
     return scope.encode() + _END + request_id.encode()
+
+
+def change_record(number: int) -> bytes:
+    """Key of what a request changed, by the number of its first change."""
+    return CHANGE_RECORDS + _NUMBER.pack(number)
+
+
+def gone(kind: Kind, document_id: str) -> bytes:
+    """Key of the number of a document's deletion."""
+    return _GONE + document(kind, document_id)[len(STATE) :]
+
+
+def number(value: int) -> bytes:
+    """Write a number as the keys have it."""
+    return _NUMBER.pack(value)
+
+
+def number_in(data: bytes) -> int:
+    """Read a number as the keys have it. Raises ValueError."""
+    if len(data) != _NUMBER.size:
+        raise ValueError(f"a number of {_NUMBER.size} bytes expected, not {len(data)}")
+    return int(_NUMBER.unpack(data)[0])
 
 
 def sequence(number: int) -> bytes:

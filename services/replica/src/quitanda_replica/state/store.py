@@ -123,6 +123,18 @@ class StoreSnapshot:
         except _FAILURES as error:
             raise _failed(error) from error
 
+    def last_up_to(self, prefix: bytes, key: bytes) -> Pair | None:
+        """Return the last pair under `prefix` whose key is not behind `key`, or None. Raises StoreFailed."""
+        walk = _guarded(
+            lambda: next(
+                self._snapshot.iterator(
+                    start=prefix, stop=key, include_stop=True, reverse=True, verify_checksums=True, fill_cache=False
+                ),
+                None,
+            )
+        )
+        return walk if walk is not None and walk[0].startswith(prefix) else None
+
     def close(self) -> None:
         """Let LevelDB drop the versions that only this snapshot needs; closing twice is allowed."""
         self._snapshot.close()

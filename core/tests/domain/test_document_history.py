@@ -1,0 +1,213 @@
+"""What is recorded of each kind of change: a decision table, and what is never recorded."""
+
+from itertools import count
+
+import pytest
+
+from quitanda.domain import document_history, machine
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCredential,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    DeleteCustomer,
+    DeleteProduct,
+    ItemQuantity,
+    Principal,
+    RaiseLevel,
+    Request,
+    RotateCredential,
+    SetOrderItems,
+    UpdateCustomer,
+)
+from quitanda.domain.levels import SUPPORTED_LEVEL
+from quitanda.domain.model import Kind
+from quitanda_testing.in_memory_state import InMemoryState
+
+SECRET, NEXT_SECRET = "a" * 64, "b" * 64
+STAFF, HERS = "staff2345672", "hers23456723"
+NOW = 1_795_000_000_000
+
+
+class Shop:
+    """A state at the level of histories, and the record of the last request that changed it."""
+
+    def __init__(self):
+        self.state = InMemoryState()
+        self._numbers = count(1)
+        for level in range(2, SUPPORTED_LEVEL + 1):
+            self.do(RaiseLevel(level))
+
+    def do(self, command, principal=None):
+        request = Request("", f"r{next(self._numbers)}", command, principal, NOW)
+        execution = machine.execute(self.state, request, 7)
+        record = document_history.recorded(self.state, request, execution.changes, self.deletion_of)
+        self.state.apply(request, execution)
+        assert self.state.last_version == (record.changes[-1].number if record.changes else self.state.last_version)
+        return record
+
+    @staticmethod
+    def deletion_of(kind, document_id):
+        return 2 if (kind, document_id) == (Kind.PRODUCT, "again") else 0
+
+
+@pytest.fixture
+def shop():
+    shop = Shop()
+    shop.do(CreateCustomer("ana", "Ana", (("vip", "true"),), HERS, SECRET, NOW))
+    shop.do(CreateProduct("pen", "Pen", 250, 10))
+    shop.do(CreateProduct("ink", "Ink", 300, 5))
+    shop.do(CreateOrder("ana", "o1", NOW, (ItemQuantity("pen", 2, (("gift", "1"),)),), (("note", '"x"'),)))
+    return shop
+
+
+def told(record):
+    return [
+        (each.number, each.kind.value, each.document_id, each.previous, each.deleted, fields_of(each))
+        for each in record.changes
+    ]
+
+
+def fields_of(change):
+    return {
+        f"{each.product_id}.{each.name}" if each.product_id else each.name: (each.before, each.after)
+        for each in change.fields
+    }
+
+
+# versions before: customer 1, her credential 2, pen 3, ink 4, then o1 5, pen 6
+TABLE = [
+    (
+        UpdateCustomer("ana", "Anne", (("since", "2026"), ("vip", "null"))),
+        [(7, "customer", "ana", 1, False, {"name": ("Ana", "Anne"), "vip": ("true", None), "since": (None, "2026")})],
+    ),
+    (AdjustStock("pen", 5), [(7, "product", "pen", 6, False, {"quantity": (8, 13)})]),
+    (
+        SetOrderItems("ana", "o1", (ItemQuantity("pen", 3), ItemQuantity("ink", 1))),
+        [
+            (
+                7,
+                "order",
+                "o1",
+                5,
+                False,
+                {
+                    "pen.quantity": (2, 3),
+                    "ink.name": (None, "Ink"),
+                    "ink.unit_price": (None, 300),
+                    "ink.quantity": (None, 1),
+                },
+            ),
+            (8, "product", "pen", 6, False, {"quantity": (8, 7)}),
+            (9, "product", "ink", 4, False, {"quantity": (5, 4)}),
+        ],
+    ),
+    (
+        SetOrderItems("ana", "o1", (ItemQuantity("pen", 0),), extra=(("note", "2"),)),
+        [
+            (
+                7,
+                "order",
+                "o1",
+                5,
+                False,
+                {
+                    "note": ('"x"', "2"),
+                    "pen.name": ("Pen", None),
+                    "pen.unit_price": (250, None),
+                    "pen.quantity": (2, None),
+                    "pen.gift": ("1", None),
+                },
+            ),
+            (8, "product", "pen", 6, False, {"quantity": (8, 10)}),
+        ],
+    ),
+    (
+        CancelOrder("ana", "o1"),
+        [(7, "product", "pen", 6, False, {"quantity": (8, 10)}), (8, "order", "o1", 5, True, {})],
+    ),
+    (
+        DeleteProduct("pen", cascade=True),
+        [
+            (
+                7,
+                "order",
+                "o1",
+                5,
+                False,
+                {
+                    "pen.name": ("Pen", None),
+                    "pen.unit_price": (250, None),
+                    "pen.quantity": (2, None),
+                    "pen.gift": ("1", None),
+                },
+            ),
+            (8, "product", "pen", 6, True, {}),
+        ],
+    ),
+    (
+        DeleteCustomer("ana", cascade=True),
+        [
+            (7, "product", "pen", 6, False, {"quantity": (8, 10)}),
+            (8, "order", "o1", 5, True, {}),
+            (9, "credential", HERS, 2, True, {}),
+            (10, "customer", "ana", 1, True, {}),
+        ],
+    ),
+    (
+        CreateProduct("again", "Again", 100, 1),
+        [
+            (
+                7,
+                "product",
+                "again",
+                2,
+                False,
+                {
+                    "name": (None, "Again"),
+                    "description": (None, ""),
+                    "price": (None, 100),
+                    "quantity": (None, 1),
+                },
+            )
+        ],
+    ),
+    (UpdateCustomer("ana", "Ana"), []),
+    (UpdateCustomer("bob", "Bob"), []),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), TABLE, ids=[type(command).__name__ for command, _ in TABLE])
+def test_what_is_recorded(shop, command, expected):
+    assert told(shop.do(command)) == expected
+
+
+def test_a_record_says_who_asked_what(shop):
+    shop.do(CreateCredential(STAFF, "admin", "Office", SECRET, NOW))
+
+    record = shop.do(AdjustStock("pen", 1), Principal(STAFF, 1))
+
+    assert (record.command, record.credential_id, record.request.received_at_ms) == ("adjust_stock", STAFF, NOW)
+
+
+def test_no_hash_of_a_secret_is_ever_recorded(shop):
+    created = shop.do(CreateCredential(STAFF, "admin", "Office", SECRET, NOW))
+    rotated = shop.do(RotateCredential(STAFF, NEXT_SECRET))
+
+    assert "role" in fields_of(created.changes[0])
+    assert fields_of(rotated.changes[0]) == {"generation": (1, 2)}
+    recorded = [
+        value for record in (created, rotated) for pair in fields_of(record.changes[0]).values() for value in pair
+    ]
+    assert not {SECRET, NEXT_SECRET} & set(recorded)
+
+
+def test_versions_that_are_not_the_next_ones_are_a_bug_and_no_record(shop):
+    request = Request("", "r", AdjustStock("pen", 1), None, NOW)
+    execution = machine.execute(shop.state, request, 7)
+    shop.do(AdjustStock("ink", 1))
+
+    with pytest.raises(ValueError, match="product pen got version 7 instead of 8"):
+        document_history.recorded(shop.state, request, execution.changes, Shop.deletion_of)

@@ -60,7 +60,7 @@ def test_the_tests_that_are_listed_are_there():
     for test in {test for mutant in ALL for test in mutant.tests}:
         file, *names = test.split("::")
         text = (ROOT / file).read_text()
-        missing += [test for name in names if not re.search(rf"^ *(def|class) {name}\b", text, re.MULTILINE)]
+        missing += [test for name in names if not re.search(rf"^ *(async def|def|class) {name}\b", text, re.MULTILINE)]
 
     assert missing == []
 

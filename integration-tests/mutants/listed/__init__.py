@@ -4,6 +4,7 @@ from typing import Final
 
 from mutants.listed import (
     answers,
+    broker,
     committing,
     credentials,
     disks,
@@ -35,6 +36,7 @@ ALL: Final[tuple[Mutant, ...]] = (
     *levels.MUTANTS,
     *credentials.MUTANTS,
     *links.MUTANTS,
+    *broker.MUTANTS,
     *service.MUTANTS,
     *networks.MUTANTS,
 )

@@ -41,7 +41,11 @@ from quitanda_local.topology import BrokerKind
 from quitanda_local.waiting import wait_until
 from quitanda_testing.identity_folders import write_file, write_identity
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed"),
+    pytest.mark.processes_only(reason="nothing in it is a cluster"),
+]
 
 TIMEOUT = 5.0
 CUSTOMERS = ("ana", "eve")

@@ -17,7 +17,7 @@ from quitanda_local.broker import find_mosquitto
 from quitanda_local.topology import BrokerKind
 from quitanda_testing.identity_folders import CLIENT, HOUR, SERVER, CertificateAuthority
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.processes_only(reason="nothing in it is a cluster")]
 
 GROUP = "a-group-that-nobody-else-knows"
 REQUESTS = 50

@@ -26,7 +26,11 @@ from quitanda_local.waiting import wait_until
 from quitanda_replica.feed.mqtt_publisher import MqttPublisher
 from quitanda_testing.identity_folders import write_identity
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed"),
+    pytest.mark.processes_only(reason="nothing in it is a cluster"),
+]
 
 GROUP = "a-group-that-nobody-else-knows"
 REQUESTS = 50

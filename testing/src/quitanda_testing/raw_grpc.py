@@ -3,13 +3,24 @@
 import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 CALL_SECONDS = 10.0
 STATUS_KEY = "grpc-status-details-bin"
+
+
+NEED_AN_IDENTITY: Final = frozenset({"IssueCertificate"})
+"""A portal without an identity has no CA of customers, and does not have these methods."""
+
+
+def offered(service: ServiceDescriptor) -> list[MethodDescriptor]:
+    """Give the methods that a portal in the open mode has."""
+    return [method for method in service.methods if method.name not in NEED_AN_IDENTITY]
 
 
 @dataclasses.dataclass(frozen=True)

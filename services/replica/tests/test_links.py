@@ -313,6 +313,7 @@ async def test_a_portal_logs_once_why_a_replica_refuses_it(serve, folders, autho
                 with pytest.raises(NoConnection, match="this process's own certificate has expired") as refused:
                     await channel.status(SECONDS)
                 reasons.add(str(refused.value))
+                await asyncio.sleep(0.05)
         write_file(portal / "process.pem", authority.issue(PORTAL))
         async with asyncio.timeout(SECONDS):
             while not await answered(channel):

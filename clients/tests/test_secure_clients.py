@@ -131,5 +131,5 @@ async def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_sent(s
 
     assert refused.exit_code == exit_codes.WRONG_USE
     assert "QUITANDA_IDENTITY" in refused.message
-    assert "ca.pem" in refused.message
+    assert "ca.pem:" in "".join(refused.message.split())  # the frame breaks a long path
     assert secure_portal.calls == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from handshakes import client_of, common_name_seen, server_of
 
+from quitanda.domain.validation import check_id
 from quitanda.identity.authority import Authority
 from quitanda.identity.certificates import read_certificates
 from quitanda.identity.customer_certificates import CUSTOMER_LIFE
@@ -538,6 +539,17 @@ def test_replicas_and_portals_trust_no_customers_ca(made):
 
     for holder in authority(made).holders(NOW):
         assert customers not in read_certificates(folder(made, holder.name).ca())
+
+
+def test_no_certificate_that_a_client_of_the_broker_may_have_names_what_could_be_a_customer(made):
+    mistaken = [
+        subject.common_name
+        for holder in authority(made).holders(NOW)
+        if IdentityFile.PROCESS in FILES[holder.kind]
+        if not (subject := holder.subject).server_only and check_id("customer_id", subject.common_name) is None
+    ]
+
+    assert mistaken == []
 
 
 def test_the_broker_gets_the_rules_for_the_processes_that_there_are(root):

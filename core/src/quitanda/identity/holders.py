@@ -51,9 +51,10 @@ _COMMON_NAMES: Final[Mapping[HolderKind, str]] = {
     HolderKind.ADMIN_PORTAL: "portal/{}",
     HolderKind.CLIENT_PORTAL: "portal/{}",
     HolderKind.BROKER: "{}",
-    HolderKind.METRICS: "{}",
+    HolderKind.METRICS: "service/{}",
 }
-"""The slash keeps customers' certificates apart: a customer's id has none."""
+"""The slash keeps customers apart, whose ids have none: the broker takes a certificate's common name for its user, and
+a customer's id is her user. The broker's own certificate is no client's."""
 
 ALONE: Final = (HolderKind.BROKER, HolderKind.METRICS, HolderKind.CLIENTS)
 """Kinds with one holder, whose name is the kind's."""

@@ -9,7 +9,7 @@ import grpc.aio
 import pytest
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.domain.model import CallerRole
+from quitanda.domain.model import CallerRole, Kind
 from quitanda.error_status import describe, from_rpc_error
 from quitanda.errors import Rejected
 from quitanda.identity.certificates import KeyedCertificate
@@ -295,3 +295,29 @@ async def test_no_token_comes_into_a_log(shop):
         assert not any(secret in log for secret in secrets), name
     logs = "".join("".join(shop.cluster.log(name)) for name in shop.cluster.client_portals)
     assert parse_token(shop.tokens["customer"]).credential_id in logs
+
+
+async def test_the_history_says_who_changed_what_through_which_request_and_in_which_order(shop):
+    began_ms = int(datetime.now(UTC).timestamp() * 1_000)
+    async with shop.admin(shop.tokens["clerk"]) as clerk, shop.customer(shop.tokens["customer"]) as customer:
+        adjusted = await clerk.adjust_stock("tea", 3, request_id="count-of-friday")
+        ordered = await customer.create_order((ItemQuantity("tea", 2),))
+        await customer.cancel_order(ordered.document.order_id)
+
+    async with shop.admin() as admin:
+        of_product = (await admin.list_history(Kind.PRODUCT, "tea")).documents
+        of_order = (await admin.list_history(Kind.ORDER, ordered.document.order_id)).documents
+
+    order_id = ordered.document.order_id
+    clerk_id, customer_id = (parse_token(shop.tokens[each]).credential_id for each in ("clerk", "customer"))
+    assert [(each.command, each.credential_id, each.order_id) for each in of_product[:3]] == [
+        ("cancel_order", customer_id, order_id),
+        ("create_order", customer_id, order_id),
+        ("adjust_stock", clerk_id, ""),
+    ]
+    counted = of_product[2]
+    assert (counted.request_id, counted.revision, counted.scope) == ("count-of-friday", adjusted.revision, "")
+    before, after = (int(counted.fields[0].before_json), int(counted.fields[0].after_json))
+    assert (counted.fields[0].name, after - before) == ("quantity", 3)
+    assert all(began_ms - 1_000 <= each.received_at_ms <= began_ms + 60_000 for each in of_product[:3])
+    assert [(each.command, each.deleted) for each in of_order] == [("cancel_order", True), ("create_order", False)]

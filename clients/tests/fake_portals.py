@@ -39,6 +39,7 @@ from quitanda.portal.new_tokens import NOTHING, Chosen, RequestChoices
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
+from quitanda.v1.documents_pb2 import HistoryEntry
 
 
 class Hang:
@@ -67,6 +68,8 @@ class FakeShop:
     backup_halts: tuple[asyncio.Event, asyncio.Event] | None = None
     """Set after the first part of a backup, and waited for before the second."""
     verified: list[admin_pb.ReplicaVerification] = field(default_factory=list)
+    history: dict[tuple[str, str], list[HistoryEntry]] = field(default_factory=dict)
+    """The changes of documents, the newest first, by kind and id; a portal shows two on a page."""
     replicas: list[admin_pb.ReplicaStatus] | None = None
     """What the replicas tell of themselves, instead of a leader and one that is lost."""
     revision: int = 0
@@ -192,10 +195,12 @@ class FakeShop:
         held = tuple(item for item in items.values() if item.quantity)
         return self._keep(Kind.ORDER, replace(order, items=held, extra=merged(order.extra, extra)))
 
-    def cluster(self, name, request):
+    def cluster(self, name, request):  # noqa: PLR0911 - one for each operation
         match name:
             case "get_cluster_status":
                 return admin_pb.GetClusterStatusResponse(replicas=self.replicas or self._leader_and_lost())
+            case "list_history":
+                return self._history_page(request)
             case "transfer_leadership" if request.to == "replica9":
                 facts = {"value": request.to, "choices": "replica1, replica2 or replica3"}
                 return refused(Reason.INVALID_ARGUMENT, "to", problem="unknown_value", **facts)
@@ -207,6 +212,13 @@ class FakeShop:
                 return admin_pb.RaiseLevelResponse(level=2)
             case "verify_cluster":
                 return admin_pb.VerifyClusterResponse(revision=70, replicas=self.verified)
+
+    def _history_page(self, request):
+        first = int(request.page_token or 0)
+        entries = self.history.get((request.kind, request.id), [])
+        page = entries[first : first + min(request.page_size, 2)]
+        further = str(first + len(page)) if first + len(page) < len(entries) else ""
+        return admin_pb.ListHistoryResponse(revision=self.revision, entries=page, next_page_token=further)
 
     def _leader_and_lost(self):
         leader = admin_pb.ReplicaStatus(

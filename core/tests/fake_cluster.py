@@ -9,7 +9,18 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from quitanda.cache import Key, ReadResult
-from quitanda.cluster_client import Absent, Executed, Found, Get, List, Page, ReadAnswer, Unchanged
+from quitanda.cluster_client import (
+    Absent,
+    Executed,
+    Found,
+    Get,
+    HistoryPage,
+    List,
+    ListHistory,
+    Page,
+    ReadAnswer,
+    Unchanged,
+)
 from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.domain import machine
@@ -123,6 +134,8 @@ class FakeCluster:
         return Executed(execution.outcome, execution.revision)
 
     def _read(self, item: ReadItem) -> Result:
+        if isinstance(item, ListHistory):
+            return HistoryPage((), "", self.revision)
         return self._get(item) if isinstance(item, Get) else self._page(item)
 
     def _get(self, item: Get) -> Result:

@@ -1,8 +1,10 @@
 """The clients: what administrators and customers can do. Each method is one operation of `quitanda.operations`."""
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any
 
+from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import (
     AdjustStock,
@@ -25,7 +27,7 @@ from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, o
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
-from quitanda_clients.paging import LISTED_MAX
+from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import (
     TIMEOUT_DEFAULT,
@@ -190,6 +192,19 @@ class AdminClient(PortalClient):
     ) -> DeleteResult:
         """Remove a credential; nothing that its holder asks for takes effect after this."""
         return await self.execute(RevokeCredential(credential_id, expected_version), request_id=request_id)
+
+    async def history_page(
+        self, kind: Kind, document_id: str, page_size: int = 0, page_token: str = ""
+    ) -> ListPage[HistoryEntry]:
+        """Fetch one page of the changes of a document, the newest first; it may be deleted."""
+        fields = {"kind": kind.value, "id": document_id, "page_size": page_size, "page_token": page_token}
+        response: admin_portal_pb2.ListHistoryResponse = await self._call("list_history", **fields)
+        entries = tuple(map(HISTORY_ENTRY_CODEC.read, response.entries))
+        return ListPage(entries, response.next_page_token, response.revision)
+
+    async def list_history(self, kind: Kind, document_id: str, limit: int = LISTED_MAX) -> Listing[HistoryEntry]:
+        """Fetch the changes of a document, the newest first, from one snapshot."""
+        return await whole_list(partial(self.history_page, kind, document_id), limit)
 
     async def cluster_status(self) -> tuple[admin_portal_pb2.ReplicaStatus, ...]:
         """Ask how the replicas are, as a portal sees them."""

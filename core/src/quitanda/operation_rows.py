@@ -35,6 +35,7 @@ TOKEN_FIELD: Final = "token"  # noqa: S105 - the name of a field
 """The field of a request over MQTT by which the customer proves who asks, and of an answer that gives out a token."""
 
 ADMINISTRATOR: Final = frozenset({CallerRole.ADMIN})
+ADMINISTRATORS_AND_READERS: Final = frozenset({CallerRole.ADMIN, CallerRole.READ_ONLY})
 STAFF: Final = frozenset({CallerRole.ADMIN, CallerRole.CLERK, CallerRole.READ_ONLY})
 EVERY_ROLE_OF_STAFF: Final = STAFF | {CallerRole.METRICS}
 STAFF_AND_CUSTOMERS: Final = STAFF | {CallerRole.CUSTOMER}

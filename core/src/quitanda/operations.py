@@ -7,7 +7,7 @@ documents follow from the rows; nothing else lists operations. There are five ki
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
     ListOperation     shows one page of documents
-    ClusterOperation  is about the cluster itself (status, backup, …); its messages are the portal's own business
+    ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
 
 What a row does, in the order in which a request meets it (the client's side on the left, the portal's on the right):
@@ -64,6 +64,7 @@ from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, Write
 from quitanda.operation_queries import GetOperation, ListOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
+    ADMINISTRATORS_AND_READERS,
     EVERY_ROLE_OF_STAFF,
     STAFF_AND_CUSTOMERS,
     TOKEN_FIELD,
@@ -110,6 +111,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
     ListOperation("list_products", _ADMIN, Kind.PRODUCT),
     WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+    ClusterOperation("list_history", _ADMIN, ADMINISTRATORS_AND_READERS),
     ClusterOperation("get_cluster_status", _ADMIN, EVERY_ROLE_OF_STAFF, without_leader=True),
     ClusterOperation("transfer_leadership", _ADMIN),
     ClusterOperation("backup_cluster", _ADMIN, streams=True),

@@ -61,6 +61,7 @@ WRITTEN_DOWN = {
         "delete_product": {ADMIN},
         "list_products": STAFF_READS,
         "adjust_stock": {ADMIN, CLERK},
+        "list_history": {ADMIN, READ_ONLY},
         "get_cluster_status": {*STAFF_READS, METRICS},
         "transfer_leadership": {ADMIN},
         "backup_cluster": {ADMIN},

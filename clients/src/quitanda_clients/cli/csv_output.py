@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
+    from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -87,6 +88,14 @@ class CsvOutput:
         """Print one row."""
         row = {f"{kind}_id": document_id, "orders_affected": result.orders_affected, "revision": result.revision}
         _print(tuple(row), [row])
+
+    def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:  # noqa: ARG002 - as asked
+        """Print one row for each field that changed."""
+        from quitanda_clients.cli.history_view import HISTORY_COLUMNS, rows_of_entry  # noqa: PLC0415 - as JsonOutput
+
+        _print(HISTORY_COLUMNS, [row for entry in listing.documents for row in rows_of_entry(entry)])
+        if listing.truncated:
+            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print one row for each replica; stderr says whether all is well."""

@@ -42,7 +42,8 @@ def _minute(created_at_ms: int) -> str:
     return _moment(created_at_ms, "%Y-%m-%d %H:%M")
 
 
-def _second(created_at_ms: int) -> str:
+def second(created_at_ms: int) -> str:
+    """Write a moment in milliseconds since 1970 to the second, for people."""
     return _moment(created_at_ms, "%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -53,7 +54,8 @@ def _moment(created_at_ms: int, form: str) -> str:
         return f"{created_at_ms} ms"
 
 
-def _iso_time(created_at_ms: int) -> str:
+def iso_time(created_at_ms: int) -> str:
+    """Write a moment in milliseconds since 1970 by ISO 8601."""
     try:
         return datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
     except (OverflowError, ValueError, OSError):
@@ -65,7 +67,7 @@ def _expiry(expires_at_ms: int) -> str:
 
 
 def _iso_expiry(expires_at_ms: int) -> str:
-    return _iso_time(expires_at_ms) if expires_at_ms else ""
+    return iso_time(expires_at_ms) if expires_at_ms else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +259,7 @@ CREDENTIAL: Final = _views(
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="generation", spare=4, csv="generation"),
-    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=_iso_time),
+    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=iso_time),
     FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=_iso_expiry),
     FieldView(name="version", spare=5),
 )
@@ -266,7 +268,7 @@ ORDER: Final = _views(
     Order,
     FieldView(name="order_id", label="order"),
     FieldView(name="customer_id", label="customer"),
-    FieldView(name="created_at_ms", label="placed", text=_second),
+    FieldView(name="created_at_ms", label="placed", text=second),
     FieldView(name="extra", label="other fields"),
     FieldView(name="version"),
 )
@@ -283,7 +285,7 @@ ORDER_ITEM: Final = _views(
 ORDER_SUMMARY: Final = _views(
     Order,
     FieldView(name="order_id", label="order", csv="order_id"),
-    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=_iso_time),
+    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
     FieldView(name="total", csv="total", number=True, text=_price, csv_value=_price),
     FieldView(name="version", spare=3, csv="version"),

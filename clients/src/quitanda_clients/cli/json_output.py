@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from quitanda.backup import Contents, Header
+    from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -59,6 +60,15 @@ class JsonOutput:
                 "request_id": result.request_id,
             }
         )
+
+    def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:
+        """Print `{"revision": …, "kind": …, "id": …, "entries": […], "truncated": true | false}`."""
+        from quitanda_clients.cli.history_view import entry_text  # noqa: PLC0415 - only this command pays for it
+
+        entries = ",".join(map(entry_text, listing.documents))
+        about = f'"kind":{json.dumps(kind)},"id":{json.dumps(document_id)}'
+        truncated = json.dumps(listing.truncated)
+        _print(f'{{"revision":{listing.revision},{about},"entries":[{entries}],"truncated":{truncated}}}')
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print `{"well": …, "summary": …, "replicas": […]}`, fields of the replicas as in the gRPC contract."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
+    from quitanda.codec.change_records import HistoryEntry
     from quitanda.domain.model import Document
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.commands.cluster_health import ClusterHealth
@@ -30,6 +31,9 @@ class AnswerOutput(Protocol):
 
     def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Say that a customer or product is deleted, and what the cascade did."""
+
+    def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:
+        """Show the changes of a document."""
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Show the state of the replicas, and whether all is well."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quitanda.backup import Contents, Header
+    from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -95,6 +96,17 @@ class TableOutput:
         view = CUSTOMERS if kind == CUSTOMERS.kind.value else PRODUCTS
         also = view.cascade_result(result.orders_affected) if result.orders_affected else ""
         typer.echo(f"Deleted the {kind} {printable(document_id)}.{also}")
+
+    def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:
+        """Print a table with a line for each change and, if there is more, how to see it."""
+        from quitanda_clients.cli.history_view import HISTORY, cells_of  # noqa: PLC0415 - only this command needs it
+
+        if not listing.documents:
+            print_error(f"Nothing is recorded of the {kind} {document_id}.")
+            return
+        show_table(stdout_console(), HISTORY, TableRows([cells_of(each) for each in listing.documents]))
+        if listing.truncated:
+            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print in one line whether all is well, then a table."""

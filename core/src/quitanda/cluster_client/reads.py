@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+from google.protobuf.message import DecodeError
+
 from quitanda.cluster_client.batching import BatchBounds, Batcher, PendingRequest, last_deadline, waiting
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
@@ -12,19 +14,22 @@ from quitanda.cluster_client.values import (
     Absent,
     Found,
     Get,
+    HistoryPage,
     List,
+    ListHistory,
     Page,
     ReadAnswer,
     ReadItem,
     Result,
     Unchanged,
 )
+from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import kind_to_proto, refused_from_proto
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
-from quitanda.v1 import replica_pb2
+from quitanda.v1 import documents_pb2, replica_pb2
 
 Items: TypeAlias = tuple[ReadItem, ...]
 PendingRead: TypeAlias = PendingRequest[Items, ReadAnswer]
@@ -65,7 +70,7 @@ class ReadBatches:
 
     async def read(self, items: Items, timeout: float) -> ReadAnswer:
         """See `ClusterClient.read`."""
-        if any(isinstance(item, List) and item.page_token for item in items):
+        if any(isinstance(item, List | ListHistory) and item.page_token for item in items):
             if len(items) > 1:
                 raise ValueError("a further page of a list shows a snapshot of its own: ask for it alone")
             self._gathered_pages.inc()
@@ -157,6 +162,15 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
             page_token=item.page_token,
         )
         return replica_pb2.ReadItem(list=page)
+    if isinstance(item, ListHistory):
+        history = replica_pb2.ListItem(
+            kind=replica_pb2.ListItem.KIND_HISTORY,
+            document_kind=kind_to_proto(item.kind),
+            document_id=item.document_id,
+            page_size=item.page_size,
+            page_token=item.page_token,
+        )
+        return replica_pb2.ReadItem(list=history)
     get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id)
     if item.known_version is not None:
         get.known_version = item.known_version
@@ -178,6 +192,10 @@ def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result
             return Absent()
         case "document":
             return Found(decode_document(item.kind, result.document))
+        case "page" if isinstance(item, ListHistory):
+            return HistoryPage(
+                tuple(map(_entry, result.page.documents)), result.page.next_page_token, result.page.revision
+            )
         case "page":
             documents = tuple(decode_document(item.kind, data) for data in result.page.documents)
             return Page(documents, result.page.next_page_token, result.page.revision)
@@ -185,3 +203,11 @@ def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result
             return refused_from_proto(result.refused)
         case _:
             raise ValueError("a result that says nothing")
+
+
+def _entry(data: bytes) -> HistoryEntry:
+    try:
+        entry: HistoryEntry = HISTORY_ENTRY_CODEC.read(documents_pb2.HistoryEntry.FromString(data))
+    except DecodeError as error:
+        raise ValueError("an entry of a history that cannot be read") from error
+    return entry

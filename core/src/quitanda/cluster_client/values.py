@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from quitanda.codec.change_records import HistoryEntry
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Outcome, Refused
 
@@ -49,7 +50,17 @@ class List:
     page_token: str = ""
 
 
-ReadItem: TypeAlias = Get | List
+@dataclass(frozen=True, slots=True)
+class ListHistory:
+    """Read one page of the changes of a document, the newest first; `page_token` as in `List`."""
+
+    kind: Kind
+    document_id: str
+    page_size: int
+    page_token: str = ""
+
+
+ReadItem: TypeAlias = Get | List | ListHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,16 @@ class Page:
     revision: int
 
 
-Result: TypeAlias = Unchanged | Absent | Found | Page | Refused
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some changes of a document; token and revision as in `Page`."""
+
+    entries: tuple[HistoryEntry, ...]
+    next_page_token: str
+    revision: int
+
+
+Result: TypeAlias = Unchanged | Absent | Found | Page | HistoryPage | Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
-"""The operations on the cluster itself, as administrators ask for them."""
+"""The operations on the cluster itself, and the history of documents, as administrators ask for them."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
-from quitanda.cluster_client import ClusterClient
+from quitanda.cluster_client import ClusterClient, HistoryPage, ListHistory
+from quitanda.codec.change_records import HISTORY_ENTRY_CODEC
+from quitanda.codec.queries import page_size_or_refused
 from quitanda.domain.limits import LEVEL_MAX
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check_id
-from quitanda.errors import Rejected, Unavailable
+from quitanda.errors import InternalError, Rejected, Unavailable
 from quitanda.v1 import admin_portal_pb2 as pb
 
 VERIFY_SECONDS_MAX: Final = 3_600.0
@@ -37,6 +40,29 @@ class ClusterAdmin:
     ) -> pb.GetClusterStatusResponse:
         """Say what each replica knows of itself; a replica that does not answer is said to be unreachable."""
         return pb.GetClusterStatusResponse(replicas=await self._cluster.administration.statuses(timeout))
+
+    async def list_history(self, request: pb.ListHistoryRequest, timeout: float) -> pb.ListHistoryResponse:
+        """Read one page of a document's changes. Raises Rejected, Unavailable and Overloaded."""
+        kind = next((each for each in Kind if each.value == request.kind), None)
+        if kind is None:
+            raise Rejected(invalid("kind", Problem.UNKNOWN_VALUE, choices=", ".join(Kind)))
+        page_size = page_size_or_refused(request.page_size)
+        if wrong := check_id("id", request.id):
+            raise Rejected(wrong)
+        if isinstance(page_size, Refused):
+            raise Rejected(page_size)
+        item = ListHistory(kind, request.id, page_size, request.page_token)
+        (page,) = (await self._cluster.read((item,), timeout)).results
+        match page:
+            case HistoryPage():
+                entries = map(HISTORY_ENTRY_CODEC.write, page.entries)
+                return pb.ListHistoryResponse(
+                    revision=page.revision, entries=entries, next_page_token=page.next_page_token
+                )
+            case Refused():
+                raise Rejected(page)
+            case _:
+                raise InternalError(f"a history was answered with a {type(page).__name__}")
 
     async def transfer_leadership(
         self, request: pb.TransferLeadershipRequest, timeout: float

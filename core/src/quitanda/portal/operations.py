@@ -5,6 +5,7 @@ the same row. A refusal is a value; what goes wrong on the way to the replicas i
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,8 @@ from quitanda.portal.callers import Authenticator, Caller, unauthenticated
 from quitanda.runtime.admission import AdmissionLimiter
 
 T = TypeVar("T")
+
+_NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
 ADMINISTRATORS: Final = ""
 """The scope of all administrators' request ids; a customer's is the customer's id."""
@@ -124,7 +127,8 @@ class PortalOperations:
             if caller is None:
                 return unauthenticated(AuthenticationProblem.MISSING)
             scope = caller.credential.customer_id
-        request = Request(scope, request_id, command, None if caller is None else caller.principal)
+        principal = None if caller is None else caller.principal
+        request = Request(scope, request_id, command, principal, time.time_ns() // _NANOSECONDS_PER_MILLISECOND)
         if wrong := check_for_any_level(request):
             return wrong
         executed = await _admitted(self._writes, scope, timeout, self._cluster.execute(request, timeout))

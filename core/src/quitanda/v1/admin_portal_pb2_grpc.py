@@ -89,6 +89,11 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
                 _registered_method=True)
+        self.ListHistory = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/ListHistory',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.FromString,
+                _registered_method=True)
         self.GetClusterStatus = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/GetClusterStatus',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.GetClusterStatusRequest.SerializeToString,
@@ -201,6 +206,14 @@ class AdminPortalServicer:
 
     def AdjustStock(self, request, context):
         """Adds `delta` (which may be negative) to the units on hand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHistory(self, request, context):
+        """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
+        within a bound, and stay when the document is deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -330,6 +343,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.AdjustStock,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.SerializeToString,
+            ),
+            'ListHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHistory,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.SerializeToString,
             ),
             'GetClusterStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetClusterStatus,
@@ -674,6 +692,33 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/AdjustStock',
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/ListHistory',
+            quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,10 @@ class AdminPortalStub:
     ListProducts: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]
     """Adds `delta` (which may be negative) to the units on hand."""
+    ListHistory: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]
+    """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
+    within a bound, and stay when the document is deleted.
+    """
     GetClusterStatus: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]
     """The three replicas as this portal sees them."""
     TransferLeadership: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]
@@ -96,6 +100,10 @@ class AdminPortalAsyncStub(AdminPortalStub):
     ListProducts: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]  # type: ignore[assignment]
     AdjustStock: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Adds `delta` (which may be negative) to the units on hand."""
+    ListHistory: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]  # type: ignore[assignment]
+    """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
+    within a bound, and stay when the document is deleted.
+    """
     GetClusterStatus: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]  # type: ignore[assignment]
     """The three replicas as this portal sees them."""
     TransferLeadership: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.TransferLeadershipRequest, _admin_portal_pb2.TransferLeadershipResponse]  # type: ignore[assignment]
@@ -201,6 +209,16 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.AdjustStockResponse, _abc.Awaitable[_admin_portal_pb2.AdjustStockResponse]]:
         """Adds `delta` (which may be negative) to the units on hand."""
+
+    @_abc_1.abstractmethod
+    def ListHistory(
+        self,
+        request: _admin_portal_pb2.ListHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.ListHistoryResponse, _abc.Awaitable[_admin_portal_pb2.ListHistoryResponse]]:
+        """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
+        within a bound, and stay when the document is deleted.
+        """
 
     @_abc_1.abstractmethod
     def GetClusterStatus(

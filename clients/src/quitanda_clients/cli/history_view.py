@@ -1,0 +1,87 @@
+"""How people and programs see the changes of a document: rows of a table, rows for spreadsheets, and JSON."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from quitanda.codec.change_records import ChangedField, HistoryEntry
+from quitanda_clients.cli.document_views import iso_time, second
+from quitanda_clients.cli.table_layout import Column
+
+HISTORY: Final = (
+    Column("revision", "right"),
+    Column("when"),
+    Column("who", spare=2),
+    Column("command"),
+    Column("order", spare=1),
+    Column("request", spare=3),
+    Column("change", folds=True),
+)
+HISTORY_COLUMNS: Final = (
+    *("number", "revision", "received_at", "credential_id", "command", "scope", "request_id", "order_id"),
+    *("deleted", "field", "product_id", "before", "after"),
+)
+_NOTHING: Final = "-"
+
+
+def cells_of(entry: HistoryEntry) -> tuple[str, ...]:
+    """Give the cells of an entry, by HISTORY."""
+    change = "deleted" if entry.deleted else ", ".join(map(_change, entry.fields))
+    when = second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
+    who, order = entry.credential_id or _NOTHING, entry.order_id or _NOTHING
+    return (str(entry.revision), when, who, entry.command, order, entry.request_id, change)
+
+
+def rows_of_entry(entry: HistoryEntry) -> Iterator[Mapping[str, Any]]:
+    """Yield a row for each field that changed, by HISTORY_COLUMNS; of a deletion one row without a field."""
+    told = {
+        "number": entry.number,
+        "revision": entry.revision,
+        "received_at": iso_time(entry.received_at_ms) if entry.received_at_ms else "",
+        "credential_id": entry.credential_id,
+        "command": entry.command,
+        "scope": entry.scope,
+        "request_id": entry.request_id,
+        "order_id": entry.order_id,
+        "deleted": entry.deleted,
+    }
+    for field in entry.fields:
+        yield told | {
+            "field": field.name,
+            "product_id": field.product_id,
+            "before": field.before_json,
+            "after": field.after_json,
+        }
+    if not entry.fields:
+        yield told | dict.fromkeys(("field", "product_id", "before", "after"), "")
+
+
+def entry_text(entry: HistoryEntry) -> str:
+    """Write an entry as JSON; its values as they stand in the documents, with all their digits."""
+    told = {
+        "number": entry.number,
+        "revision": entry.revision,
+        "received_at_ms": entry.received_at_ms,
+        "credential_id": entry.credential_id,
+        "command": entry.command,
+        "scope": entry.scope,
+        "request_id": entry.request_id,
+        "order_id": entry.order_id,
+        "deleted": entry.deleted,
+    }
+    text = json.dumps(told, ensure_ascii=False)
+    return f'{text[:-1]}, "fields": [{", ".join(map(_field_text, entry.fields))}]}}'
+
+
+def _field_text(field: ChangedField) -> str:
+    members = [f'"name": {json.dumps(field.name, ensure_ascii=False)}']
+    if field.product_id:
+        members.append(f'"product_id": {json.dumps(field.product_id)}')
+    members += [f'"before": {field.before_json}'] if field.before_json else []
+    members += [f'"after": {field.after_json}'] if field.after_json else []
+    return f"{{{', '.join(members)}}}"
+
+
+def _change(field: ChangedField) -> str:
+    name = f"{field.product_id}.{field.name}" if field.product_id else field.name
+    return f"{name}: {field.before_json or _NOTHING} -> {field.after_json or _NOTHING}"

@@ -169,3 +169,12 @@ def test_the_firewalls_table_has_every_port_and_no_other():
     published = {entry.rpartition(":")[2] for service in services(1).values() for entry in service["ports"]}
 
     assert listed == published | {"22"}
+
+
+def test_the_test_in_containers_runs_every_command_of_the_document_that_does_not_need_systemd():
+    sections = re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    with_commands = {heading for heading, text in sections if "```sh" in text} - {"Without Docker"}
+    run = (ROOT / "integration-tests" / "test_compose_three_machines.py").read_text()
+
+    assert len(with_commands) >= 10
+    assert [heading for heading in with_commands if f'"{heading}"' not in run] == []

@@ -74,6 +74,10 @@ def test_what_is_done_at_one_machine_is_seen_at_the_others(machines):
         assert "2.75" in machines.admin("product get caneta", number)
 
 
+def test_a_customer_reaches_every_machine_through_the_one_broker(machines):
+    assert machines.shop("--transport mqtt order list") == machines.shop("order list")
+
+
 def test_without_the_machine_that_leads_the_others_serve_and_nothing_is_lost_on_either_side(machines):
     leader = machines.leader()
     others = [number for number in MACHINES if number != leader]
@@ -182,3 +186,4 @@ def test_another_machine_takes_over_the_broker(machines):
     machines.wait_until_well()
     for number in MACHINES:
         machines.wait_for_the_feed(number)
+    assert machines.shop("--transport mqtt order list") == machines.shop("order list")

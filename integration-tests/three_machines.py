@@ -166,11 +166,13 @@ class ThreeMachines:
         return [*listeners, ("broker", 8883)] if "broker" in self.containers(number) else listeners
 
     def leader(self, number: int | None = None) -> int:
-        """Give the number of the machine whose replica leads, as one machine's portal knows it, or any."""
-        told = self.replicas(number)
-        leading = [one for one in told if one["role"] == "REPLICA_ROLE_LEADER"]
-        assert leading, told
-        return int(leading[0]["name"].removeprefix("replica"))
+        """Give the number of the machine whose replica leads, as one machine's portal knows it, or any; wait for one."""
+        deadline = time.monotonic() + WELL_SECONDS
+        while True:
+            told = self.replicas(number)
+            if leading := [one for one in told if one["role"] == "REPLICA_ROLE_LEADER"]:
+                return int(leading[0]["name"].removeprefix("replica"))
+            assert time.monotonic() < deadline, f"no replica leads within {WELL_SECONDS} s: {told}"
 
     def replicas(self, number: int | None = None) -> list[dict[str, Any]]:
         """Give what each replica says about itself to one machine's portal, or to any."""

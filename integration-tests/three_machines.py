@@ -166,7 +166,7 @@ class ThreeMachines:
         return [*listeners, ("broker", 8883)] if "broker" in self.containers(number) else listeners
 
     def leader(self, number: int | None = None) -> int:
-        """Give the number of the machine whose replica leads, as one machine's portal knows it, or any; wait for one."""
+        """Give the number of the machine whose replica leads, as one or any portal knows it; wait for one."""
         deadline = time.monotonic() + WELL_SECONDS
         while True:
             told = self.replicas(number)

@@ -289,7 +289,8 @@ class TestBackups:
         header, contents = restore(backup(), tmp_path / "restored")
 
         assert header.level == SUPPORTED_LEVEL
-        assert contents.keys == header.keys_expected == len(kept)
+        assert contents.keys == len(kept)
+        assert abs(header.keys_expected - len(kept)) <= 1  # how many records the history's changes are in is estimated
         store = Store.open(tmp_path / "restored")
         assert read_counters(store).level == SUPPORTED_LEVEL
         assert dict(store.scan(keys.STATE, None, None)) == kept

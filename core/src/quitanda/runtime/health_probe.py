@@ -29,6 +29,9 @@ EXIT_USAGE: Final = 2
 
 SERVING: Final = "serving"
 
+_OUT_OF_TIME: Final = "DEADLINE_EXCEEDED"
+"""How gRPC names that there was no answer, and perhaps no connection, within the time."""
+
 TIMEOUT_SECONDS: Final = 3.0
 """For the connection and the answer; the caller of the probe should give it a little longer."""
 
@@ -76,7 +79,7 @@ def ask(
 def _what_failed(stub: health_pb2_grpc.HealthStub, error: grpc.RpcError) -> str:
     """Say how a call ended; where it waited in vain for a connection, another one that does not wait is told why."""
     text = f"{error.code().name}: {error.details()}"
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+    if error.code().name == _OUT_OF_TIME:
         try:
             stub.Check(health_pb2.HealthCheckRequest(service=LIVENESS), timeout=WHY_SECONDS)
         except grpc.RpcError as reason:

@@ -136,6 +136,9 @@ MATRIX = {
 }
 """For each operation the fields of a good request, as JSON texts, and rows (field, JSON text, field named, problem)."""
 
+OF_PROVED_CALLERS = {"rotate_own_credential"}
+"""Refused in the open mode whatever is in it, since nobody has proved to hold a credential."""
+
 WRONG_FOR_ALL = (
     ("unheard_of", "1", "unheard_of", "unknown_field"),
     ("quantitiy", "1", "quantitiy", "unknown_field"),
@@ -148,7 +151,7 @@ WRONG_FOR_ALL = (
 
 
 def test_the_matrix_has_every_operation_of_the_customers():
-    assert set(MATRIX) == set(document_operations_of(PortalKind.CLIENT))
+    assert set(MATRIX) == set(document_operations_of(PortalKind.CLIENT)) - OF_PROVED_CALLERS
 
 
 def request(fields):

@@ -33,6 +33,12 @@ NAMES = (
     ("x" * 50_000, "too_long"),
     *((text, "control_character") for text in ("a\nb", "a\0", "\x1b[31m", "a\x85b", "a\u2028b", "\x7f")),
 )
+CREDENTIAL_IDS = (
+    ("", "missing"),
+    *((text, "malformed") for text in ("a", "a" * 11, "a" * 13, "A" * 12, "aaaaaaaaaaa1", "a b", "x" * 50_000)),
+)
+ROLES = (("", "missing"), *((text, "unknown_value") for text in ("x", "ADMIN", "admin ", "x" * 1_000)))
+TIMES = ((-1, "negative"), (INT64_MIN, "negative"), (INT64_MAX, "too_large"))
 DESCRIPTIONS = (
     ("x" * (DESCRIPTION_LENGTH_MAX + 1), "too_long"),
     ("a\0b", "control_character"),

@@ -52,9 +52,12 @@ class CertificateAuthority:
     ) -> bytes:
         """Make a private key and its certificate, as one PEM text; `begins` and `ends` count from now.
 
-        Unless `names` are given, the certificate is for the name after the slash and for this machine.
+        Unless `names` are given, the certificate is for the name after the slash, if it can be a host's, and for this
+        machine.
         """
-        names = (common_name.rpartition("/")[2], *LOCAL_NAMES) if names is None else names
+        if names is None:
+            host = common_name.rpartition("/")[2]
+            names = (host, *LOCAL_NAMES) if host.isascii() else LOCAL_NAMES
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(common_name)
         certificate = (

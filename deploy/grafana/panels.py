@@ -347,6 +347,22 @@ MEMORY: Final = (
     ),
 )
 
+HISTORY: Final = (
+    Panel(
+        "Changes in the history",
+        "short",
+        values(("quitanda_history_changes", "")),
+        "Who changed what, and when: quitanda-admin history.",
+    ),
+    Panel("Their size in the history", "bytes", values(("quitanda_history_bytes", "")), "Size of all records."),
+    Panel(
+        "How full the history is",
+        "percentunit",
+        values(("quitanda_history_fill_ratio", "")),
+        "At 100 % the oldest changes make room for new ones.",
+    ),
+)
+
 PROCESSES: Final = (
     Panel(
         "Processor",
@@ -390,5 +406,6 @@ ROWS: Final = (
     ("Cluster", CLUSTER),
     ("Disk", DISK),
     ("Memory of requests", MEMORY),
+    ("History of documents", HISTORY),
     ("Processes", PROCESSES),
 )

@@ -40,6 +40,7 @@ def test_it_has_a_row_for_each_part_of_the_system():
         "Cluster",
         "Disk",
         "Memory of requests",
+        "History of documents",
         "Processes",
     ]
 

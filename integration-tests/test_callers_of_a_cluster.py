@@ -35,7 +35,11 @@ from quitanda_local.readiness import CHANNEL_OPTIONS
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 from quitanda_testing.operation_matrix import ANOTHER_CUSTOMER, CREDENTIALS, refusal, request_fields
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.processes_only("it reads the identity folders")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.processes_only(reason="it reads the identity folders"),
+]
 
 TIMEOUT = 10.0
 EXPIRED_AT_MS = 1

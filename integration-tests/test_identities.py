@@ -21,7 +21,11 @@ from quitanda_local.readiness import CHANNEL_OPTIONS, MQTT_ACCEPTED, MQTT_CONNEC
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.processes_only("it changes files beside them")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.processes_only(reason="it changes files beside them"),
+]
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from inspect import signature
+from types import SimpleNamespace
 
 import pytest
 
 from quitanda.domain.commands import CreateOrder, ItemQuantity
-from quitanda.domain.compiled import changer, fast_init
+from quitanda.domain.compiled import changer, fast_init, presence_adder
 from quitanda.domain.model import Product
 
 
@@ -78,3 +79,17 @@ def test_a_changer_gives_a_copy_with_the_fields_named_replaced():
 
     assert change(PRODUCT, 300, 8) == replace(PRODUCT, price=300, version=8)
     assert PRODUCT.price == 250
+
+
+def test_a_field_that_came_later_is_not_told_of_something_new_while_it_has_its_default():
+    add = presence_adder(lambda *told: told, {"name": "a form", "shelf": "another form"}, {"shelf": ""})
+    told = []
+
+    add(SimpleNamespace(name="Café", shelf=""), "x", told)
+    add(SimpleNamespace(name="", shelf="A7"), "y", told)
+
+    assert told == [
+        ("x", "name", "a form", None, "Café"),
+        ("y", "name", "a form", None, ""),
+        ("y", "shelf", "another form", None, "A7"),
+    ]

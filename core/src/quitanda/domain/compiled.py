@@ -53,14 +53,20 @@ def changer(record: type[_Record], *names: str) -> Callable[..., _Record]:
     return compile_function(f"change(old, {', '.join(names)})", [f"return record({values})"], {"record": record})
 
 
-def presence_adder(made: type, fields: Mapping[str, Any]) -> Callable[..., None]:
+def presence_adder(made: type, fields: Mapping[str, Any], unset: Mapping[str, Any]) -> Callable[..., None]:
     """Make the function that tells the fields of something new: `add(record, beside, told)`.
 
-    For each field it appends `made(beside, name, fields[name], None, value)` to `told`.
+    For each field it appends `made(beside, name, fields[name], None, value)` to `told`; a field in `unset` is left out
+    where it has the value that it has there.
     """
-    forms = {f"form_{name}": form for name, form in fields.items()}
-    lines = [f"add(made(beside, {name!r}, form_{name}, None, record.{name}))" for name in fields]
-    return compile_function("add_all(record, beside, told)", ["add = told.append", *lines], {"made": made} | forms)
+    names = {f"form_{name}": form for name, form in fields.items()}
+    names |= {f"unset_{name}": value for name, value in unset.items()} | {"made": made}
+    lines = [
+        (f"if record.{name} != unset_{name}: " if name in unset else "")
+        + f"add(made(beside, {name!r}, form_{name}, None, record.{name}))"
+        for name in fields
+    ]
+    return compile_function("add_all(record, beside, told)", ["add = told.append", *lines], names)
 
 
 def difference_adder(made: type, fields: Mapping[str, Any]) -> Callable[..., None]:

@@ -163,6 +163,14 @@ def _recorded_fields(record: type) -> dict[str, Form]:
     return {each.name: each.form for each in kept}
 
 
+def _later_defaults(record: type) -> dict[str, Any]:
+    """Give the defaults of the fields that came after histories: where a field has its default it is not recorded.
+
+    A version that has never heard of the field does not record it, and both must keep the same bytes.
+    """
+    return {each.name: each.default for each in describe(record) if each.since > HISTORY_LEVEL}
+
+
 _EXTRA: Final = "extra"
 _VERSION: Final = "version"
 _APART: Final = (Form.CUSTOM_FIELDS, Form.LIST)
@@ -182,6 +190,8 @@ _KINDS: Final[Mapping[type[Any], tuple[Kind, str]]] = {
     )
 }
 _RECORDED: Final = {record: _recorded_fields(record) for record in (*_KINDS, OrderItem)}
-_ADD_ALL: Final = {record: presence_adder(FieldChange, fields) for record, fields in _RECORDED.items()}
+_ADD_ALL: Final = {
+    record: presence_adder(FieldChange, fields, _later_defaults(record)) for record, fields in _RECORDED.items()
+}
 _ADD_DIFFERENT: Final = {record: difference_adder(FieldChange, fields) for record, fields in _RECORDED.items()}
 _NAMES: Final = {command: command_name(command) for command in get_args(Command)}

@@ -348,18 +348,10 @@ MEMORY: Final = (
 )
 
 HISTORY: Final = (
+    Panel("Changes kept", "short", values(("quitanda_history_changes", "")), "See `quitanda-admin history --help`."),
+    Panel("Size of the history", "bytes", values(("quitanda_history_bytes", "")), "Size of all records."),
     Panel(
-        "Changes in the history",
-        "short",
-        values(("quitanda_history_changes", "")),
-        "Who changed what, and when: quitanda-admin history.",
-    ),
-    Panel("Their size in the history", "bytes", values(("quitanda_history_bytes", "")), "Size of all records."),
-    Panel(
-        "How full the history is",
-        "percentunit",
-        values(("quitanda_history_fill_ratio", "")),
-        "At 100 % the oldest changes make room for new ones.",
+        "How full the history is", "percentunit", values(("quitanda_history_fill_ratio", "")), "At 100 % it forgets."
     ),
 )
 

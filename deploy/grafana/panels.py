@@ -332,12 +332,7 @@ DISK: Final = (
 )
 
 MEMORY: Final = (
-    Panel(
-        "Requests remembered",
-        "short",
-        values(("quitanda_remembered_requests", "")),
-        "A request that comes again gets the answer of the first time.",
-    ),
+    Panel("Requests remembered", "short", values(("quitanda_remembered_requests", "")), "Each has its first answer."),
     Panel("Their size", "bytes", values(("quitanda_remembered_bytes", "")), "Size of the remembered outcomes."),
     Panel(
         "How full the memory is",

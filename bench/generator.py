@@ -20,6 +20,9 @@ from bench.placement import Placement, place
 from bench.witness import watch
 
 READY_SECONDS = 60.0
+OUTPUT_BYTES_MAX = 256 * 1024 * 1024
+"""More than a generator tells. Where asyncio pauses the reading of a pipe (at twice its limit, which is 64 KiB
+otherwise), what was not read yet has been lost now and then at the process's end."""
 END_SECONDS = 45.0
 """More than the longest deadline of a call, after which every caller has stopped."""
 
@@ -109,7 +112,10 @@ async def loaded(system: System, case: Case) -> AsyncIterator[Load]:
     ]
     command = (sys.executable, "-m", "bench.load")
     load = Load(
-        [await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE) for _ in orders],
+        [
+            await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=OUTPUT_BYTES_MAX)
+            for _ in orders
+        ],
         f"{system.name}, {case.name}",
     )
     try:

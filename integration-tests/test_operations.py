@@ -14,11 +14,15 @@ from quitanda.runtime.addresses import parse_address
 from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.errors import ProcessDied, RestoreFailed
+from quitanda_local.waiting import wait_until
 from quitanda_replica.state.store import Store
 from quitanda_testing.workload.traffic import traffic
 
 HANDED_OVER_SECONDS = 0.3
 """By how much a write may take longer because the leadership is handed over meanwhile."""
+
+CHECKED_SECONDS = 60.0
+"""Within this a replica has read its whole state, however much the tests before have left in it."""
 
 
 async def admin(cluster, *arguments):
@@ -205,8 +209,14 @@ async def test_a_replica_with_damaged_data_does_not_start_says_why_and_is_rebuil
     await healthy_cluster.shut_down(damaged)
     healthy_cluster.with_disk(damaged, change_a_document if damage == "a document" else change_the_log)
 
+    async def ended():
+        return not healthy_cluster.running(damaged)
+
+    # It may be ready before it has read the damaged document: the state is checked beside its work.
+    await healthy_cluster.restart(damaged, wait=False)
+    await wait_until(ended, f"{damaged} to stop", CHECKED_SECONDS)
     with pytest.raises(ProcessDied, match=r"move the (data )?folder away"):
-        await healthy_cluster.restart(damaged)
+        await healthy_cluster.wait_until_ready(damaged)
 
     await shop.product()  # the others go on
     healthy_cluster.erase(damaged)

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import json
 import sys
+import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from bench import processor_time
 from bench.cases import Case
@@ -20,9 +21,6 @@ from bench.placement import Placement, place
 from bench.witness import watch
 
 READY_SECONDS = 60.0
-OUTPUT_BYTES_MAX = 256 * 1024 * 1024
-"""More than a generator tells. Where asyncio pauses the reading of a pipe (at twice its limit, which is 64 KiB
-otherwise), what was not read yet has been lost now and then at the process's end."""
 END_SECONDS = 45.0
 """More than the longest deadline of a call, after which every caller has stopped."""
 
@@ -34,8 +32,9 @@ class GeneratorFailed(Exception):
 class Load:
     """The generators while they call; `ended` has how each call ended, once they have stopped."""
 
-    def __init__(self, processes: list[Process], name: str) -> None:
+    def __init__(self, processes: list[Process], orders: list[LoadOrder], name: str) -> None:
         self._processes = processes
+        self._orders = orders
         self._name = name
         self.ended: list[EndedCall] = []
 
@@ -44,9 +43,9 @@ class Load:
         """Give the id of each process by its name."""
         return {f"{GENERATOR}{n}": process.pid for n, process in enumerate(self._processes)}
 
-    async def begin(self, orders: list[LoadOrder]) -> None:
+    async def begin(self) -> None:
         """Let each generator connect, then all call. Raises GeneratorFailed."""
-        for process, order in zip(self._processes, orders, strict=True):
+        for process, order in zip(self._processes, self._orders, strict=True):
             _write(process, order.to_json())
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -68,24 +67,20 @@ class Load:
                 outputs = await asyncio.gather(*(process.communicate() for process in self._processes))
         except TimeoutError:
             raise GeneratorFailed(f"{self._name}: callers did not stop in {END_SECONDS:g} s") from None
-        for process, (output, errors) in zip(self._processes, outputs, strict=True):
+        for process, order, (_, errors) in zip(self._processes, self._orders, outputs, strict=True):
             if process.returncode != 0:
                 raise GeneratorFailed(f"{self._name}: {errors.decode(errors='replace').strip()[-2000:]}")
-            self.ended.extend(EndedCall(*call) for call in self._told(output))
-
-    def _told(self, output: bytes) -> list[list[Any]]:
-        try:
-            told: list[list[Any]] = json.loads(output)
-        except json.JSONDecodeError as error:
-            around = output[max(0, error.pos - 100) : error.pos + 100]
-            raise GeneratorFailed(f"{self._name}: of {len(output)} bytes, {error}: {around!r}") from None
-        return told
+            self.ended.extend(_ended_calls(Path(order.results)))
 
     def kill(self) -> None:
         """End every generator that still runs."""
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+
+
+def _ended_calls(results: Path) -> list[EndedCall]:
+    return [EndedCall(*call) for call in json.loads(results.read_bytes())]
 
 
 def _write(process: Process, line: str) -> None:
@@ -100,30 +95,30 @@ async def _line(process: Process) -> bytes:
 @asynccontextmanager
 async def loaded(system: System, case: Case) -> AsyncIterator[Load]:
     """Load the system by the case's callers until the end of the block. Raises GeneratorFailed."""
-    orders = [
-        LoadOrder(
-            case=case.name,
-            portals=system.portals,
-            workload=system.workload.to_json(),
-            callers=tuple(range(n, case.in_flight, case.generators)),
-            broker=system.broker,
-        )
-        for n in range(case.generators)
-    ]
-    command = (sys.executable, "-m", "bench.load")
-    load = Load(
-        [
-            await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=OUTPUT_BYTES_MAX)
-            for _ in orders
-        ],
-        f"{system.name}, {case.name}",
-    )
-    try:
-        await load.begin(orders)
-        yield load
-        await load.end()
-    finally:
-        load.kill()
+    # A file: now and then the last piece of a pipe was lost when its writer ended.
+    with tempfile.TemporaryDirectory(prefix="quitanda-bench-") as folder:
+        orders = [
+            LoadOrder(
+                case=case.name,
+                portals=system.portals,
+                workload=system.workload.to_json(),
+                callers=tuple(range(n, case.in_flight, case.generators)),
+                results=str(Path(folder) / f"{n}.json"),
+                broker=system.broker,
+            )
+            for n in range(case.generators)
+        ]
+        command = (sys.executable, "-m", "bench.load")
+        processes = [
+            await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE) for _ in orders
+        ]
+        load = Load(processes, orders, f"{system.name}, {case.name}")
+        try:
+            await load.begin()
+            yield load
+            await load.end()
+        finally:
+            load.kill()
 
 
 async def measure(

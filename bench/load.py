@@ -1,10 +1,10 @@
 """The load generator: a process of its own that calls in a closed loop, and tells of every call.
 
 `python -m bench.load` reads a `LoadOrder` as JSON from the first line of its input and writes `ready` when it is
-connected. With the next line its callers begin, one after another; at the end of the input they stop, and it writes how
-each call ended as JSON. Each caller has one call in flight at a time. A caller whose call is refused waits as long as
-the refusal asks it to (google.rpc.RetryInfo); a caller whose call fails and says nothing waits longer after each such
-failure.
+connected. With the next line its callers begin, one after another; at the end of the input they stop, and it writes
+how each call ended into a file. Each caller has one call in flight at a time. A caller whose call is refused waits as
+long as the refusal asks it to (google.rpc.RetryInfo); a caller whose call fails and says nothing waits longer after
+each such failure.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import grpc.aio
@@ -46,12 +47,16 @@ Call = Callable[[ItemChange, float], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class LoadOrder:
-    """What a generator does: `portals` are addresses, `callers` the numbers of its callers."""
+    """What a generator does: `portals` are addresses, `callers` the numbers of its callers.
+
+    It writes how each call ended into the file `results`, as a JSON list.
+    """
 
     case: str
     portals: tuple[str, ...]
     workload: dict[str, Any]
     callers: tuple[int, ...]
+    results: str
     broker: str = ""
 
     def to_json(self) -> str:
@@ -212,13 +217,14 @@ async def _over_mqtt(order: LoadOrder, lines: asyncio.StreamReader) -> list[Ende
         return await call_as_asked(order, calls, lines)
 
 
-async def generate() -> list[EndedCall]:
-    """Do what the input asks for."""
+async def generate() -> tuple[LoadOrder, list[EndedCall]]:
+    """Do what the input asks for; give that, and how the calls ended."""
     lines = asyncio.StreamReader(limit=ORDER_BYTES_MAX)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     order = LoadOrder.from_json((await lines.readline()).decode())
-    return await (_over_mqtt if named(order.case).over_mqtt else _over_grpc)(order, lines)
+    return order, await (_over_mqtt if named(order.case).over_mqtt else _over_grpc)(order, lines)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(uvloop.run(generate())))
+    _order, _ended = uvloop.run(generate())
+    Path(_order.results).write_text(json.dumps(_ended), encoding="utf-8")

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda_clients.request_ids import derived_request_id, new_request_id
 
 PARTS = st.lists(st.text() | st.integers(), max_size=4)

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.error_messages import render
 from quitanda.errors import (
     InternalError,

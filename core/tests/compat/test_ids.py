@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from quitanda.compat.ids import NOTHING, course_id, id_of_something, native_id
 from quitanda.domain.limits import ID_LENGTH_MAX
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 tricky = st.text(st.sampled_from("0~_.-7ec3a9fé字 \n"), min_size=1, max_size=12)

@@ -21,7 +21,8 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.outcomes import Problem, Reason
-from quitanda.domain.validation import check, check_extra_size, check_id, check_request
+from quitanda.domain.validation import check, check_request
+from quitanda.domain.value_checks import check_extra_size, check_id
 
 COMMANDS = [
     CreateCustomer("c", "Ana", (("age", "30"),)),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from handshakes import client_of, common_name_seen, server_of
 
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.identity.authority import Authority
 from quitanda.identity.certificates import read_certificates
 from quitanda.identity.customer_certificates import CUSTOMER_LIFE

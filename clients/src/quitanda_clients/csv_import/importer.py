@@ -9,7 +9,7 @@ from quitanda.domain.document_changes import merged
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
-from quitanda.domain.validation import check_extra_size
+from quitanda.domain.value_checks import check_extra_size
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.client import AdminClient
 from quitanda_clients.csv_import.existing import NOT_FOUND, ExistingDocuments, changed_fields

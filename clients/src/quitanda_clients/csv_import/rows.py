@@ -13,7 +13,8 @@ from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.limits import QUANTITY_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
-from quitanda.domain.validation import check, check_id
+from quitanda.domain.validation import check
+from quitanda.domain.value_checks import check_id
 from quitanda.error_status import describe as describe_failure
 from quitanda_clients.csv_import.column_names import (
     CUSTOMER_NAMES,

@@ -25,7 +25,7 @@ import aiomqtt
 from quitanda.codec.json_text import dump_json, parse_json
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.error_status import from_json_error
 from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties

@@ -8,7 +8,7 @@ from quitanda.compat.custom_fields import PREFIX
 from quitanda.compat.ids import course_id
 from quitanda.course import contract_pb2 as pb
 from quitanda.domain.outcomes import Reason
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.error_messages import COURSE, render
 from quitanda.error_status import FailureSource, describe
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from quitanda.domain.limits import ID_LENGTH_MAX
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 
 NOTHING: Final = "0"
 """The id in an answer that nothing was found for; no document has it."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from quitanda.domain import credentials, refusals, validation
+from quitanda.domain import credentials, refusals, value_checks
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
 from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, returned_units, updated
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
@@ -28,7 +28,7 @@ def update(view: StateView, command: UpdateCustomer) -> Decision:
     if isinstance(customer, Refused):
         return Decision(customer)
     changed = updated(customer, command)
-    if too_large := validation.check_extra_size(changed.extra):
+    if too_large := value_checks.check_extra_size(changed.extra):
         return Decision(too_large)
     return Decision(Done(customer)) if changed == customer else put(view, changed)
 

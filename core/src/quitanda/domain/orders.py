@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from quitanda.domain import refusals, validation
+from quitanda.domain import refusals, value_checks
 from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity, SetOrderItems
 from quitanda.domain.compiled import changer, fast_init
 from quitanda.domain.document_changes import (
@@ -135,9 +135,9 @@ def _set(items: dict[str, OrderItem], product: Product, line: _Line, combined: _
 def _check_extra_sizes(extra: CustomFields, items: dict[str, OrderItem], lines: Iterable[_Line]) -> Refused | None:
     for line in lines:
         item = items.get(line.product_id)
-        if item and item.extra and (wrong := validation.check_extra_size(item.extra, f"items[{line.index}].extra")):
+        if item and item.extra and (wrong := value_checks.check_extra_size(item.extra, f"items[{line.index}].extra")):
             return wrong
-    return validation.check_order_extra_size(extra, (item.extra for item in items.values()))
+    return value_checks.check_order_extra_size(extra, (item.extra for item in items.values()))
 
 
 def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from quitanda.domain import refusals, validation
+from quitanda.domain import refusals, value_checks
 from quitanda.domain.commands import AdjustStock, CreateProduct, DeleteProduct, UpdateProduct
 from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, updated
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, QUANTITY_MAX
@@ -25,7 +25,7 @@ def update(view: StateView, command: UpdateProduct) -> Decision:
     if isinstance(product, Refused):
         return Decision(product)
     changed = updated(product, command)
-    if too_large := validation.check_extra_size(changed.extra):
+    if too_large := value_checks.check_extra_size(changed.extra):
         return Decision(too_large)
     return Decision(Done(product)) if changed == product else put(view, changed)
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from quitanda.domain.outcomes import Problem, Refused, invalid
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.identity.certificates import CLOCK_SLACK, KeyedCertificate
 
 CUSTOMER_LIFE: Final = timedelta(hours=24)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Self
 
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.mqtt.topics import FEED_TOPIC, REPLIES_FILTER, REQUESTS_FILTER, reply_topic, request_topic
 
 _USER: Final = "%u"

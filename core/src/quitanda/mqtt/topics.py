@@ -8,7 +8,7 @@ quitanda/v1/feed                                           the leader publishes 
 import secrets
 from typing import Final
 
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 
 PREFIX: Final = "quitanda/v1"
 FEED_TOPIC: Final = f"{PREFIX}/feed"

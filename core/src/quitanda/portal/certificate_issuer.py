@@ -9,7 +9,7 @@ from quitanda.cache import CachedReader
 from quitanda.domain import refusals
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.errors import Rejected, Unavailable
 from quitanda.identity.certificates import KeyedCertificate, NotACertificate
 from quitanda.identity.customer_certificates import issue_to_customer

@@ -9,7 +9,7 @@ from quitanda.codec.queries import page_size_or_refused
 from quitanda.domain.limits import LEVEL_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.errors import InternalError, Rejected, Unavailable
 from quitanda.v1 import admin_portal_pb2 as pb
 

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 
 from quitanda.codec.json_fields import parse_object
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
-from quitanda.domain.validation import check_id
+from quitanda.domain.value_checks import check_id
 from quitanda.error_status import FailureSource, describe, to_json_error
 from quitanda.errors import InternalError, QuitandaError, Rejected
 from quitanda.mqtt import topics

@@ -17,7 +17,8 @@ from quitanda.domain import refusals
 from quitanda.domain.commands import Command, Request, RotateCredential
 from quitanda.domain.model import Credential, Document, Kind, Order
 from quitanda.domain.outcomes import AuthenticationProblem, Reason, Refused
-from quitanda.domain.validation import check_for_any_level, check_id
+from quitanda.domain.validation import check_for_any_level
+from quitanda.domain.value_checks import check_id
 from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
 from quitanda.portal.callers import Authenticator, Caller, unauthenticated

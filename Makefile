@@ -149,7 +149,7 @@ bench-quick: $(VENV)/.bench-ready ## The same in five minutes; the documents sta
 
 bench-smoke: $(VENV)/.bench-ready ## Does each system answer each kind of call? No figures that mean anything
 	@$(BIN)/python -m bench --seconds 0.3 --rounds 1 --kills 1 --out build/bench \
-		--only changes,order_reads,mqtt_changes,mqtt_echoes,failover
+		--only changes,order_reads,mqtt_changes,mqtt_customers,mqtt_echoes,failover
 
 bench-growth: $(VENV)/.bench-ready ## Measure clusters that hold a thousand, a hundred thousand and a million products and orders (SECONDS=8 ROUNDS=3)
 	@$(BIN)/python -m bench.growth $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ROUNDS),--rounds "$(ROUNDS)")

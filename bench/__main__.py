@@ -28,7 +28,7 @@ from bench.peers.empty import EmptySystem
 from bench.peers.etcd import EtcdRememberingSystem, EtcdSystem, EtcdUnqueuedSystem
 from bench.peers.postgresql import PostgresqlRememberingSystem, PostgresqlSystem
 from bench.peers.pysyncobj import PysyncobjSystem
-from bench.peers.quitanda import QuitandaSystem
+from bench.peers.quitanda import QuitandaSystem, QuitandaWithIdentities
 from bench.peers.system import System
 from bench.placement import PLACEMENTS, place
 from bench.plot import bars
@@ -36,6 +36,7 @@ from bench.report import START, Report, unanswered
 
 SYSTEMS: Final[tuple[type[System], ...]] = (
     QuitandaSystem,
+    QuitandaWithIdentities,
     EtcdSystem,
     PostgresqlSystem,
     PysyncobjSystem,
@@ -160,7 +161,7 @@ class Round:
     async def _measure_cases(self) -> None:
         for case in self._effort.chosen(self._system.cases):
             await self._tried(case.name, self._measure_case(case))
-        if isinstance(self._system, QuitandaSystem):
+        if type(self._system) is QuitandaSystem:
             last = self._turn == self._effort.rounds - 1
             if last and (chosen := self._effort.chosen(PINNED)):
                 await self._tried("placement", self._measure_placements(chosen))

@@ -19,7 +19,7 @@ class Calls(StrEnum):
     ECHO_MQTT = "echo over MQTT"
 
 
-class Figure(StrEnum):
+class ShownFigure(StrEnum):
     """Which figure of a measurement the table shows."""
 
     RATE = "calls_s"
@@ -38,9 +38,11 @@ class Case:
     title: str
     calls: Calls
     in_flight: int = 64
-    figure: Figure = Figure.RATE
+    figure: ShownFigure = ShownFigure.RATE
     deadline: float = 30.0
     generators: int = 1
+    connections: int = 4
+    """To the broker, where the calls go through it; callers share them. As many as there are callers: one for each."""
 
     @property
     def over_mqtt(self) -> bool:
@@ -50,11 +52,14 @@ class Case:
 
 CHANGES: Final = Case("changes", "order changes/s, 64 in flight", Calls.CHANGE)
 SAME_PRODUCT: Final = Case("same_product", "the same product for all, changes/s", Calls.CHANGE_SAME_PRODUCT)
-ALONE: Final = Case("alone", "one in flight, median in ms", Calls.CHANGE, in_flight=1, figure=Figure.MEDIAN)
+ALONE: Final = Case("alone", "one in flight, median in ms", Calls.CHANGE, in_flight=1, figure=ShownFigure.MEDIAN)
 ORDER_READS: Final = Case("order_reads", "linearizable order reads/s", Calls.READ_ORDER)
 PRODUCT_READS: Final = Case("product_reads", "cached product reads/s", Calls.READ_PRODUCT)
 MIXED: Final = Case("mixed", "90 % order reads, 10 % changes, calls/s", Calls.MIXED)
 MQTT_CHANGES: Final = Case("mqtt_changes", "order changes/s over MQTT", Calls.CHANGE_MQTT)
+MQTT_CUSTOMERS: Final = Case(
+    "mqtt_customers", "order changes/s over MQTT, a connection for each caller", Calls.CHANGE_MQTT, connections=64
+)
 MQTT_ECHOES: Final = Case("mqtt_echoes", "empty echoes/s through the broker", Calls.ECHO_MQTT)
 
 DRAWN_CHANGES: Final = Case("drawn_changes", "changes/s of orders drawn among all", Calls.CHANGE_DRAWN)
@@ -64,7 +69,9 @@ DRAWN: Final = (DRAWN_CHANGES, DRAWN_READS)
 
 WRITES: Final = (CHANGES, SAME_PRODUCT, ALONE)
 READS: Final = (ORDER_READS, PRODUCT_READS, MIXED)
-ALL: Final = (*WRITES, *READS, MQTT_CHANGES, MQTT_ECHOES)
+ALL: Final = (*WRITES, *READS, MQTT_CHANGES, MQTT_CUSTOMERS, MQTT_ECHOES)
+WITH_IDENTITIES: Final = (CHANGES, MQTT_CUSTOMERS)
+"""What is measured of callers who prove who they are. At the broker each customer has a connection of their own."""
 
 OVERLOADS: Final = tuple(
     Case(

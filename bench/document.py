@@ -9,14 +9,14 @@ from bench.cases import Case
 from bench.goals import GOALS
 from bench.measurement import DONE, GENERATOR
 from bench.placement import limits
-from bench.report import FIRST, START, Report, of_system
+from bench.report import FIRST, START, WITH_IDENTITIES, Report, of_system
 
 BEGIN: Final = "<!-- make bench: begin -->"
 END: Final = "<!-- make bench: end -->"
 """What stands between these two lines in docs/PERFORMANCE.md is written by `make bench`."""
 
-VARIANTS: Final = ("etcd_remembering", "postgresql_remembering", "etcd_unqueued")
-"""Peers that do more or less than the ordinary ones: they stand in a table of their own."""
+VARIANTS: Final = (WITH_IDENTITIES, "etcd_remembering", "postgresql_remembering", "etcd_unqueued")
+"""Systems that do more or less than the ordinary ones: they stand in a table of their own."""
 
 PORTALS: Final = (2, 3, 4)
 """For so many client portals is it computed what they and the replicas could carry."""
@@ -78,7 +78,7 @@ def _cell(report: Report, system: str, case: Case) -> str:
         return "not installed"
     rounds = report.rounds(system, case).values()
     if not rounds and any(what.startswith((START, case.name)) for what in report.failed.get(system, [])):
-        return "" if case.over_mqtt and system != FIRST else "failed"
+        return "" if case.over_mqtt and system not in (FIRST, WITH_IDENTITIES) else "failed"
     failed = sum(sum(each.statuses.values()) - each.statuses.get(DONE, 0) for each in rounds)
     return number(report.median(system, case)) + (f" ({failed} failed)" if failed else "")
 

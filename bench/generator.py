@@ -105,6 +105,7 @@ async def loaded(system: System, case: Case) -> AsyncIterator[Load]:
                 callers=tuple(range(n, case.in_flight, case.generators)),
                 results=str(Path(folder) / f"{n}.json"),
                 broker=system.broker,
+                proofs=system.proofs.to_json(),
             )
             for n in range(case.generators)
         ]

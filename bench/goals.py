@@ -7,9 +7,9 @@ from typing import Final
 
 from bench import cases
 from bench.cases import Case
-from bench.report import FIRST, Report
+from bench.report import FIRST, WITH_IDENTITIES, Report
 
-Figure = Callable[[Report], float | None]
+ReportFigure = Callable[[Report], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Goal:
     """One figure that is to be at least `least`, or at most `most`."""
 
     title: str
-    figure: Figure
+    figure: ReportFigure
     least: float | None = None
     most: float | None = None
 
@@ -31,22 +31,27 @@ class Goal:
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
 
 
-def ratio(case: Case, peer: str) -> Figure:
+def ratio(case: Case, peer: str) -> ReportFigure:
     """Give Quitanda's figure ÷ the peer's."""
     return lambda report: report.ratio(case, peer)
 
 
-def own(case: Case, figure: str) -> Figure:
+def with_identities(case: Case) -> ReportFigure:
+    """Give the rate of callers who prove who they are ÷ that of the open mode."""
+    return lambda report: report.compared(case, WITH_IDENTITIES, FIRST)
+
+
+def own(case: Case, figure: str) -> ReportFigure:
     """Give the median of one of Quitanda's own figures."""
     return lambda report: report.median(FIRST, case, figure)
 
 
-def share(case: Case, of: Case) -> Figure:
+def share(case: Case, of: Case) -> ReportFigure:
     """Give Quitanda's rate in the case ÷ its rate in another."""
     return lambda report: report.share(case, of)
 
 
-def pause(of: Callable[[Sequence[float]], float]) -> Figure:
+def pause(of: Callable[[Sequence[float]], float]) -> ReportFigure:
     """Give one figure of the seconds from a leader's death to the next write."""
     return lambda report: of(report.failover_s) if report.failover_s else None
 
@@ -70,6 +75,10 @@ GOALS: Final = (
     Goal("linearizable order reads ÷ PostgreSQL's", ratio(cases.ORDER_READS, "postgresql"), least=1.0),
     Goal("cached product reads ÷ empty calls", ratio(cases.PRODUCT_READS, "empty"), least=0.85),
     Goal("order changes over MQTT ÷ over gRPC", share(cases.MQTT_CHANGES, cases.CHANGES), least=0.8),
+    *(
+        Goal(f"{case.title}: with identities ÷ in the open mode", with_identities(case), least=0.85)
+        for case in cases.WITH_IDENTITIES
+    ),
     *(goal for case in cases.OVERLOADS for goal in _overload(case)),
     Goal("order changes after the overload ÷ before it", share(cases.AFTER_OVERLOAD, cases.CHANGES), least=0.95),
     Goal("next write after SIGKILL of the leader, median, s", pause(statistics.median), most=1.0),

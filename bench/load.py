@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,6 +25,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from bench.cases import Calls, Case, named
 from bench.measurement import DONE, EndedCall
+from bench.proofs import Proofs
 from bench.workload import ItemChange, Workload, changes, drawn_changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
@@ -58,6 +59,7 @@ class LoadOrder:
     callers: tuple[int, ...]
     results: str
     broker: str = ""
+    proofs: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Write it as JSON."""
@@ -83,8 +85,9 @@ def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
     return reason, pause
 
 
-def calls_of(portal: Any, case: Case) -> Call:
+def calls_of(portal: Any, case: Case, proofs: Proofs) -> Call:
     """Give what a caller of the case calls, again and again; `portal` is a ClientPortalStub of an asyncio channel."""
+    metadata = proofs.metadata()
 
     def change(item: ItemChange, timeout: float) -> Any:
         request = SetOrderItemRequest(
@@ -94,19 +97,19 @@ def calls_of(portal: Any, case: Case) -> Call:
             product_id=item.product_id,
             quantity=item.quantity,
         )
-        return portal.SetOrderItem(request, timeout=timeout)
+        return portal.SetOrderItem(request, timeout=timeout, metadata=metadata.get(item.order.customer_id))
 
     def read_order(item: ItemChange, timeout: float) -> Any:
         request = GetOrderRequest(
             customer_id=item.order.customer_id, order_id=item.order.order_id, consistency=CONSISTENCY_LINEARIZABLE
         )
-        return portal.GetOrder(request, timeout=timeout)
+        return portal.GetOrder(request, timeout=timeout, metadata=metadata.get(item.order.customer_id))
 
     def read_product(item: ItemChange, timeout: float) -> Any:
         request = GetProductForCustomerRequest(
             customer_id=item.order.customer_id, product_id=item.product_id, consistency=CONSISTENCY_CACHED
         )
-        return portal.GetProduct(request, timeout=timeout)
+        return portal.GetProduct(request, timeout=timeout, metadata=metadata.get(item.order.customer_id))
 
     turn = 0
 
@@ -198,22 +201,21 @@ async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.Stre
 
 
 async def _over_grpc(order: LoadOrder, lines: asyncio.StreamReader) -> list[EndedCall]:
-    # Each channel has a connection of its own.
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
+    proofs = Proofs.from_json(order.proofs)
     async with contextlib.AsyncExitStack() as stack:
         calls = []
         for n in range(CHANNELS):
-            channel = grpc.aio.insecure_channel(order.portals[n % len(order.portals)], options=options)
+            channel = proofs.channel(order.portals[n % len(order.portals)])
             await stack.enter_async_context(channel)
             await asyncio.wait_for(channel.channel_ready(), 20)
-            calls.append(calls_of(ClientPortalStub(channel), named(order.case)))
+            calls.append(calls_of(ClientPortalStub(channel), named(order.case), proofs))
         return await call_as_asked(order, calls, lines)
 
 
 async def _over_mqtt(order: LoadOrder, lines: asyncio.StreamReader) -> list[EndedCall]:
     from bench.load_mqtt import connected_calls  # noqa: PLC0415 - most cases need no MQTT
 
-    async with connected_calls(order.broker, named(order.case)) as calls:
+    async with connected_calls(order) as calls:
         return await call_as_asked(order, calls, lines)
 
 

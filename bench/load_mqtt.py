@@ -10,6 +10,7 @@ import contextlib
 import json
 import secrets
 import socket
+import ssl
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -20,13 +21,14 @@ import grpc.aio
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.cases import Calls, Case
-from bench.load import Call
-from bench.workload import ItemChange
+from bench.cases import Calls, named
+from bench.load import Call, LoadOrder
+from bench.proofs import Proofs
+from bench.workload import ItemChange, Workload
 from quitanda.mqtt.topics import reply_topic, request_topic
+from quitanda.operations import TOKEN_FIELD
 from quitanda.runtime.addresses import parse_address
 
-CONNECTIONS: Final = 4
 IN_FLIGHT_MAX: Final = 65_535
 """As many messages as the protocol can number."""
 QOS: Final = 1
@@ -46,12 +48,14 @@ class Refusal(grpc.aio.AioRpcError):
         super().__init__(grpc.StatusCode.UNKNOWN, nothing, nothing, details=reason)
 
 
-def new_client(broker: str) -> mqtt.Client:
+def new_client(broker: str, context: ssl.SSLContext | None = None) -> mqtt.Client:
     """Make a connected client that sends each message at once, however many are in flight. Raises OSError."""
     address = parse_address(broker)
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(IN_FLIGHT_MAX)
     client.on_socket_open = _without_delay
+    if context is not None:
+        client.tls_set_context(context)
     client.connect(address.host, address.port, KEEP_ALIVE_SECONDS)
     return client
 
@@ -61,16 +65,21 @@ def _without_delay(client: mqtt.Client, userdata: object, connected: Any) -> Non
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-class Connection:
-    """One connection on the running loop; each reply ends the call whose correlation it repeats."""
+class CallingConnection:
+    """One connection on the running loop; each reply ends the call whose correlation it repeats.
 
-    def __init__(self, broker: str, case: Case) -> None:
-        self._case = case
+    It is of one customer, or, with "+", of all: only a broker in the open mode allows that.
+    """
+
+    def __init__(self, broker: str, calls: Calls, customer_id: str, proofs: Proofs) -> None:
+        self._calls = calls
+        self._customer_id = customer_id
+        self._tokens = proofs.tokens
         self._session = f"bench-{secrets.token_hex(8)}"
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._loop = asyncio.get_running_loop()
         self._subscribed = asyncio.Event()
-        self._client = new_client(broker)
+        self._client = new_client(broker, proofs.broker_context(customer_id))
         self._socket: Any = self._client.socket()
         self._client.on_message = self._receive
         self._client.on_connect = self._subscribe
@@ -80,7 +89,7 @@ class Connection:
 
     async def open(self) -> None:
         """Subscribe to this connection's replies. Raises TimeoutError."""
-        self._loop.add_reader(self._socket, self._client.loop_read)
+        self._loop.add_reader(self._socket, self._read)
         # What the client wrote while it connected may wait for the callbacks that were set later.
         self._client.loop_write()
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -104,6 +113,8 @@ class Connection:
             "product_id": item.product_id,
             "quantity": item.quantity,
         }
+        if token := self._tokens.get(item.order.customer_id):
+            fields[TOKEN_FIELD] = token
         topic = ECHO_TOPIC if self._echo else request_topic(item.order.customer_id, "set_order_item")
         waiting = self._waiting[correlation] = self._loop.create_future()
         try:
@@ -117,8 +128,14 @@ class Connection:
 
     def _subscribe(self, *_: object) -> None:
         self._client.subscribe(
-            f"{ECHO_REPLIES}/{self._session}" if self._echo else reply_topic("+", self._session), QOS
+            f"{ECHO_REPLIES}/{self._session}" if self._echo else reply_topic(self._customer_id, self._session), QOS
         )
+
+    def _read(self) -> None:
+        self._client.loop_read()
+        # what the TLS library has decrypted already makes the socket no more readable
+        while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            self._client.loop_read()
 
     def _all_written(self, *_: object) -> None:
         self._loop.remove_writer(self._socket)
@@ -132,15 +149,19 @@ class Connection:
 
     @property
     def _echo(self) -> bool:
-        return self._case.calls is Calls.ECHO_MQTT
+        return self._calls is Calls.ECHO_MQTT
 
 
 @asynccontextmanager
-async def connected_calls(broker: str, case: Case) -> AsyncIterator[list[Call]]:
-    """Connect several times, and give the call of each connection."""
+async def connected_calls(order: LoadOrder) -> AsyncIterator[list[Call]]:
+    """Connect as often as the case says, and give the call of each connection."""
+    case, proofs, orders = named(order.case), Proofs.from_json(order.proofs), Workload.from_json(order.workload).orders
     async with AsyncExitStack() as stack:
-        connections = [stack.enter_context(contextlib.closing(Connection(broker, case))) for _ in range(CONNECTIONS)]
-        for connection in connections:
+        connections = []
+        for n in range(case.connections):
+            customer_id = orders[n % len(orders)].customer_id if case.connections == case.in_flight else "+"
+            connection = CallingConnection(order.broker, case.calls, customer_id, proofs)
+            connections.append(stack.enter_context(contextlib.closing(connection)))
             await connection.open()
         yield [connection.call for connection in connections]
 

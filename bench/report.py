@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from bench import cases
-from bench.cases import Case, Figure
+from bench.cases import Case, ShownFigure
 from bench.measurement import GENERATOR, Measurement
 
 FIRST: Final = "quitanda"
 """The system that the others are compared with."""
+WITH_IDENTITIES: Final = "quitanda_identities"
+"""The same system whose processes and callers prove who they are."""
 
 START: Final = "start"
 """With this word begins what is said of a system that did not start; else it is the name of a case."""
@@ -53,7 +55,11 @@ class Report:
 
         It is the median of the rounds' ratios: what drifts on the machine hits both systems of a round.
         """
-        own, other = self.rounds(FIRST, case), self.rounds(peer, case)
+        return self.compared(case, FIRST, peer)
+
+    def compared(self, case: Case, system: str, with_system: str) -> float | None:
+        """Give how many times as good one system is as another, as `ratio`."""
+        own, other = self.rounds(system, case), self.rounds(with_system, case)
         found = [
             better(case, getattr(own[turn], case.figure), getattr(other[turn], case.figure))
             for turn in own.keys() & other.keys()
@@ -97,6 +103,11 @@ class Report:
                 case.name: {peer: r for peer in self.titles if peer != FIRST and (r := self.ratio(case, peer))}
                 for case in cases.ALL
             },
+            "identities_ratios": {
+                case.name: found
+                for case in cases.WITH_IDENTITIES
+                if (found := self.compared(case, WITH_IDENTITIES, FIRST))
+            },
             "failover_s": self.failover_s,
             "pinned": {
                 placement: {case: each.to_json() for case, each in by_case.items()}
@@ -136,7 +147,7 @@ class Report:
 
 def better(case: Case, own: float, other: float) -> float:
     """Give how many times as good `own` is as `other`."""
-    if case.figure is Figure.MEDIAN:
+    if case.figure is ShownFigure.MEDIAN:
         own, other = other, own
     return own / other if other else float("inf")
 

@@ -15,6 +15,7 @@ import grpc.aio
 from bench.cases import Case
 from bench.load import Call, calls_of, status_of
 from bench.measurement import DONE, EndedCall, Measurement, Window
+from bench.proofs import Proofs
 from bench.workload import ItemChange, Workload, changes
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 
@@ -30,7 +31,7 @@ async def watch(portals: Sequence[str], workload: Workload, case: Case, seconds:
         channels = [await stack.enter_async_context(grpc.aio.insecure_channel(portal)) for portal in portals]
         async with asyncio.TaskGroup() as group:
             for number, channel in enumerate(channels):
-                call = calls_of(ClientPortalStub(channel), case)
+                call = calls_of(ClientPortalStub(channel), case, Proofs())
                 group.create_task(_call_steadily(call, workload, number, case, ended, begun + seconds))
     return Window(begun, math.inf, {}).measured(ended)
 

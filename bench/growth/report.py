@@ -10,20 +10,20 @@ from bench.growth.measuring import Growth
 
 MB: Final = 1e6
 
-Figure = Callable[[Growth], float]
+GrowthFigure = Callable[[Growth], float]
 
 
-def calls(case: Case) -> Figure:
+def calls(case: Case) -> GrowthFigure:
     """Give the calls a second of a case."""
     return lambda growth: growth.measured[case.name].calls_s
 
 
-def processor(case: Case) -> Figure:
+def processor(case: Case) -> GrowthFigure:
     """Give the processor time of a call, in milliseconds, over all processes of the system."""
     return lambda growth: growth.measured[case.name].system_ms
 
 
-ROWS: Final[Sequence[tuple[str, str, Figure]]] = (
+ROWS: Final[Sequence[tuple[str, str, GrowthFigure]]] = (
     ("order changes/s, 64 in flight", ".0f", calls(cases.DRAWN_CHANGES)),
     ("… processor time of one, all processes, ms", ".2f", processor(cases.DRAWN_CHANGES)),
     ("linearizable order reads/s, 64 in flight", ".0f", calls(cases.DRAWN_READS)),
@@ -66,6 +66,6 @@ def table(measured: Sequence[Growth]) -> str:
     return "\n".join(lines)
 
 
-def known(rounds: Sequence[Growth], figure: Figure) -> list[float]:
+def known(rounds: Sequence[Growth], figure: GrowthFigure) -> list[float]:
     """Give the figure of each round in which it was measured."""
     return [value for each in rounds if (value := figure(each)) > 0]

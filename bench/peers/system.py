@@ -12,6 +12,7 @@ import grpc.aio
 
 from bench.cases import Case
 from bench.portal import SEED
+from bench.proofs import Proofs
 from bench.workload import Workload
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
@@ -34,6 +35,8 @@ class System(ABC):
     broker: str = ""
     """Address of the MQTT broker, where it has one."""
     workload: Workload = Workload.drawn()
+    proofs: Proofs = Proofs()
+    """With what callers prove who they are, once started."""
 
     @classmethod
     @abstractmethod

@@ -173,6 +173,17 @@ def test_goals_say_what_was_found_and_whether_it_is_enough():
     ]
 
 
+def test_the_rate_with_identities_is_compared_with_the_open_mode_of_the_same_round():
+    # The machine was half as fast in the second round.
+    open_mode = [(cases.CHANGES, measured(calls_s=rate)) for rate in (400.0, 200.0, 400.0)]
+    proving = [(cases.CHANGES, measured(calls_s=rate)) for rate in (360.0, 160.0, 340.0)]
+    report = report_of(quitanda=open_mode, quitanda_identities=proving)
+
+    row = "| order changes/s, 64 in flight: with identities ÷ in the open mode | at least 0.85 | 0.85 | yes |"
+    assert row in goals(report).splitlines()
+    assert report.to_json()["identities_ratios"] == {"changes": 0.85}
+
+
 def test_the_process_that_takes_most_of_a_call_is_the_limit_until_portals_are_many_enough():
     used = {"leader": 0.5, "follower 1": 0.25, "client-portal-1": 0.8, "client-portal-2": 0.8, "broker": 0.01}
 

@@ -12,7 +12,7 @@ from quitanda_local.ports import free_ports
 from quitanda_local.topology import PORTS_NEEDED, ServiceRole, Topology, on_ports
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 
-ENGINE = (sys.executable, "-m", "quitanda_testing.in_memory_replica")
+ENGINE = (sys.executable, "-m", "quitanda_testing.in_memory_service")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -11,7 +11,8 @@ from running_broker import Broker
 
 from quitanda.runtime.addresses import Address
 from quitanda_local.ports import free_ports
-from quitanda_testing.in_memory_replica import InMemoryReplica, InMemoryService
+from quitanda_testing.in_memory_replica import InMemoryReplica
+from quitanda_testing.in_memory_service import InMemoryService
 
 FEED_KEY = "the feed key of the contract's suite"
 

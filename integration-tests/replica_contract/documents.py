@@ -1,11 +1,14 @@
-"""Requests and documents that the checks use."""
+"""Requests, documents and credentials that the checks use."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from quitanda.domain.commands import CREDENTIALS_LEVEL
+from quitanda.identity.tokens import hash_secret, new_credential_id, new_secret
+from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
-from replica_contract.service import Service, expect, get
+from replica_contract.service import CALL_SECONDS, Service, expect, get
 
 
 def fields(document: bytes) -> dict[str, Any]:
@@ -55,3 +58,32 @@ def quantity_of(service: Service, product_id: str) -> int:
     expect(result.HasField("document"), f"a product that was created is there: {result}")
     quantity: int = fields(result.document)["quantity"]
     return quantity
+
+
+def raise_to_credentials(service: Service) -> None:
+    """Raise the cluster to the level of credentials and histories, if it is below it."""
+    if service.status(service.leader()).cluster_level < CREDENTIALS_LEVEL:
+        raising = admin.RaiseLevelRequest(level=CREDENTIALS_LEVEL)
+        service.stub(service.leader()).RaiseLevel(raising, timeout=CALL_SECONDS)
+
+
+def new_credential(service: Service, role: str, customer_id: str | None = None) -> str:
+    """Create a credential; return its id. The cluster is raised to the level of credentials, if it is below it."""
+    raise_to_credentials(service)
+    credential_id = new_credential_id()
+    command = {"credential_id": credential_id, "role": role, "label": "contract", "secret_hash": new_hash()}
+    owner = {} if customer_id is None else {"customer_id": customer_id}
+    service.done(service.request(create_credential=command | owner))
+    return credential_id
+
+
+def new_hash() -> str:
+    """Make the hash of a new secret."""
+    return hash_secret(new_secret())
+
+
+def by(credential_id: str, request: pb.Request, generation: int = 1) -> pb.Request:
+    """Name the principal of a request."""
+    request.principal.credential_id = credential_id
+    request.principal.generation = generation
+    return request

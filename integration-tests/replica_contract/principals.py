@@ -3,22 +3,19 @@
 import json
 from contextlib import closing
 
-from quitanda.domain.commands import CREDENTIALS_LEVEL
-from quitanda.identity.tokens import hash_secret, new_credential_id, new_secret
-from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
-from replica_contract.documents import create_customer, quantity_of, stock
-from replica_contract.service import CALL_SECONDS, Service, expect, get
+from replica_contract.documents import by, create_customer, new_credential, new_hash, quantity_of, stock
+from replica_contract.service import Service, expect, get
 
 CLERK = "clerk"
 
 
 def a_revoked_credential_decides_nothing_more(service: Service) -> None:
-    clerk, product_id = _credential(service, CLERK), stock(service, 5)
-    adjust = _by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}))
+    clerk, product_id = new_credential(service, CLERK), stock(service, 5)
+    adjust = by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}))
     service.done(adjust)
     revoke = service.request(revoke_credential={"credential_id": clerk})
-    again = _by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}))
+    again = by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}))
     revoked, *later = service.execute(revoke, again, adjust)
     expect(revoked.HasField("done"), "a credential is revoked")
     reasons = {outcome.refused.reason for outcome in later}
@@ -27,11 +24,11 @@ def a_revoked_credential_decides_nothing_more(service: Service) -> None:
 
 
 def only_the_current_secret_and_the_one_before_it_are_valid(service: Service) -> None:
-    clerk, product_id = _credential(service, CLERK), stock(service, 0)
+    clerk, product_id = new_credential(service, CLERK), stock(service, 0)
     for _ in range(2):
-        service.done(service.request(rotate_credential={"credential_id": clerk, "secret_hash": _hash()}))
+        service.done(service.request(rotate_credential={"credential_id": clerk, "secret_hash": new_hash()}))
     outcomes = [
-        service.execute(_by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}), generation))[0]
+        service.execute(by(clerk, service.request(adjust_stock={"product_id": product_id, "delta": 1}), generation))[0]
         for generation in (1, 2, 3, 4)
     ]
     valid = [outcome.HasField("done") for outcome in outcomes]
@@ -39,15 +36,15 @@ def only_the_current_secret_and_the_one_before_it_are_valid(service: Service) ->
 
 
 def a_role_may_ask_for_what_it_is_for(service: Service) -> None:
-    clerk = _credential(service, CLERK)
-    (outcome,) = service.execute(_by(clerk, create_customer(service, service.new_id("customer"))))
+    clerk = new_credential(service, CLERK)
+    (outcome,) = service.execute(by(clerk, create_customer(service, service.new_id("customer"))))
     expect(outcome.refused.reason == "FORBIDDEN", "a clerk creates no customers")
 
 
 def credentials_are_listed_by_their_owner(service: Service) -> None:
     customer_id = service.new_id("customer")
     service.done(create_customer(service, customer_id))
-    made = sorted(_credential(service, "customer", customer_id) for _ in range(2))
+    made = sorted(new_credential(service, "customer", customer_id) for _ in range(2))
     page = service.page(pb.ListItem(kind=pb.ListItem.KIND_CREDENTIALS, customer_id=customer_id))
     listed = [json.loads(document)["credential_id"] for document in page.documents]
     expect(listed == made, "the credentials of a customer are listed")
@@ -57,9 +54,9 @@ def credentials_are_listed_by_their_owner(service: Service) -> None:
 
 
 def the_feed_says_only_that_a_credential_changed(service: Service) -> None:
-    clerk = _credential(service, CLERK)
+    clerk = new_credential(service, CLERK)
     with closing(service.feed()) as feed:
-        rotate = service.request(rotate_credential={"credential_id": clerk, "secret_hash": _hash()})
+        rotate = service.request(rotate_credential={"credential_id": clerk, "secret_hash": new_hash()})
         (outcome,) = service.done(rotate)
         message = feed.next("a changed credential is published")
         while message.revision < outcome.revision or not message.changes:
@@ -68,27 +65,3 @@ def the_feed_says_only_that_a_credential_changed(service: Service) -> None:
     expect(
         change.document_id == clerk and change.is_withheld, "the feed says that a credential changed, and not to what"
     )
-
-
-def _credential(service: Service, role: str, customer_id: str | None = None) -> str:
-    """Create a credential; return its id. The cluster is raised to the level of credentials, if it is below it."""
-    status = service.status(service.leader())
-    if status.cluster_level < CREDENTIALS_LEVEL:
-        raising = admin.RaiseLevelRequest(level=CREDENTIALS_LEVEL)
-        service.stub(service.leader()).RaiseLevel(raising, timeout=CALL_SECONDS)
-    credential_id = new_credential_id()
-    command = {"credential_id": credential_id, "role": role, "label": "contract", "secret_hash": _hash()}
-    owner = {} if customer_id is None else {"customer_id": customer_id}
-    service.done(service.request(create_credential=command | owner))
-    return credential_id
-
-
-def _hash() -> str:
-    return hash_secret(new_secret())
-
-
-def _by(credential_id: str, request: pb.Request, generation: int = 1) -> pb.Request:
-    """Name the principal of a request."""
-    request.principal.credential_id = credential_id
-    request.principal.generation = generation
-    return request

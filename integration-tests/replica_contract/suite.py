@@ -6,7 +6,7 @@ from contextlib import closing
 from types import ModuleType
 from typing import Final, TypeAlias
 
-from replica_contract import administering, feed, listing, principals, reading, writing
+from replica_contract import administering, feed, histories, listing, principals, reading, writing
 from replica_contract.service import Service, Target
 
 Check: TypeAlias = Callable[[Service], None]
@@ -22,7 +22,7 @@ def _checks_of(module: ModuleType) -> dict[str, Check]:
 
 CHECKS: Final[Mapping[str, Check]] = {
     name: check
-    for module in (writing, reading, listing, feed, administering, principals)
+    for module in (writing, reading, listing, feed, administering, principals, histories)
     for name, check in _checks_of(module).items()
 }
 """Every public function of these modules; its name is the promise that it checks."""

@@ -9,12 +9,13 @@ from grpc import ServicerContext
 
 from quitanda.backup import decode_pairs, encode_pairs
 from quitanda.codec.documents import id_of, kind_of
-from quitanda.domain.model import Document, Kind
+from quitanda.domain.model import Credential, Document, Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.state import Change, Put
 from quitanda.mqtt.feed_message import FeedMessage
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
+from quitanda.v1.documents_pb2 import HistoryEntry
 from quitanda_testing.in_memory_replica import InMemoryReplica, KeptList
 from quitanda_testing.in_memory_state import InMemoryState
 
@@ -103,8 +104,8 @@ class AnswersQuestionsApart(InMemoryReplica):
 class PagesOfNow(InMemoryReplica):
     """Shows on later pages what there is by then."""
 
-    def rest(self, kept: KeptList) -> Sequence[Document]:
-        now = self.listed(kept.kind, kept.customer_id)
+    def rest(self, kept: KeptList) -> Sequence[bytes]:
+        now = self.listed(kept.item)
         if isinstance(now, Refused) or not kept.documents:
             return kept.documents
         return now.documents[len(now.documents) - len(kept.documents) :]
@@ -211,6 +212,57 @@ class PublishesCredentials(InMemoryReplica):
         super().tell(replace(message, changes=changes))
 
 
+class KeepsHistoriesOldestFirst(InMemoryReplica):
+    """Gives the changes of a document in the order in which they were made."""
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        return super().changes_of(kind, document_id)[::-1]
+
+
+class KeepsNoHistoryOfTheDeleted(InMemoryReplica):
+    """Forgets the changes of a document that does not exist any more."""
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        return super().changes_of(kind, document_id) if self.document(kind, document_id) else ()
+
+
+class RecordsNobody(InMemoryReplica):
+    """Does not tell who asked for a change."""
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        entries = [HistoryEntry.FromString(each) for each in super().changes_of(kind, document_id)]
+        for entry in entries:
+            entry.ClearField("credential_id")
+        return [entry.SerializeToString() for entry in entries]
+
+
+class RecordsSecrets(InMemoryReplica):
+    """Tells the hash of a credential's secret among what changed."""
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        entries = [HistoryEntry.FromString(each) for each in super().changes_of(kind, document_id)]
+        document = self.document(kind, document_id)
+        if isinstance(document, Credential):
+            entries[0].fields.add(name="secret_hash", after_json=f'"{document.secret_hash}"')
+        return [entry.SerializeToString() for entry in entries]
+
+
+class RecordsRepetitions(InMemoryReplica):
+    """Records a request again each time when it is repeated."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.repeated = 0
+
+    def decide(self, message: pb.Request) -> tuple[pb.Outcome, Sequence[Change]]:
+        self.repeated += self.state.remembered(message.scope, message.request_id) is not None
+        return super().decide(message)
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        changes = super().changes_of(kind, document_id)
+        return [*changes[: self.repeated], *changes]
+
+
 FOUND_BY: Final[Mapping[type[InMemoryReplica], str]] = {
     ForgetsRequests: "a_repeated_request_has_one_effect_and_its_first_outcome",
     RemembersEveryOutcome: "an_invalid_command_may_be_corrected_under_its_id",
@@ -230,6 +282,11 @@ FOUND_BY: Final[Mapping[type[InMemoryReplica], str]] = {
     RaisesAnyLevel: "a_level_is_only_raised_to_what_every_replica_supports",
     IgnoresPrincipals: "a_revoked_credential_decides_nothing_more",
     PublishesCredentials: "the_feed_says_only_that_a_credential_changed",
+    KeepsHistoriesOldestFirst: "a_history_has_every_change_the_newest_first",
+    KeepsNoHistoryOfTheDeleted: "a_deleted_document_keeps_its_history",
+    RecordsNobody: "a_history_says_who_asked_and_no_secret",
+    RecordsSecrets: "a_history_says_who_asked_and_no_secret",
+    RecordsRepetitions: "what_changed_nothing_is_not_in_a_history",
     TellsOneDigest: "a_write_changes_digest_revision_and_counts",
 }
 """Each wrong server, and a check that its mistake breaks."""

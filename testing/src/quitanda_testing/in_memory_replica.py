@@ -1,26 +1,19 @@
 """One server of `quitanda.v1.Replica` that keeps its state in memory: a second engine under the same contract.
 
 It has one process, no Raft and no disk, so it keeps nothing when it ends. Tests use it where they need a server of the
-contract that is simple enough to be plainly right, or, with one method changed, plainly wrong. As a process
-(`python -m quitanda_testing.in_memory_replica`) it stands where a cluster's one replica would, with the same settings.
+contract that is simple enough to be plainly right, or, with one method changed, plainly wrong.
+`in_memory_service` runs it.
 """
 
-import os
 import secrets
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from quitanda.backup import DIGEST_KEY, StateDigest, encode_pairs
 from quitanda.codec.documents import document_digest, encode_document, id_of, kind_of
@@ -29,25 +22,20 @@ from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.machine import execute
-from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Change, Put
 from quitanda.error_status import FailureSource, to_rpc_status
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
-from quitanda.mqtt.topics import FEED_TOPIC
-from quitanda.runtime.addresses import Address, parse_address
-from quitanda.runtime.grpc_options import HEALTH_SERVICES, server_options
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
-from quitanda.v1.replica_pb2_grpc import ReplicaServicer, add_ReplicaServicer_to_server
-from quitanda_testing.in_memory_state import InMemoryState
+from quitanda.v1.replica_pb2_grpc import ReplicaServicer
+from quitanda_testing.in_memory_state import InMemoryHistory, InMemoryState
 
 TERM: Final = 1
 """Nobody else ever leads, so there is one term."""
-HEARTBEAT_SECONDS: Final = 0.25
-_THREADS: Final = 32
 _LISTED: Final = {
     pb.ListItem.KIND_CUSTOMERS: Kind.CUSTOMER,
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
@@ -56,17 +44,19 @@ _LISTED: Final = {
 }
 _LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o", Kind.CREDENTIAL: b"t"}
 _MEMORY: Final = b"r"
+_RECORD: Final = b"h"
+_QUESTION: Final = ("kind", "customer_id", "document_kind", "document_id")
+"""What says which list it is."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class KeptList:
-    """What is left of a list whose next page has a token: its question, its documents and its revision."""
+    """What is left of a list whose next page has a token: its question, its encoded documents and its revision."""
 
-    kind: pb.ListItem.Kind.ValueType
-    customer_id: str
-    documents: Sequence[Document]
+    item: pb.ListItem
+    documents: Sequence[bytes]
     revision: int
 
 
@@ -90,6 +80,7 @@ class InMemoryReplica(ReplicaServicer):
     def __init__(self, name: str, feed_key: FeedKey, publish: Callable[[bytes], object]) -> None:
         self.name = name
         self.state = InMemoryState()
+        self.history = InMemoryHistory()
         self.lock = threading.RLock()
         self.revision = 0
         self._last_changed = 0
@@ -210,6 +201,7 @@ class InMemoryReplica(ReplicaServicer):
         if isinstance(request, Refused):
             return outcome_to_proto(request, self.revision), ()
         execution = execute(self.state, request, self.revision)
+        self.history.record(self.state, request, execution.changes, self.revision)
         self.state.apply(request, execution)
         return outcome_to_proto(execution.outcome, execution.revision), execution.changes
 
@@ -268,7 +260,7 @@ class InMemoryReplica(ReplicaServicer):
             document_digest(encode_document(document)),
         )
 
-    def rest(self, kept: KeptList) -> Sequence[Document]:
+    def rest(self, kept: KeptList) -> Sequence[bytes]:
         """Give the documents that are left of a list."""
         return kept.documents
 
@@ -281,6 +273,7 @@ class InMemoryReplica(ReplicaServicer):
         for (scope, request_id), stored in self.state.memories():
             key = _MEMORY + f"{scope}\0{request_id}".encode()
             pairs.append((key, f"{stored.fingerprint} {stored.revision}".encode()))
+        pairs += [(_RECORD + number.to_bytes(8, "big"), record) for number, record in self.history.records.items()]
         digest = StateDigest()
         for key, value in pairs:
             digest.add(key, value)
@@ -306,94 +299,47 @@ class InMemoryReplica(ReplicaServicer):
         return pb.ReadResult(document=encode_document(document))
 
     def _page(self, item: pb.ListItem) -> pb.ReadResult | Refused:
-        if item.kind not in _LISTED:
-            return invalid("kind", Problem.UNKNOWN_VALUE)
         if not 0 <= item.page_size <= PAGE_SIZE_MAX:
             return invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX)
-        kept = self._lists.get(item.page_token) if item.page_token else self._first(item)
+        kept = self._lists.get(item.page_token) if item.page_token else self.listed(item)
         if isinstance(kept, Refused):
             return kept
-        if kept is None or (kept.kind, kept.customer_id) != (item.kind, item.customer_id):
+        if kept is None or any(getattr(kept.item, name) != getattr(item, name) for name in _QUESTION):
             return invalid("page_token", Problem.UNKNOWN_VALUE)
         size = item.page_size or PAGE_SIZE_DEFAULT
         documents = self.rest(kept)
-        page = pb.Page(documents=map(encode_document, documents[:size]), revision=kept.revision)
+        page = pb.Page(documents=documents[:size], revision=kept.revision)
         if documents[size:]:
             page.next_page_token = secrets.token_urlsafe(16)
-            left = KeptList(kept.kind, kept.customer_id, documents[size:], kept.revision)
-            self._lists[page.next_page_token] = left
+            self._lists[page.next_page_token] = replace(kept, documents=documents[size:])
         return pb.ReadResult(page=page)
 
-    def _first(self, item: pb.ListItem) -> KeptList | Refused:
-        return self.listed(item.kind, item.customer_id)
-
-    def listed(self, kind: pb.ListItem.Kind.ValueType, customer_id: str) -> KeptList | Refused:
+    def listed(self, item: pb.ListItem) -> KeptList | Refused:
         """Begin a list of what there is now."""
-        documents: list[Customer] | list[Product] | list[Order] | list[Credential]
-        match _LISTED[kind]:
+        if item.kind == pb.ListItem.KIND_HISTORY:
+            changed = kind_from_proto(item.document_kind)
+            if changed is None:
+                return invalid("kind", Problem.UNKNOWN_VALUE)
+            return KeptList(item, self.changes_of(changed, item.document_id), self.revision)
+        if item.kind not in _LISTED:
+            return invalid("kind", Problem.UNKNOWN_VALUE)
+        kind = _LISTED[item.kind]
+        if kind is Kind.ORDER and self.state.customer(item.customer_id) is None:
+            return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=item.customer_id)
+        documents = [encode_document(each) for each in self._documents(kind, item.customer_id)]
+        return KeptList(item, documents, self.revision)
+
+    def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        """Give the encoded entries of a document's history, the newest first."""
+        return self.history.entries(kind, document_id)
+
+    def _documents(self, kind: Kind, customer_id: str) -> Iterator[Document]:
+        match kind:
             case Kind.CUSTOMER:
-                documents = list(self.state.customers())
+                yield from self.state.customers()
             case Kind.PRODUCT:
-                documents = list(self.state.products())
+                yield from self.state.products()
             case Kind.ORDER:
-                if self.state.customer(customer_id) is None:
-                    return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id)
-                documents = [order for order in self.state.orders() if order.customer_id == customer_id]
+                yield from (order for order in self.state.orders() if order.customer_id == customer_id)
             case Kind.CREDENTIAL:
-                documents = [each for each in self.state.credentials() if each.customer_id == customer_id]
-        return KeptList(kind, customer_id, tuple(documents), self.revision)
-
-
-class InMemoryService:
-    """An InMemoryReplica on a port of this machine, with its heartbeats and its connection to the broker."""
-
-    def __init__(
-        self, address: Address, broker: Address, feed_key: str, kind: type[InMemoryReplica] = InMemoryReplica
-    ) -> None:
-        """Prepare everything; `kind` is the class of the replica. Nothing runs before `with`."""
-        self.address = address
-        self._broker = broker
-        self._mqtt = Client(CallbackAPIVersion.VERSION2, client_id=f"in-memory-{secrets.token_hex(4)}")
-        self.replica = kind("replica1", FeedKey.derive(feed_key), lambda sealed: self._mqtt.publish(FEED_TOPIC, sealed))
-        self._server = grpc.server(ThreadPoolExecutor(_THREADS), options=server_options())
-        add_ReplicaServicer_to_server(self.replica, self._server)
-        healthy = health.HealthServicer()
-        for service in HEALTH_SERVICES:
-            healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(healthy, self._server)
-        self._server.add_insecure_port(str(address))
-        self._ending = threading.Event()
-        self._heartbeats = threading.Thread(target=self._beat)
-
-    def __enter__(self) -> Self:
-        self._mqtt.connect(self._broker.host, self._broker.port)
-        self._mqtt.loop_start()
-        self._server.start()
-        self._heartbeats.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending.set()
-        self._heartbeats.join()
-        self._server.stop(None).wait()
-        self._mqtt.disconnect()
-        self._mqtt.loop_stop()
-
-    def _beat(self) -> None:
-        while not self._ending.wait(HEARTBEAT_SECONDS):
-            self.replica.heartbeat()
-
-
-def main() -> None:
-    """Serve until SIGTERM."""
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    listen, broker = (parse_address(os.environ[f"QUITANDA_{name}"]) for name in ("LISTEN", "MQTT"))
-    with InMemoryService(listen, broker, os.environ["QUITANDA_FEED_KEY"]):
-        ended.wait()
-
-
-if __name__ == "__main__":
-    main()
+                yield from (each for each in self.state.credentials() if each.customer_id == customer_id)

@@ -1,15 +1,16 @@
-"""The whole state in memory: the keeper of state of tests and of history checkers."""
+"""The whole state in memory, for tests and history checkers, and the histories of its documents."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
+from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, encode_records, find_entry
 from quitanda.domain.commands import Request
-from quitanda.domain.document_history import HISTORY_LEVEL
+from quitanda.domain.document_history import HISTORY_LEVEL, recorded
 from quitanda.domain.levels import FIRST_LEVEL
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
-from quitanda.domain.state import Change, Delete, Execution, Put, StoredOutcome
+from quitanda.domain.state import Change, Delete, Execution, Put, StateView, StoredOutcome
 
 _Document = TypeVar("_Document", Customer, Product, Order, Credential)
 
@@ -157,6 +158,34 @@ class InMemoryState:
         _remove(self._by_customer, order.customer_id, order.order_id)
         for item in order.items:
             _remove(self._by_product, item.product_id, order.order_id)
+
+
+class InMemoryHistory:
+    """What each request changed, by document. Nothing is forgotten."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, bytes] = {}
+        """What each request changed, by the number of its first change."""
+        self._entries: dict[tuple[Kind, str], list[bytes]] = {}
+        self._numbers: dict[tuple[Kind, str], int] = {}
+        """Of each document's last change."""
+
+    def record(self, state: StateView, request: Request, changes: Sequence[Change], revision: int) -> None:
+        """Take up what a request is about to change of the state; below the level of histories, nothing."""
+        if not changes or state.level < HISTORY_LEVEL:
+            return
+        made = recorded(state, request, changes, lambda kind, document_id: self._numbers.get((kind, document_id), 0))
+        value = encode_records(revision, [made])
+        self.records[made.changes[0].number] = value
+        for change in made.changes:
+            document = (change.kind, change.document_id)
+            entry, *_ = find_entry(value, change.number)
+            self._entries.setdefault(document, []).append(HISTORY_ENTRY_CODEC.write(entry).SerializeToString())
+            self._numbers[document] = change.number
+
+    def entries(self, kind: Kind, document_id: str) -> Sequence[bytes]:
+        """Give the encoded entries of a document's history, the newest first."""
+        return self._entries.get((kind, document_id), [])[::-1]
 
 
 def _ascending(documents: dict[str, _Document]) -> Iterator[_Document]:

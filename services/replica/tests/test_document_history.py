@@ -178,7 +178,7 @@ class TestRecording:
 class TestBounds:
     @pytest.fixture
     def small(self, tmp_path):
-        state = ReplicaState(tmp_path, history=HistoryBounds(changes=4))
+        state = ReplicaState(tmp_path, history=HistoryBounds(changes=4, forgotten=1))
         state.raise_level()
         yield state
         state.close()
@@ -194,6 +194,30 @@ class TestBounds:
         assert small.counters().history_changes == 4
         check_records(small)
         small.digest()
+
+    def test_records_are_forgotten_several_at_once_when_the_bound_is_passed(self, tmp_path):
+        state = ReplicaState(tmp_path, history=HistoryBounds(changes=6, forgotten=4))
+        state.raise_level()
+        kept = []
+        for number in range(12):
+            state.do(product(f"p{number}"))
+            kept.append(state.counters().history_changes)
+            check_records(state)
+            state.digest()
+
+        assert kept == [1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 3, 4]
+        state.close()
+
+    def test_a_record_that_is_missing_among_those_to_be_forgotten_is_damage(self, tmp_path):
+        state = ReplicaState(tmp_path, history=HistoryBounds(changes=4, forgotten=2))
+        state.raise_level()
+        for number in range(4):
+            state.do(product(f"p{number}"))
+        state.store.delete(keys.change_record(2))
+
+        with pytest.raises(StateCorrupt, match="no record of the change 2"):
+            state.do(product("p4"))
+        state.close()
 
     def test_as_many_changes_are_kept_as_the_bound_says(self, small):
         small.do(product(), product("ink"), product("nib"), product("cap"))
@@ -308,10 +332,10 @@ def test_a_history_folded_from_its_first_change_is_the_document(tmp_path_factory
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
-@given(log=logs, bound=st.integers(1, 12))
-def test_what_is_kept_is_the_end_of_the_whole_history(tmp_path_factory, log, bound):
+@given(log=logs, bound=st.integers(1, 12), forgotten=st.integers(1, 5))
+def test_what_is_kept_is_the_end_of_the_whole_history(tmp_path_factory, log, bound, forgotten):
     whole = ReplicaState(tmp_path_factory.mktemp("whole"))
-    bounded = ReplicaState(tmp_path_factory.mktemp("bounded"), history=HistoryBounds(changes=bound))
+    bounded = ReplicaState(tmp_path_factory.mktemp("bounded"), history=HistoryBounds(bound, forgotten=forgotten))
     try:
         for state in (whole, bounded):
             state.raise_level()

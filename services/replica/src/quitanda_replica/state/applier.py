@@ -165,7 +165,7 @@ class Applier:
     def _append(self, state: EntryState, index: int, records: list[ChangeRecord]) -> None:
         if records:
             writes = WriteSet(state, state.counters)
-            change_records.append(writes, index, records, self._changes_kept)
+            change_records.append(writes, state, index, records, self._changes_kept)
             state.add(writes)
 
     def _finish(

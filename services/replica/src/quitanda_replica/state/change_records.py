@@ -1,8 +1,8 @@
 """The history of documents: what each request changed (`quitanda.domain.document_history`), within two bounds.
 
 A log entry that changes something appends one record of all its requests, under the number of its first change. So the
-keys ascend, and applying an entry reads nothing of the history but the oldest record, which it removes. Beyond the
-bounds the oldest records are forgotten. Numbers and bounds are part of the replicated state, so all replicas forget the
+keys ascend, and applying an entry reads nothing of the history. Where the history has come beyond its bounds, the oldest
+records are forgotten, several at once. Numbers and bounds are part of the replicated state, so all replicas forget the
 same records at the same entry.
 
 From a document's version, each change names the one before it. Where a document does not exist, `keys.gone` has the
@@ -22,12 +22,15 @@ from quitanda.domain.limits import HISTORY_CHANGES_MAX
 from quitanda.domain.model import Kind
 from quitanda.domain.state import Change, StateView
 from quitanda_replica.state import keys
-from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state.access import StateCorrupt, StateReader
 from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.write_set import WriteSet
 
 HISTORY_BYTES_MAX: Final = 128 * 1024 * 1024
 """Size of all records together; with usual orders the number of changes binds first."""
+
+RECORDS_FORGOTTEN: Final = 16
+"""So many are forgotten at once: they lie side by side, so to read them together takes little longer than to read one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class HistoryBounds:
 
     changes: int = HISTORY_CHANGES_MAX
     size: int = HISTORY_BYTES_MAX
+    forgotten: int = RECORDS_FORGOTTEN
+    """Records that are forgotten at once."""
 
 
 def record(writes: WriteSet, view: StateView, request: Request, changes: Sequence[Change]) -> ChangeRecord:
@@ -51,15 +56,20 @@ def record(writes: WriteSet, view: StateView, request: Request, changes: Sequenc
     return made
 
 
-def append(writes: WriteSet, revision: int, records: Sequence[ChangeRecord], bounds: HistoryBounds) -> None:
-    """Store the records of an entry's requests, one at least, and forget the oldest ones beyond the bounds."""
+def append(
+    writes: WriteSet, state: StateReader, revision: int, records: Sequence[ChangeRecord], bounds: HistoryBounds
+) -> None:
+    """Store the records of an entry's requests, one at least, and forget the oldest ones of `state` beyond the bounds.
+
+    `writes` are on top of `state`, and have nothing of the history yet.
+    """
     value = encode_records(revision, records)
     first, counters = records[0].changes[0].number, writes.counters
     writes.create(keys.change_record(first), value)
     counters.history_first = counters.history_first or first
     counters.history_bytes += len(value)
     while counters.history_first < first and _over(counters, bounds):
-        _forget_oldest(writes)
+        _forget_oldest(writes, state.scan(keys.CHANGE_RECORDS, _before(counters.history_first), bounds.forgotten))
 
 
 def _over(counters: Counters, bounds: HistoryBounds) -> bool:
@@ -76,12 +86,22 @@ def _take_deletion(writes: WriteSet, kind: Kind, document_id: str) -> int:
     return keys.number_in(value)
 
 
-def _forget_oldest(writes: WriteSet) -> None:
-    counters = writes.counters
-    key = keys.change_record(counters.history_first)
-    value = writes.get(key)
-    if value is None:
-        raise StateCorrupt(f"there is no record of the change {counters.history_first}")
+def _before(number: int) -> bytes:
+    """Give a key right before the record: whoever searches from there passes nothing that was forgotten already."""
+    return keys.change_record(number - 1)
+
+
+def _forget_oldest(writes: WriteSet, oldest: Sequence[tuple[bytes, bytes]]) -> None:
+    """Forget these records, with which the history must begin."""
+    if not oldest:
+        raise StateCorrupt(f"there is no record of the change {writes.counters.history_first}")
+    for key, value in oldest:
+        if key != keys.change_record(writes.counters.history_first):
+            raise StateCorrupt(f"there is no record of the change {writes.counters.history_first}")
+        _forget(writes, key, value)
+
+
+def _forget(writes: WriteSet, key: bytes, value: bytes) -> None:
     try:
         head = read_head(value)
         if head.deletions:
@@ -89,8 +109,8 @@ def _forget_oldest(writes: WriteSet) -> None:
     except (ValueError, struct.error) as error:
         raise StateCorrupt(f"a record of changes cannot be read: {value[:200]!r}") from error
     writes.delete(key)
-    counters.history_first += head.changes
-    counters.history_bytes -= len(value)
+    writes.counters.history_first += head.changes
+    writes.counters.history_bytes -= len(value)
 
 
 def _forget_deletions(writes: WriteSet, value: bytes) -> None:

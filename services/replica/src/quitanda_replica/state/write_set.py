@@ -62,9 +62,11 @@ class EntryState:
         """Keys and values, as StateReader."""
         self._stage_changes()
         try:
-            return self._store.scan(prefix, after, limit)
+            found = self._store.scan(prefix, after, limit)
         except Exception as error:
             raise _marked(prefix, error) from error
+        self._stored.update(found)
+        return found
 
     def add(self, writes: WriteSet) -> None:
         """Make a write set part of the state that the next request sees."""

@@ -15,6 +15,7 @@ from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.leadership import LeaderRole
 from quitanda_replica.raft.learner import JOINED_KEY
 from quitanda_replica.raft.message_filter import FilteredMessage
+from quitanda_replica.raft.peer_messages import PeerMessages
 from quitanda_replica.raft.prevote import PreVote
 from quitanda_replica.raft.raft_core import RaftCore
 from quitanda_replica.raft.raft_loop import RaftLoop
@@ -304,14 +305,14 @@ def with_parts(**classes):
 def with_filters(append=message_filter.filter_append, reply=message_filter.filter_reply):
     """Return a RaftLoop that decides on `append_entries` and on the replies to them with these functions."""
 
-    class WithFilters(RaftLoop):
+    class WithFilters(PeerMessages):
         def _filter_append(self, message):
             return append(self._journal, self._core.term, self._core.commit_index, message)
 
         def _filter_reply(self, message):
             return reply(self._core.term, self._journal.last_index, message)
 
-    return WithFilters
+    return with_parts(_messages=WithFilters)
 
 
 HARDENED = Variant("", "nothing")

@@ -77,7 +77,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-commits-the-whole-log",
         "A snapshot says that its own entry is committed, not what follows on it.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         'self._core.raise_commit_index(message["index"])',
         "self._core.raise_commit_index(self._journal.last_index)",
         (

@@ -176,7 +176,7 @@ MUTANTS: Final = (
     Mutant(
         "election-told-by-anybody",
         "A replica starts an election without pre-votes when the leader that it follows says so.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         "        if self._is_from_leader(peer, message):\n            self._prevote.on_timeout_now()",
         "        if peer:\n            self._prevote.on_timeout_now()",
         (f"{_PREVOTE}::TestThePermission",),
@@ -192,7 +192,7 @@ MUTANTS: Final = (
     Mutant(
         "leader-ignores-a-later-term",
         "A replica that hears of a later term enters it.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         '        if message["term"] > self._core.term:\n            self._core.adopt_later_term',
         '        if message["term"] < 0:\n            self._core.adopt_later_term',
         (_PREVOTE,),

@@ -69,7 +69,7 @@ MUTANTS: Final = (
     Mutant(
         "snapshot-of-another-cluster",
         "A snapshot of another cluster is not taken.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         'if message["cluster"] != self._gate.cluster:',
         'if message["cluster"] is None:',
         (f"{_LOOP}::test_a_snapshot_of_another_cluster_is_not_taken",),

@@ -13,8 +13,8 @@ MUTANTS: Final = (
     Mutant(
         "learner-echoes",
         "A learner confirms no leader.",
-        f"{RAFT}/raft_loop.py",
-        "if self._voting_is_durable and self._is_from_leader(peer, message):",
+        f"{RAFT}/peer_messages.py",
+        "if self._gate.voting_is_durable and self._is_from_leader(peer, message):",
         "if self._is_from_leader(peer, message):",
         (f"{_LOOP}::test_a_learner_neither_votes_nor_starts_an_election_nor_echoes",),
     ),
@@ -130,7 +130,7 @@ MUTANTS: Final = (
     Mutant(
         "learner-votes",
         "A learner gives no vote.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         "    def _on_vote_request(self, peer: str, message: Message) -> None:\n        if self._gate.voting:",
         "    def _on_vote_request(self, peer: str, message: Message) -> None:\n        if peer:",
         (f"{_LOOP}::test_a_learner_neither_votes_nor_starts_an_election_nor_echoes", f"{_PREVOTE}"),
@@ -178,7 +178,7 @@ MUTANTS: Final = (
     Mutant(
         "learner-shut-out",
         "A replica that may not vote, in a later term than all others, tells the leader and is not shut out.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         'if message["term"] < self._core.term and not self._gate.voting:',
         'if message["term"] < self._core.term and self._gate.voting:',
         (f"{_PREVOTE}::TestLearner",),
@@ -186,8 +186,8 @@ MUTANTS: Final = (
     Mutant(
         "echo-before-the-vote-is-durable",
         "A replica confirms a leader when it is durable that it votes: a crash may not leave one that has forgotten.",
-        f"{RAFT}/raft_loop.py",
-        "if self._voting_is_durable and self._is_from_leader(peer, message):",
+        f"{RAFT}/peer_messages.py",
+        "if self._gate.voting_is_durable and self._is_from_leader(peer, message):",
         "if self._gate.voting and self._is_from_leader(peer, message):",
         (f"{_LOOP}::test_a_disk_that_the_cluster_began_with_echoes_only_when_its_vote_is_durable",),
     ),

@@ -33,9 +33,9 @@ MUTANTS: Final = (
     Mutant(
         "echo-of-any-term",
         "An echo counts in the term that it confirms.",
-        f"{RAFT}/raft_loop.py",
-        'if self._leads_term_of(message):\n            self.reads.on_echo(peer, message["round"])',
-        'if self._core.is_leader:\n            self.reads.on_echo(peer, message["round"])',
+        f"{RAFT}/peer_messages.py",
+        'if self._leads_term_of(message):\n            self._reads.on_echo(peer, message["round"])',
+        'if self._core.is_leader:\n            self._reads.on_echo(peer, message["round"])',
         (_OTHER_ECHOES,),
     ),
     Mutant(
@@ -83,15 +83,15 @@ MUTANTS: Final = (
     Mutant(
         "echo-for-anybody",
         "A replica confirms the leader that it follows, in its term.",
-        f"{RAFT}/raft_loop.py",
-        "if self._voting_is_durable and self._is_from_leader(peer, message):",
-        "if self._voting_is_durable:",
+        f"{RAFT}/peer_messages.py",
+        "if self._gate.voting_is_durable and self._is_from_leader(peer, message):",
+        "if self._gate.voting_is_durable:",
         (_PROBE_OF,),
     ),
     Mutant(
         "echo-for-an-older-term",
         "A replica confirms a leader in its own term alone.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         'return bool(message["term"] == self._core.term and self._core.leader == peer)',
         "return bool(self._core.leader == peer)",
         (_PROBE_OF,),

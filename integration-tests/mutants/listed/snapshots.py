@@ -127,7 +127,7 @@ MUTANTS: Final = (
     Mutant(
         "log-thrown-away-for-a-snapshot",
         "A log that reaches a snapshot's entry stays, as what is behind may be acknowledged.",
-        f"{RAFT}/raft_loop.py",
+        f"{RAFT}/peer_messages.py",
         'if self._journal.holds(message["index"], message["index_term"]):',
         'if self._journal.holds(message["index"] + 1, 0):',
         (f"{_LOOP}::test_a_log_that_reaches_the_snapshots_entry_is_kept_with_what_is_acknowledged_behind_it",),

@@ -5,6 +5,7 @@ there down (imports go one way):
 
     node                the raft thread, and what other threads may ask of it
     raft_loop           one step: receive, tick, append, send, commit, reply
+    peer_messages       what each message of another replica does
     leadership          what a leader does in each step, what changes with it, and its transfer
     prevote             the permission to start an election
     membership          joins a replica to its cluster

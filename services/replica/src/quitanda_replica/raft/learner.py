@@ -102,6 +102,8 @@ class LearnerGate:
         self.record = load_record(store)
         """How this disk's cluster got its id; None while it has none."""
         self.voting = store.get(JOINED_KEY) is not None
+        self.voting_is_durable = False
+        """Whether the replica would be a voter after a crash now: what leaves before the commit depends on it."""
         if not self.voting and options.bootstrap and last_index == FIRST_INDEX and store.get(ORIGIN_KEY) is None:
             store.put(ORIGIN_KEY, encode_log_origin(FIRST_INDEX, NEW_CLUSTER))
         self._origin = _read_origin(store.get(ORIGIN_KEY))
@@ -129,6 +131,10 @@ class LearnerGate:
         """Be a voter from the next commit on, for ever."""
         self._store.put(JOINED_KEY, b"1")
         self.voting = True
+
+    def committed(self) -> None:
+        """Note that everything staged has become durable."""
+        self.voting_is_durable = self.voting
 
     def log_origin(self, last_index: int) -> str:
         """Return the name of what the log began with, if it holds nothing else; otherwise ''."""

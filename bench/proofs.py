@@ -22,7 +22,7 @@ class Proofs:
     """What callers need; with nothing in it they call as in the open mode.
 
     `ca` is the file with the authority's certificates, `tokens` are those of customers by their ids, and `certificates`
-    is the folder of the customers' certificates for the broker: of each customer a file with the key and the certificate.
+    is the folder of the customers' certificates for the broker: of each customer a file with the key and certificate.
     """
 
     ca: str = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from bench import cases
+from bench.cases import Case
 from bench.peers.system import System
 from bench.placement import FOLLOWER, LEADER
 from bench.proofs import Metadata, Proofs, bearing
@@ -41,7 +42,7 @@ class QuitandaSystem(System):
 
     name = "quitanda"
     title = "three replicas (Quitanda)"
-    cases = cases.ALL
+    cases: ClassVar[tuple[Case, ...]] = cases.ALL
     identities: ClassVar[bool] = False
     """Whether processes and callers prove who they are."""
     cluster: LocalCluster
@@ -116,9 +117,7 @@ class QuitandaSystem(System):
                 as_customer = self._keep_token(placed.customer_id, created.token)
                 items = [ItemQuantity(product_id=product_id, quantity=1) for product_id in placed.product_ids]
                 request = CreateOrderRequest(request_id=str(uuid.uuid4()), customer_id=placed.customer_id, items=items)
-                return (
-                    await client.CreateOrder(request, timeout=SEED_SECONDS, metadata=as_customer)
-                ).order.order_id
+                return (await client.CreateOrder(request, timeout=SEED_SECONDS, metadata=as_customer)).order.order_id
 
             await _some_at_a_time(product, workload.product_ids)
             self.workload = workload.with_order_ids(await _some_at_a_time(order, workload.orders))
@@ -155,7 +154,9 @@ class QuitandaWithIdentities(QuitandaSystem):
         certificates = folder / "customers"
         certificates.mkdir(mode=0o700)
         self.proofs = Proofs(str(self._clients.file(IdentityFile.CA)), {}, str(certificates))
-        root = KeyedCertificate.read(IdentityFolder(identities.folder(self.cluster.client_portals[0])).customers_ca_key())
+        root = KeyedCertificate.read(
+            IdentityFolder(identities.folder(self.cluster.client_portals[0])).customers_ca_key()
+        )
         for placed in Workload.drawn().orders:
             asked = new_request()
             signed = issue_to_customer(asked.request, placed.customer_id, root, datetime.now(UTC))

@@ -44,7 +44,8 @@ def a_history_has_every_change_the_newest_first(service: Service) -> None:
     expect(told == expected, f"a history has each change, by what made it, with the values before and after: {told}")
     newest = entries[0]
     expect(
-        newest.number == fields(adjusted.done.document)["version"], "a change has the number that the document's version is"
+        newest.number == fields(adjusted.done.document)["version"],
+        "a change has the number that the document's version is",
     )
     expect(
         (newest.revision, newest.request_id, newest.received_at_ms) == (adjusted.revision, adjust.request_id, _NOON_MS),

@@ -1,8 +1,8 @@
 """What each message of another replica does to this one.
 
 What comes in is checked twice before it reaches PySyncObj: the codec has checked its form, and here `message_filter`
-decides what of it may pass. The handlers change no more than what the next commit makes durable; what must wait for that
-commit is given to the transport.
+decides what of it may pass. The handlers change only what the next commit makes durable; what must wait for that commit
+is given to the transport.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The history of documents: what each request changed (`quitanda.domain.document_history`), within two bounds.
 
 A log entry that changes something appends one record of all its requests, under the number of its first change. So the
-keys ascend, and applying an entry reads nothing of the history. Where the history has come beyond its bounds, the oldest
+keys ascend, and applying an entry reads nothing of the history. When the history is beyond its bounds, the oldest
 records are forgotten, several at once. Numbers and bounds are part of the replicated state, so all replicas forget the
 same records at the same entry.
 
@@ -30,7 +30,7 @@ HISTORY_BYTES_MAX: Final = 128 * 1024 * 1024
 """Size of all records together; with usual orders the number of changes binds first."""
 
 RECORDS_FORGOTTEN: Final = 16
-"""So many are forgotten at once: they lie side by side, so to read them together takes little longer than to read one."""
+"""So many are forgotten at once: they lie side by side, so reading all takes little longer than reading one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ SHOWN_BY = {
     "replicas": {ServiceRole.REPLICA},
 }
 """How the document says which processes show a metric."""
+NEEDS_IDENTITY = ", with an identity"
+"""What it adds where they show it only then."""
 RATE_INTERVAL = "5s"
 LINES_SECONDS = 40
 """In which every panel must have a line; Prometheus scrapes once a second."""
@@ -55,6 +57,22 @@ def queries():
 
 def expressions():
     return alerts() | {expression: expression for expression in queries()}
+
+
+def table():
+    """Name, type, labels and who shows it, of each metric in the document."""
+    return ROW_OF_TABLE.findall((ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8"))
+
+
+def without_an_identity(shown_by_replicas):
+    """The metrics that nobody shows in this cluster, as its processes have no identity; none where they have one."""
+    needs = {name for name, _, _, who in table() if who.endswith(NEEDS_IDENTITY)}
+    return set() if needs & shown_by_replicas.keys() else needs
+
+
+def that_have_figures(asked, absent):
+    """Leave out the expressions of which a metric is absent."""
+    return {key: it for key, it in asked.items() if not absent & {name for name, _ in METRIC.findall(key)}}
 
 
 def name_in_queries(family):
@@ -89,11 +107,13 @@ async def what_processes_show(cluster):
 async def test_every_metric_and_label_of_an_alert_or_panel_is_shown_by_a_running_system(cluster, shop):
     await use_everything(shop)
     shown = {"up": set()}
-    for of_role in (await what_processes_show(cluster)).values():
+    by_role = await what_processes_show(cluster)
+    for of_role in by_role.values():
         for sample in (sample for found in of_role.values() for family in found for sample in family.samples):
             shown.setdefault(sample.name, set()).update(sample.labels)
+    titles = {expression: title for title, expression in expressions().items()}
 
-    for title, expression in expressions().items():
+    for expression, title in that_have_figures(titles, without_an_identity(by_role[ServiceRole.REPLICA])).items():
         named = METRIC.findall(expression)
         known = set().union(GIVEN_BY_PROMETHEUS, *(shown.get(name, ()) for name, _ in named))
         assert named
@@ -114,7 +134,8 @@ async def test_every_figure_of_ours_is_on_a_panel_or_in_an_alert(cluster):
 async def test_the_table_of_metrics_says_what_the_processes_show(cluster, shop):
     await use_everything(shop)
     shown = {}
-    for role, of_role in (await what_processes_show(cluster)).items():
+    by_role = await what_processes_show(cluster)
+    for role, of_role in by_role.items():
         for name, found in of_role.items():
             if name.startswith("quitanda_"):
                 labels = {label for family in found for sample in family.samples for label in sample.labels} - {"le"}
@@ -122,11 +143,14 @@ async def test_the_table_of_metrics_says_what_the_processes_show(cluster, shop):
                 known |= labels
                 roles.add(role)
                 assert kind == found[0].type
-    rows = ROW_OF_TABLE.findall((ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8"))
+    rows = table()
+    absent = without_an_identity(by_role[ServiceRole.REPLICA])
 
     assert len(rows) == len({name for name, *_ in rows})
     assert {
-        name: (kind, set(re.findall(r"`(\w+)`", labels)), SHOWN_BY[who]) for name, kind, labels, who in rows
+        name: (kind, set(re.findall(r"`(\w+)`", labels)), SHOWN_BY[who.removesuffix(NEEDS_IDENTITY)])
+        for name, kind, labels, who in rows
+        if name not in absent
     } == shown
 
 
@@ -147,8 +171,10 @@ async def used_again_and_again(shop):
 
 
 async def test_every_panel_has_a_line_and_every_alert_is_judged_by_a_real_prometheus(cluster, shop, tmp_path):
+    absent = without_an_identity((await what_processes_show(cluster))[ServiceRole.REPLICA])
     without_line = {
-        expression.replace("$__rate_interval", RATE_INTERVAL): used for expression, used in queries().items()
+        expression.replace("$__rate_interval", RATE_INTERVAL): used
+        for expression, used in that_have_figures(queries(), absent).items()
     }
 
     async def all_have_lines():

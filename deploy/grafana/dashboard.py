@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from panels import ROWS, Panel
+from panel import Panel
+from panels import ROWS
 
 FILE: Final = Path(__file__).parent / "dashboards" / "quitanda.json"
 UID: Final = "quitanda"

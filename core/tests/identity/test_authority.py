@@ -286,12 +286,17 @@ def test_a_folder_that_a_group_may_read_gets_files_that_the_group_may_read(root)
         assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_gid) == (0o640, 1883)
 
 
-def test_certificates_are_renewed_when_two_thirds_of_their_life_are_over_and_not_before(root):
+def renew(root, *, now):
+    authority(root).renew(now, everything=False)
+
+
+@pytest.mark.parametrize("renewing", [renew, create])
+def test_certificates_are_renewed_when_two_thirds_of_their_life_are_over_and_not_before(root, renewing):
     before = contents(root)
-    authority(root).renew(NOW + 59 * DAY, everything=False)
+    renewing(root, now=NOW + 59 * DAY)
     assert contents(root) == before
 
-    authority(root).renew(NOW + 61 * DAY, everything=False)
+    renewing(root, now=NOW + 61 * DAY)
 
     changed = {name for name, content in contents(root).items() if before[name] != content}
     assert changed == {name for name in before if name.endswith("/process.pem")}

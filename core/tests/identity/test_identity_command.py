@@ -9,11 +9,13 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from quitanda.identity.__main__ import main
+from quitanda.identity.authority import Authority
 from quitanda.identity.folder import IdentityFile
 from quitanda.identity.tokens import parse_token
 
@@ -174,6 +176,17 @@ def test_a_volume_of_another_user_is_told_with_the_next_step(volumes, capsys):
     said = capsys.readouterr().err
     assert f"{volumes}/replica1" in said
     assert "Permission denied; next: see to it that the folders belong to the user" in said
+
+
+def test_a_later_start_that_renews_certificates_says_that_the_broker_must_read_its_own(root, run):
+    Authority(root, lambda _change: None).create((), datetime.now(UTC) - timedelta(days=61))
+
+    code, out, err = run("create")
+
+    assert (code, err) == (0, "")
+    assert "replaced process.pem" in out
+    assert "Send the broker SIGHUP." in out
+    assert run("create") == (0, "", "")
 
 
 def test_a_new_secret_is_told_with_who_has_to_be_restarted_and_what_comes_next(run):

@@ -35,6 +35,8 @@ def main(arguments: Sequence[str]) -> int:
             told = list(given.run(authority, given, now))
         finally:  # what was done before a failure stays
             _say(changes.by_folder())
+        if given.run is _create and changes.renewed:
+            told.append(listing.after_renewal())
         _say((*told, *listing.next_steps(authority, now)))
     except _WrongUse as error:
         parser.error(str(error))
@@ -127,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"how long to wait for another process that works on the folders (default: {WAIT_SECONDS:g})",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    create = commands.add_parser("create", help="make whatever is missing, and leave alone what is there")
+    create = commands.add_parser("create", help="make whatever is missing, renew what is old, and leave alone the rest")
     for kind in _NAMED_KINDS:
         create.add_argument(
             f"--{kind}s", dest=kind.name, default="", metavar="NAMES", help=f"names of {kind}s, with commas between"

@@ -18,7 +18,7 @@ from typing import Final
 from quitanda.identity import folder_writing, holders, shared_secrets
 from quitanda.identity.certificates import renewed_from
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
-from quitanda.identity.holder_folders import FileChange, HolderFolders, IsDue, Report, never
+from quitanda.identity.holder_folders import FileChange, HolderFolders, IsDue, Report, always, never
 from quitanda.identity.holders import Holder
 from quitanda.identity.roots import CUSTOMERS, PROCESSES, PUT_BACK, Root
 from quitanda.identity.rotation import RotationStep
@@ -58,10 +58,11 @@ class Authority:
         return self._holder_folders.folder(holder)
 
     def create(self, given: Iterable[Holder], now: datetime) -> None:
-        """Make whatever is missing, and certificates that cannot be used; leave everything else as it is.
+        """Make whatever is missing, and certificates that cannot be used or are old; leave everything else as it is.
 
-        `given` is added to the list of the holders; if there is neither a list nor anything given, holders.DEFAULT is
-        taken. IdentityError, with nothing changed, where what is there does not belong together.
+        So a system whose every start calls this renews its certificates by itself. `given` is added to the list of the
+        holders; if there is neither a list nor anything given, holders.DEFAULT is taken. IdentityError, with nothing
+        changed, where what is there does not belong together.
         """
         with self._locked():
             known = self._known_holders()
@@ -76,12 +77,12 @@ class Authority:
             self._holder_folders.check(wanted)
             if wanted != known:
                 self._write(HOLDERS_FILE, holders.to_text(wanted), "replaced" if known else "made")
-            self._holder_folders.give(wanted, now, never)
+            self._holder_folders.give(wanted, now, _old_at(now))
 
     def renew(self, now: datetime, *, everything: bool) -> None:
         """Make new certificates for processes whose own are past two thirds of their life, or for all of them."""
         with self._locked():
-            self._give(self.holders(now), now, lambda held: everything or now >= renewed_from(held.certificate))
+            self._give(self.holders(now), now, always if everything else _old_at(now))
 
     def rotate(self, root: Root, now: datetime, *, at_once: bool) -> RotationStep:
         """Do the next step of the replacement of a CA, and give the step that was done.
@@ -210,6 +211,11 @@ class Authority:
     def _write(self, name: str, text: str, done: str) -> None:
         folder_writing.write(self._own.file(name), text.encode(), replace=done == "replaced")
         self._report(FileChange(self._own.file(name), done))
+
+
+def _old_at(now: datetime) -> IsDue:
+    """Replace the certificates that are past two thirds of their life."""
+    return lambda held: now >= renewed_from(held.certificate)
 
 
 def _taken(lock: int) -> bool:

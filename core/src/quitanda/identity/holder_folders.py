@@ -59,6 +59,11 @@ def never(_held: KeyedCertificate) -> bool:
     return False
 
 
+def always(_held: KeyedCertificate) -> bool:
+    """Replace every certificate."""
+    return True
+
+
 class HolderFolders:
     """The way from the authority's folder to the holders'. Methods raise IdentityError, and OSError of the disk."""
 

@@ -19,6 +19,11 @@ _COPY = "Copy the folders to the other machines, if there are any."
 class Changes(list[FileChange]):
     """The changes in the order in which they were made."""
 
+    @property
+    def renewed(self) -> bool:
+        """Whether a process got another certificate than it had."""
+        return any(change.done == "replaced" and change.file.name == IdentityFile.PROCESS for change in self)
+
     def by_folder(self) -> Iterator[str]:
         """List them by folder."""
         in_order = sorted(self, key=lambda change: change.file.parent)

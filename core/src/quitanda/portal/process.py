@@ -16,6 +16,7 @@ from quitanda.cluster_client import ClusterClient
 from quitanda.identity.folder import IdentityError
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.runtime import descriptors, lifecycle, logging, metrics, startup_warnings, tracing
+from quitanda.runtime.certificate_ends import show_certificate_ends
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import PortalSettings, load_or_exit
@@ -57,6 +58,7 @@ async def run(settings: Settings, compose: Compose[Settings]) -> int:
     registry = metrics.new_registry()
     async with AsyncExitStack() as stack:
         identity = open_identity(settings.identity, f"portal/{settings.name}")
+        show_certificate_ends(registry, identity, settings.mqtt)
         if shown := metrics.serve(settings.metrics_listen, registry, identity):
             stack.callback(shown.close)
         replicas = {name: str(address) for name, address in settings.replicas.items()}

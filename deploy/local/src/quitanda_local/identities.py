@@ -28,11 +28,8 @@ class Identities:
     def make(self, topology: Topology) -> None:
         """Make what is missing, and renew what is old; IdentitiesUnusable where that cannot be done."""
         holders = [Holder(service.name, kind) for role, kind in _KINDS.items() for service in topology.of(role)]
-        now = datetime.now(UTC)
-        authority = Authority(self.root, lambda _change: None)
         try:
-            authority.create(holders, now)
-            authority.renew(now, everything=False)
+            Authority(self.root, lambda _change: None).create(holders, datetime.now(UTC))
         except IdentityError as error:
             raise IdentitiesUnusable(str(error)) from None
         except OSError as error:

@@ -12,6 +12,7 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime import tracing
+from quitanda.runtime.certificate_ends import show_certificate_ends
 from quitanda.runtime.metrics import MetricsServer, RequestMetrics, new_registry
 from quitanda.runtime.process_identity import open_identity
 from quitanda.runtime.settings import ReplicaSettings
@@ -103,6 +104,7 @@ class ReplicaProcess:
     def _start(self) -> None:
         settings = self._settings
         self._identity = open_identity(settings.identity, f"replica/{settings.name}")
+        show_certificate_ends(self.registry, self._identity, settings.mqtt)
         if settings.metrics_listen is not None:
             self._closing.callback(MetricsServer(self.registry, settings.metrics_listen, self._identity).close)
         interceptor = CallInterceptor(RequestMetrics(self.registry), self._fatal)

@@ -42,7 +42,7 @@ class DocumentCommands:
         deletion: Parameters = {"cascade": (options.CascadeOption, False), "yes": (options.YesOption, False)}
         self._add("delete", Effect.WRITE, self._delete, self._id_options() | deletion | version, self._question)
         self._add("list", Effect.READ, self._list, self._list_options())
-        self._add("import", Effect.WRITES, self._import, import_options.PARAMETERS)
+        self._add("import", Effect.WRITES, self._import, import_options.parameters(view.kind))
 
     def _add(
         self,

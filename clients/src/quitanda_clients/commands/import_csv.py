@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import typer
 from quitanda.error_status import describe
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.failures import report
-from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
+from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
 from quitanda_clients.cli.progress import shown_progress
 from quitanda_clients.cli.runs import AdminRun
 from quitanda_clients.cli.streams import AnswerNotWritten, open_to_read, print_error
@@ -23,6 +23,7 @@ from quitanda_clients.csv_import.existing import read_existing
 from quitanda_clients.csv_import.importer import Importer, ImportResult
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
+from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
 
 SHOWN_MAX: Final = 20
 """The command lists so many problems, and refused rows, one by one for people."""
@@ -44,10 +45,24 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
             return exit_codes.WRONG_USE
     if options.dry_run:
         return await _predict(run, schema, options, checked)
-    result = await _send(run, schema, options, checked)
+    with _token_file(options) as tokens:
+        result = await _send(run, schema, options, checked, tokens)
+    if isinstance(result.failure, TokenFileError):
+        said = f"{result.failure}. {AGAIN} It writes the tokens that are missing."
+        return print_local_error(LocalReason.ANSWER_NOT_WRITTEN, said, as_json=run.as_json, field="--tokens")
     if result.failure is not None:
         return report(result.failure, run.failure_context(), AGAIN)
     return exit_codes.REFUSED if result.refused or result.changed_since or checked.problems else exit_codes.DONE
+
+
+def _token_file(options: ImportOptions) -> AbstractContextManager[TokenFile | None]:
+    """Open the file for tokens, if one is wanted, before anything is sent."""
+    if options.tokens is None:
+        return nullcontext()
+    try:
+        return TokenFile(options.tokens)
+    except TokenFileError as error:
+        raise typer.BadParameter(str(error), param_hint="--tokens") from None
 
 
 def _content(file: Path) -> bytes:
@@ -80,10 +95,12 @@ async def _predict(run: AdminRun, schema: CsvSchema, options: ImportOptions, che
     return exit_codes.REFUSED if counts["refused"] or checked.problems else exit_codes.DONE
 
 
-async def _send(run: AdminRun, schema: CsvSchema, options: ImportOptions, checked: CheckedFile) -> ImportResult:
+async def _send(
+    run: AdminRun, schema: CsvSchema, options: ImportOptions, checked: CheckedFile, tokens: TokenFile | None
+) -> ImportResult:
     """Send the rows and show the summary, also after Ctrl-C."""
     async with run.client() as client:
-        importer = Importer(client, schema, options)
+        importer = Importer(client, schema, options, tokens)
         try:
             existing = await read_existing(client, schema, checked.valid_rows)
             with shown_progress(len(checked.valid_rows), quiet=run.as_json) as progress:
@@ -140,6 +157,11 @@ def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: Che
             print_error(f"{file}:{line}: Refused ({described.reason}): {described.message}")
         _print_rest(len(refused))
         _report_repeated(file, result.already_imported, lines)
+        if result.untold:
+            print_error(
+                f"{file}: {counted(result.untold, 'customer')} got a token that is not shown here; the same command "
+                "with --tokens NEW-FILE writes the tokens to a file"
+            )
     counts = {
         "rows": len(checked.valid_rows) + checked.invalid_rows,
         "created": result.created,

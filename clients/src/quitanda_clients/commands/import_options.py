@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from quitanda.domain.model import Kind
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.csv_import.options import IN_FLIGHT_DEFAULT, ImportOptions
 from quitanda_clients.csv_import.text_encoding import Encoding
@@ -38,7 +39,15 @@ def _columns(typed: list[str]) -> dict[str, str]:
     return mapped
 
 
-PARAMETERS: Final[dict[str, tuple[Any, Any]]] = {
+def parameters(kind: Kind) -> dict[str, tuple[Any, Any]]:
+    """Give the options of the import of documents of a kind, by name: the annotated type and the default.
+
+    `...` stands for no default.
+    """
+    return _OF_ALL | _OF_CUSTOMERS if kind is Kind.CUSTOMER else _OF_ALL
+
+
+_OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
     "file": (
         Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file to import; - is standard input.")],
         ...,
@@ -120,4 +129,18 @@ PARAMETERS: Final[dict[str, tuple[Any, Any]]] = {
         "",
     ),
 }
-"""By name: the annotated type and the default (`...` for none)."""
+
+_OF_CUSTOMERS: Final[dict[str, tuple[Any, Any]]] = {
+    "tokens": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--tokens",
+                metavar="FILE",
+                help="Write the tokens of the customers that are created to this file, for you alone to read. What it "
+                "has stays: repeat an import with the same file.",
+            ),
+        ],
+        None,
+    ),
+}

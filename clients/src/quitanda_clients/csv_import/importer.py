@@ -15,6 +15,7 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.csv_import.existing import NOT_FOUND, ExistingDocuments, changed_fields
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import Change, Creation, CsvSchema, ValidRow
+from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
 from quitanda_clients.request_ids import derived_request_id
 
 EXISTS: Final = frozenset({Reason.CUSTOMER_EXISTS, Reason.PRODUCT_EXISTS})
@@ -32,7 +33,7 @@ class ImportResult:
 
     `already_imported` rows repeat an earlier run, and their documents are still as that run left them.
     `changed_since` rows repeat an earlier run, too, but somebody changed or deleted their documents after it. The
-    import leaves both as they are.
+    import leaves both as they are. `untold` counts the tokens of customers that nobody asked for.
     """
 
     created: int = 0
@@ -41,7 +42,8 @@ class ImportResult:
     already_imported: int = 0
     changed_since: list[ValidRow] = field(default_factory=list)
     refused: list[tuple[ValidRow, Refused]] = field(default_factory=list)
-    failure: Unavailable | OutcomeUnknown | None = None
+    untold: int = 0
+    failure: Unavailable | OutcomeUnknown | TokenFileError | None = None
 
     @property
     def finished(self) -> int:
@@ -76,8 +78,12 @@ def refusal_of(row: ValidRow, schema: CsvSchema, *, exists: bool, update: bool) 
 class Importer:
     """One import; `result` can be read at any time, also after a cancellation."""
 
-    def __init__(self, client: AdminClient, schema: CsvSchema, options: ImportOptions) -> None:
+    def __init__(
+        self, client: AdminClient, schema: CsvSchema, options: ImportOptions, tokens: TokenFile | None = None
+    ) -> None:
+        """Write the tokens of the customers that are created to the file `tokens`, if there is one."""
         self.result = ImportResult()
+        self._tokens = tokens
         self._client = client
         self._schema = schema
         self._ids = RowRequestIds(schema, options.label)
@@ -94,6 +100,11 @@ class Importer:
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(self._options.in_flight, len(rows))):
                 workers.create_task(self._work(remaining, existing, progress))
+        if self._tokens is not None:
+            try:
+                self._tokens.finish()
+            except TokenFileError as failure:
+                self.result.failure = self.result.failure or failure
         return self.result
 
     async def _work(
@@ -104,7 +115,7 @@ class Importer:
                 await self._send(row, existing)
             except Rejected as rejected:
                 self.result.refused.append((row, rejected.refused))
-            except (Unavailable, OutcomeUnknown) as failure:
+            except (Unavailable, OutcomeUnknown, TokenFileError) as failure:
                 self.result.failure = self.result.failure or failure
             progress(self.result.finished)
             if self.result.failure is not None:
@@ -148,8 +159,17 @@ class Importer:
             if rejected.refused.reason not in EXISTS:
                 raise
             return False
+        if created.token and (created.revision > existing.revision or row.document_id in existing.documents):
+            self._tell_token(row.document_id, created.token)
         self._count(row, existing, [created.revision], new="created")
         return True
+
+    def _tell_token(self, customer_id: str, token: str) -> None:
+        """Write a token down, also one that a repeated import is told again."""
+        if self._tokens is None:
+            self.result.untold += 1
+        else:
+            self._tokens.add(customer_id, token)
 
     async def _change(self, row: ValidRow, existing: ExistingDocuments) -> None:
         """Adjust the stock, then set fields: if the first is refused, nothing of the row was changed."""

@@ -16,7 +16,8 @@ class ImportOptions:
     """None stands for what the import recognizes by itself.
 
     `columns` gives the file's columns for names of fields. `update`: change documents that exist. `in_flight`: send at
-    most so many rows at the same time. `label` tells one run from another one of the same rows.
+    most so many rows at the same time. `label` tells one run from another one of the same rows. `tokens`: the file for
+    the tokens of the customers that are created.
     """
 
     file: Path = Path()
@@ -29,3 +30,4 @@ class ImportOptions:
     decimal: DecimalSign | None = None
     in_flight: int = IN_FLIGHT_DEFAULT
     label: str = ""
+    tokens: Path | None = None

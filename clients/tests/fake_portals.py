@@ -136,8 +136,8 @@ class FakeShop:
     def _page(self, asked) -> OperationAnswer:
         """One page of a list; tokens are positions."""
         found = self._documents(asked.kind)
-        if asked.kind is Kind.ORDER:
-            documents = [order for order in found.values() if order.customer_id == asked.customer_id]
+        if asked.kind in (Kind.ORDER, Kind.CREDENTIAL):
+            documents = [one for one in found.values() if one.customer_id == asked.customer_id]
         else:
             documents = [found[key] for key in sorted(found)]
         start = int(asked.page_token or 0)

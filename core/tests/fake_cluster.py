@@ -176,8 +176,6 @@ class FakeCluster:
                 return list(self.state.customers())
             case Kind.PRODUCT:
                 return list(self.state.products())
-            case Kind.CREDENTIAL:
-                return list(self.state.credentials())
             case Kind.ORDER:
                 return [order for order in self.state.orders() if order.customer_id == item.customer_id]
             case Kind.CREDENTIAL:

@@ -176,9 +176,9 @@ class AdminClient(PortalClient):
         command = CreateCredential("", role, label, "", 0, customer_id, expires_at_ms)
         return await self.execute(command, request_id=request_id)
 
-    async def list_credentials(self, limit: int = LISTED_MAX) -> Listing[Credential]:
-        """Fetch all credentials, by id, from one snapshot; nobody is shown a secret."""
-        return await self.list(Kind.CREDENTIAL, limit)
+    async def list_credentials(self, limit: int = LISTED_MAX, *, customer_id: str = "") -> Listing[Credential]:
+        """Fetch all credentials of staff, or of a customer, by id, from one snapshot; nobody is shown a secret."""
+        return await whole_list(partial(self.page, Kind.CREDENTIAL, of_customer=customer_id), limit)
 
     async def rotate_credential(
         self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None

@@ -63,9 +63,14 @@ class PortalClient:
         answer = await self._send(f"get_{kind.value}", query, "")
         return DocumentResult(answer.documents[0], self._seen(answer.revision))
 
-    async def page(self, kind: Kind, page_size: int = 0, page_token: str = "") -> ListPage[Any]:
-        """Fetch one page of the documents of any kind; size 0 is the portal's default."""
-        query = ListDocuments(kind, self.customer_id, page_size, page_token)
+    async def page(
+        self, kind: Kind, page_size: int = 0, page_token: str = "", *, of_customer: str = ""
+    ) -> ListPage[Any]:
+        """Fetch one page of the documents of any kind; size 0 is the portal's default.
+
+        `of_customer`: whose credentials an administrator asks for.
+        """
+        query = ListDocuments(kind, of_customer or self.customer_id, page_size, page_token)
         answer = await self._send(f"list_{kind.value}s", query, "")
         return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
 

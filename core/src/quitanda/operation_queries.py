@@ -63,9 +63,13 @@ class GetOperation(DocumentOperation):
 
 @dataclass(frozen=True)
 class ListOperation(DocumentOperation):
-    """An operation that shows one page of documents; of orders, their summaries."""
+    """An operation that shows one page of documents; of orders, their summaries.
+
+    `of_customer`: the request may name a customer whose documents are asked for, also where no customer asks.
+    """
 
     shown_to: frozenset[CallerRole] = STAFF
+    of_customer: bool = False
 
     @property
     def roles(self) -> frozenset[CallerRole]:
@@ -122,6 +126,10 @@ class ListOperation(DocumentOperation):
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a page: {error!r}") from error
         return OperationAnswer(revision, documents, token)
+
+    @property
+    def _names_customer(self) -> bool:
+        return self.of_customer or super()._names_customer
 
     @property
     def _summarizes(self) -> bool:

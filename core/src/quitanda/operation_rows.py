@@ -256,10 +256,15 @@ class DocumentOperation(Operation, ABC):
         return DOCUMENT_CODECS[self.kind].write
 
     def _asking(self, asked_by: str) -> dict[str, str]:
-        return {CUSTOMER_FIELD: asked_by} if self.portal.names_customer else {}
+        return {CUSTOMER_FIELD: asked_by} if self._names_customer else {}
 
     def _asker(self, message: Any) -> str:
-        return str(message.customer_id) if self.portal.names_customer else ""
+        return str(message.customer_id) if self._names_customer else ""
+
+    @property
+    def _names_customer(self) -> bool:
+        """Whether the request message has a customer's id."""
+        return self.portal.names_customer
 
 
 def without_reply_fields(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -118,7 +118,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ClusterOperation("verify_cluster", _ADMIN, without_leader=True),
     ClusterOperation("raise_level", _ADMIN),
     WriteOperation("create_credential", _ADMIN, Kind.CREDENTIAL, CreateCredential),
-    ListOperation("list_credentials", _ADMIN, Kind.CREDENTIAL, ADMINISTRATOR),
+    ListOperation("list_credentials", _ADMIN, Kind.CREDENTIAL, ADMINISTRATOR, of_customer=True),
     WriteOperation("rotate_credential", _ADMIN, Kind.CREDENTIAL, RotateCredential),
     WriteOperation("revoke_credential", _ADMIN, Kind.CREDENTIAL, RevokeCredential, removes=True),
     WriteOperation("create_order", _CLIENT, Kind.ORDER, CreateOrder),

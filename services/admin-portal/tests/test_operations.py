@@ -5,7 +5,14 @@ import pytest
 
 from quitanda.cluster_client import Get, List
 from quitanda.codec.protobuf import DOCUMENT_CODECS
-from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity
+from quitanda.domain.commands import (
+    CreateCredential,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    RaiseLevel,
+)
 from quitanda.domain.model import Kind
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
@@ -533,3 +540,34 @@ class TestBadRequests:
 
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert field in caught.value.details()
+
+
+class TestCredentials:
+    @pytest.fixture(autouse=True)
+    def credentials(self, cluster):
+        for level in (2, 3):
+            cluster.does(RaiseLevel(level))
+        for credential_id, customer_id in (("a" * 12, None), ("b" * 12, "ana"), ("c" * 12, "ana"), ("d" * 12, "bia")):
+            if customer_id == "bia":
+                cluster.does(CreateCustomer("bia", "Bia"))
+            role = "admin" if customer_id is None else "customer"
+            cluster.does(CreateCredential(credential_id, role, "phone", "0" * 64, 1, customer_id))
+
+    async def test_those_of_staff_are_listed_and_those_of_one_customer_page_by_page(self, portal):
+        staff = await portal.call("ListCredentials", pb.ListCredentialsRequest())
+        first = await portal.call("ListCredentials", pb.ListCredentialsRequest(customer_id="ana", page_size=1))
+        request = pb.ListCredentialsRequest(customer_id="ana", page_size=1, page_token=first.next_page_token)
+        last = await portal.call("ListCredentials", request)
+
+        assert [[one.credential_id[0] for one in page.credentials] for page in (staff, first, last)] == [
+            ["a"],
+            ["b"],
+            ["c"],
+        ]
+        assert last.next_page_token == ""
+
+    @pytest.mark.parametrize(("customer_id", "reason"), [("nobody", "CUSTOMER_NOT_FOUND"), ("a/b", "INVALID_ARGUMENT")])
+    async def test_a_customer_who_is_not_there_is_told(self, portal, customer_id, reason):
+        refused = await portal.call("ListCredentials", pb.ListCredentialsRequest(customer_id=customer_id))
+
+        assert (refused.reason, refused.field) == (reason, "customer_id")

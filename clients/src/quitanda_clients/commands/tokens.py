@@ -61,10 +61,19 @@ async def create(
 
 @app.command("list")
 @admin_command(Effect.READ)
-async def list_credentials(run: AdminRun, limit: options.LimitOption = None) -> None:
-    """List the credentials, ordered by id; secrets are shown to nobody."""
+async def list_credentials(
+    run: AdminRun,
+    customer: Annotated[
+        str | None, typer.Option("--customer", metavar="CID", help="List this customer's credentials instead.")
+    ] = None,
+    limit: options.LimitOption = None,
+) -> None:
+    """List the credentials of staff and programs, ordered by id; secrets are shown to nobody."""
+    if customer == "":
+        raise typer.BadParameter("the customer's id is empty", param_hint="--customer")
     async with run.client() as client:
-        run.output.listing("credentials", await client.list_credentials(limit or LISTED_MAX))
+        listing = await client.list_credentials(limit or LISTED_MAX, customer_id=customer or "")
+        run.output.listing("credentials", listing)
 
 
 @app.command("rotate")

@@ -39,7 +39,10 @@ class GetDocument:
 
 @dataclass(frozen=True, slots=True)
 class ListDocuments:
-    """One page of a list; `customer_id` is the customer who asks, whose orders they are if it is a list of orders."""
+    """One page of a list; `customer_id` is the customer who asks, whose orders they are if it is a list of orders.
+
+    Where an administrator asks for credentials, they are those of `customer_id`, and without one those of staff.
+    """
 
     kind: Kind
     customer_id: str = ""

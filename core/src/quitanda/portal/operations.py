@@ -32,6 +32,9 @@ ADMINISTRATORS: Final = ""
 """The scope of all administrators' request ids; a customer's is the customer's id."""
 
 _CUSTOMER_ID: Final = id_field(Kind.CUSTOMER)
+_LISTED_BY_CUSTOMER: Final = frozenset({Kind.ORDER, Kind.CREDENTIAL})
+"""Of these a list has those of one customer; of credentials without a customer, those of staff."""
+
 _NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
     Kind.CUSTOMER: refusals.customer_not_found,
     Kind.PRODUCT: refusals.product_not_found,
@@ -163,7 +166,8 @@ class PortalOperations:
         self._reader.record_write(changed, revision)
 
     async def _get(self, query: GetDocument, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
-        if wrong := self._check_asker(query) or check_id(id_field(query.kind), query.document_id):
+        wrong = check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None
+        if wrong := wrong or check_id(id_field(query.kind), query.document_id):
             return wrong
         proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
         asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
@@ -184,12 +188,14 @@ class PortalOperations:
         return OperationAnswer(result.revision, (document,))
 
     async def _list(self, query: ListDocuments, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
-        if wrong := self._check_asker(query):
+        customer_id = query.customer_id
+        names_customer = self._names_customer or customer_id != ""
+        if names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
             return wrong
-        owner = query.customer_id if query.kind is Kind.ORDER else ""
+        owner = customer_id if query.kind in _LISTED_BY_CUSTOMER else ""
         page = List(query.kind, owner, query.page_size, query.page_token)
         asked = [] if caller is None else [Get(*caller.key)]
-        asked += [Get(Kind.CUSTOMER, query.customer_id)] if self._names_customer else []
+        asked += [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
         reading = self._read_with(page, asked, timeout)
         *results, found = await _admitted(self._reads, query.customer_id, timeout, reading)
         if caller is not None and (wrong := self._check_caller(caller, getattr(results.pop(0), "document", None))):
@@ -199,7 +205,7 @@ class PortalOperations:
                 case Refused():
                     return result
                 case Absent():
-                    return refusals.customer_not_found(query.customer_id)
+                    return refusals.customer_not_found(customer_id)
                 case Page():
                     return OperationAnswer(result.revision, result.documents, result.next_page_token)
                 case _:  # the customer is there
@@ -218,9 +224,6 @@ class PortalOperations:
         if caller is None or self._authenticator is None:
             return None
         return self._authenticator.check_again(caller, document)
-
-    def _check_asker(self, query: GetDocument | ListDocuments) -> Refused | None:
-        return check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None
 
     def _may_see(self, query: GetDocument, document: Document) -> bool:
         """Tell whether who asks may know of the document: nobody learns of another customer's orders."""

@@ -9,12 +9,15 @@ from fake_portals import Hang
 from quitanda.domain.model import Credential
 from quitanda.domain.outcomes import AuthenticationProblem, Reason, refused
 from quitanda.identity.tokens import Token, hash_secret, new_token, parse_token
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.cli.options import ADMIN, SHOP, options_after
 from quitanda_clients.client import AdminClient
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.tokens import NoTokenError, find_token, next_token
+from quitanda_testing.identity_folders import write_identity
 
 
 @pytest.fixture
@@ -107,6 +110,72 @@ async def test_every_request_over_mqtt_carries_the_token_and_its_correlation_doe
     assert with_token["correlation"] == without["correlation"]
 
 
+OTHER_MACHINE = Address("192.0.2.1", 7001)
+"""An address for documents (RFC 5737), which nobody has."""
+
+
+def connections_to(server, token, identity=None):
+    """Make each kind of client."""
+    AdminClient([server], token=token, identity=identity)
+    make_shop_client(Transport.GRPC, "ana", portals=[server], broker=server, token=token, identity=identity)
+    make_shop_client(Transport.MQTT, "ana", portals=[server], broker=server, token=token, identity=identity)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda server, token: AdminClient([Address("127.0.0.1", 7001), server], token=token),
+        lambda server, token: make_shop_client(Transport.GRPC, "ana", portals=[server], broker=server, token=token),
+        lambda server, token: make_shop_client(Transport.MQTT, "ana", portals=[], broker=server, token=token),
+    ],
+    ids=["admin", "shop", "shop over MQTT"],
+)
+def test_no_client_sends_a_token_to_another_machine_without_tls(make, token):
+    for host in ("192.0.2.1", "portal.example", "2001:db8::1", "localhost.example"):
+        with pytest.raises(NoTokenError) as refusal:
+            make(Address(host, 7001), token.text())
+        said = str(refusal.value)
+        assert f"travel to {Address(host, 7001)} in plain text" in said
+        assert "set QUITANDA_IDENTITY to a folder that has the shop's ca.pem" in said
+        assert token.secret not in said
+
+
+def test_a_token_goes_to_this_machine_and_by_tls_to_others_and_calls_without_one_go_everywhere(token, tmp_path):
+    identity = LinkIdentity(write_identity(tmp_path / "identity"))
+
+    for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"):
+        connections_to(Address(host, 7001), token.text())
+    connections_to(OTHER_MACHINE, token.text(), identity)
+    connections_to(OTHER_MACHINE, "")
+
+
+def test_a_token_goes_everywhere_where_that_is_said_to_be_meant(token, monkeypatch):
+    monkeypatch.setenv("QUITANDA_TOKEN_IN_PLAIN_TEXT", "yes")
+    with pytest.raises(NoTokenError):
+        connections_to(OTHER_MACHINE, token.text())
+
+    monkeypatch.setenv("QUITANDA_TOKEN_IN_PLAIN_TEXT", "allowed")
+    connections_to(OTHER_MACHINE, token.text())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        (admin_app, "--portal", OTHER_MACHINE, "customer", "list"),
+        (shop_app, "--customer", "ana", "--portal", OTHER_MACHINE, "order", "list"),
+        (shop_app, "--customer", "ana", "--transport", "mqtt", "--mqtt", OTHER_MACHINE, "order", "list"),
+    ],
+    ids=["admin", "shop", "shop over MQTT"],
+)
+async def test_a_command_that_would_send_a_token_without_tls_is_wrong_use_and_says_what_to_do(program, token):
+    done = await run(*program, env={"QUITANDA_TOKEN": token.text()})
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "QUITANDA_IDENTITY" in done.message
+    assert "QUITANDA_TOKEN_IN_PLAIN_TEXT=allowed" in done.message.replace(" ", "")
+    assert token.secret not in done.stderr
+
+
 @pytest.mark.parametrize("how", ["file", "variable"])
 async def test_the_programs_send_the_token_that_they_find(portal, token, token_file, how):
     arguments = ["--token-file", token_file] if how == "file" else []
@@ -190,11 +259,24 @@ async def test_a_token_is_created_listed_rotated_and_revoked(portal, shop):
     assert shop.credentials == {}
 
 
+async def test_the_tokens_of_staff_and_those_of_one_customer_are_listed_apart(portal, own):
+    made = await admin(portal, "token", "create", "--role", "clerk", "--label", "Ben", "--json")
+
+    async def listed(*options):
+        done = await admin(portal, "token", "list", *options, "--json")
+        return [credential["credential_id"] for credential in done.result["credentials"]]
+
+    assert await listed() == [made.result["credential"]["credential_id"]]
+    assert await listed("--customer", "ana") == [own.credential_id]
+    assert await listed("--customer", "bia") == []
+    assert (await admin(portal, "token", "list", "--customer", "")).exit_code == 2
+
+
 async def test_no_answer_about_credentials_shows_the_hash_of_a_secret(portal, shop, own):
     answers = [
         await admin(portal, *command, "--output", form)
         for form in ("table", "json", "csv")
-        for command in (["token", "list"], ["token", "rotate", own.credential_id])
+        for command in (["token", "list", "--customer", "ana"], ["token", "rotate", own.credential_id])
     ]
 
     hashes = {shop.credentials[own.credential_id].secret_hash, hash_secret(own.secret)}

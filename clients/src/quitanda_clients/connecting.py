@@ -41,7 +41,8 @@ def connect_admin(portals: str = "", *, timeout: float = TIMEOUT_DEFAULT, token:
     `portals` are `host:port`, separated by commas (else QUITANDA_ADMIN_PORTALS); `timeout` is in seconds, for a whole
     call. The client speaks TLS where QUITANDA_IDENTITY names an identity folder. `token` proves who calls (else the one
     that `quitanda_clients.tokens` finds). Raises ValueError for a text that is not an address, and for a folder that
-    cannot be used; NoTokenError where the token's file cannot be used.
+    cannot be used; NoTokenError where the token's file cannot be used, and where the token would leave this machine
+    without TLS.
     """
     from quitanda_clients.client import AdminClient  # noqa: PLC0415
 
@@ -66,7 +67,7 @@ def connect_shop(
     QUITANDA_MQTT), for MQTT; `timeout` is in seconds, for a whole call. The client speaks TLS where QUITANDA_IDENTITY
     names an identity folder; over MQTT it gets its certificate from a portal. `token` proves who calls, as in
     `connect_admin`. Raises ValueError for a text that is not an address, and for a folder that cannot be used;
-    NoTokenError where the token's file cannot be used.
+    NoTokenError where the token's file cannot be used, and where the token would leave this machine without TLS.
     """
     addresses = portals or os.environ.get(CLIENT_PORTALS_VARIABLE) or CLIENT_PORTALS_DEFAULT
     broker_address = broker or os.environ.get(BROKER_VARIABLE) or BROKER_DEFAULT

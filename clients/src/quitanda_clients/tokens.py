@@ -1,20 +1,24 @@
-"""Where the clients find the token by which they prove who calls.
+"""Where the clients find the token by which they prove who calls, and to whom they do not send it.
 
 No option takes a token: every user of a machine sees the arguments of all programs. The token is read from the file of
 `--token-file`, else from QUITANDA_TOKEN, else from the file `credential` in the folder QUITANDA_IDENTITY.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFile, IdentityFolder
 from quitanda.identity.tokens import Token, hash_secret, new_secret, parse_token
+from quitanda.runtime.addresses import Address
 
 TOKEN_VARIABLE: Final = "QUITANDA_TOKEN"  # noqa: S105 - the name of a variable
 IDENTITY_VARIABLE: Final = "QUITANDA_IDENTITY"
+PLAIN_TEXT_VARIABLE: Final = "QUITANDA_TOKEN_IN_PLAIN_TEXT"
+PLAIN_TEXT_ALLOWED: Final = "allowed"
+"""The value with which tokens travel without TLS to other machines; where something else encrypts the way, say."""
 
 PENDING_SUFFIX: Final = ".new"
 _TOKEN_BYTES_MAX: Final = 4_096
@@ -58,6 +62,22 @@ def find_token(file: Path | None = None, environment: Mapping[str, str] | None =
         return HeldToken(folder.credential(), folder.file(IdentityFile.CREDENTIAL))
     except IdentityError as error:
         raise NoTokenError(str(error)) from None
+
+
+def check_not_in_plain_text(token: str, servers: Iterable[Address]) -> None:
+    """Raise NoTokenError where a client without an identity would send a token to another machine, without TLS.
+
+    Whoever reads a token on the way can be its holder from then on. QUITANDA_TOKEN_IN_PLAIN_TEXT allows it.
+    """
+    if not token or os.environ.get(PLAIN_TEXT_VARIABLE, "").strip().lower() == PLAIN_TEXT_ALLOWED:
+        return
+    for server in servers:
+        if not server.is_of_this_machine:
+            raise NoTokenError(
+                f"the token would travel to {server} in plain text, and whoever reads it on the way could use it; set "
+                f"{IDENTITY_VARIABLE} to a folder that has the shop's ca.pem, so that the connection is TLS. Where "
+                f"something else protects the way, {PLAIN_TEXT_VARIABLE}={PLAIN_TEXT_ALLOWED} sends it all the same"
+            )
 
 
 @dataclass(frozen=True, slots=True)

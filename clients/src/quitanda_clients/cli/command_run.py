@@ -25,6 +25,7 @@ from quitanda_clients.cli.options import (
 from quitanda_clients.cli.streams import AnswerNotWritten, print_error
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import Consistency
+from quitanda_clients.tokens import IDENTITY_VARIABLE, NoTokenError
 
 if TYPE_CHECKING:
     from quitanda.errors import QuitandaError
@@ -184,6 +185,8 @@ def _finish(run: CommandRun, coroutine: Callable[[], Coroutine[Any, Any, int | N
         return _report(run, failure)
     except AnswerNotWritten as error:
         return _report_not_written(run, error)
+    except NoTokenError as error:  # of the client, which sends no token without TLS to another machine
+        raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
     except KeyboardInterrupt:
         if run.request_id is not None:  # without it, the user could not repeat the write safely
             _report(run, OutcomeUnknown("interrupted"))

@@ -20,6 +20,7 @@ from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
+from quitanda_clients.tokens import check_not_in_plain_text
 
 T = TypeVar("T")
 
@@ -64,9 +65,14 @@ class GrpcTransport:
         identity: LinkIdentity | None = None,
         token: str = "",
     ) -> None:
-        """Take the portals' addresses, and the token that each call carries; without one, the calls carry none."""
+        """Take the portals' addresses, and the token that each call carries; without one, the calls carry none.
+
+        NoTokenError where the token would leave this machine without TLS, for want of an `identity`.
+        """
         if not portals:
             raise ValueError("at least one portal's address is needed")
+        if identity is None:
+            check_not_in_plain_text(token, portals)
         self.token = token
         self._portals = tuple(portals)
         self._identity = identity

@@ -37,6 +37,7 @@ from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
+from quitanda_clients.tokens import check_not_in_plain_text
 
 if TYPE_CHECKING:  # it loads gRPC, for the one call a day
     from quitanda_clients.broker_certificate import BrokerCertificate
@@ -81,8 +82,11 @@ class MqttTransport:
     ) -> None:
         """Take the broker's address, and the token that each request carries; without one, they carry none.
 
-        With a `certificate` the connection is TLS, and the broker knows the customer by it.
+        With a `certificate` the connection is TLS, and the broker knows the customer by it. NoTokenError where the
+        token would leave this machine without one.
         """
+        if certificate is None:
+            check_not_in_plain_text(token, (broker,))
         self.token = token
         self._customer_id = customer_id
         self._certificate = certificate

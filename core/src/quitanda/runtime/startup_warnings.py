@@ -1,7 +1,6 @@
 """What a process warns of when it starts: open ports, secrets that everybody knows, a second one, unknown variables."""
 
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Final
 
 import structlog
@@ -31,7 +30,7 @@ def warn(settings: ProcessSettings, environment: Mapping[str, str]) -> None:
 
 def _warn_of_open_ports(settings: ProcessSettings) -> None:
     """Name the addresses where whoever reaches this machine may ask anything, and read what others ask."""
-    listens = [str(listen) for listen in _open(settings) if not _only_this_machine(listen.host)]
+    listens = [str(listen) for listen in _open(settings) if not listen.is_of_this_machine]
     if listens:
         _log.warning(
             "open_mode",
@@ -54,7 +53,7 @@ def _open(settings: ProcessSettings) -> Iterator[Address]:
 
 def _warn_of_example_secrets(settings: ProcessSettings) -> None:
     """Name each secret that is an example, where others than this machine's own users can reach the process."""
-    if _only_this_machine(settings.listen.host):
+    if settings.listen.is_of_this_machine:
         return
     for name, example in EXAMPLES.items():
         secret = getattr(settings, name, None)
@@ -77,10 +76,3 @@ def _warn_of_a_second_secret(settings: ProcessSettings) -> None:
             next_step=f"when all replicas have the new secret, start each again without {variable} "
             '(docs/OPERATIONS.md, "Change the cluster\'s secret")',
         )
-
-
-def _only_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

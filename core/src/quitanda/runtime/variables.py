@@ -44,7 +44,8 @@ OF_PROCESSES: Final = frozenset(
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""
 
 OF_CLIENTS: Final = frozenset(
-    PREFIX + name for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY", "TOKEN")
+    PREFIX + name
+    for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY", "TOKEN", "TOKEN_IN_PLAIN_TEXT")
 )
 """What the command-line applications read."""
 

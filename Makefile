@@ -26,7 +26,7 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 SOURCE_ONLY := pysyncobj
 
 # Each is checked by mypy by itself: their conftest.py have one name.
-TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench)) integration-tests
+TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/mosquitto deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench)) integration-tests
 UNIT_TESTS := core services clients deploy testing bench
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.

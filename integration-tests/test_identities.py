@@ -4,19 +4,22 @@ import asyncio
 import os
 import signal
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import grpc.aio
 import psutil
 import pytest
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda.identity.authority import Authority
+from quitanda.identity.certificates import PROCESS_LIFE
 from quitanda.identity.folder import IdentityFolder
 from quitanda.v1.replica_pb2 import GetStatusRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_clients.connecting import connect_admin
+from quitanda_local.data_directory import LOCK_FILE
 from quitanda_local.readiness import CHANNEL_OPTIONS, MQTT_ACCEPTED, MQTT_CONNECT
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.process_cluster import ProcessCluster
@@ -138,6 +141,67 @@ async def test_no_call_fails_while_certificates_and_then_the_ca_are_replaced(sec
         done.set()
 
     assert calls["written"] > 40
+
+
+SHORT_LIFE = timedelta(seconds=12)
+"""How long certificates live in the next test; they are renewed when a third of it is over."""
+
+
+@pytest.fixture
+async def short_lived(tmp_path):
+    """A cluster whose CA is old enough to have signed certificates that end now."""
+    long_ago = datetime.now(UTC) - PROCESS_LIFE - timedelta(days=1)
+    cluster = ProcessCluster.on_free_ports(tmp_path / "data", identities=True)
+    Authority(cluster.identities.root, lambda _change: None).create((), long_ago)
+    (tmp_path / "data" / LOCK_FILE).touch()  # as a run leaves its folder
+    async with cluster:
+        yield cluster
+    cluster.close()
+
+
+async def test_no_call_fails_while_certificates_end_and_each_start_renews_them_before(short_lived, monkeypatch):
+    """Callers with connections of their own, and callers that connect for each call, go on past each end."""
+    cluster = short_lived
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(cluster.identities.of_clients))
+    portals = ",".join(cluster.address(name) for name in cluster.admin_portals)
+    authority = Authority(cluster.identities.root, lambda _change: None)
+    done = asyncio.Event()
+    calls = {"kept": 0, "fresh": 0}
+
+    async def keep_calling(product_id):
+        async with connect_admin(portals) as admin:
+            await admin.create_product(product_id, "pears", 100, 10)
+            while not done.is_set():
+                await admin.adjust_stock(product_id, 1)
+                calls["kept"] += 1
+                async with connect_admin(portals) as fresh:
+                    await fresh.cluster_status()
+                calls["fresh"] += 1
+
+    async with asyncio.TaskGroup() as callers:
+        for n in range(3):
+            callers.create_task(keep_calling(f"pears-{n}"))
+        for _ in range(2):
+            ends = datetime.now(UTC) + SHORT_LIFE
+            authority.renew(ends - PROCESS_LIFE, everything=True)
+            os.kill(cluster.process(cluster.broker).pid, signal.SIGHUP)
+            await asyncio.sleep(SHORT_LIFE.total_seconds() / 3)
+            assert certificate_ends(cluster) == {ends.replace(microsecond=0)}
+            authority.create((), datetime.now(UTC))
+            os.kill(cluster.process(cluster.broker).pid, signal.SIGHUP)
+            await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 1)
+            await more_calls(calls)
+        done.set()
+
+    assert await broker_certificate(cluster) == certificate_in_folder(cluster, cluster.broker)
+
+
+def certificate_ends(cluster):
+    """When the certificates of all processes end."""
+    return {
+        x509.load_der_x509_certificate(certificate_in_folder(cluster, name)).not_valid_after_utc
+        for name in cluster.everything
+    }
 
 
 async def more_calls(calls):

@@ -18,7 +18,8 @@ THREE_HOSTS = FOLDER.parent / "three-hosts"
 SANDBOX = "quitanda-.service.d/sandbox.conf"
 PROCESSES = {name: f"quitanda-{name}@.service" for name in ("replica", "admin-portal", "client-portal")}
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
-UNITS = [name.replace("@.", "@1.") for name in (*SERVICES, "quitanda-backup.timer")]
+TIMERS = sorted(path.name for path in FOLDER.glob("*.timer"))
+UNITS = [name.replace("@.", "@1.") for name in (*SERVICES, *TIMERS)]
 OF_THE_SYSTEM = [
     f"{name}.target" for name in ("sysinit", "basic", "shutdown", "network-online", "time-sync", "time-set")
 ]
@@ -168,3 +169,16 @@ def test_the_document_carries_each_identity_folder_to_the_user_of_its_unit():
     carried = dict(re.findall(r"([a-z]+(?:-portal)?)-?3:(quitanda-[a-z-]+)", DOCUMENT))
 
     assert carried == {kind: unit(name)["Service"]["User"] for kind, name in PROCESSES.items()}
+
+
+def test_certificates_are_renewed_where_their_cas_are_and_reach_the_machines_well_before_they_end():
+    service = unit("quitanda-renew.service")["Service"]
+    calendar = unit("quitanda-renew.timer")["Timer"]["OnCalendar"]
+
+    assert service["ExecStart"].splitlines() == [
+        "/opt/quitanda/venv/bin/python -m quitanda.identity renew",
+        "/bin/sh -e /etc/quitanda/carry-identities",
+    ]
+    assert service["WorkingDirectory"] == f"%S/{service['StateDirectory']}"
+    assert calendar.startswith("Mon ")  # four times in the last third of 90 days
+    assert "/etc/quitanda/carry-identities" in DOCUMENT

@@ -46,7 +46,7 @@ BROKER ?=
 RESTORE ?=
 # `make run COURSE=1`: serve the course's contract, too (administrators on 7101 and 7102, orders on 7103 and 7104).
 COURSE ?=
-# `make run IDENTITY=on`: a certificate for each process, and TLS on all links (default: off).
+# `make run IDENTITY=off`: no certificates, no TLS, and nobody proves who calls; on this machine only (default: on).
 IDENTITY ?=
 # `make run PORTS=8000`: count all ports from 8000 instead of 7000, so that two can run side by side.
 PORTS ?=
@@ -86,7 +86,7 @@ $(VENV)/.ready: requirements/dev.lock requirements/build.lock $(LOCAL_PACKAGES)
 	@$(PYTHON) deploy/install/virtual_environment.py "$(VENV)" $(SOURCE_ONLY) $(MEMBERS)
 	@touch $@
 
-run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, PORTS=8000 counts the ports from there, RESTORE=file begins with a backup, COURSE=1 serves the course's contract, IDENTITY=on speaks TLS)
+run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DATA=dir keeps the data, PORTS=8000 counts the ports from there, RESTORE=file begins with a backup, COURSE=1 serves the course's contract, IDENTITY=off asks nobody for a token)
 	@$(BIN)/python -m quitanda_local run $(if $(DATA),--data "$(DATA)") $(if $(BROKER),--broker "$(BROKER)") $(if $(PORTS),--ports "$(PORTS)") \
 		$(if $(RESTORE),--restore "$(RESTORE)") $(if $(COURSE),--course) $(if $(IDENTITY),--identity "$(IDENTITY)")
 

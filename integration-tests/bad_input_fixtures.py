@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from quitanda.runtime.addresses import parse_address
-from quitanda_clients.client import AdminClient
 from quitanda_testing.cluster.process_health import FORGERY_ALARM, instance_ids
 
 TRACES = re.compile(r"Traceback|unexpected_exception|_unexpectedly|\"level\": ?\"(error|critical)\"")
@@ -51,7 +49,7 @@ def documents_unchanged(cluster):
 
 
 async def _documents(cluster, clients):
-    async with AdminClient([parse_address(cluster.address(name)) for name in cluster.admin_portals]) as admin:
+    async with cluster.callers.admin_client() as admin:
         customers, products = await admin.list_customers(), await admin.list_products()
     orders = [(await client.list_orders()).documents for client in clients]
     return customers.documents, products.documents, orders

@@ -2,6 +2,8 @@
 
 Scenarios use the verbs of `quitanda_testing.cluster.cluster.Cluster` and the clients' library only, so that they say
 nothing about what the cluster is made of: QUITANDA_TEST_CLUSTER does, processes (the default) or containers.
+QUITANDA_TEST_IDENTITY says whether its processes have identities (`on`, the default, or `off`): then administrators
+call with the first token, and each customer with her own.
 """
 
 import asyncio
@@ -13,16 +15,26 @@ import pytest_asyncio
 from parts import WHOLE, part_from, part_of
 
 from quitanda.errors import Rejected
-from quitanda.runtime.addresses import parse_address
-from quitanda_clients.client import AdminClient
-from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_clients.connecting import Transport
 from quitanda_testing.cluster.kinds import KIND_VARIABLE, ClusterKind, chosen, make
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
     """A cluster that runs as long as the tests; at the end its replicas must agree and stop by themselves."""
-    cluster = make(tmp_path_factory.mktemp("cluster"), breakable_disks=True)
+    async with _running(make(tmp_path_factory.mktemp("cluster"), breakable_disks=True)) as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def open_cluster(tmp_path_factory):
+    """A cluster in the open mode, where nobody proves who calls, for what is about that mode."""
+    async with _running(make(tmp_path_factory.mktemp("open"), identities=False)) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def _running(cluster):
     try:
         await cluster.start()
         yield cluster
@@ -35,11 +47,14 @@ async def cluster(tmp_path_factory):
 
 @pytest.fixture
 def new_cluster(tmp_path_factory):
-    """Make another cluster beside the one that all share: `async with new_cluster(NAME=setting) as cluster: …`."""
+    """Make another cluster beside the one that all share: `async with new_cluster(NAME=setting) as cluster: …`.
+
+    `identities=False` asks for the open mode; `True` for identities, whatever the shared one has.
+    """
 
     @asynccontextmanager
-    async def another(**settings):
-        cluster = make(tmp_path_factory.mktemp("another"), settings)
+    async def another(*, identities=None, **settings):
+        cluster = make(tmp_path_factory.mktemp("another"), settings, identities=identities)
         try:
             yield cluster
         finally:
@@ -148,24 +163,17 @@ class ScenarioShop:
 
     async def admin(self, portal=None):
         """An administrator, at one portal or at whichever answers."""
-        names = self.cluster.admin_portals if portal is None else (portal,)
-        return await self._open(AdminClient([parse_address(self.cluster.address(name)) for name in names]))
+        return await self._open(self.cluster.callers.admin_client(*(() if portal is None else (portal,))))
 
     async def client(self, customer_id, transport=Transport.GRPC, portal=None):
         """A customer's client; with gRPC at one portal or at whichever answers."""
-        names = self.cluster.client_portals if portal is None else (portal,)
-        client = make_shop_client(
-            transport,
-            customer_id,
-            portals=[parse_address(self.cluster.address(name)) for name in names],
-            broker=parse_address(self.cluster.address(self.cluster.broker)),
-        )
-        return await self._open(client)
+        return await self._open(self.cluster.callers.shop_client(customer_id, transport, portal))
 
     async def customer(self, transport=Transport.GRPC, portal=None):
         """A client of a new customer."""
         customer_id = self.new_id("customer")
         await (await self.admin()).create_customer(customer_id, "Conceição")
+        assert self.cluster.callers.has_own_token(customer_id) is self.cluster.callers.secure
         return await self.client(customer_id, transport, portal)
 
     async def product(self, quantity=100, price=250):

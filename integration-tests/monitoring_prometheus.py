@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from quitanda.identity.holders import HolderKind
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.topology import HOST
@@ -17,7 +18,9 @@ from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.cluster import PortKind
 from quitanda_testing.scraping import fetch
 
-CONFIGURATION = Path(__file__).parent.parent / "deploy/prometheus/prometheus.yml"
+FOLDER = Path(__file__).parent.parent / "deploy/prometheus"
+IN_CONTAINER = "/identity/"
+"""Where a container has its identity folder."""
 SCRAPE_INTERVAL = "1s"
 START_SECONDS = 20
 
@@ -33,9 +36,12 @@ def program():
 
 def configuration(cluster):
     """Give the containers' configuration, with the addresses of this cluster and a shorter interval."""
-    config = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    text = (FOLDER / ("prometheus-secure.yml" if cluster.identities else "prometheus.yml")).read_text(encoding="utf-8")
+    if cluster.identities:
+        text = text.replace(IN_CONTAINER, f"{cluster.identities.folder(HolderKind.METRICS)}/")
+    config = yaml.safe_load(text)
     config["global"] = {"scrape_interval": SCRAPE_INTERVAL, "evaluation_interval": SCRAPE_INTERVAL}
-    config["rule_files"] = [str(CONFIGURATION.parent / name) for name in config["rule_files"]]
+    config["rule_files"] = [str(FOLDER / name) for name in config["rule_files"]]
     for job in config["scrape_configs"]:
         for static in job["static_configs"]:
             names = [target.partition(":")[0] for target in static["targets"]]

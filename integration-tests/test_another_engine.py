@@ -17,7 +17,7 @@ ENGINE = (sys.executable, "-m", "quitanda_testing.in_memory_service")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def cluster(tmp_path_factory):
-    """Four portals, a broker, and one server of the data that is none of our replicas."""
+    """Four portals, a broker, and one server of the data that is none of our replicas, in the open mode."""
     services = on_ports(free_ports(PORTS_NEEDED)).services
     topology = Topology(tuple(service for service in services if service.name not in {"replica2", "replica3"}))
     cluster = ProcessCluster(

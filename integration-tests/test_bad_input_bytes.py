@@ -33,7 +33,7 @@ TORN = (
 
 
 OF_A_CREDENTIAL = {"RotateOwnCredential"}
-"""Without an identity nobody has one, whatever else the request says."""
+"""In the open mode nobody has one, whatever else the request says; an administrator has none that is a customer's."""
 
 
 def field_bytes(number, content):
@@ -58,14 +58,14 @@ def strings_of(descriptor):
                 yield f"{field.name}[1].{name}", good + field_bytes(field.number, content)
 
 
-def address_of(cluster, service):
-    return cluster.address((cluster.admin_portals if service.name == "AdminPortal" else cluster.client_portals)[0])
+def portal_of(cluster, service):
+    return (cluster.admin_portals if service.name == "AdminPortal" else cluster.client_portals)[0]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_string_that_is_not_utf8_is_named_wherever_it_stands(cluster, state_unchanged, service):
-    async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in offered(service):
+    async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+        for method in offered(cluster, service):
             for name, data in strings_of(method.input_type):
                 told = await portal.call(method.name, data)
                 assert (method.name, *told.verdict) == (method.name, "INVALID_ARGUMENT", name, "not_utf8")
@@ -73,8 +73,8 @@ async def test_a_string_that_is_not_utf8_is_named_wherever_it_stands(cluster, st
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_bytes_that_are_no_message_are_refused_as_a_whole(cluster, state_unchanged, service):
-    async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method, data in itertools.product(offered(service), TORN):
+    async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+        for method, data in itertools.product(offered(cluster, service), TORN):
             told = await portal.call(method.name, data)
             assert (method.name, data[:20], *told.verdict) == (
                 method.name,
@@ -87,8 +87,8 @@ async def test_bytes_that_are_no_message_are_refused_as_a_whole(cluster, state_u
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_message_that_was_cut_short_is_refused(cluster, state_unchanged, service):
-    async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in offered(service):
+    async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+        for method in offered(cluster, service):
             if not method.input_type.fields:
                 continue
             whole = field_bytes(method.input_type.fields[0].number, b"x" * 40)
@@ -100,8 +100,8 @@ async def test_a_message_that_was_cut_short_is_refused(cluster, state_unchanged,
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_string_sent_as_a_number_is_missing(cluster, state_unchanged, service):
     """A field of another kind is an unknown field to Protocol Buffers, so the one that is known is not there."""
-    async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in offered(service):
+    async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+        for method in offered(cluster, service):
             ids = [field for field in method.input_type.fields if field.name in {"customer_id", "product_id"}]
             numbers = b"".join(bytes([field.number << 3, 7]) for field in ids)
             if ids and "list" not in method.name.lower():
@@ -112,8 +112,8 @@ async def test_a_string_sent_as_a_number_is_missing(cluster, state_unchanged, se
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 async def test_a_message_that_is_too_large_is_refused(cluster, state_unchanged, service):
-    async with state_unchanged(), raw_portal(address_of(cluster, service), service.full_name) as portal:
-        for method in offered(service):
+    async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+        for method in offered(cluster, service):
             told = await portal.call(method.name, bytes(PORTAL_RECEIVE_BYTES_MAX + 1))
             assert (method.name, *told.verdict) == (method.name, "INVALID_ARGUMENT", "request", "too_large")
             cut_off = await portal.call(method.name, bytes(REFUSED_BYTES_FACTOR * PORTAL_RECEIVE_BYTES_MAX + 1))
@@ -130,16 +130,23 @@ async def test_a_client_is_told_at_once_that_its_request_is_too_large(shop, refu
 
 async def test_a_method_that_does_not_exist_is_said_to_be_unimplemented(cluster):
     for service in SERVICES:
-        async with raw_portal(address_of(cluster, service), service.full_name) as portal:
-            for method in ("Nonsense", "createcustomer", "../../x", "Execute", *NEED_AN_IDENTITY):
+        async with raw_portal(cluster, portal_of(cluster, service), service.full_name) as portal:
+            for method in ("Nonsense", "createcustomer", "../../x", "Execute"):
                 assert (await portal.call(method, b"")).code == "UNIMPLEMENTED"
-    async with raw_portal(cluster.address(cluster.client_portals[0]), "quitanda.v1.AdminPortal") as portal:
+    async with raw_portal(cluster, cluster.client_portals[0], "quitanda.v1.AdminPortal") as portal:
         assert (await portal.call("CreateCustomer", b"")).code == "UNIMPLEMENTED"
+
+
+@pytest.mark.processes_only(reason="containers have no open mode")
+async def test_in_the_open_mode_a_portal_has_no_method_that_needs_an_identity(open_cluster):
+    async with raw_portal(open_cluster, open_cluster.client_portals[0], "quitanda.v1.ClientPortal") as portal:
+        for method in NEED_AN_IDENTITY:
+            assert (await portal.call(method, b"")).code == "UNIMPLEMENTED"
 
 
 async def test_a_stream_where_one_message_is_expected_ends_and_harms_nobody(cluster, shop, state_unchanged):
     customer = await shop.customer()
-    async with state_unchanged(), grpc.aio.insecure_channel(cluster.address(cluster.client_portals[0])) as channel:
+    async with state_unchanged(), cluster.callers.channel(cluster.address(cluster.client_portals[0])) as channel:
         call = channel.stream_stream("/quitanda.v1.ClientPortal/ListOrders")(iter([b"", b"\xff", b""]), timeout=5)
         with pytest.raises(grpc.aio.AioRpcError):
             async for _ in call:
@@ -153,7 +160,7 @@ REPLICA = replica_pb2.DESCRIPTOR.services_by_name["Replica"]
 async def test_a_replica_refuses_bytes_that_are_no_message(cluster, state_unchanged):
     async with state_unchanged():
         for replica, method in itertools.product(cluster.replicas, REPLICA.methods):
-            async with raw_portal(cluster.address(replica), REPLICA.full_name) as raw:
+            async with raw_portal(cluster, replica, REPLICA.full_name) as raw:
                 for data in TORN:
                     told = await raw.call(method.name, data)
                     assert (method.name, data[:20], told.code) == (method.name, data[:20], "INVALID_ARGUMENT")

@@ -38,13 +38,8 @@ class Ended:
 
 @pytest.fixture
 def environment(cluster):
-    """The variables that name the cluster's portals and broker."""
-    return {
-        "QUITANDA_ADMIN_PORTALS": ",".join(map(cluster.address, cluster.admin_portals)),
-        "QUITANDA_CLIENT_PORTALS": ",".join(map(cluster.address, cluster.client_portals)),
-        "QUITANDA_MQTT": cluster.address(cluster.broker),
-        "QUITANDA_CUSTOMER": None,
-    }
+    """The variables that name the cluster's portals and broker, and the administrators' folder."""
+    return {**cluster.callers.environment(), "QUITANDA_CUSTOMER": None}
 
 
 @pytest.fixture

@@ -35,8 +35,8 @@ SERVICES = [
 ]
 
 
-def with_reply_to(request, reply_to):
-    return json.dumps({**request, "reply_to": reply_to})
+def with_reply_to(request, proof, reply_to):
+    return json.dumps({**request, **proof, "reply_to": reply_to})
 
 
 def _varint(number):
@@ -104,7 +104,7 @@ def draw(strategy, count):
 async def test_arbitrary_json_over_mqtt_is_answered_with_a_reason(cluster, shop):
     customer = await shop.customer()
     until = time.monotonic() + SECONDS
-    async with raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
+    async with raw_customer(cluster, customer.customer_id) as client:
         while time.monotonic() < until:
             requests = [
                 (operation, request)
@@ -112,7 +112,7 @@ async def test_arbitrary_json_over_mqtt_is_answered_with_a_reason(cluster, shop)
                 if operation and not set("+#/\0") & set(operation) and operation.isprintable()
             ]
             replies = await client.ask_all(
-                (operation, partial(with_reply_to, request)) for operation, request in requests
+                (operation, partial(with_reply_to, request, client.proof)) for operation, request in requests
             )
             strange = [
                 (request, verdict(reply))
@@ -127,7 +127,7 @@ async def test_arbitrary_bytes_on_topics_harm_nobody(cluster, shop):
     customer = await shop.customer()
     until = time.monotonic() + SECONDS / 2
     topics = [FEED_TOPIC, *(request_topic(customer.customer_id, operation) for operation in OPERATIONS)]
-    async with raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
+    async with raw_customer(cluster, customer.customer_id) as client:
         while time.monotonic() < until:
             payloads = draw(st.binary(max_size=300) | values.map(json.dumps), AT_ONCE)
             await asyncio.gather(
@@ -138,15 +138,14 @@ async def test_arbitrary_bytes_on_topics_harm_nobody(cluster, shop):
 
 async def test_arbitrary_messages_over_grpc_are_answered_with_a_reason(cluster):
     until = time.monotonic() + SECONDS
-    admin, client = cluster.address(cluster.admin_portals[0]), cluster.address(cluster.client_portals[0])
     async with (
-        raw_portal(admin, SERVICES[0].full_name) as first,
-        raw_portal(client, SERVICES[1].full_name) as second,
+        raw_portal(cluster, cluster.admin_portals[0], SERVICES[0].full_name) as first,
+        raw_portal(cluster, cluster.client_portals[0], SERVICES[1].full_name) as second,
     ):
         methods = [
             (portal, method.name)
             for portal, service in zip((first, second), SERVICES, strict=True)
-            for method in offered(service)
+            for method in offered(cluster, service)
             if method.name not in FOR_OPERATORS
         ]
         while time.monotonic() < until:

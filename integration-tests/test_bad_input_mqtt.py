@@ -13,7 +13,7 @@ from quitanda.operations import PortalKind, document_operations_of
 from quitanda_clients.connecting import Transport
 from quitanda_testing import bad_values as bad
 from quitanda_testing.cluster.process_health import FORGERY_ALARM
-from quitanda_testing.raw_mqtt import envelope, raw_client, raw_customer, verdict
+from quitanda_testing.raw_mqtt import raw_client, raw_customer, verdict
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -137,7 +137,7 @@ MATRIX = {
 """For each operation the fields of a good request, as JSON texts, and rows (field, JSON text, field named, problem)."""
 
 OF_PROVED_CALLERS = {"rotate_own_credential"}
-"""Refused in the open mode whatever is in it, since nobody has proved to hold a credential."""
+"""For customers' own credentials: core/tests/portal/test_callers.py has its fields."""
 
 WRONG_FOR_ALL = (
     ("unheard_of", "1", "unheard_of", "unknown_field"),
@@ -154,11 +154,11 @@ def test_the_matrix_has_every_operation_of_the_customers():
     assert set(MATRIX) == set(document_operations_of(PortalKind.CLIENT)) - OF_PROVED_CALLERS
 
 
-def request(fields):
-    """Write a request of fields that are JSON texts."""
+def request(fields, proof):
+    """Write a request of fields that are JSON texts, and of those that say who asks."""
 
     def write(reply_to):
-        members = {"reply_to": json.dumps(reply_to), **fields}
+        members = {"reply_to": json.dumps(reply_to), **{name: json.dumps(proof[name]) for name in proof}, **fields}
         return f"{{{','.join(f'{json.dumps(name)}:{text}' for name, text in members.items())}}}"
 
     return write
@@ -178,8 +178,8 @@ def rows_of(operation):
 async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(cluster, shop, state_unchanged, operation):
     customer_id = (await shop.customer()).customer_id
     rows = list(rows_of(operation))
-    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
-        replies = await client.ask_all((operation, request(fields)) for fields, _, _ in rows)
+    async with state_unchanged(), raw_customer(cluster, customer_id) as client:
+        replies = await client.ask_all((operation, request(fields, client.proof)) for fields, _, _ in rows)
 
     assert [
         (str(fields)[:200], verdict(reply), (named, problem))
@@ -209,12 +209,13 @@ UNREADABLE = [
 async def test_a_payload_that_cannot_be_read_is_answered_where_it_names_a_reply_address(
     cluster, shop, state_unchanged, operation
 ):
-    def writing(complete):
-        return lambda reply_to: complete(f'{{"reply_to":"{reply_to}","request_id":"r-1","x":'.encode())
+    def writing(complete, proof):
+        known = "".join(f'"{name}":"{text}",' for name, text in proof.items())
+        return lambda reply_to: complete(f'{{"reply_to":"{reply_to}",{known}"request_id":"r-1","x":'.encode())
 
     customer_id = (await shop.customer()).customer_id
-    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
-        replies = await client.ask_all((operation, writing(complete)) for complete, _, _ in UNREADABLE)
+    async with state_unchanged(), raw_customer(cluster, customer_id) as client:
+        replies = await client.ask_all((operation, writing(complete, client.proof)) for complete, _, _ in UNREADABLE)
 
     assert [verdict(reply) for reply in replies] == [(INVALID, field, problem) for _, field, problem in UNREADABLE]
     assert {reply["request_id"] for reply in replies} == {"r-1"}
@@ -223,14 +224,16 @@ async def test_a_payload_that_cannot_be_read_is_answered_where_it_names_a_reply_
 @pytest.mark.parametrize("operation", ["CREATE_ORDER", "create order", "x" * 5_000, "_reader", "__class__", "🍎"])
 async def test_an_operation_that_does_not_exist_is_said_so(cluster, shop, state_unchanged, operation):
     customer_id = (await shop.customer()).customer_id
-    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
-        assert verdict(await client.ask(operation, envelope())) == (INVALID, "operation", "unknown_value")
+    async with state_unchanged(), raw_customer(cluster, customer_id) as client:
+        assert verdict(await client.ask(operation, client.envelope())) == (INVALID, "operation", "unknown_value")
 
 
 @pytest.mark.parametrize("customer_id", ["a b", "Conceição", "-a", "x" * 65, "x" * 5_000, "$SYS", "🍎", "."])
-async def test_a_customer_who_cannot_be_is_refused(cluster, customer_id):
-    async with raw_customer(cluster.address(cluster.broker), customer_id) as client:
-        replies = await client.ask_all((operation, request(good)) for operation, (good, _) in MATRIX.items())
+@pytest.mark.processes_only(reason="containers have no open mode")
+async def test_a_customer_who_cannot_be_is_refused(open_cluster, customer_id):
+    """Where everybody has an identity she can have no certificate, and nobody else may publish on such a topic."""
+    async with raw_customer(open_cluster, customer_id) as client:
+        replies = await client.ask_all((operation, request(good, {})) for operation, (good, _) in MATRIX.items())
 
     assert {(reply["error"]["reason"], reply["error"]["field"]) for reply in replies} == {(INVALID, "customer_id")}
 
@@ -258,7 +261,7 @@ UNANSWERABLE = [
 
 async def test_a_request_without_a_reply_address_has_no_effect_and_others_are_served(cluster, shop, state_unchanged):
     customer_id = (await shop.customer()).customer_id
-    async with state_unchanged(), raw_customer(cluster.address(cluster.broker), customer_id) as client:
+    async with state_unchanged(), raw_customer(cluster, customer_id) as client:
         for operation in MATRIX:
             topic = request_topic(customer_id, operation)
             await asyncio.gather(*(client.publish(topic, data) for data in UNANSWERABLE))
@@ -268,7 +271,7 @@ async def test_a_request_without_a_reply_address_has_no_effect_and_others_are_se
 async def test_a_payload_larger_than_the_broker_carries_ends_only_its_sender(cluster, shop):
     bystander = await shop.customer(Transport.MQTT)
     with suppress(aiomqtt.MqttError):  # the broker may throw the sender out
-        async with raw_client(cluster.address(cluster.broker)) as client:
+        async with raw_client(cluster, bystander.customer_id) as client:
             await client.publish(
                 request_topic(bystander.customer_id, "create_order"), b"x" * 4_000_000, qos=1, timeout=2
             )
@@ -292,11 +295,10 @@ OTHER_TOPICS = (
 
 async def test_a_request_on_another_topic_has_no_effect(cluster, shop, state_unchanged):
     customer = await shop.customer()
-    broker = cluster.address(cluster.broker)
-    async with state_unchanged(), raw_customer(broker, customer.customer_id) as bystander:
+    async with state_unchanged(), raw_customer(cluster, customer.customer_id) as bystander:
         for topic in OTHER_TOPICS:
             with suppress(aiomqtt.MqttError):  # a broker may throw the sender out
-                async with raw_client(broker) as client:
+                async with raw_client(cluster, customer.customer_id) as client:
                     for data in (b"", b"\xff", b'{"reply_to":"a"}'):
                         await client.publish(topic, data, qos=1, timeout=1)
         assert await bystander.orders() == []
@@ -306,7 +308,7 @@ async def test_a_request_on_another_topic_has_no_effect(cluster, shop, state_unc
 async def test_wildcards_are_no_topics_to_publish_to(cluster, shop, topic):
     """The client's library refuses, so a broker sees them only from one that is written to do harm."""
     bystander = await shop.customer(Transport.MQTT)
-    async with raw_customer(cluster.address(cluster.broker), bystander.customer_id) as client:
+    async with raw_customer(cluster, bystander.customer_id) as client:
         with pytest.raises(ValueError, match=r"(?i)topic"):
             await client.publish(topic, b"{}")
 
@@ -316,10 +318,12 @@ async def test_wildcards_are_no_topics_to_publish_to(cluster, shop, topic):
 async def test_a_retained_request_takes_no_effect_or_at_an_old_broker_one(cluster, shop):
     customer = await shop.customer()
     topic = request_topic(customer.customer_id, "create_order")
-    async with raw_customer(cluster.address(cluster.broker), customer.customer_id) as client:
-        for _ in range(3):
-            await client.publish(topic, envelope(request_id="kept")("nobody"), retain=True)
-        await client.publish(topic, b"", retain=True)  # takes it away
+    async with raw_customer(cluster, customer.customer_id) as client:
+        with suppress(aiomqtt.MqttError):  # a broker with identities throws out who retains
+            async with raw_client(cluster, customer.customer_id) as careless:
+                for _ in range(3):
+                    await careless.publish(topic, client.envelope(request_id="kept")("nobody"), qos=1, retain=True)
+                await careless.publish(topic, b"", qos=1, retain=True)  # takes it away
 
         # amqtt, which does not share requests, does not speak MQTT 5 either: the flag of the first is not to be seen
         assert len(await client.orders()) <= (0 if cluster.shares_mqtt else 1)
@@ -328,10 +332,11 @@ async def test_a_retained_request_takes_no_effect_or_at_an_old_broker_one(cluste
 
 async def test_hostile_replies_do_not_end_a_clients_session(cluster, shop):
     victim = await shop.customer(Transport.MQTT)
-    async with raw_client(cluster.address(cluster.broker)) as hostile:
-        await hostile.subscribe(reply_topic(victim.customer_id, "+"))
+    portal = cluster.client_portals[0]  # nobody else may publish replies where everybody has an identity
+    async with raw_client(cluster, victim.customer_id) as herself, raw_client(cluster, portal) as hostile:
+        await herself.subscribe(reply_topic(victim.customer_id, "+"))
         await victim.list_orders()
-        its_topic = (await anext(aiter(hostile.messages))).topic.value
+        its_topic = (await anext(aiter(herself.messages))).topic.value
         for data in (b"", b"\xff", b"[" * 500_000, b"null", b'{"request_id":[]}', b'{"request_id":1e9999999999999}'):
             await hostile.publish(its_topic, data, qos=1)
 
@@ -342,15 +347,18 @@ async def test_garbage_on_the_feed_never_makes_a_read_wrong(cluster, shop):
     product = await shop.product(7)
     customer = await shop.customer()
     message = {"term": 1, "revision": 1, "previous_revision": 0, "changes": []}
-    async with raw_client(cluster.address(cluster.broker)) as hostile:
+    replica = cluster.replicas[0]  # nobody else may publish on the feed where everybody has an identity
+    async with raw_client(cluster, replica) as hostile:
         for data in (
             *(b"", b"\xff", b"{}", b"[]", b"7", b"null", b"[" * 100_000, b"9" * 10_000),
             *(json.dumps({**message, name: value}) for name in message for value in (None, -1, 1.5, "x", [], {}, [7])),
             *(json.dumps({**message, "changes": [change]}) for change in ({}, {"kind": "x"}, {"kind": [], "id": {}})),
         ):
             await hostile.publish(FEED_TOPIC, data, qos=1)
-            await hostile.publish(FEED_TOPIC, data, qos=1, retain=True)
-        await hostile.publish(FEED_TOPIC, b"", qos=1, retain=True)
+            with suppress(aiomqtt.MqttError):  # a broker with identities throws out who retains
+                async with raw_client(cluster, replica) as careless:
+                    await careless.publish(FEED_TOPIC, data, qos=1, retain=True)
+                    await careless.publish(FEED_TOPIC, b"", qos=1, retain=True)
     await (await shop.admin()).adjust_stock(product.product_id, 5)
 
     for consistency in ("linearizable", "cached"):

@@ -7,8 +7,6 @@ from contextlib import AsyncExitStack
 import pytest
 
 from quitanda.errors import OutcomeUnknown, Unavailable
-from quitanda.runtime.addresses import parse_address
-from quitanda_clients.client import AdminClient
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import Consistency
 from quitanda_clients.retry import ATTEMPT_SHARE
@@ -95,8 +93,8 @@ async def test_while_two_replicas_are_missing_calls_are_refused_in_time_and_serv
     alive = await victim(healthy_cluster, survivor)
     missing = [name for name in healthy_cluster.replicas if name != alive]
     async with traffic(healthy_cluster, timeout=IMPATIENT, grpc=2, mqtt=1) as busy, AsyncExitStack() as stack:
-        address = parse_address(healthy_cluster.address(healthy_cluster.admin_portals[0]))
-        admin = await stack.enter_async_context(AdminClient([address], timeout=IMPATIENT))
+        portal = healthy_cluster.admin_portals[0]
+        admin = await stack.enter_async_context(healthy_cluster.callers.admin_client(portal, timeout=IMPATIENT))
         await asyncio.gather(*(absence.begins(name) for name in missing))
         await busy.everybody_waits()
         request_id = shop.new_id("request")

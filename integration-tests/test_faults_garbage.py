@@ -4,12 +4,11 @@ import asyncio
 import random
 import time
 
-import aiomqtt
-
 from quitanda.mqtt.topics import FEED_TOPIC, request_topic
 from quitanda.runtime.addresses import parse_address
 from quitanda_testing.cluster.process_health import instance_ids
 from quitanda_testing.malformed_traffic import openings, say, silent_connections
+from quitanda_testing.raw_mqtt import raw_client
 from quitanda_testing.scraping import cache_serves
 from quitanda_testing.workload.traffic import traffic
 
@@ -47,16 +46,21 @@ async def test_malformed_bytes_at_every_port_stop_no_process_and_fail_no_client(
 
 
 async def test_messages_that_nobody_can_read_on_every_topic_stop_no_process_and_fail_no_client(healthy_cluster, shop):
+    """Published by those who may, where the broker asks who they are: a replica, and the customer herself."""
     dice = random.Random(3)
     before = instance_ids(healthy_cluster)
-    broker = parse_address(healthy_cluster.address(healthy_cluster.broker))
-    topics = [FEED_TOPIC, *(request_topic(shop.new_id(), operation) for operation in ("create_order", "x" * 200))]
-    async with traffic(healthy_cluster) as busy, aiomqtt.Client(broker.host, broker.port) as publisher:
+    customer_id = shop.new_id()
+    topics = [request_topic(customer_id, operation) for operation in ("create_order", "x" * 200)]
+    async with (
+        traffic(healthy_cluster) as busy,
+        raw_client(healthy_cluster, healthy_cluster.replicas[0]) as replica,
+        raw_client(healthy_cluster, customer_id) as customer,
+    ):
         since = time.monotonic()
         for _ in range(50):
-            for topic in topics:
+            for publisher, topic in ((replica, FEED_TOPIC), *((customer, each) for each in topics)):
                 await publisher.publish(topic, dice.randbytes(dice.randint(0, 2_000)), qos=dice.randint(0, 1))
-        await publisher.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
+        await replica.publish(FEED_TOPIC, b'{"term":1,"revision":-1,"previous_revision":0,"changes":[]}', qos=1)
         await busy.goes_on()
         product = await shop.product()
         for portal in healthy_cluster.admin_portals:

@@ -9,7 +9,6 @@ import json
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import aiomqtt
 import grpc.aio
 import pytest
 
@@ -17,20 +16,21 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
 from quitanda.mqtt.topics import reply_topic, request_topic
+from quitanda.operations import TOKEN_FIELD
 from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
-from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda_clients.connecting import Transport
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 from quitanda_local.readiness import grpc_ready
 from quitanda_local.waiting import wait_until
 from quitanda_testing.lossy_link import HOST, lossy_link
+from quitanda_testing.raw_mqtt import raw_client
 
 STOCK = 10
 TAKEN = 3
 WAIT_SECONDS = 15.0
-DIRECT = [("grpc.enable_http_proxy", 0)]
 
 
 class Purchase:
@@ -91,8 +91,8 @@ async def lose_the_answer_of(call, purchase, *links):
 async def test_a_client_whose_answer_was_lost_repeats_and_gets_the_first_outcome(cluster, purchase, transport):
     target = cluster.client_portals[0] if transport is Transport.GRPC else cluster.broker
     async with lossy_link(cluster.address(target)) as link:
-        address = parse_address(link.address)
-        async with make_shop_client(transport, purchase.customer_id, portals=[address], broker=address) as client:
+        way = parse_address(link.address)
+        async with cluster.callers.shop_client(purchase.customer_id, transport, through=way) as client:
             await client.get_product(purchase.product_id)
             answer = await lose_the_answer_of(purchase.by(client), purchase, link)
 
@@ -104,9 +104,8 @@ async def test_a_portal_whose_answer_from_the_replicas_was_lost_repeats_and_gets
 ):
     async with AsyncExitStack() as stack:
         links = {name: await stack.enter_async_context(lossy_link(cluster.address(name))) for name in cluster.replicas}
-        address = parse_address(await stack.enter_async_context(portal_behind(links, tmp_path)))
-        client = make_shop_client(Transport.GRPC, purchase.customer_id, portals=[address], broker=address)
-        await stack.enter_async_context(client)
+        way = parse_address(await stack.enter_async_context(portal_behind(links, cluster, tmp_path)))
+        client = await stack.enter_async_context(cluster.callers.shop_client(purchase.customer_id, through=way))
         await client.get_product(purchase.product_id)
         answer = await lose_the_answer_of(purchase.by(client), purchase, *links.values())
 
@@ -114,21 +113,23 @@ async def test_a_portal_whose_answer_from_the_replicas_was_lost_repeats_and_gets
 
 
 @asynccontextmanager
-async def portal_behind(links, tmp_path):
+async def portal_behind(links, cluster, tmp_path):
     """Run one more client portal, which reaches the replicas through these links; gives its address."""
     address = f"{HOST}:{free_ports(1)[0]}"
     spawner = Spawner()
-    process = Process("client-portal-3", tmp_path / "client-portal-3.log", spawner)
+    process = Process("one-more-portal", tmp_path / "one-more-portal.log", spawner)
+    twin = cluster.client_portals[0]  # whose identity it has: it is on this machine, too
     environment = {
         "QUITANDA_NAME": process.name,
         "QUITANDA_LISTEN": address,
         "QUITANDA_REPLICAS": ",".join(f"{name}={link.address}" for name, link in links.items()),
+        **({"QUITANDA_IDENTITY": str(cluster.identities.folder(twin))} if cluster.identities else {}),
     }
     process.start([sys.executable, "-m", "quitanda_client_portal"], environment)
 
     async def ready():
         process.check_alive()
-        return await grpc_ready(address) == ""
+        return await grpc_ready(address, cluster.callers.link(twin)) == ""
 
     try:
         await wait_until(ready, "one more portal", 30)
@@ -151,6 +152,7 @@ async def repeated_until_answered(channel, request):
 
 async def test_a_hand_written_grpc_client_repeats_a_write_that_broke_off_and_gets_the_first_outcome(cluster, purchase):
     first, second = cluster.client_portals
+    token = cluster.callers.token_of(purchase.customer_id)
     request = pb.CreateOrderRequest(
         request_id=purchase.request_id,
         customer_id=purchase.customer_id,
@@ -158,8 +160,8 @@ async def test_a_hand_written_grpc_client_repeats_a_write_that_broke_off_and_get
     )
     async with (
         lossy_link(cluster.address(first)) as link,
-        grpc.aio.insecure_channel(link.address, options=DIRECT) as lossy,
-        grpc.aio.insecure_channel(cluster.address(second), options=DIRECT) as other,
+        cluster.callers.channel(link.address, token) as lossy,
+        cluster.callers.channel(cluster.address(second), token) as other,
     ):
         await lossy.channel_ready()
         with pytest.raises(grpc.aio.AioRpcError):
@@ -176,15 +178,16 @@ async def test_a_hand_written_grpc_client_repeats_a_write_that_broke_off_and_get
 async def test_a_hand_written_mqtt_client_that_listens_late_and_publishes_again_gets_the_first_outcome(
     cluster, purchase
 ):
-    broker = parse_address(cluster.address(cluster.broker))
+    token = cluster.callers.token_of(purchase.customer_id)
     topic = request_topic(purchase.customer_id, "create_order")
     request = {
         "request_id": purchase.request_id,
         "reply_to": "by-hand",
         "items": [{"product_id": purchase.product_id, "quantity": TAKEN}],
+        **({TOKEN_FIELD: token} if token else {}),
     }
     payload = json.dumps(request).encode()
-    async with aiomqtt.Client(broker.host, broker.port) as client:
+    async with raw_client(cluster, purchase.customer_id) as client:
         await client.publish(topic, payload, qos=1)
         await purchase.took_effect()
         await client.subscribe(reply_topic(purchase.customer_id, "by-hand"), qos=1)

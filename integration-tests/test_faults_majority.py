@@ -14,11 +14,9 @@ from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Unavailable
-from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
-from quitanda_clients.client import AdminClient
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 from quitanda_testing.workload.clients import until_answered
@@ -31,7 +29,6 @@ PATIENT = 30.0
 
 LATE_SECONDS = 1.0
 GLANCE_SECONDS = 0.2
-DIRECT = [("grpc.enable_http_proxy", 0)]
 EARLY = 40
 """Calls that are under way while the replicas die, one begun right after the other."""
 
@@ -43,8 +40,8 @@ CALLS = EARLY + 6
 async def impatient(shop):
     """An administrator at each portal, who waits for PATIENCE only."""
     async with AsyncExitStack() as stack:
-        addresses = [parse_address(shop.cluster.address(name)) for name in shop.cluster.admin_portals]
-        yield [await stack.enter_async_context(AdminClient([address], timeout=PATIENCE)) for address in addresses]
+        admins = [shop.cluster.callers.admin_client(name, timeout=PATIENCE) for name in shop.cluster.admin_portals]
+        yield [await stack.enter_async_context(admin) for admin in admins]
 
 
 async def ending(call):
@@ -104,9 +101,9 @@ async def test_service_comes_back_by_itself_with_the_second_replica_for_calls_th
     product = await shop.product(0)
     leader = await healthy_cluster.wait_for_leader()
     followers = [name for name in healthy_cluster.replicas if name != leader]
-    addresses = [parse_address(healthy_cluster.address(name)) for name in healthy_cluster.admin_portals]
+    callers = healthy_cluster.callers
     async with AsyncExitStack() as stack:
-        admins = [await stack.enter_async_context(AdminClient(addresses, timeout=PATIENT)) for _ in range(6)]
+        admins = [await stack.enter_async_context(callers.admin_client(timeout=PATIENT)) for _ in range(6)]
         await healthy_cluster.crash(*followers)
         calls = [asyncio.create_task(admin.adjust_stock(product.product_id, 1)) for admin in admins]
         await healthy_cluster.restart(followers[1], wait=False)
@@ -122,7 +119,7 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
     product = await shop.product(0)
     admin = await shop.admin()
     leader = await healthy_cluster.wait_for_leader()
-    async with grpc.aio.insecure_channel(healthy_cluster.address(leader), options=DIRECT) as channel:
+    async with healthy_cluster.callers.channel_of_portal(healthy_cluster.address(leader)) as channel:
         replica = ReplicaStub(channel)
         assert (await read(replica, product.product_id)).quantity == 0
 
@@ -158,8 +155,8 @@ async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes
     successor = await healthy_cluster.wait_for_leader(excluding=[leader])
     # Both are asked themselves: portals would leave the old one before it can be wrong.
     async with (
-        grpc.aio.insecure_channel(healthy_cluster.address(leader), options=DIRECT) as old,
-        grpc.aio.insecure_channel(healthy_cluster.address(successor), options=DIRECT) as new,
+        healthy_cluster.callers.channel_of_portal(healthy_cluster.address(leader)) as old,
+        healthy_cluster.callers.channel_of_portal(healthy_cluster.address(successor)) as new,
     ):
 
         async def gives_up():

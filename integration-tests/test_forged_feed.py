@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from quitanda.identity.folder import IdentityFolder
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.kinds import identities_wanted
 from quitanda_testing.raw_mqtt import raw_client
 from quitanda_testing.scraping import cache_serves, figure
 
@@ -23,32 +25,48 @@ HUGE_TERM = b'{"term":99999999999999999999999,"revision":1,"previous_revision":1
 
 
 class Forger:
-    """Hears everything that the broker carries, and publishes on the feed's topic."""
+    """Hears the feed, and publishes on its topic.
 
-    def __init__(self, client):
-        self._client = client
+    Where the broker asks for certificates, these are those of a portal and of a replica: it takes two to lie.
+    """
+
+    def __init__(self, hearing, publishing):
+        self._hearing = hearing
+        self._publishing = publishing
 
     async def heartbeat(self):
         """Wait for the leader's next heartbeat: where the feed is now."""
         async with asyncio.timeout(HEARD_SECONDS):
-            async for message in self._client.messages:
+            async for message in self._hearing.messages:
                 fields = json.loads(message.payload)
                 if fields.get("changes") == [] and fields["term"] < HIGH:
                     return FeedMessage(fields["term"], fields["revision"], fields["previous_revision"], ())
         raise AssertionError("the broker ended the connection")
 
     async def publish(self, payload):
-        await self._client.publish(FEED_TOPIC, payload, qos=1)
+        await self._publishing.publish(FEED_TOPIC, payload, qos=1)
 
 
 HIGH = 10**9
 
 
+def own_key():
+    """Give the setting by which a cluster in the open mode has the key of this test; the others make their own."""
+    return {} if identities_wanted() else {"QUITANDA_FEED_KEY": KEY}
+
+
+def key_of(cluster):
+    if not cluster.callers.secure:
+        return FeedKey.derive(KEY)
+    return FeedKey.derive(IdentityFolder(cluster.identities.folder(cluster.replicas[0])).feed_key())
+
+
 @asynccontextmanager
 async def forger(cluster):
-    async with raw_client(cluster.address(cluster.broker)) as client:
-        await client.subscribe(FEED_TOPIC)
-        yield Forger(client)
+    portal, replica = cluster.client_portals[0], cluster.replicas[0]
+    async with raw_client(cluster, portal) as hearing, raw_client(cluster, replica) as publishing:
+        await hearing.subscribe(FEED_TOPIC)
+        yield Forger(hearing, publishing)
 
 
 def forgery(heartbeat, product):
@@ -129,10 +147,10 @@ async def test_a_forged_change_and_a_huge_term_change_no_answer_and_every_portal
 
 
 async def test_who_has_the_feeds_key_cannot_make_a_default_read_false_and_portals_find_back(new_cluster, shops):
-    key = FeedKey.derive(KEY)
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(new_cluster(QUITANDA_FEED_KEY=KEY))
+        cluster = await stack.enter_async_context(new_cluster(**own_key()))
         await cluster.start()
+        key = key_of(cluster)
         shop = await stack.enter_async_context(shops(cluster))
         somebody = await stack.enter_async_context(forger(cluster))
         readers = await readers_of(shop)

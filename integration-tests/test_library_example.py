@@ -11,14 +11,9 @@ SECONDS_MAX = 60
 
 
 async def run(cluster, program):
-    places = {
-        "QUITANDA_ADMIN_PORTALS": ",".join(map(cluster.address, cluster.admin_portals)),
-        "QUITANDA_CLIENT_PORTALS": ",".join(map(cluster.address, cluster.client_portals)),
-        "QUITANDA_MQTT": cluster.address(cluster.broker),
-    }
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program), env=os.environ | places, stdout=pipe, stderr=pipe
+        *(sys.executable, "-c", program), env=os.environ | cluster.callers.environment(), stdout=pipe, stderr=pipe
     )
     async with asyncio.timeout(SECONDS_MAX):
         out, err = await process.communicate()

@@ -55,9 +55,9 @@ async def test_each_hop_of_the_table_is_called_by_the_process_that_it_names(new_
         async with shops(cluster) as shop:
             client, product = await shop.customer(Transport.GRPC), await shop.product()
             order_id = (await client.create_order()).document.order_id
-            portals = ",".join(cluster.address(portal) for portal in cluster.client_portals)
+            reaching = cluster.callers.environment(client.customer_id)
             leader = await cluster.leader()
-            await set_an_item(client, order_id, product.product_id, traced | {"QUITANDA_CLIENT_PORTALS": portals})
+            await set_an_item(client, order_id, product.product_id, traced | reaching)
             assert await cluster.leader() == leader
 
     followers = [name for name in cluster.replicas if name != leader]

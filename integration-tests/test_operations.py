@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shutil
 import statistics
 import sys
 import time
@@ -10,9 +12,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from quitanda.domain.commands import ItemQuantity
-from quitanda.runtime.addresses import parse_address
-from quitanda_clients.client import AdminClient
-from quitanda_clients.connecting import Transport, make_shop_client
+from quitanda.identity.folder import IdentityFile
 from quitanda_local.errors import ProcessDied, RestoreFailed
 from quitanda_local.waiting import wait_until
 from quitanda_replica.state.store import Store
@@ -27,9 +27,9 @@ CHECKED_SECONDS = 60.0
 
 async def admin(cluster, *arguments):
     """Run quitanda-admin; give exit code, stdout, stderr."""
-    portals = ",".join(cluster.address(name) for name in cluster.admin_portals)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "quitanda_clients.admin", "--portal", portals, *map(str, arguments)),
+        *(sys.executable, "-m", "quitanda_clients.admin", *map(str, arguments)),
+        env=os.environ | cluster.callers.environment(),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -37,14 +37,11 @@ async def admin(cluster, *arguments):
     return process.returncode, stdout.decode(), stderr.decode()
 
 
-def admin_client(cluster):
-    return AdminClient([parse_address(cluster.address(name)) for name in cluster.admin_portals])
-
-
-def shop_client(cluster, customer_id):
-    portals = [parse_address(cluster.address(name)) for name in cluster.client_portals]
-    broker = parse_address(cluster.address(cluster.broker))
-    return make_shop_client(Transport.GRPC, customer_id, portals=portals, broker=broker)
+def take_over_tokens(of_the_shop, of_the_restored, customer_id):
+    """Call with the tokens that the backup knows: the new folder's administrator is none in a shop that has one."""
+    if of_the_shop.secure:
+        shutil.copy(of_the_shop.file(IdentityFile.CREDENTIAL), of_the_restored.file(IdentityFile.CREDENTIAL))
+        of_the_restored.learn(customer_id, of_the_shop.token_of(customer_id))
 
 
 async def test_the_leadership_goes_to_the_replica_that_is_named_while_nobody_is_refused(healthy_cluster):
@@ -124,16 +121,17 @@ async def test_a_backup_taken_under_load_begins_a_new_cluster_that_remembers_and
     async with new_cluster() as restored, AsyncExitStack() as clients:
         await restored.restore(file)
         await restored.start()
+        take_over_tokens(healthy_cluster.callers, restored.callers, customer_id)
 
         agreed = await restored.wait_until_replicas_agree()
         assert agreed.value == taken["state_digest"]
-        shopper = await clients.enter_async_context(shop_client(restored, customer_id))
+        shopper = await clients.enter_async_context(restored.callers.shop_client(customer_id))
         assert (await shopper.get_order(placed.document.order_id)).document == placed.document
         again = await shopper.create_order(items, request_id="placed-before")
         assert (again.document, again.revision) == (placed.document, placed.revision)
         later = await shopper.create_order(items)
         assert later.revision > taken["revision"]
-        keeper = await clients.enter_async_context(admin_client(restored))
+        keeper = await clients.enter_async_context(restored.callers.admin_client())
         assert (await keeper.get_product(product.product_id)).document.quantity == 46
         await restored.wait_until_replicas_agree()
 
@@ -182,7 +180,7 @@ async def test_verify_compares_all_replicas_and_says_who_is_missing(healthy_clus
 async def test_a_lost_disk_is_rebuilt_though_the_bootstrap_flag_was_left_on(new_cluster):
     async with new_cluster(QUITANDA_BOOTSTRAP="true") as cluster, AsyncExitStack() as clients:
         await cluster.start()
-        keeper = await clients.enter_async_context(admin_client(cluster))
+        keeper = await clients.enter_async_context(cluster.callers.admin_client())
         await keeper.create_product("pen", "Pen", 250, 10)
         leader = await cluster.wait_for_leader()
         lost, other = (name for name in cluster.replicas if name != leader)

@@ -71,7 +71,8 @@ async def test_calls_beyond_what_is_possible_are_refused_with_a_hint_and_none_is
                     hints.append(failure.retry_after)
                     await asyncio.sleep(failure.retry_after)
 
-    async with grpc.aio.insecure_channel(cluster.address(cluster.client_portals[0])) as channel:
+    token = cluster.callers.token_of(customer_id)
+    async with cluster.callers.channel(cluster.address(cluster.client_portals[0]), token) as channel:
         portal = ClientPortalStub(channel)
         orders = [
             (await portal.CreateOrder(pb.CreateOrderRequest(customer_id=customer_id), timeout=10)).order.order_id
@@ -125,9 +126,9 @@ async def placed_orders(shop):
     return Workload(tuple(products), tuple([await place() for _ in range(ORDERS)]))
 
 
-async def ask_for_health(address, until):
+async def ask_for_health(cluster, portal, until):
     """Ask a portal again and again whether it is ready; each answer must come in time."""
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with cluster.callers.channel(cluster.address(portal)) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         while not until.done():
             answer = await stub.Check(health_pb2.HealthCheckRequest(service="readiness"), timeout=HEALTH_SECONDS)
@@ -143,14 +144,16 @@ def memory_of(cluster):
 
 @pytest.mark.processes_only(reason="it measures the memory of processes")
 @pytest.mark.parametrize("case", OVERLOADS[:1], ids=lambda case: case.name)
-async def test_thousands_of_callers_leave_the_speed_the_health_and_the_memory_as_they_are(cluster, shop, case):
-    system = RunningSystem(cluster, await placed_orders(shop))
+async def test_thousands_of_callers_leave_the_speed_the_health_and_the_memory_as_they_are(open_cluster, shops, case):
+    """In the open mode, which the load generators speak."""
+    async with shops(open_cluster) as shop:
+        system = RunningSystem(open_cluster, await placed_orders(shop))
     before = await measure(system, CHANGES, seconds=COUNTED_SECONDS, warm_up=1.0)
-    memory = memory_of(cluster)
+    memory = memory_of(open_cluster)
 
     all_have_begun = case.in_flight / BEGIN_PER_SECOND + 2 * case.deadline
     during = asyncio.create_task(measure(system, case, seconds=COUNTED_SECONDS, warm_up=all_have_begun))
-    await asyncio.gather(*(ask_for_health(portal, during) for portal in system.portals))
+    await asyncio.gather(*(ask_for_health(open_cluster, portal, during) for portal in open_cluster.client_portals))
     overloaded = await during
     after = await measure(system, CHANGES, seconds=COUNTED_SECONDS, warm_up=2.0)
 
@@ -160,4 +163,4 @@ async def test_thousands_of_callers_leave_the_speed_the_health_and_the_memory_as
     assert overloaded.unknown <= UNKNOWN_SHARE_MAX * ended.total(), ended
     assert overloaded.calls_s >= SPEED_SHARE_MIN * before.calls_s
     assert after.calls_s >= SPEED_SHARE_MIN * before.calls_s
-    assert all(now - memory[name] < MEMORY_GROWTH_MAX for name, now in memory_of(cluster).items())
+    assert all(now - memory[name] < MEMORY_GROWTH_MAX for name, now in memory_of(open_cluster).items())

@@ -36,12 +36,7 @@ async def set_an_item(cluster, customer_id, order_id, product_id, quantity, tran
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "quitanda_clients.shop", "--customer", customer_id, "--json"),
         *("--transport", transport, "order", "set", order_id, product_id, str(quantity)),
-        env=os.environ
-        | environment
-        | {
-            "QUITANDA_CLIENT_PORTALS": ",".join(cluster.address(portal) for portal in cluster.client_portals),
-            "QUITANDA_MQTT": cluster.address(cluster.broker),
-        },
+        env=os.environ | environment | cluster.callers.environment(customer_id),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

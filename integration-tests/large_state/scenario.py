@@ -15,9 +15,8 @@ from large_state.filling import BYTES_PER_CUSTOMER, NOTE_BYTES, PRODUCT_ID, cust
 from large_state.footprint import MemoryFootprint, watch
 
 from quitanda.errors import QuitandaError
-from quitanda.runtime.addresses import parse_address
-from quitanda_clients.client import AdminClient
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.kinds import identities_wanted
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 from quitanda_testing.scraping import figure
 
@@ -91,7 +90,7 @@ async def survive(folder, state_bytes, outage, report=lambda _: None):
     figures = LargeStateFigures()
     customers = prepare(folder, state_bytes, figures)
     report("filled")
-    cluster = ProcessCluster.on_free_ports(folder / "cluster")
+    cluster = ProcessCluster.on_free_ports(folder / "cluster", identities=identities_wanted())
     begun = time.monotonic()
     try:
         await cluster.start()
@@ -163,7 +162,7 @@ async def standing(cluster):
 
 @asynccontextmanager
 async def clients(cluster):
-    admins = [AdminClient([parse_address(cluster.address(name))]) for name in cluster.admin_portals]
+    admins = [cluster.callers.admin_client(name) for name in cluster.admin_portals]
     try:
         yield admins
     finally:

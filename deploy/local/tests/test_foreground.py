@@ -1,6 +1,7 @@
 """`run` keeps everything running, and says what it does."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -19,6 +20,7 @@ from quitanda_local.foreground import (
     describe,
     examples,
     keep_running,
+    mode_warning,
     without_effect,
 )
 from quitanda_local.identities import Identities
@@ -60,13 +62,40 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
 
 
 def test_the_start_says_where_the_courses_contract_is_served_and_only_where_it_is():
-    with_course, without = (SimpleNamespace(topology=fixed(course=course)) for course in (True, False))
+    with_course, without = (
+        SimpleNamespace(topology=fixed(course=course), identities=None) for course in (True, False)
+    )
 
     assert course_addresses(with_course).strip() == (
         "The course's contract: administrators at 127.0.0.1:7101 and 127.0.0.1:7102, "
         "orders at 127.0.0.1:7103 and 127.0.0.1:7104."
     )
     assert course_addresses(without) == ""
+
+
+def test_the_start_warns_that_the_courses_contract_asks_for_no_token_where_everything_else_does(tmp_path):
+    secure = SimpleNamespace(topology=fixed(course=True), identities=Identities(tmp_path))
+
+    assert course_addresses(secure).endswith(
+        " It has no place for tokens: whoever uses this machine may do anything there."
+    )
+
+
+def test_without_identities_the_start_says_in_one_line_what_that_means(tmp_path):
+    open_mode, secure = SimpleNamespace(identities=None), SimpleNamespace(identities=Identities(tmp_path))
+
+    assert mode_warning(open_mode).strip() == (
+        "IDENTITY=off: nobody proves who calls. Whoever uses this machine may act as any customer and as an "
+        "administrator, so everything listens on 127.0.0.1 only."
+    )
+    assert mode_warning(secure) == ""
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_local_run_has_identities_unless_it_is_told_otherwise(command):
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, "--help"])
+
+    assert re.search(r"--identity.*\[default: +on\]", " ".join(told.output.split()))
 
 
 def test_on_other_ports_the_clients_are_told_where_and_on_the_usual_ones_nothing():

@@ -10,6 +10,9 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from quitanda_testing.cluster.callers import OPTIONS
+from quitanda_testing.cluster.cluster import Cluster
+
 CALL_SECONDS = 10.0
 STATUS_KEY = "grpc-status-details-bin"
 
@@ -18,9 +21,10 @@ NEED_AN_IDENTITY: Final = frozenset({"IssueCertificate"})
 """A portal without an identity has no CA of customers, and does not have these methods."""
 
 
-def offered(service: ServiceDescriptor) -> list[MethodDescriptor]:
-    """Give the methods that a portal in the open mode has."""
-    return [method for method in service.methods if method.name not in NEED_AN_IDENTITY]
+def offered(cluster: Cluster, service: ServiceDescriptor) -> list[MethodDescriptor]:
+    """Give the methods that the cluster's portals have."""
+    missing = frozenset() if cluster.callers.secure else NEED_AN_IDENTITY
+    return [method for method in service.methods if method.name not in missing]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +69,11 @@ class RawPortal:
 
 
 @asynccontextmanager
-async def raw_portal(address: str, service: str) -> AsyncIterator[RawPortal]:
-    """Connect to a portal."""
-    options = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(address, options) as channel:
+async def raw_portal(cluster: Cluster, name: str, service: str) -> AsyncIterator[RawPortal]:
+    """Connect to a portal by its name, with the administrators' token; to a replica, as a portal does."""
+    options = (*OPTIONS, ("grpc.max_send_message_length", -1))
+    connect = cluster.callers.channel_of_portal if name in cluster.replicas else cluster.callers.channel
+    async with connect(cluster.address(name), options=options) as channel:
         yield RawPortal(channel, service)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import aiomqtt
 
 from quitanda.mqtt.topics import reply_topic, request_topic
+from quitanda.operations import TOKEN_FIELD
 from quitanda.runtime.addresses import parse_address
+from quitanda_testing.cluster.cluster import Cluster
 
 REPLY_SECONDS = 10.0
 
@@ -20,10 +22,14 @@ WriteRequest = Callable[[str], str | bytes]
 
 
 class RawCustomer:
-    """A connection that gets the replies to every session of one customer; each request is a session of its own."""
+    """A connection that gets the replies to every session of one customer; each request is a session of its own.
 
-    def __init__(self, client: aiomqtt.Client, customer_id: str) -> None:
+    `proof` are the fields of a request that say who asks: none in the open mode.
+    """
+
+    def __init__(self, client: aiomqtt.Client, customer_id: str, token: str) -> None:
         self._client = client
+        self.proof = {TOKEN_FIELD: token} if token else {}
         self._prefix = f"raw-{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
         self._replies: dict[str, asyncio.Future[bytes]] = {}
@@ -43,7 +49,11 @@ class RawCustomer:
 
     async def orders(self) -> list[dict[str, Any]]:
         """List the customer's orders."""
-        return (await self.ask("list_orders", envelope()))["result"]["orders"]
+        return (await self.ask("list_orders", self.envelope()))["result"]["orders"]
+
+    def envelope(self, **fields: Any) -> WriteRequest:
+        """Write a request of these fields."""
+        return lambda reply_to: json.dumps({"reply_to": reply_to, **self.proof, **fields})
 
     async def publish(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
         """Publish anything anywhere."""
@@ -58,12 +68,12 @@ class RawCustomer:
 
 
 @asynccontextmanager
-async def raw_customer(broker: str, customer_id: str) -> AsyncIterator[RawCustomer]:
-    """Connect to the broker at `host:port`."""
-    async with raw_client(broker) as client:
+async def raw_customer(cluster: Cluster, customer_id: str) -> AsyncIterator[RawCustomer]:
+    """Connect to the broker as a customer."""
+    async with raw_client(cluster, customer_id) as client:
         client.pending_calls_threshold = 1_000
         await client.subscribe(reply_topic(customer_id, "+"), qos=1)
-        customer = RawCustomer(client, customer_id)
+        customer = RawCustomer(client, customer_id, cluster.callers.token_of(customer_id))
         replies = asyncio.create_task(customer.take_replies())
         try:
             yield customer
@@ -73,15 +83,16 @@ async def raw_customer(broker: str, customer_id: str) -> AsyncIterator[RawCustom
                 await replies
 
 
-def raw_client(broker: str) -> aiomqtt.Client:
-    """Make a connection that publishes anything anywhere."""
-    address = parse_address(broker)
-    return aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311)
+def raw_client(cluster: Cluster, user: str) -> aiomqtt.Client:
+    """Make a connection of a user, a process of the cluster or a customer, that publishes anything anywhere.
 
-
-def envelope(**fields: Any) -> WriteRequest:
-    """Write a request of these fields."""
-    return lambda reply_to: json.dumps({"reply_to": reply_to, **fields})
+    In the open mode the broker does not know who it is. Otherwise it takes what the user may publish; so whoever lies
+    on the feed has taken over a replica.
+    """
+    address = parse_address(cluster.address(cluster.broker))
+    callers = cluster.callers
+    tls = callers.tls_of_process(user) if user in cluster.everything else callers.tls_of_customer(user)
+    return aiomqtt.Client(address.host, address.port, protocol=aiomqtt.ProtocolVersion.V311, tls_context=tls)
 
 
 def verdict(reply: dict[str, Any]) -> tuple[str, str, str]:

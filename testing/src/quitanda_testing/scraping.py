@@ -1,12 +1,14 @@
 """Reading the figures that a process shows to Prometheus."""
 
 import asyncio
+import ssl
 import urllib.request
 from collections.abc import Sequence
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from quitanda.identity.holders import HolderKind
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
@@ -18,21 +20,18 @@ HITS = "quitanda_cache_hits_total"
 
 async def figure(cluster: Cluster, name: str, sample: str) -> float:
     """Give the value of one sample that has no labels, such as `quitanda_cache_hits_total`."""
-    return await figure_at(cluster.address(name, PortKind.METRICS), sample)
+    return _value_of(sample, await families(cluster, name), name)
 
 
 async def figure_at(address: str, sample: str) -> float:
-    """Give the value of one sample of the process that shows its metrics at `host:port`."""
-    for family in await _families_at(address):
-        for found in family.samples:
-            if found.name == sample:
-                return found.value
-    raise KeyError(f"{address} shows no {sample}")
+    """Give the value of one sample of the process that shows its metrics at `host:port` to everybody."""
+    return _value_of(sample, await _families_at(f"http://{address}", None), address)
 
 
 async def families(cluster: Cluster, name: str) -> Sequence[Metric]:
     """Give everything that a process shows, samples of one metric together."""
-    return await _families_at(cluster.address(name, PortKind.METRICS))
+    tls = cluster.callers.tls_of_process(HolderKind.METRICS)
+    return await _families_at(f"{'https' if tls else 'http'}://{cluster.address(name, PortKind.METRICS)}", tls)
 
 
 async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | AdminClient, product_id: str) -> None:
@@ -46,16 +45,25 @@ async def cache_serves(cluster: Cluster, portal: str, reader: ShopClient | Admin
     await wait_until(risen, f"the cache of {portal} to be used", 10)
 
 
-async def fetch(url: str) -> str:
+async def fetch(url: str, tls: ssl.SSLContext | None = None) -> str:
     """Read a page of this machine; urllib's errors where there is none."""
-    return await asyncio.to_thread(_fetch, url)
+    return await asyncio.to_thread(_fetch, url, tls)
 
 
-async def _families_at(address: str) -> Sequence[Metric]:
-    return list(text_string_to_metric_families(await fetch(f"http://{address}/metrics")))
+async def _families_at(place: str, tls: ssl.SSLContext | None) -> Sequence[Metric]:
+    return list(text_string_to_metric_families(await fetch(f"{place}/metrics", tls)))
 
 
-def _fetch(url: str) -> str:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy is for the web
+def _value_of(sample: str, shown: Sequence[Metric], where: str) -> float:
+    for family in shown:
+        for found in family.samples:
+            if found.name == sample:
+                return found.value
+    raise KeyError(f"{where} shows no {sample}")
+
+
+def _fetch(url: str, tls: ssl.SSLContext | None) -> str:
+    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)]  # a proxy is for the web
+    opener = urllib.request.build_opener(*handlers)
     with opener.open(url, timeout=SCRAPE_SECONDS) as answer:
         return answer.read().decode()

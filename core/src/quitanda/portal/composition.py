@@ -90,10 +90,14 @@ class PortalParts:
         return CertificateIssuer(IdentityFolder(self._settings.identity), self._reader)
 
     def course_server(self) -> AioGrpcServer | None:
-        """Make the server of the course's service, where the settings ask for it; its contract has no place for TLS."""
+        """Make the server of the course's service, where the settings ask for it.
+
+        Its contract has no place for TLS and for tokens, so whoever reaches the port may do anything there.
+        """
         if self._settings.course_listen is None:
             return None
-        servicer = CompatServicer(self._portal, self._operations, self._ids, self._settings.request_timeout_seconds)
+        operations = self._operations.for_everybody()
+        servicer = CompatServicer(self._portal, operations, self._ids, self._settings.request_timeout_seconds)
         log = AccessLog(self._counted, metrics.COURSE)
         return AioGrpcServer(
             self._settings.course_listen, servicer.add_to, (servicer.service_name,), log, render_error=render_error

@@ -54,7 +54,9 @@ _NO_TOKEN: Final = "?"  # noqa: S105 - none
 """Stands for a token that is not even a text."""
 
 _VALUE_LENGTH_SHOWN: Final = 40
-_FOUND: Final = re.compile(rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"')
+_FOUND: Final = re.compile(
+    rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"|"(token)"\s*:\s*"([a-z0-9_]{1,80})"'
+)
 
 _Result: TypeAlias = tuple[int, str]
 """A revision, and the JSON text of `result`."""
@@ -114,7 +116,7 @@ def parse_request(
     """Read where the reply goes and what it answers; total, whatever was sent."""
     named = topics.parse_request_topic(topic)
     fields = parse_object(payload, REQUEST_BYTES_MAX)
-    known = find_reply_topic(payload) if isinstance(fields, Refused) else fields
+    known = find_known(payload) if isinstance(fields, Refused) else fields
     reply_to, request_id, correlation = (known.get(name) for name in ("reply_to", "request_id", "correlation"))
     if named is None:
         return NoReplyTopic(topic, len(payload))
@@ -129,7 +131,7 @@ def parse_request(
     wrong_id = None if request_id is None else check_id("request_id", request_id)
     wrong_correlation = None if correlation is None else check_id("correlation", correlation)
     wrong = wrong_id or wrong_correlation or wrong_topic
-    token = "" if isinstance(fields, Refused) else fields.get(TOKEN_FIELD, "")
+    token = known.get(TOKEN_FIELD, "")
     return MqttRequest(
         customer_id=named[0],
         operation=named[1],
@@ -150,9 +152,9 @@ def refuse_retained(request: MqttRequest | NoReplyTopic) -> MqttRequest | NoRepl
     return replace(request, fields=invalid("retain", Problem.RETAINED))
 
 
-def find_reply_topic(payload: bytes) -> Mapping[str, Any]:
-    """Find where the reply goes in a payload that is not a JSON object, so that its sender learns what is wrong."""
-    found = _FOUND.findall(payload[:REQUEST_BYTES_MAX])
+def find_known(payload: bytes) -> Mapping[str, Any]:
+    """Find who asks, and where the reply goes, in a payload that is no JSON object: so its sender learns what is wrong."""
+    found = (filter(None, groups) for groups in _FOUND.findall(payload[:REQUEST_BYTES_MAX]))
     return {name.decode(): value.decode() for name, value in found}
 
 

@@ -5,9 +5,10 @@ the same row. A refusal is a value; what goes wrong on the way to the replicas i
 """
 
 import asyncio
+import copy
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from quitanda.cache import CachedReader, Key
 from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
@@ -71,6 +72,15 @@ class PortalOperations:
         self.limiters: Final[Mapping[str, AdmissionLimiter]] = {"reads": self._reads, "writes": self._writes}
         """By what their calls do."""
 
+    def for_everybody(self) -> Self:
+        """Give the same operations, with the same bounds, to a contract that has no place for tokens.
+
+        Whoever reaches its port may do whatever the portal may, so the port belongs on this machine only.
+        """
+        shared = copy.copy(self)
+        shared._authenticator = None  # noqa: SLF001 - its own
+        return shared
+
     async def perform(
         self,
         operation: DocumentOperation,
@@ -111,7 +121,7 @@ class PortalOperations:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
 
         `document_id` is a valid id. Raises Unavailable and Overloaded; Rejected where callers must prove who they are:
-        this is for a contract that has no place for tokens.
+        this is for a contract that has no place for tokens (`for_everybody`).
         """
         if self._authenticator is not None:
             raise Rejected(unauthenticated(AuthenticationProblem.MISSING))

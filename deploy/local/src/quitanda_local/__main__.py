@@ -20,7 +20,7 @@ BrokerOption = Annotated[
 
 
 class IdentityMode(StrEnum):
-    """Whether each process has a certificate, and every link is TLS."""
+    """Whether each process has a certificate, every link is TLS, and every caller proves who calls."""
 
     ON = "on"
     OFF = "off"
@@ -28,7 +28,11 @@ class IdentityMode(StrEnum):
 
 IdentityOption = Annotated[
     IdentityMode,
-    typer.Option("--identity", help="on: each process gets a certificate, and all links are TLS. off: nothing is."),
+    typer.Option(
+        "--identity",
+        help="on: each process has a certificate, all links are TLS, and callers need a token. off: whoever uses this "
+        "machine may call as anybody.",
+    ),
 ]
 
 
@@ -44,7 +48,7 @@ def run(
         typer.Option("--data", metavar="DIR", help="Keep the data here. (Default: nothing is kept.)"),
     ] = None,
     broker: BrokerOption = None,
-    identity: IdentityOption = IdentityMode.OFF,
+    identity: IdentityOption = IdentityMode.ON,
     restore: Annotated[
         Path | None,
         typer.Option(
@@ -76,7 +80,7 @@ def run(
 
 
 @app.command()
-def demo(broker: BrokerOption = None, identity: IdentityOption = IdentityMode.OFF) -> None:
+def demo(broker: BrokerOption = None, identity: IdentityOption = IdentityMode.ON) -> None:
     """Start everything afresh, play a whole story through the real clients, and check it."""
     from quitanda_local.demo.script import play  # noqa: PLC0415 - --help needs no gRPC
 

@@ -5,6 +5,7 @@ LocalError
 ├─ DataDirectoryInUse  another run keeps its data in the directory
 ├─ DataDirectoryUnusable  the directory cannot be made or written, or holds other things
 ├─ IdentitiesUnusable  identity folders cannot be made, or what is there does not belong together
+├─ LevelTooLow         the data are of a level at which there are no tokens
 ├─ BrokerNotFound      the broker that was asked for is not installed
 ├─ RestoreFailed       a backup could not be restored
 ├─ ProcessDied         a process ended by itself
@@ -39,6 +40,16 @@ class DataDirectoryUnusable(LocalError):
 
 class IdentitiesUnusable(LocalError):
     """The identity folders cannot be made, or what is there does not belong together; the text says what to do."""
+
+
+class LevelTooLow(LocalError):
+    """The data are of a level at which there are no tokens, so nobody could prove who calls."""
+
+    def __init__(self, level: int, needed: int) -> None:
+        super().__init__(
+            f"the data are of level {level}, and tokens exist from level {needed} on: start once with IDENTITY=off, give "
+            "`quitanda-admin cluster raise-level`, stop, and start again"
+        )
 
 
 class BrokerNotFound(LocalError):

@@ -25,6 +25,10 @@ from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology, fix
 DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
 POLL_SECONDS: Final = 0.1
+TOKENS_OF_THE_BACKUP: Final = (
+    "\nA backup knows the tokens of its shop. If it has any, the administrators' token of this run is none of them: use "
+    "your old one. (Copy the old file credential over the new one in the folder below.)"
+)
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Report = Callable[[str], None]
@@ -37,12 +41,13 @@ async def run(
     console: Console,
     backup: Path | None = None,
     *,
-    identities: bool = False,
+    identities: bool,
 ) -> int:
     """Run a cluster until a signal; return the exit code.
 
     Without a data directory, a temporary one is used and removed at the end. With a backup, the new cluster begins
-    with what that holds. With `identities` all links are TLS, and the clients are told which folder is theirs.
+    with what that holds. With `identities` all links are TLS, callers need a token, and the clients are told which
+    folder is theirs.
     """
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
@@ -56,14 +61,14 @@ async def run(
         ):
             if backup is not None:
                 await cluster.restore(backup)
-            return await _run(cluster, console, stop)
+            return await _run(cluster, console, stop, restored=backup is not None)
     except (LocalError, OSError) as error:
         console.print("[bold red]Cannot run:[/] ", end="")
         console.print(str(error), highlight=False, markup=False, soft_wrap=True)
         return 1
 
 
-async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> int:
+async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event, *, restored: bool) -> int:
     began = time.monotonic()
     if ignored := without_effect(os.environ):
         console.print(f"Without effect here, where each process is given its own settings: {', '.join(ignored)}")
@@ -73,10 +78,11 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event) -> 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    if warning := broker_warning(cluster):
-        console.print(warning, highlight=False, markup=False, soft_wrap=True)
-    if addresses := course_addresses(cluster):
-        console.print(addresses, highlight=False, soft_wrap=True)
+    for told in (mode_warning(cluster), broker_warning(cluster), course_addresses(cluster)):
+        if told:
+            console.print(told, highlight=False, markup=False, soft_wrap=True)
+    if restored and cluster.identities:
+        console.print(TOKENS_OF_THE_BACKUP, highlight=False, markup=False, soft_wrap=True)
     console.print(examples(cluster), highlight=False, markup=False, soft_wrap=True)
 
     def report(text: str) -> None:
@@ -138,6 +144,16 @@ def describe(cluster: LocalCluster) -> Table:
     return table
 
 
+def mode_warning(cluster: LocalCluster) -> str:
+    """Say what it means that nobody proves who calls; empty where callers need a token."""
+    if cluster.identities:
+        return ""
+    return (
+        "\nIDENTITY=off: nobody proves who calls. Whoever uses this machine may act as any customer and as an "
+        f"administrator, so everything listens on {HOST} only."
+    )
+
+
 def broker_warning(cluster: LocalCluster) -> str:
     """Say what the Python broker does not do that everybody may rely on who has an identity; empty for mosquitto."""
     if not cluster.identities or cluster.broker_kind is BrokerKind.MOSQUITTO:
@@ -150,7 +166,7 @@ def broker_warning(cluster: LocalCluster) -> str:
 
 
 def course_addresses(cluster: LocalCluster) -> str:
-    """Say where the course's contract is served; empty where it is not."""
+    """Say where the course's contract is served, and what whoever reaches it may do; empty where it is not."""
 
     def at(role: ServiceRole) -> str:
         return " and ".join(f"{HOST}:{service.course_port}" for service in cluster.topology.of(role))
@@ -158,7 +174,10 @@ def course_addresses(cluster: LocalCluster) -> str:
     if not all(service.course_port for service in cluster.topology.of(ServiceRole.ADMIN_PORTAL)):
         return ""
     administrators, orders = at(ServiceRole.ADMIN_PORTAL), at(ServiceRole.CLIENT_PORTAL)
-    return f"\nThe course's contract: administrators at {administrators}, orders at {orders}."
+    served = f"\nThe course's contract: administrators at {administrators}, orders at {orders}."
+    if not cluster.identities:
+        return served
+    return f"{served} It has no place for tokens: whoever uses this machine may do anything there."
 
 
 def clients_settings(topology: Topology, identities: Identities | None = None) -> tuple[str, ...]:

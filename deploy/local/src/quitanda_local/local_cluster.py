@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
+from quitanda.domain.commands import CREDENTIALS_LEVEL
 from quitanda.identity.folder import IdentityFolder
 from quitanda_local import broker, ports
 from quitanda_local.data_directory import IDENTITIES, DataDirectory
-from quitanda_local.errors import NotRunning, RestoreFailed
+from quitanda_local.errors import LevelTooLow, NotRunning, RestoreFailed
 from quitanda_local.identities import Identities
 from quitanda_local.observed_cluster import ObservedCluster
 from quitanda_local.process import Process, Spawner
@@ -88,6 +89,9 @@ class LocalCluster(ObservedCluster):
             )
             for service in self.topology.services:
                 self._launch(service)
+            await self.wait_until_ready(*self.replicas, timeout=START_SECONDS)
+            if self.identities:
+                await self._check_level()
             await self.wait_until_ready(*self._processes, timeout=START_SECONDS)
             self._data.finish_bootstrap()
             self._deployment = replace(self._deployment, bootstrap=False)
@@ -122,6 +126,12 @@ class LocalCluster(ObservedCluster):
         self._launch(self.topology.named(name))
         if wait:
             await self.wait_until_ready(name)
+
+    async def _check_level(self) -> None:
+        """Raise LevelTooLow where there can be no tokens: then no portal would ever be ready."""
+        level = min(status.cluster_level for status in await self._statuses())
+        if level < CREDENTIALS_LEVEL:
+            raise LevelTooLow(level, CREDENTIALS_LEVEL)
 
     async def _restore(self, name: str, backup: Path) -> None:
         command = (

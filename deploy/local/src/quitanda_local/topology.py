@@ -9,7 +9,7 @@ from typing import Final
 from quitanda.runtime.addresses import Address, format_named_addresses
 
 HOST: Final = "127.0.0.1"
-"""Everything listens here only: nothing in a local run asks for a password."""
+"""Everything listens here only: a local run is for whoever uses this machine, and its course ports ask for no token."""
 
 
 class ServiceRole(StrEnum):

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from quitanda_local.errors import LocalError
 from quitanda_local.observed_cluster import ObservedCluster
 from quitanda_local.topology import HOST, Service
+from quitanda_testing.cluster.callers import Callers
 
 T = TypeVar("T")
 
@@ -59,6 +61,11 @@ class Cluster(ObservedCluster):
     @abstractmethod
     def faults(self) -> frozenset[Fault]:
         """Which of the faults that not every cluster can have this one can."""
+
+    @cached_property
+    def callers(self) -> Callers:
+        """Makes clients and connections for the cluster, each with what its caller proves who calls."""
+        return Callers(self)
 
     @property
     @abstractmethod

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from quitanda_clients.connecting import Transport
+from quitanda_testing.cluster.callers import Callers
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history.operations import Read
 from quitanda_testing.history.recorder import Recorder
@@ -14,11 +15,12 @@ from quitanda_testing.workload.clients import (
     PATIENCE_SECONDS,
     Call,
     CallTimes,
-    PortalConnections,
     WorkloadClient,
     audit,
     calls_of_administrator,
     calls_of_customer,
+    look_around,
+    shop_client,
 )
 from quitanda_testing.workload.shops import ClerkHabits, ContendedShop, CustomerHabits, Habits, Wish
 
@@ -44,11 +46,11 @@ _CONNECTIONS: Final = (
 class Crew:
     """A clerk and some customers, and the shops that they have worked in."""
 
-    def __init__(self, name: str, seed: int, connections: PortalConnections, recorder: Recorder) -> None:
+    def __init__(self, name: str, seed: int, callers: Callers, recorder: Recorder) -> None:
         self.shops: list[ContendedShop] = []
         self._name = name
         self._seed = seed
-        self._connections = connections
+        self._callers = callers
         self._recorder = recorder
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -57,24 +59,27 @@ class Crew:
             shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}")
             self.shops.append(shop)
             async with self._clients(shop) as (clerk, customers):
-                for action in shop.opening():
-                    await clerk.do(Wish(action), patience=PATIENCE_SECONDS)
                 async with asyncio.TaskGroup() as group:
                     for client in (clerk, *customers):
                         group.create_task(_share(client, stop))
 
     @asynccontextmanager
     async def _clients(self, shop: ContendedShop) -> AsyncIterator[tuple[WorkloadClient, list[WorkloadClient]]]:
+        """Let the clerk open the shop, and connect the customers, who are registered then."""
         async with AsyncExitStack() as stack:
             dice = Random(f"{self._seed} {shop.name} clerk")
             timeout = dice.choice(TIMEOUTS)
-            admin = await stack.enter_async_context(self._connections.administrator(timeout))
+            admin = await stack.enter_async_context(self._callers.admin_client(timeout=timeout))
             habits = ClerkHabits(shop, dice)
             call = calls_of_administrator(admin)
             clerk = self._client("clerk", Transport.GRPC, habits, call, timeout)
+            for action in shop.opening():
+                await clerk.do(Wish(action), patience=PATIENCE_SECONDS)
             customers = [
                 await self._customer(stack, shop, shop.customers[index], transport) for index, transport in _CONNECTIONS
             ]
+            for customer in customers:
+                await look_around(customer)
             yield clerk, customers
 
     async def _customer(
@@ -82,7 +87,7 @@ class Crew:
     ) -> WorkloadClient:
         dice = Random(f"{self._seed} {customer_id} {transport}")
         timeout = dice.choice(TIMEOUTS)
-        client = await stack.enter_async_context(self._connections.customer(customer_id, transport, timeout))
+        client = await stack.enter_async_context(shop_client(self._callers, shop, customer_id, transport, timeout))
         habits = CustomerHabits(shop, dice, customer_id)
         name = f"{customer_id.removeprefix(shop.name + '-')}-{transport}"
         call = calls_of_customer(client)
@@ -108,9 +113,9 @@ class Workload:
     """All crews; `seed` decides what each client would like to do."""
 
     def __init__(self, cluster: Cluster, seed: int, recorder: Recorder, crews: int = CREWS) -> None:
-        self._connections = PortalConnections(cluster)
+        self._callers = cluster.callers
         self._recorder = recorder
-        self._crews = [Crew(f"s{seed}-{number}", seed, self._connections, recorder) for number in range(1, crews + 1)]
+        self._crews = [Crew(f"s{seed}-{number}", seed, self._callers, recorder) for number in range(1, crews + 1)]
 
     async def work(self, stop: asyncio.Event) -> None:
         """Work until `stop`; returns when everybody has finished what was begun."""
@@ -120,4 +125,4 @@ class Workload:
 
     async def audit(self) -> None:
         """Read everything in every shop. Raises NotAnswered."""
-        await audit(self._connections, self._recorder, [shop for crew in self._crews for shop in crew.shops])
+        await audit(self._callers, self._recorder, [shop for crew in self._crews for shop in crew.shops])

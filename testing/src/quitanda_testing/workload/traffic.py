@@ -16,6 +16,7 @@ from quitanda.errors import QuitandaError
 from quitanda_clients.connecting import Transport
 from quitanda_clients.results import TIMEOUT_DEFAULT
 from quitanda_local.waiting import wait_until
+from quitanda_testing.cluster.callers import Callers
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.history.checker import check
 from quitanda_testing.history.recorder import Recorder
@@ -23,11 +24,12 @@ from quitanda_testing.history.search import SearchResult
 from quitanda_testing.workload.clients import (
     PATIENCE_SECONDS,
     CallTimes,
-    PortalConnections,
     WorkloadClient,
     audit,
     calls_of_administrator,
     calls_of_customer,
+    look_around,
+    shop_client,
 )
 from quitanda_testing.workload.shops import ClerkHabits, ContendedShop, CustomerHabits, Wish
 
@@ -42,13 +44,13 @@ class Traffic:
 
     def __init__(
         self,
-        connections: PortalConnections,
+        callers: Callers,
         recorder: Recorder,
         shop: ContendedShop,
         clients: Sequence[WorkloadClient],
     ) -> None:
         self.clients = clients
-        self._connections = connections
+        self._callers = callers
         self.recorder = recorder
         self._shop = shop
         self._stop = asyncio.Event()
@@ -136,7 +138,7 @@ class Traffic:
     async def violations(self) -> Sequence[str]:
         """Let everybody finish, read everything, and say what is wrong with all that was answered; empty if nothing."""
         await self.end()
-        await audit(self._connections, self.recorder, [self._shop])
+        await audit(self._callers, self.recorder, [self._shop])
         result = await asyncio.to_thread(check, self.recorder.history)
         return () if result.answer is SearchResult.LINEARIZABLE else (str(result), *result.explanations)
 
@@ -168,16 +170,15 @@ async def traffic(
     `timeout` (seconds) is for each call. All know all portals; or each knows one, in turn, so that no portal is passed
     by. When the block ends everybody finishes; what a client must never see fails the block.
     """
-    everywhere = itertools.repeat(None)
-    admin_portals = itertools.cycle(cluster.admin_portals) if one_portal_each else everywhere
-    client_portals = itertools.cycle(cluster.client_portals) if one_portal_each else everywhere
-    dice, connections, recorder = Random(seed), PortalConnections(cluster), Recorder()
+    admin_portals = itertools.cycle([(name,) for name in cluster.admin_portals] if one_portal_each else [()])
+    client_portals = itertools.cycle(cluster.client_portals if one_portal_each else (None,))
+    dice, callers, recorder = Random(seed), cluster.callers, Recorder()
     transports = [Transport.GRPC] * grpc + [Transport.MQTT] * mqtt
     shop = ContendedShop(f"traffic{next(_numbers)}", customer_count=len(transports))
     clients = []
     async with AsyncExitStack() as stack:
         for number in range(clerks):
-            admin = await stack.enter_async_context(connections.administrator(timeout, next(admin_portals)))
+            admin = await stack.enter_async_context(callers.admin_client(*next(admin_portals), timeout=timeout))
             clerk = ClerkHabits(shop, Random(dice.random()))
             clients.append(
                 WorkloadClient(
@@ -190,9 +191,13 @@ async def traffic(
                     THINK_SECONDS,
                 )
             )
+        for action in shop.opening():
+            await clients[0].do(Wish(action), patience=PATIENCE_SECONDS)
         for customer_id, transport in zip(shop.customers, transports, strict=True):
             portal = next(client_portals) if transport is Transport.GRPC else None
-            client = await stack.enter_async_context(connections.customer(customer_id, transport, timeout, portal))
+            client = await stack.enter_async_context(
+                shop_client(callers, shop, customer_id, transport, timeout, portal)
+            )
             customer = CustomerHabits(shop, Random(dice.random()), customer_id)
             clients.append(
                 WorkloadClient(
@@ -205,9 +210,8 @@ async def traffic(
                     THINK_SECONDS,
                 )
             )
-        for action in shop.opening():
-            await clients[0].do(Wish(action), patience=PATIENCE_SECONDS)
-        busy = Traffic(connections, recorder, shop, clients)
+            await look_around(clients[-1])
+        busy = Traffic(callers, recorder, shop, clients)
         busy.begin()
         try:
             await busy.goes_on()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 
 from quitanda.domain.model import CallerRole
 from quitanda_local.demo.caller_folders import CallerFolders
@@ -132,7 +133,7 @@ async def import_sample_data(context: DemoContext) -> None:
 
 async def give_tokens(context: DemoContext, callers: CallerFolders) -> None:
     """Give every imported customer a token: the import showed none. Ana was shown hers when she was registered."""
-    context.reporter.act("Every customer gets a token, and proves by it who calls")
+    context.reporter.act("Every imported customer gets a token; Ana was shown hers when she was registered")
     customer_ids = sorted(context.customer_ids - {"ana"})
     async with context.admin_client() as admin:
         made = await asyncio.gather(
@@ -140,8 +141,10 @@ async def give_tokens(context: DemoContext, callers: CallerFolders) -> None:
         )
     for customer_id, result in zip(customer_ids, made, strict=True):
         callers.let_in(customer_id, result.token)
-    context.check(all(result.token for result in made), f"{len(made)} tokens were given out")
-    context.reporter.shown("every customer proves by a token of her own who calls")
+    context.check(all(result.token for result in made), f"the administrator created {len(made)} tokens")
+    another = replace(context.shop(1, customer_ids[0], "order", "create"), holder="ana")
+    await context.play(DemoStep(f"with Ana's token nobody orders as {customer_ids[0]}", another, "FORBIDDEN"))
+    context.reporter.shown("every customer proves by a token of her own who calls, and acts for nobody else")
 
 
 def sample_file(name: str) -> str:

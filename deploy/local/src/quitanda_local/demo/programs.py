@@ -26,12 +26,14 @@ ORDER_ID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 class ProgramCall:
     """One run of an application through one endpoint: a portal's name, or the broker's for MQTT.
 
-    `customer` is who acts, for quitanda-shop; empty for quitanda-admin.
+    `customer` is who acts, for quitanda-shop; empty for quitanda-admin. `holder` is whose token is sent, where it is not
+    the customer's own.
     """
 
     endpoint: str
     arguments: tuple[str, ...]
     customer: str = ""
+    holder: str = ""
 
     @property
     def program(self) -> str:
@@ -90,7 +92,7 @@ class Programs:
         command = [sys.executable, "-m", module, "--json", *self._options(call), *call.arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("QUITANDA_")}
         if self._callers:
-            environment["QUITANDA_IDENTITY"] = str(self._callers.of(call.customer))
+            environment["QUITANDA_IDENTITY"] = str(self._callers.of(call.holder or call.customer))
             environment["QUITANDA_CLIENT_PORTALS"] = ",".join(map(self._cluster.address, self._cluster.client_portals))
         async with self._turns:
             process = await asyncio.create_subprocess_exec(

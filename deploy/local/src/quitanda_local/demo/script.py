@@ -16,8 +16,8 @@ from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.topology import BrokerKind
 
 
-async def play(wanted_broker: BrokerKind | None, console: Console, *, identities: bool = False) -> int:
-    """Play the story, with TLS on all links if `identities`; return 0 if everything was as it should be."""
+async def play(wanted_broker: BrokerKind | None, console: Console, *, identities: bool) -> int:
+    """Play the story, with identities or without; return 0 if everything was as it should be."""
     reporter = Reporter(console)
     with tempfile.TemporaryDirectory(prefix="quitanda-demo-") as directory:
         try:
@@ -47,6 +47,10 @@ async def _play(cluster: LocalCluster, reporter: Reporter) -> None:
     leader = await cluster.wait_for_leader()
     reporter.check(True, f"{len(cluster.everything)} processes are ready; {leader} leads")
     callers = CallerFolders(cluster.identities) if cluster.identities else None
+    if callers:
+        reporter.say("each has a certificate, every connection is TLS, and nobody is answered without a token")
+    else:
+        reporter.say("nobody proves who calls (IDENTITY=off), so everything listens on this machine only")
     context = DemoContext(cluster, reporter, Programs(cluster, callers), callers)
     await administration.manage_customers(context)
     await administration.manage_products(context)

@@ -20,10 +20,11 @@ def block(page, language, sign):
     return found
 
 
-async def run(*command, folder):
-    """Run a program to its end; give its exit code and what it printed."""
+async def run(*command, folder, environment=None):
+    """Run a program to its end, with more variables; give its exit code and what it printed."""
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=os.environ, stdout=pipe, stderr=pipe)
+    variables = os.environ | (environment or {})
+    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=variables, stdout=pipe, stderr=pipe)
     async with asyncio.timeout(SECONDS_MAX):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()

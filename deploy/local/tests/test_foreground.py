@@ -62,9 +62,7 @@ async def test_a_process_that_was_killed_is_reported_and_runs_again(running):
 
 
 def test_the_start_says_where_the_courses_contract_is_served_and_only_where_it_is():
-    with_course, without = (
-        SimpleNamespace(topology=fixed(course=course), identities=None) for course in (True, False)
-    )
+    with_course, without = (SimpleNamespace(topology=fixed(course=course), identities=None) for course in (True, False))
 
     assert course_addresses(with_course).strip() == (
         "The course's contract: administrators at 127.0.0.1:7101 and 127.0.0.1:7102, "

@@ -47,8 +47,8 @@ class LevelTooLow(LocalError):
 
     def __init__(self, level: int, needed: int) -> None:
         super().__init__(
-            f"the data are of level {level}, and tokens exist from level {needed} on: start once with IDENTITY=off, give "
-            "`quitanda-admin cluster raise-level`, stop, and start again"
+            f"the data are of level {level}, and tokens exist from level {needed} on: start once with IDENTITY=off, "
+            "give `quitanda-admin cluster raise-level`, stop, and start again"
         )
 
 

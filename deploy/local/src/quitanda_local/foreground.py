@@ -26,8 +26,8 @@ DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
 POLL_SECONDS: Final = 0.1
 TOKENS_OF_THE_BACKUP: Final = (
-    "\nA backup knows the tokens of its shop. If it has any, the administrators' token of this run is none of them: use "
-    "your old one. (Copy the old file credential over the new one in the folder below.)"
+    "\nA backup knows the tokens of its shop. If it has any, the token that this run made is none of them: copy your "
+    "old file credential over the one in the folder below."
 )
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -90,7 +90,7 @@ class LocalCluster(ObservedCluster):
             for service in self.topology.services:
                 self._launch(service)
             await self.wait_until_ready(*self.replicas, timeout=START_SECONDS)
-            if self.identities:
+            if self.identities and not self._deployment.bootstrap:  # a new cluster raises its level by itself
                 await self._check_level()
             await self.wait_until_ready(*self._processes, timeout=START_SECONDS)
             self._data.finish_bootstrap()
@@ -129,7 +129,7 @@ class LocalCluster(ObservedCluster):
 
     async def _check_level(self) -> None:
         """Raise LevelTooLow where there can be no tokens: then no portal would ever be ready."""
-        level = min(status.cluster_level for status in await self._statuses())
+        level = max(status.cluster_level for status in await self._statuses())
         if level < CREDENTIALS_LEVEL:
             raise LevelTooLow(level, CREDENTIALS_LEVEL)
 

@@ -67,9 +67,7 @@ class Callers:
     def admin_client(self, *portals: str, timeout: float = TIMEOUT_DEFAULT) -> AdminClient:
         """Make an administrator's client, for these portals or for all."""
         addresses = self._addresses(portals or self._cluster.admin_portals)
-        return _LearningAdminClient(
-            self, addresses, timeout=timeout, identity=self.link(), token=self.administrator
-        )
+        return _LearningAdminClient(self, addresses, timeout=timeout, identity=self.link(), token=self.administrator)
 
     def shop_client(
         self,
@@ -110,9 +108,7 @@ class Callers:
         both = grpc.composite_channel_credentials(credentials, proof)
         return grpc.aio.secure_channel(address, both, options=options)
 
-    def channel_of_portal(
-        self, address: str, options: Sequence[tuple[str, Any]] = OPTIONS
-    ) -> grpc.aio.Channel:
+    def channel_of_portal(self, address: str, options: Sequence[tuple[str, Any]] = OPTIONS) -> grpc.aio.Channel:
         """Open a channel to a replica, as a portal does."""
         link = self.link(self._cluster.admin_portals[0])
         if link is None:

@@ -58,10 +58,9 @@ class Crew:
         while not stop.is_set():
             shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}")
             self.shops.append(shop)
-            async with self._clients(shop) as (clerk, customers):
-                async with asyncio.TaskGroup() as group:
-                    for client in (clerk, *customers):
-                        group.create_task(_share(client, stop))
+            async with self._clients(shop) as (clerk, customers), asyncio.TaskGroup() as group:
+                for client in (clerk, *customers):
+                    group.create_task(_share(client, stop))
 
     @asynccontextmanager
     async def _clients(self, shop: ContendedShop) -> AsyncIterator[tuple[WorkloadClient, list[WorkloadClient]]]:

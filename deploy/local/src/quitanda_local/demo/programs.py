@@ -26,8 +26,8 @@ ORDER_ID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 class ProgramCall:
     """One run of an application through one endpoint: a portal's name, or the broker's for MQTT.
 
-    `customer` is who acts, for quitanda-shop; empty for quitanda-admin. `holder` is whose token is sent, where it is not
-    the customer's own.
+    `customer` is who acts, for quitanda-shop; empty for quitanda-admin. `holder` is whose token is sent, where it is
+    not the customer's own.
     """
 
     endpoint: str

@@ -9,7 +9,7 @@ import pytest
 from printed_examples import GUIDE, SCHEMA, block, needs, run
 
 ROOT = Path(__file__).resolve().parents[1]
-PORTAL, BROKER = "127.0.0.1:7003", "-h localhost -p 7883"
+PORTAL, BROKER = "localhost:7003", "-h localhost -p 7883"
 
 
 @pytest.fixture
@@ -26,12 +26,13 @@ async def printed(cluster, shop, tmp_path):
     """Give a function that writes a printed text for this cluster, and for ids that no other test uses."""
     client, product = await shop.customer(), await shop.product()
     (tmp_path / "proto").symlink_to(ROOT / "proto")
-    host, _, port = cluster.address(cluster.broker).rpartition(":")
+    port = cluster.address(cluster.broker).rpartition(":")[2]
     if not cluster.callers.secure:
         pytest.skip("what is printed is for clusters with identities")
 
     def for_here(text):
-        text = text.replace(PORTAL, cluster.address(cluster.client_portals[0])).replace(BROKER, f"-h {host} -p {port}")
+        portal = cluster.address(cluster.client_portals[0]).replace("127.0.0.1", "localhost")
+        text = text.replace(PORTAL, portal).replace(BROKER, f"-h localhost -p {port}")
         return (
             text.replace('"ana"', f'"{client.customer_id}"')
             .replace("/ana/", f"/{client.customer_id}/")
@@ -64,15 +65,15 @@ async def test_the_node_client_of_the_guide_prints_what_it_says(printed, reachin
 
 
 async def test_the_mqtt_request_of_the_guide_is_answered(printed, reaching, tmp_path):
-    needs("sh", "mosquitto_rr")
-    script = printed(block(GUIDE, "sh", "mosquitto_rr"))
+    needs("sh", "mosquitto_pub", "mosquitto_sub")
+    script = printed(block(GUIDE, "sh", "mosquitto_sub"))
     code, out, err = await run("sh", "-c", script, folder=tmp_path, environment=reaching)
 
     assert (code, json.loads(out.splitlines()[-1])["result"], err) == (0, {"orders": [], "next_page_token": ""}, "")
 
 
 async def test_the_mqtt_example_of_the_schema_places_an_order_and_lists_it(printed, reaching, tmp_path):
-    needs("sh", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr")
+    needs("sh", "mosquitto_pub", "mosquitto_sub")
     script = printed(block(SCHEMA, "sh", "mosquitto_sub"))
     code, out, err = await run("sh", "-c", script, folder=tmp_path, environment=reaching)
     placed, listed = map(json.loads, out.splitlines()[-2:])

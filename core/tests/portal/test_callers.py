@@ -239,17 +239,20 @@ async def test_a_request_of_nobody_is_refused_whatever_transport_it_came_by(port
     assert (answer.reason, cluster.reads) == ("UNAUTHENTICATED", [])
 
 
-async def test_a_contract_without_tokens_is_served_by_the_same_operations_within_the_same_bounds(portal, cluster):
-    for_everybody = portal.for_everybody()
-    row = CLIENT["create_order"]
-    made = await for_everybody.perform(row, row.from_fields("ana", {}, {"order_id": "o9", "created_at_ms": 1}), "r1", 5)
+async def test_a_document_is_found_for_the_staff_only_and_no_longer_once_the_token_is_revoked(
+    portal, authenticator, cluster
+):
+    cluster.does(CreateOrder("ana", "o1", 1), scope="ana")
+    clerk = let_in(cluster, CallerRole.CLERK)
+    caller = await authenticator.authenticate(clerk.text(), HERE, TIMEOUT)
 
-    assert made.documents[0].order_id == "o9"
-    assert (await for_everybody.find(Kind.ORDER, "o9", TIMEOUT)).order_id == "o9"
-    assert cluster.requests[-1].principal is None
-    assert portal.limiters["writes"].admitted == 1
+    assert (await portal.find(Kind.ORDER, "o1", TIMEOUT, caller)).order_id == "o1"
+    assert await portal.find(Kind.ORDER, "o2", TIMEOUT, caller) is None
     with pytest.raises(Rejected):
-        await portal.find(Kind.ORDER, "o9", TIMEOUT)
+        await portal.find(Kind.ORDER, "o1", TIMEOUT)
+    cluster.does(RevokeCredential(clerk.credential_id))
+    with pytest.raises(Rejected):
+        await portal.find(Kind.ORDER, "o1", TIMEOUT, caller)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ to the replicas; the server's interceptor turns it into a Reply, or into a statu
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -31,6 +31,7 @@ from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.errors import Rejected
 from quitanda.operations import Asked, OperationAnswer, PortalKind, document_operations_of
+from quitanda.portal.callers import Caller
 from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.grpc_servicer import Context, Method, Stream
 from quitanda.portal.ids import IdGenerator
@@ -47,11 +48,27 @@ _SERVICES: Final[Mapping[PortalKind, tuple[ServiceDescriptor, Mapping[str, Compa
 _GONE: Final = frozenset({Reason.ORDER_NOT_FOUND, Reason.CUSTOMER_NOT_FOUND})
 
 
+FindCaller: TypeAlias = Callable[[float], Awaitable[Caller | None]]
+"""Finds out, within so many seconds, who calls: the one for whom the portal holds a token. Raises QuitandaError."""
+
+
+async def nobody(_timeout: float) -> None:
+    """Say that nobody proves who calls."""
+
+
 class CompatServicer:
-    """Serves the course's service for administrators or for customers; `request_timeout` (seconds) bounds each call."""
+    """Serves the course's service for administrators or for customers; `request_timeout` (seconds) bounds each call.
+
+    The contract has no place for tokens, so all its callers are one: the one that `find_caller` gives.
+    """
 
     def __init__(
-        self, portal: PortalKind, operations: PortalOperations, ids: IdGenerator, request_timeout: float
+        self,
+        portal: PortalKind,
+        operations: PortalOperations,
+        ids: IdGenerator,
+        request_timeout: float,
+        find_caller: FindCaller = nobody,
     ) -> None:
         service, methods = _SERVICES[portal]
         self.service_name: str = service.full_name
@@ -59,6 +76,7 @@ class CompatServicer:
         self._operations = operations
         self._ids = ids
         self._request_timeout = request_timeout
+        self._find_caller = find_caller
         self._handlers = {name: self._handler(service.methods_by_name[name], each) for name, each in methods.items()}
 
     def add_to(self, server: grpc.aio.Server) -> None:
@@ -129,15 +147,20 @@ class CompatServicer:
         log_context.bind(request_id=request_id, customer_id=getattr(asked, "customer_id", ""))
         if isinstance(asked, Refused):
             return asked
-        return await self._operations.perform(self._rows[operation], asked, request_id, max(0.0, timeout))
+        caller = await self._find_caller(max(0.0, timeout))
+        return await self._operations.perform(self._rows[operation], asked, request_id, max(0.0, timeout), caller)
 
     async def _find(self, kind: Kind, document_id: str | None, timeout: float) -> Document | None:
         """Read a document as it is now; None where there is none."""
-        return None if document_id is None else await self._operations.find(kind, document_id, max(0.0, timeout))
+        if document_id is None:
+            return None
+        caller = await self._find_caller(max(0.0, timeout))
+        return await self._operations.find(kind, document_id, max(0.0, timeout), caller)
 
     async def _page(self, method: OrderListing, asked: ListDocuments, timeout: float) -> OperationAnswer:
         """Read a page of a client's orders; the first one is empty where there is no such client."""
-        answer = await self._operations.perform(self._rows[method.operation], asked, "", timeout)
+        caller = await self._find_caller(timeout)
+        answer = await self._operations.perform(self._rows[method.operation], asked, "", timeout, caller)
         if not isinstance(answer, Refused):
             return answer
         if answer.reason is Reason.CUSTOMER_NOT_FOUND and not asked.page_token:

@@ -1,5 +1,7 @@
 """Puts a portal's parts together; each service says which of them it has."""
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry
 
 from quitanda.cache import CachedReader
@@ -8,7 +10,7 @@ from quitanda.compat.errors import render_error
 from quitanda.identity.folder import IdentityFolder
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
-from quitanda.portal.callers import Authenticator, show_authentications
+from quitanda.portal.callers import Authenticator, Caller, show_authentications
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
@@ -25,6 +27,9 @@ from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
+
+COURSE_CALLERS: Final = "course"
+"""Stands for the address of all callers by the course's contract, whose token may be wrong."""
 
 
 class PortalParts:
@@ -92,16 +97,22 @@ class PortalParts:
     def course_server(self) -> AioGrpcServer | None:
         """Make the server of the course's service, where the settings ask for it.
 
-        Its contract has no place for TLS and for tokens, so whoever reaches the port may do anything there.
+        Its contract has no place for TLS and for tokens: whoever reaches the port acts with the portal's own token.
         """
         if self._settings.course_listen is None:
             return None
-        operations = self._operations.for_everybody()
-        servicer = CompatServicer(self._portal, operations, self._ids, self._settings.request_timeout_seconds)
+        timeout = self._settings.request_timeout_seconds
+        servicer = CompatServicer(self._portal, self._operations, self._ids, timeout, self._find_course_caller)
         log = AccessLog(self._counted, metrics.COURSE)
         return AioGrpcServer(
             self._settings.course_listen, servicer.add_to, (servicer.service_name,), log, render_error=render_error
         )
+
+    async def _find_course_caller(self, timeout: float) -> Caller | None:
+        """Find out for whom the course's callers act, by the token in the file of the settings; it may be replaced."""
+        if self._authenticator is None or self._settings.course_credential is None:
+            return None
+        return await self._authenticator.authenticate(self._settings.course_token(), COURSE_CALLERS, timeout)
 
     def mqtt_gateway(self, settings: ClientPortalSettings) -> MqttGateway | None:
         """Make what takes requests over MQTT, where the settings ask for it."""

@@ -153,7 +153,7 @@ def refuse_retained(request: MqttRequest | NoReplyTopic) -> MqttRequest | NoRepl
 
 
 def find_known(payload: bytes) -> Mapping[str, Any]:
-    """Find who asks and where the reply goes in a payload that is no JSON object: so its sender learns what is wrong."""
+    """Find who asks and where the reply goes in a payload that is not JSON, so its sender learns what is wrong."""
     found = (filter(None, groups) for groups in _FOUND.findall(payload[:REQUEST_BYTES_MAX]))
     return {name.decode(): value.decode() for name, value in found}
 

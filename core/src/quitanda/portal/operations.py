@@ -5,10 +5,9 @@ the same row. A refusal is a value; what goes wrong on the way to the replicas i
 """
 
 import asyncio
-import copy
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 from quitanda.cache import CachedReader, Key
 from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
@@ -72,15 +71,6 @@ class PortalOperations:
         self.limiters: Final[Mapping[str, AdmissionLimiter]] = {"reads": self._reads, "writes": self._writes}
         """By what their calls do."""
 
-    def for_everybody(self) -> Self:
-        """Give the same operations, with the same bounds, to a contract that has no place for tokens.
-
-        Whoever reaches its port may do whatever the portal may, so the port belongs on this machine only.
-        """
-        shared = copy.copy(self)
-        shared._authenticator = None  # noqa: SLF001 - its own
-        return shared
-
     async def perform(
         self,
         operation: DocumentOperation,
@@ -117,16 +107,19 @@ class PortalOperations:
         limiter = self._writes if operation.writes else self._reads
         return limiter.refuse_unread(asyncio.get_running_loop().time())
 
-    async def find(self, kind: Kind, document_id: str, timeout: float) -> Document | None:
+    async def find(self, kind: Kind, document_id: str, timeout: float, caller: Caller | None = None) -> Document | None:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
 
-        `document_id` is a valid id. Raises Unavailable and Overloaded; Rejected where callers must prove who they are:
-        this is for a contract that has no place for tokens (`for_everybody`).
+        `document_id` is a valid id. `caller` is one of the staff; None only where there is no authenticator. Raises
+        Unavailable and Overloaded, and Rejected where the caller is not known.
         """
-        if self._authenticator is not None:
+        if self._authenticator is not None and caller is None:
             raise Rejected(unauthenticated(AuthenticationProblem.MISSING))
-        (document,) = (await self._reader.get(((kind, document_id),), timeout)).documents
-        return document
+        proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
+        documents = (await self._reader.get((*proofs, (kind, document_id)), timeout)).documents
+        if wrong := self._check_caller(caller, documents[0]):
+            raise Rejected(wrong)
+        return documents[-1]
 
     async def _execute(
         self, operation: WriteOperation, command: Command, request_id: str, timeout: float, caller: Caller | None

@@ -285,6 +285,10 @@ class PortalSettings(ProcessSettings):
     course_listen: OptionalAddress = None
     """Where this portal serves the course's contract; nowhere if not given."""
 
+    course_credential: Path | None = Field(default=None, validate_default=True)
+    """The file with the token by which callers of the course's contract act, which has no place for one; needed where
+    the contract is served and the process has an identity."""
+
     cache_entries: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
     """Documents that the cache holds at most; 0 turns it off."""
 
@@ -293,6 +297,24 @@ class PortalSettings(ProcessSettings):
 
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = 10.0
     """How long a call may take whose caller gives no deadline, and the longest one that is granted."""
+
+    @field_validator("course_credential")
+    @classmethod
+    def _the_course_acts_by_a_token(cls, file: Path | None, others: ValidationInfo) -> Path | None:
+        served = others.data.get("course_listen") is not None and others.data.get("identity") is not None
+        if served and file is None:
+            raise ValueError(
+                f"is needed where {ENV_PREFIX}COURSE_LISTEN and {ENV_PREFIX}IDENTITY are set: the course's contract "
+                "has no place for tokens, so its callers act by the token in this file"
+            )
+        return file
+
+    def course_token(self) -> str:
+        """Read the token by which callers of the course's contract act; empty where there is none to be read."""
+        try:
+            return "" if self.course_credential is None else self.course_credential.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeError):
+            return ""
 
 
 class AdminPortalSettings(PortalSettings):

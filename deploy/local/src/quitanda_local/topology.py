@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from quitanda.identity.folder import IdentityFile
+from quitanda.identity.holders import HolderKind
 from quitanda.runtime.addresses import Address, format_named_addresses
 
 HOST: Final = "127.0.0.1"
@@ -191,6 +193,9 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
             variables["QUITANDA_CLUSTER_SECRET"] = deployment.secret
     if service.course_port is not None:
         variables["QUITANDA_COURSE_LISTEN"] = f"{HOST}:{service.course_port}"
+        if deployment.identities is not None:  # its contract has no place for tokens: its callers act by this one
+            credential = deployment.identities / HolderKind.CLIENTS / IdentityFile.CREDENTIAL
+            variables["QUITANDA_COURSE_CREDENTIAL"] = str(credential)
     if service.role is ServiceRole.CLIENT_PORTAL:
         variables["QUITANDA_MQTT_GATEWAY"] = mqtt_gateway(deployment, service)
     return variables

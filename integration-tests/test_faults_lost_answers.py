@@ -117,8 +117,8 @@ async def portal_behind(links, cluster, tmp_path):
     """Run one more client portal, which reaches the replicas through these links; gives its address."""
     address = f"{HOST}:{free_ports(1)[0]}"
     spawner = Spawner()
-    process = Process("one-more-portal", tmp_path / "one-more-portal.log", spawner)
-    twin = cluster.client_portals[0]  # whose identity it has: it is on this machine, too
+    twin = cluster.client_portals[0]  # whose name and identity it has: it is on this machine, too
+    process = Process(twin, tmp_path / "one-more-portal.log", spawner)
     environment = {
         "QUITANDA_NAME": process.name,
         "QUITANDA_LISTEN": address,

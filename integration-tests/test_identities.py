@@ -187,6 +187,9 @@ async def test_no_call_fails_while_certificates_end_and_each_start_renews_them_b
             os.kill(cluster.process(cluster.broker).pid, signal.SIGHUP)
             await asyncio.sleep(SHORT_LIFE.total_seconds() / 3)
             assert certificate_ends(cluster) == {ends.replace(microsecond=0)}
+            assert {(await cluster.status(name)).certificate_expires_at_ms for name in cluster.replicas} == {
+                int(ends.timestamp()) * 1_000
+            }
             authority.create((), datetime.now(UTC))
             os.kill(cluster.process(cluster.broker).pid, signal.SIGHUP)
             await asyncio.sleep((ends - datetime.now(UTC)).total_seconds() + 1)

@@ -64,6 +64,30 @@ def test_what_is_not_well_is_named(replicas, said):
     assert said in health.summary
 
 
+NOW_MS = 1_800_000_000_000  # 2027-01-15T08:00Z
+DAY_MS = 86_400_000
+
+
+def ending(*days):
+    return [replica(n, certificate_expires_at_ms=NOW_MS + left * DAY_MS) for n, left in enumerate(days, 1)]
+
+
+@pytest.mark.parametrize("replicas", [ending(22, 90, 30), [replica(1), replica(2), replica(3)]])
+def test_while_certificates_are_renewed_in_time_or_there_are_none_nothing_is_said_of_them(replicas):
+    assert judge(replicas, NOW_MS).summary.endswith("none lags.")
+
+
+@pytest.mark.parametrize(("left", "end"), [(20, "2027-02-04 08:00"), (-1, "2027-01-14 08:00")])
+def test_the_certificate_that_ends_first_is_named_with_what_to_do_and_is_no_fault(left, end):
+    health = judge(ending(60, left, 60), NOW_MS)
+
+    assert health.well
+    assert health.summary.endswith(
+        f"none lags. The certificate of replica2 ends at {end} UTC: renew those of all processes with "
+        "'python -m quitanda.identity renew'."
+    )
+
+
 async def test_the_first_line_says_whether_all_is_well_and_so_does_the_exit_code(portal, shop):
     shop.replicas = [replica(1), replica(2), replica(3)]
     well = await admin(portal, "cluster", "status")

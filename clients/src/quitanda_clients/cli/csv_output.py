@@ -40,6 +40,7 @@ CHANGE_COLUMNS: Final = ("revision", *csv_columns(tuple(each for each in PRODUCT
 REPLICA_COLUMNS: Final = (
     *("name", "reachable", "role", "term", "revision", "commit_index", "last_log_index", "leader"),
     *("catching_up", "customers", "products", "orders", "state_digest", "error", "supported_level", "cluster_level"),
+    "certificate_expires_at_ms",
 )
 VERIFICATION_COLUMNS: Final = (
     *("name", "reachable", "revision", "keys", "computed_digest", "kept_digest", "compared_digest", "error"),

@@ -1,6 +1,8 @@
 """Judges whether a cluster is well, from what its replicas report."""
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,6 +16,11 @@ LAG_ENTRIES_MAX: Final = 1_000
 A healthy replica is a few entries behind while there are writes: what the leader sends in one or two batches.
 """
 
+CERTIFICATE_DAYS_MIN: Final = 21
+"""A certificate that lives for less was not renewed: that is due when 30 days are left (`quitanda.identity`)."""
+
+_DAY_MS: Final = 86_400_000
+
 _FIRST_LEVEL: Final = 1
 """The level of a replica that says nothing of levels, as its version knows none."""
 
@@ -26,8 +33,12 @@ class ClusterHealth:
     summary: str
 
 
-def judge(replicas: "Sequence[ReplicaStatus]") -> ClusterHealth:
-    """Say whether all replicas know one leader, all vote, none lags, and equal revisions have equal digests."""
+def judge(replicas: "Sequence[ReplicaStatus]", now_ms: int | None = None) -> ClusterHealth:
+    """Say whether all replicas know one leader, all vote, none lags, and equal revisions have equal digests.
+
+    `now_ms` are milliseconds since 1970-01-01T00:00Z, by which certificates end; by this machine's clock if not given.
+    """
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     reachable = [replica for replica in replicas if replica.reachable]
     leaders = {replica.name for replica in reachable if replica.leader == replica.name}
     count = f"{len(reachable)} of {len(replicas)} replicas answer"
@@ -40,12 +51,12 @@ def judge(replicas: "Sequence[ReplicaStatus]") -> ClusterHealth:
     if len(reachable) < len(replicas):
         missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
         faults.append(f"{count} (not {missing})")
-    level = _level(reachable)
+    to_do = _level(reachable) + _certificates(reachable, now_ms)
     if faults:
-        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.{level}")
+        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.{to_do}")
     (leader,) = leaders
     well = f"All is well: {leader} leads, {count}, their states agree and none lags."
-    return ClusterHealth(well=True, summary=well + level)
+    return ClusterHealth(well=True, summary=well + to_do)
 
 
 def _level(reachable: "Sequence[ReplicaStatus]") -> str:
@@ -62,6 +73,19 @@ def _level(reachable: "Sequence[ReplicaStatus]") -> str:
         older = ", ".join(name for name, each in supported.items() if each == lowest)
         return f" The cluster is at level {level}, and {older} supports no higher one: upgrade every replica."
     return ""
+
+
+def _certificates(reachable: "Sequence[ReplicaStatus]", now_ms: int) -> str:
+    """Say in a sentence which certificate ends first, where one was not renewed in time; '' where each was."""
+    ends = {one.name: one.certificate_expires_at_ms for one in reachable if one.certificate_expires_at_ms}
+    first = min(ends, key=ends.__getitem__, default="")
+    if not first or ends[first] - now_ms >= CERTIFICATE_DAYS_MIN * _DAY_MS:
+        return ""
+    end = datetime.fromtimestamp(ends[first] / 1_000, UTC)
+    return (
+        f" The certificate of {first} ends at {end:%Y-%m-%d %H:%M} UTC: renew those of all processes with "
+        "'python -m quitanda.identity renew'."
+    )
 
 
 def _leadership(reachable: "Sequence[ReplicaStatus]", leaders: set[str], replicas: int) -> list[str]:

@@ -37,6 +37,12 @@ def show_certificate_ends(registry: CollectorRegistry, identity: LinkIdentity | 
         registry.register(_CertificateCollector(identity, broker))
 
 
+def own_end_ms(identity: LinkIdentity | None) -> int:
+    """Give the end of the process's own certificate in milliseconds since 1970; 0 where it has none."""
+    own = None if identity is None else identity.current().own
+    return 0 if own is None else int(_first_end(own.certificates)) * 1_000
+
+
 class _CertificateCollector(Collector):
     def __init__(self, identity: LinkIdentity, broker: Address | None) -> None:
         self._identity = identity

@@ -900,6 +900,7 @@ class ReplicaStatus(_message.Message):
     CLUSTER_FIELD_NUMBER: _builtins.int
     SUPPORTED_LEVEL_FIELD_NUMBER: _builtins.int
     CLUSTER_LEVEL_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     reachable: _builtins.bool
     """False where the replica did not answer in time; then only name and error are set."""
@@ -929,6 +930,8 @@ class ReplicaStatus(_message.Message):
     """The level that the cluster is at, as of `revision`: all replicas decide by it. 0 as `supported_level`, and while
     the state is being replaced by another replica's.
     """
+    certificate_expires_at_ms: _builtins.int
+    """When this replica's certificate ends: milliseconds since 1970-01-01T00:00Z. 0: it has none."""
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PeerStatus]: ...
     def __init__(
@@ -952,10 +955,11 @@ class ReplicaStatus(_message.Message):
         cluster: _builtins.str = ...,
         supported_level: _builtins.int = ...,
         cluster_level: _builtins.int = ...,
+        certificate_expires_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "cluster", b"cluster", "cluster_level", b"cluster_level", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "supported_level", b"supported_level", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catching_up", b"catching_up", "certificate_expires_at_ms", b"certificate_expires_at_ms", "cluster", b"cluster", "cluster_level", b"cluster_level", "commit_index", b"commit_index", "customers", b"customers", "error", b"error", "last_log_index", b"last_log_index", "leader", b"leader", "name", b"name", "orders", b"orders", "peers", b"peers", "products", b"products", "reachable", b"reachable", "revision", b"revision", "role", b"role", "state_digest", b"state_digest", "supported_level", b"supported_level", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

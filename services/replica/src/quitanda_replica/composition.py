@@ -125,7 +125,7 @@ class ReplicaProcess:
         peers = PeerStatuses(others, self._identity)
         self._closing.callback(peers.close)
         self._start_comparing(raft, history, peers)
-        status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft)
+        status = StatusReport(settings.name, list(settings.replicas), store, _applied_index, raft, self._identity)
         levels = LevelRaiser(settings.name, raft, partial(_counters, store), peers.ask)
         server.start(self._servicer(store, raft, kept, status, history, levels))
         # at the end, first of all: calls in flight need everything else

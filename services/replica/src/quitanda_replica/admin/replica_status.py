@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from quitanda.domain.levels import SUPPORTED_LEVEL
+from quitanda.runtime.certificate_ends import own_end_ms
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
@@ -30,12 +32,14 @@ class StatusReport:
         snapshots: Snapshots,
         applied_index: Callable[[StateReader], int],
         raft: RaftNode,
+        identity: LinkIdentity | None = None,
     ) -> None:
         self._name = name
         self._peers = [replica for replica in replicas if replica != name]
         self._snapshots = snapshots
         self._applied_index = applied_index
         self._raft = raft
+        self._identity = identity
 
     def ready(self) -> bool:
         """Tell whether this replica takes part: it knows a leader, and does not still catch up from an empty disk."""
@@ -79,4 +83,5 @@ class StatusReport:
             cluster=status.cluster,
             supported_level=SUPPORTED_LEVEL,
             cluster_level=counters.level if whole else 0,
+            certificate_expires_at_ms=own_end_ms(self._identity),
         )

@@ -7,6 +7,8 @@ from mutants.mutant import CORE, REPLICA, TESTS, Mutant
 _LINKS: Final = f"{TESTS}/test_links.py"
 
 _CHANNEL: Final = "core/tests/runtime/test_secure_channel.py"
+_AUTHORITY: Final = "core/tests/identity/test_authority.py"
+_ENDS: Final = "core/tests/runtime/test_certificate_ends.py"
 
 MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -56,5 +58,21 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "        if generation == self._current.generation and now < self._current.replaced_at:",
         "        if now < self._current.replaced_at:",
         (_CHANNEL,),
+    ),
+    Mutant(
+        "a-start-that-renews-nothing",
+        "Each start renews the certificates that are past two thirds of their life.",
+        f"{CORE}/identity/authority.py",
+        "            self._holder_folders.give(wanted, now, _old_at(now))",
+        "            self._holder_folders.give(wanted, now, never)",
+        (f"{_AUTHORITY}::test_certificates_are_renewed_when_two_thirds_of_their_life_are_over_and_not_before",),
+    ),
+    Mutant(
+        "a-ca-that-ends-unnoticed",
+        "Of several CAs that are trusted, the end of the first one to end is shown.",
+        f"{CORE}/runtime/certificate_ends.py",
+        "    return min(certificate",
+        "    return max(certificate",
+        (f"{_ENDS}::test_of_several_cas_the_first_one_to_end_is_shown_until_nobody_trusts_it_any_more",),
     ),
 )

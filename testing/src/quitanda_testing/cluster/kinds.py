@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from quitanda_local.data_directory import IDENTITIES
 from quitanda_local.topology import BrokerKind
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.cluster.process_cluster import ProcessCluster
@@ -54,10 +55,11 @@ def make(
     can have Fault.BAD_DISK, where that is possible. `identities` says whether the processes have identities; the
     environment says so where it is None.
     """
+    secure = identities_wanted() if identities is None else identities
     if chosen() is ClusterKind.CONTAINERS:
         from quitanda_testing.containers.container_cluster import ContainerCluster  # noqa: PLC0415 - most runs have no Docker
 
-        return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks)
+        folders = folder / IDENTITIES if secure else None
+        return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks, identities=folders)
     broker = BrokerKind(BROKER) if BROKER else None
-    secure = identities_wanted() if identities is None else identities
     return ProcessCluster.on_free_ports(folder, broker, settings, partitions=True, identities=secure)

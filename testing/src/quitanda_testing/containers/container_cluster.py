@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
+from quitanda.identity.holders import HolderKind
 from quitanda_local import ports
 from quitanda_local.errors import NotRunning
+from quitanda_local.identities import Identities
 from quitanda_local.topology import PORTS_NEEDED, ServiceRole, Topology, on_ports
 from quitanda_testing.cluster.cluster import Cluster, Fault, T
 from quitanda_testing.containers import volume_contents as stored
@@ -31,20 +33,30 @@ class ContainerCluster(Cluster):
     """Implements `quitanda_testing.cluster.cluster.Cluster` with containers.
 
     Each has its own address in a network of the run, and every port of it is also a port of this machine.
-    `settings` are QUITANDA_* variables added to every process's own. What is made before the first start exists
-    until `close`, or until this process is gone.
+    `settings` are QUITANDA_* variables added to every process's own. `identities` is the folder of this machine where
+    the identity folders are made, of which each process gets its own in a volume; None is the open mode. What is made
+    before the first start exists until `close`, or until this process is gone.
     """
 
     def __init__(
-        self, topology: Topology, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False
+        self,
+        topology: Topology,
+        settings: Mapping[str, str] | None = None,
+        *,
+        breakable_disks: bool = False,
+        identities: Path | None = None,
     ) -> None:
-        super().__init__(topology)
+        super().__init__(topology, Identities(identities.absolute()) if identities else None)
         self._run = DockerRun()
         subnet = Subnet(self._run.client, self._run.name("network"), self._run.labels)
         self._subnet = subnet
         self._volumes = Volumes(self._run, self.replicas, self.broker, breakable_disks=breakable_disks)
+        self._identity_volumes = (
+            stored.make_identity_volumes(self._run, (*self.everything, HolderKind.CLIENTS)) if identities else {}
+        )
         secret, feed_key = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(2))
-        self._specs = ContainerSpecs(self._run, subnet, deployment(topology, secret, feed_key), settings or {})
+        deployed = deployment(topology, secret, feed_key, identities=bool(identities))
+        self._specs = ContainerSpecs(self._run, subnet, deployed, settings or {}, self._identity_volumes)
         self._containers = {
             name: ContainerProcess(name, self._specs.container(name, self._volumes.of(name)))
             for name in self.everything
@@ -54,9 +66,16 @@ class ContainerCluster(Cluster):
         self._looked_at: dict[str, float] = {}
 
     @classmethod
-    def on_free_ports(cls, settings: Mapping[str, str] | None = None, *, breakable_disks: bool = False) -> Self:
+    def on_free_ports(
+        cls,
+        settings: Mapping[str, str] | None = None,
+        *,
+        breakable_disks: bool = False,
+        identities: Path | None = None,
+    ) -> Self:
         """Lay out a cluster beside whatever else runs here."""
-        return cls(on_ports(ports.free_ports(PORTS_NEEDED)), settings, breakable_disks=breakable_disks)
+        topology = on_ports(ports.free_ports(PORTS_NEEDED))
+        return cls(topology, settings, breakable_disks=breakable_disks, identities=identities)
 
     @property
     def run_id(self) -> str:
@@ -92,6 +111,7 @@ class ContainerCluster(Cluster):
     async def start(self) -> None:
         """Start everything; return when every process is ready. After a failure nothing runs."""
         try:
+            await asyncio.to_thread(self._give_identities)
             await self._each(self._begin, self.everything)
             await self.wait_until_ready(*self.everything, timeout=START_SECONDS)
         except BaseException:
@@ -236,6 +256,12 @@ class ContainerCluster(Cluster):
         self._container(name).start()
         with self._one_at_a_time:
             self._network_faults.renew(self._run.name(name))
+
+    def _give_identities(self) -> None:
+        """Make what is missing, and bring every process's volume up to date."""
+        if self.identities:
+            self.identities.make(self.topology)
+            stored.fill_identity_volumes(TOOLS, self._run, self._identity_volumes, self.identities.root, self.broker)
 
     async def _each(self, work: Callable[[str], T], names: tuple[str, ...] | list[str]) -> list[T]:
         return await asyncio.gather(*(asyncio.to_thread(work, name) for name in names))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from testcontainers.core.container import DockerContainer
 
+from quitanda.identity.holders import HolderKind
 from quitanda_local.topology import HOST, BrokerKind, Deployment, Service, ServiceRole, Topology, environment
 from quitanda_testing.cluster.cluster import PortKind, ports_of
 from quitanda_testing.containers.docker_run import ROOT, TAG, DockerRun, image
@@ -15,12 +16,17 @@ from quitanda_testing.containers.subnet import Subnet
 
 BROKER_IMAGE: Final = "eclipse-mosquitto:2"
 BROKER_PORT: Final = 1883
+SECURE_BROKER_PORT: Final = 8883
 BROKER_USER: Final = "1883:1883"
-BROKER_CONFIGURATION: Final = ROOT / "deploy" / "mosquitto" / "mosquitto.conf"
+BROKER_CONFIGURATIONS: Final = ROOT / "deploy" / "mosquitto"
 VOLUME: Final = "/data"
 DATA: Final = f"{VOLUME}/replica"
 """A folder in the volume: one that is restored gets its name when it is whole, which a volume itself cannot."""
 
+IDENTITIES: Final = "/identities"
+"""Where a process finds its identity folder, by its name; one that serves the course's contract the clients', too."""
+
+BROKER_IDENTITY: Final = "/identity"
 BROKER_DATA: Final = "/mosquitto/data"
 EVERYWHERE: Final = "0.0.0.0"
 """Where a process in a container listens; what is published of that is on the loopback of this machine."""
@@ -37,12 +43,22 @@ HARDENED: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpecs:
-    """What the containers of a run have in common. `settings` are QUITANDA_* variables for all of them."""
+    """What the containers of a run have in common.
+
+    `settings` are QUITANDA_* variables for all of them. `identities` names the volume of each identity folder, by the
+    folder's name; it is empty in the open mode.
+    """
 
     run: DockerRun
     subnet: Subnet
     deployment: Deployment
     settings: Mapping[str, str]
+    identities: Mapping[str, str]
+
+    @property
+    def broker_port(self) -> int:
+        """Where the broker listens in its container."""
+        return SECURE_BROKER_PORT if self.identities else BROKER_PORT
 
     def container(self, name: str, volume: str | None, tag: str = TAG) -> DockerContainer:
         """Describe the container of this name; what it keeps goes to the volume. `tag`: which version's image it is."""
@@ -54,8 +70,10 @@ class ContainerSpecs:
             container.with_tmpfs_mount("/tmp", "size=16m")
         if volume is not None:
             container.with_volume_mapping(volume, BROKER_DATA if service.role is ServiceRole.BROKER else VOLUME, "rw")
+        for folder, place in self._identity_folders(service).items():
+            container.with_volume_mapping(self.identities[folder], place, "ro")
         container.with_name(self.run.name(name))
-        published: dict[str, Any] = {f"{inside}/tcp": (HOST, outside) for inside, outside in _published(service)}
+        published: dict[str, Any] = {f"{inside}/tcp": (HOST, outside) for inside, outside in self._published(service)}
         container.ports = published
         return container.with_kwargs(
             **HARDENED,
@@ -66,9 +84,19 @@ class ContainerSpecs:
             networking_config={self.subnet.name: self.subnet.endpoint(name)},
         )
 
+    def _identity_folders(self, service: Service) -> dict[str, str]:
+        """Say where the process has which identity folders; nowhere in the open mode."""
+        if not self.identities:
+            return {}
+        if service.role is ServiceRole.BROKER:
+            return {service.name: BROKER_IDENTITY}
+        own = (service.name,) if service.course_port is None else (service.name, HolderKind.CLIENTS.value)
+        return {folder: f"{IDENTITIES}/{folder}" for folder in own}
+
     def _broker(self) -> DockerContainer:
         container = DockerContainer(BROKER_IMAGE)
-        container.with_volume_mapping(BROKER_CONFIGURATION, "/mosquitto/config/mosquitto.conf", "ro")
+        configuration = BROKER_CONFIGURATIONS / ("mosquitto-secure.conf" if self.identities else "mosquitto.conf")
+        container.with_volume_mapping(configuration, "/mosquitto/config/mosquitto.conf", "ro")
         return container.with_tmpfs_mount("/tmp").with_tmpfs_mount("/mosquitto/log")
 
     def _environment(self, service: Service) -> dict[str, str]:
@@ -77,7 +105,7 @@ class ContainerSpecs:
         variables = environment(self.deployment, service.name)
         replicas = {replica.name: ports_of(replica) for replica in topology.of(ServiceRole.REPLICA)}
         variables["QUITANDA_LOG_LEVEL"] = os.environ.get("QUITANDA_TEST_LOG_LEVEL", variables["QUITANDA_LOG_LEVEL"])
-        variables["QUITANDA_MQTT"] = f"{topology.broker.name}:{BROKER_PORT}"
+        variables["QUITANDA_MQTT"] = f"{topology.broker.name}:{self.broker_port}"
         variables["QUITANDA_REPLICAS"] = _by_name({name: ports[PortKind.SERVICE] for name, ports in replicas.items()})
         if service.role is ServiceRole.REPLICA:
             variables["QUITANDA_DATA_DIR"] = DATA
@@ -89,17 +117,17 @@ class ContainerSpecs:
                 variables[variable] = variables[variable].replace(HOST, EVERYWHERE)
         return variables | dict(self.settings)
 
+    def _published(self, service: Service) -> list[tuple[int, int]]:
+        """Give each port as (in the container, on this machine)."""
+        if service.role is ServiceRole.BROKER:
+            return [(self.broker_port, service.port)]
+        return [(port, port) for port in ports_of(service).values()]
 
-def deployment(topology: Topology, secret: str, feed_key: str) -> Deployment:
-    """Say what containers' settings depend on."""
-    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True)
 
-
-def _published(service: Service) -> list[tuple[int, int]]:
-    """Give each port as (in the container, on this machine)."""
-    if service.role is ServiceRole.BROKER:
-        return [(BROKER_PORT, service.port)]
-    return [(port, port) for port in ports_of(service).values()]
+def deployment(topology: Topology, secret: str, feed_key: str, *, identities: bool) -> Deployment:
+    """Say what containers' settings depend on; with identities the secrets are in their folders."""
+    folders = Path(IDENTITIES) if identities else None
+    return Deployment(topology, BrokerKind.MOSQUITTO, Path("/"), secret, feed_key, bootstrap=True, identities=folders)
 
 
 def _by_name(ports: Mapping[str, int]) -> str:

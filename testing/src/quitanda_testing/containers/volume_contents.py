@@ -1,10 +1,10 @@
-"""What is on the volumes of containers that do not run: emptied, changed, restored from a backup. Blocking."""
+"""What is on the volumes of containers: emptied, changed, restored from a backup, given identities. Blocking."""
 
 import io
 import shlex
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,13 @@ from testcontainers.core.container import DockerContainer
 
 from quitanda_local.errors import RestoreFailed
 from quitanda_testing.cluster.cluster import T
-from quitanda_testing.containers.container_specs import DATA, VOLUME
+from quitanda_testing.containers.container_specs import DATA, IDENTITIES, VOLUME
 from quitanda_testing.containers.docker_run import DockerRun
 
 OWNER: Final = 10001
 """User and group of the services in their containers."""
+BROKER_OWNER: Final = 1883
+"""User and group of the broker in its container."""
 
 BACKUP: Final = "/backup"
 READABLE: Final = 0o644
@@ -70,6 +72,26 @@ def restore(image: str, run: DockerRun, volume: str, name: str, backup: Path) ->
             raise RestoreFailed(f"{name}: {said}")
 
 
+def make_identity_volumes(run: DockerRun, names: Sequence[str]) -> dict[str, str]:
+    """Make an empty volume for each identity folder; give their names."""
+    return {name: run.client.volumes.create(run.name(f"identity-{name}"), labels=run.labels).name for name in names}
+
+
+def fill_identity_volumes(tools: str, run: DockerRun, volumes: Mapping[str, str], root: Path, broker: str) -> None:
+    """Copy each identity folder under `root` into its volume, where it belongs to the user who reads it."""
+    container = DockerContainer(tools).with_kwargs(labels=run.labels, network_mode="none")
+    for name, volume in volumes.items():
+        container.with_volume_mapping(volume, f"{IDENTITIES}/{name}", "rw")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in volumes:
+            archive.add(root / name, name, filter=_owned_by_broker if name == broker else _owned)
+    try:
+        container.start().get_wrapped_container().put_archive(IDENTITIES, packed.getvalue())
+    finally:
+        container.stop()
+
+
 @contextmanager
 def _mounted(image: str, run: DockerRun, volume: str, command: list[str]) -> Iterator[DockerContainer]:
     """Describe a container with the volume in it, not started yet; it is removed afterwards."""
@@ -83,4 +105,9 @@ def _mounted(image: str, run: DockerRun, volume: str, command: list[str]) -> Ite
 
 def _owned(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = OWNER
+    return entry
+
+
+def _owned_by_broker(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = BROKER_OWNER
     return entry

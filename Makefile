@@ -170,8 +170,8 @@ images: ## Build the container images (quitanda/replica, admin-portal, client-po
 up: ## Start everything in containers and wait until it is ready (COURSE=1: the course's contract, too)
 	@docker compose --profile clients $(if $(COURSE),--profile course) up --wait
 	@echo; echo "Ready. For example:"; echo
-	@echo "  docker run --rm --network $(QUITANDA_NETWORK) quitanda/clients:$(QUITANDA_TAG) quitanda-admin cluster status"
-	@echo "  docker run --rm --network $(QUITANDA_NETWORK) quitanda/clients:$(QUITANDA_TAG) quitanda-shop --help"
+	@echo "  docker run --rm --network $(QUITANDA_NETWORK) --volume quitanda_identity-clients:/identity:ro quitanda/clients:$(QUITANDA_TAG) quitanda-admin cluster status"
+	@echo "  docker run --rm --network $(QUITANDA_NETWORK) --volume quitanda_identity-clients:/identity:ro quitanda/clients:$(QUITANDA_TAG) quitanda-shop --help"
 	@echo; echo "make down stops it; the data stay."
 
 down: ## Stop and remove the containers; the data stay (VOLUMES=1 removes them, too)

@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from quitanda.identity.folder import IdentityFolder
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.client import ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_local.ports import free_ports
@@ -24,9 +26,10 @@ PROJECT_LABEL: Final = "com.docker.compose.project"
 COMMAND_SECONDS: Final = 200.0
 GUARD_SECONDS: Final = 30.0
 NETWORK_AS_WRITTEN: Final = "--network quitanda"
-CLIENTS_AS_WRITTEN: Final = "quitanda/clients"
-VOLUME_AS_WRITTEN: Final = re.compile(r"\bquitanda_(?=replica[0-9])")
-"""Of a replica: the module `quitanda_replica` is none."""
+IMAGE_AS_WRITTEN: Final = re.compile(r"\b(quitanda/(?:replica|clients))(?![:\w-])")
+IDENTITY_AS_WRITTEN: Final = "--volume quitanda_identity-clients:/identity:ro"
+VOLUME_AS_WRITTEN: Final = re.compile(r"\bquitanda_(?=replica[0-9]|identity-)")
+"""Of a replica or with identities: the module `quitanda_replica` is none."""
 
 REPLICAS: Final = ("replica1", "replica2", "replica3")
 PORTALS: Final = ("admin-portal-1", "admin-portal-2", "client-portal-1", "client-portal-2")
@@ -42,7 +45,7 @@ class ComposeProject:
 
     def __init__(self, folder: Path) -> None:
         self.name = f"quitanda-compose-{secrets.token_hex(4)}"
-        self._folder = folder
+        self.folder = folder
         """Where commands are run that read or write files."""
         names = re.findall(r"^(QUITANDA_\w+_PORT)=", (ROOT / ".env").read_text(), re.MULTILINE)
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -65,8 +68,8 @@ class ComposeProject:
     def run(self, command: str, timeout: float = COMMAND_SECONDS) -> str:
         """Run a command that a document has, in bash; give what it printed. CommandFailed with what it said instead."""
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self._here(command)],
-            cwd=self._folder,
+            ["bash", "-euo", "pipefail", "-c", self.here(command)],
+            cwd=self.folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -100,17 +103,31 @@ class ComposeProject:
 
     def shop(self, command: str) -> str:
         """Write a command of a customer as the README does."""
-        return f"docker run --rm {NETWORK_AS_WRITTEN} {CLIENTS_AS_WRITTEN} quitanda-shop --customer ana {command}"
+        return self.client(f"quitanda-shop --customer ana {command}")
 
     def admin(self, command: str) -> str:
         """Write a command of an administrator as the README does."""
-        return f"docker run --rm {NETWORK_AS_WRITTEN} {CLIENTS_AS_WRITTEN} quitanda-admin {command}"
+        return self.client(f"quitanda-admin {command}")
+
+    def client(self, command: str) -> str:
+        """Write a command in a container of the clients' image, with the identity folder of an administrator."""
+        return f"docker run --rm {NETWORK_AS_WRITTEN} {IDENTITY_AS_WRITTEN} quitanda/clients {command}"
+
+    def identity(self, of: str) -> IdentityFolder:
+        """Give an identity folder, copied out of its volume as the document copies those of administrators."""
+        copied = self.folder / "identity" / of
+        if not copied.exists():
+            copy = written("docs/OPERATIONS.md", "Identities", naming="umask 077")
+            self.run(copy.replace("identity/clients identity/ca", f"identity/{of}").replace("clients ca;", f"{of};"))
+        return IdentityFolder(copied)
 
     def customer(self, transport: Transport) -> ShopClient:
         """Make a client of the customer of the README, at the ports that are published on this machine."""
         portals = [Address(HOST, self.ports[f"QUITANDA_CLIENT_PORTAL_{number}_PORT"]) for number in (1, 2)]
         broker = Address(HOST, self.ports["QUITANDA_BROKER_PORT"])
-        return make_shop_client(transport, "ana", portals=portals, broker=broker)
+        folder = self.identity("clients")
+        identity, token = LinkIdentity(folder.path), folder.credential()
+        return make_shop_client(transport, "ana", portals=portals, broker=broker, identity=identity, token=token)
 
     def replicas(self) -> list[dict[str, Any]]:
         """Give what each replica says about itself."""
@@ -135,11 +152,11 @@ class ComposeProject:
             self._guard.stdin.close()
             self._guard.wait(GUARD_SECONDS)
 
-    def _here(self, command: str) -> str:
+    def here(self, command: str) -> str:
         """Put this project's names where the documents have the default ones."""
         command = command.replace(NETWORK_AS_WRITTEN, f"--network {self.name}")
         command = VOLUME_AS_WRITTEN.sub(f"{self.name}_", command)
-        command = command.replace(CLIENTS_AS_WRITTEN, f"{CLIENTS_AS_WRITTEN}:{TAG}")
+        command = IMAGE_AS_WRITTEN.sub(rf"\1:{TAG}", command)
         return command.replace("docker run", f"docker run --label {PROJECT_LABEL}={self.name}")
 
 

@@ -2,20 +2,31 @@
 
 import asyncio
 import re
+import ssl
 import threading
 import time
+import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
 
+from quitanda.identity.folder import IdentityFile
 from quitanda_clients.connecting import Transport
 from quitanda_testing.cluster.kinds import ClusterKind, chosen
 
 if chosen() is not ClusterKind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
 
-from compose_project import EVERYTHING, PORTALS, REPLICAS, CommandFailed, ComposeProject, written
+from compose_project import (
+    EVERYTHING,
+    IDENTITY_AS_WRITTEN,
+    PORTALS,
+    REPLICAS,
+    CommandFailed,
+    ComposeProject,
+    written,
+)
 
 from quitanda_testing.containers.docker_run import TAG
 
@@ -73,6 +84,25 @@ def test_the_readmes_commands_work_as_written(project, order):
     assert project.run(project.shop("--transport mqtt order list")) == over_grpc
 
 
+def test_nobody_is_answered_without_an_identity_and_a_token(project):
+    status = project.admin("cluster status")
+    with pytest.raises(CommandFailed, match=r"/identity/ca\.pem"):
+        project.run(status.replace(IDENTITY_AS_WRITTEN, ""))
+    with pytest.raises(CommandFailed, match="ended with 3"):
+        project.run(status.replace(IDENTITY_AS_WRITTEN, "--env QUITANDA_IDENTITY=off"))
+    with pytest.raises(CommandFailed, match=r"ended with 1:(.|\n)*token"):
+        project.run(status.replace("quitanda-admin", "quitanda-admin --token-file /etc/hostname"))
+
+
+def test_the_identities_are_made_once_by_a_container_that_ended_well(project):
+    made = project.inspected("identity")["State"]
+    shown = project.run("docker compose run --rm identity show")
+    assert "made" not in project.run("docker compose run --rm identity create")
+
+    assert (made["Status"], made["ExitCode"]) == ("exited", 0)
+    assert [name for name in (*EVERYTHING, "metrics", "clients") if f"\n{name} (" not in shown] == []
+
+
 @pytest.mark.parametrize("service", EVERYTHING)
 def test_containers_may_do_no_more_than_they_must(project, service):
     container = project.inspected(service)
@@ -127,8 +157,13 @@ def test_while_the_broker_is_dead_grpc_goes_on_and_mqtt_waits_for_it(healthy_pro
 
 
 def test_metrics_are_published_and_show_the_age_of_the_feed(project):
-    port = project.ports["QUITANDA_CLIENT_PORTAL_1_METRICS_PORT"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    url = f"https://127.0.0.1:{project.ports['QUITANDA_CLIENT_PORTAL_1_METRICS_PORT']}/metrics"
+    folder = project.identity("metrics")
+    context = ssl.create_default_context(cafile=folder.file(IdentityFile.CA))
+    with pytest.raises((urllib.error.URLError, ssl.SSLError, ConnectionError)):
+        urllib.request.urlopen(url, timeout=5, context=context)
+    context.load_cert_chain(folder.file(IdentityFile.PROCESS))
+    with urllib.request.urlopen(url, timeout=5, context=context) as answer:
         age = re.search(r"^quitanda_cache_feed_age_seconds (\S+)", answer.read().decode(), re.MULTILINE)
 
     assert float(age.group(1)) < 5

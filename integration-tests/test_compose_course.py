@@ -11,32 +11,20 @@ if chosen() is not ClusterKind.CONTAINERS:
     pytest.skip("needs Docker: QUITANDA_TEST_CLUSTER=containers", allow_module_level=True)
 
 from compat.example import ADMIN_PORTAL, ORDER_PORTAL, run_example
-from compose_project import ComposeProject, written
 
 from quitanda.course import contract_pb2 as pb
 from quitanda.course.contract_pb2_grpc import AdminPortalStub, OrderPortalStub
 from quitanda_local.topology import HOST
 
 pytestmark = pytest.mark.timeout(300)
+pytest_plugins = ("course_in_containers",)
 
 CALL_SECONDS = 10.0
 
 
-@pytest.fixture
-def project(tmp_path):
-    """The system with the course's endpoints."""
-    project = ComposeProject(tmp_path)
-    try:
-        (command,) = [line for line in written("docs/COURSE.md", "Switch it on").splitlines() if "docker" in line]
-        project.run(command)
-        yield project
-    finally:
-        project.close()
-
-
-async def test_the_documented_example_works_and_both_portals_of_each_kind_show_what_it_did(project, tmp_path):
+async def test_the_documented_example_works_and_both_portals_of_each_kind_show_what_it_did(course_project, tmp_path):
     admins, orders = (
-        [f"{HOST}:{project.ports[f'QUITANDA_COURSE_{kind}_PORTAL_{number}_PORT']}" for number in (1, 2)]
+        [f"{HOST}:{course_project.ports[f'QUITANDA_COURSE_{kind}_PORTAL_{number}_PORT']}" for number in (1, 2)]
         for kind in ("ADMIN", "ORDER")
     )
     printed, documented = await run_example(tmp_path, {ADMIN_PORTAL: admins[0], ORDER_PORTAL: orders[0]})

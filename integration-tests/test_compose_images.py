@@ -16,9 +16,11 @@ from quitanda_testing.containers.docker_run import TAG
 pytestmark = pytest.mark.timeout(120)
 
 IMAGES = ("replica", "admin-portal", "client-portal", "clients")
-SECRETS = re.compile(r"(SECRET|KEY|TOKEN|PASSWORD|IDENTITY)")
+SECRETS = re.compile(r"(SECRET|KEY|TOKEN|PASSWORD)")
 PUBLIC_KEYS_OF_THE_BASE = {"GPG_KEY"}
 """Whose signature Python's source had."""
+IDENTITY_OF = {"clients": "/identity"}
+"""Where an image looks for an identity folder, unless somebody says otherwise; in the image itself there is none."""
 
 
 def docker(*arguments):
@@ -47,8 +49,10 @@ def test_an_image_runs_as_nobody_in_particular_and_holds_no_secret(image):
     (config,) = json.loads(docker("image", "inspect", f"quitanda/{image}:{TAG}"))
 
     assert config["Config"]["User"] == "10001:10001"
-    variables = {line.split("=")[0] for line in config["Config"]["Env"]}
+    variables = dict(line.split("=", 1) for line in config["Config"]["Env"])
     assert {name for name in variables if SECRETS.search(name)} <= PUBLIC_KEYS_OF_THE_BASE
+    assert variables.get("QUITANDA_IDENTITY") == IDENTITY_OF.get(image)
+    assert found(image, "-path", "/identity") == []
     assert found(image, "-name", "*.pem", "-path", "/venv/*quitanda*") == []
     assert (
         found(image, "(", "-name", "credential", "-o", "-name", "cluster-secret", "-o", "-name", "process.pem", ")")

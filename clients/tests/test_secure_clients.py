@@ -133,3 +133,13 @@ async def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_sent(s
     assert "QUITANDA_IDENTITY" in refused.message
     assert "ca.pem:" in "".join(refused.message.split())  # the frame breaks a long path
     assert secure_portal.calls == []
+
+
+async def test_a_command_that_asks_nobody_needs_no_identity_folder(secure_portal, tmp_path):
+    (tmp_path / "no.backup").write_bytes(b"")
+
+    told = await admin(secure_portal, tmp_path / "missing", "backup", "inspect", str(tmp_path / "no.backup"))
+
+    assert told.exit_code == exit_codes.REFUSED
+    assert "no.backup" in "".join(told.message.split())
+    assert "QUITANDA_IDENTITY" not in told.message

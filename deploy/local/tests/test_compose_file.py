@@ -11,7 +11,6 @@ import yaml
 from quitanda.identity.__main__ import main as identity_command
 from quitanda.runtime import tracing
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
-from quitanda.runtime.startup_warnings import EXAMPLES
 from quitanda_local.topology import ServiceRole, fixed
 
 ROOT = Path(__file__).parents[3]
@@ -67,11 +66,19 @@ TRACING = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SA
 """What is passed on to OpenTelemetry; nothing is traced unless somebody names a collector."""
 
 
+@pytest.fixture(scope="module")
+def identities(tmp_path_factory):
+    """The identity folders that the service `identity` makes, under one folder."""
+    root = tmp_path_factory.mktemp("identities")
+    assert identity_command(["--root", str(root), *SERVICES["identity"]["command"]]) == 0
+    return root
+
+
 @pytest.mark.parametrize("name", PROCESSES)
-def test_settings_are_usable_and_the_name_is_the_services(name):
+def test_settings_are_usable_and_the_name_is_the_services(name, identities):
     service = SERVICES[name]
     image = service["image"].removeprefix("quitanda/").partition(":")[0]
-    environment = service["environment"]
+    environment = service["environment"] | {"QUITANDA_IDENTITY": str(identities / name)}
     ours = [key for key in environment if key.startswith("QUITANDA_")]
 
     settings = SETTINGS[image](**{key.removeprefix("QUITANDA_").lower(): environment[key] for key in ours})
@@ -79,7 +86,7 @@ def test_settings_are_usable_and_the_name_is_the_services(name):
     assert not tracing.is_wanted(environment)
     assert {key for key in environment if key not in ours} == TRACING
     assert settings.name == name
-    assert str(settings.mqtt) == "broker:1883"
+    assert str(settings.mqtt) == "broker:8883"
     assert {replica: port_of(str(at)) for replica, at in settings.replicas.items()} == {
         replica.name: replica.port for replica in TOPOLOGY.of(ServiceRole.REPLICA)
     }
@@ -175,14 +182,47 @@ def folders_of_the_identity_service():
     return {folder.removeprefix("/identities/"): volume for volume, folder in mounted.items()}
 
 
-def test_identities_are_made_for_every_process_each_in_a_volume_of_its_own(tmp_path):
-    command = SERVICES["identity"]["command"]
+def test_identities_are_made_for_every_process_each_in_a_volume_of_its_own(identities):
+    made = {path.name for path in identities.iterdir()}
 
-    assert identity_command(["--root", str(tmp_path), *command]) == 0
-
-    made = {path.name for path in tmp_path.iterdir()}
     assert made == {*PROCESSES, "ca", "broker", "clients", "metrics"}
     assert folders_of_the_identity_service() == {name: f"identity-{name}" for name in made}
+
+
+def identity_volumes(service):
+    """Give the identity volumes that a service mounts, as the compose file writes them."""
+    return [entry for entry in service.get("volumes", ()) if entry.startswith("identity-")]
+
+
+def test_everybody_mounts_an_own_folder_without_writing_there_and_waits_until_it_is_made():
+    made_first = {"identity": {"condition": "service_completed_successfully"}}
+    holders = {name: name for name in [*PROCESSES, "broker"]} | {"prometheus": "metrics"}
+
+    assert {name for name in SERVICES if "depends_on" in SERVICES[name]} == set(holders)
+    for name, folder in holders.items():
+        course = ["identity-clients:/clients:ro"] if SERVICES[name].get("profiles") == ["course"] else []
+        assert identity_volumes(SERVICES[name]) == [f"identity-{folder}:/identity:ro", *course]
+        assert SERVICES[name]["depends_on"] == made_first
+    for name in set(SERVICES) - {*holders, "identity"}:
+        assert identity_volumes(SERVICES[name]) == []
+
+
+def test_every_process_has_an_identity_and_no_variable_has_a_secret():
+    secret = re.compile("SECRET|KEY|TOKEN|PASSWORD")
+    variables = {key for service in SERVICES.values() for key in service.get("environment", ())}
+    examples = re.findall(r"^(\w+)=.", (ROOT / ".env").read_text(), re.MULTILINE)
+
+    assert {SERVICES[name]["environment"]["QUITANDA_IDENTITY"] for name in PROCESSES} == {"/identity"}
+    assert {name for name in variables if secret.search(name)} == {"GF_SECURITY_ADMIN_PASSWORD"}
+    assert [name for name in examples if secret.search(name)] == []
+
+
+def test_the_broker_and_prometheus_are_those_of_the_secure_mode():
+    assert (
+        "./deploy/mosquitto/mosquitto-secure.conf:/mosquitto/config/mosquitto.conf:ro" in SERVICES["broker"]["volumes"]
+    )
+    assert published(SERVICES["broker"]) == {8883: 8883}
+    assert "--config.file=/etc/prometheus/prometheus-secure.yml" in SERVICES["prometheus"]["command"]
 
 
 def test_identities_are_made_once_without_a_network_and_without_root():
@@ -190,6 +230,7 @@ def test_identities_are_made_once_without_a_network_and_without_root():
 
     assert service["entrypoint"] == ["python", "-m", "quitanda.identity", "--root", "/identities"]
     assert (service["network_mode"], service["restart"]) == ("none", "no")
+    assert "profiles" not in service
     assert "user" not in service
     assert not {"ports", "environment"} & set(service)
 
@@ -200,8 +241,8 @@ def test_the_image_has_the_folder_of_each_identity_volume_so_that_its_user_may_w
     shared = dict(re.findall(r"--group=(\d+) --mode=0750 /identities/(\w+)", dockerfile))
 
     assert {*private.split(), *shared.values()} == set(folders_of_the_identity_service())
-    assert shared == {"1883": "broker", "65534": "metrics"}
-    assert SERVICES["identity"]["group_add"] == list(shared)
+    assert shared == {"10001": "clients", "1883": "broker", "65534": "metrics"}
+    assert ["10001", *SERVICES["identity"]["group_add"]] == list(shared), "the user of the image is in the first"
     assert SERVICES["broker"]["user"] == "1883:1883"
 
 
@@ -214,14 +255,8 @@ def test_the_clients_image_knows_where_the_portals_are():
 
     for kind, addresses in portals.items():
         assert f"QUITANDA_{kind}_PORTALS={addresses} " in dockerfile
-    assert "QUITANDA_MQTT=broker:1883\n" in dockerfile
-
-
-def test_the_secrets_of_the_examples_are_those_that_the_processes_warn_of():
-    lines = (ROOT / ".env").read_text().splitlines()
-
-    for setting, example in EXAMPLES.items():
-        assert f"QUITANDA_{setting.upper()}={example}" in lines
+    assert "QUITANDA_MQTT=broker:8883 \\\n" in dockerfile
+    assert "QUITANDA_IDENTITY=/identity\n" in dockerfile
 
 
 @pytest.mark.parametrize("folder", DOCKERFILES)

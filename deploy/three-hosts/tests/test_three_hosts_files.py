@@ -15,8 +15,6 @@ DOCUMENT = (ROOT / "docs" / "THREE_MACHINES.md").read_text()
 MACHINES = (1, 2, 3)
 SETTINGS = {"replica": ReplicaSettings, "admin-portal": AdminPortalSettings, "client-portal": ClientPortalSettings}
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}")
-OPEN_MODE = {"QUITANDA_FEED_KEY", "QUITANDA_CLUSTER_SECRET", "QUITANDA_CLUSTER_SECRET_ACCEPTED"}
-"""What a process has from its identity folder; in the open mode it needs variables."""
 OF_ITS_OWN = {
     "build",
     "environment",
@@ -28,7 +26,6 @@ OF_ITS_OWN = {
     "extra_hosts",
     "profiles",
 }
-OF_THE_BROKERS_MODE = {"tmpfs", "healthcheck"}
 
 
 def with_values(text, values):
@@ -69,9 +66,8 @@ def of_the_repository():
 
 @pytest.mark.parametrize("name", [*SETTINGS, "broker"])
 def test_a_service_is_hardened_and_stopped_as_in_the_repositorys_compose_file(name):
-    without = OF_ITS_OWN | (OF_THE_BROKERS_MODE if name == "broker" else set())
     here, there = (
-        {key: value for key, value in compared[name].items() if key not in without}
+        {key: value for key, value in compared[name].items() if key not in OF_ITS_OWN}
         for compared in (services(1), of_the_repository())
     )
 
@@ -81,14 +77,7 @@ def test_a_service_is_hardened_and_stopped_as_in_the_repositorys_compose_file(na
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_process_has_the_settings_of_the_repositorys_compose_file(name):
-    here, there = (
-        {
-            key: value
-            for key, value in compared[name]["environment"].items()
-            if key not in OPEN_MODE | {"QUITANDA_IDENTITY"}
-        }
-        for compared in (services(1), of_the_repository())
-    )
+    here, there = (compared[name]["environment"] for compared in (services(1), of_the_repository()))
     on_each_machine = {"QUITANDA_REPLICAS", "QUITANDA_RAFT_ADDRESSES", "QUITANDA_MQTT"}
 
     assert set(here) == set(there)

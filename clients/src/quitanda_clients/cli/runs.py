@@ -35,19 +35,18 @@ class AdminRun(CommandRun):
 
     def __init__(self, options: CommonOptions, effect: Effect) -> None:
         super().__init__(options, effect)
-        self._identity = read_identity()
         self._portals = read_portals(options.portal, ADMIN.defaults["portal"])
         self._timeout = None if options.timeout is None else read_timeout(options.timeout)
         self._token = read_token(options.token_file)
 
     def client(self, timeout_default: float = TIMEOUT_DEFAULT) -> "AdminClient":
-        """Make the client; use it as an asynchronous context manager."""
+        """Make the client; use it as an asynchronous context manager. A command that makes none needs no identity."""
         from quitanda_clients.client import AdminClient  # noqa: PLC0415 - gRPC is loaded only when it is used
 
         timeout = timeout_default if self._timeout is None else self._timeout
         on_slow = self.on_slow(self._servers(), timeout)
         return AdminClient(
-            self._portals, timeout=timeout, on_slow=on_slow, identity=self._identity, token=self._token.text
+            self._portals, timeout=timeout, on_slow=on_slow, identity=read_identity(), token=self._token.text
         )
 
     def next_steps(self) -> NextSteps:

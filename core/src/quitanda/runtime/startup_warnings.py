@@ -14,7 +14,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "cluster_secret": "example-secret-set-your-own",
     "feed_key": "example-feed-key-set-your-own",
 }
-"""The setting's name -> its value in `.env`, with which a trial needs no step of its own."""
+"""The setting's name -> its value in the file `.env` of version 0.2.0. Who still sets the variables may have it."""
 
 _log = structlog.get_logger(__name__)
 

@@ -9,7 +9,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from contextlib import contextmanager
 
 import pytest
@@ -58,47 +57,58 @@ quitanda-admin history product {PRODUCT}
 """
 
 LOAD = """
-import asyncio, json, sys
+import asyncio, sys, threading
 from quitanda_clients.connecting import Transport, connect_admin, connect_shop
 
 CUSTOMER, PRODUCT = sys.argv[1:]
-PAUSE_SECONDS = 0.02
+MORE, PAUSE_SECONDS = 10, 0.02
 counts = {"written": 0, "asked anew": 0, "grpc": 0, "mqtt": 0}
 
-async def write(ended):
+async def write():
     async with connect_admin() as admin:
-        while not ended.done():
+        while True:
             await admin.adjust_stock(PRODUCT, 1)
             counts["written"] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
-async def ask_anew(ended):
-    while not ended.done():
+async def ask_anew():
+    while True:
         async with connect_admin() as admin:
             await admin.get_product(PRODUCT)
         counts["asked anew"] += 1
         await asyncio.sleep(PAUSE_SECONDS)
 
-async def order(transport, ended):
+async def order(transport):
     async with connect_shop(CUSTOMER, transport) as shop:
         order_id = (await shop.create_order()).document.order_id
-        while not ended.done():
+        while True:
             await shop.set_order_item(order_id, PRODUCT, counts[transport] % 5 + 1)
             counts[transport] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
+def read_lines(loop, lines):
+    for line in sys.stdin:
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+    loop.call_soon_threadsafe(lines.put_nowait, "")
+
 async def main():
-    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    async with asyncio.TaskGroup() as callers:
-        callers.create_task(write(ended))
-        callers.create_task(ask_anew(ended))
-        for transport in Transport:
-            callers.create_task(order(transport, ended))
-    print(json.dumps(counts))
+    lines = asyncio.Queue()
+    threading.Thread(target=read_lines, args=(asyncio.get_running_loop(), lines), daemon=True).start()
+    async with asyncio.TaskGroup() as group:
+        callers = [group.create_task(each) for each in (write(), ask_anew(), *map(order, Transport))]
+        while await lines.get():
+            before = dict(counts)
+            while any(counts[kind] < before[kind] + MORE for kind in counts):
+                await asyncio.sleep(PAUSE_SECONDS)
+            print(counts, flush=True)
+        for caller in callers:
+            caller.cancel()
 
 asyncio.run(main())
 """
-"""Calls one after the other until its input ends; any failure ends it at once."""
+"""Calls one after the other until its input ends; any failure ends it. A line is answered after ten more of each."""
+
+ENDS_SECONDS = 30
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -261,12 +271,14 @@ def test_no_call_fails_while_certificates_and_the_ca_are_replaced_as_documented(
             return connection.getpeercert(binary_form=True)
 
     shown = [certificate()]
-    with calling(course_project):
+    with calling(course_project) as more_calls:
+        more_calls()
         course_project.run(f"docker compose run --rm identity renew --all\n{reload_broker}")
+        more_calls()
         shown.append(certificate())
         for line in rotate:
             course_project.run(line.replace("rotate-ca", "rotate-ca --at-once"))
-            time.sleep(1)  # of calls in this state
+            more_calls()
         shown.append(certificate())
 
     assert len(rotate) == len(set(shown)) == 3
@@ -279,17 +291,26 @@ def test_no_call_fails_while_certificates_and_the_ca_are_replaced_as_documented(
 
 @contextmanager
 def calling(project):
-    """Let clients in a container call meanwhile; each call must succeed, and there must be some of each kind."""
-    command = project.here(project.client(f"python -c '{LOAD}' {CUSTOMER} {PRODUCT}").replace("--rm", "--rm -i"))
+    """Let clients in a container call meanwhile, and give what waits for more calls; each call must succeed."""
+    command = project.client(f"python -c '{LOAD}' {CUSTOMER} {PRODUCT}").replace("--rm", "--rm -i")
     caller = subprocess.Popen(
-        ["bash", "-c", command], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ["bash", "-c", project.here(command)],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
+    def more_calls():
+        caller.stdin.write("\n")
+        caller.stdin.flush()
+        assert caller.stdout.readline(), caller.communicate()
+
     try:
-        yield
+        yield more_calls
     finally:
-        told, failed = caller.communicate("", timeout=60)
+        _, failed = caller.communicate("", timeout=ENDS_SECONDS)
     assert caller.returncode == 0, failed
-    assert min(json.loads(told).values()) > 20, told
 
 
 def test_a_lost_folder_is_made_again_and_without_its_own_the_authority_makes_nothing(course_project):

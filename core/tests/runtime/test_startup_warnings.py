@@ -82,6 +82,7 @@ def test_a_process_without_an_identity_names_each_address_that_others_reach():
 def test_a_process_with_an_identity_names_only_the_address_of_the_course(tmp_path):
     write_identity(tmp_path)
     given = {"identity": tmp_path, "listen": "0.0.0.0:7001", "metrics_listen": "0.0.0.0:7201"}
+    given["course_credential"] = tmp_path / "credential"
 
     assert open_addresses(portal(**given)) == []
     assert open_addresses(portal(**given, course_listen="0.0.0.0:7101")) == ["0.0.0.0:7101"]

@@ -18,7 +18,7 @@ CLIENT_PORTAL: Final = "client-portal"
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class ProcessorPlacement:
     """Which processors (numbered from 0) each kind of process may use; kinds that are not named may use all."""
 
     title: str
@@ -32,8 +32,10 @@ class Placement:
 
 
 PLACEMENTS: Final = (
-    Placement("all of Quitanda on one processor, the load generator on the other", (0,), (0,), (1,)),
-    Placement("replicas on one, portals and broker on the other, the load generator on both", (0,), (1,), (0, 1)),
+    ProcessorPlacement("all of Quitanda on one processor, the load generator on the other", (0,), (0,), (1,)),
+    ProcessorPlacement(
+        "replicas on one, portals and broker on the other, the load generator on both", (0,), (1,), (0, 1)
+    ),
 )
 
 

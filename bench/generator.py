@@ -15,9 +15,9 @@ from pathlib import Path
 from bench import processor_time
 from bench.cases import Case
 from bench.load import LoadOrder
-from bench.measurement import GENERATOR, CountedTime, EndedCall, Measurement
+from bench.measurement import GENERATOR, EndedCall, Measurement, Window
 from bench.peers.system import System
-from bench.placement import ProcessorPlacement, place
+from bench.placement import Placement, place
 from bench.witness import watch
 
 READY_SECONDS = 60.0
@@ -123,7 +123,7 @@ async def loaded(system: System, case: Case) -> AsyncIterator[Load]:
 
 
 async def measure(
-    system: System, case: Case, *, seconds: float, warm_up: float, placement: ProcessorPlacement | None = None
+    system: System, case: Case, *, seconds: float, warm_up: float, placement: Placement | None = None
 ) -> Measurement:
     """Load the system, and count for `seconds` after the warm-up. Raises GeneratorFailed.
 
@@ -151,7 +151,7 @@ async def measure(
     used = processor_time.used(before, after)
     others = max(0.0, machine - sum(used.values())) / (ended - begun)
     generators = sum(used.pop(name) for name in load.processes)
-    told = CountedTime(begun, ended, {**used, GENERATOR: generators}, memory_mb).measured(load.ended)
+    told = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb).measured(load.ended)
     return replace(with_times(told, seen) if seen else told, others=others)
 
 

@@ -26,7 +26,7 @@ from google.rpc import error_details_pb2, status_pb2
 from bench.cases import Calls, Case, named
 from bench.measurement import DONE, EndedCall
 from bench.proofs import Proofs
-from bench.workload import CalledDocuments, ItemChange, changes, drawn_changes
+from bench.workload import ItemChange, Workload, changes, drawn_changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE
@@ -135,13 +135,13 @@ def pause_of(pause: float, failed: int) -> float:
     return random.uniform(0, longest)  # noqa: S311 - as above
 
 
-class CallerTasks:
+class Callers:
     """The callers of one generator, each with one call in flight until `stop`; `ended` tells of their calls."""
 
     def __init__(self, order: LoadOrder) -> None:
         self._case = named(order.case)
         self._numbers = order.callers
-        self._workload = CalledDocuments.from_json(order.workload)
+        self._workload = Workload.from_json(order.workload)
         self._stopped = asyncio.Event()
         self.ended: list[EndedCall] = []
 
@@ -190,7 +190,7 @@ async def call_as_asked(order: LoadOrder, calls: list[Call], lines: asyncio.Stre
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await lines.readline()
-    callers = CallerTasks(order)
+    callers = Callers(order)
     running = asyncio.create_task(callers.run(calls))
     ended = asyncio.create_task(lines.read())
     await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)

@@ -24,7 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.cases import Calls, named
 from bench.load import Call, LoadOrder
 from bench.proofs import Proofs
-from bench.workload import CalledDocuments, ItemChange
+from bench.workload import ItemChange, Workload
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import TOKEN_FIELD
 from quitanda.runtime.addresses import parse_address
@@ -155,11 +155,7 @@ class CallingConnection:
 @asynccontextmanager
 async def connected_calls(order: LoadOrder) -> AsyncIterator[list[Call]]:
     """Connect as often as the case says, and give the call of each connection."""
-    case, proofs, orders = (
-        named(order.case),
-        Proofs.from_json(order.proofs),
-        CalledDocuments.from_json(order.workload).orders,
-    )
+    case, proofs, orders = named(order.case), Proofs.from_json(order.proofs), Workload.from_json(order.workload).orders
     async with AsyncExitStack() as stack:
         connections = []
         for n in range(case.connections):

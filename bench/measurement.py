@@ -55,7 +55,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class CountedTime:
+class Window:
     """The time that is counted (moments of the monotonic clock), and the processor time used in it (seconds)."""
 
     begun: float

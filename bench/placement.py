@@ -18,7 +18,7 @@ CLIENT_PORTAL: Final = "client-portal"
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorPlacement:
+class Placement:
     """Which processors (numbered from 0) each kind of process may use; kinds that are not named may use all."""
 
     title: str
@@ -32,10 +32,8 @@ class ProcessorPlacement:
 
 
 PLACEMENTS: Final = (
-    ProcessorPlacement("all of Quitanda on one processor, the load generator on the other", (0,), (0,), (1,)),
-    ProcessorPlacement(
-        "replicas on one, portals and broker on the other, the load generator on both", (0,), (1,), (0, 1)
-    ),
+    Placement("all of Quitanda on one processor, the load generator on the other", (0,), (0,), (1,)),
+    Placement("replicas on one, portals and broker on the other, the load generator on both", (0,), (1,), (0, 1)),
 )
 
 

@@ -21,7 +21,7 @@ from bench.peers.order_change import (
     order_message,
     product_message,
 )
-from bench.workload import CalledDocuments
+from bench.workload import Workload
 from quitanda.v1.client_portal_pb2 import (
     GetOrderRequest,
     GetOrderResponse,
@@ -78,7 +78,7 @@ class EmptyPortal(ClientPortalServicer):
     """Answers the three calls at once, each with the same message: what a call costs that does nothing."""
 
     def __init__(self) -> None:
-        order = order_message(new_order(CalledDocuments.drawn().orders[0]))
+        order = order_message(new_order(Workload.drawn().orders[0]))
         self._change = SetOrderItemResponse(order=order)
         self._order = GetOrderResponse(order=order)
         self._product = GetProductForCustomerResponse(product=product_message(new_product("p0")))
@@ -115,7 +115,7 @@ async def open_portal(peer: str, settings: dict[str, Any]) -> ClientPortalServic
     backend = backends.open_backend(peer, settings)
     await backend.open()
     if settings.get(SEED):
-        workload = CalledDocuments.drawn()
+        workload = Workload.drawn()
         await backend.seed(
             {product_id: new_product(product_id) for product_id in workload.product_ids},
             {placed.order_id: new_order(placed) for placed in workload.orders},

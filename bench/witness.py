@@ -14,16 +14,16 @@ import grpc.aio
 
 from bench.cases import Case
 from bench.load import Call, calls_of, status_of
-from bench.measurement import DONE, CountedTime, EndedCall, Measurement
+from bench.measurement import DONE, EndedCall, Measurement, Window
 from bench.proofs import Proofs
-from bench.workload import CalledDocuments, ItemChange, changes
+from bench.workload import ItemChange, Workload, changes
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 
 EVERY_SECONDS: Final = 0.05
 """At each portal."""
 
 
-async def watch(portals: Sequence[str], workload: CalledDocuments, case: Case, seconds: float) -> Measurement:
+async def watch(portals: Sequence[str], workload: Workload, case: Case, seconds: float) -> Measurement:
     """Call each portal twenty times a second for `seconds`; tell how the calls ended."""
     ended: list[EndedCall] = []
     begun = time.monotonic()
@@ -33,11 +33,11 @@ async def watch(portals: Sequence[str], workload: CalledDocuments, case: Case, s
             for number, channel in enumerate(channels):
                 call = calls_of(ClientPortalStub(channel), case, Proofs())
                 group.create_task(_call_steadily(call, workload, number, case, ended, begun + seconds))
-    return CountedTime(begun, math.inf, {}).measured(ended)
+    return Window(begun, math.inf, {}).measured(ended)
 
 
 async def _call_steadily(
-    call: Call, workload: CalledDocuments, number: int, case: Case, ended: list[EndedCall], until: float
+    call: Call, workload: Workload, number: int, case: Case, ended: list[EndedCall], until: float
 ) -> None:
     async with asyncio.TaskGroup() as group:
         for item in changes(workload, number, same_product=False):

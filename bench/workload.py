@@ -31,7 +31,7 @@ class PlacedOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class CalledDocuments:
+class Workload:
     """The products and orders that the calls are about."""
 
     product_ids: tuple[str, ...]
@@ -73,7 +73,7 @@ class ItemChange:
     quantity: int
 
 
-def changes(workload: CalledDocuments, caller: int, *, same_product: bool) -> Iterator[ItemChange]:
+def changes(workload: Workload, caller: int, *, same_product: bool) -> Iterator[ItemChange]:
     """Give what one caller asks for, without end: each change differs from the one before."""
     order = workload.orders[caller % len(workload.orders)]
     # The first item is the product of all: it is changed in the case of one product only.
@@ -84,7 +84,7 @@ def changes(workload: CalledDocuments, caller: int, *, same_product: bool) -> It
         yield ItemChange(order, product_ids[turn % len(product_ids)], 1 + turn // len(product_ids) % 3)
 
 
-def drawn_changes(workload: CalledDocuments, caller: int, callers: int) -> Iterator[ItemChange]:
+def drawn_changes(workload: Workload, caller: int, callers: int) -> Iterator[ItemChange]:
     """Give what one caller asks for, without end: each time another of its share of the orders."""
     orders = workload.orders[caller % len(workload.orders) :: callers]
     round_of_all = 0

@@ -14,7 +14,7 @@ from bench.generator import measure
 from bench.load import BEGIN_PER_SECOND
 from bench.measurement import UNKNOWN
 from bench.peers.system import System
-from bench.workload import ITEMS, CalledDocuments, PlacedOrder
+from bench.workload import ITEMS, PlacedOrder, Workload
 from quitanda.domain.commands import ItemQuantity
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import Overloaded
@@ -123,7 +123,7 @@ async def placed_orders(shop):
         order = (await customer.create_order([ItemQuantity(product, 1) for product in products])).document
         return PlacedOrder(order.customer_id, order.order_id, tuple(products))
 
-    return CalledDocuments(tuple(products), tuple([await place() for _ in range(ORDERS)]))
+    return Workload(tuple(products), tuple([await place() for _ in range(ORDERS)]))
 
 
 async def ask_for_health(cluster, portal, until):

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from bench.workload import ITEMS, PRICE, STOCK, CalledDocuments, PlacedOrder
+from bench.workload import ITEMS, PRICE, STOCK, PlacedOrder, Workload
 from quitanda.codec.protobuf import encode_outcome
 from quitanda.domain.commands import CreateCustomer, CreateOrder, CreateProduct, ItemQuantity, Request
 from quitanda.domain.fingerprint import fingerprint
@@ -78,11 +78,11 @@ def product_ids(number: int, documents: int) -> tuple[str, ...]:
     return tuple(map(product_id, numbers))
 
 
-def drawn_workload(documents: int, orders: int) -> CalledDocuments:
+def drawn_workload(documents: int, orders: int) -> Workload:
     """Draw some orders among all, for callers that go through them one after the other."""
     draw = random.Random(documents)  # noqa: S311 - the same draws each time
     numbers = draw.sample(range(documents), min(orders, documents))
-    return CalledDocuments((), tuple(placed_order(number, documents) for number in numbers))
+    return Workload((), tuple(placed_order(number, documents) for number in numbers))
 
 
 class FilledState:

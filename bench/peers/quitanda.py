@@ -17,7 +17,7 @@ from bench.peers.system import System
 from bench.placement import FOLLOWER, LEADER
 from bench.proofs import Metadata, Proofs, bearing
 from bench.report import WITH_IDENTITIES
-from bench.workload import PRICE, STOCK, CalledDocuments, PlacedOrder
+from bench.workload import PRICE, STOCK, PlacedOrder, Workload
 from quitanda.domain.outcomes import Refused
 from quitanda.identity.certificates import KeyedCertificate
 from quitanda.identity.customer_certificates import issue_to_customer
@@ -89,7 +89,7 @@ class QuitandaSystem(System):
         return [name for name in self.cluster.everything if name not in self.cluster.replicas]
 
     async def _seed(self) -> None:
-        workload, by = CalledDocuments.drawn(), self._administrator()
+        workload, by = Workload.drawn(), self._administrator()
         async with (
             self.proofs.channel(self.cluster.address(self.cluster.admin_portals[0])) as admin_channel,
             self.proofs.channel(self.portals[0]) as client_channel,
@@ -157,7 +157,7 @@ class QuitandaWithIdentities(QuitandaSystem):
         root = KeyedCertificate.read(
             IdentityFolder(identities.folder(self.cluster.client_portals[0])).customers_ca_key()
         )
-        for placed in CalledDocuments.drawn().orders:
+        for placed in Workload.drawn().orders:
             asked = new_request()
             signed = issue_to_customer(asked.request, placed.customer_id, root, datetime.now(UTC))
             if isinstance(signed, Refused):

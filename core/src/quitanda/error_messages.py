@@ -101,7 +101,10 @@ REASONS: Final[Mapping[str, str]] = {
     ),
     "UNAVAILABLE": "The service cannot take the request now; nothing happened. Try again in a moment.",
     "NOT_LEADER": "This replica is not the leader[; {leader} is]. Send the request to the leader.",
-    "OVERLOADED": "The service has too many requests; nothing happened. Try again in a moment.",
+    "OVERLOADED": (
+        "[You are beyond a limit of one caller: {limit}||The service has too many requests]; nothing happened. "
+        "Try again in a moment."
+    ),
     "OUTCOME_UNKNOWN": (
         "The answer did not come in time, so the request may or may not have taken effect. "
         "Repeat it with the same request id: it takes effect at most once."

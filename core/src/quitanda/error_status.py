@@ -130,8 +130,13 @@ def describe(failure: FailureSource) -> Failure:
     if isinstance(failure, Refused):
         row = _Row(_REFUSALS[failure.reason], definite=True, retryable=False)
         return _failure(failure.reason.value, row, failure.field, dict(failure.details))
-    details = {"leader": failure.leader} if isinstance(failure, NotLeader) and failure.leader else {}
-    return _failure(failure.reason, _row_of(type(failure)), "", details)
+    return _failure(failure.reason, _row_of(type(failure)), "", _details(failure))
+
+
+def _details(error: QuitandaError) -> dict[str, str]:
+    if isinstance(error, NotLeader) and error.leader:
+        return {"leader": error.leader}
+    return {"limit": error.limit} if isinstance(error, Overloaded) and error.limit else {}
 
 
 def _row_of(kind: type[QuitandaError]) -> _Row:
@@ -244,7 +249,10 @@ def _source(reason: str, definite: bool, field: str, details: Mapping[str, str])
         return NotLeader(details.get("leader", ""))
     for kind in _ERRORS:
         if kind.reason == reason and kind.definite is definite:
-            return kind()
+            source = kind()
+            if isinstance(source, Overloaded):
+                source.limit = details.get("limit", "")
+            return source
     if definite and reason in set(Reason):
         return Refused(Reason(reason), field, tuple(sorted(details.items())))
     return Unavailable(f"reason {reason!r}") if definite else OutcomeUnknown(f"reason {reason!r}")

@@ -55,11 +55,13 @@ class NotLeader(Unavailable):
 class Overloaded(Unavailable):
     """There is no room, or no time, for one more request; nothing happened.
 
-    `retry_after` is the number of seconds after which the caller may try again; 0 where nobody knows it.
+    `retry_after` is the number of seconds after which the caller may try again; 0 where nobody knows it. `limit` names
+    the caller's own limit that the request is beyond (docs/ERRORS.md); it is empty where everybody's is.
     """
 
     reason = "OVERLOADED"
     retry_after: float = 0.0
+    limit: str = ""
 
 
 class OutcomeUnknown(QuitandaError):

@@ -13,8 +13,9 @@ from quitanda.errors import Overloaded, Rejected, Unavailable
 from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
 from quitanda.operations import PortalKind, document_operations_of
 from quitanda.portal.callers import Authenticator, bearer_token
-from quitanda.portal.failure_limits import FailureLimit, FailureLimiter, FailureLimits
+from quitanda.portal.failure_limits import FailureLimiter, FailureLimits
 from quitanda.portal.operations import PortalOperations
+from quitanda.runtime.leaky_buckets import RateLimit
 
 HERE, ELSEWHERE, TIMEOUT = "192.0.2.7", "198.51.100.9", 5.0
 FAILURES_MAX = 3
@@ -49,7 +50,7 @@ def reader(cluster):
 
 @pytest.fixture
 def authenticator(reader, clocks):
-    limits = FailureLimits(of_credential=FailureLimit(FAILURES_MAX, 6.0), of_address=FailureLimit(20, 1.0))
+    limits = FailureLimits(of_credential=RateLimit(FAILURES_MAX, 6.0), of_address=RateLimit(20, 1.0))
     return Authenticator(reader, FailureLimiter(limits), lambda: clocks.ms, lambda: clocks.seconds)
 
 

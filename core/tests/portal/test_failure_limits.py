@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quitanda.portal.failure_limits import FailureLimit, FailureLimiter, FailureLimits, address_of_peer
+from quitanda.portal.failure_limits import FailureLimiter, FailureLimits
+from quitanda.runtime.address_limits import address_of_peer
+from quitanda.runtime.leaky_buckets import RateLimit
 
-LIMITS = FailureLimits(of_credential=FailureLimit(3, 6.0), of_address=FailureLimit(5, 1.0), remembered=4)
+LIMITS = FailureLimits(of_credential=RateLimit(3, 6.0), of_address=RateLimit(5, 1.0), remembered=4)
 HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 
 

@@ -9,12 +9,14 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from quitanda.domain.outcomes import Problem, invalid
+from quitanda.domain.outcomes import Problem, Reason, invalid, refused
 from quitanda.error_status import from_rpc_error
+from quitanda.errors import Rejected
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
+from quitanda.runtime.slow_requests import RECEIVE_SECONDS_MAX
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1 import client_portal_pb2_grpc
 
@@ -120,3 +122,42 @@ async def test_a_watch_of_the_health_lasts_longer_than_a_message_may_take(server
         health_pb2.HealthCheckResponse.NOT_SERVING,
         health_pb2.HealthCheckResponse.SERVING,
     ]
+
+
+class Tokens:
+    """Lets nobody in, and counts who tried."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def refuse(self, method, context):  # noqa: ARG002 - the server's signature
+        self.asked += 1
+        raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem="wrong"))
+
+
+@pytest.fixture
+async def guarded():
+    """A server that knows nobody, and what asks it who calls."""
+    tokens = Tokens()
+    server = AioGrpcServer(
+        Address("127.0.0.1", 0),
+        lambda added: client_portal_pb2_grpc.add_ClientPortalServicer_to_server(Portal(), added),
+        ("quitanda.v1.ClientPortal",),
+        AccessLog(RequestMetrics(new_registry()), "grpc"),
+        authenticate=tokens.refuse,
+    )
+    await server.start()
+    yield server, tokens
+    await server.stop(0)
+
+
+async def test_a_caller_whom_nobody_knows_is_refused_before_its_message_is_received(guarded):
+    server, tokens = guarded
+    begun = time.monotonic()
+
+    async with half_a_call(server, GET_ORDER, b"\x00\x00\x10\x00\x00" + b"a message of a mebibyte begins") as reader:
+        async with asyncio.timeout(10):
+            ended = await end_of_stream(reader)
+
+    assert tokens.asked == 1
+    assert ended - begun < RECEIVE_SECONDS_MAX / 2

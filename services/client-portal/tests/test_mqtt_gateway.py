@@ -8,6 +8,7 @@ import aiomqtt
 import pytest
 from broker_process import BrokerProcess
 from callers import CallFailed, MqttCaller
+from fake_cluster import DirectReader
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,7 @@ from quitanda.domain.limits import EXTRA_BYTES_MAX
 from quitanda.errors import Overloaded
 from quitanda.mqtt import topics
 from quitanda.operations import PortalKind
+from quitanda.portal.callers import Authenticator
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
 from quitanda.portal.mqtt_requests import REQUEST_BYTES_MAX, MqttRequestHandler
@@ -341,6 +343,35 @@ class TestOverload:
         assert [failure.reason for failure in refused] == ["OVERLOADED", "OVERLOADED"]
         assert all(failure.retry_after > 0 for failure in refused)
         assert sum(isinstance(answer, tuple) for answer in answered) == 3
+
+    @pytest.mark.parametrize("token", [None, "qt1_admin", 7])
+    async def test_a_token_that_has_not_the_form_of_one_is_refused_where_no_worker_is_free(
+        self, token, broker, cluster
+    ):
+        registry = CollectorRegistry()
+        options = GatewayOptions(
+            Address("127.0.0.1", broker.port), topics.REQUESTS_FILTER, "busy", request_timeout=5.0, workers=0
+        )
+        reader = DirectReader(cluster)
+        authenticator = Authenticator(reader)
+        operations = PortalOperations(PortalKind.CLIENT, cluster, reader, authenticator)
+        log = AccessLog(RequestMetrics(registry), "mqtt")
+        handler = MqttRequestHandler(operations, IdGenerator(), log, authenticator)
+        gateway = MqttGateway(options, handler, GatewayMetrics(registry))
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        await gateway.start()
+        await wait_for(lambda: gateway.connected, "the gateway's connection")
+
+        fields = {"request_id": "r1", "reply_to": "s-7", "product_id": "lapis"}
+        await caller.send("get_product", "ana", fields if token is None else {**fields, "token": token})
+        reply = await caller.reply("r1")
+        await gateway.stop(2.0)
+        await caller.close()
+
+        assert reply["error"]["reason"] == "UNAUTHENTICATED"
+        assert cluster.waiting == 0
+        assert authenticator.results.total() == 1
 
     async def test_a_request_whose_time_ran_out_in_the_queue_is_refused_and_not_executed(self, broker, cluster):
         now = 0.0

@@ -65,7 +65,6 @@ HISTORY_ENTRY_CODEC: Final = MessageCodec(HistoryEntry, documents_pb2.HistoryEnt
 """How messages show an entry."""
 
 
-@fast_init
 @dataclass(frozen=True, slots=True)
 class RecordHead:
     """What a stored value says of itself: its log index, and how many changes and deletions it has."""

@@ -127,7 +127,7 @@ def _add_changed(before: Any, after: Any, product_id: str, fields: list[FieldCha
     _ADD_DIFFERENT[kind](before, after, product_id, fields)
     if kind is not Credential and before.extra != after.extra:
         _add_changed_extra(before.extra, after.extra, product_id, fields)
-    if kind is Order and before.items is not after.items:  # to compare them by value would take as long again
+    if kind is Order and before.items != after.items:
         _add_changed_items(before.items, after.items, fields)
 
 

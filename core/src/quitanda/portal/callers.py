@@ -142,6 +142,23 @@ class Authenticator:
                 return caller
             raise
 
+    def look(self, text: str, address: str = "") -> Caller | Refused | None:
+        """Tell what is known of who has sent the token, without asking anybody.
+
+        That is the caller, if the portal has seen the token to be right; a refusal, where the leader would not be asked
+        either, which is counted; and None where it would. Without an `address` its failures count for nothing.
+        """
+        token = check_form(text)
+        if isinstance(token, Token):
+            if caller := self._seen(token):
+                return caller
+            wait = self._limiter.wait(address, token.credential_id, self._monotonic()) if address else 0.0
+            if not wait:
+                return None
+            token = _too_many_failures(wait)
+        self.count_refusal(token)
+        return token
+
     def forget(self, caller: Caller) -> None:
         """Let the leader be asked at the caller's next request: the credential is not what it was."""
         self._known.pop(caller.credential.credential_id, None)
@@ -194,7 +211,7 @@ class Authenticator:
         if (token.credential_id, token.secret) in self._asking:
             return self._caller(token, await self._ask(token, timeout))
         if wait := self._limiter.begin(address, token.credential_id, self._monotonic()):
-            raise Rejected(unauthenticated(AuthenticationProblem.TOO_MANY_FAILURES, seconds=math.ceil(wait)))
+            raise Rejected(_too_many_failures(wait))
         failed = False
         try:
             return self._caller(token, await self._ask(token, timeout))
@@ -270,6 +287,10 @@ def _match(token: Token, credential: Credential | None) -> Caller | None:
 def _hashes(credential: Credential) -> tuple[str, str]:
     """Give the hashes of the secrets that are valid: of the current generation, and of the one before it."""
     return (credential.secret_hash, credential.previous_hash)
+
+
+def _too_many_failures(wait: float) -> Refused:
+    return unauthenticated(AuthenticationProblem.TOO_MANY_FAILURES, seconds=math.ceil(wait))
 
 
 def unauthenticated(problem: AuthenticationProblem, **details: object) -> Refused:

@@ -24,8 +24,11 @@ from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
+from quitanda.runtime.admission import AdmissionOptions
+from quitanda.runtime.caller_rates import CallerRates
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.refusal_pace import RefusalPace
 from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
 
 COURSE_CALLERS: Final = "course"
@@ -55,7 +58,10 @@ class PortalParts:
         self._authenticator = None if settings.identity is None else Authenticator(reader)
         if self._authenticator is not None:
             show_authentications(registry, self._authenticator)
-        self._operations = PortalOperations(portal, cluster, reader, self._authenticator)
+        self._rates = CallerRates(settings.caller_calls_per_second)
+        limits = AdmissionOptions(caller_calls_max=settings.caller_calls_max)
+        self._operations = PortalOperations(portal, cluster, reader, self._authenticator, limits, self._rates)
+        self._pace = RefusalPace()
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
 
@@ -79,6 +85,7 @@ class PortalParts:
             refuse_unread=servicer.refuse_unread,
             identity=self._identity,
             authenticate=servicer.authenticate,
+            pace=self._pace,
         )
 
     def _choices(self) -> RequestChoices:
@@ -105,7 +112,12 @@ class PortalParts:
         servicer = CompatServicer(self._portal, self._operations, self._ids, timeout, self._find_course_caller)
         log = AccessLog(self._counted, metrics.COURSE)
         return AioGrpcServer(
-            self._settings.course_listen, servicer.add_to, (servicer.service_name,), log, render_error=render_error
+            self._settings.course_listen,
+            servicer.add_to,
+            (servicer.service_name,),
+            log,
+            render_error=render_error,
+            pace=self._pace,
         )
 
     async def _find_course_caller(self, timeout: float) -> Caller | None:
@@ -121,7 +133,7 @@ class PortalParts:
             return None
         log = AccessLog(self._counted, metrics.MQTT)
         handler = MqttRequestHandler(self._operations, self._ids, log, self._authenticator)
-        return MqttGateway(options, handler, GatewayMetrics(self._registry))
+        return MqttGateway(options, handler, GatewayMetrics(self._registry), pace=self._pace)
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:
         """Make what tells the servers' health checks whether requests can be answered."""

@@ -23,15 +23,15 @@ from quitanda.operations import (
     WriteOperation,
     operations_of,
 )
-from quitanda.portal.callers import Authenticator, Caller, bearer_token, check_form, unauthenticated
+from quitanda.portal.callers import Authenticator, Caller, bearer_token, unauthenticated
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.deadlines import time_allowed
-from quitanda.portal.failure_limits import address_of_peer
 from quitanda.portal.ids import IdGenerator, request_id_in_errors
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.runtime import log_context
+from quitanda.runtime.address_limits import address_of_peer
 from quitanda.runtime.unread_calls import Metadata
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -83,10 +83,10 @@ class GrpcServicer:
         operation = self._served.get(method)
         if operation is None:
             return None
-        if self._authenticator is not None and isinstance(wrong := check_form(bearer_token(metadata)), Refused):
-            self._authenticator.count_refusal(wrong)
-            return Rejected(wrong)
-        return self._operations.refuse_unread(operation) if isinstance(operation, DocumentOperation) else None
+        caller = None if self._authenticator is None else self._authenticator.look(bearer_token(metadata))
+        if isinstance(caller, Refused):
+            return Rejected(caller)
+        return self._operations.refuse_unread(operation, caller) if isinstance(operation, DocumentOperation) else None
 
     async def authenticate(self, method: str, context: Context) -> None:
         """Find out who calls the method (its full name), and whether the role may. Raises QuitandaError to refuse."""
@@ -200,7 +200,9 @@ class GrpcServicer:
         if isinstance(asked, Refused):
             raise Rejected(asked)
         timeout = time_allowed(self._request_timeout, context.time_remaining())
-        answer = await self._operations.perform(operation, asked, request_id, timeout, _caller.get())
+        caller = _caller.get()
+        address = address_of_peer(context.peer()) if caller is None else ""
+        answer = await self._operations.perform(operation, asked, request_id, timeout, caller, address)
         if isinstance(answer, Refused):
             raise Rejected(operation.name_message_field(answer))
         return answer

@@ -1,7 +1,8 @@
 """Takes requests from the MQTT broker, has them answered, and publishes the replies.
 
     broker → received messages → parsed requests → bounded queue → workers → handler → reply topic
-                                       │                 └ full → bounded queue of refusals → OVERLOADED
+                                       │      │          └ full: OVERLOADED ┐
+                                       │      └ refused early by the handler ┴ → pace → bounded queue of refusals
                                        └ no reply topic: counted and logged
 
 Nothing here knows an operation: what a payload means is the handler's business (`mqtt_requests`). The gateway keeps
@@ -20,6 +21,7 @@ import structlog
 from paho.mqtt.properties import Properties
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from quitanda.error_status import FailureSource
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection, publish_properties
 from quitanda.portal.mqtt_requests import (
     MqttRequest,
@@ -34,6 +36,7 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
 from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.refusal_pace import RefusalPace
 
 RETAINED: Final = "retained"
 """A retained request, which is refused: it would be executed again at every reconnect."""
@@ -121,6 +124,12 @@ class _Waiting:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    request: MqttRequest
+    failure: FailureSource
+
+
 class MqttGateway:
     """Serves the requests that arrive on MQTT (`lifecycle.Part`); survives the loss of the broker."""
 
@@ -132,13 +141,15 @@ class MqttGateway:
         handler: MqttRequestHandler,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float] = time.monotonic,
+        pace: RefusalPace | None = None,
     ) -> None:
+        self._pace = pace or RefusalPace()
         self._options = options
         self._handler = handler
         self._metrics = metrics
         self._monotonic = monotonic
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(options.queue_length)
-        self._refusals: asyncio.Queue[MqttRequest] = asyncio.Queue(options.refusal_queue_length)
+        self._refusals: asyncio.Queue[_Refused] = asyncio.Queue(options.refusal_queue_length)
         self._unanswered = 0
         self._connection = MqttConnection(options.connection, self._take, self._connection_changed, _log)
         self._tasks: list[asyncio.Task[None]] = []
@@ -199,10 +210,18 @@ class MqttGateway:
                 size=request.size,
             )
             return
+        self._unanswered += 1
         deadline = self._monotonic() + self._options.request_timeout
-        if _put(self._queue, _Waiting(request, deadline)) or _put(self._refusals, request):
-            self._unanswered += 1
-        else:
+        failure = self._handler.refuse_early(request)
+        if failure is None and not _put(self._queue, _Waiting(request, deadline)):
+            failure = self._handler.overload(request)
+        if failure is not None:
+            refused = _Refused(request, failure)
+            self._pace.later(failure, self._options.request_timeout, lambda: self._queue_refusal(refused))
+
+    def _queue_refusal(self, refused: _Refused) -> None:
+        if not _put(self._refusals, refused):
+            self._unanswered -= 1
             self._metrics.dropped.labels(FLOOD).inc()
 
     async def _serve(self) -> None:
@@ -214,8 +233,8 @@ class MqttGateway:
 
     async def _refuse(self) -> None:
         while True:
-            request = await self._refusals.get()
-            await self._reply(request, self._handler.overloaded(request))
+            refused = await self._refusals.get()
+            await self._reply(refused.request, self._handler.refuse(refused.request, refused.failure))
 
     async def _reply(self, request: MqttRequest, payload: bytes) -> None:
         try:

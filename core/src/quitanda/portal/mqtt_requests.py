@@ -22,7 +22,7 @@ from quitanda.codec.json_fields import parse_object
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.value_checks import check_id
 from quitanda.error_status import FailureSource, describe, to_json_error
-from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.errors import InternalError, Overloaded, QuitandaError, Rejected
 from quitanda.mqtt import topics
 from quitanda.operations import (
     TOKEN_FIELD,
@@ -186,7 +186,7 @@ class MqttRequestHandler:
     async def answer(self, request: MqttRequest, timeout: float) -> bytes:
         """Have the request answered within `timeout` seconds, or refuse it if none are left; never raises."""
         if timeout <= 0:
-            return self.overloaded(request)
+            return self.refuse(request, self.overload(request))
         begun = time.perf_counter()
         with request_context(request):
             if tracing.active is not None:
@@ -206,13 +206,26 @@ class MqttRequestHandler:
             self._log_answer(request, result, time.perf_counter() - begun)
         return payload
 
-    def overloaded(self, request: MqttRequest) -> bytes:
-        """Refuse the request for want of room or of time, and say when to try again; nothing was done."""
+    def overload(self, request: MqttRequest) -> Overloaded:
+        """Give what the request is refused with for want of room or of time; it says when to try again."""
+        return self._operations.refusal(OPERATIONS.get(request.operation, _ANY_READ), request.customer_id)
+
+    def refuse_early(self, request: MqttRequest) -> FailureSource | None:
+        """Give what the request is refused with before anything waits for it; None where it is to be answered.
+
+        Its token has not the form of one, or too many wrong ones came; or its caller would not be admitted.
+        """
         operation = OPERATIONS.get(request.operation, _ANY_READ)
-        refusal = self._operations.refusal(operation, request.customer_id)
+        if self._authenticator is None:
+            return self._operations.refuse_unread(operation, customer_id=request.customer_id)
+        caller = self._authenticator.look(request.token, _failures_of(request))
+        return caller if isinstance(caller, Refused) else self._operations.refuse_unread(operation, caller)
+
+    def refuse(self, request: MqttRequest, failure: FailureSource) -> bytes:
+        """Write the reply of a request that is refused; nothing was done."""
         with request_context(request):
-            self._log_answer(request, refusal, 0.0)
-        return _reply(request, refusal)
+            self._log_answer(request, failure, 0.0)
+        return _reply(request, failure)
 
     async def _authenticate(self, request: MqttRequest, timeout: float) -> Caller | FailureSource | None:
         """Find out who asks, and whether she may; None where nobody needs to know.
@@ -224,7 +237,7 @@ class MqttRequestHandler:
         if self._authenticator is None:
             return None
         try:
-            caller = await self._authenticator.authenticate(request.token, f"mqtt:{request.customer_id}", timeout)
+            caller = await self._authenticator.authenticate(request.token, _failures_of(request), timeout)
         except Rejected as rejected:
             return rejected.refused
         except QuitandaError as error:
@@ -273,6 +286,11 @@ class MqttRequestHandler:
     def _log_answer(self, request: MqttRequest, result: _Result | FailureSource, seconds: float) -> None:
         revision, reason = (result[0], OK) if isinstance(result, tuple) else (0, describe(result).reason)
         self._log.answered(request.operation_label, reason, revision, seconds)
+
+
+def _failures_of(request: MqttRequest) -> str:
+    """Name what stands for the address by which failures are counted (`MqttRequestHandler._authenticate`)."""
+    return f"mqtt:{request.customer_id}"
 
 
 def _writes(operation: str) -> bool:

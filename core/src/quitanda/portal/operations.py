@@ -22,7 +22,8 @@ from quitanda.domain.value_checks import check_id
 from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.operations import Asked, DocumentOperation, OperationAnswer, PortalKind, WriteOperation
 from quitanda.portal.callers import Authenticator, Caller, unauthenticated
-from quitanda.runtime.admission import AdmissionLimiter
+from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions
+from quitanda.runtime.caller_rates import CallerRates
 
 T = TypeVar("T")
 
@@ -46,7 +47,8 @@ class PortalOperations:
     """Performs the operations of one portal, whatever the transport; refuses what would not be answered in time.
 
     What is not valid is refused before it takes a place of the limiters. Reads and writes have a limiter each, because
-    they take different times.
+    they take different times. To the limiters a caller is a credential, or where callers are believed a customer's id
+    and an address.
 
     Where the portal's requests name a customer, the customer must be registered: commands are checked by the rules,
     reads here.
@@ -61,13 +63,16 @@ class PortalOperations:
         cluster: ClusterClient,
         reader: CachedReader,
         authenticator: Authenticator | None = None,
+        limits: AdmissionOptions | None = None,
+        rates: CallerRates | None = None,
     ) -> None:
         self._names_customer = portal.names_customer
         self._cluster = cluster
         self._reader = reader
         self._authenticator = authenticator
-        self._reads = AdmissionLimiter()
-        self._writes = AdmissionLimiter()
+        rates = rates or CallerRates()
+        self._reads = AdmissionLimiter(limits, rates)
+        self._writes = AdmissionLimiter(limits, rates)
         self.limiters: Final[Mapping[str, AdmissionLimiter]] = {"reads": self._reads, "writes": self._writes}
         """By what their calls do."""
 
@@ -78,34 +83,47 @@ class PortalOperations:
         request_id: str,
         timeout: float,
         caller: Caller | None = None,
+        address: str = "",
     ) -> OperationAnswer | Refused:
         """Check, then do or answer what is asked, within `timeout` seconds; reads need no request id.
 
         `caller` is who asks, and may ask for the operation and the customer; None only where there is no authenticator.
+        `address` is where the request came from, if the transport knows.
         A refusal names its field as the operation's callers know it. Raises Unavailable and Overloaded (nothing
         happened) and, for commands, OutcomeUnknown.
         """
         if self._authenticator is not None and caller is None:
             return unauthenticated(AuthenticationProblem.MISSING)
+        limited = _limited_as(caller, getattr(asked, _CUSTOMER_ID, ""), address)
+        self._limiter(operation).count(limited, asyncio.get_running_loop().time())
         match asked:
             case GetDocument():
-                return await self._get(asked, timeout, caller)
+                return await self._get(asked, timeout, caller, limited)
             case ListDocuments():
-                return await self._list(asked, timeout, caller)
+                return await self._list(asked, timeout, caller, limited)
         if not isinstance(operation, WriteOperation):
             raise InternalError(f"{operation.name} was asked with a {type(asked).__name__}")
-        answer = await self._execute(operation, asked, request_id, timeout, caller)
+        answer = await self._execute(operation, asked, request_id, timeout, caller, limited)
         return operation.name_field(answer) if isinstance(answer, Refused) else answer
 
-    def refusal(self, operation: DocumentOperation, customer_id: str) -> Overloaded:
+    def refusal(self, operation: DocumentOperation, customer_id: str, caller: Caller | None = None) -> Overloaded:
         """Give what a request is refused with that its transport has no room or no time for; nothing happened."""
-        limiter = self._writes if operation.writes else self._reads
-        return limiter.refusal(customer_id, asyncio.get_running_loop().time())
+        limited = _limited_as(caller, customer_id, "")
+        return self._limiter(operation).refusal(limited, asyncio.get_running_loop().time())
 
-    def refuse_unread(self, operation: DocumentOperation) -> Overloaded | None:
-        """Give what a request for the operation is refused with before it is read, if nobody would be admitted."""
-        limiter = self._writes if operation.writes else self._reads
-        return limiter.refuse_unread(asyncio.get_running_loop().time())
+    def refuse_unread(
+        self, operation: DocumentOperation, caller: Caller | None = None, customer_id: str = ""
+    ) -> Overloaded | None:
+        """Give what a request for the operation is refused with before it is read.
+
+        It is refused if its caller would not be admitted, who has proved who it is, or is believed to be the customer;
+        and where neither is known, if nobody would be admitted.
+        """
+        limited = _limited_as(caller, customer_id, "") if caller is not None or customer_id else ""
+        return self._limiter(operation).refuse_unread(asyncio.get_running_loop().time(), limited)
+
+    def _limiter(self, operation: DocumentOperation) -> AdmissionLimiter:
+        return self._writes if operation.writes else self._reads
 
     async def find(self, kind: Kind, document_id: str, timeout: float, caller: Caller | None = None) -> Document | None:
         """Read a document as it is now, of any customer, within `timeout` seconds; None where there is none.
@@ -122,7 +140,13 @@ class PortalOperations:
         return documents[-1]
 
     async def _execute(
-        self, operation: WriteOperation, command: Command, request_id: str, timeout: float, caller: Caller | None
+        self,
+        operation: WriteOperation,
+        command: Command,
+        request_id: str,
+        timeout: float,
+        caller: Caller | None,
+        limited: str,
     ) -> OperationAnswer | Refused:
         scope = ADMINISTRATORS
         if self._names_customer and hasattr(command, _CUSTOMER_ID):
@@ -138,7 +162,7 @@ class PortalOperations:
         request = Request(scope, request_id, command, principal, time.time_ns() // _NANOSECONDS_PER_MILLISECOND)
         if wrong := check_for_any_level(request):
             return wrong
-        executed = await _admitted(self._writes, scope, timeout, self._cluster.execute(request, timeout))
+        executed = await _admitted(self._writes, limited, timeout, self._cluster.execute(request, timeout))
         outcome = executed.outcome
         if isinstance(outcome, Refused):
             if outcome.reason is Reason.CREDENTIAL_REVOKED and self._authenticator is not None and caller is not None:
@@ -168,7 +192,9 @@ class PortalOperations:
             raise InternalError(f"{type(command).__name__} was answered without a document")
         self._reader.record_write(changed, revision)
 
-    async def _get(self, query: GetDocument, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
+    async def _get(
+        self, query: GetDocument, timeout: float, caller: Caller | None, limited: str
+    ) -> OperationAnswer | Refused:
         wrong = check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None
         if wrong := wrong or check_id(id_field(query.kind), query.document_id):
             return wrong
@@ -178,7 +204,7 @@ class PortalOperations:
         # What memory answers waits for nothing, so it needs no place.
         result = self._reader.serve(keys, query.min_revision) if query.cached else None
         if result is None or not (caller is None or caller.holds(result.documents[0])):
-            result = await _admitted(self._reads, query.customer_id, timeout, self._reader.get(keys, timeout))
+            result = await _admitted(self._reads, limited, timeout, self._reader.get(keys, timeout))
         if wrong := self._check_caller(caller, result.documents[0]):
             return wrong
         if wrong := check_min_revision(query, result.revision):
@@ -190,7 +216,9 @@ class PortalOperations:
             return _NOT_FOUND[query.kind](query.document_id)
         return OperationAnswer(result.revision, (document,))
 
-    async def _list(self, query: ListDocuments, timeout: float, caller: Caller | None) -> OperationAnswer | Refused:
+    async def _list(
+        self, query: ListDocuments, timeout: float, caller: Caller | None, limited: str
+    ) -> OperationAnswer | Refused:
         customer_id = query.customer_id
         names_customer = self._names_customer or customer_id != ""
         if names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
@@ -200,7 +228,7 @@ class PortalOperations:
         asked = [] if caller is None else [Get(*caller.key)]
         asked += [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
         reading = self._read_with(page, asked, timeout)
-        *results, found = await _admitted(self._reads, query.customer_id, timeout, reading)
+        *results, found = await _admitted(self._reads, limited, timeout, reading)
         if caller is not None and (wrong := self._check_caller(caller, getattr(results.pop(0), "document", None))):
             return wrong
         for result in (*results, found):
@@ -231,6 +259,11 @@ class PortalOperations:
     def _may_see(self, query: GetDocument, document: Document) -> bool:
         """Tell whether who asks may know of the document: nobody learns of another customer's orders."""
         return not (self._names_customer and isinstance(document, Order)) or document.customer_id == query.customer_id
+
+
+def _limited_as(caller: Caller | None, customer_id: str, address: str) -> str:
+    """Name the caller by which the limiters count: who has proved it, or whoever it says it is, by its address."""
+    return f"{customer_id}@{address}" if caller is None else caller.credential.credential_id
 
 
 async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work: Coroutine[Any, Any, T]) -> T:

@@ -25,6 +25,7 @@ from quitanda.runtime.access_log import (
     log_unexpected,
     operation_name,
 )
+from quitanda.runtime.address_limits import UNREAD_CALLS_MAX, AddressLimit
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.descriptors import connections_max
 from quitanda.runtime.grpc_options import (
@@ -44,7 +45,8 @@ from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
-from quitanda.runtime.slow_requests import RECEIVE_SECONDS_MAX, SlowRequests
+from quitanda.runtime.refusal_pace import RefusalPace
+from quitanda.runtime.slow_requests import OF_THE_LIBRARY, RECEIVE_SECONDS_MAX, SlowRequests, receive, write_all
 from quitanda.runtime.unread_calls import RefuseUnread, UnreadCalls
 
 CONNECTIONS_MAX: Final = 10_000
@@ -83,7 +85,9 @@ async def authenticate_nobody(method: str, context: _Context) -> None:
 class RequestInterceptor(grpc.aio.ServerInterceptor):
     """Stands around every call that has one request; calls of health and reflection pass by.
 
-    Who may not call is refused before the request is decoded.
+    Who may not call is refused before the request is received: until a caller is known, its call costs the window that
+    HTTP/2 gives it, however large its message is. So a handler is given to the library as one that takes a stream of
+    requests.
     """
 
     def __init__(
@@ -92,7 +96,12 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX,
         render_error: RenderError = render_no_error,
         authenticate: Authenticate = authenticate_nobody,
+        receive_seconds_max: float = RECEIVE_SECONDS_MAX,
+        pace: RefusalPace | None = None,
     ) -> None:
+        self._pace = pace or RefusalPace()
+        self._unread = AddressLimit(UNREAD_CALLS_MAX)
+        self._receive_seconds_max = receive_seconds_max
         self._log = log
         self._receive_bytes_max = receive_bytes_max
         self._render_error = render_error
@@ -110,7 +119,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         if known is not None:
             return known
         handler = await continuation(handler_call_details)
-        if handler is None or method.startswith("/grpc."):
+        if handler is None or method.startswith(OF_THE_LIBRARY):
             return handler
         if handler.unary_unary is not None:
             handler = self._wrap(method, handler, handler.unary_unary)
@@ -123,14 +132,13 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         operation = operation_name(method)
         deserialize = guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max)
 
-        async def answer(data: bytes, context: _Context) -> Any:
+        async def answer(_requests: Any, context: _Context) -> Any:
             begun = time.perf_counter()
             request: Any = None
             if tracing.active is not None:
                 self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
             try:
-                await self._authenticate(method, context)
-                request = deserialize(data)
+                request = await self._receive(method, context, deserialize)
                 bind_request(request)  # the server runs each call in a task of its own
                 _check_parsed(request)
                 response = await behaviour(request, context)
@@ -146,21 +154,20 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                 return response
             return await self._fail(method, request, context, failure)
 
-        return grpc.unary_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
     def _wrap_stream(self, method: str, handler: _Handler, behaviour: Any) -> _Handler:
         operation = operation_name(method)
         deserialize = guarded_deserializer(handler.request_deserializer or bytes, self._receive_bytes_max)
 
-        async def stream(data: bytes, context: _Context) -> AsyncGenerator[Any, None]:
+        async def stream(context: _Context) -> AsyncGenerator[Any, None]:
             begun = time.perf_counter()
             failure: FailureSource | None = None
             with log_context.bound():
                 if tracing.active is not None:
                     self._log.begun(operation, tracing.traceparent_in(context.invocation_metadata()))
                 try:
-                    await self._authenticate(method, context)
-                    request = deserialize(data)
+                    request = await self._receive(method, context, deserialize)
                     bind_request(request)
                     _check_parsed(request)
                     async with aclosing(behaviour(request, context)) as responses:
@@ -174,15 +181,27 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                 reason = OK if failure is None else describe(failure).reason
                 self._log.answered(operation, reason, 0, time.perf_counter() - begun)
             if failure is not None:
+                await self._pace.hold(failure, context.time_remaining())
                 await abort(context, failure)
 
-        return grpc.unary_stream_rpc_method_handler(stream, response_serializer=handler.response_serializer)
+        async def write(_requests: Any, context: _Context) -> None:
+            await write_all(stream(context), context)
+
+        return grpc.stream_stream_rpc_method_handler(write, response_serializer=handler.response_serializer)
+
+    async def _receive(self, method: str, context: _Context, deserialize: Callable[[bytes], Any]) -> Any:
+        """Find out who calls, then receive the message, and decode it. Raises QuitandaError to refuse."""
+        with self._unread.one_more(context.peer()):
+            await self._authenticate(method, context)
+            received = await receive(context, self._receive_seconds_max)
+        return received if isinstance(received, Malformed) else deserialize(received)
 
     async def _fail(self, method: str, request: Any, context: _Context, failure: FailureSource) -> Any:
         """Give the response that the contract has for a failure, or end the call with a status.
 
         What was no message of the contract has no response of the contract either.
         """
+        await self._pace.hold(failure, context.time_remaining())
         rendered = None if isinstance(request, Malformed) else self._render_error(method, failure)
         if rendered is None:
             await abort(context, failure)
@@ -225,12 +244,13 @@ class AioGrpcServer:
         connection_age_seconds: float = CONNECTION_AGE_SECONDS,
         authenticate: Authenticate = authenticate_nobody,
         receive_seconds_max: float = RECEIVE_SECONDS_MAX,
+        pace: RefusalPace | None = None,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection.
 
         `refuse_unread` is for services whose every refusal is a status. With an `identity` the port speaks TLS, and
         its connections end at an age of `connection_age_seconds`; it asks no caller for a certificate. A call whose
-        message does not arrive within `receive_seconds_max` is ended.
+        message does not arrive within `receive_seconds_max` is ended. `pace` may be shared with other transports.
         """
         self._identity = identity
         self._connection_age_seconds = connection_age_seconds
@@ -238,8 +258,9 @@ class AioGrpcServer:
         self._register = register
         self._service_names = service_names
         self._receive_bytes_max = receive_bytes_max
-        interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate)
-        unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread),)
+        pace = pace or RefusalPace()
+        interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate, receive_seconds_max, pace)
+        unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread, pace),)
         self._interceptors = (SlowRequests(receive_seconds_max), *unread, interceptor)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None

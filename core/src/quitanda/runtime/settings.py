@@ -298,6 +298,12 @@ class PortalSettings(ProcessSettings):
     request_timeout_seconds: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = 10.0
     """How long a call may take whose caller gives no deadline, and the longest one that is granted."""
 
+    caller_calls_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    """Calls that one caller may make at this portal in a second; twice as many at once."""
+
+    caller_calls_max: Annotated[int, Field(ge=1, le=1_000_000)] = 512
+    """Reads of one caller that this portal works on at a time, and as many writes."""
+
     @field_validator("course_credential")
     @classmethod
     def _the_course_acts_by_a_token(cls, file: Path | None, others: ValidationInfo) -> Path | None:

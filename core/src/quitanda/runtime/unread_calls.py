@@ -1,4 +1,4 @@
-"""Refuses gRPC calls before their messages are received: while there is no place for anybody, and without a token.
+"""Refuses gRPC calls before their messages are received: without a token, and while there is no place for the caller.
 
 A refusal costs the asyncio server of gRPC about half as much if it does not receive the message, decode it, write a
 log line and put a status together. That matters when many more calls come than are answered: refusing them must leave
@@ -15,6 +15,7 @@ import grpc
 from quitanda.error_status import RpcStatus, describe, to_rpc_status
 from quitanda.errors import Overloaded, Rejected
 from quitanda.runtime.access_log import AccessLog, operation_name
+from quitanda.runtime.refusal_pace import RefusalPace
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
@@ -29,8 +30,9 @@ _STEPS_PER_SECOND: Final = 20
 class UnreadCalls(grpc.aio.ServerInterceptor):
     """Stands before every other interceptor; `refuse_unread` decides by the method's name and the metadata alone."""
 
-    def __init__(self, log: AccessLog, refuse_unread: RefuseUnread) -> None:
+    def __init__(self, log: AccessLog, refuse_unread: RefuseUnread, pace: RefusalPace) -> None:
         self._log = log
+        self._pace = pace
         self._refuse_unread = refuse_unread
 
     async def intercept_service(
@@ -44,23 +46,28 @@ class UnreadCalls(grpc.aio.ServerInterceptor):
         if refusal is None:
             return await continuation(handler_call_details)
         self._log.refused_unread(operation_name(method), describe(refusal).reason)
-        if isinstance(refusal, Rejected):
-            return _refusing(to_rpc_status(refusal))
-        return _refusing(_status(math.ceil(refusal.retry_after * _STEPS_PER_SECOND)))
+        return self._refusing(refusal)
+
+    def _refusing(self, refusal: Overloaded | Rejected) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Make a handler that ends the call with a status; it takes a stream of requests, and thus waits for none."""
+
+        async def refuse(_requests: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> NoReturn:
+            await self._pace.hold(refusal, context.time_remaining())
+            status = _status(refusal)
+            await context.abort(status.code, status.details, status.trailing_metadata)
+            raise AssertionError("abort does not return")
+
+        return grpc.stream_unary_rpc_method_handler(refuse)
 
 
-def _refusing(status: RpcStatus) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Make a handler that ends the call with a status; it takes a stream of requests, and thus waits for none."""
-
-    async def refuse(_requests: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> NoReturn:
-        await context.abort(status.code, status.details, status.trailing_metadata)
-        raise AssertionError("abort does not return")
-
-    return grpc.stream_unary_rpc_method_handler(refuse)
+def _status(refusal: Overloaded | Rejected) -> RpcStatus:
+    if isinstance(refusal, Rejected):
+        return to_rpc_status(refusal)
+    return _overloaded_status(math.ceil(refusal.retry_after * _STEPS_PER_SECOND), refusal.limit)
 
 
 @lru_cache(maxsize=2_048)
-def _status(steps: int) -> RpcStatus:
+def _overloaded_status(steps: int, limit: str) -> RpcStatus:
     overloaded = Overloaded()
-    overloaded.retry_after = steps / _STEPS_PER_SECOND
+    overloaded.retry_after, overloaded.limit = steps / _STEPS_PER_SECOND, limit
     return to_rpc_status(overloaded)

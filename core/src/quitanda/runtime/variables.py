@@ -39,6 +39,8 @@ OF_PROCESSES: Final = frozenset(
         "CACHE_ENTRIES",
         "STALENESS_SECONDS",
         "REQUEST_TIMEOUT_SECONDS",
+        "CALLER_CALLS_PER_SECOND",
+        "CALLER_CALLS_MAX",
         "MQTT_GATEWAY",
     )
 )

@@ -4,7 +4,6 @@ import secrets
 import ssl
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.access_rules import ADMIN_PORTAL, CLIENT_PORTAL, REPLICA, AccessRules
 from quitanda_local import broker
 from quitanda_local.ports import free_ports
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import CLIENT, SERVER, CertificateAuthority, write_file
 
 DEADLINE = 10.0
@@ -53,7 +53,7 @@ class SecureBroker:
         with (self._directory / "broker.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_for(self._greets, "the broker to serve", START_SECONDS)
+            block_until(self._greets, "the broker to serve", START_SECONDS)
             yield self
             assert process.poll() is None, "the broker ended: " + (self._directory / "broker.log").read_text()
         finally:
@@ -200,11 +200,3 @@ class MqttUser:
 
 
 MQTT_3_1_1 = MQTTv311
-
-
-def wait_for(condition, what, seconds=DEADLINE):
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)

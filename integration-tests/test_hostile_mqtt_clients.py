@@ -10,11 +10,12 @@ import ssl
 from contextlib import ExitStack
 
 import pytest
-from mqtt_users import MQTT_3_1_1, SecureBroker, wait_for
+from mqtt_users import MQTT_3_1_1, SecureBroker
 
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic, shared_requests_filter
 from quitanda_local.broker import find_mosquitto
 from quitanda_local.topology import BrokerKind
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import CLIENT, HOUR, SERVER, CertificateAuthority
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes_only(reason="nothing in it is a cluster")]
@@ -76,7 +77,7 @@ class Shop:
     def answer(self, customer_id, payload):
         """Let the portal that gets the request answer it."""
         request = (request_topic(customer_id, "create_order"), payload)
-        wait_for(lambda: any(request in portal.inbox for portal in self.portals), f"a portal to get {payload!r}")
+        block_until(lambda: any(request in portal.inbox for portal in self.portals), f"a portal to get {payload!r}")
         portal = next(portal for portal in self.portals if request in portal.inbox)
         portal.publish(reply_topic(customer_id, "s1"), payload)
 

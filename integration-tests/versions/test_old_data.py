@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quitanda_local.errors import LevelTooLow
 from quitanda_local.ports import free_ports
 from quitanda_local.topology import PORTS_NEEDED, on_ports
 from quitanda_local.waiting import wait_until
@@ -197,3 +198,27 @@ async def test_an_old_backup_is_inspected_and_restored_with_every_document_and_e
         await assert_everything_is_as_recorded(calls, old)
         await assert_repeated_requests_are_answered_as_recorded(calls, old)
         await assert_the_shop_goes_on(calls, 1)
+
+
+async def test_data_from_before_tokens_are_served_with_identities_once_their_level_is_raised(data, old):
+    old.unpack(data)
+
+    @asynccontextmanager
+    async def administered(*, identities):
+        cluster = ProcessCluster(data, on_ports(free_ports(PORTS_NEEDED)), identities=identities)
+        try:
+            async with cluster, cluster.callers.admin_client() as admin:
+                yield admin
+        finally:
+            cluster.close()
+
+    with pytest.raises(LevelTooLow, match=r"IDENTITY=off.*raise-level"):
+        async with administered(identities=True):
+            pass
+    async with administered(identities=False) as admin:
+        before = (await admin.list_customers()).documents
+        await admin.raise_level()
+    async with administered(identities=True) as admin:
+        after = (await admin.list_customers()).documents
+
+    assert after == before != ()

@@ -59,6 +59,22 @@ def test_the_courses_contract_is_served_only_where_an_address_is_given(environme
     assert load(kind).course_listen == Address("127.0.0.1", 7101)
 
 
+def test_with_an_identity_the_courses_contract_needs_the_file_of_a_token(environment, tmp_path):
+    identity = write_identity(tmp_path / "identity", "portal/admin-portal-1")
+    environment(
+        PORTAL, QUITANDA_COURSE_LISTEN="127.0.0.1:7101", QUITANDA_IDENTITY=str(identity), QUITANDA_NAME="admin-portal-1"
+    )
+    with pytest.raises(SettingsError, match="QUITANDA_COURSE_CREDENTIAL is needed where"):
+        load(AdminPortalSettings)
+
+    (tmp_path / "credential").write_text("qt1_token\n")
+    environment({}, QUITANDA_COURSE_CREDENTIAL=str(tmp_path / "credential"))
+    assert load(AdminPortalSettings).course_token() == "qt1_token"
+
+    (tmp_path / "credential").unlink()
+    assert load(AdminPortalSettings).course_token() == ""
+
+
 def test_a_replica_is_told_everything_by_its_environment(environment):
     environment(
         REPLICA,

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,6 +14,7 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.metrics import new_registry, serve
 from quitanda_local.ports import free_ports
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import CertificateAuthority, write_file, write_identity
 
 CONFIGURATION = Path(__file__).parent.parent / "prometheus-secure.yml"
@@ -66,14 +66,13 @@ def test_a_prometheus_reads_the_metrics_with_its_certificate_before_and_after_ev
 
 
 def wait_for_target(web, health, error):
-    end = time.monotonic() + DEADLINE
-    seen = None
-    while time.monotonic() < end:
-        seen = target_of(web)
-        if seen and seen["health"] == health and error in seen["lastError"]:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"the target is not {health}: {seen}")
+    seen = {}
+
+    def is_so():
+        seen.update(target_of(web) or {})
+        return seen.get("health") == health and error in seen["lastError"]
+
+    block_until(is_so, f"the target to be {health}", DEADLINE, lambda: str(seen))
 
 
 def target_of(web):

@@ -3,11 +3,11 @@
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from quitanda_local import broker, ports
 from quitanda_local.topology import BrokerKind
+from quitanda_testing.blocking_wait import block_until
 
 START_SECONDS = 15.0
 
@@ -26,11 +26,7 @@ class BrokerProcess:
         """Start the broker, and return when it accepts connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._accepts():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no broker after {START_SECONDS} s: {self._log.read_text()}")
-            time.sleep(0.02)
+        block_until(self._accepts, "the broker to accept connections", START_SECONDS, self._log.read_text)
 
     def freeze(self) -> None:
         """Keep the broker's connections open and let it answer nothing."""

@@ -7,13 +7,13 @@ import threading
 import replica_processes
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from replica_waiting import wait_until
 
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import decode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
 from quitanda.runtime.addresses import Address
 from quitanda_local import broker, ports
+from quitanda_testing.blocking_wait import block_until
 
 FEED_KEY = FeedKey.derive(replica_processes.FEED_KEY)
 
@@ -33,7 +33,7 @@ class Broker:
     def start(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        wait_until(self._accepts, "the broker accepts connections", 20)
+        block_until(self._accepts, "the broker accepts connections", 20)
 
     def stop(self):
         if self._process is not None:

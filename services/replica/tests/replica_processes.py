@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from replica_waiting import wait_until
 
 from quitanda.codec.protobuf import decode_outcome, encode_request
 from quitanda.error_status import from_rpc_error
@@ -20,6 +19,7 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_local import ports
 from quitanda_replica.composition import ReplicaProcess
+from quitanda_testing.blocking_wait import block_until
 
 SECRET = "a secret of the tests, long enough"
 FEED_KEY = "a feed key of the tests"
@@ -96,7 +96,7 @@ class Client:
 
     def status(self):
         """The status, once the replica answers: one that is busy may miss a call's time."""
-        return wait_until(self.status_or_none, "the replica answers", START_SECONDS)
+        return block_until(self.status_or_none, "the replica answers", START_SECONDS)
 
     def status_or_none(self):
         """The status, or None where the replica does not answer in a call's time."""
@@ -152,7 +152,7 @@ class Cluster:
 
     def leader(self):
         """Name of the replica that leads and is ready to answer."""
-        return wait_until(self._leader, "a leader")
+        return block_until(self._leader, "a leader")
 
     def leading(self):
         return self.clients[self.leader()]
@@ -168,7 +168,7 @@ class Cluster:
             statuses = self.statuses()
             return statuses if len({status.revision for status in statuses}) == 1 else None
 
-        return wait_until(same, "all replicas at one revision")
+        return block_until(same, "all replicas at one revision")
 
     def _leader(self):
         for status in self.statuses():
@@ -202,7 +202,7 @@ class Process:
         return self._log.read_text()
 
     def ready(self):
-        wait_until(lambda: self.client.health("readiness") or self._ended(), "the replica is ready", 20)
+        block_until(lambda: self.client.health("readiness") or self._ended(), "the replica is ready", 20)
         assert not self._ended(), self.log()
         return self
 

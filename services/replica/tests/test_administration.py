@@ -9,7 +9,6 @@ import pytest
 from replica_fake_raft import FakeLeadership
 from replica_processes import Cluster
 from replica_state import customer, order, product
-from replica_waiting import wait_until
 
 from quitanda.backup import StateDigest, decode_pairs
 from quitanda.domain.commands import CreateCustomer, Request
@@ -29,6 +28,7 @@ from quitanda_replica.servicer import Replica
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.store import StoreDamaged
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +88,7 @@ class TestTransfer:
             answer = transfer(cluster, name)
 
             assert answer.leader == name
-            wait_until(lambda name=name: cluster.leader() == name, f"{name} leads")
+            block_until(lambda name=name: cluster.leader() == name, f"{name} leads")
 
     def test_without_a_name_another_one_leads(self, cluster):
         before = cluster.leader()
@@ -185,9 +185,9 @@ class TestBackup:
         for number in range(100):
             client.execute(Request("", f"c{number}", CreateCustomer(f"c{number}", "Ana", large)))
         for _ in range(5):
-            wait_until(lambda: isinstance(began_and_left(client), BackupPart), "there is room")
+            block_until(lambda: isinstance(began_and_left(client), BackupPart), "there is room")
 
-        assert wait_until(lambda: isinstance(parts := backup(client), list) and parts, "there is room")
+        assert block_until(lambda: isinstance(parts := backup(client), list) and parts, "there is room")
 
     def test_more_readers_than_two_are_refused_until_one_ends(self, state):
         state.store.put(log_key(0), bytes(8))
@@ -247,7 +247,7 @@ class TestVerify:
                 return True
             return False
 
-        wait_until(refused, "the second one is refused")
+        block_until(refused, "the second one is refused")
         history.committed(1)
         waiting.join(5)
         assert matches(verification.run(1, 5.0))

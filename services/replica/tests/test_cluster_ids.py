@@ -3,11 +3,11 @@
 import pytest
 from replica_processes import Cluster
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda_replica.raft.cluster_identity import CLUSTER_KEY, DISK_KEY
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def write(cluster, customer_id):
     def done():
         return isinstance(cluster.leading().execute(Request("test", customer_id, customer(customer_id))), list)
 
-    wait_until(done, "the write is acknowledged")
+    block_until(done, "the write is acknowledged")
 
 
 def ids(cluster):
@@ -48,7 +48,7 @@ def stop_all(cluster):
 def test_all_replicas_of_a_new_cluster_have_one_id_and_keep_it(cluster):
     cluster.start()
     write(cluster, "ana")
-    (first,) = wait_until(lambda: ids(cluster) if len(ids(cluster)) == 1 else None, "one id")
+    (first,) = block_until(lambda: ids(cluster) if len(ids(cluster)) == 1 else None, "one id")
     stop_all(cluster)
 
     cluster.start()
@@ -61,7 +61,7 @@ def test_all_replicas_of_a_new_cluster_have_one_id_and_keep_it(cluster):
 def test_data_of_before_there_were_ids_get_one_without_anybodys_hand_and_keep_everything(cluster):
     cluster.start()
     write(cluster, "ana")
-    (first,) = wait_until(lambda: ids(cluster) if len(ids(cluster)) == 1 else None, "one id")
+    (first,) = block_until(lambda: ids(cluster) if len(ids(cluster)) == 1 else None, "one id")
     cluster.agreed()
     stop_all(cluster)
     for name in cluster.topology.names:
@@ -71,7 +71,9 @@ def test_data_of_before_there_were_ids_get_one_without_anybodys_hand_and_keep_ev
     write(cluster, "rui")
     assert ids(cluster) == {""}
     cluster.start("replica1")
-    (second,) = wait_until(lambda: ids(cluster) if len(ids(cluster)) == 1 and "" not in ids(cluster) else None, "an id")
+    (second,) = block_until(
+        lambda: ids(cluster) if len(ids(cluster)) == 1 and "" not in ids(cluster) else None, "an id"
+    )
     write(cluster, "eva")
 
     assert second != first
@@ -88,7 +90,7 @@ def test_a_disk_of_before_there_were_ids_that_was_not_there_when_the_id_was_give
 
     cluster.start()
     write(cluster, "rui")
-    wait_until(
+    block_until(
         lambda: any(peer.refused for peer in cluster.clients["replica3"].status().peers), "the old disk is refused"
     )
 
@@ -113,7 +115,7 @@ def test_a_replica_with_another_list_of_replicas_is_refused(cluster):
 
     cluster.start("replica3")
 
-    wait_until(lambda: cluster.clients["replica3"].status().peers[0].refused, "it is refused")
+    block_until(lambda: cluster.clients["replica3"].status().peers[0].refused, "it is refused")
     told = cluster.clients["replica3"].status().peers[0].refused
     assert "list of replicas" in told
     assert not cluster.clients["replica3"].health("readiness")

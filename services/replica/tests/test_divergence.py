@@ -7,7 +7,6 @@ import pytest
 import structlog
 from replica_processes import Cluster, Process, Topology
 from replica_state import customer, product
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.runtime.addresses import Address
@@ -19,6 +18,7 @@ from quitanda_replica.integrity.divergence import GRACE_SECONDS, DivergenceDetec
 from quitanda_replica.peer_statuses import PeerStatuses
 from quitanda_replica.state import digest, keys
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ def test_exactly_the_replica_whose_state_differs_stops_with_exit_code_3_and_says
     try:
         leader = leading(running)
         running[leader].client.execute(Request("", "c", customer()))
-        wait_until(lambda: len({p.client.status().revision for p in running.values()}) == 1, "one revision")
+        block_until(lambda: len({p.client.status().revision for p in running.values()}) == 1, "one revision")
         wrong = leader if role == "leader" else next(name for name in running if name != leader)
         for process in running.values():
             assert process.terminate() == 0
@@ -211,7 +211,7 @@ def test_exactly_the_replica_whose_state_differs_stops_with_exit_code_3_and_says
         assert "not to be started from" in again.log()
         again.close()
         others = {name: process for name, process in running.items() if name != wrong}
-        wait_until(
+        block_until(
             lambda: isinstance(running[leading(others)].client.execute(Request("", "p", product())), list),
             "the others go on",
             20,
@@ -221,7 +221,7 @@ def test_exactly_the_replica_whose_state_differs_stops_with_exit_code_3_and_says
 
         (tmp_path / wrong).rename(tmp_path / "wrong")
         rebuilt = running[wrong] = Process(topology, wrong).ready()
-        wait_until(lambda: rebuilt.client.status().customers == 1, "it is rebuilt")
+        block_until(lambda: rebuilt.client.status().customers == 1, "it is rebuilt")
     finally:
         for process in running.values():
             process.close()
@@ -239,7 +239,7 @@ def test_two_that_differ_both_stop_while_the_third_is_missing(tmp_path):
         with structlog.testing.capture_logs():
             cluster.start(wrong)
 
-            wait_until(lambda: len(cluster.fatal) >= 2, "both have stopped", 20)
+            block_until(lambda: len(cluster.fatal) >= 2, "both have stopped", 20)
         assert {type(error) for error in cluster.fatal} == {StateDiverged}
         assert not any(error.certain for error in cluster.fatal)
         assert "start the replica that is missing" in next_step(cluster.fatal[0])
@@ -257,4 +257,4 @@ def leading(running):
                 return name
         return None
 
-    return wait_until(leader, "a leader", 20)
+    return block_until(leader, "a leader", 20)

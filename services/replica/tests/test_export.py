@@ -6,7 +6,6 @@ import sys
 import pytest
 from replica_processes import Cluster
 from replica_state import customer, order, product
-from replica_waiting import wait_until
 
 from quitanda.backup import Header, OneDisk
 from quitanda.backup.backup_file import inspect
@@ -17,6 +16,7 @@ from quitanda_replica.raft.journal import LevelJournal
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -117,7 +117,7 @@ def test_a_cluster_that_is_restored_from_one_disk_remembers_and_goes_on(folder, 
     try:
         ((again, _),) = cluster.leading().execute(Request("ana", "placed", order(pen=2)))
         assert again.document.order_id == "o1"
-        wait_until(lambda: isinstance(cluster.leading().execute(Request("a", "b", customer("eva"))), list), "a write")
+        block_until(lambda: isinstance(cluster.leading().execute(Request("a", "b", customer("eva"))), list), "a write")
         (cluster_id,) = {status.cluster for status in cluster.agreed()}
         with file.open("rb") as opened:
             assert cluster_id != inspect(opened)[0].one_disk.cluster

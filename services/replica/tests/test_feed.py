@@ -8,7 +8,6 @@ import pytest
 from replica_broker import FEED_KEY, Broker, FeedListener, opened
 from replica_fake_raft import FakeLeadership
 from replica_state import customer, product
-from replica_waiting import wait_until
 
 from quitanda.domain.model import Customer, Kind
 from quitanda.errors import Unavailable
@@ -23,6 +22,7 @@ from quitanda_replica.feed.publisher import PAYLOAD_BYTES_MAX, FeedPublisher
 from quitanda_replica.feed.queue import FeedPosition, FeedQueue, QueueBounds
 from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.state.applier import Applier
+from quitanda_testing.blocking_wait import block_until
 
 
 def an_entry(revision, previous_revision, name="Ana", size=100):
@@ -83,7 +83,7 @@ class Feed:
 def test_a_change_is_published_at_once_with_the_chain_of_revisions():
     with Feed(heartbeat_seconds=5) as feed:
         feed.queue.applied(7, [an_entry(6, 4), an_entry(7, 6)])
-        wait_until(lambda: len(feed.changes) == 2, "two changes")
+        block_until(lambda: len(feed.changes) == 2, "two changes")
 
     assert [(m.term, m.revision, m.previous_revision) for m in feed.changes] == [(3, 6, 4), (3, 7, 6)]
     assert feed.changes[0].changes[0].document == Customer("ana", "Ana", (), 6)
@@ -92,7 +92,7 @@ def test_a_change_is_published_at_once_with_the_chain_of_revisions():
 def test_a_heartbeat_tells_how_far_the_state_is_and_which_change_was_the_last():
     with Feed() as feed:
         feed.queue.applied(7, [an_entry(6, 4)])
-        wait_until(lambda: feed.heartbeats and feed.heartbeats[-1].revision == 7, "a heartbeat")
+        block_until(lambda: feed.heartbeats and feed.heartbeats[-1].revision == 7, "a heartbeat")
 
     assert (feed.heartbeats[-1].term, feed.heartbeats[-1].previous_revision) == (3, 6)
 
@@ -101,7 +101,7 @@ def test_a_subscriber_never_sees_a_heartbeat_before_the_changes_it_speaks_of():
     with Feed(heartbeat_seconds=0.001) as feed:
         for revision in range(2, 300):
             feed.queue.applied(revision, [an_entry(revision, revision - 1)])
-        wait_until(lambda: feed.heartbeats and feed.heartbeats[-1].revision == 299, "the last heartbeat")
+        block_until(lambda: feed.heartbeats and feed.heartbeats[-1].revision == 299, "the last heartbeat")
 
     position = 1
     for message in feed.link.messages:
@@ -112,11 +112,11 @@ def test_a_subscriber_never_sees_a_heartbeat_before_the_changes_it_speaks_of():
 def test_only_the_leader_publishes():
     with Feed(WatchedLeadership(role=Role.FOLLOWER)) as feed:
         feed.queue.applied(2, [an_entry(2, 1)])
-        wait_until(lambda: not feed.queue._entries, "the publisher takes the change")
+        block_until(lambda: not feed.queue._entries, "the publisher takes the change")
         looked = feed.leadership.looked
-        wait_until(lambda: feed.leadership.looked > looked + 2, "it has looked whether it leads, and gone on")
+        block_until(lambda: feed.leadership.looked > looked + 2, "it has looked whether it leads, and gone on")
         feed.leadership.role = Role.LEADER
-        wait_until(lambda: feed.heartbeats, "a heartbeat of the new leader")
+        block_until(lambda: feed.heartbeats, "a heartbeat of the new leader")
 
     assert feed.changes == []
     assert feed.heartbeats[0].previous_revision == 2
@@ -126,10 +126,10 @@ def test_a_leader_that_cannot_prove_it_keeps_silent():
     leadership = FakeLeadership()
     leadership.error = Unavailable("no majority")
     with Feed(leadership) as feed:
-        wait_until(lambda: leadership.asked > 3, "some proofs were asked for")
+        block_until(lambda: leadership.asked > 3, "some proofs were asked for")
         assert feed.link.messages == []
         leadership.error = None
-        wait_until(lambda: feed.heartbeats, "a heartbeat")
+        block_until(lambda: feed.heartbeats, "a heartbeat")
 
 
 def test_a_heartbeat_speaks_of_everything_that_was_acknowledged_before_the_leadership_was_proven():
@@ -143,13 +143,13 @@ def test_a_heartbeat_speaks_of_everything_that_was_acknowledged_before_the_leade
 def test_what_is_lost_at_the_broker_is_a_gap_that_the_next_message_shows():
     with Feed() as feed:
         feed.queue.applied(2, [an_entry(2, 1)])
-        wait_until(lambda: feed.changes, "the first change")
+        block_until(lambda: feed.changes, "the first change")
         feed.link.away = True
         feed.queue.applied(3, [an_entry(3, 2)])
-        wait_until(lambda: feed.publisher.lost > 2, "messages are lost")
+        block_until(lambda: feed.publisher.lost > 2, "messages are lost")
         feed.link.away = False
         feed.queue.applied(4, [an_entry(4, 3)])
-        wait_until(lambda: len(feed.changes) == 2, "the third change")
+        block_until(lambda: len(feed.changes) == 2, "the third change")
 
     assert [(m.revision, m.previous_revision) for m in feed.changes] == [(2, 1), (4, 3)]
 
@@ -176,7 +176,7 @@ def test_a_state_that_came_as_a_whole_is_a_gap():
 def test_changes_too_large_for_a_broker_are_published_without_documents():
     with Feed() as feed:
         feed.queue.applied(2, [an_entry(2, 1, name="x" * PAYLOAD_BYTES_MAX)])
-        wait_until(lambda: feed.changes, "the change")
+        block_until(lambda: feed.changes, "the change")
 
     assert feed.changes[0].changes is None
 
@@ -192,13 +192,13 @@ def test_a_failure_inside_does_not_end_the_feed():
             return super().publish(payload)
 
     with Feed(link=FailingOnce()) as feed:
-        wait_until(lambda: feed.heartbeats, "a heartbeat after the failure")
+        block_until(lambda: feed.heartbeats, "a heartbeat after the failure")
 
 
 def test_closing_does_not_wait_for_the_next_heartbeat():
     feed = Feed(heartbeat_seconds=60)
     with feed:
-        wait_until(lambda: feed.heartbeats, "the first heartbeat")
+        block_until(lambda: feed.heartbeats, "the first heartbeat")
     assert not any(thread.name == "feed" for thread in threading.enumerate())
 
 
@@ -218,12 +218,12 @@ def test_real_changes_reach_a_subscriber_through_a_real_broker(state, broker):
     listener = FeedListener(broker.address)
     publisher = FeedPublisher(queue, FakeLeadership(), link.publish, FEED_KEY, 0.05)
     try:
-        wait_until(lambda: link.connected, "the link is connected")
+        block_until(lambda: link.connected, "the link is connected")
         publisher.start()
         state.do(customer())
         state.do(product(), customer("rui"))
-        wait_until(lambda: len(listener.changes) == 2, "both entries")
-        wait_until(lambda: listener.heartbeats and listener.heartbeats[-1].revision == 2, "a heartbeat")
+        block_until(lambda: len(listener.changes) == 2, "both entries")
+        block_until(lambda: listener.heartbeats and listener.heartbeats[-1].revision == 2, "a heartbeat")
     finally:
         publisher.close(5)
         link.close(5)
@@ -240,15 +240,15 @@ def test_a_broker_that_goes_and_comes_costs_messages_but_nothing_else(tmp_path):
     with Feed(link=link) as feed:
         link.start()
         try:
-            wait_until(lambda: feed.publisher.lost > 3, "messages are lost without a broker")
+            block_until(lambda: feed.publisher.lost > 3, "messages are lost without a broker")
             for _ in range(2):
                 broker.start()
-                wait_until(lambda: link.connected, "the link is connected", 15)
+                block_until(lambda: link.connected, "the link is connected", 15)
                 listener = FeedListener(broker.address)
-                wait_until(lambda heard=listener: heard.heartbeats, "a heartbeat is heard", 15)
+                block_until(lambda heard=listener: heard.heartbeats, "a heartbeat is heard", 15)
                 listener.close()
                 broker.stop()
-                wait_until(lambda: not link.connected, "the link has noticed", 15)
+                block_until(lambda: not link.connected, "the link has noticed", 15)
         finally:
             link.close(5)
             broker.stop()
@@ -281,7 +281,7 @@ def test_a_broker_that_talks_nonsense_is_tried_again():
         link = MqttPublisher(Address("127.0.0.1", server.getsockname()[1]), "replica1", FEED_TOPIC)
         link.start()
         try:
-            wait_until(lambda: len(accepted) >= 3, "the link tries again", 15)
+            block_until(lambda: len(accepted) >= 3, "the link tries again", 15)
             assert not link.connected
         finally:
             link.close(5)

@@ -8,7 +8,6 @@ import pytest
 from replica_fake_raft import OneReplicaRaft
 from replica_processes import Client, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 from structlog.testing import capture_logs
 
 from quitanda.codec.protobuf import request_to_proto
@@ -34,6 +33,7 @@ from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.level_check import LevelCheck
 from quitanda_replica.raft.state_machine import Role
 from quitanda_replica.reads.snapshots import ConsistentSnapshots
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import CertificateAuthority, write_file, write_identity
 
 FIRST = FirstCredential("a" * 12, "admin", "1" * 64)
@@ -192,7 +192,7 @@ def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_n
     client = SecureClient(topology.grpc["replica1"], topology.portal)
     try:
         get = pb.ReadItem(get=pb.GetItem(kind=pb.DOCUMENT_KIND_CREDENTIAL, id=FIRST.credential_id))
-        wait_until(
+        block_until(
             lambda: isinstance(found := client.read(get), pb.ReadResponse) and found.results[0].document,
             "the first credential is there",
         )

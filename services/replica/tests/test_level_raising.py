@@ -8,7 +8,6 @@ import pytest
 from replica_fake_raft import FakeLeadership, OneReplicaRaft
 from replica_processes import Cluster, Process, Topology
 from replica_state import customer, product
-from replica_waiting import wait_until
 
 from quitanda.backup import BackupWriter, Header, encode_pairs
 from quitanda.backup.backup_file import BackupFile
@@ -34,6 +33,7 @@ from quitanda_replica.state.counters import Counters, encode_counters
 from quitanda_replica.state.digest import encode_digest, replaced
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.write_set import read_counters
+from quitanda_testing.blocking_wait import block_until
 
 SECONDS = 20.0
 EXIT_FATAL = 3
@@ -321,7 +321,7 @@ class TestReplicas:
     def test_a_fresh_cluster_comes_to_the_supported_level_by_itself(self, cluster):
         cluster.start()
 
-        wait_until(lambda: levels(cluster) == {SUPPORTED_LEVEL}, "all replicas are at the supported level")
+        block_until(lambda: levels(cluster) == {SUPPORTED_LEVEL}, "all replicas are at the supported level")
         assert {status.supported_level for status in cluster.statuses()} == {SUPPORTED_LEVEL}
         assert all(status.customers == 0 for status in cluster.agreed())
 
@@ -336,9 +336,9 @@ class TestReplicas:
         assert levels(cluster) == {FIRST_LEVEL}
 
         cluster.start(missing)
-        answer = wait_until(lambda: isinstance(given := raised(cluster), RaiseLevelResponse) and given, "it is raised")
+        answer = block_until(lambda: isinstance(given := raised(cluster), RaiseLevelResponse) and given, "it is raised")
         assert answer.level == SUPPORTED_LEVEL
-        wait_until(lambda: levels(cluster) == {SUPPORTED_LEVEL}, "all replicas are at the supported level")
+        block_until(lambda: levels(cluster) == {SUPPORTED_LEVEL}, "all replicas are at the supported level")
         assert raised(cluster, at=cluster.followers()[0]).leader == cluster.leader()
 
     def test_no_portal_may_send_the_raise(self, old_cluster):

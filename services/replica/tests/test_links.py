@@ -11,7 +11,6 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
-from replica_waiting import wait_until
 from structlog.testing import capture_logs
 
 from quitanda.cluster_client.options import ClusterOptions
@@ -29,6 +28,7 @@ from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer, ReplicaStub
 from quitanda_replica.grpc_server import CallInterceptor, GrpcServer
 from quitanda_replica.peer_statuses import PeerStatuses
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import HOUR, CertificateAuthority, write_file, write_identity
 
 SECONDS = 5.0
@@ -338,7 +338,7 @@ async def answered(channel):
 
 def more_connections(connections, calls=5):
     goal = connections.made + calls
-    wait_until(lambda: connections.made >= goal or connections.failures, "more calls over new connections", 30)
+    block_until(lambda: connections.made >= goal or connections.failures, "more calls over new connections", 30)
 
 
 def test_a_caller_whose_authority_is_dropped_is_out_within_the_age_of_a_connection(serve, folders, authority):
@@ -351,7 +351,7 @@ def test_a_caller_whose_authority_is_dropped_is_out_within_the_age_of_a_connecti
         write_file(server / "ca.pem", successor.pem)
         dropped = time.monotonic()
 
-        wait_until(
+        block_until(
             lambda: isinstance(answer(ReplicaStub(channel).GetStatus, STATUS)[0], NoConnection), "the caller is out", 10
         )
 

@@ -5,11 +5,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from replica_broker import Broker
 from replica_processes import Cluster
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda_replica.distribution import Distribution
 from quitanda_replica.metrics import Figure, Figures
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ def test_a_leader_shows_how_far_each_peer_is_and_how_long_it_takes(three):
     write(three)
     leader = three.leader()
     followers = three.followers()
-    wait_until(
+    block_until(
         lambda: all(value(three, leader, "quitanda_raft_peer_lag_entries", peer=peer) == 0 for peer in followers),
         "no peer lacks an entry",
     )
@@ -103,14 +103,14 @@ def test_a_peer_that_is_away_is_shown_to_lack_what_is_written_meanwhile(three):
 
 def test_every_replica_counts_a_change_of_the_leader(three):
     leader = three.leader()
-    wait_until(
+    block_until(
         lambda: all(value(three, name, "quitanda_raft_has_leader") == 1 for name in three.running), "all know a leader"
     )
     before = {name: value(three, name, "quitanda_raft_leader_changes_total") for name in three.running}
     three.leading().transfer_leadership()
-    wait_until(lambda: three.leader() != leader, "another leader")
+    block_until(lambda: three.leader() != leader, "another leader")
 
-    wait_until(
+    block_until(
         lambda: all(value(three, n, "quitanda_raft_leader_changes_total") > before[n] for n in before),
         "all count the change",
     )
@@ -122,7 +122,7 @@ def test_what_the_feed_counts_is_typed_as_a_counter(tmp_path):
     cluster = Cluster(tmp_path / "cluster", 1, broker.address).start()
     try:
         write(cluster)
-        wait_until(lambda: value(cluster, "replica1", "quitanda_feed_published_total") or None, "a feed message")
+        block_until(lambda: value(cluster, "replica1", "quitanda_feed_published_total") or None, "a feed message")
         text = generate_latest(cluster.running["replica1"].registry).decode()
     finally:
         cluster.close()

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from replica_processes import HOST, Process, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.runtime.addresses import Address
 from quitanda_local import ports
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -82,4 +82,4 @@ def test_a_crowd_that_says_nothing_does_not_stop_a_replica(replica, crowd, crowd
 def test_a_crowd_at_the_grpc_port_is_gone_after_the_time_for_the_handshake(replica, crowd):
     crowd(replica.ports["gRPC"])
 
-    wait_until(lambda: replica.descriptors() < DESCRIPTORS // 8, "the crowd is gone", 30)
+    block_until(lambda: replica.descriptors() < DESCRIPTORS // 8, "the crowd is gone", 30)

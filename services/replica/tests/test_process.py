@@ -7,12 +7,12 @@ import signal
 import pytest
 from replica_processes import Process, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.v1 import admin_portal_pb2
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def test_a_signal_ends_a_replica_in_order_with_exit_code_0(topology, started, nu
 
 def test_a_signal_during_the_start_is_not_forgotten(topology, started):
     replica = started(topology)
-    wait_until(lambda: '"event"' in replica.log(), "the first line of the log")
+    block_until(lambda: '"event"' in replica.log(), "the first line of the log")
 
     assert replica.terminate() == 0
 
@@ -215,4 +215,4 @@ def leading(replicas):
                 return replica.client if hasattr(replica.client.read(timeout=1.0), "revision") else None
         return None
 
-    return wait_until(leader, "a leader", 20)
+    return block_until(leader, "a leader", 20)

@@ -9,7 +9,6 @@ import pytest
 from hostile_inputs import Stranger, Tap
 from replica_processes import HOST, Process, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.domain.outcomes import Done
@@ -17,6 +16,7 @@ from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.v1 import admin_portal_pb2
 from quitanda_local import ports
 from quitanda_replica.raft.connection import LINES_PER_PERIOD, PERIOD_SECONDS, UNAUTHENTICATED_MAX
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -99,12 +99,12 @@ def cluster(tmp_path):
 def test_ten_thousand_hostile_inputs_at_the_raft_ports_are_refused_and_disturb_nobody(cluster, tmp_path):
     for process in cluster.processes.values():
         process.ready()
-    leader, term = wait_until(cluster.standing, "a leader that all know", 20)
+    leader, term = block_until(cluster.standing, "a leader that all know", 20)
     follower = next(name for name in cluster.processes if name != leader)
     writers = [Writer(cluster.processes[leader].client, f"w{number}") for number in range(2)]
     for writer in writers:
         writer.start()
-    wait_until(lambda: len(cluster.recorded()) > RECORDED_BYTES_MIN, "replica3 to say something", 20)
+    block_until(lambda: len(cluster.recorded()) > RECORDED_BYTES_MIN, "replica3 to say something", 20)
     recorded = cluster.recorded()
     before = {name: Footprint.of(process) for name, process in cluster.processes.items()}
 
@@ -127,7 +127,7 @@ def test_ten_thousand_hostile_inputs_at_the_raft_ports_are_refused_and_disturb_n
     assert [writer.failed for writer in writers] == [[], []]
     assert all(writer.acknowledged > WRITES_MEANWHILE for writer in writers)
     assert cluster.standing() == (leader, term)
-    wait_until(cluster.agreed, "one digest of all", 10)
+    block_until(cluster.agreed, "one digest of all", 10)
     for name in (leader, follower):
         assert peaks[name].descriptors <= before[name].descriptors + UNAUTHENTICATED_MAX + 5
         assert peaks[name].memory_kib <= before[name].memory_kib + MEMORY_GROWTH_KIB_MAX
@@ -185,7 +185,7 @@ def test_the_commands_of_the_librarys_own_administration_are_unknown_on_the_port
     """`readonly`, `add`, `remove`, `transfer`: PySyncObj would obey whoever sends them."""
     for process in cluster.processes.values():
         process.ready()
-    standing = wait_until(cluster.standing, "a leader that all know", 20)
+    standing = block_until(cluster.standing, "a leader that all know", 20)
     stranger = Stranger((HOST, cluster.topology.raft[standing[0]].port), b"", None, 1)
 
     for _ in range(100):

@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 from replica_state import ListSink, customer, entry, order, product
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
 from quitanda.errors import NotLeader, OutcomeUnknown, Unavailable
@@ -14,6 +13,7 @@ from quitanda_replica.raft import RaftNode, RaftOptions, Role
 from quitanda_replica.state import digest
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ class Nodes:
         def leading():
             return next((n for n, node in self.running.items() if node.raft.status().role is Role.LEADER), None)
 
-        return wait_until(leading, "a leader")
+        return block_until(leading, "a leader")
 
     def submit(self, *requests):
         """The outcomes, whatever it takes; repeating is safe, as the requests have ids."""
@@ -89,11 +89,11 @@ class Nodes:
             except (NotLeader, Unavailable, OutcomeUnknown):
                 return None
 
-        return pb.ExecuteResponse.FromString(wait_until(done, "an answer")).outcomes
+        return pb.ExecuteResponse.FromString(block_until(done, "an answer")).outcomes
 
     def agree(self):
         """One digest of all, each checked against everything, once all have applied the same."""
-        wait_until(lambda: len({n.raft.status().applied_index for n in self.running.values()}) == 1, "one index")
+        block_until(lambda: len({n.raft.status().applied_index for n in self.running.values()}) == 1, "one index")
         (common,) = {node.digest() for node in self.running.values()}
         return common
 
@@ -140,7 +140,7 @@ def test_a_repeated_request_is_known_to_a_leader_that_got_the_state_as_a_snapsho
     nodes.start(away)
     nodes.agree()
     for name in [name for name in nodes.running if name != away]:
-        wait_until(lambda: nodes.running[nodes.leader()].raft.status().peers, "the leader has company")
+        block_until(lambda: nodes.running[nodes.leader()].raft.status().peers, "the leader has company")
         if nodes.leader() == name:
             nodes.running[name].raft.transfer_leadership(SECONDS)
 

@@ -10,7 +10,6 @@ import pytest
 from replica_fake_raft import FakeLeadership
 from replica_processes import Cluster
 from replica_state import customer, order, product
-from replica_waiting import wait_until
 
 from quitanda.backup import BackupReader, BackupWriter, Header, encode_pairs
 from quitanda.domain.commands import Request
@@ -20,6 +19,7 @@ from quitanda_replica.raft.journal import APPLIED_KEY, log_key, read_applied
 from quitanda_replica.raft.learner import ORIGIN_KEY
 from quitanda_replica.state import keys
 from quitanda_replica.state.store import Store
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -135,12 +135,12 @@ def test_one_that_is_restored_alone_beside_a_cluster_with_a_past_does_not_vote_u
         cluster.stop(other)
 
         cluster.start(again)
-        wait_until(lambda: cluster.clients[again].status().revision > INDEX, "it is fed")
+        block_until(lambda: cluster.clients[again].status().revision > INDEX, "it is fed")
 
         assert not cluster.clients[again].health("readiness")
         assert cluster.clients[again].status().catching_up
         cluster.start(other)
-        wait_until(lambda: cluster.clients[again].health("readiness"), "it takes part")
+        block_until(lambda: cluster.clients[again].health("readiness"), "it takes part")
         assert not cluster.clients[again].status().catching_up
         assert len({status.state_digest for status in cluster.agreed()}) == 1
     finally:

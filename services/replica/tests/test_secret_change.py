@@ -3,9 +3,9 @@
 import pytest
 from replica_processes import SECRET, Process, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.domain.commands import Request
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ class Replicas:
 
     def write(self, customer_id):
         request = Request("test", customer_id, customer(customer_id))
-        wait_until(
+        block_until(
             lambda: any(isinstance(process.client.execute(request), list) for process in self.processes.values()),
             "the write is acknowledged",
             20,
@@ -59,20 +59,20 @@ def replicas(tmp_path):
 
 
 def test_the_secret_is_changed_in_three_rounds_and_each_replica_finds_the_others_at_every_step(replicas):
-    wait_until(replicas.all_connected, "all are connected", 20)
+    block_until(replicas.all_connected, "all are connected", 20)
     for number, changes in enumerate(ROUNDS, start=1):
         for name in replicas.topology.names:
             replicas.restart(name, **changes)
-            wait_until(replicas.all_connected, f"{name} finds the others in round {number}", 20)
+            block_until(replicas.all_connected, f"{name} finds the others in round {number}", 20)
             replicas.write(f"{name}-{number}")
     assert all("second_secret_accepted" not in process.log() for process in replicas.processes.values())
 
 
 def test_a_replica_that_skips_the_rounds_stays_outside_and_disturbs_nobody(replicas):
-    wait_until(replicas.all_connected, "all are connected", 20)
+    block_until(replicas.all_connected, "all are connected", 20)
 
     replicas.restart("replica3", QUITANDA_CLUSTER_SECRET=NEW_SECRET)
-    wait_until(lambda: replicas.peers_of("replica3") is not None, "replica3 answers", 20)
+    block_until(lambda: replicas.peers_of("replica3") is not None, "replica3 answers", 20)
     replicas.write("by-two-of-three")
 
     assert replicas.peers_of("replica3") == set()

@@ -9,7 +9,6 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from replica_broker import Broker, FeedListener
 from replica_processes import Client, Cluster, Topology
 from replica_state import customer, order, product
-from replica_waiting import wait_until
 from structlog.testing import capture_logs
 
 from quitanda.codec.documents import decode_document, document_digest, encode_document
@@ -32,6 +31,7 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.composition import ReplicaProcess
 from quitanda_replica.state.store import StoreFailed
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -217,7 +217,7 @@ def test_a_call_whose_time_is_over_is_unknown_or_not_begun_never_failed(single):
 
 def test_health_and_reflection_are_served(single):
     client = single.leading()
-    wait_until(lambda: all(client.health(service) for service in HEALTH_SERVICES), "all is SERVING")
+    block_until(lambda: all(client.health(service) for service in HEALTH_SERVICES), "all is SERVING")
     stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
     (answer,) = list(stub.ServerReflectionInfo(iter([asked]), timeout=5))
@@ -269,7 +269,7 @@ def test_all_replicas_come_to_the_same_digest(cluster):
 def test_a_follower_names_the_leader(cluster):
     leader = cluster.leader()
     for name in cluster.followers():
-        wait_until(lambda name=name: cluster.clients[name].status().leader == leader, "the follower knows the leader")
+        block_until(lambda name=name: cluster.clients[name].status().leader == leader, "the follower knows the leader")
         for failure in (
             cluster.clients[name].execute(request("r", customer())),
             cluster.clients[name].read(get_customer("ana")),
@@ -295,7 +295,7 @@ def test_a_list_goes_on_where_it_began_although_another_replica_leads(cluster):
     client.execute(*(request(f"c{n}", customer(f"c{n}")) for n in range(4)))
     first = client.read(list_customers()).results[0].page
     client.transfer_leadership()
-    new = wait_until(lambda: cluster.leader() != old and cluster.leader(), "another leader")
+    new = block_until(lambda: cluster.leader() != old and cluster.leader(), "another leader")
     cluster.clients[new].execute(request("late", customer("c2b")))
 
     refused_there = cluster.clients[new].read(list_customers(first.next_page_token))
@@ -320,7 +320,7 @@ def test_without_a_majority_nothing_is_acknowledged_and_readiness_ends(cluster):
 
     assert isinstance(written, OutcomeUnknown | Unavailable)
     assert isinstance(read, Unavailable | OutcomeUnknown)
-    wait_until(lambda: not cluster.clients[leader].health("readiness"), "readiness ends")
+    block_until(lambda: not cluster.clients[leader].health("readiness"), "readiness ends")
     assert cluster.clients[leader].health("liveness")
 
 
@@ -343,12 +343,12 @@ def test_the_leader_publishes_what_changes_and_the_next_leader_goes_on(tmp_path)
     cluster = Cluster(tmp_path, 3, broker.address).start()
     listener = FeedListener(broker.address)
     try:
-        wait_until(lambda: listener.heartbeats, "a heartbeat")
+        block_until(lambda: listener.heartbeats, "a heartbeat")
         cluster.leading().execute(request("a", customer("a")))
-        wait_until(lambda: len(listener.changes) == 1, "the first change")
+        block_until(lambda: len(listener.changes) == 1, "the first change")
         cluster.stop(cluster.leader())
         ((_, revision),) = cluster.leading().execute(request("b", customer("b")))
-        wait_until(lambda: listener.heartbeats[-1].revision == revision, "a heartbeat of the new leader")
+        block_until(lambda: listener.heartbeats[-1].revision == revision, "a heartbeat of the new leader")
     finally:
         listener.close()
         cluster.close()

@@ -9,7 +9,6 @@ import shutil
 import pytest
 from replica_processes import Process, Topology
 from replica_state import customer
-from replica_waiting import wait_until
 
 from quitanda.backup.backup_file import BackupFile
 from quitanda.domain.commands import Request
@@ -17,6 +16,7 @@ from quitanda.v1 import admin_portal_pb2
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.admin.offline_commands import main as offline_command
+from quitanda_testing.blocking_wait import block_until
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ class ProcessCluster:
                     return name
             return None
 
-        return wait_until(leading, "a leader", 20)
+        return block_until(leading, "a leader", 20)
 
     def write(self, among=None):
         """Have one more customer created by whoever leads; return its id once that is acknowledged."""
@@ -73,7 +73,7 @@ class ProcessCluster:
             request = Request("test", customer_id, customer(customer_id))
             return isinstance(self.running[self.leader(among)].client.execute(request), list)
 
-        wait_until(done, "the write is acknowledged", 20)
+        block_until(done, "the write is acknowledged", 20)
         return customer_id
 
     def folder(self, name):
@@ -114,7 +114,7 @@ def backed_up_and_gone_on(cluster, tmp_path):
         cluster.start(leader)
         cluster.running[leader].ready()
     cluster.write()
-    wait_until(lambda: len({cluster.status(name).revision for name in cluster.running}) == 1, "all have everything")
+    block_until(lambda: len({cluster.status(name).revision for name in cluster.running}) == 1, "all have everything")
     cluster.stop()
     return file
 
@@ -140,14 +140,16 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
     old = restored_beside_an_old_disk(cluster, tmp_path)
     healthy = ["replica1", "replica2"]
     kept = cluster.write()
-    wait_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
+    block_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
     cluster.stop(STALE)
     shutil.rmtree(cluster.folder(STALE))
     old.rename(cluster.folder(STALE))
     before = {name: cluster.status(name) for name in healthy}
 
     cluster.start(STALE)
-    wait_until(lambda: any("another cluster" in reason for _, reason in cluster.rejections(STALE)), "it says so itself")
+    block_until(
+        lambda: any("another cluster" in reason for _, reason in cluster.rejections(STALE)), "it says so itself"
+    )
     for _ in range(12):
         cluster.write(healthy)
 
@@ -159,7 +161,7 @@ def test_a_disk_from_before_a_restore_is_refused_and_named_and_the_restored_clus
     assert [peer.connected for peer in stale.peers] == [False, False]
     assert all("another cluster" in peer.refused for peer in stale.peers)
     for name in healthy:
-        wait_until(lambda name=name: cluster.status(name).customers == 14, "they have everything")
+        block_until(lambda name=name: cluster.status(name).customers == 14, "they have everything")
         assert cluster.status(name).term == before[name].term
         told = [reason for peer, reason in cluster.rejections(name) if peer == STALE]
         assert told
@@ -175,8 +177,8 @@ def test_a_replica_that_is_forgotten_while_a_cluster_is_restored_is_named_and_th
     file = backed_up_and_gone_on(cluster, tmp_path)
     restore(cluster, file, "replica1", "replica2")
     cluster.start()
-    wait_until(lambda: any(peer == STALE for peer, _ in cluster.rejections("replica1")), "it is named")
-    wait_until(lambda: cluster.rejections(STALE), "it says so itself")
+    block_until(lambda: any(peer == STALE for peer, _ in cluster.rejections("replica1")), "it is named")
+    block_until(lambda: cluster.rejections(STALE), "it says so itself")
 
     assert "restore the same backup on the replica with the id, too" in cluster.rejections("replica1")[0][1]
     assert {cluster.status(name).customers for name in ("replica1", "replica2")} == {1}
@@ -186,5 +188,5 @@ def test_a_replica_that_is_forgotten_while_a_cluster_is_restored_is_named_and_th
     restore(cluster, file, STALE)
     cluster.start(STALE)
     cluster.write()
-    wait_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
+    block_until(lambda: {cluster.status(name).customers for name in cluster.running} == {2}, "all have it")
     assert len({cluster.status(name).cluster for name in cluster.running}) == 1

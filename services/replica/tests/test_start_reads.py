@@ -2,7 +2,6 @@
 
 import pytest
 from replica_state import ReplicaState, product
-from replica_waiting import wait_until
 
 from quitanda_local import ports
 from quitanda_replica.admin.replica_status import StatusReport
@@ -13,6 +12,7 @@ from quitanda_replica.raft.learner import JOINED_KEY
 from quitanda_replica.state import keys
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.store import Store, StoreSnapshot
+from quitanda_testing.blocking_wait import block_until
 
 TERM = 1
 
@@ -80,7 +80,7 @@ def read_until_it_leads(folder):
     status = StatusReport("replica1", ["replica1"], store, lambda state: read_applied(state.get(APPLIED_KEY)), raft)
     try:
         raft.start()
-        wait_until(lambda: raft.status().role is Role.LEADER and status.ready(), "it leads", 30)
+        block_until(lambda: raft.status().role is Role.LEADER and status.ready(), "it leads", 30)
         assert status.read().products > 0
     finally:
         raft.close(10)

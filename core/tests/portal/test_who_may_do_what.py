@@ -260,10 +260,14 @@ MQTT_OPERATIONS = document_operations_of(PortalKind.CLIENT)
 
 
 async def over_mqtt(parts, operation, token, fields):
+    payload = json.dumps({"reply_to": "s1", **({"token": token} if token else {}), **fields}).encode()
+    return await reply_over_mqtt(parts, operation, payload)
+
+
+async def reply_over_mqtt(parts, operation, payload):
     operations, authenticator = parts[PortalKind.CLIENT]
     log = AccessLog(metrics.RequestMetrics(CollectorRegistry()), metrics.MQTT)
     handler = MqttRequestHandler(operations, IdGenerator(), log, authenticator)
-    payload = json.dumps({"reply_to": "s1", **({"token": token} if token else {}), **fields}).encode()
     return json.loads(await handler.answer(parse_request(request_topic("ana", operation.name), payload), TIMEOUT))
 
 
@@ -373,3 +377,20 @@ async def test_a_customer_rotates_no_credential_but_her_own(victim, shop, channe
 
     assert told(answer) == ("FORBIDDEN", None)
     assert list(shop.cluster.state.credentials()) == before
+
+
+@pytest.mark.parametrize("operation", MQTT_OPERATIONS.values(), ids=row_id)
+async def test_over_mqtt_who_has_a_token_is_told_what_cannot_be_read_and_who_has_none_that_it_is_missing(
+    operation, shop, parts
+):
+    told = {}
+    for credential in ("customer", "none"):
+        known = f'"token": "{shop.tokens[credential]}", ' if shop.tokens[credential] else ""
+        payload = f'{{"reply_to": "s1", {known}"order_id": '.encode()
+        error = (await reply_over_mqtt(parts, operation, payload))["error"]
+        told[credential] = (error["reason"], error["field"], error["details"]["problem"])
+
+    assert told == {
+        "customer": ("INVALID_ARGUMENT", "request", "not_json"),
+        "none": ("UNAUTHENTICATED", "token", "missing"),
+    }

@@ -126,6 +126,8 @@ WRONG_USE = [
 ]
 
 LONG_ID = "x" * 65
+REGISTERED = "somebody-registered"
+"""A customer: whoever is none gets no certificate, and so no further over MQTT where the broker asks for one."""
 REFUSED = [
     (product(pid=""), "INVALID_ARGUMENT", "product_id"),
     (product(pid="a b"), "INVALID_ARGUMENT", "product_id"),
@@ -149,7 +151,7 @@ REFUSED = [
     ((*ORDER, "set", "", "p", "1"), "INVALID_ARGUMENT", "order_id"),
     ((*ORDER, "create", "--item", "a=1", "--item", "a=-1"), "INVALID_ARGUMENT", "items[1].quantity"),
     (
-        ("shop", "--customer", "a", "--transport", "mqtt", "order", "set", "o", "p", "-1"),
+        ("shop", "--customer", REGISTERED, "--transport", "mqtt", "order", "set", "o", "p", "-1"),
         "INVALID_ARGUMENT",
         "quantity",
     ),
@@ -164,7 +166,11 @@ async def test_wrong_use_ends_with_2_and_names_the_option(run, state_unchanged):
         assert named in done.said, done
 
 
-async def test_a_refusal_ends_with_1_and_says_reason_and_field_for_people_and_for_programs(run, state_unchanged):
+async def test_a_refusal_ends_with_1_and_says_reason_and_field_for_people_and_for_programs(
+    cluster, run, state_unchanged
+):
+    async with cluster.callers.admin_client() as admin:
+        await admin.create_customer(REGISTERED, "Ana")
     async with state_unchanged():
         for_people = await in_turn(run, (arguments for arguments, _, _ in REFUSED))
         as_json = await in_turn(run, ((arguments[0], "--json", *arguments[1:]) for arguments, _, _ in REFUSED))

@@ -15,10 +15,12 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_local.broker import find_mosquitto, secure_mosquitto_configuration
 from quitanda_local.ports import free_ports
+from quitanda_testing.blocking_wait import block_until
 from quitanda_testing.identity_folders import CertificateAuthority, write_file, write_identity
 
 SCRIPT = Path(__file__).parents[1] / "run.sh"
 DEADLINE = 15.0
+TEN_LOOKS_SECONDS = 1.0
 
 pytestmark = [
     pytest.mark.slow,
@@ -69,13 +71,6 @@ class RunBroker:
         return ssl.PEM_cert_to_DER_cert(IdentityFolder(self.folder).process().certificates.decode())
 
 
-def wait_until(holds):
-    end = time.monotonic() + DEADLINE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def broker(tmp_path):
     broker = RunBroker(tmp_path)
@@ -85,30 +80,35 @@ def broker(tmp_path):
 
 
 def test_a_renewed_certificate_is_shown_though_nobody_sends_a_signal_and_the_process_stays(broker):
-    wait_until(lambda: broker.shown() == broker.in_folder())
+    block_until(lambda: broker.shown() == broker.in_folder(), "its certificate to be shown", DEADLINE)
     number = broker.process.pid
 
     for _ in range(2):
         renewed = broker.renew()
-        wait_until(lambda renewed=renewed: broker.shown() == renewed)
+        block_until(lambda renewed=renewed: broker.shown() == renewed, "the renewed one to be shown", DEADLINE)
 
     assert psutil.Process(number).name() == "mosquitto"
     assert broker.said().count("reads it again") == 2
 
 
 def test_it_ends_as_mosquitto_ends_and_leaves_nothing_behind(broker):
-    wait_until(broker.shown)
+    block_until(broker.shown, "a certificate to be shown", DEADLINE)
     others = psutil.Process(broker.process.pid).children(recursive=True)
 
     broker.process.terminate()
 
     assert broker.process.wait(DEADLINE) == 0
     assert others
-    wait_until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in others))
+    block_until(
+        lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in others),
+        "the others to end",
+        DEADLINE,
+    )
 
 
 def test_while_nothing_changes_mosquitto_is_left_alone(broker):
-    wait_until(broker.shown)
-    time.sleep(1)  # ten looks
+    block_until(broker.shown, "a certificate to be shown", DEADLINE)
+    looked = time.monotonic() + TEN_LOOKS_SECONDS
+    block_until(lambda: time.monotonic() > looked, "ten looks", DEADLINE)
 
     assert "reads it again" not in broker.said()

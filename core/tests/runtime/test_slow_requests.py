@@ -14,6 +14,7 @@ from quitanda.error_status import from_rpc_error
 from quitanda.errors import Rejected
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.grpc_options import WINDOW_BYTES
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.metrics import RequestMetrics, new_registry
 from quitanda.runtime.slow_requests import RECEIVE_SECONDS_MAX
@@ -64,14 +65,14 @@ def field(name, value):
 
 
 @asynccontextmanager
-async def half_a_call(server, method, sent):
-    """Begin a call by hand, and send so much of its message; gives the reader of the connection."""
+async def half_a_call(server, method, sent, afterwards=b""):
+    """Begin a call by hand, and send so much of its message, then a frame; gives the reader of the connection."""
     headers = {":method": "POST", ":scheme": "http", ":path": method, ":authority": "x", "te": "trailers"}
     headers["content-type"] = "application/grpc"
     block = b"".join(field(name, value) for name, value in headers.items())
     reader, writer = await asyncio.open_connection(server.address.host, server.address.port)
     writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(HEADERS, 4, 1, block))
-    writer.write(frame(0, 0, 1, sent))
+    writer.write(frame(0, 0, 1, sent) + afterwards)
     yield reader
     writer.close()
 
@@ -129,9 +130,12 @@ class Tokens:
 
     def __init__(self):
         self.asked = 0
+        self.may_refuse = asyncio.Event()
+        self.may_refuse.set()
 
     async def refuse(self, method, context):  # noqa: ARG002 - the server's signature
         self.asked += 1
+        await self.may_refuse.wait()
         raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem="wrong"))
 
 
@@ -161,3 +165,36 @@ async def test_a_caller_whom_nobody_knows_is_refused_before_its_message_is_recei
 
     assert tokens.asked == 1
     assert ended - begun < RECEIVE_SECONDS_MAX / 2
+
+
+SETTINGS, PING, WINDOW_UPDATE, ACKNOWLEDGED = 4, 6, 8, 1
+INITIAL_WINDOW_SIZE = 4
+WINDOW_DEFAULT = 65_535
+
+
+async def window_of(reader):
+    """Give how many bytes of stream 1 the server takes, by what it has said until it answers a ping."""
+    window = WINDOW_DEFAULT
+    while True:
+        head = await reader.readexactly(9)
+        payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+        if kind == SETTINGS and not flags & ACKNOWLEDGED:
+            told = dict(struct.iter_unpack(">HI", payload))
+            window += told.get(INITIAL_WINDOW_SIZE, WINDOW_DEFAULT) - WINDOW_DEFAULT
+        elif kind == WINDOW_UPDATE and stream == 1:
+            window += int.from_bytes(payload, "big")
+        elif kind == PING and flags & ACKNOWLEDGED:
+            return window
+
+
+async def test_of_a_call_whose_caller_is_not_known_yet_the_server_takes_no_more_than_a_window(guarded):
+    server, tokens = guarded
+    tokens.may_refuse.clear()
+
+    begun, ping = b"\x00\x00\x40\x00\x00" + bytes(16_000), frame(PING, 0, 0, bytes(8))
+    async with half_a_call(server, GET_ORDER, begun, ping) as reader:
+        window = await asyncio.wait_for(window_of(reader), 10)
+        tokens.may_refuse.set()
+
+    assert window <= 2 * WINDOW_BYTES

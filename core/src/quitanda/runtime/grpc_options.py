@@ -25,6 +25,9 @@ REFUSED_BYTES_FACTOR: Final = 4
 REPLICA_RECEIVE_BYTES_MAX: Final = 64 * 1024 * 1024
 """One batch between a portal and a replica, and one page of large documents on the way back."""
 
+WINDOW_BYTES: Final = 64 * 1024
+"""What a caller may send of a call that the server has not begun to receive; most requests are smaller."""
+
 CONCURRENT_RPCS_MAX: Final = 20_000
 """Calls that the library takes at a time; it refuses more without a reason of ours. A portal's limiter comes far before
 (`admission`): this bounds the memory of calls that nobody has looked at yet."""
@@ -74,6 +77,14 @@ def server_options(receive_bytes_max: int = PORTAL_RECEIVE_BYTES_MAX) -> Options
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MIN_INTERVAL_MS),
         ("grpc.http2.max_pings_without_data", 0),
     )
+
+
+def small_window_options() -> Options:
+    """Give the options of a server that takes no more of a message than `WINDOW_BYTES` before somebody wants it.
+
+    Otherwise the library takes as much as the connection can carry in a round trip, up to the whole message.
+    """
+    return (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", WINDOW_BYTES))
 
 
 def connection_bound_options(connections_max: int) -> Options:

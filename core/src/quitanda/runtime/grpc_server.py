@@ -40,6 +40,7 @@ from quitanda.runtime.grpc_options import (
     connection_age_options,
     connection_bound_options,
     server_options,
+    small_window_options,
 )
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
@@ -304,6 +305,7 @@ class AioGrpcServer:
         options = (
             *server_options(REFUSED_BYTES_FACTOR * self._receive_bytes_max),
             *connection_bound_options(connections),
+            *small_window_options(),
         )
         if self._identity is None:
             return options

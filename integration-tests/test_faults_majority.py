@@ -127,7 +127,10 @@ async def test_a_leader_that_stood_still_and_goes_on_neither_shows_old_data_nor_
         # These wait in its socket, so that it finds them before it can hear of any other leader.
         reads = [asyncio.create_task(read(replica, product.product_id)) for _ in range(10)]
         ids = [shop.new_id("request") for _ in range(5)]
-        writes = [asyncio.create_task(write(replica, product.product_id, request_id, 100)) for request_id in ids]
+        principal = healthy_cluster.callers.principal
+        writes = [
+            asyncio.create_task(write(replica, product.product_id, request_id, 100, principal)) for request_id in ids
+        ]
         await healthy_cluster.wait_for_leader(excluding=[leader])
         for _ in range(20):
             await admin.adjust_stock(product.product_id, 1)
@@ -161,7 +164,8 @@ async def test_a_leader_that_is_cut_off_shows_nothing_old_as_long_as_it_believes
 
         async def gives_up():
             nonlocal delivered
-            delivered += await write(ReplicaStub(new), product.product_id, shop.new_id("request"), units=1) is None
+            new_id, principal = shop.new_id("request"), healthy_cluster.callers.principal
+            delivered += await write(ReplicaStub(new), product.product_id, new_id, 1, principal) is None
             document = await read(ReplicaStub(old), product.product_id, timeout=GLANCE_SECONDS)
             if document is not None and document.quantity < delivered:
                 stale.append((document.quantity, delivered))
@@ -186,9 +190,9 @@ async def read(replica, product_id, timeout=10):
     return product
 
 
-async def write(replica, product_id, request_id, units):
+async def write(replica, product_id, request_id, units, principal):
     """Ask one replica to deliver units; gives the error, or None where it says that it did."""
-    request = encode_request(Request("", request_id, AdjustStock(product_id, units)))
+    request = encode_request(Request("", request_id, AdjustStock(product_id, units), principal))
     try:
         await replica.Execute(pb.ExecuteRequest(requests=[request]), timeout=10)
     except grpc.aio.AioRpcError as error:

@@ -14,10 +14,12 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from quitanda.domain.commands import Principal
 from quitanda.identity.certificates import KeyedCertificate
 from quitanda.identity.customer_certificates import CustomerCertificate, issue_to_customer
 from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.identity.holders import AUTHORITY, HolderKind
+from quitanda.identity.tokens import Token, parse_token
 from quitanda.runtime.addresses import Address, parse_address
 from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
 from quitanda_clients.broker_certificate import new_request
@@ -51,6 +53,12 @@ class Callers:
     def administrator(self) -> str:
         """The first administrator's token; empty in the open mode."""
         return self._folder(HolderKind.CLIENTS).credential() if self.secure else ""
+
+    @property
+    def principal(self) -> Principal | None:
+        """What a portal tells a replica of the first administrator, never rotated here; None in the open mode."""
+        token = parse_token(self.administrator)
+        return Principal(token.credential_id, 1) if isinstance(token, Token) else None
 
     def token_of(self, customer_id: str) -> str:
         """Give the token with which somebody calls in the customer's name; empty in the open mode."""

@@ -1,6 +1,8 @@
 """The certificates of links are read anew when their files change, and what cannot be used changes nothing."""
 
 import itertools
+import socket
+import ssl
 import threading
 
 import pytest
@@ -164,3 +166,15 @@ def test_a_client_needs_no_certificate_of_its_own(folder):
 
     assert certificates.own is None
     assert judge_own(certificates).problem == ""
+
+
+def test_a_socket_whose_handshake_fails_is_closed_though_its_user_forgets_it(folder):
+    """Paho-mqtt makes the socket first, asks for the handshake later, and lets go of the socket where that fails."""
+    context = LinkIdentity(folder).current().client_context
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as plain:
+        forgotten = context.wrap_socket(plain, server_hostname="localhost", do_handshake_on_connect=False)
+        server.accept()[0].close()
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            forgotten.do_handshake()
+
+    assert forgotten.fileno() == -1

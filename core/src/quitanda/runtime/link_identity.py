@@ -171,8 +171,23 @@ def _load(folder: IdentityFolder, generation: int) -> LinkCertificates:
     )
 
 
+class _SocketThatFailsClosed(ssl.SSLSocket):
+    """Closes itself where the handshake fails: paho-mqtt, which asks for the handshake later, leaves it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Do the handshake, or close the socket and raise what went wrong."""
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
 def _context(folder: IdentityFolder, side: int, trusted: bytes, own: KeyAndCertificates | None) -> ssl.SSLContext:
     context = ssl.SSLContext(side)
+    context.sslsocket_class = _SocketThatFailsClosed
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     with _refusing(folder.file(IdentityFile.CA)):

@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final
 
 POLL_SECONDS: Final = 0.005
 WAIT_SECONDS: Final = 10.0
 
-T = TypeVar("T")
-
 
 def block_until(
-    condition: Callable[[], T], what: str, seconds: float = WAIT_SECONDS, seen: Callable[[], str] = str
-) -> T:
-    """Ask until the condition gives something true, and return that.
+    condition: Callable[..., Any], what: str, seconds: float = WAIT_SECONDS, seen: Callable[[], str] = str
+) -> Any:
+    """Ask until the condition, which takes no argument, gives something true, and return that.
 
     After so many seconds an AssertionError says what was waited for, and what was `seen` last.
     """

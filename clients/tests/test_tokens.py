@@ -308,6 +308,39 @@ async def test_what_no_credential_can_be_is_wrong_use(portal, arguments, field):
     assert portal.calls == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--role", "customer", "--label", "x"], "give --customer CID"),
+        (["--role", "clerk", "--label", "x", "--customer", "ana"], "leave it out"),
+    ],
+)
+async def test_a_customer_who_is_missing_or_too_many_is_told_apart(portal, arguments, says):
+    done = await admin(portal, "token", "create", *arguments, "--json")
+
+    assert says in done.error["error"]["message"]
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+async def test_what_is_no_id_is_refused_at_once_and_a_token_is_not_repeated(portal, token, command):
+    word = await admin(portal, "token", command, "Ben", "--json")
+    whole = await admin(portal, "token", command, token.text(), "--json")
+
+    assert (word.exit_code, whole.exit_code) == (2, 2)
+    assert "token list" in word.error["error"]["message"]
+    assert "between qt1_ and the next _" in whole.error["error"]["message"]
+    assert token.secret not in whole.stdout + whole.stderr
+    assert portal.calls == []
+
+
+@pytest.mark.parametrize(("when", "over"), [("2020-01-31", True), ("2100-01-31", False)])
+async def test_a_token_that_has_already_ended_is_told(portal, when, over):
+    done = await admin(portal, "token", "create", "--role", "clerk", "--label", "Ben", "--expires", when)
+
+    assert done.exit_code == 0
+    assert ("is over" in done.stderr) is over
+
+
 # quitanda-shop token rotate
 
 

@@ -130,7 +130,9 @@ def _read(file: Path) -> str:
             text = opened.read(_TOKEN_BYTES_MAX).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise NoTokenError(f"the file {file} with the token cannot be read: {reason}") from None
+        raise NoTokenError(
+            f"the file {file} with the token cannot be read: {reason}; name the file that your token is in"
+        ) from None
     if not text:
         raise NoTokenError(f"the file {file} is empty; write the token into it, one line that begins with qt1_")
     return text

@@ -1,20 +1,41 @@
 """quitanda-admin token."""
 
+import time
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from quitanda.domain.limits import CREDENTIAL_ID_LENGTH, TOKEN_ALPHABET
 from quitanda.domain.model import CallerRole
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.cli.streams import print_error
 from quitanda_clients.paging import LISTED_MAX
 
 app = typer.Typer(no_args_is_help=True)
 
+
+def _credential_id(text: str) -> str:
+    """Take what may be a credential's id; never repeat what may be a token."""
+    if text.startswith("qt1_"):
+        raise typer.BadParameter(
+            "this is a token, not its id: give only the part between qt1_ and the next _. Every user of this machine "
+            "may have seen the token: revoke it"
+        )
+    if len(text) != CREDENTIAL_ID_LENGTH or not set(text) <= set(TOKEN_ALPHABET):
+        raise typer.BadParameter(f"'{text}' is no credential's id; `quitanda-admin token list` shows the ids")
+    return text
+
+
 CredentialArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The credential's id: the part of a token between qt1_ and the secret.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        parser=_credential_id,
+        help="The credential's id: the part of a token between qt1_ and the secret.",
+    ),
 ]
 
 
@@ -50,12 +71,18 @@ async def create(
     ] = None,
 ) -> None:
     """Let somebody in, and show the token; nobody can show it again."""
-    if (role is CallerRole.CUSTOMER) is not (customer is not None):
-        raise typer.BadParameter("--customer CID belongs to --role customer, and to no other", param_hint="--customer")
+    if role is CallerRole.CUSTOMER and customer is None:
+        raise typer.BadParameter("give --customer CID: it says whose token this is", param_hint="--customer")
+    if role is not CallerRole.CUSTOMER and customer is not None:
+        raise typer.BadParameter(
+            f"leave it out: a token of the role {role.value} is no customer's", param_hint="--customer"
+        )
     async with run.client() as client:
         result = await client.create_credential(
             role.value, label, customer_id=customer, expires_at_ms=expires or 0, request_id=run.request_id
         )
+        if expires is not None and expires <= time.time() * 1_000:
+            print_error("By this machine's clock the token is not valid any more: its time of --expires is over.")
         run.output.document(result, "Created the credential")
 
 

@@ -177,9 +177,7 @@ class HolderFolders:
         made = issue(self._processes.signing, holder.subject, now)
         until = f"valid until {made.certificate.not_valid_after_utc:%Y-%m-%d}"
         if is_there:
-            self._write(
-                file, IdentityFile.PROCESS, made.pem(), "replaced", f"{until}; {why or 'the one before was old'}"
-            )
+            self._write(file, IdentityFile.PROCESS, made.pem(), "replaced", f"{until}; {why or 'renewed'}")
         else:
             self._write(file, IdentityFile.PROCESS, made.pem(), "made", until)
 

@@ -62,7 +62,7 @@ def refusal(text: str, identity: LinkIdentity | None) -> str:
         if _CLOSED.search(text):
             return (
                 "it closes connections without TLS; if it has an identity, set QUITANDA_IDENTITY to the folder of this "
-                "program's own"
+                "program's own (for commands the folder clients, which `make run` prints)"
             )
         return ""
     if said := _of_certificate(text):

@@ -189,6 +189,18 @@ def test_a_later_start_that_renews_certificates_says_that_the_broker_must_read_i
     assert run("create") == (0, "", "")
 
 
+def test_a_renewal_says_what_to_do_only_where_something_was_renewed(run):
+    run("create")
+
+    nothing, everything = run("renew"), run("renew", "--all")
+
+    assert (nothing[0], nothing[2]) == (0, "")
+    assert "No certificate is old enough" in nothing[1]
+    assert "SIGHUP" not in nothing[1]
+    assert "Send the broker SIGHUP." in everything[1]
+    assert "was old" not in everything[1]
+
+
 def test_a_new_secret_is_told_with_who_has_to_be_restarted_and_what_comes_next(run):
     run(*SMALL)
 

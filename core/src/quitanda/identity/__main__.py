@@ -35,8 +35,10 @@ def main(arguments: Sequence[str]) -> int:
             told = list(given.run(authority, given, now))
         finally:  # what was done before a failure stays
             _say(changes.by_folder())
-        if given.run is _create and changes.renewed:
+        if given.run in (_create, _renew) and changes.renewed:
             told.append(listing.after_renewal())
+        elif given.run is _renew:
+            told.append(listing.NOTHING_OLD)
         _say((*told, *listing.next_steps(authority, now)))
     except _WrongUse as error:
         parser.error(str(error))
@@ -72,7 +74,7 @@ def _create(authority: Authority, given: argparse.Namespace, now: datetime) -> I
 
 def _renew(authority: Authority, given: argparse.Namespace, now: datetime) -> Iterable[str]:
     authority.renew(now, everything=given.all)
-    return (listing.after_renewal(),)
+    return ()
 
 
 def _rotate(authority: Authority, given: argparse.Namespace, now: datetime) -> Iterable[str]:

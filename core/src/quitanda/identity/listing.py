@@ -15,6 +15,8 @@ from quitanda.identity.shared_secrets import SharedSecret
 
 _COPY = "Copy the folders to the other machines, if there are any."
 
+NOTHING_OLD = "No certificate is old enough to be replaced; `renew --all` replaces all."
+
 
 class Changes(list[FileChange]):
     """The changes in the order in which they were made."""

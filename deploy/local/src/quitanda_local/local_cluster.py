@@ -82,8 +82,8 @@ class LocalCluster(ObservedCluster):
                 self.topology,
                 self.broker_kind,
                 self._data.path,
-                self._data.secret(),
-                self._data.feed_key(),
+                "" if self.identities else self._data.secret(),
+                "" if self.identities else self._data.feed_key(),
                 bootstrap=self._data.begin(),
                 identities=self.identities.root if self.identities else None,
             )

@@ -149,7 +149,8 @@ class Deployment:
     """What the processes' settings depend on besides the topology.
 
     `bootstrap` is true at the first start of a new cluster only, when no replica has any data. `identities` has a
-    folder for each process, which then holds the secrets, too; None is the open mode.
+    folder for each process, which then holds the secrets, too; None is the open mode, which alone needs
+    `secret` and `feed_key`.
     """
 
     topology: Topology

@@ -78,6 +78,21 @@ async def test_a_process_ends_when_it_is_asked_to(process):
     assert not process.running
 
 
+async def test_what_a_process_writes_and_its_log_are_for_their_owner_only(spawner, tmp_path):
+    written = tmp_path / "data" / "file"
+    writer = Process("writer", tmp_path / "logs" / "writer.log", spawner)
+    code = "import pathlib, sys; file = pathlib.Path(sys.argv[1]); file.parent.mkdir(); file.touch()"
+    writer.start([sys.executable, "-c", code, str(written)], {})
+
+    async def ended():
+        return not writer.running
+
+    await wait_until(ended, "the process to end", 10)
+
+    modes = [path.stat().st_mode & 0o777 for path in (written.parent, written, tmp_path / "logs")]
+    assert modes == [0o700, 0o600, 0o700]
+
+
 async def test_a_process_that_does_not_end_in_time_is_killed(process):
     await start(process, STUBBORN)
 

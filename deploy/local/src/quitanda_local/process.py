@@ -151,7 +151,7 @@ def put_aside(log: Path) -> Path:
 
 
 def _start(command: tuple[str, ...], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(put_aside(log))
     with log.open("ab") as output:
@@ -161,5 +161,6 @@ def _start(command: tuple[str, ...], environment: dict[str, str], log: Path) -> 
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
+            umask=0o077,  # what it writes is the shop's data, also in a folder that others may enter
             start_new_session=True,  # Ctrl-C goes to this process alone, which then stops the others in order
         )

@@ -21,12 +21,12 @@ from quitanda.runtime.leaky_buckets import LeakyBuckets, RateLimit
 AT_ONCE: Final = RateLimit(100, 1 / 100)
 """Refusals that are told at once: a hundred, and a hundred each second."""
 
-PAUSE_SECONDS_MAX: Final = 4.0
+PAUSE_SECONDS_MAX: Final = 1.0
 
 HELD_MAX: Final = 8_000
 """Refusals that wait; each holds some kilobytes."""
 
-_REMAINING_SHARE: Final = 0.5
+_REMAINING_SHARE: Final = 0.25
 """The part of a call's time that its refusal may wait at most, so that it still comes in time."""
 _RETRY_AFTER_MIN: Final = 0.05
 _UNKNOWN_CALLERS: Final = frozenset({Reason.UNAUTHENTICATED, Reason.CREDENTIAL_REVOKED, Reason.FORBIDDEN})

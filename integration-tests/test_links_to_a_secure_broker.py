@@ -51,7 +51,10 @@ class Echo:
         self.answered.append(request.customer_id)
         return json.dumps({"request_id": request.request_id}).encode()
 
-    def overloaded(self, _request):
+    def refuse_early(self, _request):
+        return None
+
+    def overload(self, _request):
         raise AssertionError("nothing waits long here")
 
 

@@ -25,12 +25,14 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.CUSTOMER_HAS_ORDERS: (
         "The customer [{customer_id} ]has [{orders#order|orders}||orders]. Cancel all its orders first, or delete "
         "it with cascade, which cancels [up to {limit} orders||them]."
+        "[ No cascade cancels what is placed: {placed#order|orders}; fulfil or cancel those first.]"
     ),
     Reason.PRODUCT_EXISTS: "The product [{product_id} ]already exists. Choose another id, or update this product.",
     Reason.PRODUCT_NOT_FOUND: "There is no product[ {product_id}]. Check the id; the list of products shows all ids.",
     Reason.PRODUCT_IN_USE: (
         "The product [{product_id} ]is in [{orders#order|orders}||orders]. Delete it with cascade, which takes it out "
         "of [up to {limit} orders||them]."
+        "[ No cascade changes what is placed: {placed#order|orders}; fulfil or cancel those first.]"
     ),
     Reason.ORDER_EXISTS: "The order [{order_id} ]already exists. Choose another id, or change this order.",
     Reason.ORDER_NOT_FOUND: (
@@ -47,6 +49,15 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.TOO_MANY_ITEMS: (
         "The order would hold too many different products[: {items}, but the limit is {limit}]. "
         "Place another order for the rest."
+    ),
+    Reason.ORDER_STATE: (
+        "The order [{order_id} ]is [{state}||in another state], which does not allow this[; possible: {possible}]. "
+        "Look at the order, and at who may change it."
+    ),
+    Reason.ORDER_EMPTY: "The order [{order_id} ]has no items. Add some before you place it.",
+    Reason.TOO_MANY_UNITS: (
+        "The order has not so many units[ of the product {product_id}][: you named {requested}]"
+        "[; {left#is|are} left]. Name fewer."
     ),
     Reason.CASCADE_TOO_LARGE: (
         "The deletion would cancel or change too many orders at once[; the limit is {limit}]. "
@@ -163,6 +174,7 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.NOTHING_TO_CHANGE: "There is nothing to change. Give at least one field to change.",
     Problem.DUPLICATE: "{field} is there twice. Keep only one of them.",
     Problem.RETAINED: "The client published the request with the flag {field}. Publish it again without this flag.",
+    Problem.PASSED: "{field} has passed already[: the clock shows {now_ms}]. Choose a later time, or 0 for none.",
     Problem.MALFORMED: "The service cannot read {field}. Send it as the contract describes.",
 }
 """One template for each problem of an INVALID_ARGUMENT."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from quitanda.codec.documents import present_document, present_summary, read_document, read_summary, summarize
+from quitanda.codec.documents import present_document, present_summary, read_shown_document, read_summary, summarize
 from quitanda.codec.json_text import dump_json
 from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
 from quitanda.codec.queries import (
@@ -121,7 +121,7 @@ class ListOperation(DocumentOperation):
         try:
             lines, token = result[self.result_field], str(result["next_page_token"])
             documents = tuple(
-                read_summary(each) if self._summarizes else read_document(self.kind, each) for each in lines
+                read_summary(each) if self._summarizes else read_shown_document(self.kind, each) for each in lines
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a page: {error!r}") from error

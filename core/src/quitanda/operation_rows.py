@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from quitanda.codec.documents import (
     OrderSummary,
     present_document,
-    read_document,
+    read_shown_document,
 )
 from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.codec.queries import (
@@ -220,7 +220,7 @@ class DocumentOperation(Operation, ABC):
 
     def read_reply(self, result: Any, revision: int) -> OperationAnswer:
         """Read `result` of a reply over MQTT; raises ValueError where it is not what this operation answers."""
-        return OperationAnswer(revision, (read_document(self.kind, result),))
+        return OperationAnswer(revision, (read_shown_document(self.kind, result),))
 
     def name_field(self, refused: Refused) -> Refused:
         """Name the field at fault as this operation's callers know it."""

@@ -93,6 +93,10 @@ class ReplicaState:
                 found[kind, key[len(prefix) :].decode()] = decode_document(kind, json_of(value))
         return found
 
+    def closed_orders(self):
+        rows = self.store.scan(keys.CLOSED_ORDERS, None, None)
+        return [decode_document(Kind.ORDER, json_of(value)) for _, value in rows]
+
     def raise_level(self, level=SUPPORTED_LEVEL):
         """Raise the level, one entry for each step."""
         for step in range(self.counters().level + 1, level + 1):
@@ -116,6 +120,7 @@ class WholeStoredState(StoredState):
     def __init__(self, state):
         super().__init__(state.store, state.counters(), WorkingSet())
         self._documents = state.documents()
+        self._closed = state.closed_orders()
 
     def customers(self):
         return self._of_kind(Kind.CUSTOMER)
@@ -125,6 +130,9 @@ class WholeStoredState(StoredState):
 
     def orders(self):
         return self._of_kind(Kind.ORDER)
+
+    def closed_orders(self):
+        return self._closed
 
     def credentials(self):
         return self._of_kind(Kind.CREDENTIAL)

@@ -22,7 +22,8 @@ from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.machine import execute
-from quitanda.domain.model import Document, Kind
+from quitanda.domain.model import Document, Kind, Order
+from quitanda.domain.order_states import is_live
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Change, Put
 from quitanda.error_status import FailureSource, to_rpc_status
@@ -42,6 +43,7 @@ _LISTED: Final = {
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
     pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
 }
+_CLOSED_ORDER: Final = b"k"
 _LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o", Kind.CREDENTIAL: b"t"}
 _MEMORY: Final = b"r"
 _RECORD: Final = b"h"
@@ -210,7 +212,7 @@ class InMemoryReplica(ReplicaServicer):
         announced = {}
         for change in changes:
             told = (
-                FeedChange.put(change.document)
+                _told_put(change.document)
                 if isinstance(change, Put)
                 else FeedChange.delete(change.kind, change.document_id)
             )
@@ -267,7 +269,7 @@ class InMemoryReplica(ReplicaServicer):
     def pairs(self) -> list[tuple[bytes, bytes]]:
         """Give the whole state as keys and values, in the order of keys, with its digest among them."""
         pairs = [
-            (_LETTERS[kind_of(document)] + id_of(document).encode(), encode_document(document))
+            (_letter(document) + id_of(document).encode(), encode_document(document))
             for document in self.state.documents()
         ]
         for (scope, request_id), stored in self.state.memories():
@@ -285,7 +287,8 @@ class InMemoryReplica(ReplicaServicer):
 
     def counts(self) -> Counter[Kind]:
         """Count the documents of each kind."""
-        return Counter(map(kind_of, self.state.documents()))
+        live = (each for each in self.state.documents() if not isinstance(each, Order) or is_live(each))
+        return Counter(map(kind_of, live))
 
     def _get(self, item: pb.GetItem) -> pb.ReadResult:
         kind = kind_from_proto(item.kind)
@@ -343,3 +346,14 @@ class InMemoryReplica(ReplicaServicer):
                 yield from (order for order in self.state.orders() if order.customer_id == customer_id)
             case Kind.CREDENTIAL:
                 yield from (each for each in self.state.credentials() if each.customer_id == customer_id)
+
+
+def _told_put(document: Document) -> FeedChange:
+    """Say what the feed tells of a document: an order that is closed leaves the live ones, of which alone it tells."""
+    if isinstance(document, Order) and not is_live(document):
+        return FeedChange.delete(Kind.ORDER, document.order_id)
+    return FeedChange.put(document)
+
+
+def _letter(document: Document) -> bytes:
+    return _CLOSED_ORDER if isinstance(document, Order) and not is_live(document) else _LETTERS[kind_of(document)]

@@ -10,6 +10,7 @@ from quitanda.domain.document_history import HISTORY_LEVEL, recorded
 from quitanda.domain.levels import FIRST_LEVEL
 from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
+from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Execution, Put, StateView, StoredOutcome
 
 _Document = TypeVar("_Document", Customer, Product, Order, Credential)
@@ -28,7 +29,9 @@ class InMemoryState:
         self._last_version = 0
         self._customers: dict[str, Customer] = {}
         self._products: dict[str, Product] = {}
+        self._clock_ms = 0
         self._orders: dict[str, Order] = {}
+        self._closed_orders: dict[str, Order] = {}
         self._credentials: dict[str, Credential] = {}
         self._by_customer: dict[str, list[str]] = {}
         self._by_product: dict[str, list[str]] = {}
@@ -44,6 +47,11 @@ class InMemoryState:
         """The highest version given to any document so far; 0 at first."""
         return self._last_version
 
+    @property
+    def clock_ms(self) -> int:
+        """What the state's own clock shows, in milliseconds since 1970-01-01T00:00Z."""
+        return self._clock_ms
+
     def customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None."""
         return self._customers.get(customer_id)
@@ -53,8 +61,12 @@ class InMemoryState:
         return self._products.get(product_id)
 
     def order(self, order_id: str) -> Order | None:
-        """Return the order, or None."""
+        """Return the live order, or None."""
         return self._orders.get(order_id)
+
+    def closed_order(self, order_id: str) -> Order | None:
+        """Return the closed order, or None."""
+        return self._closed_orders.get(order_id)
 
     def credential(self, credential_id: str) -> Credential | None:
         """Return the credential, or None."""
@@ -66,23 +78,29 @@ class InMemoryState:
         return tuple(ids)[:limit]
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
-        """Return ids of the customer's orders, ascending, at most `limit`."""
+        """Return ids of the customer's live orders, ascending, at most `limit`."""
         return tuple(self._by_customer.get(customer_id, ())[:limit])
 
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
-        """Return ids of the orders that hold the product, ascending, at most `limit`."""
+        """Return ids of the live orders that hold the product, ascending, at most `limit`."""
         return tuple(self._by_product.get(product_id, ())[:limit])
+
+    def due_orders(self, now_ms: int, limit: int) -> Sequence[str]:
+        """Return ids of live orders whose deadlines are at `now_ms` or before, by deadline and id, at most `limit`."""
+        due = [(each.expires_at_ms, each.order_id) for each in self.orders() if 0 < each.expires_at_ms <= now_ms]
+        return tuple(order_id for _, order_id in sorted(due)[:limit])
 
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
         return self._remembered.get((scope, request_id))
 
     def documents(self) -> Iterator[Document]:
-        """Yield all customers, then all products, then all orders, then all credentials."""
+        """Yield all customers, then all products, all live orders, all credentials, and all closed orders."""
         yield from _ascending(self._customers)
         yield from _ascending(self._products)
         yield from _ascending(self._orders)
         yield from _ascending(self._credentials)
+        yield from _ascending(self._closed_orders)
 
     def customers(self) -> Iterator[Customer]:
         """Yield all customers."""
@@ -93,8 +111,12 @@ class InMemoryState:
         return _ascending(self._products)
 
     def orders(self) -> Iterator[Order]:
-        """Yield all orders."""
+        """Yield all live orders."""
         return _ascending(self._orders)
+
+    def closed_orders(self) -> Iterator[Order]:
+        """Yield all closed orders."""
+        return _ascending(self._closed_orders)
 
     def credentials(self) -> Iterator[Credential]:
         """Yield all credentials."""
@@ -109,6 +131,7 @@ class InMemoryState:
         for change in execution.changes:
             self._change(change)
         self._level = execution.level or self._level
+        self._clock_ms = self._clock_ms if execution.clock_ms is None else execution.clock_ms
         if execution.remember is not None:
             self._remembered[request.scope, request.request_id] = execution.remember
             while len(self._remembered) > self._remembered_max:
@@ -130,11 +153,18 @@ class InMemoryState:
             case Product():
                 self._products[document.product_id] = document
             case Order():
-                self._unindex(self._orders.get(document.order_id))
-                self._orders[document.order_id] = document
-                self._index(document)
+                self._put_order(document)
             case Credential():
                 self._credentials[document.credential_id] = document
+
+    def _put_order(self, order: Order) -> None:
+        self._unindex(self._orders.pop(order.order_id, None))
+        self._closed_orders.pop(order.order_id, None)
+        if is_live(order):
+            self._orders[order.order_id] = order
+            self._index(order)
+        else:
+            self._closed_orders[order.order_id] = order
 
     def _delete(self, kind: Kind, document_id: str) -> None:
         match kind:

@@ -13,9 +13,14 @@ from quitanda.domain.limits import (
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
     STAFF_CREDENTIALS_MAX,
+    TIMESTAMP_MS_MAX,
 )
-from quitanda.domain.model import CallerRole, Credential, Customer, Document, Order, Product
+from quitanda.domain.model import CallerRole, Credential, Customer, Document, Order, OrderState, Product
+from quitanda.domain.order_states import is_live
 from quitanda.domain.state import StateView
+
+_UNITS_LEFT = (OrderState.FULFILLED, OrderState.RETURNED)
+"""The states of orders whose units have left."""
 
 
 class WholeState(StateView, Protocol):
@@ -28,7 +33,10 @@ class WholeState(StateView, Protocol):
         """Return all products."""
 
     def orders(self) -> Iterable[Order]:
-        """Return all orders."""
+        """Return all live orders."""
+
+    def closed_orders(self) -> Iterable[Order]:
+        """Return all closed orders."""
 
     def credentials(self) -> Iterable[Credential]:
         """Return all credentials."""
@@ -40,11 +48,12 @@ def check(state: WholeState, supplied: Mapping[str, int] | None = None) -> list[
     `supplied` is explained at `check_documents`.
     """
     customers, products, orders = list(state.customers()), list(state.products()), list(state.orders())
-    credentials = list(state.credentials())
-    documents: list[Document] = [*customers, *products, *orders, *credentials]
+    credentials, closed = list(state.credentials()), list(state.closed_orders())
+    documents: list[Document] = [*customers, *products, *orders, *credentials, *closed]
     return [
-        *check_documents(customers, products, orders, supplied),
+        *check_documents(customers, products, orders, supplied, closed),
         *_wrong_indexes(state, customers, products, orders),
+        *_wrong_deadlines(state, orders),
         *_wrong_credentials(credentials, [customer.customer_id for customer in customers]),
         *_wrong_credential_indexes(state, credentials, customers),
         *(
@@ -60,18 +69,21 @@ def check_documents(
     products: Sequence[Product],
     orders: Sequence[Order],
     supplied: Mapping[str, int] | None = None,
+    closed: Sequence[Order] = (),
 ) -> list[str]:
     """Return everything that is wrong with all documents of one moment, wherever they were read.
 
-    `supplied` says for each product how many units administrators have put in, takings subtracted;
-    None leaves that check_conservation out.
+    `orders` are the live ones, `closed` the others. `supplied` says for each product how many units administrators have
+    put in, takings subtracted; None leaves out the check that units on hand, held, and gone are as many.
     """
+    every = [*orders, *closed]
     return [
-        *_wrong_versions([*customers, *products, *orders]),
+        *_wrong_versions([*customers, *products, *every]),
         *_wrong_products(products),
-        *chain.from_iterable(_wrong_items(order) for order in orders),
+        *chain.from_iterable(_wrong_items(order) for order in every),
+        *_wrong_states(orders, closed),
         *_dangling(customers, products, orders),
-        *(() if supplied is None else _unbalanced(products, orders, supplied)),
+        *(() if supplied is None else _unbalanced(products, orders, closed, supplied)),
     ]
 
 
@@ -81,6 +93,15 @@ def units_in_orders(orders: Iterable[Order]) -> dict[str, int]:
     for order in orders:
         for item in order.items:
             units[item.product_id] = units.get(item.product_id, 0) + item.quantity
+    return units
+
+
+def units_gone(closed: Iterable[Order]) -> dict[str, int]:
+    """Return for each product how many units left with fulfilled orders and are not on hand again."""
+    units: dict[str, int] = {}
+    for order in closed:
+        for item in order.items if order.state in _UNITS_LEFT else ():
+            units[item.product_id] = units.get(item.product_id, 0) + item.quantity - item.restocked
     return units
 
 
@@ -114,6 +135,21 @@ def _wrong_items(order: Order) -> Iterator[str]:
             yield f"{_name(order)} has the price {item.unit_price} for product {item.product_id}"
 
 
+def _wrong_states(orders: Iterable[Order], closed: Iterable[Order]) -> Iterator[str]:
+    for order, live in [*((each, True) for each in orders), *((each, False) for each in closed)]:
+        if is_live(order) is not live:
+            yield f"{_name(order)} is {order.state}, but among the {'live' if live else 'closed'} orders"
+        for item in order.items:
+            if item.returned and order.state not in _UNITS_LEFT:
+                yield f"{_name(order)} is {order.state}, and units of product {item.product_id} were given back"
+            if not 0 <= item.restocked <= item.returned <= item.quantity:
+                yield f"{_name(order)} has wrong numbers of units given back of product {item.product_id}"
+        if (order.state == OrderState.RETURNED) is not (
+            order.state in _UNITS_LEFT and all(item.returned == item.quantity for item in order.items)
+        ):
+            yield f"{_name(order)} is {order.state}, which its units given back contradict"
+
+
 def _dangling(customers: Sequence[Customer], products: Sequence[Product], orders: Sequence[Order]) -> Iterator[str]:
     customer_ids = {customer.customer_id for customer in customers}
     product_ids = {product.product_id for product in products}
@@ -125,15 +161,25 @@ def _dangling(customers: Sequence[Customer], products: Sequence[Product], orders
                 yield f"{_name(order)} holds product {item.product_id}, which does not exist"
 
 
-def _unbalanced(products: Sequence[Product], orders: Sequence[Order], supplied: Mapping[str, int]) -> Iterator[str]:
-    ordered = units_in_orders(orders)
+def _unbalanced(
+    products: Sequence[Product], orders: Sequence[Order], closed: Sequence[Order], supplied: Mapping[str, int]
+) -> Iterator[str]:
+    ordered, gone = units_in_orders(orders), units_gone(closed)
     for product in products:
         held, put_in = ordered.get(product.product_id, 0), supplied.get(product.product_id, 0)
-        if product.quantity + held != put_in:
+        left = gone.get(product.product_id, 0)
+        if product.quantity + held + left != put_in:
             yield (
                 f"{_name(product)} has {product.quantity} units on hand and {held} in orders, "
-                f"but administrators put in {put_in}"
+                + (f"and {left} have left, " if left else "")
+                + f"but administrators put in {put_in}"
             )
+
+
+def _wrong_deadlines(state: StateView, orders: Sequence[Order]) -> Iterator[str]:
+    deadlines = sorted((order.expires_at_ms, order.order_id) for order in orders if order.expires_at_ms)
+    if list(state.due_orders(TIMESTAMP_MS_MAX, len(orders) + 1)) != [order_id for _, order_id in deadlines]:
+        yield "the index of deadlines differs from the orders"
 
 
 def _wrong_indexes(

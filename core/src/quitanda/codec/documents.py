@@ -8,10 +8,15 @@ the dataclasses' fields.
 A field that came later than the first level of rules (`since`) is stored where a custom field of its name would stand,
 and not at all while it has its default. So the bytes of documents that do not use it are the same as before, and
 whether a replica knows the field or keeps it as a custom one, it writes the same bytes.
+
+A field that the rules alone may set (`rules_only`) must not be mixed up with a custom field that somebody gave under
+its name before there was the field. All such fields of a record that are not at their defaults are stored as one object
+under the empty name, which no custom field can have. In the shown form they stand under their own names, and a custom
+field of the same name is not shown.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -33,6 +38,8 @@ _DIGEST_PERSON: Final = b"quitanda.doc"
 _VERSION: Final = "version"
 _TOTAL: Final = "total"
 _EXTRA: Final = "extra"
+_RULES_ONLY: Final = ""
+"""The name under which the fields stand that the rules alone may set."""
 
 _parse_stored: Final[Callable[[str], Any]] = simplejson.JSONDecoder(parse_float=Decimal).decode
 """Parse stored JSON, its numbers exact. Kept: `simplejson.loads` would make a decoder for each document."""
@@ -108,9 +115,18 @@ def decode_document(kind: Kind, data: bytes, level: int = SUPPORTED_LEVEL) -> Do
 
 
 def read_document(kind: Kind, fields: Any, level: int = SUPPORTED_LEVEL) -> Document:
-    """Make a document of parsed JSON (numbers exact), stored or shown; ValueError where it is none."""
+    """Make a document of parsed stored JSON (numbers exact); ValueError where it is none."""
+    return _read(_READERS[kind, level], kind, fields)
+
+
+def read_shown_document(kind: Kind, fields: Any) -> Document:
+    """Make a document of parsed JSON in the shown form (numbers exact); ValueError where it is none."""
+    return _read(_SHOWN_READERS[kind], kind, fields)
+
+
+def _read(read: Callable[[Any], Any], kind: Kind, fields: Any) -> Document:
     try:
-        document: Document = _READERS[kind, level](fields)
+        document: Document = read(fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a {kind}: {error!r}") from error
     return document
@@ -143,31 +159,35 @@ def compile_writer(record: type, *, shown: bool = False) -> Callable[[Any], str]
     text = ",".join(f'"{name}":{value}' for name, value in members.items())
     extra = "record.extra" if hasattr(record, _EXTRA) else "()"
     if later:
-        names["with_later"] = _compile_with_later(later)
+        names["with_later"] = _compile_with_later(later, shown=shown)
         extra = f"with_later(record, {extra})"
     line = f"return f'{{{{{text}{{extra_text(extra) if (extra := {extra}) else \"\"}}}}}}'"
     return compile_function("write(record)", [line], names)
 
 
-def compile_reader(record: type, level: int = SUPPORTED_LEVEL) -> Callable[[Any], Any]:
+def compile_reader(record: type, level: int = SUPPORTED_LEVEL, *, shown: bool = False) -> Callable[[Any], Any]:
     """Make the function that makes a dataclass of a parsed JSON object. It raises KeyError and TypeError.
 
     A field that came with a higher level than `level` is a custom field. So is one that came later than the first
     level and has a value of another type: as a custom field it was allowed to.
     """
     fields = [each for each in describe(record) if each.since <= level]
-    later = [each for each in fields if each.since > FIRST_LEVEL]
+    apart = [each for each in fields if each.rules_only and not shown]
+    later = [each for each in fields if each.since > FIRST_LEVEL and each not in apart]
     names: dict[str, Any] = {"record": record, "extra": _extra, "text": _text, "integer": _integer, "money": _money}
-    names |= {f"read_{each.name}": compile_reader(each.item, level) for each in fields if each.item}
-    total = [_TOTAL] if _has_total(record) else []
-    own = [each.name for each in fields if each not in later and each.form is not Form.CUSTOM_FIELDS]
-    names["known"] = frozenset([*own, *total])
-    known, lines = "known", []
+    names |= {f"read_{each.name}": compile_reader(each.item, level, shown=shown) for each in fields if each.item}
+    first = [each for each in fields if each.since == FIRST_LEVEL]
+    own = [each.name for each in first if each.form is not Form.CUSTOM_FIELDS]
+    names["known"] = frozenset([*own, *([_TOTAL] if _has_total(record) else []), *([_RULES_ONLY] if apart else [])])
+    known, lines, taken = "known", [], ""
     if later:
         names["take_later"] = _later_taker(later)
-        lines, known = ["later = take_later(fields)"], "known | later.keys()"
-    arguments = [f"{each.name}={_read_expression(each, known)}" for each in fields if each not in later]
-    lines.append(f"return record({', '.join(arguments)}{', **later' if later else ''})")
+        lines, known, taken = ["later = take_later(fields)"], "known | later.keys()", ", **later"
+    if apart:
+        names["take_apart"] = _apart_taker(apart)
+        taken += f", **(take_apart(fields[{_RULES_ONLY!r}]) if {_RULES_ONLY!r} in fields else {{}})"
+    arguments = [f"{each.name}={_read_expression(each, known)}" for each in first]
+    lines.append(f"return record({', '.join(arguments)}{taken})")
     return compile_function("read(fields)", lines, names)
 
 
@@ -202,16 +222,41 @@ def _read_expression(field: FieldType, known: str) -> str:
             return f"{_READ_FUNCTIONS[form].__name__.removeprefix('_')}({value})"
 
 
-def _compile_with_later(fields: Iterable[FieldType]) -> Callable[[Any, CustomFields], CustomFields]:
+def _compile_with_later(
+    fields: Sequence[FieldType], *, shown: bool = False
+) -> Callable[[Any, CustomFields], CustomFields]:
     """Make the function that puts fields that came later among the custom ones, but for those at their default."""
     names: dict[str, Any] = {"quote": _quote, "price": format_price}
     writers = [(each, compile_function("write(record)", [f"return f'{_written(each)}'"], names)) for each in fields]
+    defaults = {f"default_{each.name}": each.default for each in fields}
+    unused = " and ".join(f"record.{each.name} == default_{each.name}" for each in fields)
+    has_none = compile_function("has_none(record)", [f"return {unused}"], defaults)
 
     def with_later(record: Any, extra: CustomFields) -> CustomFields:
-        later = [(each.name, write(record)) for each, write in writers if getattr(record, each.name) != each.default]
-        return tuple(sorted((*extra, *later))) if later else extra
+        if has_none(record):
+            return extra
+        used = [(each, write(record)) for each, write in writers if getattr(record, each.name) != each.default]
+        apart = {each.name: text for each, text in used if each.rules_only}
+        later = [(each.name, text) for each, text in used if not each.rules_only]
+        if shown:
+            given = [each for each in extra if each[0] not in apart]
+            return tuple(sorted((*given, *later, *apart.items())))
+        members = ",".join(f'"{name}":{text}' for name, text in apart.items())
+        return tuple(sorted((*extra, *later, *([(_RULES_ONLY, f"{{{members}}}")] if apart else []))))
 
     return with_later
+
+
+def _apart_taker(fields: Iterable[FieldType]) -> Callable[[Any], dict[str, Any]]:
+    """Make the function that reads the object with the fields that the rules alone set. It raises TypeError."""
+    forms = {each.name: each.form for each in fields}
+
+    def take_apart(values: Any) -> dict[str, Any]:
+        if not isinstance(values, dict) or not values.keys() <= forms.keys():
+            raise TypeError("not the fields that the rules set")
+        return {name: _READ_FUNCTIONS[forms[name]](value) for name, value in values.items()}
+
+    return take_apart
 
 
 def _later_taker(fields: Iterable[FieldType]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -275,4 +320,5 @@ _READERS: Final = {
     for kind, record in DOCUMENT_TYPES.items()
     for level in range(FIRST_LEVEL, SUPPORTED_LEVEL + 1)
 }
+_SHOWN_READERS: Final = {kind: compile_reader(record, shown=True) for kind, record in DOCUMENT_TYPES.items()}
 _read_summary: Final[Callable[[Any], OrderSummary]] = compile_reader(OrderSummary)

@@ -1,4 +1,4 @@
-"""What can be asked of the state machine.
+"""What can be asked of the state machine; what moves an order from state to state is in `order_commands`.
 
 Commands are named in the imperative. Ids, times and everything random were chosen by the portal that
 made the command: executing it is the same on every replica. Fields marked GENERATED are not
@@ -17,7 +17,6 @@ from quitanda.domain.field_types import (
     Description,
     Generation,
     Identifier,
-    ItemUnits,
     Level,
     Name,
     Price,
@@ -28,7 +27,47 @@ from quitanda.domain.field_types import (
     Version,
     since,
 )
-from quitanda.domain.model import CustomerFields, ItemFields, OrderFields, ProductFields, RoleName
+from quitanda.domain.model import CustomerFields, OrderFields, ProductFields, RoleName
+from quitanda.domain.order_commands import (
+    AdvanceClock,
+    CancelOrderItems,
+    FulfilOrder,
+    ItemQuantity,
+    PlaceOrder,
+    ReturnOrder,
+    SetOrderDeadline,
+)
+
+__all__ = [
+    "CREDENTIALS_LEVEL",
+    "AdjustStock",
+    "AdvanceClock",
+    "CancelOrder",
+    "CancelOrderItems",
+    "Command",
+    "CreateCredential",
+    "CreateCustomer",
+    "CreateFirstCredential",
+    "CreateOrder",
+    "CreateProduct",
+    "DeleteCustomer",
+    "DeleteProduct",
+    "FulfilOrder",
+    "ItemQuantity",
+    "OwnCommand",
+    "PlaceOrder",
+    "Principal",
+    "RaiseLevel",
+    "Request",
+    "ReturnOrder",
+    "RevokeCredential",
+    "RotateCredential",
+    "SetOrderDeadline",
+    "SetOrderItems",
+    "UpdateCustomer",
+    "UpdateProduct",
+    "command_name",
+]
 
 CREDENTIALS_LEVEL: Final = 3
 """The level of rules with which credentials came."""
@@ -120,16 +159,6 @@ class AdjustStock:
 
 @fast_init
 @dataclass(frozen=True, slots=True)
-class ItemQuantity:
-    """A product and the number of units that an order shall hold of it; `extra` is about the order's item."""
-
-    product_id: Identifier
-    quantity: ItemUnits
-    extra: ItemFields = ()
-
-
-@fast_init
-@dataclass(frozen=True, slots=True)
 class CreateOrder:
     """Place an order, empty or with first items, all or nothing.
 
@@ -162,7 +191,7 @@ class SetOrderItems:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """Remove the order and return its units to stock."""
+    """Return the units of the customer's open order to stock; below level 4 the order is gone, above it is kept."""
 
     customer_id: Identifier
     order_id: Identifier
@@ -254,7 +283,16 @@ Command: TypeAlias = (
     | RotateCredential
     | RevokeCredential
     | CreateFirstCredential
+    | PlaceOrder
+    | SetOrderDeadline
+    | CancelOrderItems
+    | FulfilOrder
+    | ReturnOrder
+    | AdvanceClock
 )
+
+OwnCommand: TypeAlias = RaiseLevel | CreateFirstCredential | AdvanceClock
+"""The commands that a leader proposes by itself: no portal may send them, and their outcomes are not remembered."""
 
 
 def command_name(command: type[Command]) -> str:
@@ -278,8 +316,8 @@ class Request:
 
     `scope` says who chose `request_id`: a customer's id, or "" for administrators, so that no
     caller can use up the ids of another. `principal` is None where nobody had to prove who they are. `received_at_ms`
-    is when a portal received the request, by its clock (0: not told); no rule decides by it. Neither is part of the
-    request's fingerprint: a request may be repeated later, and after the credential was rotated.
+    is when a portal received the request, by its clock (0: not told): rules write it down, and decide nothing by it.
+    Neither is part of the request's fingerprint: a request may be repeated later, and after the credential was rotated.
     """
 
     scope: str

@@ -4,7 +4,16 @@ from typing import Final
 
 from quitanda.domain import credentials, refusals, value_checks
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
-from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, returned_units, updated
+from quitanda.domain.document_changes import (
+    check_expected,
+    created,
+    indexed_order,
+    placed_orders,
+    put,
+    puts,
+    returned_units,
+    updated,
+)
 from quitanda.domain.limits import CASCADE_ORDERS_MAX
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Done, Refused
@@ -34,9 +43,9 @@ def update(view: StateView, command: UpdateCustomer) -> Decision:
 
 
 def delete(view: StateView, command: DeleteCustomer) -> Decision:
-    """Delete a customer without orders, or with `cascade` together with the orders, whose units return.
+    """Delete a customer without live orders, or with `cascade` together with the open ones, whose units return.
 
-    The customer's credentials go, too.
+    The customer's credentials go, too. Placed orders keep her: the shop has to fulfil or to cancel them first.
     """
     customer = _find(view, command)
     if isinstance(customer, Refused):
@@ -47,6 +56,8 @@ def delete(view: StateView, command: DeleteCustomer) -> Decision:
     if len(order_ids) > CASCADE_ORDERS_MAX:
         return Decision(refusals.cascade_too_large())
     orders = [indexed_order(view, order_id) for order_id in order_ids]
+    if placed := placed_orders(orders):
+        return Decision(refusals.customer_has_orders(command.customer_id, len(orders), placed))
     changes: tuple[Change, ...] = (
         *puts(view, returned_units(view, orders)),
         *(Delete(Kind.ORDER, order.order_id) for order in orders),

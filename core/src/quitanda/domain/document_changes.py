@@ -12,7 +12,7 @@ from quitanda.domain import refusals
 from quitanda.domain.commands import Command
 from quitanda.domain.compiled import changer
 from quitanda.domain.field_types import Form, describe
-from quitanda.domain.model import Credential, Customer, CustomFields, Document, Order, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Document, Order, OrderState, Product
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Decision, Put, StateView
 
@@ -104,6 +104,11 @@ def indexed_order(view: StateView, order_id: str) -> Order:
     return order
 
 
+def placed_orders(orders: Iterable[Order]) -> int:
+    """Count the orders to which their customers have committed themselves; no cascade takes those away."""
+    return sum(1 for order in orders if order.state == OrderState.PLACED)
+
+
 def returned_units(view: StateView, orders: Iterable[Order]) -> tuple[Product, ...]:
     """Return the products of the orders' items with all the items' units back on hand, each product once.
 
@@ -114,10 +119,11 @@ def returned_units(view: StateView, orders: Iterable[Order]) -> tuple[Product, .
     for order in orders:
         for item in order.items:
             units[item.product_id] = units.get(item.product_id, 0) + item.quantity
-    return tuple(_with_more(view, product_id, count) for product_id, count in units.items())
+    return tuple(with_more(view, product_id, count) for product_id, count in units.items())
 
 
-def _with_more(view: StateView, product_id: str, units: int) -> Product:
+def with_more(view: StateView, product_id: str, units: int) -> Product:
+    """Return a product of a live order, or one that exists, with so many more units on hand."""
     product = view.product(product_id)
     if product is None:
         message = f"an order holds product {product_id}, which does not exist"

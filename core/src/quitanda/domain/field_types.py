@@ -41,6 +41,15 @@ def since(level: int) -> dict[str, Any]:
     return {"since": level}
 
 
+def rules_only(level: int) -> dict[str, Any]:
+    """Return the metadata of a document's field that counts from `level` on, and that the rules alone may set.
+
+    They decide by it. So a custom field of its name, which somebody gave below the level, is never taken for it
+    (`codec.documents`).
+    """
+    return since(level) | {"rules_only": True}
+
+
 @dataclass(frozen=True, slots=True)
 class IdRule:
     """An id: see `limits.ID_PATTERN`."""
@@ -139,7 +148,7 @@ class FieldType:
 
     `optional`: None stands for "not given". `default` is `dataclasses.MISSING` where the field must be given.
     `item` is the dataclass of a LIST's entries. `since` is the level of rules with which the field came. What is
-    `withheld` stands in what is stored, and not in what is shown.
+    `withheld` stands in what is stored, and not in what is shown. `rules_only`: see the function.
     """
 
     name: str
@@ -151,6 +160,7 @@ class FieldType:
     generated: bool
     since: int
     withheld: bool
+    rules_only: bool
 
     @property
     def required(self) -> bool:
@@ -182,6 +192,7 @@ def _field_type(record: type, each: Any, hint: Any) -> FieldType:
         generated=bool(each.metadata.get("generated") or each.metadata.get("derived")),
         since=int(each.metadata.get("since", 1)),
         withheld=bool(each.metadata.get("withheld")),
+        rules_only=bool(each.metadata.get("rules_only")),
     )
 
 

@@ -19,10 +19,11 @@ from quitanda.domain.outcomes import Reason, Refused, refused
 FIRST_LEVEL: Final = 1
 """The level of a state that says nothing of levels: the rules of version 0.1.0."""
 
-SUPPORTED_LEVEL: Final = 3
+SUPPORTED_LEVEL: Final = 4
 """The highest level whose rules this version knows.
 
 2: the state records its level; the rules are those of level 1. 3: credentials.
+4: orders have states, and may have deadlines.
 """
 
 _T = TypeVar("_T")

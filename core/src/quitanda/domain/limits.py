@@ -57,6 +57,9 @@ LEVEL_MAX: Final = 2**16 - 1
 CASCADE_ORDERS_MAX: Final = 1_000
 """Orders that one cascading deletion may cancel or change."""
 
+EXPIRED_AT_ONCE_MAX: Final = 100
+"""Orders that expire by one command."""
+
 REMEMBERED_REQUESTS_MAX: Final = 262_144
 """Outcomes kept for repeated requests: at four thousand writes a second, the last minute's."""
 

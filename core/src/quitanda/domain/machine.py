@@ -5,11 +5,21 @@ Each rule stands in the module of the document that it is about, which lists its
 
 from typing import Final
 
-from quitanda.domain import credentials, customers, levels, orders, permissions, products, refusals, validation
-from quitanda.domain.commands import Command, CreateFirstCredential, RaiseLevel, Request
+from quitanda.domain import (
+    credentials,
+    customers,
+    levels,
+    order_moves,
+    orders,
+    permissions,
+    products,
+    refusals,
+    validation,
+)
+from quitanda.domain.commands import Command, OwnCommand, RaiseLevel, Request
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.outcomes import Done, Reason, Refused, refused
-from quitanda.domain.state import Decision, Execution, Rules, StateView, StoredOutcome
+from quitanda.domain.state import Decision, Execution, Rules, StateView, StoredOutcome, TimedRules
 
 
 def execute(view: StateView, request: Request, revision: int) -> Execution:
@@ -32,13 +42,13 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
         request = levels.request_as_of(request, view.level)
     if refusal := _refuse_unremembered(view, request):
         return Execution(refusal, revision)
-    if isinstance(request.command, RaiseLevel | CreateFirstCredential):
+    if isinstance(request.command, OwnCommand):
         own = _RULES[type(request.command)](view, request.command)
-        return Execution(own.outcome, revision, own.changes, level=own.level)
+        return Execution(own.outcome, revision, own.changes, level=own.level, clock_ms=own.clock_ms)
     asked = fingerprint(request.command)
     earlier = view.remembered(request.scope, request.request_id)
     if earlier is None:
-        decision = _RULES[type(request.command)](view, request.command)
+        decision = _decide(view, request.command, request.received_at_ms)
         remember = StoredOutcome(asked, revision, decision.outcome)
         return Execution(decision.outcome, revision, decision.changes, remember)
     if earlier.fingerprint != asked:
@@ -52,16 +62,23 @@ def _refuse_unremembered(view: StateView, request: Request) -> Refused | None:
     return validation.check_request(request, view.level) or permissions.check_principal(view, request)
 
 
-def decide(view: StateView, command: Command) -> Decision:
+def decide(view: StateView, command: Command, received_at_ms: int = 0) -> Decision:
     """Decide a command: total, pure, the same on every replica; a refusal changes nothing.
 
-    Raises BrokenInvariantError only where the state contradicts itself, LevelNotSupported as `execute`.
+    `received_at_ms` is that of the command's request. Raises BrokenInvariantError only where the state contradicts
+    itself, LevelNotSupported as `execute`.
     """
     if too_low := levels.check_command(command, view.level):
         return Decision(too_low)
     command = levels.as_of(command, view.level)
     wrong = validation.check(command, view.level)
-    return Decision(wrong) if wrong else _RULES[type(command)](view, command)
+    return Decision(wrong) if wrong else _decide(view, command, received_at_ms)
+
+
+def _decide(view: StateView, command: Command, received_at_ms: int) -> Decision:
+    kind = type(command)
+    timed = _TIMED_RULES.get(kind)
+    return _RULES[kind](view, command) if timed is None else timed(view, command, received_at_ms)
 
 
 def _raise_level(view: StateView, command: RaiseLevel) -> Decision:
@@ -79,5 +96,8 @@ _RULES: Final[Rules] = {
     **products.RULES,
     **orders.RULES,
     **credentials.RULES,
+    **order_moves.RULES,
     RaiseLevel: _raise_level,
 }
+
+_TIMED_RULES: Final[TimedRules] = {**orders.TIMED_RULES, **order_moves.TIMED_RULES}

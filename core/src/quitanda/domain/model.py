@@ -22,6 +22,7 @@ from quitanda.domain.field_types import (
     TimestampMs,
     UnitsOnHand,
     describe,
+    rules_only,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ITEM_DEPTH",
     "KNOWN_FIELDS",
     "KNOWN_ITEM_FIELDS",
+    "ORDER_STATES_LEVEL",
     "CallerRole",
     "Credential",
     "CustomFields",
@@ -37,8 +39,12 @@ __all__ = [
     "Kind",
     "Order",
     "OrderItem",
+    "OrderState",
     "Product",
 ]
+
+ORDER_STATES_LEVEL: Final = 4
+"""The level of rules with which orders got states, and holds a deadline."""
 
 
 class Kind(StrEnum):
@@ -61,6 +67,27 @@ class CallerRole(StrEnum):
     METRICS = "metrics"
     CUSTOMER = "customer"
 
+
+class OrderState(StrEnum):
+    """Where an order is in its life; `order_states` says who may move it from one state to another."""
+
+    __hash__ = str.__hash__
+
+    OPEN = "open"
+    """The customer changes it as she likes; its units are held."""
+    PLACED = "placed"
+    """The customer has committed herself; its units are held, and only the shop changes it."""
+    FULFILLED = "fulfilled"
+    """Its units have left for good."""
+    RETURNED = "returned"
+    """All its units were given back."""
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    """Its deadline passed while it was open or placed."""
+
+
+OrderStateName: TypeAlias = Annotated[str, ChoiceRule(tuple(state.value for state in OrderState))]
+"""An OrderState's value, as plain text: what is stored and sent."""
 
 RoleName: TypeAlias = Annotated[str, ChoiceRule(tuple(role.value for role in CallerRole))]
 """A CallerRole's value, as plain text: what is stored and sent."""
@@ -104,7 +131,8 @@ class Product:
 class OrderItem:
     """Units of one product in an order.
 
-    `name` and `unit_price` (minor units) are the product's at the moment when `quantity` was last raised.
+    `name` and `unit_price` (minor units) are the product's at the moment when `quantity` was last raised. Of the
+    `quantity` of a fulfilled order, `returned` units were given back, and `restocked` of these are on hand again.
     """
 
     product_id: Identifier
@@ -112,6 +140,8 @@ class OrderItem:
     unit_price: Price
     quantity: ItemUnits
     extra: CustomFields = ()
+    returned: ItemUnits = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
+    restocked: ItemUnits = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
 
     @property
     def total(self) -> int:
@@ -124,7 +154,9 @@ class OrderItem:
 class Order:
     """What one customer ordered; items stand in the order in which their products were first added.
 
-    `created_at_ms` is in milliseconds since 1970-01-01T00:00Z, from the portal's clock.
+    Times are in milliseconds since 1970-01-01T00:00Z. `created_at_ms`, `state_since_ms` and `placed_at_ms` (0: not
+    told) are from portals' clocks; `state_since_ms` of an expired order, and when it expires, are by the state's own
+    clock (`StateView.clock_ms`). `expires_at_ms` 0 stands for never. `state` is an OrderState's value.
     """
 
     order_id: Identifier
@@ -133,6 +165,10 @@ class Order:
     items: tuple[OrderItem, ...]
     version: int
     extra: CustomFields = ()
+    state: OrderStateName = field(default=OrderState.OPEN.value, metadata=rules_only(ORDER_STATES_LEVEL))
+    state_since_ms: TimestampMs = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
+    placed_at_ms: TimestampMs = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
+    expires_at_ms: TimestampMs = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
 
     @property
     def total(self) -> int:

@@ -20,9 +20,11 @@ from quitanda.domain.document_changes import (
     with_quantity,
 )
 from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
-from quitanda.domain.model import CustomFields, Kind, Order, OrderItem, Product
+from quitanda.domain.model import ORDER_STATES_LEVEL, CustomFields, Kind, Order, OrderItem, OrderState, Product
+from quitanda.domain.order_moves import moved
+from quitanda.domain.order_states import Asker, check_move
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.domain.state import Change, Decision, Delete, Rules, StateView
+from quitanda.domain.state import Change, Decision, Delete, Rules, StateView, TimedRules
 
 _Combined: TypeAlias = Callable[[CustomFields, CustomFields], CustomFields]
 """What an item's extra fields come to: those that it has, and those that the command gives."""
@@ -57,7 +59,7 @@ def create(view: StateView, command: CreateOrder) -> Decision:
     """Place an order under a free id, with its first items if there are any."""
     if view.customer(command.customer_id) is None:
         return Decision(refusals.customer_not_found(command.customer_id))
-    if view.order(command.order_id) is not None:
+    if view.order(command.order_id) is not None or _closed(view, command.order_id) is not None:
         return Decision(refusals.order_exists(command.order_id))
     empty = Order(command.order_id, command.customer_id, command.created_at_ms, (), version=0, extra=command.extra)
     filled = _fill(view, empty, command.items, overlaid)
@@ -66,7 +68,7 @@ def create(view: StateView, command: CreateOrder) -> Decision:
 
 def set_items(view: StateView, command: SetOrderItems) -> Decision:
     """Set quantities and extra fields; where all are as they were, nothing changes, not even the version."""
-    order = _find(view, command.customer_id, command.order_id, command.expected_version)
+    order = _find(view, command)
     if isinstance(order, Refused):
         return Decision(order)
     described = _with_extra(order, merged(order.extra, command.extra)) if command.extra else order
@@ -76,25 +78,37 @@ def set_items(view: StateView, command: SetOrderItems) -> Decision:
     return Decision(Done(order)) if filled.order == order else put(view, filled.order, *filled.products)
 
 
-def cancel(view: StateView, command: CancelOrder) -> Decision:
-    """Remove an order; its units go back to stock."""
-    order = _find(view, command.customer_id, command.order_id, command.expected_version)
+def cancel(view: StateView, command: CancelOrder, received_at_ms: int) -> Decision:
+    """Close an open order, or below the level of states remove it; its units go back to stock."""
+    order = _find(view, command)
     if isinstance(order, Refused):
         return Decision(order)
-    changes: tuple[Change, ...] = (
-        *puts(view, returned_units(view, [order])),
-        Delete(Kind.ORDER, order.order_id),
-    )
+    products = returned_units(view, [order])
+    changes: tuple[Change, ...]
+    if view.level < ORDER_STATES_LEVEL:
+        changes = (*puts(view, products), Delete(Kind.ORDER, order.order_id))
+    else:
+        changes = puts(view, [*products, moved(order, OrderState.CANCELLED, received_at_ms)])
     return Decision(Done(order), changes)
 
 
-def _find(view: StateView, customer_id: str, order_id: str, expected_version: int | None) -> Order | Refused:
-    if view.customer(customer_id) is None:
-        return refusals.customer_not_found(customer_id)
-    order = view.order(order_id)
-    if order is None or order.customer_id != customer_id:  # nobody learns of another's orders
-        return refusals.order_not_found(order_id)
-    return check_expected(order, expected_version) or order
+def _find(view: StateView, command: SetOrderItems | CancelOrder) -> Order | Refused:
+    """Return the customer's order, if its state allows the command.
+
+    To these commands, which are older than the states, a cancelled order is still one that there is not.
+    """
+    if view.customer(command.customer_id) is None:
+        return refusals.customer_not_found(command.customer_id)
+    order = view.order(command.order_id) or _closed(view, command.order_id)
+    if order is None or order.customer_id != command.customer_id or order.state == OrderState.CANCELLED:
+        return refusals.order_not_found(command.order_id)  # nobody learns of another's orders
+    refused_move = check_move(order, type(command), Asker.CUSTOMER)
+    return refused_move or check_expected(order, command.expected_version) or order
+
+
+def _closed(view: StateView, order_id: str) -> Order | None:
+    """Return the closed order; below the level of states there is none to look for."""
+    return view.closed_order(order_id) if view.level >= ORDER_STATES_LEVEL else None
 
 
 def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity], combined: _Combined) -> _Filled | Refused:
@@ -151,4 +165,5 @@ def _put_together(wanted: Iterable[ItemQuantity]) -> list[_Line]:
     return list(lines.values())
 
 
-RULES: Final[Rules] = {CreateOrder: create, SetOrderItems: set_items, CancelOrder: cancel}
+RULES: Final[Rules] = {CreateOrder: create, SetOrderItems: set_items}
+TIMED_RULES: Final[TimedRules] = {CancelOrder: cancel}

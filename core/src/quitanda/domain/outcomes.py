@@ -23,6 +23,9 @@ class Reason(StrEnum):
     OUT_OF_STOCK = "OUT_OF_STOCK"
     STOCK_BOUND = "STOCK_BOUND"
     TOO_MANY_ITEMS = "TOO_MANY_ITEMS"
+    ORDER_STATE = "ORDER_STATE"
+    ORDER_EMPTY = "ORDER_EMPTY"
+    TOO_MANY_UNITS = "TOO_MANY_UNITS"
     CASCADE_TOO_LARGE = "CASCADE_TOO_LARGE"
     VERSION_MISMATCH = "VERSION_MISMATCH"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
@@ -63,6 +66,7 @@ class Problem(StrEnum):
     NOTHING_TO_CHANGE = "nothing_to_change"
     DUPLICATE = "duplicate"
     RETAINED = "retained"
+    PASSED = "passed"
     MALFORMED = "malformed"
 
 
@@ -86,9 +90,9 @@ Details: TypeAlias = tuple[tuple[str, str], ...]
 class Done:
     """The command took effect.
 
-    `document` is the document as the command left it; for a cancelled order the order as it was; None
-    where a customer, a product or a credential was deleted. `orders_affected` counts what a cascade cancelled or
-    changed.
+    `document` is the document as the command left it; for an order that its customer cancelled the order as it was;
+    None where a customer, a product or a credential was deleted. `orders_affected` counts what a cascade cancelled or
+    changed, and what expired.
     """
 
     document: Document | None

@@ -5,30 +5,28 @@ revoked credential asks for takes effect after the entry that revoked it, whatev
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from quitanda.domain import refusals
 from quitanda.domain.commands import (
     AdjustStock,
-    CancelOrder,
     Command,
     CreateCredential,
     CreateCustomer,
-    CreateFirstCredential,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    OwnCommand,
     Principal,
-    RaiseLevel,
     Request,
     RevokeCredential,
     RotateCredential,
-    SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.model import CallerRole, Credential
+from quitanda.domain.order_states import Asker, askers_of
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.state import StateView
 
@@ -44,20 +42,17 @@ ALLOWED_ROLES: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     DeleteProduct: _ADMIN,
     AdjustStock: _STAFF,
     CreateOrder: _STAFF,
-    SetOrderItems: _STAFF,
-    CancelOrder: _STAFF,
     CreateCredential: _ADMIN,
     RotateCredential: _ADMIN,
     RevokeCredential: _ADMIN,
-    RaiseLevel: (),
-    CreateFirstCredential: (),
+    **{command: _STAFF for command in get_args(Command) if askers_of(command)},
+    **dict.fromkeys(get_args(OwnCommand), ()),
 }
-"""For each command the roles that may ask for it, whomever it is about; the last two are the replicas' own."""
+"""For each command the roles that may ask for it, whomever it is about; the last ones are the replicas' own."""
 
 ALLOWED_FOR_OWN: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     CreateOrder: (CallerRole.CUSTOMER,),
-    SetOrderItems: (CallerRole.CUSTOMER,),
-    CancelOrder: (CallerRole.CUSTOMER,),
+    **{each: (CallerRole.CUSTOMER,) for each in get_args(Command) if Asker.CUSTOMER in askers_of(each)},
     RotateCredential: (CallerRole.CLERK, CallerRole.READ_ONLY, CallerRole.CUSTOMER),
 }
 """The roles that may ask for a command about themselves only: a customer's own orders, a caller's own credential."""

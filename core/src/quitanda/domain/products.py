@@ -5,7 +5,7 @@ from typing import Final
 
 from quitanda.domain import refusals, value_checks
 from quitanda.domain.commands import AdjustStock, CreateProduct, DeleteProduct, UpdateProduct
-from quitanda.domain.document_changes import check_expected, created, indexed_order, put, puts, updated
+from quitanda.domain.document_changes import check_expected, created, indexed_order, placed_orders, put, puts, updated
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, QUANTITY_MAX
 from quitanda.domain.model import Kind, Order, Product
 from quitanda.domain.outcomes import Done, Refused
@@ -48,7 +48,10 @@ def adjust_stock(view: StateView, command: AdjustStock) -> Decision:
 
 
 def delete(view: StateView, command: DeleteProduct) -> Decision:
-    """Delete a product that no order holds, or with `cascade` take it out of those orders as well."""
+    """Delete a product that no live order holds, or with `cascade` take it out of the open ones as well.
+
+    Placed orders keep it: the shop has to fulfil or to cancel them first.
+    """
     product = _find(view, command)
     if isinstance(product, Refused):
         return Decision(product)
@@ -57,8 +60,11 @@ def delete(view: StateView, command: DeleteProduct) -> Decision:
         return Decision(refusals.product_in_use(command.product_id, min(len(order_ids), CASCADE_ORDERS_MAX)))
     if len(order_ids) > CASCADE_ORDERS_MAX:
         return Decision(refusals.cascade_too_large())
-    orders = [_without(indexed_order(view, order_id), command.product_id) for order_id in order_ids]
-    changes: tuple[Change, ...] = (*puts(view, orders), Delete(Kind.PRODUCT, command.product_id))
+    orders = [indexed_order(view, order_id) for order_id in order_ids]
+    if placed := placed_orders(orders):
+        return Decision(refusals.product_in_use(command.product_id, len(orders), placed))
+    without = [_without(order, command.product_id) for order in orders]
+    changes: tuple[Change, ...] = (*puts(view, without), Delete(Kind.PRODUCT, command.product_id))
     return Decision(Done(None, orders_affected=len(orders)), changes)
 
 

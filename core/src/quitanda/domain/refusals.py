@@ -5,8 +5,10 @@ to `limit`; `requested`, `held` and `available` are units asked for, units that 
 and units on hand.
 """
 
+from collections.abc import Iterable
+
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
-from quitanda.domain.model import Credential, Product
+from quitanda.domain.model import Credential, Order, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 
 
@@ -20,11 +22,10 @@ def customer_not_found(customer_id: str) -> Refused:
     return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id)
 
 
-def customer_has_orders(customer_id: str, orders: int) -> Refused:
-    """Refuse: the customer cannot go while there are orders."""
-    return refused(
-        Reason.CUSTOMER_HAS_ORDERS, "customer_id", customer_id=customer_id, orders=orders, limit=CASCADE_ORDERS_MAX
-    )
+def customer_has_orders(customer_id: str, orders: int, placed: int = 0) -> Refused:
+    """Refuse: the customer cannot go while there are orders, and not even with a cascade while any is placed."""
+    facts = {"customer_id": customer_id, "orders": orders, "limit": CASCADE_ORDERS_MAX} | _placed(placed)
+    return refused(Reason.CUSTOMER_HAS_ORDERS, "customer_id", **facts)
 
 
 def product_exists(product_id: str) -> Refused:
@@ -37,9 +38,14 @@ def product_not_found(product_id: str, field: str = "product_id") -> Refused:
     return refused(Reason.PRODUCT_NOT_FOUND, field, product_id=product_id)
 
 
-def product_in_use(product_id: str, orders: int) -> Refused:
-    """Refuse: the product cannot go while it stands in orders."""
-    return refused(Reason.PRODUCT_IN_USE, "product_id", product_id=product_id, orders=orders, limit=CASCADE_ORDERS_MAX)
+def product_in_use(product_id: str, orders: int, placed: int = 0) -> Refused:
+    """Refuse: the product cannot go while it is in orders, and not even with a cascade while any is placed."""
+    facts = {"product_id": product_id, "orders": orders, "limit": CASCADE_ORDERS_MAX} | _placed(placed)
+    return refused(Reason.PRODUCT_IN_USE, "product_id", **facts)
+
+
+def _placed(orders: int) -> dict[str, int]:
+    return {"placed": orders} if orders else {}
 
 
 def order_exists(order_id: str) -> Refused:
@@ -75,6 +81,22 @@ def stock_bound(product: Product) -> Refused:
 def too_many_items(items: int) -> Refused:
     """Refuse: the order would hold too many different products."""
     return refused(Reason.TOO_MANY_ITEMS, "items", items=items, limit=ITEMS_PER_ORDER_MAX)
+
+
+def order_state(order: Order, possible: Iterable[str]) -> Refused:
+    """Refuse: the order's state does not allow it; `possible` names the commands that the caller may use instead."""
+    others = {"possible": names} if (names := ", ".join(possible)) else {}
+    return refused(Reason.ORDER_STATE, "order_id", order_id=order.order_id, state=order.state, **others)
+
+
+def order_empty(order_id: str) -> Refused:
+    """Refuse: an order without items is not placed."""
+    return refused(Reason.ORDER_EMPTY, "order_id", order_id=order_id)
+
+
+def too_many_units(product_id: str, field: str, requested: int, left: int) -> Refused:
+    """Refuse: the order has fewer units of the product than `requested`, or they were given back before."""
+    return refused(Reason.TOO_MANY_UNITS, field, product_id=product_id, requested=requested, left=left)
 
 
 def cascade_too_large() -> Refused:

@@ -34,6 +34,10 @@ class StateView(Protocol):
     def last_version(self) -> int:
         """The highest version given to any document so far; 0 at first."""
 
+    @property
+    def clock_ms(self) -> int:
+        """What the state's own clock shows, in milliseconds since 1970-01-01T00:00Z; it never goes back."""
+
     def customer(self, customer_id: str) -> Customer | None:
         """Return the customer, or None."""
 
@@ -41,7 +45,10 @@ class StateView(Protocol):
         """Return the product, or None."""
 
     def order(self, order_id: str) -> Order | None:
-        """Return the order, or None."""
+        """Return the live order, which is open or placed, or None."""
+
+    def closed_order(self, order_id: str) -> Order | None:
+        """Return the order that is fulfilled, returned, cancelled or expired, or None; `order` has the live ones."""
 
     def credential(self, credential_id: str) -> Credential | None:
         """Return the credential, or None."""
@@ -50,10 +57,13 @@ class StateView(Protocol):
         """Return ids of the customer's credentials, with "" those of staff; ascending, at most `limit`."""
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
-        """Return ids of the customer's orders, ascending, at most `limit`."""
+        """Return ids of the customer's live orders, ascending, at most `limit`."""
 
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
-        """Return ids of the orders that hold the product, ascending, at most `limit`."""
+        """Return ids of the live orders that hold the product, ascending, at most `limit`."""
+
+    def due_orders(self, now_ms: int, limit: int) -> Sequence[str]:
+        """Return ids of live orders whose deadlines are at `now_ms` or before, by deadline and id, at most `limit`."""
 
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
@@ -62,7 +72,7 @@ class StateView(Protocol):
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Put:
-    """The document replaces the one with its id, or is new."""
+    """The document replaces the one with its id, or is new. Its state says whether an order is among the live ones."""
 
     document: Document
 
@@ -84,16 +94,21 @@ Change: TypeAlias = Put | Delete
 class Decision:
     """A command's outcome and what it changes; a refusal changes nothing.
 
-    `level`: the level of rules that the state is at afterwards; None where that stays as it is.
+    `level`: the level of rules that the state is at afterwards, `clock_ms`: what its clock shows then; None where that
+    stays as it is.
     """
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
     level: int | None = None
+    clock_ms: int | None = None
 
 
 Rules: TypeAlias = Mapping[type[Any], Callable[[StateView, Any], Decision]]
 """For each command the function that decides it."""
+
+TimedRules: TypeAlias = Mapping[type[Any], Callable[[StateView, Any, int], Decision]]
+"""The same for rules that write down when the request was received (`Request.received_at_ms`)."""
 
 
 @fast_init
@@ -103,9 +118,9 @@ class Execution:
 
     `remember` is None where the outcome was remembered already (a repeated request), where the id
     stands for another request (REQUEST_ID_REUSED), where the request is invalid or needs a higher level, where its
-    principal may not ask for it, and where the replicas themselves ask (RaiseLevel, CreateFirstCredential). Otherwise
-    the keeper of the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to
-    the outcome. `level` is a Decision's.
+    principal may not ask for it, and where the replicas themselves ask (`commands.OwnCommand`). Otherwise the keeper of
+    the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome.
+    `level` and `clock_ms` are a Decision's.
     """
 
     outcome: Outcome
@@ -113,3 +128,4 @@ class Execution:
     changes: tuple[Change, ...] = ()
     remember: StoredOutcome | None = None
     level: int | None = None
+    clock_ms: int | None = None

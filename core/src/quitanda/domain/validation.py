@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple, get_args
 
 from quitanda.domain.commands import (
+    CancelOrderItems,
     Command,
     CreateCredential,
     CreateCustomer,
@@ -18,6 +19,7 @@ from quitanda.domain.commands import (
     ItemQuantity,
     Principal,
     Request,
+    ReturnOrder,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
@@ -145,6 +147,16 @@ def _owner_of_credential(command: CreateCredential) -> Refused | None:
     return None if command.customer_id is None else invalid("customer_id", Problem.UNKNOWN_FIELD)
 
 
+def _names_units(command: CancelOrderItems | ReturnOrder) -> Refused | None:
+    """Units are counted here, not set, so none is no number of them; and nothing is said about the item."""
+    for index, item in enumerate(command.items):
+        if item.quantity == 0:
+            return invalid(f"items[{index}].quantity", Problem.ZERO)
+        if item.extra:
+            return invalid(f"items[{index}].extra", Problem.UNKNOWN_FIELD)
+    return None
+
+
 def _order_size(command: CreateOrder | SetOrderItems) -> Refused | None:
     return check_order_extra_bytes(command.extra, [item.extra for item in command.items])
 
@@ -157,6 +169,8 @@ _BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]
     (CreateOrder, "extra"): _order_size,
     (SetOrderItems, "items"): _names_something,
     (SetOrderItems, "extra"): _order_size,
+    (CancelOrderItems, "items"): _names_units,
+    (ReturnOrder, "items"): _names_units,
 }
 """What is asked of a command as a whole, once the field named and those before it are right."""
 

@@ -185,6 +185,8 @@ class OrderItem(_message.Message):
     UNIT_PRICE_MINOR_UNITS_FIELD_NUMBER: _builtins.int
     TOTAL_MINOR_UNITS_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    RESTOCKED_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     quantity: _builtins.int
     name: _builtins.str
@@ -192,6 +194,9 @@ class OrderItem(_message.Message):
     unit_price_minor_units: _builtins.int
     total_minor_units: _builtins.int
     """quantity * unit price"""
+    returned: _builtins.int
+    """Of the units of a fulfilled order: how many were given back, and how many of these are on hand again."""
+    restocked: _builtins.int
     @_builtins.property
     def extra(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Fields of the item that Quitanda does not know, as Customer.extra."""
@@ -205,10 +210,12 @@ class OrderItem(_message.Message):
         unit_price_minor_units: _builtins.int = ...,
         total_minor_units: _builtins.int = ...,
         extra: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        returned: _builtins.int = ...,
+        restocked: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra", "name", b"name", "product_id", b"product_id", "quantity", b"quantity", "total_minor_units", b"total_minor_units", "unit_price_minor_units", b"unit_price_minor_units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra", "name", b"name", "product_id", b"product_id", "quantity", b"quantity", "restocked", b"restocked", "returned", b"returned", "total_minor_units", b"total_minor_units", "unit_price_minor_units", b"unit_price_minor_units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,12 +252,23 @@ class Order(_message.Message):
     TOTAL_MINOR_UNITS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_SINCE_MS_FIELD_NUMBER: _builtins.int
+    PLACED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     customer_id: _builtins.str
     created_at_ms: _builtins.int
     """When the portal accepted the order, in milliseconds since 1970-01-01T00:00Z."""
     total_minor_units: _builtins.int
     version: _builtins.int
+    state: _builtins.str
+    """open, placed, fulfilled, returned, cancelled or expired."""
+    state_since_ms: _builtins.int
+    """Since when it is in this state, and when it was placed, in milliseconds since 1970-01-01T00:00Z; 0: not told."""
+    placed_at_ms: _builtins.int
+    expires_at_ms: _builtins.int
+    """When it expires, in milliseconds since 1970-01-01T00:00Z; 0: never."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderItem]:
         """In the order in which the products were first added."""
@@ -267,12 +285,18 @@ class Order(_message.Message):
         total_minor_units: _builtins.int = ...,
         version: _builtins.int = ...,
         extra: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        state: _builtins.str | None = ...,
+        state_since_ms: _builtins.int = ...,
+        placed_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "extra", b"extra", "items", b"items", "order_id", b"order_id", "total_minor_units", b"total_minor_units", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "state", b"state", "state_since_ms", b"state_since_ms", "total_minor_units", b"total_minor_units", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__state: _TypeAlias = _typing.Literal["state"]  # noqa: Y015
+    _WhichOneofArgType__state: _TypeAlias = _typing.Literal["_state", b"_state"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__state) -> _WhichOneofReturnType__state | None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
 

@@ -68,6 +68,12 @@ class Request(_message.Message):
     ROTATE_CREDENTIAL_FIELD_NUMBER: _builtins.int
     REVOKE_CREDENTIAL_FIELD_NUMBER: _builtins.int
     CREATE_FIRST_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    PLACE_ORDER_FIELD_NUMBER: _builtins.int
+    SET_ORDER_DEADLINE_FIELD_NUMBER: _builtins.int
+    CANCEL_ORDER_ITEMS_FIELD_NUMBER: _builtins.int
+    FULFIL_ORDER_FIELD_NUMBER: _builtins.int
+    RETURN_ORDER_FIELD_NUMBER: _builtins.int
+    ADVANCE_CLOCK_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
@@ -106,6 +112,18 @@ class Request(_message.Message):
     @_builtins.property
     def create_first_credential(self) -> Global___CreateFirstCredentialCommand: ...
     @_builtins.property
+    def place_order(self) -> Global___PlaceOrderCommand: ...
+    @_builtins.property
+    def set_order_deadline(self) -> Global___SetOrderDeadlineCommand: ...
+    @_builtins.property
+    def cancel_order_items(self) -> Global___CancelOrderItemsCommand: ...
+    @_builtins.property
+    def fulfil_order(self) -> Global___FulfilOrderCommand: ...
+    @_builtins.property
+    def return_order(self) -> Global___ReturnOrderCommand: ...
+    @_builtins.property
+    def advance_clock(self) -> Global___AdvanceClockCommand: ...
+    @_builtins.property
     def principal(self) -> Global___Principal:
         """Who asks, as a portal has verified it; not set where nobody has to prove who they are."""
 
@@ -129,14 +147,20 @@ class Request(_message.Message):
         rotate_credential: Global___RotateCredentialCommand | None = ...,
         revoke_credential: Global___RevokeCredentialCommand | None = ...,
         create_first_credential: Global___CreateFirstCredentialCommand | None = ...,
+        place_order: Global___PlaceOrderCommand | None = ...,
+        set_order_deadline: Global___SetOrderDeadlineCommand | None = ...,
+        cancel_order_items: Global___CancelOrderItemsCommand | None = ...,
+        fulfil_order: Global___FulfilOrderCommand | None = ...,
+        return_order: Global___ReturnOrderCommand | None = ...,
+        advance_clock: Global___AdvanceClockCommand | None = ...,
         principal: Global___Principal | None = ...,
         received_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "cancel_order", b"cancel_order", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -614,6 +638,179 @@ class CancelOrderCommand(_message.Message):
 Global___CancelOrderCommand: _TypeAlias = CancelOrderCommand  # noqa: Y015
 
 @_typing.final
+class PlaceOrderCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    order_id: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "customer_id", b"customer_id", "expected_version", b"expected_version", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___PlaceOrderCommand: _TypeAlias = PlaceOrderCommand  # noqa: Y015
+
+@_typing.final
+class SetOrderDeadlineCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    expires_at_ms: _builtins.int
+    """In milliseconds since 1970-01-01T00:00Z; 0: never."""
+    customer_id: _builtins.str
+    """Set where the customer asks, about her own open order; not set where the shop asks."""
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        expires_at_ms: _builtins.int = ...,
+        customer_id: _builtins.str | None = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "_expected_version", b"_expected_version", "customer_id", b"customer_id", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "_expected_version", b"_expected_version", "customer_id", b"customer_id", "expected_version", b"expected_version", "expires_at_ms", b"expires_at_ms", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__customer_id: _TypeAlias = _typing.Literal["customer_id"]  # noqa: Y015
+    _WhichOneofArgType__customer_id: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id"]  # noqa: Y015
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__customer_id) -> _WhichOneofReturnType__customer_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___SetOrderDeadlineCommand: _TypeAlias = SetOrderDeadlineCommand  # noqa: Y015
+
+@_typing.final
+class CancelOrderItemsCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    expected_version: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandItem]:
+        """Without any: all units that the order has."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        items: _abc.Iterable[Global___CommandItem] | None = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "items", b"items", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___CancelOrderItemsCommand: _TypeAlias = CancelOrderItemsCommand  # noqa: Y015
+
+@_typing.final
+class FulfilOrderCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___FulfilOrderCommand: _TypeAlias = FulfilOrderCommand  # noqa: Y015
+
+@_typing.final
+class ReturnOrderCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    RESTOCK_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    restock: _builtins.bool
+    """Whether the units are on hand again."""
+    expected_version: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___CommandItem]:
+        """Without any: all units that were not given back before."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        items: _abc.Iterable[Global___CommandItem] | None = ...,
+        restock: _builtins.bool = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version", "items", b"items", "order_id", b"order_id", "restock", b"restock"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___ReturnOrderCommand: _TypeAlias = ReturnOrderCommand  # noqa: Y015
+
+@_typing.final
+class AdvanceClockCommand(_message.Message):
+    """The replicas' own: the leader proposes it, with its machine's clock, while an order is due. No portal may send it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOW_MS_FIELD_NUMBER: _builtins.int
+    now_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        now_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["now_ms", b"now_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdvanceClockCommand: _TypeAlias = AdvanceClockCommand  # noqa: Y015
+
+@_typing.final
 class RaiseLevelCommand(_message.Message):
     """The replicas' own: the leader proposes it when all replicas support the level. No portal may send it."""
 
@@ -796,7 +993,7 @@ class DoneOutcome(_message.Message):
     empty where the command deleted a customer or a product.
     """
     orders_affected: _builtins.int
-    """How many orders a cascade cancelled or changed."""
+    """How many orders a cascade cancelled or changed, or how many expired."""
     def __init__(
         self,
         *,

@@ -19,6 +19,7 @@ from quitanda.runtime.settings import ReplicaSettings
 from quitanda_replica.admin.backup_source import BackupSource
 from quitanda_replica.admin.first_credential import PROPOSAL_SECONDS, FirstCredentialProposer
 from quitanda_replica.admin.level_raiser import FRESH_SECONDS, LevelRaiser
+from quitanda_replica.admin.order_expirer import EXPIRY_SECONDS, OrderExpirer
 from quitanda_replica.admin.replica_admin import ReplicaAdmin
 from quitanda_replica.admin.replica_status import StatusReport
 from quitanda_replica.feed.mqtt_publisher import MqttPublisher
@@ -134,6 +135,8 @@ class ReplicaProcess:
         self._start_watching(server, status, kept)
         self._start_periodic("fresh-cluster-level", FRESH_LEVEL_SECONDS, levels.raise_fresh, FRESH_SECONDS)
         self._start_proposing_first_credential(raft, store)
+        expirer = OrderExpirer(raft, ConsistentSnapshots(store))
+        self._start_periodic("order-expiry", EXPIRY_SECONDS, expirer.expire, PROPOSAL_SECONDS)
         self._start_watching_folder(store)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 

@@ -1,16 +1,16 @@
 """Refusing what needs a higher level of rules than the cluster is at, before it comes into the log."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, get_args
 
 from quitanda.codec.protobuf import request_from_proto
 from quitanda.domain import levels
-from quitanda.domain.commands import CreateFirstCredential, RaiseLevel, command_name
+from quitanda.domain.commands import OwnCommand, command_name
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected
 from quitanda.v1 import replica_pb2 as pb
 
-OF_REPLICAS: Final = tuple(map(command_name, (RaiseLevel, CreateFirstCredential)))
+OF_REPLICAS: Final = tuple(map(command_name, get_args(OwnCommand)))
 """The commands that a leader proposes by itself, by their fields in a request."""
 
 
@@ -30,8 +30,9 @@ class LevelCheck:
     def demand(self, requests: Iterable[pb.Request], timeout: float) -> None:
         """Raise Rejected where a request needs a higher level (LEVEL_TOO_LOW), or is the replicas' own.
 
-        Raising the level takes the permission of all replicas (`LevelRaiser`), and the first credential is what stands
-        in the replicas' identity folders (`FirstCredential`), so no portal may send either. A replica that
+        Raising the level takes the permission of all replicas (`LevelRaiser`), the first credential is what stands in
+        the replicas' identity folders (`FirstCredential`), and the time is what the leader's machine shows
+        (`OrderExpirer`), so no portal may send any of them. A replica that
         lags or does not lead may not know yet that the level was raised. So before it refuses, it waits up to `timeout`
         seconds for a read point. Raises NotLeader, Overloaded, Unavailable, as that does: nothing happened.
         """

@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from quitanda.codec.documents import id_of, kind_of
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_testing.in_memory_state import InMemoryState
@@ -23,6 +24,7 @@ class UndoableState(InMemoryState):
 
     def __init__(self) -> None:
         super().__init__()
+        self._level = SUPPORTED_LEVEL
         self.floor = 0
         self.digest = 0
         self.base_version = 0
@@ -95,7 +97,7 @@ class UndoableState(InMemoryState):
             case Kind.PRODUCT:
                 return self.product(document_id)
             case Kind.ORDER:
-                return self.order(document_id)
+                return self.order(document_id) or self.closed_order(document_id)
             case Kind.CREDENTIAL:
                 return self.credential(document_id)
 

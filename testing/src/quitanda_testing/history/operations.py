@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from quitanda.codec.documents import OrderSummary
-from quitanda.domain.commands import CancelOrder, Command, CreateOrder, SetOrderItems
+from quitanda.domain.commands import CancelOrder, Command, CreateOrder, PlaceOrder, SetOrderDeadline, SetOrderItems
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.outcomes import Done, Refused
 
@@ -97,7 +97,11 @@ class RecordedOperation:
     @property
     def scope(self) -> str:
         """Say who chose the request id, as a request of the domain does."""
-        return self.action.customer_id if isinstance(self.action, CreateOrder | SetOrderItems | CancelOrder) else ""
+        match self.action:
+            case CreateOrder() | SetOrderItems() | CancelOrder() | PlaceOrder() | SetOrderDeadline():
+                return self.action.customer_id or ""
+            case _:
+                return ""
 
     @property
     def is_decided(self) -> bool:

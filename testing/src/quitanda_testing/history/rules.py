@@ -90,7 +90,9 @@ class Rules:
 
     def _execute(self, operation: RecordedOperation, version: int) -> Execution:
         self.model.base_version = version - 1 if version else self.model.floor
-        request = Request(operation.scope, operation.request_id, _minted(operation))
+        request = Request(
+            operation.scope, operation.request_id, _minted(operation), received_at_ms=_time_told(operation)
+        )
         return machine.execute(self.model, request, operation.revision)
 
     def _take_up(self, operation: RecordedOperation, execution: Execution, version: int) -> None:
@@ -167,7 +169,27 @@ def _same(one: Document | OrderSummary, other: Document | OrderSummary) -> bool:
     if one == other:
         return True
     both_known = one.version and other.version
-    return not both_known and type(one) is type(other) and replace(one, version=other.version) == other
+    if isinstance(one, Order) and isinstance(other, Order):
+        one = _with_times_of(one, other)
+    return type(one) is type(other) and (one if both_known else replace(one, version=other.version)) == other
+
+
+def _with_times_of(order: Order, observed: Order) -> Order:
+    """Take over the times at which the order was moved, where the move was never answered and nobody was told them."""
+    return replace(
+        order,
+        state_since_ms=order.state_since_ms or observed.state_since_ms,
+        placed_at_ms=order.placed_at_ms or observed.placed_at_ms,
+    )
+
+
+def _time_told(operation: RecordedOperation) -> int:
+    """Give the time at which the portal received the command, where an order in the answer shows it; else 0."""
+    match operation.outcome:
+        case Done(Order(state_since_ms=moment)):
+            return moment
+        case _:
+            return 0
 
 
 def _stable(reason: Reason, facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

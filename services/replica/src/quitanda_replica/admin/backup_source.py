@@ -75,9 +75,11 @@ def backup_parts(name: str, state: StateReader, revision: int, chunk_bytes: int 
 
 def _header(name: str, state: StateReader, revision: int) -> BackupHeader:
     counters = read_counters(state)
-    documents = counters.customers + counters.products + counters.orders + counters.credentials
+    orders = counters.orders + counters.closed_orders
+    documents = counters.customers + counters.products + orders + counters.credentials
     # the indexes by customer have a key for each order and each credential, the one by product at least about as many
-    indexes = 2 * counters.orders + counters.credentials
+    # as there are live orders
+    indexes = counters.orders + orders + counters.credentials
     remembered = 2 * (counters.window_next - counters.window_first)
     recorded = counters.history_changes // _CHANGES_PER_RECORD
     return BackupHeader(

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from quitanda.domain.state import Change, Put
+from quitanda.domain.model import Kind, Order
+from quitanda.domain.order_states import is_live
+from quitanda.domain.state import Change, Delete, Put
 from quitanda.mqtt.feed_message import FeedChange
+from quitanda_replica.state import keys
 from quitanda_replica.state.stored_documents import json_of
 
 ANNOUNCED_BYTES_MAX: Final = 512 * 1024
@@ -48,6 +51,17 @@ class ChangeCollector:
         fits = size <= ANNOUNCED_BYTES_MAX
         changes = tuple(_announced(*each) for each in self._changes.values()) if fits else None
         return EntryChanges(self._revision, self._previous_revision, changes, size if fits else 0)
+
+
+def announced(key: bytes, change: Change, value: bytes | None) -> tuple[bytes, Change, bytes | None]:
+    """Say how a change is announced, for the arguments of `ChangeCollector.add`.
+
+    Who follows the feed knows only of live orders. An order that is closed leaves them, as if it were deleted.
+    """
+    if isinstance(change, Put) and isinstance(change.document, Order) and not is_live(change.document):
+        order_id = change.document.order_id
+        return keys.document(Kind.ORDER, order_id), Delete(Kind.ORDER, order_id), None
+    return key, change, value
 
 
 def _announced(change: Change, value: bytes | None) -> FeedChange:

@@ -28,6 +28,8 @@ class PageOfHistory:
 def last_change(state: StateSnapshot, kind: Kind, document_id: str) -> int:
     """Return the number of a document's latest change, also where that deleted it; 0 where none is known."""
     value = state.get(keys.document(kind, document_id))
+    if value is None and kind is Kind.ORDER:
+        value = state.get(keys.closed_order(document_id))
     if value is not None:
         return version_of(value)
     deletion = state.get(keys.gone(kind, document_id))

@@ -25,7 +25,7 @@ from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, re
 from quitanda.domain.state import Execution, Put, StateView
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.distribution import NUMBERS, SECONDS, Distribution
-from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges
+from quitanda_replica.feed.entry_changes import ChangeCollector, EntryChanges, announced
 from quitanda_replica.feed.queue import FeedQueue
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.state import change_records, dedup_window, keys
@@ -151,7 +151,7 @@ class Applier:
         if record is not None:
             records.append(record)
         for key, change in zip(changed_keys, execution.changes, strict=True):
-            collector.add(key, change, writes.changes[key])
+            collector.add(*announced(key, change, writes.changes[key]))
         return outcome
 
     def _record(
@@ -177,6 +177,8 @@ class Applier:
         if execution.level is not None:
             writes.counters.level = execution.level
             _log.info("level_raised", level=execution.level, revision=index)
+        if execution.clock_ms is not None:
+            writes.counters.clock_ms = execution.clock_ms
         document = _document_told(execution, [writes.changes[key] for key in changed_keys])
         outcome = encode_outcome(execution.outcome, execution.revision, document)
         if execution.remember is not None:

@@ -2,11 +2,15 @@
 
     Sc <customer id>                    a customer
     Sp <product id>                     a product
-    So <order id>                       an order
+    So <order id>                       a live order: open or placed
+    Sk <order id>                       a closed order, which is kept for good
     St <credential id>                  a credential (t for token)
-                                        value of the four: version (8 bytes, big-endian), stored JSON
-    Sx <customer id> 00 <order id>      index: the customer's orders; empty value
-    Sy <product id> 00 <order id>       index: the orders that hold the product; empty value
+                                        value of the five: version (8 bytes, big-endian), stored JSON
+    Sx <customer id> 00 <order id>      index: the customer's live orders; empty value
+    Sy <product id> 00 <order id>       index: the live orders that hold the product; empty value
+    Sz <customer id> 00 <order id>      index: the customer's closed orders; empty value
+    Se <deadline, 8 bytes, big-endian> <order id>
+                                        index: the live orders that have a deadline, by it (ms since 1970); empty value
     Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
     Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
@@ -35,6 +39,11 @@ DIGEST: Final = DIGEST_KEY
 DOCUMENTS: Final = {Kind.CUSTOMER: b"Sc", Kind.PRODUCT: b"Sp", Kind.ORDER: b"So", Kind.CREDENTIAL: b"St"}
 """Prefix of the documents of a kind."""
 
+CLOSED_ORDERS: Final = b"Sk"
+"""Prefix of the closed orders."""
+
+DEADLINES: Final = b"Se"
+_CLOSED_ORDERS_OF_CUSTOMER: Final = b"Sz"
 _ORDERS_OF_CUSTOMER: Final = b"Sx"
 _ORDERS_WITH_PRODUCT: Final = b"Sy"
 _CREDENTIALS_OF: Final = b"Su"
@@ -59,6 +68,27 @@ def orders_of_customer(customer_id: str) -> bytes:
 def orders_with_product(product_id: str) -> bytes:
     """Prefix of the index of the orders that hold a product; the key's rest is the order's id."""
     return _ORDERS_WITH_PRODUCT + product_id.encode() + _END
+
+
+def closed_order(order_id: str) -> bytes:
+    """Key of a closed order."""
+    return CLOSED_ORDERS + order_id.encode()
+
+
+def closed_orders_of_customer(customer_id: str) -> bytes:
+    """Prefix of the index of a customer's closed orders; the key's rest is the order's id."""
+    return _CLOSED_ORDERS_OF_CUSTOMER + customer_id.encode() + _END
+
+
+def deadline(expires_at_ms: int, order_id: str) -> bytes:
+    """Key of the index of deadlines for a live order."""
+    return DEADLINES + _NUMBER.pack(expires_at_ms) + order_id.encode()
+
+
+def deadline_in(key: bytes) -> tuple[int, str]:
+    """Read deadline and order id of a key of that index."""
+    rest = key[len(DEADLINES) :]
+    return int(_NUMBER.unpack_from(rest)[0]), rest[_NUMBER.size :].decode()
 
 
 def credentials_of(customer_id: str) -> bytes:

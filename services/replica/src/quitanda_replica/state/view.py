@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
+from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys
 from quitanda_replica.state.access import StateReader
@@ -30,6 +31,11 @@ class StoredState:
         """The highest version given to any document so far; 0 at first."""
         return self._counters.last_version
 
+    @property
+    def clock_ms(self) -> int:
+        """What the state's own clock shows, in milliseconds since 1970-01-01T00:00Z."""
+        return self._counters.clock_ms
+
     def customer(self, customer_id: str) -> Customer | None:
         """Give the customer, or None."""
         return self._working_set.customer(self._state.get(keys.document(Kind.CUSTOMER, customer_id)), self.level)
@@ -39,8 +45,12 @@ class StoredState:
         return self._working_set.product(self._state.get(keys.document(Kind.PRODUCT, product_id)), self.level)
 
     def order(self, order_id: str) -> Order | None:
-        """Give the order, or None."""
+        """Give the live order, or None."""
         return self._working_set.order(self._state.get(keys.document(Kind.ORDER, order_id)), self.level)
+
+    def closed_order(self, order_id: str) -> Order | None:
+        """Give the closed order, or None."""
+        return self._working_set.order(self._state.get(keys.closed_order(order_id)), self.level)
 
     def credential(self, credential_id: str) -> Credential | None:
         """Give the credential, or None."""
@@ -52,12 +62,17 @@ class StoredState:
         return indexed_ids(self._state, keys.credentials_of(customer_id), None, limit)
 
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
-        """Ids of the customer's orders, ascending, at most `limit`."""
+        """Ids of the customer's live orders, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.orders_of_customer(customer_id), None, limit)
 
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
-        """Ids of the orders that hold the product, ascending, at most `limit`."""
+        """Ids of the live orders that hold the product, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.orders_with_product(product_id), None, limit)
+
+    def due_orders(self, now_ms: int, limit: int) -> Sequence[str]:
+        """Ids of live orders whose deadlines are at `now_ms` or before, by deadline and id, at most `limit`."""
+        deadlines = (keys.deadline_in(key) for key, _ in self._state.scan(keys.DEADLINES, None, limit))
+        return [order_id for expires_at_ms, order_id in deadlines if expires_at_ms <= now_ms]
 
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Give the outcome remembered for a request, or None."""
@@ -73,6 +88,8 @@ def indexed_ids(state: StateReader, prefix: bytes, after_id: str | None, limit: 
 def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> bytes:
     """Write a change of the rules into the write set: the document, its indexes and counters; give the document's key.
 
+    An order that the change closes leaves the live ones; the key is that of the closed order then.
+
     ValueError where the rules delete what is not there.
     """
     match change:
@@ -84,6 +101,8 @@ def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> byt
 
 def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
     kind, level = kind_of(document), writes.counters.level
+    if isinstance(document, Order) and not is_live(document):
+        return _put_closed(writes, documents, document)
     key = keys.document(kind, id_of(document))
     old = writes.get(key)
     writes.put(key, documents.write(document, level))
@@ -94,6 +113,20 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
         _write_indexes(writes, documents.order(old, level), document)
     elif isinstance(document, Credential) and old is None:
         writes.create(_index_key(document), b"")
+    return key
+
+
+def _put_closed(writes: WriteSet, documents: WorkingSet, order: Order) -> bytes:
+    live, key = keys.document(Kind.ORDER, order.order_id), keys.closed_order(order.order_id)
+    old = writes.get(live)
+    if old is not None:
+        writes.delete(live)
+        _write_indexes(writes, documents.order(old, writes.counters.level), None)
+        writes.create(keys.closed_orders_of_customer(order.customer_id) + order.order_id.encode(), b"")
+        writes.counters.add_document(Kind.ORDER, -1)
+        writes.counters.closed_orders += 1
+    writes.put(key, documents.write(order, writes.counters.level))
+    writes.counters.last_version = max(writes.counters.last_version, order.version)
     return key
 
 
@@ -128,8 +161,8 @@ def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> No
             writes.create(key, b"")
 
 
-def _indexed(order: Order) -> tuple[str, list[str]]:
-    return order.customer_id, [item.product_id for item in order.items]
+def _indexed(order: Order) -> tuple[str, int, list[str]]:
+    return order.customer_id, order.expires_at_ms, [item.product_id for item in order.items]
 
 
 def _index_keys(order: Order | None) -> dict[bytes, None]:
@@ -138,4 +171,7 @@ def _index_keys(order: Order | None) -> dict[bytes, None]:
         return {}
     order_id = order.order_id.encode()
     products = (keys.orders_with_product(item.product_id) for item in order.items)
-    return dict.fromkeys(prefix + order_id for prefix in (keys.orders_of_customer(order.customer_id), *products))
+    found = dict.fromkeys(prefix + order_id for prefix in (keys.orders_of_customer(order.customer_id), *products))
+    if order.expires_at_ms:
+        found[keys.deadline(order.expires_at_ms, order.order_id)] = None
+    return found

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quitanda.codec.json_text import dump_json
 from quitanda.domain import commands
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, PRICE_MAX, QUANTITY_MAX
-from quitanda.domain.model import CallerRole, Credential, Customer, Order, OrderItem, Product
+from quitanda.domain.model import CallerRole, Credential, Customer, Order, OrderItem, OrderState, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
 
 ids = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._~@:-]{0,63}\Z")
@@ -30,8 +30,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-_NAMES_OF_OTHER_THINGS = ["extra", "cascade", "expected_version", "request_id", "shelf"]
-"""Names that stand for something in a request, in the rules or in a later version, and are free in documents."""
+_NAMES_OF_OTHER_THINGS = ["extra", "cascade", "expected_version", "request_id", "shelf", "state", "returned"]
+"""Names that stand for something in a request, in the rules or in a later version, and are or were free in documents.
+"""
 
 extra_names = st.sampled_from(_NAMES_OF_OTHER_THINGS) | st.text(
     st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
@@ -42,14 +43,30 @@ extras = st.dictionaries(extra_names, json_values.map(dump_json), max_size=4).ma
 
 customers = st.builds(Customer, ids, texts, extras, versions)
 products = st.builds(Product, ids, texts, texts, prices, quantities, extras, versions)
-order_items = st.builds(OrderItem, ids, texts, prices, st.integers(1, ITEM_QUANTITY_MAX), extras)
-orders = st.builds(
+times = st.integers(0, 2**47)
+units = st.integers(1, ITEM_QUANTITY_MAX)
+returned_units = st.just(0) | units
+order_items = st.builds(OrderItem, ids, texts, prices, units, extras, returned_units, returned_units)
+_unmoved_orders = st.builds(
     Order, ids, ids, st.integers(0, 2**53), st.lists(order_items, max_size=4).map(tuple), versions, extras
+)
+_no_time_or_some = st.just(0) | times
+orders = _unmoved_orders | st.builds(
+    Order,
+    ids,
+    ids,
+    st.integers(0, 2**53),
+    st.lists(order_items, max_size=4).map(tuple),
+    versions,
+    extras,
+    st.sampled_from([state.value for state in OrderState]),
+    _no_time_or_some,
+    _no_time_or_some,
+    _no_time_or_some,
 )
 credential_ids = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=12, max_size=12)
 secret_hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
 roles = st.sampled_from([role.value for role in CallerRole])
-times = st.integers(0, 2**47)
 credentials = st.builds(
     Credential,
     credential_ids,
@@ -95,6 +112,12 @@ all_commands = st.one_of(
     st.builds(commands.RotateCredential, credential_ids, secret_hashes, _optional_version),
     st.builds(commands.RevokeCredential, credential_ids, _optional_version),
     st.builds(commands.CreateFirstCredential, credential_ids, secret_hashes, times),
+    st.builds(commands.PlaceOrder, ids, ids, _optional_version),
+    st.builds(commands.SetOrderDeadline, ids, times, st.none() | ids, _optional_version),
+    st.builds(commands.CancelOrderItems, ids, _asked_items, _optional_version),
+    st.builds(commands.FulfilOrder, ids, _optional_version),
+    st.builds(commands.ReturnOrder, ids, _asked_items, st.booleans(), _optional_version),
+    st.builds(commands.AdvanceClock, times),
 )
 principals = st.none() | st.builds(commands.Principal, credential_ids, versions)
 requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands, principals)

@@ -9,21 +9,26 @@ from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CancelOrderItems,
     CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    ReturnOrder,
     RevokeCredential,
     RotateCredential,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, Product
-from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, operations_of
+from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, operations_of
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
@@ -158,6 +163,44 @@ class AdminClient(PortalClient):
     ) -> DocumentResult[Product]:
         """Add `delta`, which may be negative, to the units on hand; never below zero."""
         return await self.execute(AdjustStock(product_id, delta, expected_version), request_id=request_id)
+
+    async def fulfil_order(
+        self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DocumentResult[Order]:
+        """Let the units of a placed order leave for good."""
+        return await self.execute(FulfilOrder(order_id, expected_version), request_id=request_id)
+
+    async def return_order(
+        self,
+        order_id: str,
+        items: Sequence[ItemQuantity] = (),
+        *,
+        restock: bool = False,
+        expected_version: int | None = None,
+        request_id: str | None = None,
+    ) -> DocumentResult[Order]:
+        """Take units of a fulfilled order back, all that are left where none is named; with `restock` into stock."""
+        command = ReturnOrder(order_id, tuple(items), restock, expected_version)
+        return await self.execute(command, request_id=request_id)
+
+    async def cancel_order_items(
+        self,
+        order_id: str,
+        items: Sequence[ItemQuantity] = (),
+        *,
+        expected_version: int | None = None,
+        request_id: str | None = None,
+    ) -> DocumentResult[Order]:
+        """Take units out of an open or placed order, all where none is named, which cancels it."""
+        command = CancelOrderItems(order_id, tuple(items), expected_version)
+        return await self.execute(command, request_id=request_id)
+
+    async def set_order_deadline(
+        self, order_id: str, expires_at_ms: int, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DocumentResult[Order]:
+        """Let an open or placed order expire at a time, in milliseconds since 1970-01-01T00:00Z; 0: never."""
+        command = SetOrderDeadline(order_id, expires_at_ms, expected_version=expected_version)
+        return await self.execute(command, request_id=request_id)
 
     async def create_credential(
         self,
@@ -309,5 +352,18 @@ class ShopClient(PortalClient):
     async def cancel_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
     ) -> DocumentResult[Order]:
-        """Remove an order; its units return to stock. The answer has the order as it was."""
+        """Cancel an open order; its units return to stock. The answer has the order as it was."""
         return await self.execute(CancelOrder(self.customer_id, order_id, expected_version), request_id=request_id)
+
+    async def place_order(
+        self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DocumentResult[Order]:
+        """Commit the customer to an open order: only the shop changes or cancels it from then on."""
+        return await self.execute(PlaceOrder(self.customer_id, order_id, expected_version), request_id=request_id)
+
+    async def set_order_deadline(
+        self, order_id: str, expires_at_ms: int, *, expected_version: int | None = None, request_id: str | None = None
+    ) -> DocumentResult[Order]:
+        """Let an open order expire at a time, in milliseconds since 1970-01-01T00:00Z; 0 stands for never."""
+        command = SetOwnOrderDeadline(self.customer_id, order_id, expires_at_ms, expected_version)
+        return await self.execute(command, request_id=request_id)

@@ -7,8 +7,8 @@ from typing import Any
 
 from quitanda.codec.json_objects import ObjectCodec
 from quitanda.codec.messages import MessageCodec
-from quitanda.domain.commands import ItemQuantity, RotateCredential, SetOrderItems
-from quitanda.domain.field_types import CredentialId, Identifier, ItemUnits, SecretHash, Version, describe
+from quitanda.domain.commands import ItemQuantity, RotateCredential, SetOrderDeadline, SetOrderItems
+from quitanda.domain.field_types import CredentialId, Identifier, ItemUnits, SecretHash, TimestampMs, Version, describe
 from quitanda.domain.model import CallerRole, ItemFields
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.permissions import ALLOWED_FOR_OWN, ALLOWED_ROLES
@@ -43,6 +43,20 @@ class RotateOwnCredential:
     def command(self) -> RotateCredential:
         """Give the command that the log knows."""
         return RotateCredential(self.credential_id, self.secret_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwnOrderDeadline:
+    """SetOrderDeadline as a customer asks for it, about her own order."""
+
+    customer_id: Identifier
+    order_id: Identifier
+    expires_at_ms: TimestampMs
+    expected_version: Version | None = None
+
+    def command(self) -> SetOrderDeadline:
+        """Give the command that the log knows."""
+        return SetOrderDeadline(self.order_id, self.expires_at_ms, self.customer_id, self.expected_version)
 
 
 @dataclass(frozen=True)
@@ -152,4 +166,4 @@ class WriteOperation(DocumentOperation):
         return TOKEN_FIELD in self.response_class.DESCRIPTOR.fields_by_name
 
     def _command(self, asked: Any) -> Any:
-        return asked.command() if isinstance(asked, SetOrderItem | RotateOwnCredential) else asked
+        return asked.command() if isinstance(asked, SetOrderItem | RotateOwnCredential | SetOwnOrderDeadline) else asked

@@ -47,20 +47,25 @@ from typing import Final
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CancelOrderItems,
     CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
+    PlaceOrder,
+    ReturnOrder,
     RevokeCredential,
     RotateCredential,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.model import Kind
-from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, WriteOperation
+from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, WriteOperation
 from quitanda.operation_queries import GetOperation, ListOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
@@ -91,6 +96,7 @@ __all__ = [
     "PortalKind",
     "RotateOwnCredential",
     "SetOrderItem",
+    "SetOwnOrderDeadline",
     "WriteOperation",
     "document_operations_of",
     "operations_of",
@@ -111,6 +117,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
     ListOperation("list_products", _ADMIN, Kind.PRODUCT),
     WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+    WriteOperation("fulfil_order", _ADMIN, Kind.ORDER, FulfilOrder),
+    WriteOperation("return_order", _ADMIN, Kind.ORDER, ReturnOrder),
+    WriteOperation("cancel_order_items", _ADMIN, Kind.ORDER, CancelOrderItems),
+    WriteOperation("set_order_deadline", _ADMIN, Kind.ORDER, SetOrderDeadline),
     ClusterOperation("list_history", _ADMIN, ADMINISTRATORS_AND_READERS),
     ClusterOperation("get_cluster_status", _ADMIN, EVERY_ROLE_OF_STAFF, without_leader=True),
     ClusterOperation("transfer_leadership", _ADMIN),
@@ -127,6 +137,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     GetOperation("get_order", _CLIENT, Kind.ORDER, STAFF_AND_CUSTOMERS),
     ListOperation("list_orders", _CLIENT, Kind.ORDER, STAFF_AND_CUSTOMERS),
     WriteOperation("cancel_order", _CLIENT, Kind.ORDER, CancelOrder, removes=True),
+    WriteOperation("place_order", _CLIENT, Kind.ORDER, PlaceOrder),
+    WriteOperation("set_order_deadline", _CLIENT, Kind.ORDER, SetOwnOrderDeadline, command=SetOrderDeadline),
     GetOperation("get_product", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     ListOperation("list_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),

@@ -13,10 +13,13 @@ from quitanda.domain.commands import (
     CreateFirstCredential,
     CreateOrder,
     CreateProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
     Principal,
     RaiseLevel,
     Request,
+    SetOrderDeadline,
 )
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.machine import decide, execute
@@ -47,7 +50,7 @@ GARBAGE = st.recursive(
 )
 ADMIN = "a" * 12
 LIKELY: dict[str, Any] = {
-    "customer_id": ["ana", "new"],
+    "customer_id": ["ana", "new", None],
     "credential_id": [ADMIN, "n" * 12, None],
     "role": ["admin", "customer"],
     "label": ["Label"],
@@ -55,7 +58,7 @@ LIKELY: dict[str, Any] = {
     "expires_at_ms": [0, 5],
     "generation": [1, 2],
     "product_id": ["rice", "new"],
-    "order_id": ["o1", "new"],
+    "order_id": ["o1", "placed", "gone", "new"],
     "name": ["Name"],
     "description": ["", "d"],
     "price": [0, 250],
@@ -63,6 +66,8 @@ LIKELY: dict[str, Any] = {
     "level": [1, SUPPORTED_LEVEL, SUPPORTED_LEVEL + 2, 2**16 - 1, 2**16],
     "delta": [1, -200],
     "cascade": [True, False],
+    "restock": [True, False],
+    "now_ms": [0, 7],
     "created_at_ms": [0],
     "expected_version": [None, 1],
     "extra": [(), (("a", "1"),)],
@@ -102,6 +107,12 @@ def small_shop():
             CreateCustomer("ana", "Ana"),
             CreateProduct("rice", "Rice", 250, 100),
             CreateOrder("ana", "o1", 0, (ItemQuantity("rice", 5),)),
+            CreateOrder("ana", "placed", 0, (ItemQuantity("rice", 4),)),
+            PlaceOrder("ana", "placed"),
+            SetOrderDeadline("placed", 6),
+            CreateOrder("ana", "gone", 0, (ItemQuantity("rice", 3),)),
+            PlaceOrder("ana", "gone"),
+            FulfilOrder("gone"),
         ]
     ):
         request = Request("", f"r{number}", command)

@@ -5,6 +5,7 @@ other value is for the portal to judge.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -42,6 +43,23 @@ def units_in_order(text: str) -> int:
             "shall hold"
         )
     return whole_number(text)
+
+
+def moment(text: str) -> int:
+    """Read a date, or a date and a time, in UTC unless it says otherwise; give milliseconds since 1970.
+
+    A moment, not a duration: a command that is repeated with its request id then asks for the same.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
+    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def deadline(text: str) -> int:
+    """Read when an order expires, as `moment`; `never` is 0."""
+    return 0 if text == "never" else moment(text)
 
 
 def version(text: str) -> int:

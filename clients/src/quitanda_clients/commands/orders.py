@@ -7,7 +7,7 @@ import typer
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import ShopRun, shop_command
-from quitanda_clients.cli.values import custom_fields, order_items, units_in_order
+from quitanda_clients.cli.values import custom_fields, deadline, order_items, units_in_order
 from quitanda_clients.paging import LISTED_MAX
 
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ OidArgument = Annotated[
     str,
     typer.Argument(
         metavar="OID", help="The order's id, or its beginning: at least 6 characters that no other order begins with."
+    ),
+]
+
+
+DeadlineArgument = Annotated[
+    int,
+    typer.Argument(
+        metavar="TIME", parser=deadline, help="When it expires: 2027-01-31, or 2027-01-31T18:00, in UTC; or `never`."
     ),
 ]
 
@@ -127,6 +135,30 @@ async def cancel(run: ShopRun, oid: OidArgument, expected_version: options.Expec
         order_id = await _whole_order_id(run, client, oid)
         result = await client.cancel_order(order_id, expected_version=expected_version, request_id=run.request_id)
         run.output.document(result, "Cancelled; its units are back in stock. This was the order")
+
+
+@app.command("place")
+@shop_command(Effect.WRITE)
+async def place(run: ShopRun, oid: OidArgument, expected_version: options.ExpectedVersionOption = None) -> None:
+    """Commit yourself to an open order: only the shop changes or cancels it from then on."""
+    async with run.client() as client:
+        order_id = await _whole_order_id(run, client, oid)
+        result = await client.place_order(order_id, expected_version=expected_version, request_id=run.request_id)
+        run.output.document(result, "Committed to the order")
+
+
+@app.command("deadline")
+@shop_command(Effect.WRITE)
+async def set_deadline(
+    run: ShopRun, oid: OidArgument, time: DeadlineArgument, expected_version: options.ExpectedVersionOption = None
+) -> None:
+    """Let an open order expire at a time, if it is not placed before; its units return to stock then."""
+    async with run.client() as client:
+        order_id = await _whole_order_id(run, client, oid)
+        result = await client.set_order_deadline(
+            order_id, time, expected_version=expected_version, request_id=run.request_id
+        )
+        run.output.document(result, "Changed the order")
 
 
 async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str) -> str:

@@ -1,7 +1,6 @@
 """quitanda-admin token."""
 
 import time
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import print_error
+from quitanda_clients.cli.values import moment
 from quitanda_clients.paging import LISTED_MAX
 
 app = typer.Typer(no_args_is_help=True)
@@ -39,18 +39,6 @@ CredentialArgument = Annotated[
 ]
 
 
-def _moment(text: str) -> int:
-    """Read a date, or a date and a time, in UTC unless it says otherwise; give milliseconds since 1970.
-
-    A moment, not a duration: a command that is repeated with its request id then asks for the same.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
-
-
 @app.command("create")
 @admin_command(Effect.WRITE)
 async def create(
@@ -65,7 +53,7 @@ async def create(
         typer.Option(
             "--expires",
             metavar="TIME",
-            parser=_moment,
+            parser=moment,
             help="When it ends: 2027-01-31, or 2027-01-31T18:00, in UTC. (Default: never.)",
         ),
     ] = None,

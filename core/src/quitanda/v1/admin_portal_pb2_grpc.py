@@ -89,6 +89,26 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
                 _registered_method=True)
+        self.FulfilOrder = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/FulfilOrder',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderResponse.FromString,
+                _registered_method=True)
+        self.ReturnOrder = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/ReturnOrder',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderResponse.FromString,
+                _registered_method=True)
+        self.CancelOrderItems = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/CancelOrderItems',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsResponse.FromString,
+                _registered_method=True)
+        self.SetOrderDeadline = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/SetOrderDeadline',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.FromString,
+                _registered_method=True)
         self.ListHistory = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/ListHistory',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
@@ -206,6 +226,34 @@ class AdminPortalServicer:
 
     def AdjustStock(self, request, context):
         """Adds `delta` (which may be negative) to the units on hand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FulfilOrder(self, request, context):
+        """Lets the units of a placed order leave for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReturnOrder(self, request, context):
+        """Takes units of a fulfilled order back, back into stock or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelOrderItems(self, request, context):
+        """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOrderDeadline(self, request, context):
+        """Lets an open or placed order expire at a time; its units return to stock then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -343,6 +391,26 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.AdjustStock,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.SerializeToString,
+            ),
+            'FulfilOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.FulfilOrder,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderResponse.SerializeToString,
+            ),
+            'ReturnOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReturnOrder,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderResponse.SerializeToString,
+            ),
+            'CancelOrderItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelOrderItems,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsResponse.SerializeToString,
+            ),
+            'SetOrderDeadline': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOrderDeadline,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.SerializeToString,
             ),
             'ListHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.ListHistory,
@@ -692,6 +760,114 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/AdjustStock',
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FulfilOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/FulfilOrder',
+            quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReturnOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/ReturnOrder',
+            quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.ReturnOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelOrderItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/CancelOrderItems',
+            quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.CancelOrderItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOrderDeadline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/SetOrderDeadline',
+            quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.FromString,
             options,
             channel_credentials,
             insecure,

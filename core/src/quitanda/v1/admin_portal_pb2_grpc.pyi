@@ -54,6 +54,14 @@ class AdminPortalStub:
     ListProducts: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]
     """Adds `delta` (which may be negative) to the units on hand."""
+    FulfilOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.FulfilOrderRequest, _admin_portal_pb2.FulfilOrderResponse]
+    """Lets the units of a placed order leave for good."""
+    ReturnOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ReturnOrderRequest, _admin_portal_pb2.ReturnOrderResponse]
+    """Takes units of a fulfilled order back, back into stock or not."""
+    CancelOrderItems: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.CancelOrderItemsRequest, _admin_portal_pb2.CancelOrderItemsResponse]
+    """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled."""
+    SetOrderDeadline: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.SetOrderDeadlineRequest, _admin_portal_pb2.SetOrderDeadlineResponse]
+    """Lets an open or placed order expire at a time; its units return to stock then."""
     ListHistory: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
@@ -100,6 +108,14 @@ class AdminPortalAsyncStub(AdminPortalStub):
     ListProducts: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]  # type: ignore[assignment]
     AdjustStock: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Adds `delta` (which may be negative) to the units on hand."""
+    FulfilOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.FulfilOrderRequest, _admin_portal_pb2.FulfilOrderResponse]  # type: ignore[assignment]
+    """Lets the units of a placed order leave for good."""
+    ReturnOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ReturnOrderRequest, _admin_portal_pb2.ReturnOrderResponse]  # type: ignore[assignment]
+    """Takes units of a fulfilled order back, back into stock or not."""
+    CancelOrderItems: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.CancelOrderItemsRequest, _admin_portal_pb2.CancelOrderItemsResponse]  # type: ignore[assignment]
+    """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled."""
+    SetOrderDeadline: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.SetOrderDeadlineRequest, _admin_portal_pb2.SetOrderDeadlineResponse]  # type: ignore[assignment]
+    """Lets an open or placed order expire at a time; its units return to stock then."""
     ListHistory: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]  # type: ignore[assignment]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
@@ -209,6 +225,38 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.AdjustStockResponse, _abc.Awaitable[_admin_portal_pb2.AdjustStockResponse]]:
         """Adds `delta` (which may be negative) to the units on hand."""
+
+    @_abc_1.abstractmethod
+    def FulfilOrder(
+        self,
+        request: _admin_portal_pb2.FulfilOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.FulfilOrderResponse, _abc.Awaitable[_admin_portal_pb2.FulfilOrderResponse]]:
+        """Lets the units of a placed order leave for good."""
+
+    @_abc_1.abstractmethod
+    def ReturnOrder(
+        self,
+        request: _admin_portal_pb2.ReturnOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.ReturnOrderResponse, _abc.Awaitable[_admin_portal_pb2.ReturnOrderResponse]]:
+        """Takes units of a fulfilled order back, back into stock or not."""
+
+    @_abc_1.abstractmethod
+    def CancelOrderItems(
+        self,
+        request: _admin_portal_pb2.CancelOrderItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.CancelOrderItemsResponse, _abc.Awaitable[_admin_portal_pb2.CancelOrderItemsResponse]]:
+        """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled."""
+
+    @_abc_1.abstractmethod
+    def SetOrderDeadline(
+        self,
+        request: _admin_portal_pb2.SetOrderDeadlineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.SetOrderDeadlineResponse, _abc.Awaitable[_admin_portal_pb2.SetOrderDeadlineResponse]]:
+        """Lets an open or placed order expire at a time; its units return to stock then."""
 
     @_abc_1.abstractmethod
     def ListHistory(

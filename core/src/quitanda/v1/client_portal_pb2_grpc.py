@@ -64,6 +64,16 @@ class ClientPortalStub:
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.PlaceOrder = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/PlaceOrder',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderResponse.FromString,
+                _registered_method=True)
+        self.SetOrderDeadline = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/SetOrderDeadline',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineResponse.FromString,
+                _registered_method=True)
         self.GetProduct = channel.unary_unary(
                 '/quitanda.v1.ClientPortal/GetProduct',
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.GetProductForCustomerRequest.SerializeToString,
@@ -124,7 +134,22 @@ class ClientPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Removes the order; its units return to stock.
+        """Cancels an open order; its units return to stock.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceOrder(self, request, context):
+        """Commits the customer to an open order: only the shop changes or cancels it from then on. Its deadline, if it has
+        one, is removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetOrderDeadline(self, request, context):
+        """Lets an open order expire at a time, if it is not placed before; its units return to stock then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,6 +215,16 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CancelOrderRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_client__portal__pb2.CancelOrderResponse.SerializeToString,
+            ),
+            'PlaceOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceOrder,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderResponse.SerializeToString,
+            ),
+            'SetOrderDeadline': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetOrderDeadline,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineResponse.SerializeToString,
             ),
             'GetProduct': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProduct,
@@ -374,6 +409,60 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/CancelOrder',
             quitanda_dot_v1_dot_client__portal__pb2.CancelOrderRequest.SerializeToString,
             quitanda_dot_v1_dot_client__portal__pb2.CancelOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/PlaceOrder',
+            quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.PlaceOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetOrderDeadline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/SetOrderDeadline',
+            quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.SetOwnOrderDeadlineResponse.FromString,
             options,
             channel_credentials,
             insecure,

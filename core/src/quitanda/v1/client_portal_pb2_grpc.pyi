@@ -46,7 +46,13 @@ class ClientPortalStub:
     ListOrders: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]
     """The customer's orders with their totals, oldest first."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CancelOrderRequest, _client_portal_pb2.CancelOrderResponse]
-    """Removes the order; its units return to stock."""
+    """Cancels an open order; its units return to stock."""
+    PlaceOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.PlaceOrderRequest, _client_portal_pb2.PlaceOrderResponse]
+    """Commits the customer to an open order: only the shop changes or cancels it from then on. Its deadline, if it has
+    one, is removed.
+    """
+    SetOrderDeadline: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.SetOwnOrderDeadlineRequest, _client_portal_pb2.SetOwnOrderDeadlineResponse]
+    """Lets an open order expire at a time, if it is not placed before; its units return to stock then."""
     GetProduct: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]
     ListProducts: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]
     RotateOwnCredential: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]
@@ -72,7 +78,13 @@ class ClientPortalAsyncStub(ClientPortalStub):
     ListOrders: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The customer's orders with their totals, oldest first."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CancelOrderRequest, _client_portal_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """Removes the order; its units return to stock."""
+    """Cancels an open order; its units return to stock."""
+    PlaceOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.PlaceOrderRequest, _client_portal_pb2.PlaceOrderResponse]  # type: ignore[assignment]
+    """Commits the customer to an open order: only the shop changes or cancels it from then on. Its deadline, if it has
+    one, is removed.
+    """
+    SetOrderDeadline: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.SetOwnOrderDeadlineRequest, _client_portal_pb2.SetOwnOrderDeadlineResponse]  # type: ignore[assignment]
+    """Lets an open order expire at a time, if it is not placed before; its units return to stock then."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]  # type: ignore[assignment]
     ListProducts: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]  # type: ignore[assignment]
     RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
@@ -131,7 +143,25 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.CancelOrderResponse, _abc.Awaitable[_client_portal_pb2.CancelOrderResponse]]:
-        """Removes the order; its units return to stock."""
+        """Cancels an open order; its units return to stock."""
+
+    @_abc_1.abstractmethod
+    def PlaceOrder(
+        self,
+        request: _client_portal_pb2.PlaceOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.PlaceOrderResponse, _abc.Awaitable[_client_portal_pb2.PlaceOrderResponse]]:
+        """Commits the customer to an open order: only the shop changes or cancels it from then on. Its deadline, if it has
+        one, is removed.
+        """
+
+    @_abc_1.abstractmethod
+    def SetOrderDeadline(
+        self,
+        request: _client_portal_pb2.SetOwnOrderDeadlineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.SetOwnOrderDeadlineResponse, _abc.Awaitable[_client_portal_pb2.SetOwnOrderDeadlineResponse]]:
+        """Lets an open order expire at a time, if it is not placed before; its units return to stock then."""
 
     @_abc_1.abstractmethod
     def GetProduct(

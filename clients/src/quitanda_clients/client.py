@@ -365,5 +365,5 @@ class ShopClient(PortalClient):
         self, order_id: str, expires_at_ms: int, *, expected_version: int | None = None, request_id: str | None = None
     ) -> DocumentResult[Order]:
         """Let an open order expire at a time, in milliseconds since 1970-01-01T00:00Z; 0 stands for never."""
-        command = SetOwnOrderDeadline(self.customer_id, order_id, expires_at_ms, expected_version)
-        return await self.execute(command, request_id=request_id)
+        asked = SetOwnOrderDeadline(self.customer_id, order_id, expires_at_ms, expected_version)
+        return await self._write_document("set_order_deadline", asked, request_id)

@@ -15,6 +15,7 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     ItemQuantity,
+    PlaceOrder,
     Principal,
     RaiseLevel,
     Request,
@@ -126,7 +127,23 @@ TABLE = [
     ),
     (
         CancelOrder("ana", "o1"),
-        [(7, "product", "pen", 6, False, {"quantity": (8, 10)}), (8, "order", "o1", 5, True, {})],
+        [
+            (7, "product", "pen", 6, False, {"quantity": (8, 10)}),
+            (8, "order", "o1", 5, False, {"state": ("open", "cancelled"), "state_since_ms": (0, NOW)}),
+        ],
+    ),
+    (
+        PlaceOrder("ana", "o1"),
+        [
+            (
+                7,
+                "order",
+                "o1",
+                5,
+                False,
+                {"state": ("open", "placed"), "state_since_ms": (0, NOW), "placed_at_ms": (0, NOW)},
+            )
+        ],
     ),
     (
         DeleteProduct("pen", cascade=True),

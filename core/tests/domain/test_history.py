@@ -7,18 +7,26 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from quitanda.domain.commands import (
     AdjustStock,
+    AdvanceClock,
     CancelOrder,
+    CancelOrderItems,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    RaiseLevel,
     Request,
+    ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Customer, Kind, Order, Product
 from quitanda.domain.outcomes import Done, Reason
@@ -33,13 +41,18 @@ PRICES = st.integers(0, 3)
 QUANTITIES = st.one_of(st.integers(0, 20), st.sampled_from([0, 0, 10**6]))
 EXTRAS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1", '"x"', "null"]), max_size=3)
 LINES = st.lists(st.tuples(PRODUCTS, st.integers(0, 12), st.just({}) | EXTRAS), max_size=5)
+UNITS = st.just([]) | st.lists(st.tuples(PRODUCTS, st.integers(1, 4), st.just({})), max_size=3)
+MOMENTS = st.integers(0, 30)
 VERSIONS = st.sampled_from(["any", "any", "any", "current", "other"])
 
 
 class Model:
     """The shop as somebody would keep it on paper; each method answers with "done" or the reason of a refusal."""
 
+    keeps_cancelled_orders = False
+
     def __init__(self):
+        self.clock = 0
         self.customers = {}
         self.products = {}
         self.orders = {}
@@ -64,8 +77,8 @@ class Model:
             return "CUSTOMER_NOT_FOUND"
         if stale:
             return "VERSION_MISMATCH"
-        mine = [order_id for order_id, order in self.orders.items() if order["customer"] == customer_id]
-        if mine and not cascade:
+        mine = [order_id for order_id, order in self.live_orders() if order["customer"] == customer_id]
+        if mine and (not cascade or any(self.orders[each]["state"] == "placed" for each in mine)):
             return "CUSTOMER_HAS_ORDERS"
         for order_id in mine:
             self._give_back(self.orders.pop(order_id))
@@ -82,7 +95,7 @@ class Model:
             "quantity": quantity,
             "extra": dict(extra),
         }
-        self.supplied[product_id] = quantity
+        self.supplied[product_id] = quantity + self._left(product_id)
         return "done"
 
     def update_product(self, product_id, changes, extra, stale):
@@ -111,8 +124,8 @@ class Model:
             return "PRODUCT_NOT_FOUND"
         if stale:
             return "VERSION_MISMATCH"
-        holding = [order for order in self.orders.values() if product_id in order["items"]]
-        if holding and not cascade:
+        holding = [order for _, order in self.live_orders() if product_id in order["items"]]
+        if holding and (not cascade or any(order["state"] == "placed" for order in holding)):
             return "PRODUCT_IN_USE"
         for order in holding:
             del order["items"][product_id]
@@ -125,6 +138,7 @@ class Model:
         if order_id in self.orders:
             return "ORDER_EXISTS"
         order = {"customer": customer_id, "created": created_at_ms, "items": {}, "extra": dict(extra)}
+        order |= {"state": "open", "expires": 0}
         reason = self._set_items(order["items"], lines)
         if reason == "done":
             self.orders[order_id] = order
@@ -145,15 +159,115 @@ class Model:
     def cancel_order(self, customer_id, order_id, stale):
         reason = self._refusal(customer_id, order_id, stale)
         if reason is None:
-            self._give_back(self.orders.pop(order_id))
+            self._give_back(self.orders[order_id])
+            if self.keeps_cancelled_orders:
+                self.orders[order_id] |= {"state": "cancelled", "expires": 0}
+            else:
+                del self.orders[order_id]
         return reason or "done"
 
-    def _refusal(self, customer_id, order_id, stale):
+    def live_orders(self):
+        return [(each, order) for each, order in self.orders.items() if order["state"] in {"open", "placed"}]
+
+    def place_order(self, customer_id, order_id, stale):
+        reason = self._refusal(customer_id, order_id, stale, cancelled="ORDER_STATE")
+        if reason is None and not self.orders[order_id]["items"]:
+            reason = "ORDER_EMPTY"
+        if reason is None:
+            self.orders[order_id] |= {"state": "placed", "expires": 0}
+        return reason or "done"
+
+    def set_deadline(self, customer_id, order_id, deadline):
+        if customer_id is not None:
+            reason = self._refusal(customer_id, order_id, stale=False, cancelled="ORDER_STATE")
+        else:
+            reason = self._refusal_to_shop(order_id, {"open", "placed"})
+        if reason is None and self.orders[order_id]["expires"] != deadline:
+            if 0 < deadline <= self.clock:
+                return "INVALID_ARGUMENT"
+            self.orders[order_id]["expires"] = deadline
+        return reason or "done"
+
+    def cancel_items(self, order_id, lines):
+        reason = self._refusal_to_shop(order_id, {"open", "placed"})
+        if reason is not None:
+            return reason
+        order = self.orders[order_id]
+        units = self._units(lines, {each: item["quantity"] for each, item in order["items"].items()})
+        if units is None:
+            return "TOO_MANY_UNITS"
+        for product_id, count in units.items():
+            self.products[product_id]["quantity"] += count
+        left = {each: item["quantity"] - units.get(each, 0) for each, item in order["items"].items()}
+        if not any(left.values()):
+            order |= {"state": "cancelled", "expires": 0}
+            return "done"
+        for product_id, count in left.items():
+            order["items"][product_id]["quantity"] = count
+            if not count:
+                del order["items"][product_id]
+        return "done"
+
+    def fulfil(self, order_id):
+        reason = self._refusal_to_shop(order_id, {"placed"})
+        if reason is None:
+            self.orders[order_id] |= {"state": "fulfilled", "expires": 0}
+        return reason or "done"
+
+    def take_back(self, order_id, lines, restock):
+        reason = self._refusal_to_shop(order_id, {"fulfilled"})
+        if reason is not None:
+            return reason
+        items = self.orders[order_id]["items"]
+        units = self._units(lines, {each: item["quantity"] - item["returned"] for each, item in items.items()})
+        if units is None:
+            return "TOO_MANY_UNITS"
+        if restock and any(product_id not in self.products for product_id in units):
+            return "PRODUCT_NOT_FOUND"
+        for product_id, count in units.items():
+            items[product_id]["returned"] += count
+            if restock:
+                items[product_id]["restocked"] += count
+                self.products[product_id]["quantity"] += count
+        if all(item["returned"] == item["quantity"] for item in items.values()):
+            self.orders[order_id]["state"] = "returned"
+        return "done"
+
+    def advance(self, now):
+        self.clock = max(self.clock, now)
+        for _, order in self.live_orders():
+            if 0 < order["expires"] <= self.clock:
+                self._give_back(order)
+                order["state"] = "expired"
+
+    def _units(self, lines, left):
+        wanted = {}
+        for product_id, count, _ in lines:
+            wanted[product_id] = wanted.get(product_id, 0) + count
+        if any(count > left.get(product_id, 0) for product_id, count in wanted.items()):
+            return None
+        return wanted or {product_id: count for product_id, count in left.items() if count}
+
+    def _left(self, product_id):
+        """Count the units of products of this id that have left, and are not on hand again."""
+        gone = [order["items"] for order in self.orders.values() if order["state"] in {"fulfilled", "returned"}]
+        items = [each[product_id] for each in gone if product_id in each]
+        return sum(item["quantity"] - item["restocked"] for item in items)
+
+    def _refusal(self, customer_id, order_id, stale, cancelled="ORDER_NOT_FOUND"):
         if customer_id not in self.customers:
             return "CUSTOMER_NOT_FOUND"
         if self.orders.get(order_id, {}).get("customer") != customer_id:
             return "ORDER_NOT_FOUND"
+        state = self.orders[order_id]["state"]
+        if state != "open":
+            return cancelled if state == "cancelled" else "ORDER_STATE"
         return "VERSION_MISMATCH" if stale else None
+
+    def _refusal_to_shop(self, order_id, states):
+        if order_id not in self.orders:
+            return "ORDER_NOT_FOUND"
+        return None if self.orders[order_id]["state"] in states else "ORDER_STATE"
 
     def _set_items(self, items, lines):
         wanted = {}
@@ -174,6 +288,7 @@ class Model:
                 kept = items[product_id]["extra"] if product_id in items else {}
                 name, price = product["name"], product["price"]
                 items[product_id] = {"name": name, "price": price, "quantity": quantity, "extra": kept}
+                items[product_id] |= {"returned": 0, "restocked": 0}
             else:
                 items[product_id]["quantity"] = quantity
         return "done"
@@ -210,13 +325,15 @@ def plain(state):
                     "quantity": quantity,
                     "extra": dict(extra),
                 }
-            case Order(order_id, customer_id, created_at_ms, items, _, extra):
+            case Order(order_id, customer_id, created_at_ms, items, _, extra, state=moved, expires_at_ms=expires):
                 key = Kind.ORDER, order_id
                 content = {
                     "customer": customer_id,
                     "created": created_at_ms,
                     "items": {item.product_id: plain_item(item) for item in items},
                     "extra": dict(extra),
+                    "state": moved,
+                    "expires": 0 if moved == "expired" else expires,
                 }
         contents[key[0]][key[1]] = content
         versions[key] = document.version
@@ -224,7 +341,8 @@ def plain(state):
 
 
 def plain_item(item):
-    return {"name": item.name, "price": item.unit_price, "quantity": item.quantity, "extra": dict(item.extra)}
+    about = {"name": item.name, "price": item.unit_price, "quantity": item.quantity, "extra": dict(item.extra)}
+    return about | {"returned": item.returned, "restocked": item.restocked}
 
 
 def extra_fields(extra):
@@ -407,5 +525,58 @@ class History(RuleBasedStateMachine):
         assert invariants.check(self.state, self.model.supplied) == []
 
 
+class HistoryWithStates(History):
+    """The same at the level at which orders have states and deadlines."""
+
+    def __init__(self):
+        super().__init__()
+        self.model.keeps_cancelled_orders = True
+        for level in range(FIRST_LEVEL + 1, SUPPORTED_LEVEL + 1):
+            self.execute(Request("", f"raise{level}", RaiseLevel(level)))
+
+    def known(self, order_id):
+        return self.state.order(order_id) or self.state.closed_order(order_id)
+
+    @rule(customer_id=CUSTOMERS, order_id=ORDERS, choice=VERSIONS)
+    def place_order(self, customer_id, order_id, choice):
+        version, stale = self.version(self.known(order_id), choice)
+        self.request(PlaceOrder(customer_id, order_id, version), self.model.place_order(customer_id, order_id, stale))
+
+    @precondition(lambda self: self.model.live_orders())
+    @rule(data=st.data())
+    def owner_places_a_live_order(self, data):
+        order_id, order = data.draw(st.sampled_from(sorted(self.model.live_orders(), key=str)))
+        self.place_order(order["customer"], order_id, "any")
+
+    @rule(customer_id=st.none() | CUSTOMERS, order_id=ORDERS, deadline=MOMENTS)
+    def set_deadline(self, customer_id, order_id, deadline):
+        command = SetOrderDeadline(order_id, deadline, customer_id)
+        self.request(command, self.model.set_deadline(customer_id, order_id, deadline))
+
+    @rule(order_id=ORDERS, lines=UNITS)
+    def cancel_items(self, order_id, lines):
+        self.request(CancelOrderItems(order_id, item_quantities(lines)), self.model.cancel_items(order_id, lines))
+
+    @rule(order_id=ORDERS)
+    def fulfil(self, order_id):
+        self.request(FulfilOrder(order_id), self.model.fulfil(order_id))
+
+    @rule(order_id=ORDERS, lines=UNITS, restock=st.booleans())
+    def take_back(self, order_id, lines, restock):
+        command = ReturnOrder(order_id, item_quantities(lines), restock)
+        self.request(command, self.model.take_back(order_id, lines, restock))
+
+    @rule(now=MOMENTS)
+    def time_passes(self, now):
+        self.model.advance(now)
+        execution = self.execute(Request("", f"r{self.revision}", AdvanceClock(now)))
+
+        assert isinstance(execution.outcome, Done)
+        assert execution.remember is None
+        assert self.state.clock_ms == self.model.clock
+
+
 History.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestAnyHistory = pytest.mark.slow(History.TestCase)
+HistoryWithStates.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestAnyHistoryWithStates = pytest.mark.slow(HistoryWithStates.TestCase)

@@ -72,6 +72,25 @@ def item_rows():
 
 ITEMS = list(item_rows())
 
+
+def unit_rows():
+    """Rows of the second of two numbers of units of an order, and of the list as a whole."""
+    good = admin.OrderUnits(product_id="good", quantity=1)
+    faults = [
+        *(({"product_id": value, "quantity": 1}, "product_id", problem) for value, problem in bad.IDS),
+        *(({"product_id": "a", "quantity": value}, "quantity", problem) for value, problem in bad.ITEM_QUANTITIES),
+        ({"product_id": "a", "quantity": 0}, "quantity", "zero"),
+        ({"product_id": "a"}, "quantity", "missing"),
+    ]
+    yield from (
+        ({"items": [good, admin.OrderUnits(**fields)]}, f"items[1].{name}", problem) for fields, name, problem in faults
+    )
+    yield {"items": [good] * bad.TOO_MANY_ITEMS}, "items", "too_many"
+
+
+UNITS = list(unit_rows())
+DEADLINE = [*rows("expires_at_ms", bad.TIMES), ({"expires_at_ms": None}, "expires_at_ms", "missing")]
+
 MATRIX = [
     (ADMIN, "CreateCustomer", admin.CreateCustomerRequest, {"customer_id": "a", "name": "Ana"},
      [*CUSTOMER_ID, *NAME, *EXTRA, *REQUEST_ID]),
@@ -93,6 +112,12 @@ MATRIX = [
     (ADMIN, "ListProducts", admin.ListProductsRequest, {}, PAGE),
     (ADMIN, "AdjustStock", admin.AdjustStockRequest, {"product_id": "a", "delta": 1},
      [*PRODUCT_ID, *rows("delta", bad.DELTAS), ({"delta": None}, "delta", "missing"), *REQUEST_ID, *VERSION]),
+    (ADMIN, "FulfilOrder", admin.FulfilOrderRequest, {"order_id": "o"}, [*ORDER_ID, *REQUEST_ID, *VERSION]),
+    (ADMIN, "ReturnOrder", admin.ReturnOrderRequest, {"order_id": "o"}, [*ORDER_ID, *UNITS, *REQUEST_ID, *VERSION]),
+    (ADMIN, "CancelOrderItems", admin.CancelOrderItemsRequest, {"order_id": "o"},
+     [*ORDER_ID, *UNITS, *REQUEST_ID, *VERSION]),
+    (ADMIN, "SetOrderDeadline", admin.SetOrderDeadlineRequest, {"order_id": "o", "expires_at_ms": 0},
+     [*ORDER_ID, *DEADLINE, *REQUEST_ID, *VERSION]),
     (ADMIN, "CreateCredential", admin.CreateCredentialRequest, {"role": "clerk", "label": "Ana"},
      [*rows("role", bad.ROLES), *rows("label", bad.NAMES), *rows("expires_at_ms", bad.TIMES), *OWNER, *REQUEST_ID]),
     (ADMIN, "ListCredentials", admin.ListCredentialsRequest, {}, [*OF_CUSTOMER, *PAGE]),
@@ -114,6 +139,11 @@ MATRIX = [
     (CLIENT, "ListOrders", client.ListOrdersRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),
     (CLIENT, "CancelOrder", client.CancelOrderRequest, {"customer_id": "a", "order_id": "o"},
      [*CUSTOMER_ID, *ORDER_ID, *REQUEST_ID, *VERSION]),
+    (CLIENT, "PlaceOrder", client.PlaceOrderRequest, {"customer_id": "a", "order_id": "o"},
+     [*CUSTOMER_ID, *ORDER_ID, *REQUEST_ID, *VERSION]),
+    (CLIENT, "SetOrderDeadline", client.SetOwnOrderDeadlineRequest,
+     {"customer_id": "a", "order_id": "o", "expires_at_ms": 0},
+     [*CUSTOMER_ID, *ORDER_ID, *DEADLINE, *REQUEST_ID, *VERSION]),
     (CLIENT, "GetProduct", client.GetProductForCustomerRequest, {"customer_id": "a", "product_id": "p"},
      [*CUSTOMER_ID, *PRODUCT_ID, *CONSISTENCY]),
     (CLIENT, "ListProducts", client.ListProductsForCustomerRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),

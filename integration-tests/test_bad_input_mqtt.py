@@ -129,6 +129,11 @@ MATRIX = {
         [*ORDER_ID, *ITEMS, *ORDER_EXTRA, *VERSION, *REQUEST_ID, ("items", "[]", "items", "missing")],
     ),
     "cancel_order": ({"order_id": '"o"'}, [*ORDER_ID, *VERSION, *REQUEST_ID]),
+    "place_order": ({"order_id": '"o"'}, [*ORDER_ID, *VERSION, *REQUEST_ID]),
+    "set_order_deadline": (
+        {"order_id": '"o"', "expires_at_ms": "0"},
+        [*ORDER_ID, *integer_rows("expires_at_ms", bad.TIMES), *VERSION, *REQUEST_ID],
+    ),
     "get_order": ({"order_id": '"o"'}, [*ORDER_ID, *READ, *REQUEST_ID]),
     "list_orders": ({}, [*PAGE, *REQUEST_ID]),
     "get_product": ({"product_id": '"p"'}, [*PRODUCT_ID, *READ, *REQUEST_ID]),

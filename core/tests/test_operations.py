@@ -283,7 +283,11 @@ def test_a_field_at_fault_is_named_as_the_message_or_the_command_has_it(in_comma
 
 @pytest.mark.parametrize("row", WRITES, ids=row_id)
 def test_whatever_the_rules_name_is_a_field_of_the_message(row):
-    of_portals = {"credential_id", "secret_hash"} if row.carries is CreateCustomer else set()
+    of_others = {
+        CreateCustomer: {"credential_id", "secret_hash"},
+        SetOrderDeadline: {"customer_id"},
+    }  # the portal, customers
+    of_portals = of_others.get(row.carries, set())
     for each in describe(row.carries):
         if each.name not in {*row.generated_fields, *of_portals}:
             named = row.name_message_field(invalid(each.name, Problem.WRONG_TYPE)).field

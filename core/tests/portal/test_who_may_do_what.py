@@ -40,7 +40,7 @@ from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda_testing.identity_folders import CertificateAuthority, write_file
-from quitanda_testing.operation_matrix import ANOTHER_CUSTOMER, CREDENTIALS, refusal, request_fields
+from quitanda_testing.operation_matrix import ANOTHER_CUSTOMER, CREDENTIALS, moves_before, refusal, request_fields
 
 TIMEOUT = 5.0
 EXPIRED_AT_MS, NOW_MS = 1_000, 2_000
@@ -61,6 +61,10 @@ WRITTEN_DOWN = {
         "delete_product": {ADMIN},
         "list_products": STAFF_READS,
         "adjust_stock": {ADMIN, CLERK},
+        "fulfil_order": {ADMIN, CLERK},
+        "return_order": {ADMIN, CLERK},
+        "cancel_order_items": {ADMIN, CLERK},
+        "set_order_deadline": {ADMIN, CLERK},
         "list_history": {ADMIN, READ_ONLY},
         "get_cluster_status": {*STAFF_READS, METRICS},
         "transfer_leadership": {ADMIN},
@@ -79,6 +83,8 @@ WRITTEN_DOWN = {
         "get_order": {*STAFF_READS, CUSTOMER},
         "list_orders": {*STAFF_READS, CUSTOMER},
         "cancel_order": {ADMIN, CLERK, CUSTOMER},
+        "place_order": {ADMIN, CLERK, CUSTOMER},
+        "set_order_deadline": {ADMIN, CLERK, CUSTOMER},
         "get_product": {*STAFF_READS, CUSTOMER},
         "list_products": {*STAFF_READS, CUSTOMER},
         "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
@@ -244,6 +250,8 @@ async def test_over_grpc_every_right_cell_is_answered(operation, role, shop, cha
     if role not in operation.roles:
         assert refusal(operation, role.value) is not None
         return
+    for command in moves_before(operation, "ana", "order-1"):
+        shop.cluster.does(command)
     asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
     message = operation.request_class(**request_fields(operation, shop.own[role.value], "order-1"), **asks_as)
     answer = await over_grpc(

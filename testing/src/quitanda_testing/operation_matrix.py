@@ -1,8 +1,10 @@
 """The matrix of who may do what: each operation of the table, each kind of credential, and what the caller is told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from quitanda.domain.commands import Command, FulfilOrder, PlaceOrder
+from quitanda.domain.limits import TIMESTAMP_MS_MAX
 from quitanda.domain.model import CallerRole
 from quitanda.identity.tokens import Token, hash_secret, new_secret
 from quitanda.operations import Operation, PortalKind
@@ -51,12 +53,24 @@ def request_fields(operation: Operation, own: Token, order_id: str) -> dict[str,
         "set_order_items": {"order_id": order_id, "items": [{"product_id": "tea", "quantity": 2}]},
         "get_order": {"order_id": order_id},
         "cancel_order": {"order_id": order_id},
+        "place_order": {"order_id": order_id},
+        "set_order_deadline": {"order_id": order_id, "expires_at_ms": TIMESTAMP_MS_MAX},
+        "fulfil_order": {"order_id": order_id},
+        "return_order": {"order_id": order_id},
+        "cancel_order_items": {"order_id": order_id, "items": [{"product_id": "tea", "quantity": 1}]},
         "rotate_credential": credential,
         "revoke_credential": credential,
         "issue_certificate": {"certificate_request": new_request().request},
         "rotate_own_credential": {**credential, "secret_hash": hash_secret(new_secret())},
     }
     return dict(of_shop.get(operation.name) or _FIELDS.get(operation.name) or {})
+
+
+def moves_before(operation: Operation, customer_id: str, order_id: str) -> Sequence[Command]:
+    """Give what must have happened to a customer's open order before a request of the operation succeeds."""
+    place, fulfil = PlaceOrder(customer_id, order_id), FulfilOrder(order_id)
+    moves: dict[str, Sequence[Command]] = {"fulfil_order": [place], "return_order": [place, fulfil]}
+    return moves.get(operation.name, ())
 
 
 def refusal(operation: Operation, credential: str) -> tuple[str, str | None] | None:

@@ -1,21 +1,30 @@
 """The product's own state machine in the simulation: the shop's rules, its window of remembered requests, its digests.
 
-Each log entry holds one request, as a portal would send it. Which attempt it was stands in a field of the entry that
-the product does not know, and so passes over.
+Each log entry holds one request, as a portal would send it; in some there are commands before it that a leader proposes
+by itself: a higher level of rules, and the time, at which orders expire. Which attempt it was stands in a field of the
+entry that the product does not know, and so passes over.
 """
 
 from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import (
     AdjustStock,
+    AdvanceClock,
     CancelOrder,
+    CancelOrderItems,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    RaiseLevel,
     Request,
+    ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateProduct,
 )
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.integrity.digest_history import DigestHistory
 from quitanda_replica.state import digest, keys
@@ -26,6 +35,9 @@ ATTEMPT_BYTES = 2
 _ATTEMPT_TAG = b"\xfa\x7f" + bytes([ATTEMPT_BYTES])
 """Field 2047 of a log entry, bytes of this length."""
 PRODUCTS, CUSTOMERS = 4, 2
+REQUESTS_PER_ORDER = 40
+"""So many requests in a row are about the same order, most of them: it lives through some of its states meanwhile."""
+_LEVELS = SUPPORTED_LEVEL - FIRST_LEVEL
 
 
 class NoFeed:
@@ -80,19 +92,18 @@ class ShopModel:
 
     def command(self, request: int, attempt: int, padding: int) -> bytes:
         """Return what is submitted: the same request in every attempt."""
-        entry = pb.LogEntry(requests=[encode_request(_request(request, padding))])
+        entry = pb.LogEntry(requests=map(encode_request, [*_own_requests(request), _request(request, padding)]))
         return entry.SerializeToString() + _ATTEMPT_TAG + attempt.to_bytes(ATTEMPT_BYTES, "big")
 
     def read_attempt(self, command: bytes) -> tuple[int, int]:
         """Return request and attempt of a command."""
-        (encoded,) = pb.LogEntry.FromString(command).requests
+        *_, encoded = pb.LogEntry.FromString(command).requests
         return int(pb.Request.FromString(encoded).request_id), int.from_bytes(command[-ATTEMPT_BYTES:], "big")
 
     def read_answer(self, answer: bytes) -> int:
         """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
-        return sum(
-            pb.Outcome.FromString(outcome).revision for outcome in pb.ExecuteResponse.FromString(answer).outcomes
-        )
+        *_, outcome = pb.ExecuteResponse.FromString(answer).outcomes or [b""]
+        return pb.Outcome.FromString(outcome).revision
 
     def agree(self, answer: bytes, other: bytes) -> bool:
         """Say whether two answers are the same."""
@@ -112,23 +123,36 @@ class ShopModel:
         digest.verify(snapshot)
 
 
+def _own_requests(number: int) -> list[Request]:
+    """Return what stands before the request `number` in its entry: now and then a leader raises the level, or brings
+    the time, which is the number here. Levels come one by one, so that runs have orders of before each of them.
+    """
+    if number % 8 == 5:
+        return [Request("", f"level{number}", RaiseLevel(level)) for level in range(2, 2 + number // 8)][:_LEVELS]
+    return [Request("", f"time{number}", AdvanceClock(number))] if number % 8 == 3 else []
+
+
 def _request(number: int, padding: int) -> Request:
     """Return the request `number`: a shop is set up first, then used; a third of all is refused, which is fine."""
     product, customer = f"p{number % PRODUCTS}", f"c{number % CUSTOMERS}"
     kind = number % 11 if number > PRODUCTS + CUSTOMERS else -number
-    order = f"o{number // 7 % 5}"
+    order = f"o{number // REQUESTS_PER_ORDER}"
     some = (ItemQuantity(product, padding % 4), ItemQuantity(f"p{padding % PRODUCTS}", 1 + number % 3))
     command = {
         0: CreateOrder(customer, f"o{number}", 0),
         1: CreateOrder(customer, order, number, some[1:]),
         2: SetOrderItems(customer, order, some),
         3: SetOrderItems(customer, order, some[:1]),
-        4: CancelOrder(customer, order),
+        4: SetOrderDeadline(order, number + REQUESTS_PER_ORDER) if number % 3 else CancelOrder(customer, order),
         5: UpdateProduct(product, price=100 + number, description="x" * padding),
+        6: PlaceOrder(customer, order),
+        7: FulfilOrder(order),
+        8: ReturnOrder(order, some[1:] if number % 2 else (), restock=padding % 2 == 0),
+        9: CancelOrderItems(order, some[1:]) if number % 3 else SetOrderDeadline(f"o{number - 9}", number + 20),
     }.get(kind, AdjustStock(product, padding % 9 - 3 or 5))
     if -PRODUCTS <= kind < 0:
         command = CreateProduct(product, f"product {product}", 250, 40)
     elif kind < 0:
         command = CreateCustomer(customer, f"customer {customer}")
-    scope = customer if isinstance(command, CreateOrder | SetOrderItems | CancelOrder) else ""
+    scope = customer if isinstance(command, CreateOrder | SetOrderItems | CancelOrder | PlaceOrder) else ""
     return Request(scope, str(number), command)

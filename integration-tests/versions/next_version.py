@@ -1,4 +1,4 @@
-"""A next version, made of the present one: level 4, with a new field of products, a new command and a changed rule.
+"""A next version, made of the present one: level 5, with a new field of products, a new command and a changed rule.
 
 The edits are exact replacements of the present text, as a developer would make them by CONTRIBUTING.md. They are made
 in a copy of the working tree, whose protobuf stubs are generated anew.
@@ -17,7 +17,7 @@ from mutants.tree import Tree
 
 from versions.installed_version import InstalledVersion
 
-NEXT_LEVEL: Final = 4
+NEXT_LEVEL: Final = 5
 DESCRIPTORS: Final = "contract.descriptors"
 
 _CLIENTS: Final = "clients/src/quitanda_clients"
@@ -44,7 +44,7 @@ class Edit:
         return text.replace(self.old, self.new)
 
 
-LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 3", "SUPPORTED_LEVEL: Final = 4"),)
+LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 4", "SUPPORTED_LEVEL: Final = 5"),)
 
 FIELD: Final = (
     Edit(
@@ -56,7 +56,7 @@ FIELD: Final = (
         """    quantity: UnitsOnHand
     extra: CustomFields
     version: int
-    shelf: Description = field(default="", metadata=since(4))
+    shelf: Description = field(default="", metadata=since(5))
 """,
     ),
     Edit(f"{_DOMAIN}/model.py", "    describe,\n", "    describe,\n    since,\n"),
@@ -67,7 +67,7 @@ FIELD: Final = (
 """,
         """    description: Description = ""
     extra: ProductFields = ()
-    shelf: Description = field(default="", metadata=since(4))
+    shelf: Description = field(default="", metadata=since(5))
 """,
     ),
     Edit(
@@ -79,7 +79,7 @@ FIELD: Final = (
         """    quantity: UnitsOnHand | None = None
     extra: ProductFields = ()
     expected_version: Version | None = None
-    shelf: Description | None = field(default=None, metadata=since(4))
+    shelf: Description | None = field(default=None, metadata=since(5))
 """,
     ),
     Edit(
@@ -195,13 +195,13 @@ COMMAND: Final = (
     Edit(
         f"{_DOMAIN}/commands.py",
         """@dataclass(frozen=True, slots=True)
-class ItemQuantity:
+class CreateOrder:
 """,
         '''@dataclass(frozen=True, slots=True)
 class CountStock:
     """Say how many units somebody has counted; they are what is on hand from now on."""
 
-    since: ClassVar[int] = 4
+    since: ClassVar[int] = 5
 
     product_id: Identifier
     counted: UnitsOnHand
@@ -209,7 +209,7 @@ class CountStock:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemQuantity:
+class CreateOrder:
 ''',
     ),
     Edit(f"{_DOMAIN}/commands.py", "    | AdjustStock\n", "    | AdjustStock\n    | CountStock\n"),
@@ -241,7 +241,7 @@ def delete(view: StateView, command: DeleteProduct) -> Decision:
     Edit(
         f"{_DOMAIN}/permissions.py", "    AdjustStock: _STAFF,\n", "    AdjustStock: _STAFF,\n    CountStock: _STAFF,\n"
     ),
-    Edit(f"{_DOMAIN}/permissions.py", "    CancelOrder,\n", "    CancelOrder,\n    CountStock,\n"),
+    Edit(f"{_DOMAIN}/permissions.py", "    AdjustStock,\n", "    AdjustStock,\n    CountStock,\n"),
     Edit(
         "core/src/quitanda/operations.py",
         """    WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
@@ -331,7 +331,7 @@ RULE: Final = (
         """        return Decision(refusals.stock_bound(product))
     return put(view, replace(product, quantity=quantity))
 """,
-        """        if view.level < 4:
+        """        if view.level < 5:
             return Decision(refusals.stock_bound(product))
         quantity = QUANTITY_MAX
     return put(view, replace(product, quantity=quantity))

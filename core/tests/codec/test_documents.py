@@ -20,7 +20,7 @@ from quitanda.codec.documents import (
     kind_of,
     present_document,
     present_summary,
-    read_document,
+    read_shown_document,
     read_summary,
     stored_text,
     summarize,
@@ -75,7 +75,7 @@ def test_a_stored_document_is_one_valid_json_object(document):
 def test_a_shown_document_is_read_back_the_same(document):
     shown = simplejson.loads(present_document(document), use_decimal=True)
 
-    assert read_document(kind_of(document), shown) == as_shown(document)
+    assert read_shown_document(kind_of(document), shown) == as_shown(document)
 
 
 @given(credentials)
@@ -252,3 +252,38 @@ def test_a_custom_field_of_another_type_stays_one_when_a_field_of_its_name_comes
 
     assert READ(parsed(text)) == Shelf("s1", (("label", "[1]"),), 3)
     assert WRITE(READ(parsed(text))) == text
+
+
+def test_a_custom_field_of_before_is_never_taken_for_a_field_that_the_rules_set():
+    extra = (("returned", "7"), ("state", '"fulfilled"'))
+    item = OrderItem("pen", "Pen", 250, 2, (("restocked", "9"),))
+    before = Order("o1", "ana", 1, (item,), 5, extra)
+
+    stored = encode_document(before)
+
+    for level in (3, 4):
+        assert decode_document(Kind.ORDER, stored, level) == before
+    placed = replace(before, state="placed", placed_at_ms=9, items=(replace(item, returned=1),))
+    assert decode_document(Kind.ORDER, encode_document(placed)) == placed
+    assert encode_document(placed).count(b'"state"') == 2
+
+
+def test_a_shown_order_has_its_state_once_under_its_own_name():
+    order = Order("o1", "ana", 1, (), 5, (("note", '"x"'), ("state", '"mine"')), "placed", 7, 8, 9)
+
+    shown = present_document(order)
+
+    assert shown.endswith(
+        '"version":5,"expires_at_ms":9,"note":"x","placed_at_ms":8,"state":"placed","state_since_ms":7}'
+    )
+    assert read_shown_document(Kind.ORDER, json.loads(shown, parse_float=Decimal)) == replace(
+        order, extra=(("note", '"x"'),)
+    )
+
+
+@pytest.mark.parametrize("apart", ["[]", '{"state":5}', '{"colour":"red"}', '"placed"'])
+def test_what_only_the_rules_write_is_refused_in_another_form(apart):
+    stored = encode_document(Order("o1", "ana", 1, (), 5)).decode()
+
+    with pytest.raises(ValueError, match="not a"):
+        decode_document(Kind.ORDER, f'{stored[:-1]},"":{apart}}}'.encode())

@@ -113,6 +113,27 @@ def test_each_command_by_each_asker_moves_an_order_as_the_table_says_and_otherwi
     assert invariants.check(shop.state, SUPPLIED) == []
 
 
+def test_the_moves_are_those_that_are_written_down_here():
+    written_down = """
+        open       customer SetOrderItems     open
+        open       customer SetOrderDeadline  open
+        open       customer PlaceOrder        placed
+        open       customer CancelOrder       cancelled
+        open       shop     SetOrderDeadline  open
+        open       shop     CancelOrderItems  open cancelled
+        placed     shop     SetOrderDeadline  placed
+        placed     shop     CancelOrderItems  placed cancelled
+        placed     shop     FulfilOrder       fulfilled
+        fulfilled  shop     ReturnOrder       fulfilled returned
+        open       clock    AdvanceClock      expired
+        placed     clock    AdvanceClock      expired
+    """
+
+    assert [f"{move.before} {move.asker} {move.command.__name__} {' '.join(move.after)}" for move in MOVES] == [
+        " ".join(line.split()) for line in written_down.strip().splitlines()
+    ]
+
+
 def test_every_move_of_the_table_was_tried_above_but_those_of_the_clock():
     tried = {(asker, type(command)) for asker, command in ASKED}
 

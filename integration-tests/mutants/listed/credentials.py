@@ -131,8 +131,8 @@ MUTANTS: Final = (
         "a-portal-creates-the-first-credential",
         "The first credential is what stands in the replicas' identity folders: no portal may send it.",
         f"{REPLICA}/level_check.py",
-        "OF_REPLICAS: Final = tuple(map(command_name, (RaiseLevel, CreateFirstCredential)))",
-        "OF_REPLICAS: Final = tuple(map(command_name, (RaiseLevel,)))",
+        "OF_REPLICAS: Final = tuple(map(command_name, get_args(OwnCommand)))",
+        "OF_REPLICAS: Final = tuple(set(map(command_name, get_args(OwnCommand))) - {'create_first_credential'})",
         (f"{_FIRST}::test_no_portal_may_send_it",),
     ),
     Mutant(

@@ -8,6 +8,7 @@ from quitanda.domain.commands import (
     AdvanceClock,
     CancelOrder,
     CancelOrderItems,
+    Command,
     CreateCustomer,
     CreateOrder,
     DeleteCustomer,
@@ -47,7 +48,7 @@ OF_SHOP = [
     ReturnOrder("o1", restock=True),
 ]
 ASKED = [*((Asker.CUSTOMER, each) for each in OF_CUSTOMER), *((Asker.SHOP, each) for each in OF_SHOP)]
-WAY_TO = {
+WAY_TO: dict[OrderState, list[Command]] = {
     OrderState.OPEN: [],
     OrderState.PLACED: [PlaceOrder("ana", "o1")],
     OrderState.FULFILLED: [PlaceOrder("ana", "o1"), FulfilOrder("o1")],

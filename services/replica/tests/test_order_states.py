@@ -1,5 +1,7 @@
 """Closed orders and deadlines in the replicated state, and the leader that lets orders expire."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,7 +143,7 @@ def test_the_state_of_level_3_keeps_its_form_until_the_level_is_raised(tmp_path)
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_counters_are_read_as_they_were_written(level):
-    counters = Counters(*range(1, 14), level)
+    counters = replace(Counters(*range(1, 14)), level=level)
 
     read = decode_counters(encode_counters(counters))
 

@@ -12,7 +12,10 @@ from quitanda.domain.commands import (
     CreateOrder,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    ReturnOrder,
     SetOrderItems,
     UpdateProduct,
 )
@@ -45,6 +48,41 @@ def test_reads_between_two_writes_that_overlap_may_show_either():
         t.add(1.0, 3.0, create("ana", 3), Done(t.order("o1", "ana", 3)))
         t.add(1.5, 2.0, GetProduct("bread"), Done(t.product(seen)))
         t.add(4.0, 5.0, GetProduct("bread"), Done(t.product(7)))
+
+        assert answer(t) is SearchResult.LINEARIZABLE
+
+
+def moved(order, state, at, **changes):
+    return replace(order, state=state, state_since_ms=at, **changes)
+
+
+@pytest.mark.parametrize(("on_hand", "answered"), [(8, SearchResult.LINEARIZABLE), (10, SearchResult.VIOLATED)])
+def test_units_leave_with_a_fulfilled_order_and_come_back_with_what_is_restocked(on_hand, answered):
+    t = HistoryBuilder("ana")
+    order = t.order("o1", "ana", 3)
+    t.add(1.0, 2.0, create("ana", 3), Done(order))
+    placed = moved(order, "placed", 5_000, placed_at_ms=5_000)
+    t.add(3.0, 4.0, PlaceOrder("ana", "o1"), Done(placed))
+    t.add(5.0, 6.0, CancelOrder("ana", "o1"), refusals.order_state(placed, []))
+    fulfilled = moved(placed, "fulfilled", 6_000)
+    t.add(7.0, 8.0, FulfilOrder("o1"), Done(fulfilled))
+    t.add(9.0, 10.0, ListOrders("ana"), Listed(()))
+    (item,) = fulfilled.items
+    returned = replace(fulfilled, items=(replace(item, returned=1, restocked=1),))
+    t.add(11.0, 12.0, ReturnOrder("o1", of_bread(1), restock=True), Done(returned))
+    t.add(13.0, 14.0, GetProduct("bread"), Done(t.product(on_hand)))
+
+    assert answer(t) is answered
+
+
+def test_an_unanswered_move_may_have_happened_at_a_time_that_nobody_was_told():
+    for seen in ("open", "placed"):
+        t = HistoryBuilder("ana")
+        order = t.order("o1", "ana", 3)
+        t.add(1.0, 2.0, create("ana", 3), Done(order))
+        t.add(3.0, 0.0, PlaceOrder("ana", "o1"), Unknown())
+        shown = order if seen == "open" else moved(order, "placed", 5_000, placed_at_ms=5_000)
+        t.add(4.0, 5.0, GetOrder("ana", "o1"), Done(shown))
 
         assert answer(t) is SearchResult.LINEARIZABLE
 

@@ -5,11 +5,15 @@ from collections.abc import Awaitable
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CancelOrderItems,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
+    PlaceOrder,
+    ReturnOrder,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
@@ -32,6 +36,8 @@ def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitabl
             return client.set_order_items(order_id, items, expected_version=expected, request_id=request_id)
         case CancelOrder(_, order_id, expected_version=expected):
             return client.cancel_order(order_id, expected_version=expected, request_id=request_id)
+        case PlaceOrder(_, order_id, expected):
+            return client.place_order(order_id, expected_version=expected, request_id=request_id)
         case GetOrder(_, order_id):
             return client.get_order(order_id)
         case ListOrders():
@@ -42,7 +48,9 @@ def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitabl
             raise TypeError(f"customers do not do this: {action}")
 
 
-def of_administrator(client: AdminClient, action: Action, request_id: str) -> Awaitable[DocumentResult | DeleteResult]:  # noqa: PLR0911 - one case for each
+def of_administrator(  # noqa: PLR0911, PLR0912, C901 - one case for each
+    client: AdminClient, action: Action, request_id: str
+) -> Awaitable[DocumentResult | DeleteResult]:
     """Begin what an administrator does."""
     match action:
         case CreateCustomer(customer_id, name):
@@ -61,6 +69,14 @@ def of_administrator(client: AdminClient, action: Action, request_id: str) -> Aw
             return client.delete_product(product_id, cascade=cascade, request_id=request_id)
         case AdjustStock(product_id, delta, expected):
             return client.adjust_stock(product_id, delta, expected_version=expected, request_id=request_id)
+        case FulfilOrder(order_id, expected):
+            return client.fulfil_order(order_id, expected_version=expected, request_id=request_id)
+        case ReturnOrder(order_id, items, restock, expected):
+            return client.return_order(
+                order_id, items, restock=restock, expected_version=expected, request_id=request_id
+            )
+        case CancelOrderItems(order_id, items, expected):
+            return client.cancel_order_items(order_id, items, expected_version=expected, request_id=request_id)
         case GetProduct(product_id):
             return client.get_product(product_id)
         case GetCustomer(customer_id):

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quitanda.domain.commands import CancelOrder, CreateOrder, DeleteCustomer, DeleteProduct
+from quitanda.domain.commands import (
+    CancelOrder,
+    CancelOrderItems,
+    CreateOrder,
+    DeleteCustomer,
+    DeleteProduct,
+    ReturnOrder,
+)
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
 from quitanda_testing.history.linearization import Placement
@@ -123,8 +130,8 @@ class PendingOps:
         match self._operations[index].action:
             case DeleteCustomer() | DeleteProduct():
                 return True  # cascades reach far
-            case CancelOrder(order_id=order_id):
-                order = self._rules.model.order(order_id)
+            case CancelOrder(order_id=order_id) | CancelOrderItems(order_id) | ReturnOrder(order_id):
+                order = self._rules.model.order(order_id) or self._rules.model.closed_order(order_id)
                 products = {f"product {item.product_id}" for item in order.items} if order else ()
                 return not names.isdisjoint(self._names[index].union(products))
             case _:

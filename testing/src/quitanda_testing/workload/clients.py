@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from quitanda.domain.commands import CancelOrder, SetOrderItems
+from quitanda.domain.commands import CancelOrder, PlaceOrder, SetOrderItems
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
 from quitanda_clients.client import AdminClient, ShopClient
@@ -125,7 +125,7 @@ class WorkloadClient:
                 shop.heard_gone(order_id)
             case _, Done(document):
                 shop.heard(document)
-            case SetOrderItems() | CancelOrder() | GetOrder(), Refused(Reason.ORDER_NOT_FOUND):
+            case SetOrderItems() | CancelOrder() | PlaceOrder() | GetOrder(), Refused(Reason.ORDER_NOT_FOUND):
                 known = shop.orders.get(action.order_id)
                 if known is not None and known.customer_id == action.customer_id:
                     shop.heard_gone(action.order_id)

@@ -1,11 +1,13 @@
 """Crews of clients over both transports: each crew works in one shop after the other, all at the same time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Final
 
+from quitanda.errors import QuitandaError
 from quitanda_clients.connecting import Transport
 from quitanda_testing.cluster.callers import Callers
 from quitanda_testing.cluster.cluster import Cluster
@@ -15,6 +17,7 @@ from quitanda_testing.workload.clients import (
     PATIENCE_SECONDS,
     Call,
     CallTimes,
+    NotAnswered,
     WorkloadClient,
     audit,
     calls_of_administrator,
@@ -56,7 +59,7 @@ class Crew:
     async def work(self, stop: asyncio.Event) -> None:
         """Open one shop after the other until everything stops."""
         while not stop.is_set():
-            shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}")
+            shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}", moves_orders=True)
             self.shops.append(shop)
             async with self._clients(shop) as (clerk, customers), asyncio.TaskGroup() as group:
                 for client in (clerk, *customers):
@@ -117,10 +120,27 @@ class Workload:
         self._crews = [Crew(f"s{seed}-{number}", seed, self._callers, recorder) for number in range(1, crews + 1)]
 
     async def work(self, stop: asyncio.Event) -> None:
-        """Work until `stop`; returns when everybody has finished what was begun."""
+        """Work until `stop`; returns when everybody has finished what was begun.
+
+        It begins with the highest level, so that every operation is there. Raises NotAnswered where that fails.
+        """
+        await self._raise_level()
         async with asyncio.TaskGroup() as group:
             for crew in self._crews:
                 group.create_task(crew.work(stop))
+
+    async def _raise_level(self) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        async with self._callers.admin_client() as admin:
+            while True:
+                try:
+                    await admin.raise_level()
+                except QuitandaError as error:
+                    if time.monotonic() > deadline:
+                        raise NotAnswered(f"the level cannot be raised: {error}") from error
+                    await asyncio.sleep(THINK_SECONDS)
+                else:
+                    return
 
     async def audit(self) -> None:
         """Read everything in every shop. Raises NotAnswered."""

@@ -13,17 +13,22 @@ from typing import Final
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CancelOrderItems,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    ReturnOrder,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Order, Product
+from quitanda.domain.model import Order, OrderState, Product
+from quitanda.domain.order_states import is_live
 from quitanda_testing.history.operations import Action, GetCustomer, GetOrder, GetProduct, ListOrders
 
 PRODUCTS: Final = 4
@@ -42,9 +47,13 @@ class ContendedShop:
 
     name: str
     customer_count: int = CUSTOMERS
+    moves_orders: bool = False
+    """Whether orders are placed, fulfilled and given back, for which the cluster must be at the level of states."""
     products: Sequence[str] = ()
     customers: Sequence[str] = ()
     orders: dict[str, Order] = field(default_factory=dict)
+    """The live ones."""
+    fulfilled: dict[str, Order] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,9 +84,17 @@ class ContendedShop:
         """Take note of a document in an answer."""
         match document:
             case Order():
-                self.orders[document.order_id] = document
+                self._heard_of_order(document)
             case Product():
                 self.versions[document.product_id] = document.version
+
+    def _heard_of_order(self, order: Order) -> None:
+        self.orders.pop(order.order_id, None)
+        self.fulfilled.pop(order.order_id, None)
+        if is_live(order):
+            self.orders[order.order_id] = order
+        elif order.state == OrderState.FULFILLED:
+            self.fulfilled[order.order_id] = order
 
     def heard_gone(self, order_id: str) -> None:
         """Take note of an order that is not there any more."""
@@ -148,6 +165,8 @@ class CustomerHabits(Habits):
         expected = self.expected(order.version)
         if kind < 0.78:
             return SetOrderItems(self.customer_id, order.order_id, self._items(least=1), expected_version=expected)
+        if kind < 0.88 and self.shop.moves_orders:
+            return PlaceOrder(self.customer_id, order.order_id, expected)
         if kind < 0.97:
             return CancelOrder(self.customer_id, order.order_id, expected_version=expected)
         another = self.dice.choice(list(self.shop.orders))
@@ -159,7 +178,7 @@ class CustomerHabits(Habits):
 
 
 class ClerkHabits(Habits):
-    """Counts units in and out, changes prices, and lets a product and a customer come and go."""
+    """Counts units in and out, changes prices, moves orders, and lets a product and a customer come and go."""
 
     def next(self) -> Wish:
         """Choose what the administrator does next."""
@@ -181,6 +200,8 @@ class ClerkHabits(Habits):
             return UpdateProduct(product_id, price=dice.choice(PRICES), expected_version=expected)
         if kind < 0.75:
             return UpdateCustomer(dice.choice(shop.customers), name=dice.choice(("Conceição", "João", "Inês")))
+        if shop.moves_orders and kind < 0.92 and (move := self._move()):
+            return move
         cascade = dice.random() < 0.6
         return dice.choice(
             (
@@ -190,3 +211,16 @@ class ClerkHabits(Habits):
                 CreateCustomer(shop.visitor, "Conceição"),
             )
         )
+
+    def _move(self) -> Action | None:
+        """Fulfil, lessen or take back an order that is far enough, if there is one."""
+        placed = [order for order in self.shop.orders.values() if order.state == OrderState.PLACED]
+        order = self.dice.choice([*placed, *self.shop.fulfilled.values(), None])
+        if order is None:
+            return None
+        units = () if self.dice.random() < 0.5 else tuple(ItemQuantity(item.product_id, 1) for item in order.items[:1])
+        if order.state == OrderState.FULFILLED:
+            return ReturnOrder(order.order_id, units, self.dice.random() < 0.6, self.expected(order.version))
+        if self.dice.random() < 0.7:
+            return FulfilOrder(order.order_id, self.expected(order.version))
+        return CancelOrderItems(order.order_id, units, self.expected(order.version))

@@ -6,6 +6,7 @@ entry that the product does not know, and so passes over.
 """
 
 from quitanda.codec.protobuf import encode_request
+from quitanda.domain import levels
 from quitanda.domain.commands import (
     AdjustStock,
     AdvanceClock,
@@ -37,7 +38,6 @@ _ATTEMPT_TAG = b"\xfa\x7f" + bytes([ATTEMPT_BYTES])
 PRODUCTS, CUSTOMERS = 4, 2
 REQUESTS_PER_ORDER = 40
 """So many requests in a row are about the same order, most of them: it lives through some of its states meanwhile."""
-_LEVELS = SUPPORTED_LEVEL - FIRST_LEVEL
 
 
 class NoFeed:
@@ -102,12 +102,11 @@ class ShopModel:
 
     def read_answer(self, answer: bytes) -> int:
         """Return the index of the entry at which the request that is answered took effect; 0 where it is no answer."""
-        *_, outcome = pb.ExecuteResponse.FromString(answer).outcomes or [b""]
-        return pb.Outcome.FromString(outcome).revision
+        return pb.Outcome.FromString(_last_outcome(answer)).revision
 
     def agree(self, answer: bytes, other: bytes) -> bool:
-        """Say whether two answers are the same."""
-        return pb.ExecuteResponse.FromString(answer) == pb.ExecuteResponse.FromString(other)
+        """Say whether two answers to the request are the same; what a leader proposes is answered anew each time."""
+        return _last_outcome(answer) == _last_outcome(other)
 
     def extend(self, index: int, command: bytes) -> tuple[bytes, object]:
         """Return the true answer to the command, which comes next, and the state behind it."""
@@ -123,13 +122,21 @@ class ShopModel:
         digest.verify(snapshot)
 
 
+def _last_outcome(answer: bytes) -> bytes:
+    *_, outcome = pb.ExecuteResponse.FromString(answer).outcomes or [b""]
+    return outcome
+
+
 def _own_requests(number: int) -> list[Request]:
-    """Return what stands before the request `number` in its entry: now and then a leader raises the level, or brings
-    the time, which is the number here. Levels come one by one, so that runs have orders of before each of them.
+    """Return what stands before the request `number` in its entry: now and then a leader brings the time, which is the
+    number here, or raises the level, by one or as far as the request needs it. A request that the level refuses is not
+    remembered, so it would be answered anew each time.
     """
+    needed = levels.needed(_request(number, 0).command)
     if number % 8 == 5:
-        return [Request("", f"level{number}", RaiseLevel(level)) for level in range(2, 2 + number // 8)][:_LEVELS]
-    return [Request("", f"time{number}", AdvanceClock(number))] if number % 8 == 3 else []
+        needed = max(needed, min(SUPPORTED_LEVEL, 1 + number // 8))
+    raised = [Request("", f"level{number}", RaiseLevel(level)) for level in range(FIRST_LEVEL + 1, needed + 1)]
+    return [*raised, Request("", f"time{number}", AdvanceClock(number))] if number % 8 == 3 else raised
 
 
 def _request(number: int, padding: int) -> Request:

@@ -1,6 +1,6 @@
-"""Fetches a whole list, page by page, from one snapshot."""
+"""Fetches lists page by page, each from one snapshot."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
 from quitanda.domain.limits import PAGE_SIZE_MAX
@@ -9,6 +9,7 @@ from quitanda.errors import Rejected
 from quitanda_clients.results import Listing, ListPage
 
 T = TypeVar("T")
+Read = TypeVar("Read")
 
 RESTARTS_MAX: Final = 3
 """How often a list begins again because the replicas no longer keep its snapshot."""
@@ -16,31 +17,41 @@ RESTARTS_MAX: Final = 3
 LISTED_MAX: Final = 1_000_000
 """The most documents in one listing, which bounds the client's memory."""
 
+_ALL: Final = 2**63
+"""More documents than any list has."""
+
 FetchPage = Callable[[int, str], Awaitable[ListPage[T]]]
 """Fetches one page: (page size, page token) -> page."""
 
 
 async def whole_list(fetch: FetchPage[T], limit: int = LISTED_MAX) -> Listing[T]:
-    """Fetch the first `limit` documents of a list.
+    """Fetch the first `limit` documents of a list; it begins again as `from_one_snapshot` says."""
+    return await from_one_snapshot(lambda: _collected(fetch, limit))
 
-    If a page token expires in the middle (a new leader does not know it), the list begins again, at most RESTARTS_MAX
-    times. After that, and for every other reason, the exception of `fetch` passes through.
+
+async def from_one_snapshot(read_list: Callable[[], Awaitable[Read]]) -> Read:
+    """Read a list; if its page token expires in the middle, read it again from the beginning, RESTARTS_MAX times.
+
+    A token expires if the replicas no longer keep the list's snapshot; a new leader does not. After that, and for every
+    other reason, the exception of `read_list` passes through.
     """
     for _ in range(RESTARTS_MAX):
         try:
-            return await _one_pass(fetch, limit)
+            return await read_list()
         except Rejected as rejected:
             if rejected.refused.reason is not Reason.PAGE_TOKEN_EXPIRED:
                 raise
-    return await _one_pass(fetch, limit)
+    return await read_list()
 
 
-async def _one_pass(fetch: FetchPage[T], limit: int) -> Listing[T]:
-    documents: list[T] = []
-    token = ""
-    size = PAGE_SIZE_MAX
+async def pages(fetch: FetchPage[T], *, token: str = "", limit: int = _ALL) -> AsyncIterator[ListPage[T]]:
+    """Yield the pages of a list from where `token` stands until they have `limit` documents.
+
+    The pages are smaller if one of the usual size is too large for one answer.
+    """
+    size, count = PAGE_SIZE_MAX, 0
     while True:
-        size = max(1, min(size, limit - len(documents)))
+        size = max(1, min(size, limit - count))
         try:
             page = await fetch(size, token)
         except Rejected as rejected:
@@ -48,11 +59,20 @@ async def _one_pass(fetch: FetchPage[T], limit: int) -> Listing[T]:
                 raise
             size //= 2
             continue
-        documents += page.documents
+        yield page
         token = page.next_page_token
-        if not token or len(documents) >= limit:
-            truncated = bool(token) or len(documents) > limit
-            return Listing(tuple(documents[:limit]), page.revision, truncated)
+        count += len(page.documents)
+        if not token or count >= limit:
+            return
+
+
+async def _collected(fetch: FetchPage[T], limit: int) -> Listing[T]:
+    documents: list[T] = []
+    revision, token = 0, ""
+    async for page in pages(fetch, limit=limit):
+        documents += page.documents
+        revision, token = page.revision, page.next_page_token
+    return Listing(tuple(documents[:limit]), revision, bool(token) or len(documents) > limit)
 
 
 def _too_large_together(refused: Refused) -> bool:

@@ -20,8 +20,10 @@ from quitanda_clients.cli.document_views import (
     csv_columns,
     csv_row,
     fields_of,
+    known_values,
 )
 from quitanda_clients.cli.streams import print_error, printable
+from quitanda_clients.spreadsheet_formulas import as_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
+    from quitanda_clients.cli.report_views import Report
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -97,6 +100,13 @@ class CsvOutput:
         _print(HISTORY_COLUMNS, [row for entry in listing.documents for row in rows_of_entry(entry)])
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+
+    def report(self, report: "Report") -> None:
+        """Print the rows, without the totals; a text that may look like a formula has an apostrophe before it."""
+        numbers = {each.csv for each in report.views if each.number}
+        rows = [known_values(report.views, row) for row in report.rows]
+        safe = [{name: each if name in numbers else as_text(each) for name, each in row.items()} for row in rows]
+        _print(csv_columns(report.views), safe)
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print one row for each replica; stderr says whether all is well."""

@@ -91,6 +91,8 @@ class FieldView:
     parse_update: Callable[[str], Any] | None = None
     """Reads the option of `update`, if it reads something else."""
     number: bool = False
+    money: bool = False
+    """The values are minor units; it is a number, too."""
     text: Callable[[Any], str] = str
     csv_value: Callable[[Any], Any] = _plain
 
@@ -135,13 +137,15 @@ _METAVARS: Final[Mapping[Form | None, str]] = {Form.NUMBER: "N", Form.MONEY: "PR
 
 
 def _completed(each: FieldView, form: Form | None) -> FieldView:
+    money = each.money or form is Form.MONEY
     each = replace(
         each,
         label=each.label or each.name,
-        number=each.number or form in {Form.NUMBER, Form.MONEY},
+        number=each.number or money or form is Form.NUMBER,
+        money=money,
         metavar=each.metavar or _METAVARS.get(form, "TEXT"),
     )
-    if form is Form.MONEY:
+    if money:
         return replace(each, text=_price, csv_value=_price, parse=partial(price, option=f"--{each.name}"))
     return replace(each, parse=whole_number) if form is Form.NUMBER else each
 
@@ -176,7 +180,7 @@ CUSTOMERS: Final = DocumentView(
         "update": "Change a customer; fields you leave out stay as they are. `--field NAME:=null` removes a field.",
         "delete": "Delete a customer. A customer with orders is deleted only with --cascade, which cancels the orders.",
         "list": "List the customers, ordered by id.",
-        "import": """Create customers from a CSV file with a header line.
+        "import": """Create customers from a CSV file with a header line, or from JSON Lines.
 
         Columns: customer_id and name. Other columns become fields of your own, as text. The import changes nothing for
         which the file has no column; an empty value removes a field of your own.
@@ -240,7 +244,7 @@ PRODUCTS: Final = DocumentView(
         """,
         "delete": "Delete a product. A product in orders is deleted only with --cascade, which takes it out of them.",
         "list": "List the products, ordered by id.",
-        "import": """Create products from a CSV file with a header line.
+        "import": """Create products from a CSV file with a header line, or from JSON Lines.
 
         Columns: product_id, name, description, price and quantity (or quantity_change, which adds or removes units).
         Other columns become fields of your own, as text. New products need product_id, name and price. The import
@@ -279,7 +283,7 @@ ORDER_ITEM: Final = _views(
     FieldView(name="name", folds=True, spare=1, csv="name"),
     FieldView(name="unit_price", label="unit price", spare=2, csv="unit_price"),
     FieldView(name="quantity", csv="quantity"),
-    FieldView(name="total", csv="total", number=True, text=_price, csv_value=_price),
+    FieldView(name="total", csv="total", money=True),
 )
 
 ORDER_SUMMARY: Final = _views(
@@ -287,7 +291,7 @@ ORDER_SUMMARY: Final = _views(
     FieldView(name="order_id", label="order", csv="order_id"),
     FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
-    FieldView(name="total", csv="total", number=True, text=_price, csv_value=_price),
+    FieldView(name="total", csv="total", money=True),
     FieldView(name="version", spare=3, csv="version"),
 )
 """Of an order's line in a list (`quitanda.codec.documents.OrderSummary`)."""
@@ -326,9 +330,18 @@ def shown_fields(document: Any) -> Iterator[tuple[str, str]]:
 
 
 def csv_row(views: tuple[FieldView, ...], document: Any) -> dict[str, Any]:
-    """Give the values of a CSV row by column; a field of one's own that is not text is written as JSON."""
-    row = {each.csv: each.csv_value(getattr(document, each.name)) for each in views if each.csv}
-    return row | {name: _as_text(value) for name, value in getattr(document, "extra", ())}
+    """Give the values of a CSV row by column."""
+    return known_values(views, document) | own_values(document)
+
+
+def known_values(views: tuple[FieldView, ...], document: Any) -> dict[str, Any]:
+    """Give the values of the fields that the views tell of, by column."""
+    return {each.csv: each.csv_value(getattr(document, each.name)) for each in views if each.csv}
+
+
+def own_values(document: Any) -> dict[str, str]:
+    """Give the fields of one's own by name; a value that is not text is written as JSON."""
+    return {name: _as_text(value) for name, value in getattr(document, "extra", ())}
 
 
 def csv_columns(views: tuple[FieldView, ...]) -> tuple[str, ...]:

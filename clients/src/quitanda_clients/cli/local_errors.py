@@ -16,6 +16,7 @@ class LocalReason(StrEnum):
     FILE_NOT_VALID = "FILE_NOT_VALID"
     INTERRUPTED = "INTERRUPTED"
     NO_BACKUP = "NO_BACKUP"
+    NO_EXPORT = "NO_EXPORT"
     NO_CERTIFICATE = "NO_CERTIFICATE"
     BACKUP_DAMAGED = "BACKUP_DAMAGED"
     ANSWER_NOT_WRITTEN = "ANSWER_NOT_WRITTEN"
@@ -26,6 +27,7 @@ EXIT_CODES: Final[Mapping[LocalReason, int]] = {
     LocalReason.FILE_NOT_VALID: exit_codes.WRONG_USE,
     LocalReason.INTERRUPTED: exit_codes.INTERRUPTED,
     LocalReason.NO_BACKUP: exit_codes.UNAVAILABLE,
+    LocalReason.NO_EXPORT: exit_codes.UNAVAILABLE,
     LocalReason.NO_CERTIFICATE: exit_codes.UNAVAILABLE,
     LocalReason.BACKUP_DAMAGED: exit_codes.REFUSED,
     LocalReason.ANSWER_NOT_WRITTEN: exit_codes.NOT_WRITTEN,

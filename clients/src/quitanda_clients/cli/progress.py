@@ -16,9 +16,9 @@ ProgressCallback = Callable[[int], None]
 
 @contextmanager
 def shown_progress(
-    total: int, *, quiet: bool, doing: str = "importing", unit: str = "rows"
+    total: int | None, *, quiet: bool, doing: str = "importing", unit: str = "rows"
 ) -> Iterator[ProgressCallback]:
-    """Show progress while the block runs; nothing if `quiet`."""
+    """Show progress while the block runs; nothing if `quiet`. A `total` of None is not known."""
     if quiet:
         yield _ignore
     elif sys.stderr.isatty():
@@ -33,7 +33,7 @@ def _ignore(_done: int) -> None:
 
 
 @contextmanager
-def _bar(total: int, doing: str) -> Iterator[ProgressCallback]:
+def _bar(total: int | None, doing: str) -> Iterator[ProgressCallback]:
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -48,8 +48,8 @@ def _bar(total: int, doing: str) -> Iterator[ProgressCallback]:
 
 
 class _Lines:
-    def __init__(self, total: int, unit: str) -> None:
-        self._total = total
+    def __init__(self, total: int | None, unit: str) -> None:
+        self._of = "" if total is None else f" of {total}"
         self._unit = unit
         self._next = time.monotonic() + LINE_EVERY_SECONDS
 
@@ -57,4 +57,4 @@ class _Lines:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY_SECONDS
-            print_error(f"{done} of {self._total} {self._unit}")
+            print_error(f"{done}{self._of} {self._unit}")

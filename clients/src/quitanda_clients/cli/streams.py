@@ -110,6 +110,24 @@ def open_to_read(path: Path, argument: str) -> BinaryIO:
         raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint=argument) from None
 
 
+def check_to_write(path: Path, argument: str, *, replace: bool) -> None:
+    """Refuse a file that exists already, unless it may be replaced. Raises BadParameter, which names the argument."""
+    from quitanda.backup.destination import is_plain  # noqa: PLC0415 - few commands write a file
+
+    if not is_plain(path):
+        return
+    if path.exists() and not replace:
+        raise typer.BadParameter(f"{path} exists; give another name, or --force", param_hint=argument)
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise typer.BadParameter(f"there is no folder {folder}", param_hint=argument)
+
+
+def reason_of(error: Exception) -> str:
+    """Say why a file could not be written."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
 def print_error(text: str, end: str = "\n") -> None:
     """Write a message to standard error; control characters in it do not control the terminal."""
     typer.echo(f"{printable(text)}{end}", err=True, nl=False)

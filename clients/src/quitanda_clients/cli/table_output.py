@@ -4,6 +4,7 @@ Text from outside goes in as plain text, never as rich's markup.
 """
 
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
+    from quitanda_clients.cli.report_views import Report
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -107,6 +109,15 @@ class TableOutput:
         show_table(stdout_console(), HISTORY, TableRows([cells_of(each) for each in listing.documents]))
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+
+    def report(self, report: "Report") -> None:
+        """Print a table, its totals at the end, and one sentence."""
+        totals = [replace(row, key="total") for row in report.totals]
+        rows = rows_of(report.views, [*report.rows, *totals])
+        rows.bold = frozenset(range(len(report.rows), len(rows.cells)))
+        if rows.cells:
+            show_table(stdout_console(), columns_of(report.views), rows)
+        typer.echo(report.sentence)
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print in one line whether all is well, then a table."""

@@ -1,6 +1,5 @@
 """quitanda-admin cluster and quitanda-admin backup."""
 
-import os
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +10,7 @@ from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.local_errors import LocalReason, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
-from quitanda_clients.cli.streams import open_to_read
+from quitanda_clients.cli.streams import check_to_write, open_to_read, reason_of
 
 if TYPE_CHECKING:
     from quitanda.backup.backup_file import BackupFile
@@ -92,7 +91,7 @@ async def backup(
     from quitanda.backup.backup_file import BackupFile  # noqa: PLC0415
     from quitanda.backup.destination import STANDARD_OUTPUT  # noqa: PLC0415
 
-    _check_target(path, force=force)
+    check_to_write(path, "FILE", replace=force)
     try:
         with BackupFile(path, replace=force) as file:
             await _receive(run, file)
@@ -100,7 +99,7 @@ async def backup(
             if str(path) != STANDARD_OUTPUT and file.header is not None and file.contents is not None:
                 run.output.backup(path, file.header, file.contents, size)
     except (OSError, BackupDamaged) as error:
-        message = f"{path} was not written: {_reason(error)}"
+        message = f"{path} was not written: {reason_of(error)}"
         return print_local_error(LocalReason.NO_BACKUP, message, as_json=run.as_json)
     return exit_codes.DONE
 
@@ -155,22 +154,6 @@ async def _receive(run: AdminRun, file: "BackupFile") -> None:
             async for part in parts:
                 file.take(part)
                 done(min(file.keys, expected))
-
-
-def _check_target(path: Path, *, force: bool) -> None:
-    from quitanda.backup.destination import is_plain  # noqa: PLC0415
-
-    if not is_plain(path):
-        return
-    if path.exists() and not force:
-        raise typer.BadParameter(f"{path} exists; give another name, or --force", param_hint="FILE")
-    folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
-        raise typer.BadParameter(f"there is no folder {folder}", param_hint="FILE")
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _verdict(answer: "VerifyClusterResponse") -> int:

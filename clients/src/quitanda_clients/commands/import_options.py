@@ -18,7 +18,7 @@ def read(*, column: list[str] | None, run_label: str, **typed: Any) -> ImportOpt
     return ImportOptions(columns=_columns(column or []), label=run_label, **typed)
 
 
-def _delimiter(text: str) -> str:
+def read_delimiter(text: str) -> str:
     """Read --delimiter: one character, or `tab`."""
     sign = "\t" if text in {"tab", "\\t"} else text
     if len(sign) != 1 or sign in {'"', "\n", "\r"}:
@@ -49,7 +49,9 @@ def parameters(kind: Kind) -> dict[str, tuple[Any, Any]]:
 
 _OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
     "file": (
-        Annotated[Path, typer.Argument(metavar="FILE.csv", help="The file to import; - is standard input.")],
+        Annotated[
+            Path, typer.Argument(metavar="FILE.csv", help="The file to import, CSV or JSON Lines; - is standard input.")
+        ],
         ...,
     ),
     "update": (
@@ -94,7 +96,7 @@ _OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
             str | None,
             typer.Option(
                 "--delimiter",
-                parser=_delimiter,
+                parser=read_delimiter,
                 metavar="CHAR",
                 help="The character between two values; may be tab. (Default: comma, semicolon or tab, recognized.)",
             ),

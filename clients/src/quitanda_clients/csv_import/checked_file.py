@@ -15,9 +15,10 @@ from quitanda_clients.csv_import.decimal_signs import (
     without_currency,
 )
 from quitanda_clients.csv_import.file_problem import FileProblem
+from quitanda_clients.csv_import.json_lines import is_json_lines, read_json_lines
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, ValidRow, read_rows
-from quitanda_clients.csv_import.text_encoding import NAMES
+from quitanda_clients.csv_import.text_encoding import NAMES, Encoding
 
 _SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 
@@ -73,7 +74,22 @@ class CheckedFile:
 
 
 def check_file(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
-    """Read and check a whole file."""
+    """Read and check a whole file: JSON Lines if it begins with an object, else CSV."""
+    return _check_json_lines(data, schema, options) if is_json_lines(data) else _check_csv(data, schema, options)
+
+
+def _check_json_lines(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
+    if options.columns or options.encoding or options.delimiter or options.decimal:
+        said = "the file has a JSON object in each line; --map, --encoding, --delimiter and --decimal are for CSV"
+        return CheckedFile((), (FileProblem(0, "", said),))
+    results = list(read_json_lines(data, schema))
+    valid = tuple(result for result in results if isinstance(result, ValidRow))
+    problems = sorted((result for result in results if isinstance(result, FileProblem)), key=lambda each: each.line)
+    read_as = ReadingReport(NAMES[Encoding.UTF_8], "JSON Lines", "", "", {}, (), 0)
+    return CheckedFile(valid, tuple(problems), len({problem.line for problem in problems}), read_as)
+
+
+def _check_csv(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
     content = read_csv(data, options.delimiter, options.encoding)
     if content.problems and not content.columns:
         return CheckedFile((), content.problems)

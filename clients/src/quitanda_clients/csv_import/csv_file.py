@@ -13,6 +13,7 @@ from typing import Final
 from quitanda_clients.cli.wording import counted
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.text_encoding import Encoding, decode
+from quitanda_clients.spreadsheet_formulas import from_text
 
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
 """The import reads the whole file into memory and checks it before it sends the first row."""
@@ -57,13 +58,20 @@ class CsvContent:
     separator: str = ","
 
 
+def too_large(data: bytes) -> FileProblem | None:
+    """Say that a file is too large, if it is."""
+    if len(data) <= FILE_BYTES_MAX:
+        return None
+    return FileProblem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts")
+
+
 def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> CsvContent:
     """Read a whole file. With problems in the encoding or in the header there are no rows.
 
     It skips records without any value, and columns that have neither a name nor a value.
     """
-    if len(data) > FILE_BYTES_MAX:
-        return _unreadable(FileProblem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts"))
+    if problem := too_large(data):
+        return _unreadable(problem)
     decoded = decode(data, encoding)
     if isinstance(decoded, tuple):
         return _unreadable(*decoded)
@@ -74,7 +82,7 @@ def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | Non
         separator = separator or _recognized(text)
         records = _records(text, separator, first_line)
         header_line, header = next(records, (1, []))
-        columns = tuple(name.strip() for name in header)
+        columns = tuple(from_text(name.strip()) for name in header)
         problems = tuple(_header_problems(columns, header_line))
         rows, more = ((), ()) if problems else _body(columns, records)
         return CsvContent(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
@@ -167,7 +175,7 @@ def _row(columns: tuple[str, ...], line: int, record: list[str]) -> CsvRow | Fil
             "",
             f"the row has {counted(len(record), 'value')}, but the header has {counted(len(columns), 'column')}",
         )
-    named = dict(zip(columns, record, strict=False))
+    named = dict(zip(columns, map(from_text, record), strict=False))
     for position, (name, value) in enumerate(zip(columns, record, strict=False), start=1):
         if not name and value.strip():
             return FileProblem(line, "", f"column {position} has a value, but the header has no name for it")

@@ -11,7 +11,7 @@ from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct,
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.limits import QUANTITY_MAX
-from quitanda.domain.model import Kind
+from quitanda.domain.model import CustomFields, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
 from quitanda.domain.value_checks import check_id
@@ -107,14 +107,20 @@ def read_rows(
 ) -> Iterator[ValidRow | FileProblem]:
     """Check every row; a repeated id is a problem of the later row. `sources` are the file's names of the columns."""
     creates = set(schema.to_create) <= set(columns)
+    return with_problems(schema, (_read(schema, row, creates) for row in rows), sources)
+
+
+def with_problems(
+    schema: CsvSchema, rows: Iterable[tuple[ValidRow, Iterable[Refused]]], sources: Mapping[str, str]
+) -> Iterator[ValidRow | FileProblem]:
+    """Give each row that has no refusals and an id that no earlier row has; of the others the problems."""
     first_lines: dict[str, int] = {}
-    for row in rows:
-        valid, refusals = _read(schema, row, creates)
-        problems = [_problem(row.line, refused, sources) for refused in refusals]
-        first = first_lines.setdefault(valid.document_id, row.line)
-        if first != row.line:
+    for valid, refusals in rows:
+        problems = [_problem(valid.line, refused, sources) for refused in refusals]
+        first = first_lines.setdefault(valid.document_id, valid.line)
+        if first != valid.line:
             column = sources.get(schema.id_column, schema.id_column)
-            problems.append(FileProblem(row.line, column, f"'{valid.document_id}' is already on line {first}"))
+            problems.append(FileProblem(valid.line, column, f"'{valid.document_id}' is already on line {first}"))
         if problems:
             yield from problems
         else:
@@ -123,33 +129,45 @@ def read_rows(
 
 def _read(schema: CsvSchema, row: CsvRow, creates: bool) -> tuple[ValidRow, tuple[Refused, ...]]:
     """Read one row; a column that is not there, or a number that is empty, changes nothing."""
-    document_id = row.values[schema.id_column]
     names = schema.names
     own = {name: value for name, value in row.values.items() if name not in names}
-    fields: dict[str, Any] = {}
-    refusals: list[Refused] = []
     forms = {each.name: each.form for each in describe(schema.create)}
-    for name in names:
-        if name in row.values and name != schema.id_column:
-            value = _value(forms.get(name, Form.NUMBER), name, row.values[name])
-            if isinstance(value, Refused):
-                # The number has a problem of its own; zero lets the rules judge the other fields.
-                refusals.append(value)
-                value = 0
-            if value is not None:
-                fields[name] = value
+    values = {
+        name: _value(forms.get(name, Form.NUMBER), name, row.values[name])
+        for name in names
+        if name in row.values and name != schema.id_column
+    }
+    return valid_row(schema, row.line, row.values[schema.id_column], values, _filled(own), _changes(own), creates)
+
+
+def valid_row(
+    schema: CsvSchema,
+    line: int,
+    document_id: str,
+    values: Mapping[str, Any],
+    filled: CustomFields,
+    changes: CustomFields,
+    creates: bool,
+) -> tuple[ValidRow, tuple[Refused, ...]]:
+    """Make a row of the values of known fields, or refusals of them, and of fields of one's own; check it by the rules.
+
+    `filled` are a new document's own fields, `changes` those of one that exists. None changes nothing.
+    """
+    refusals = [value for value in values.values() if isinstance(value, Refused)]
+    # A number that was refused has a problem of its own; zero lets the rules judge the other fields.
+    fields = {name: 0 if isinstance(value, Refused) else value for name, value in values.items() if value is not None}
     delta = fields.pop(STOCK_CHANGE, 0)
     create = change = adjust = None
     if creates and delta >= 0:  # nothing can be taken from what does not exist yet
-        create = schema.create(document_id, **_new_fields(schema, fields, delta), extra=_filled(own))
-    if own or fields:
-        change = schema.change(document_id, **fields, extra=_changes(own))
+        create = schema.create(document_id, **_new_fields(schema, fields, delta), extra=filled)
+    if changes or fields:
+        change = schema.change(document_id, **fields, extra=changes)
     if delta:
         adjust = AdjustStock(document_id, delta)
     refusals = [*_refusals(create, change, adjust), *refusals]
     if create is None and change is None and adjust is None and (wrong_id := check_id(schema.id_column, document_id)):
         refusals.insert(0, wrong_id)
-    return ValidRow(row.line, document_id, create, change, delta), tuple(refusals)
+    return ValidRow(line, document_id, create, change, delta), tuple(refusals)
 
 
 def _value(form: Form, name: str, text: str) -> str | int | Refused | None:

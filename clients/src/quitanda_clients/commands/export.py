@@ -1,0 +1,147 @@
+"""quitanda-admin export: all customers or products, from one snapshot, in a file."""
+
+import asyncio
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from quitanda.domain.model import Kind
+from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
+from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.cli.streams import check_to_write, print_error, reason_of
+from quitanda_clients.commands.import_options import read_delimiter
+from quitanda_clients.csv_import.decimal_signs import DecimalSign
+from quitanda_clients.export.options import ExportOptions, FileFormat
+
+if TYPE_CHECKING:
+    from quitanda_clients.client import AdminClient
+    from quitanda_clients.export.fetched_pages import FetchedPages
+
+AGAIN: Final = (
+    "Give the same command again: within a minute it goes on where it was; later, or after a change of the leader, it "
+    "begins anew."
+)
+"""The replicas keep a list's snapshot for a minute after its last page (`quitanda_replica.reads.snapshots`)."""
+
+_JSON_LINES_SUFFIXES: Final = frozenset({".jsonl", ".ndjson"})
+
+
+class ExportedKind(StrEnum):
+    """What an export writes; the names are those of the lists."""
+
+    CUSTOMERS = "customers"
+    PRODUCTS = "products"
+
+
+_KINDS: Final = {ExportedKind.CUSTOMERS: Kind.CUSTOMER, ExportedKind.PRODUCTS: Kind.PRODUCT}
+
+
+@admin_command(Effect.READ)
+async def export(
+    run: AdminRun,
+    what: Annotated[ExportedKind, typer.Argument(metavar="KIND", help="customers or products.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.", dir_okay=False)
+    ],
+    file_format: Annotated[
+        FileFormat | None,
+        typer.Option(
+            "--format", help="What to write. (Default: jsonl if the file's name ends in .jsonl or .ndjson; else csv.)"
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter",
+            parser=read_delimiter,
+            metavar="CHAR",
+            help="The character between two values; may be tab. (Default: comma; with --decimal comma semicolon.)",
+        ),
+    ] = None,
+    decimal: Annotated[
+        DecimalSign, typer.Option("--decimal", help="The character before the decimals of prices in CSV.")
+    ] = DecimalSign.POINT,
+    byte_order_mark: Annotated[
+        bool, typer.Option("--byte-order-mark", help="Begin CSV with the mark by which Excel recognizes UTF-8.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> int:
+    """Write all customers or products, as of one moment, into a file that `import` reads again.
+
+    CSV has the columns of `list -o csv`; a text that a spreadsheet would take for a formula has an apostrophe before
+    it, which `import` removes. JSON Lines has a document in each line, as in `get --json`.
+
+    The command writes a plain file completely or not at all. You can give an interrupted export again.
+    """
+    from quitanda.backup.destination import STANDARD_OUTPUT  # noqa: PLC0415 - `--help` does not need it
+    from quitanda.errors import QuitandaError  # noqa: PLC0415
+    from quitanda_clients.cli.failures import report  # noqa: PLC0415
+    from quitanda_clients.export.fetched_pages import PagesFileError  # noqa: PLC0415
+
+    by_name = FileFormat.JSON_LINES if file.suffix.lower() in _JSON_LINES_SUFFIXES else FileFormat.CSV
+    options = ExportOptions(
+        format=file_format or by_name,
+        delimiter=delimiter or (";" if decimal is DecimalSign.COMMA else ","),
+        decimal=decimal,
+        byte_order_mark=byte_order_mark,
+    )
+    check_to_write(file, "FILE", replace=force)
+    try:
+        count, revision = await _export(run, _KINDS[what], file, options, replace=force)
+    except QuitandaError as error:
+        return report(error, run.failure_context(), AGAIN)
+    except asyncio.CancelledError:  # Ctrl-C
+        _tell_interrupted(as_json=run.as_json)
+        raise
+    except (OSError, PagesFileError) as error:
+        message = f"{file} was not written: {reason_of(error)}"
+        return print_local_error(LocalReason.NO_EXPORT, message, as_json=run.as_json)
+    if str(file) != STANDARD_OUTPUT:
+        run.output.summary({what.value: count, "revision": revision}, {"file": str(file)})
+    return exit_codes.DONE
+
+
+async def _export(run: AdminRun, kind: Kind, file: Path, options: ExportOptions, *, replace: bool) -> tuple[int, int]:
+    """Fetch all pages, then write the file; returns how many documents it has, and their revision."""
+    from quitanda.backup.destination import destination, is_plain  # noqa: PLC0415
+    from quitanda_clients.export.exported_file import write_export  # noqa: PLC0415
+    from quitanda_clients.export.fetched_pages import FetchedPages  # noqa: PLC0415
+
+    kept = file.with_name(f".{file.name}.pages") if is_plain(file) else None
+    with FetchedPages(kind, kept) as fetched:
+        await _fetch(run, fetched)
+        with destination(file, replace=replace) as written:
+            write_export(written.file, kind, fetched.documents, options)
+            written.keep()
+        fetched.remove()
+        return fetched.count, fetched.revision
+
+
+async def _fetch(run: AdminRun, fetched: "FetchedPages") -> None:
+    from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
+    from quitanda_clients.export.fetched_pages import fetch_rest  # noqa: PLC0415
+
+    unit = f"{fetched.kind}s"
+    if fetched.count and not run.as_json:
+        print_error(f"Going on after the {fetched.count} {unit} that an interrupted export fetched.")
+    async with run.client() as client:
+        expected = await _count(client, fetched.kind)
+        with shown_progress(expected, quiet=run.as_json, doing="exporting", unit=unit) as done:
+            await fetch_rest(partial(client.page, fetched.kind), fetched, done)
+
+
+async def _count(client: "AdminClient", kind: Kind) -> int:
+    """Tell how many documents there are about now."""
+    return max((int(getattr(replica, f"{kind}s")) for replica in await client.cluster_status()), default=0)
+
+
+def _tell_interrupted(*, as_json: bool) -> None:
+    if as_json:
+        print_json_error(local_error(LocalReason.INTERRUPTED, f"Interrupted. {AGAIN}"))
+    else:
+        print_error(f"Interrupted. {AGAIN}")

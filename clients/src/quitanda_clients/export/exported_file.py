@@ -1,0 +1,76 @@
+"""What an export writes: CSV for spreadsheets, which `import` reads again, or JSON Lines with every detail.
+
+The documents are read twice for CSV: the first time for the names of their own fields, which become columns.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, TextIO, TypeAlias
+
+from quitanda.codec.documents import present_document
+from quitanda.domain.model import Document, Kind
+from quitanda_clients.cli.document_views import (
+    CUSTOMERS,
+    PRODUCTS,
+    FieldView,
+    csv_columns,
+    known_values,
+    own_values,
+)
+from quitanda_clients.csv_import.decimal_signs import DecimalSign
+from quitanda_clients.export.options import ExportOptions, FileFormat
+from quitanda_clients.spreadsheet_formulas import as_text
+
+Documents: TypeAlias = Callable[[], Iterator[Document]]
+"""Yields the documents, as often as it is called."""
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+_VIEWS: Final[Mapping[Kind, tuple[FieldView, ...]]] = {Kind.CUSTOMER: CUSTOMERS.fields, Kind.PRODUCT: PRODUCTS.fields}
+
+
+def write_export(file: BinaryIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
+    """Write all documents. Raises OSError."""
+    with _text(file) as text:
+        if options.format is FileFormat.JSON_LINES:
+            text.writelines(f"{present_document(document)}\n" for document in documents())
+        else:
+            _write_csv(text, kind, documents, options)
+
+
+@contextmanager
+def _text(file: BinaryIO) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # which writes the rest, and leaves the file open
+
+
+def _write_csv(text: TextIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
+    views = _VIEWS[kind]
+    known = {each.csv: each for each in views if each.csv}
+    own = {name for document in documents() for row in _rows(views, document) for name in row} - known.keys()
+    columns = (*csv_columns(views), *sorted(own))
+    if options.byte_order_mark:
+        text.write(_BYTE_ORDER_MARK)
+    writer = csv.writer(text, delimiter=options.delimiter)  # lines end with \r\n, as RFC 4180 has it
+    writer.writerow(map(as_text, columns))
+    for document in documents():
+        for row in _rows(views, document):
+            writer.writerow([_cell(row.get(name, ""), known.get(name), options.decimal) for name in columns])
+
+
+def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a document, by column."""
+    yield {**known_values(views, document), **own_values(document)}
+
+
+def _cell(value: Any, view: FieldView | None, decimal: DecimalSign) -> str:
+    """Write one value; only numbers of our own may begin as a formula does."""
+    text = str(value)
+    if view is None or not view.number:
+        return as_text(text)
+    return text.replace(".", ",") if view.money and decimal is DecimalSign.COMMA else text

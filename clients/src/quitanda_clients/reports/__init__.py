@@ -1,0 +1,1 @@
+"""What a shop sold, and what its stock is worth: sums over lists, in whole minor units."""

@@ -36,7 +36,7 @@ def read_json_lines(data: bytes, schema: CsvSchema) -> Iterator[ValidRow | FileP
     if problem := too_large(data):
         yield problem
         return
-    read = []
+    read: list[tuple[ValidRow, tuple[Refused, ...]]] = []
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
         if not line.strip():
             continue

@@ -155,7 +155,9 @@ def valid_row(
     """
     refusals = [value for value in values.values() if isinstance(value, Refused)]
     # A number that was refused has a problem of its own; zero lets the rules judge the other fields.
-    fields = {name: 0 if isinstance(value, Refused) else value for name, value in values.items() if value is not None}
+    fields: dict[str, Any] = {
+        name: 0 if isinstance(value, Refused) else value for name, value in values.items() if value is not None
+    }
     delta = fields.pop(STOCK_CHANGE, 0)
     create = change = adjust = None
     if creates and delta >= 0:  # nothing can be taken from what does not exist yet

@@ -133,7 +133,7 @@ async def fetch_rest(fetch: FetchPage[Document], fetched: FetchedPages, done: Ca
 
 
 def _unnamed() -> BinaryIO:
-    return tempfile.TemporaryFile("w+b")  # type: ignore[return-value]  # of a wrapper's type, with the same methods
+    return tempfile.TemporaryFile("w+b")
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -42,6 +42,10 @@ CONSISTENCY = [
     *rows("min_revision", [(10**15, "too_large"), (bad.UINT64_MAX, "too_large")]),
 ]
 PAGE = rows("page_size", bad.PAGE_SIZES) + rows("page_token", bad.PAGE_TOKENS)
+STATES = [
+    *(({"states": ["open", name]}, "states[1]", "unknown_value") for name in ("", "OPEN", "sold", "x" * 1_000)),
+    ({"states": ["open"] * 7}, "states", "too_many"),
+]
 CREDENTIAL_ID = rows("credential_id", bad.CREDENTIAL_IDS)
 OF_CUSTOMER = [row for row in CUSTOMER_ID if row[0]["customer_id"]]
 """Without a customer, the list is of staff."""
@@ -136,7 +140,7 @@ MATRIX = [
      [*CUSTOMER_ID, *ORDER_ID, *ITEMS, *ORDER_EXTRA, *REQUEST_ID, *VERSION, ({"items": []}, "items", "missing")]),
     (CLIENT, "GetOrder", client.GetOrderRequest, {"customer_id": "a", "order_id": "o"},
      [*CUSTOMER_ID, *ORDER_ID, *CONSISTENCY]),
-    (CLIENT, "ListOrders", client.ListOrdersRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),
+    (CLIENT, "ListOrders", client.ListOrdersRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE, *STATES]),
     (CLIENT, "CancelOrder", client.CancelOrderRequest, {"customer_id": "a", "order_id": "o"},
      [*CUSTOMER_ID, *ORDER_ID, *REQUEST_ID, *VERSION]),
     (CLIENT, "PlaceOrder", client.PlaceOrderRequest, {"customer_id": "a", "order_id": "o"},

@@ -75,6 +75,13 @@ PAGE = [
     *integer_rows("page_size", bad.PAGE_SIZES),
     *((field, text, field, problem) for field, text, _, problem in string_rows("page_token", bad.PAGE_TOKENS)),
 ]
+CLOSED = [("include_closed", text, "include_closed", "wrong_type") for text in ("1", '"yes"', "[]", "{}")]
+STATES = [
+    *(("states", text, "states", "wrong_type") for text in MISTYPED["list"]),
+    *(("states", f'["open",{text}]', "states[1]", "wrong_type") for text in ("1", "null", "[]", "{}", "true")),
+    *(("states", f'["open","{text}"]', "states[1]", "unknown_value") for text in ("", "OPEN", "sold", "x" * 1_000)),
+    ("states", json.dumps(["open"] * 7), "states", "too_many"),
+]
 
 
 def extra_rows(reserved):
@@ -134,8 +141,8 @@ MATRIX = {
         {"order_id": '"o"', "expires_at_ms": "0"},
         [*ORDER_ID, *integer_rows("expires_at_ms", bad.TIMES), *VERSION, *REQUEST_ID],
     ),
-    "get_order": ({"order_id": '"o"'}, [*ORDER_ID, *READ, *REQUEST_ID]),
-    "list_orders": ({}, [*PAGE, *REQUEST_ID]),
+    "get_order": ({"order_id": '"o"'}, [*ORDER_ID, *READ, *CLOSED, *REQUEST_ID]),
+    "list_orders": ({}, [*PAGE, *STATES, *REQUEST_ID]),
     "get_product": ({"product_id": '"p"'}, [*PRODUCT_ID, *READ, *REQUEST_ID]),
     "list_products": ({}, [*PAGE, *REQUEST_ID]),
 }

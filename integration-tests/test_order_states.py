@@ -57,6 +57,8 @@ async def test_an_order_is_placed_fulfilled_and_given_back_in_parts(ana, admin, 
     fulfilled = (await admin.fulfil_order(order.order_id)).document
     assert (fulfilled.state, await shop.stock(product.product_id)) == ("fulfilled", 7)
     assert (await ana.list_orders()).documents == ()
+    (summary,) = (await ana.list_orders(states=["fulfilled", "open"])).documents
+    assert (summary.order_id, summary.state, summary.placed_at_ms) == (order.order_id, "fulfilled", placed.placed_at_ms)
 
     part = [ItemQuantity(product.product_id, 1)]
     assert (await admin.return_order(order.order_id, part, restock=True)).document.state == "fulfilled"
@@ -64,6 +66,7 @@ async def test_an_order_is_placed_fulfilled_and_given_back_in_parts(ana, admin, 
 
     assert [(item.returned, item.restocked) for item in returned.items] == [(3, 1)]
     assert (returned.state, await shop.stock(product.product_id)) == ("returned", 8)
+    assert (await ana.get_order(order.order_id, include_closed=True)).document == returned
 
 
 async def test_the_shop_takes_units_out_of_a_placed_order_and_cancels_it_with_the_last_ones(ana, admin, shop):
@@ -106,6 +109,9 @@ async def test_an_order_expires_soon_after_its_deadline_and_not_before(ana, shop
     with pytest.raises(Rejected) as error:
         await ana.place_order(order.order_id)
     assert dict(error.value.refused.details)["state"] == "expired"
+    expired = (await ana.get_order(order.order_id, include_closed=True)).document
+    assert (expired.state, expired.expires_at_ms) == ("expired", deadline)
+    assert expired.state_since_ms >= deadline
 
 
 async def test_an_order_that_was_placed_in_time_does_not_expire_and_one_that_expired_is_in_no_cache(ana, shop):

@@ -60,6 +60,7 @@ class FakeShop:
     customers: dict[str, Customer] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    closed_orders: dict[str, Order] = field(default_factory=dict)
     credentials: dict[str, Credential] = field(default_factory=dict)
     customers_get_tokens: bool = False
     answers: dict[str, object] = field(default_factory=dict)
@@ -83,7 +84,8 @@ class FakeShop:
         """Do what a request asks, as far as the clients' tests need it: stock is not counted, for example."""
         match asked:
             case GetDocument():
-                found = self._documents(asked.kind).get(asked.document_id)
+                every = self._documents(asked.kind) | (self.closed_orders if asked.include_closed else {})
+                found = every.get(asked.document_id)
                 return OperationAnswer(self.revision, (found,)) if found else missing(asked.kind, asked.document_id)
             case ListDocuments():
                 return self._page(asked)
@@ -136,7 +138,10 @@ class FakeShop:
     def _page(self, asked) -> OperationAnswer:
         """One page of a list; tokens are positions."""
         found = self._documents(asked.kind)
-        if asked.kind in (Kind.ORDER, Kind.CREDENTIAL):
+        if asked.states:
+            every = sorted((self.orders | self.closed_orders).items())
+            documents = [one for _, one in every if one.customer_id == asked.customer_id and one.state in asked.states]
+        elif asked.kind in (Kind.ORDER, Kind.CREDENTIAL):
             documents = [one for one in found.values() if one.customer_id == asked.customer_id]
         else:
             documents = [found[key] for key in sorted(found)]

@@ -91,6 +91,60 @@ async def test_orders_are_placed_with_items_listed_and_cancelled(portal, shop):
     assert list(shop.orders) == ["o0"]
 
 
+@pytest.fixture
+def closed(shop):
+    """Have an order of ana's that is closed, beside the open one."""
+    item = OrderItem("caneta", "Caneta", 250, 2, returned=1)
+    fulfilled = Order(
+        "o1-fulfilled", "ana", 1_700_000_000_000, (item,), 7, (), "fulfilled", 1_700_000_090_000, 1_700_000_060_000
+    )
+    shop.closed_orders[fulfilled.order_id] = fulfilled
+    return fulfilled
+
+
+async def test_a_closed_order_is_shown_with_all_and_not_without(portal, closed):
+    refused = await shop_over_grpc(portal, "order", "show", closed.order_id)
+    shown = await shop_over_grpc(portal, "order", "show", closed.order_id, "--all")
+    begun = await shop_over_grpc(portal, "order", "show", "o1-ful", "--all", "--json")
+    rows = [line.split() for line in shown.stdout.splitlines()]
+
+    assert (refused.exit_code, shown.exit_code) == (1, 0)
+    assert ["state", "fulfilled"] in rows
+    assert ["since", "2023-11-14", "22:14:50", "UTC"] in rows
+    assert (begun.result["order"]["order_id"], begun.result["order"]["state"]) == (closed.order_id, "fulfilled")
+
+
+async def test_an_open_order_is_shown_without_a_state_also_with_all(portal):
+    without = await shop_over_grpc(portal, "order", "show", "o0")
+    every = await shop_over_grpc(portal, "order", "show", "o0", "--all")
+
+    assert without.stdout == every.stdout
+    assert "state" not in every.stdout
+
+
+@pytest.mark.usefixtures("closed")
+async def test_orders_are_listed_by_state_with_their_states_and_times(portal):
+    live = await shop_over_grpc(portal, "order", "list", "--json")
+    every = await shop_over_grpc(portal, "order", "list", "--all", "--json")
+    fulfilled = await shop_over_grpc(portal, *["order", "list", "--state", "fulfilled", "--state", "expired"])
+    as_csv = await shop_over_grpc(portal, *["order", "list", "--state", "fulfilled", "--output", "csv"])
+
+    assert [order["order_id"] for order in live.result["orders"]] == ["o0"]
+    assert [order.get("state") for order in every.result["orders"]] == [None, "fulfilled"]
+    assert "o0" not in fulfilled.stdout
+    assert "fulfilled" in fulfilled.stdout
+    header, row = as_csv.stdout.splitlines()
+    assert header == "order_id,placed,state,state_since,expires,products,total,version"
+    assert row.split(",")[2:5] == ["fulfilled", "2023-11-14T22:14:50.000+00:00", ""]
+
+
+async def test_a_state_that_there_is_not_is_wrong_use(portal):
+    done = await shop_over_grpc(portal, "order", "list", "--state", "sold")
+
+    assert (done.exit_code, portal.calls) == (2, [])
+    assert "'fulfilled'" in done.message
+
+
 async def test_products_are_shown_and_listed(portal):
     shown = await shop_over_grpc(portal, "product", "show", "caneta", "--json")
     listed = await shop_over_grpc(portal, "product", "list", "--json", "--limit", "1")

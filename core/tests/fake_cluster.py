@@ -146,6 +146,8 @@ class FakeCluster:
             Kind.CREDENTIAL: self.state.credential,
         }
         document = find[item.kind](item.document_id)
+        if document is None and item.include_closed:
+            document = self.state.closed_order(item.document_id)
         held = (document.version, document_digest(encode_document(document))) if document else (0, b"")
         if (item.known_version, item.known_digest) == held:
             return Unchanged()
@@ -159,7 +161,7 @@ class FakeCluster:
         first, rest, revision = self._lists[item.page_token]
         if not rest:
             return refused(Reason.PAGE_TOKEN_EXPIRED, "page_token")
-        if (first.kind, first.customer_id) != (item.kind, item.customer_id):
+        if (first.kind, first.customer_id, first.states) != (item.kind, item.customer_id, item.states):
             return invalid("page_token", Problem.MALFORMED)
         return self._cut(item, rest, revision)
 
@@ -177,7 +179,7 @@ class FakeCluster:
             case Kind.PRODUCT:
                 return list(self.state.products())
             case Kind.ORDER:
-                return [order for order in self.state.orders() if order.customer_id == item.customer_id]
+                return list(self.state.orders_in_states(item.customer_id, item.states))
             case Kind.CREDENTIAL:
                 return [each for each in self.state.credentials() if each.customer_id == item.customer_id]
 

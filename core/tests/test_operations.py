@@ -162,6 +162,21 @@ def test_a_request_for_a_page_comes_back_the_same(row):
         assert row.from_fields("ana", row.to_fields(asked)) == asked
 
 
+def test_a_request_for_closed_orders_comes_back_the_same():
+    order = GetDocument(Kind.ORDER, "o1", "ana", include_closed=True)
+    page = ListDocuments(Kind.ORDER, "ana", 7, "t1", ("open", "expired"))
+
+    for row, asked in ((CLIENT["get_order"], order), (CLIENT["list_orders"], page)):
+        assert row.from_message(row.to_message(asked)) == asked
+        assert row.from_fields("ana", row.to_fields(asked)) == asked
+
+
+def test_the_states_of_a_list_are_brought_in_their_order_and_count_once():
+    message = CLIENT["list_orders"].to_message(ListDocuments(Kind.ORDER, "ana", 7, "", ("expired", "open", "expired")))
+
+    assert CLIENT["list_orders"].from_message(message).states == ("open", "expired")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
 @settings(max_examples=20)  # for each row

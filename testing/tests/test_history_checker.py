@@ -16,11 +16,12 @@ from quitanda.domain.commands import (
     ItemQuantity,
     PlaceOrder,
     ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateProduct,
 )
 from quitanda.domain.model import OrderItem
-from quitanda.domain.outcomes import Done
+from quitanda.domain.outcomes import Done, Problem, invalid
 from quitanda_testing.history.builders import HistoryBuilder
 from quitanda_testing.history.checker import check
 from quitanda_testing.history.operations import GetOrder, GetProduct, Listed, ListOrders, TurnedAway, Unknown
@@ -85,6 +86,89 @@ def test_an_unanswered_move_may_have_happened_at_a_time_that_nobody_was_told():
         t.add(4.0, 5.0, GetOrder("ana", "o1"), Done(shown))
 
         assert answer(t) is SearchResult.LINEARIZABLE
+
+
+def with_deadline(t, deadline):
+    """Let ana order three units, to be held until a moment; give the order as it is held."""
+    order = t.order("o1", "ana", 3)
+    t.add(1.0, 2.0, create("ana", 3), Done(order))
+    held = replace(order, expires_at_ms=t.clock_ms(deadline))
+    t.add(3.0, 3.5, SetOrderDeadline("o1", held.expires_at_ms, "ana"), Done(held))
+    return held
+
+
+@pytest.mark.parametrize(
+    ("begun", "on_hand", "answered"),
+    [
+        (4.0, 7, SearchResult.LINEARIZABLE),
+        (4.0, 10, SearchResult.VIOLATED),
+        (7.0, 7, SearchResult.LINEARIZABLE),
+        (7.0, 10, SearchResult.LINEARIZABLE),
+        (7.0, 13, SearchResult.VIOLATED),
+    ],
+    ids=["held", "before the deadline", "expires late", "expired", "twice"],
+)
+def test_the_units_of_an_order_come_back_once_and_not_before_its_deadline(begun, on_hand, answered):
+    t = HistoryBuilder("ana")
+    with_deadline(t, 6.0)
+    t.add(begun, begun + 0.5, GetProduct("bread"), Done(t.product(on_hand)))
+
+    assert answer(t) is answered
+
+
+@pytest.mark.parametrize(("on_hand", "answered"), [(7, SearchResult.LINEARIZABLE), (10, SearchResult.VIOLATED)])
+def test_an_order_that_was_placed_in_time_never_expires(on_hand, answered):
+    t = HistoryBuilder("ana")
+    held = with_deadline(t, 6.0)
+    placed = moved(held, "placed", 5_000, placed_at_ms=5_000, expires_at_ms=0)
+    t.add(4.0, 5.0, PlaceOrder("ana", "o1"), Done(placed))
+    t.add(7.0, 8.0, GetProduct("bread"), Done(t.product(on_hand)))
+
+    assert answer(t) is answered
+
+
+def test_a_deadline_that_was_put_off_counts_and_the_earlier_one_does_not():
+    for begun, answered in ((7.0, SearchResult.VIOLATED), (9.0, SearchResult.LINEARIZABLE)):
+        t = HistoryBuilder("ana")
+        held = with_deadline(t, 6.0)
+        later = replace(held, expires_at_ms=t.clock_ms(8.5))
+        t.add(4.0, 4.5, SetOrderDeadline("o1", later.expires_at_ms, "ana"), Done(later))
+        t.add(begun, begun + 0.5, GetProduct("bread"), Done(t.product(10)))
+
+        assert answer(t) is answered
+
+
+def test_an_expired_order_is_closed_to_whoever_looks_and_stays_so():
+    for state, answered in (("expired", SearchResult.LINEARIZABLE), ("cancelled", SearchResult.VIOLATED)):
+        t = HistoryBuilder("ana")
+        closed = moved(with_deadline(t, 6.0), state, t.clock_ms(6.25))
+        t.add(7.0, 7.5, ListOrders("ana"), Listed(()))
+        t.add(8.0, 8.5, PlaceOrder("ana", "o1"), refusals.order_state(replace(closed, state="expired"), []))
+        t.add(9.0, 9.5, GetOrder("ana", "o1"), refusals.order_not_found("o1"))
+        t.add(10.0, 10.5, GetOrder("ana", "o1", include_closed=True), Done(closed))
+        t.add(11.0, 11.5, ListOrders("ana", ("open", state)), Listed((summarize(closed),)))
+        t.add(12.0, 12.5, GetProduct("bread"), Done(t.product(10)))
+
+        assert answer(t) is answered
+
+
+def test_an_order_that_is_seen_to_have_expired_is_not_live_afterwards():
+    t = HistoryBuilder("ana")
+    held = with_deadline(t, 6.0)
+    t.add(7.0, 7.5, GetProduct("bread"), Done(t.product(10)))
+    t.add(8.0, 8.5, GetOrder("ana", "o1"), Done(held))
+
+    assert answer(t) is SearchResult.VIOLATED
+
+
+def test_a_deadline_that_had_passed_when_the_request_came_is_refused():
+    t = HistoryBuilder("ana")
+    held = with_deadline(t, 60.0)
+    passed = invalid("expires_at_ms", Problem.PASSED, now_ms=t.clock_ms(5.1))
+    t.add(5.0, 5.5, SetOrderDeadline("o1", t.clock_ms(4.0), "ana"), passed)
+    t.add(6.0, 6.5, GetOrder("ana", "o1"), Done(held))
+
+    assert answer(t) is SearchResult.LINEARIZABLE
 
 
 def test_an_unanswered_write_may_take_effect_much_later():

@@ -1,6 +1,6 @@
 """The clients: what administrators and customers can do. Each method is one operation of `quitanda.operations`."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderState, Product
 from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, operations_of
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
@@ -329,18 +329,33 @@ class ShopClient(PortalClient):
         return await self.execute(command, request_id=request_id)
 
     async def get_order(
-        self, order_id: str, *, consistency: Consistency = Consistency.LINEARIZABLE, min_revision: int = 0
+        self,
+        order_id: str,
+        *,
+        consistency: Consistency = Consistency.LINEARIZABLE,
+        min_revision: int = 0,
+        include_closed: bool = False,
     ) -> DocumentResult[Order]:
-        """Fetch one of the customer's orders; refused with ORDER_NOT_FOUND."""
-        return await self.get(Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision)
+        """Fetch one of the customer's orders, with `include_closed` also a closed one; refused with ORDER_NOT_FOUND."""
+        return await self.get(
+            Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision, include_closed=include_closed
+        )
 
-    async def orders_page(self, page_size: int = 0, page_token: str = "") -> ListPage[OrderSummary]:
-        """Fetch one page of the customer's orders, oldest first; size 0 is the portal's default."""
-        return await self.page(Kind.ORDER, page_size, page_token)
+    async def orders_page(
+        self, page_size: int = 0, page_token: str = "", *, states: Collection[OrderState] = ()
+    ) -> ListPage[OrderSummary]:
+        """Fetch one page of the customer's live orders, or of those in some states, oldest first.
 
-    async def list_orders(self, limit: int = LISTED_MAX) -> Listing[OrderSummary]:
-        """Fetch all of the customer's orders, oldest first, from one snapshot."""
-        return await self.list(Kind.ORDER, limit)
+        Size 0 is the portal's default. A page of orders in some states may be shorter, and yet not the last: that one
+        has no token.
+        """
+        return await self.page(Kind.ORDER, page_size, page_token, states=tuple(map(str, states)))
+
+    async def list_orders(
+        self, limit: int = LISTED_MAX, *, states: Collection[OrderState] = ()
+    ) -> Listing[OrderSummary]:
+        """Fetch all of the customer's live orders, or of those in some states, oldest first, from one snapshot."""
+        return await whole_list(lambda size, token: self.orders_page(size, token, states=states), limit)
 
     async def rotate_own_credential(
         self, credential_id: str, secret_hash: str, *, request_id: str | None = None

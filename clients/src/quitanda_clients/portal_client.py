@@ -51,26 +51,35 @@ class PortalClient:
         *,
         consistency: Consistency = Consistency.LINEARIZABLE,
         min_revision: int = 0,
+        include_closed: bool = False,
     ) -> DocumentResult[Any]:
-        """Fetch a document of any kind."""
+        """Fetch a document of any kind; `include_closed`: an order also where it is closed."""
         query = GetDocument(
             kind,
             document_id,
             self.customer_id,
             cached=consistency is Consistency.CACHED,
             min_revision=max(min_revision, self.revision),
+            include_closed=include_closed,
         )
         answer = await self._send(f"get_{kind.value}", query, "")
         return DocumentResult(answer.documents[0], self._seen(answer.revision))
 
     async def page(
-        self, kind: Kind, page_size: int = 0, page_token: str = "", *, of_customer: str = ""
+        self,
+        kind: Kind,
+        page_size: int = 0,
+        page_token: str = "",
+        *,
+        of_customer: str = "",
+        states: tuple[str, ...] = (),
     ) -> ListPage[Any]:
         """Fetch one page of the documents of any kind; size 0 is the portal's default.
 
-        `of_customer`: whose credentials an administrator asks for.
+        `of_customer`: whose credentials an administrator asks for. `states`: of orders, only those in one of these; the
+        page may then be shorter than asked for, and yet not the last.
         """
-        query = ListDocuments(kind, of_customer or self.customer_id, page_size, page_token)
+        query = ListDocuments(kind, of_customer or self.customer_id, page_size, page_token, states)
         answer = await self._send(f"list_{kind.value}s", query, "")
         return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
 

@@ -73,6 +73,7 @@ READ = {
     "flag": FieldReader.flag,
     "price": FieldReader.price,
     "items": lambda reader, name: reader.records(name, ObjectCodec(ItemQuantity).take, ITEMS_PER_ORDER_MAX),
+    "texts": lambda reader, name: reader.texts(name, 2),
     "custom_fields": FieldReader.custom_fields,
 }
 
@@ -81,6 +82,9 @@ READ = {
     ("getter", "value", "expected"),
     [
         ("text", "x", "x"),
+        ("texts", ["b", "a"], ("b", "a")),
+        ("texts", [], ()),
+        ("texts", None, ()),
         ("integer", 3, 3),
         ("integer", Decimal("3.0"), 3),
         ("integer", Decimal("3E+2"), 300),
@@ -132,6 +136,9 @@ def test_a_field_of_the_right_type_is_read(getter, value, expected):
         ("items", {"product_id": "tea", "quantity": 2}, "f", Problem.WRONG_TYPE),
         ("items", [{}] * (ITEMS_PER_ORDER_MAX + 1), "f", Problem.TOO_MANY),
         ("items", ["tea"], "f[0]", Problem.WRONG_TYPE),
+        ("texts", "a", "f", Problem.WRONG_TYPE),
+        ("texts", ["a", None], "f[1]", Problem.WRONG_TYPE),
+        ("texts", ["a"] * 3, "f", Problem.TOO_MANY),
         ("items", [{"product_id": "tea", "quantity": 1}, {}], "f[1].product_id", Problem.MISSING),
         ("items", [{"product_id": "tea"}], "f[0].quantity", Problem.MISSING),
         ("items", [{"product_id": "tea", "quantity": 1, "price": 0}], "f[0].price", Problem.UNKNOWN_FIELD),

@@ -18,7 +18,7 @@ from quitanda.domain.commands import (
     Request,
     SetOrderItems,
 )
-from quitanda.domain.model import Kind, Product
+from quitanda.domain.model import Kind, Order, OrderItem, Product
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, refused
 from quitanda.v1 import replica_pb2 as pb
 
@@ -65,6 +65,22 @@ def test_an_order_comes_back_the_same_and_its_message_has_totals(order):
     assert protobuf.DOCUMENT_CODECS[Kind.ORDER].read(message) == order
     assert message.total_minor_units == order.total
     assert [item.total_minor_units for item in message.items] == [item.total for item in order.items]
+
+
+def test_an_open_order_and_its_summary_have_the_fields_that_they_had_before_there_were_states():
+    order = Order("o1", "ana", 1, (OrderItem("tea", "Tea", 250, 2),), 7)
+    names = {
+        type(message).__name__: [field.name for field, _ in message.ListFields()]
+        for message in (
+            protobuf.DOCUMENT_CODECS[Kind.ORDER].write(order),
+            protobuf.SUMMARY_CODEC.write(summarize(order)),
+        )
+    }
+
+    assert names == {
+        "Order": ["order_id", "customer_id", "created_at_ms", "items", "total_minor_units", "version"],
+        "OrderSummary": ["order_id", "created_at_ms", "item_count", "total_minor_units", "version"],
+    }
 
 
 @given(orders)

@@ -14,7 +14,7 @@ import grpc
 import simplejson
 
 from quitanda import error_status
-from quitanda.codec.documents import read_document, read_summary
+from quitanda.codec.documents import read_shown_document, read_summary
 from quitanda.codec.json_text import dump_json
 from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
 from quitanda.domain.model import Kind
@@ -149,9 +149,9 @@ class MqttCaller:
             case "list_orders":
                 return revision, ([read_summary(order) for order in result["orders"]], result["next_page_token"])
             case "list_products":
-                products = [read_document(Kind.PRODUCT, product) for product in result["products"]]
+                products = [read_shown_document(Kind.PRODUCT, product) for product in result["products"]]
                 return revision, (products, result["next_page_token"])
             case "get_product":
-                return revision, read_document(Kind.PRODUCT, result)
+                return revision, read_shown_document(Kind.PRODUCT, result)
             case _:
-                return revision, read_document(Kind.ORDER, result)
+                return revision, read_shown_document(Kind.ORDER, result)

@@ -36,6 +36,8 @@ EXAMPLES = {
     "Revision": 1,
     "Timestamp": 1,
     "Consistency": "cached",
+    "IncludeClosed": True,
+    "OrderStates": ["placed"],
     "PageSize": 1,
     "PageToken": "",
     "CredentialId": "a" * limits.CREDENTIAL_ID_LENGTH,
@@ -171,14 +173,16 @@ def test_a_credential_is_shown_with_the_members_that_the_document_names():
     check(json.loads(reply), SCHEMAS["Credential"])
 
 
-def test_only_an_order_has_members_that_may_be_absent():
+def test_only_an_order_and_its_summary_have_members_that_may_be_absent():
     optional = {"state", "state_since_ms", "placed_at_ms", "expires_at_ms"}
-    order = SCHEMAS["Order"]
 
-    assert set(order["properties"]) - set(order["required"]) == optional
-    assert set(order["properties"]["state"]["enum"]) == set(OrderState)
+    for order in (SCHEMAS["Order"], SCHEMAS["OrderSummary"]):
+        assert set(order["properties"]) - set(order["required"]) == optional
+    assert set(SCHEMAS["OrderState"]["enum"]) == set(OrderState)
+    assert SCHEMAS["OrderStates"]["maxItems"] == len(OrderState)
+    exempt = {"Order", "OrderSummary", "Error", "ItemQuantity", "CustomFields"}
     for name, schema in SCHEMAS.items():
-        if schema["type"] == "object" and name not in {"Order", "Error", "ItemQuantity", "CustomFields"}:
+        if schema["type"] == "object" and name not in exempt:
             assert set(schema.get("properties", ())) == set(schema.get("required", ())), name
 
 

@@ -89,6 +89,8 @@ class TestBadRequests:
             ("get_order", {"order_id": "o", "consistency": 9}, "consistency", "unknown_value"),
             ("get_product", {"product_id": "caneta", "consistency": -1}, "consistency", "unknown_value"),
             ("list_orders", {"page_size": -1}, "page_size", "negative"),
+            ("list_orders", {"states": ["open", "sold"]}, "states[1]", "unknown_value"),
+            ("list_orders", {"states": ["open"] * 7}, "states", "too_many"),
             ("list_products", {"page_size": 501}, "page_size", "too_large"),
             ("list_products", {"page_token": "\x00"}, "page_token", "malformed"),
         ],

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from callers import CallFailed
+from known_callers import raise_to_highest_level
 
 from quitanda.cluster_client import Get, List
 from quitanda.domain.commands import CancelOrder, CreateOrder, CreateProduct, DeleteCustomer, ItemQuantity
@@ -281,6 +282,60 @@ class TestGetOrder:
         error = await failing(caller.call("get_order", customer_id, order_id=order_id))
 
         assert error.reason == reason
+
+
+class TestClosedOrders:
+    @pytest.fixture
+    async def closed(self, caller, cluster):
+        """Have an order of ana's that is cancelled, and one that is placed."""
+        raise_to_highest_level(cluster)
+        _, cancelled = await caller.call("create_order", "ana", items=[CANETA_3])
+        _, placed = await caller.call("create_order", "ana", items=[LAPIS_1])
+        await caller.call("cancel_order", "ana", order_id=cancelled.order_id)
+        await caller.call("place_order", "ana", order_id=placed.order_id)
+        return cancelled.order_id, placed.order_id
+
+    @pytest.mark.parametrize("consistency", ["cached", "linearizable"])
+    async def test_a_closed_order_is_shown_where_it_is_asked_for(self, caller, closed, cluster, consistency):
+        cancelled, placed = closed
+        asked = {"order_id": cancelled, "consistency": consistency}
+
+        assert (await failing(caller.call("get_order", "ana", **asked))).reason == "ORDER_NOT_FOUND"
+        revision, shown = await caller.call("get_order", "ana", **asked, include_closed=True)
+
+        assert (revision, shown) == (cluster.revision, cluster.state.closed_order(cancelled))
+        assert shown.state == "cancelled"
+        _, live = await caller.call("get_order", "ana", order_id=placed, include_closed=True)
+        assert live.state == "placed"
+
+    async def test_another_customers_closed_order_is_not_found(self, caller, closed):
+        error = await failing(caller.call("get_order", "bia", order_id=closed[0], include_closed=True))
+
+        assert error.reason == "ORDER_NOT_FOUND"
+
+    async def test_orders_are_listed_by_their_states_and_without_any_the_live_ones(self, caller, closed):
+        cancelled, placed = closed
+
+        async def listed(*states):
+            _, (summaries, _) = await caller.call("list_orders", "ana", **({"states": states} if states else {}))
+            return [(each.order_id, each.state) for each in summaries]
+
+        assert await listed() == [(placed, "placed")]
+        assert await listed("cancelled") == [(cancelled, "cancelled")]
+        assert await listed("placed", "cancelled", "placed") == [(cancelled, "cancelled"), (placed, "placed")]
+        assert await listed("open", "expired") == []
+
+    @pytest.mark.usefixtures("closed")
+    async def test_the_token_of_a_list_of_other_states_is_refused(self, caller):
+        _, (_, token) = await caller.call("list_orders", "ana", page_size=1, states=["placed", "cancelled"])
+
+        error = await failing(caller.call("list_orders", "ana", page_size=1, page_token=token))
+
+        assert (error.reason, error.field) == ("INVALID_ARGUMENT", "page_token")
+        _, (last, _) = await caller.call(
+            "list_orders", "ana", page_size=1, page_token=token, states=["cancelled", "placed"]
+        )
+        assert [each.state for each in last] == ["placed"]
 
 
 class TestGetProduct:

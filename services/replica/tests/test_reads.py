@@ -6,7 +6,17 @@ from replica_state import ReplicaState, customer, order, product
 
 from quitanda.codec.documents import decode_document, document_digest, encode_document
 from quitanda.codec.protobuf import refused_from_proto
-from quitanda.domain.commands import AdjustStock, CreateCustomer, DeleteCustomer, DeleteProduct, UpdateProduct
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    DeleteCustomer,
+    DeleteProduct,
+    FulfilOrder,
+    PlaceOrder,
+    UpdateProduct,
+)
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.model import Customer, Kind
 from quitanda.domain.outcomes import Problem, Reason
@@ -14,6 +24,7 @@ from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.documents_pb2 import HistoryEntry
 from quitanda_replica.reads.page_tokens import PageTokens
+from quitanda_replica.reads.pages import ORDERS_LOOKED_AT_MAX, PAGE_BYTES_MAX
 from quitanda_replica.reads.reads import Reads
 from quitanda_replica.reads.snapshots import OpenSnapshots, SnapshotBounds
 from quitanda_replica.state.access import StateCorrupt
@@ -451,3 +462,99 @@ class TestHistory:
 
     def test_a_kind_that_there_is_not_is_refused(self, replica):
         assert replica.refusal(self.item(kind=99)).field == "kind"
+
+
+class TestClosedOrders:
+    @pytest.fixture
+    def shop(self, state, replica):
+        """Have orders o0 to o5 of ana's, by turns open, placed, fulfilled; and one of rui's that is cancelled."""
+        state.raise_level()
+        state.do(customer(), customer("rui"), product("pen", 1_000))
+        state.do(*(order(f"o{n}", pen=1) for n in range(6)), order("rui1", "rui", pen=1))
+        state.do(*(PlaceOrder("ana", f"o{n}") for n in (1, 2, 4, 5)))
+        state.do(FulfilOrder("o2"), FulfilOrder("o5"), CancelOrder("rui", "rui1"))
+        return replica
+
+    @staticmethod
+    def orders(*states, page_size=500, page_token="", customer_id="ana"):
+        item = pb.ListItem(kind=pb.ListItem.KIND_ORDERS, customer_id=customer_id, states=states)
+        item.page_size, item.page_token = page_size, page_token
+        return pb.ReadItem(list=item)
+
+    @staticmethod
+    def order_ids(page):
+        return [decode_document(Kind.ORDER, document).order_id for document in page.documents]
+
+    def all_pages(self, replica, *states, page_size):
+        pages = [replica.one(self.orders(*states, page_size=page_size)).page]
+        while token := pages[-1].next_page_token:
+            pages.append(replica.one(self.orders(*states, page_size=page_size, page_token=token)).page)
+        return pages
+
+    def all_ids(self, replica, *states, page_size):
+        return [self.order_ids(page) for page in self.all_pages(replica, *states, page_size=page_size)]
+
+    def test_a_closed_order_is_absent_unless_it_is_asked_for(self, state, shop):
+        asked = pb.GetItem(kind=pb.DOCUMENT_KIND_ORDER, id="o2")
+        assert shop.one(pb.ReadItem(get=asked)).WhichOneof("result") == "absent"
+
+        asked.include_closed = True
+        answer = shop.one(pb.ReadItem(get=asked))
+
+        assert decode_document(Kind.ORDER, answer.document) == state.view().closed_order("o2")
+        asked.id = "o1"
+        assert decode_document(Kind.ORDER, shop.one(pb.ReadItem(get=asked)).document).state == "placed"
+
+    @pytest.mark.parametrize(
+        ("states", "listed"),
+        [
+            ((), ["o0", "o1", "o3", "o4"]),
+            (("open", "placed"), ["o0", "o1", "o3", "o4"]),
+            (("placed",), ["o1", "o4"]),
+            (("fulfilled", "cancelled"), ["o2", "o5"]),
+            (("fulfilled", "open"), ["o0", "o2", "o3", "o5"]),
+            (("returned", "expired"), []),
+        ],
+    )
+    @pytest.mark.parametrize("page_size", [1, 2, 3, 500])
+    def test_orders_are_listed_by_their_states_in_the_order_of_ids(self, shop, states, listed, page_size):
+        pages = self.all_ids(shop, *states, page_size=page_size)
+
+        assert [order_id for page in pages for order_id in page] == listed
+        assert all(len(page) == page_size for page in pages[:-1])
+
+    def test_a_token_belongs_to_the_states_that_were_asked_for(self, shop):
+        token = shop.one(self.orders("open", "fulfilled", page_size=1)).page.next_page_token
+
+        for states in ((), ("open",), ("open", "fulfilled", "placed")):
+            refusal = shop.refusal(self.orders(*states, page_size=1, page_token=token))
+            assert (refusal.field, dict(refusal.details)["problem"]) == ("page_token", Problem.UNKNOWN_VALUE)
+
+    @pytest.mark.parametrize(("states", "problem"), [(("sold",), "unknown_value"), (("open",) * 7, "too_many")])
+    def test_states_that_there_are_not_are_refused(self, shop, states, problem):
+        refusal = shop.refusal(self.orders(*states))
+
+        assert (refusal.field, dict(refusal.details)["problem"]) == ("states", problem)
+
+    def test_a_page_looks_at_a_bounded_number_of_orders_and_goes_on(self, state, shop):
+        many = [f"p{n:04}" for n in range(ORDERS_LOOKED_AT_MAX + 10)]
+        state.do(*(order(order_id) for order_id in many))
+        state.do(order("q1", pen=1))
+        state.do(CancelOrder("ana", "q1"))
+
+        pages = self.all_ids(shop, "open", "cancelled", page_size=500)
+        assert [order_id for page in pages for order_id in page] == ["o0", "o3", *many, "q1"]
+        pages = self.all_ids(shop, "placed", "cancelled", page_size=500)
+        assert pages == [["o1", "o4"], ["q1"]]
+
+    def test_a_page_looks_at_a_bounded_number_of_bytes_and_goes_on(self, state, shop):
+        big = '"' + "x" * 16_000 + '"'
+        state.do(*(CreateOrder("ana", f"p{n:03}", 1, (), (("big", big),)) for n in range(300)))
+        state.do(order("q1", pen=1))
+        state.do(CancelOrder("ana", "q1"))
+
+        pages = self.all_ids(shop, "placed", "cancelled", page_size=500)
+        assert pages == [["o1", "o4"], ["q1"]]
+        pages = self.all_pages(shop, "open", "cancelled", page_size=500)
+        assert max(sum(map(len, page.documents)) for page in pages) <= PAGE_BYTES_MAX
+        assert sum(len(page.documents) for page in pages) == 303

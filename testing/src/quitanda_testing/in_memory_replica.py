@@ -47,7 +47,7 @@ _CLOSED_ORDER: Final = b"k"
 _LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o", Kind.CREDENTIAL: b"t"}
 _MEMORY: Final = b"r"
 _RECORD: Final = b"h"
-_QUESTION: Final = ("kind", "customer_id", "document_kind", "document_id")
+_QUESTION: Final = ("kind", "customer_id", "document_kind", "document_id", "states")
 """What says which list it is."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -295,6 +295,8 @@ class InMemoryReplica(ReplicaServicer):
         if kind is None:
             return pb.ReadResult(refused=refused_to_proto(invalid("kind", Problem.UNKNOWN_VALUE)))
         document = self.document(kind, item.id)
+        if document is None and kind is Kind.ORDER and item.include_closed:
+            document = self.state.closed_order(item.id)
         if self.holds(item, document):
             return pb.ReadResult(unchanged=pb.Unchanged())
         if document is None:
@@ -329,21 +331,21 @@ class InMemoryReplica(ReplicaServicer):
         kind = _LISTED[item.kind]
         if kind is Kind.ORDER and self.state.customer(item.customer_id) is None:
             return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=item.customer_id)
-        documents = [encode_document(each) for each in self._documents(kind, item.customer_id)]
+        documents = [encode_document(each) for each in self._documents(kind, item.customer_id, item.states)]
         return KeptList(item, documents, self.revision)
 
     def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
         """Give the encoded entries of a document's history, the newest first."""
         return self.history.entries(kind, document_id)
 
-    def _documents(self, kind: Kind, customer_id: str) -> Iterator[Document]:
+    def _documents(self, kind: Kind, customer_id: str, states: Sequence[str]) -> Iterator[Document]:
         match kind:
             case Kind.CUSTOMER:
                 yield from self.state.customers()
             case Kind.PRODUCT:
                 yield from self.state.products()
             case Kind.ORDER:
-                yield from (order for order in self.state.orders() if order.customer_id == customer_id)
+                yield from self.state.orders_in_states(customer_id, states)
             case Kind.CREDENTIAL:
                 yield from (each for each in self.state.credentials() if each.customer_id == customer_id)
 

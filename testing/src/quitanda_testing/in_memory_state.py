@@ -1,7 +1,7 @@
 """The whole state in memory, for tests and history checkers, and the histories of its documents."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, TypeVar
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, encode_records, find_entry
@@ -117,6 +117,12 @@ class InMemoryState:
     def closed_orders(self) -> Iterator[Order]:
         """Yield all closed orders."""
         return _ascending(self._closed_orders)
+
+    def orders_in_states(self, customer_id: str, states: Collection[str]) -> list[Order]:
+        """List the customer's orders that are in one of the states, without any the live ones, by id."""
+        mine = (order for order in (*self.orders(), *self.closed_orders()) if order.customer_id == customer_id)
+        wanted = (order for order in mine if (order.state in states if states else is_live(order)))
+        return sorted(wanted, key=lambda order: order.order_id)
 
     def credentials(self) -> Iterator[Credential]:
         """Yield all credentials."""

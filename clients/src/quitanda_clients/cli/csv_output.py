@@ -81,9 +81,9 @@ class CsvOutput:
         """Print one row, with `true` in the column `deleted`."""
         self._change({"revision": revision, PRODUCTS.id_field: product_id, "deleted": "true"})
 
-    def listing(self, name: str, listing: "Listing[Any]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
         """Print one row for each document."""
-        views = LISTS[name]
+        views = LISTS[view or name]
         _print(csv_columns(views), [csv_row(views, document) for document in listing.documents])
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")

@@ -19,7 +19,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.field_types import Form, describe
-from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderItem, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderItem, OrderState, Product
 from quitanda_clients.cli.values import price, units_on_hand, whole_number
 from quitanda_clients.cli.wording import counted
 
@@ -62,11 +62,15 @@ def iso_time(created_at_ms: int) -> str:
         return str(created_at_ms)
 
 
+def _minute_told(moment_ms: int) -> str:
+    return _minute(moment_ms) if moment_ms else ""
+
+
 def _expiry(expires_at_ms: int) -> str:
     return _minute(expires_at_ms) if expires_at_ms else "never"
 
 
-def _iso_expiry(expires_at_ms: int) -> str:
+def _iso_told(expires_at_ms: int) -> str:
     return iso_time(expires_at_ms) if expires_at_ms else ""
 
 
@@ -74,7 +78,8 @@ def _iso_expiry(expires_at_ms: int) -> str:
 class FieldView:
     """How people see one field. Empty texts stand for the field's name, for no CSV column, and for no option.
 
-    `folds`: its texts may take several lines. `spare` above 0: a table may leave its column out, highest first.
+    `folds`: its texts may take several lines. `spare` above 0: a table may leave its column out, highest first. Where a
+    document is shown by itself, a field that is `unless` is left out.
     """
 
     name: str
@@ -82,6 +87,7 @@ class FieldView:
     in_list: bool = True
     folds: bool = False
     spare: int = 0
+    unless: Any = None
     csv: str = ""
     help: str = ""
     update_help: str = ""
@@ -264,7 +270,7 @@ CREDENTIAL: Final = _views(
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="generation", spare=4, csv="generation"),
     FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=iso_time),
-    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=_iso_expiry),
+    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=_iso_told),
     FieldView(name="version", spare=5),
 )
 
@@ -273,6 +279,9 @@ ORDER: Final = _views(
     FieldView(name="order_id", label="order"),
     FieldView(name="customer_id", label="customer"),
     FieldView(name="created_at_ms", label="placed", text=second),
+    FieldView(name="state", unless=OrderState.OPEN),
+    FieldView(name="state_since_ms", label="since", text=second, unless=0),
+    FieldView(name="expires_at_ms", label="expires", text=second, unless=0),
     FieldView(name="extra", label="other fields"),
     FieldView(name="version"),
 )
@@ -296,10 +305,31 @@ ORDER_SUMMARY: Final = _views(
 )
 """Of an order's line in a list (`quitanda.codec.documents.OrderSummary`)."""
 
+ORDER_SUMMARY_WITH_STATE: Final = (
+    *ORDER_SUMMARY[:2],
+    *_views(
+        Order,
+        FieldView(name="state", csv="state"),
+        FieldView(
+            name="state_since_ms",
+            label="since (UTC)",
+            spare=4,
+            csv="state_since",
+            text=_minute_told,
+            csv_value=_iso_told,
+        ),
+        FieldView(
+            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=_minute_told, csv_value=_iso_told
+        ),
+    ),
+    *ORDER_SUMMARY[2:],
+)
+
 LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
     "customers": CUSTOMERS.fields,
     "products": PRODUCTS.fields,
     "orders": ORDER_SUMMARY,
+    "orders_with_state": ORDER_SUMMARY_WITH_STATE,
     "credentials": CREDENTIAL,
 }
 """The fields of each list, by its name."""
@@ -326,7 +356,9 @@ def shown_fields(document: Any) -> Iterator[tuple[str, str]]:
         if each.name == "extra":
             yield from document.extra
         else:
-            yield each.label, each.text(getattr(document, each.name))
+            value = getattr(document, each.name)
+            if each.unless is None or value != each.unless:
+                yield each.label, each.text(value)
 
 
 def csv_row(views: tuple[FieldView, ...], document: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class JsonOutput:
         """Print `{"revision": …, "product_id": …, "deleted": true}`."""
         _print_fields({"revision": revision, "product_id": product_id, "deleted": True})
 
-    def listing(self, name: str, listing: "Listing[Any]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:  # noqa: ARG002 - of columns
         """Print `{"revision": …, "<name>": […], "truncated": true | false}`."""
         documents = ",".join(map(_in_list, listing.documents))
         truncated = json.dumps(listing.truncated)

@@ -27,8 +27,8 @@ class AnswerOutput(Protocol):
     def document_id(self, result: "DocumentResult[Any]") -> None:
         """Show only the id of one document."""
 
-    def listing(self, name: str, listing: "Listing[Any]") -> None:
-        """Show a list of `customers`, `products` or `orders`."""
+    def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
+        """Show a list of `customers`, `products` or `orders`; `view` names its columns (`LISTS`) if `name` does not."""
 
     def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Say that a customer or product is deleted, and what the cascade did."""

@@ -87,9 +87,10 @@ class TableOutput:
         """Print one line."""
         typer.echo(f"{revision}  {printable(product_id)}  deleted")
 
-    def listing(self, name: str, listing: "Listing[Any]") -> None:
+    def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
         """Print a table and, if there is more, how to see it."""
-        show_table(stdout_console(), columns_of(LISTS[name]), rows_of(LISTS[name], listing.documents))
+        views = LISTS[view or name]
+        show_table(stdout_console(), columns_of(views), rows_of(views, listing.documents))
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 

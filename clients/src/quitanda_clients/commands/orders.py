@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from quitanda.domain.model import OrderState
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import ShopRun, shop_command
@@ -35,6 +36,12 @@ DeadlineArgument = Annotated[
         metavar="TIME", parser=deadline, help="When it expires: 2027-01-31, or 2027-01-31T18:00, in UTC; or `never`."
     ),
 ]
+
+StateOption = Annotated[
+    list[OrderState] | None,
+    typer.Option("--state", help="Only orders in this state; you may repeat this option. (Default: open and placed.)"),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Orders in every state.")]
 
 
 @app.command("create")
@@ -112,19 +119,30 @@ async def describe(
 
 @app.command("show")
 @shop_command(Effect.READ)
-async def show(run: ShopRun, oid: OidArgument) -> None:
+async def show(
+    run: ShopRun,
+    oid: OidArgument,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show the order also where it is closed: no longer open or placed.")
+    ] = False,
+) -> None:
     """Show an order with its items and totals."""
     async with run.client() as client:
-        order_id = await _whole_order_id(run, client, oid)
-        run.output.document(await client.get_order(order_id, consistency=run.consistency))
+        order_id = await _whole_order_id(run, client, oid, states=tuple(OrderState) if every else ())
+        result = await client.get_order(order_id, consistency=run.consistency, include_closed=every)
+        run.output.document(result)
 
 
 @app.command("list")
 @shop_command(Effect.READ)
-async def list_orders(run: ShopRun, limit: options.LimitOption = None) -> None:
-    """List the customer's orders with their totals, oldest first."""
+async def list_orders(
+    run: ShopRun, state: StateOption = None, every: AllOption = False, limit: options.LimitOption = None
+) -> None:
+    """List the customer's open and placed orders with their totals, oldest first."""
+    states = tuple(OrderState) if every else tuple(state or ())
     async with run.client() as client:
-        run.output.listing("orders", await client.list_orders(limit or LISTED_MAX))
+        listing = await client.list_orders(limit or LISTED_MAX, states=states)
+        run.output.listing("orders", listing, "orders_with_state" if states else "")
 
 
 @app.command("cancel")
@@ -161,14 +179,14 @@ async def set_deadline(
         run.output.document(result, "Changed the order")
 
 
-async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str) -> str:
+async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str, states: tuple[OrderState, ...] = ()) -> str:
     """Give the id of the customer's only order whose id begins with the text; else the text, for the portal to judge.
 
     Raises BadParameter, with the candidates, if there are several.
     """
     if not PREFIX_LENGTH_MIN <= len(typed) < WHOLE_LENGTH:
         return typed
-    orders = [order.order_id for order in (await client.list_orders()).documents]
+    orders = [order.order_id for order in (await client.list_orders(states=states)).documents]
     candidates = [order_id for order_id in orders if order_id.startswith(typed)]
     if typed in candidates or not candidates:
         return typed

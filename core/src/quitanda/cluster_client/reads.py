@@ -160,6 +160,7 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
             customer_id=item.customer_id,
             page_size=item.page_size,
             page_token=item.page_token,
+            states=item.states,
         )
         return replica_pb2.ReadItem(list=page)
     if isinstance(item, ListHistory):
@@ -171,7 +172,7 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
             page_token=item.page_token,
         )
         return replica_pb2.ReadItem(list=history)
-    get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id)
+    get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id, include_closed=item.include_closed)
     if item.known_version is not None:
         get.known_version = item.known_version
     if item.known_digest is not None:

@@ -26,20 +26,22 @@ class Get:
 
     `known_version` says "I hold this version" (0: "I hold that it is absent") and `known_digest` what it looks like
     (`wire.documents.document_digest`; empty for absence). They are answered with `Unchanged` where both still are
-    those of the document; None asks for whatever there is.
+    those of the document; None asks for whatever there is. `include_closed`: of an order, also where it is closed.
     """
 
     kind: Kind
     document_id: str
     known_version: int | None = None
     known_digest: bytes | None = None
+    include_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class List:
     """Read one page of documents, ascending by id; orders and credentials are those of `customer_id`.
 
-    It is empty for staff's credentials, and for other kinds of documents.
+    It is empty for staff's credentials, and for other kinds of documents. `states` says which orders are listed, by
+    values of OrderState; empty: the live ones. A page by states may be shorter than asked for.
 
     `page_token` is empty for the first page, then what the last `Page` gave.
     """
@@ -48,6 +50,7 @@ class List:
     customer_id: str
     page_size: int
     page_token: str = ""
+    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ field of the same name is not shown.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Final
@@ -28,9 +28,20 @@ import simplejson
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.money import format_price
 from quitanda.domain.compiled import compile_function
-from quitanda.domain.field_types import FieldType, Form, Identifier, Price, TimestampMs, describe
+from quitanda.domain.field_types import FieldType, Form, Identifier, Price, TimestampMs, describe, since
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
-from quitanda.domain.model import Credential, Customer, CustomFields, Document, Kind, Order, Product
+from quitanda.domain.model import (
+    ORDER_STATES_LEVEL,
+    Credential,
+    Customer,
+    CustomFields,
+    Document,
+    Kind,
+    Order,
+    OrderState,
+    OrderStateName,
+    Product,
+)
 
 _DECIMALS: Final = 2
 _DIGEST_BYTES: Final = 32
@@ -50,18 +61,32 @@ _quote: Final[Callable[[str], str]] = encode_basestring
 
 @dataclass(frozen=True, slots=True)
 class OrderSummary:
-    """One line of a customer's list of orders; `total` is in minor units."""
+    """One line of a list of orders; `total` is in minor units, state and times are as in `Order`."""
 
     order_id: Identifier
     created_at_ms: TimestampMs
     item_count: int
     total: Price
     version: int
+    state: OrderStateName = field(default=OrderState.OPEN.value, metadata=since(ORDER_STATES_LEVEL))
+    state_since_ms: TimestampMs = field(default=0, metadata=since(ORDER_STATES_LEVEL))
+    placed_at_ms: TimestampMs = field(default=0, metadata=since(ORDER_STATES_LEVEL))
+    expires_at_ms: TimestampMs = field(default=0, metadata=since(ORDER_STATES_LEVEL))
 
 
 def summarize(order: Order) -> OrderSummary:
     """Make the line that a list shows of an order."""
-    return OrderSummary(order.order_id, order.created_at_ms, len(order.items), order.total, order.version)
+    return OrderSummary(
+        order.order_id,
+        order.created_at_ms,
+        len(order.items),
+        order.total,
+        order.version,
+        order.state,
+        order.state_since_ms,
+        order.placed_at_ms,
+        order.expires_at_ms,
+    )
 
 
 DOCUMENT_TYPES: Final[Mapping[Kind, type[Any]]] = {
@@ -321,4 +346,4 @@ _READERS: Final = {
     for level in range(FIRST_LEVEL, SUPPORTED_LEVEL + 1)
 }
 _SHOWN_READERS: Final = {kind: compile_reader(record, shown=True) for kind, record in DOCUMENT_TYPES.items()}
-_read_summary: Final[Callable[[Any], OrderSummary]] = compile_reader(OrderSummary)
+_read_summary: Final[Callable[[Any], OrderSummary]] = compile_reader(OrderSummary, shown=True)

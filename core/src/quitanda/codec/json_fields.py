@@ -1,6 +1,6 @@
 """Reading a JSON object field by field, with types; every refusal names its field."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -135,8 +135,21 @@ class FieldReader:
             return ()
         return extra_from_values(value)
 
+    def texts(self, name: str, limit: int) -> tuple[str, ...]:
+        """Take a list of at most `limit` strings; none where there is no such field."""
+        texts = self._list(name, limit)
+        for index, each in enumerate(texts):
+            if not isinstance(each, str):
+                self._mistyped(f"{name}[{index}]", "string", each)
+                return ()
+        return tuple(texts)
+
     def records(self, name: str, take: Callable[["FieldReader"], Value], limit: int) -> tuple[Value, ...]:
         """Take a list of at most `limit` objects, each with `take`; none where there is no such field."""
+        records = self._list(name, limit)
+        return tuple(self._record(f"{name}[{index}]", each, take) for index, each in enumerate(records))
+
+    def _list(self, name: str, limit: int) -> Sequence[Any]:
         value = self._take(name)
         if value is None:
             return ()
@@ -146,7 +159,7 @@ class FieldReader:
         if len(value) > limit:
             self._refuse(invalid(self._name(name), Problem.TOO_MANY, limit=limit, length=len(value)))
             return ()
-        return tuple(self._record(f"{name}[{index}]", each, take) for index, each in enumerate(value))
+        return value
 
     def _record(self, place: str, value: Any, take: Callable[["FieldReader"], Value]) -> Value:
         if not isinstance(value, dict):

@@ -1,6 +1,7 @@
 """A dataclass as a protobuf message, and back; compiled once for each pair of classes, at import.
 
-A field has the same name in both. An amount of money may have the suffix `_minor_units` in the message. A message's
+A field has the same name in both. An amount of money may have the suffix `_minor_units` in the message. An `optional`
+field of the message is not written where the dataclass's field has its default. A message's
 field that the dataclass has not (such as `request_id`) is the caller's business; a property of the dataclass (such as
 `total`) is written and not read.
 """
@@ -100,6 +101,9 @@ def _compile_write(
         elif each.form is Form.CUSTOM_FIELDS:
             names["pair"] = GetMessageClass(place.message_type)
             value = f"[pair(name=name, value_json=text) for name, text in {value}]"
+        elif place.has_presence and not each.required:
+            names[f"no_{each.name}"] = each.default
+            value = f"{value} if {value} != no_{each.name} else None"
         arguments.append(f"{place.name}={value}")
     return compile_function("write(record)", [f"return message({', '.join(arguments)})"], names)
 

@@ -1,19 +1,22 @@
 """What the portals' callers may ask to see: one document, or one page of a list; as messages and as JSON objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.numbers import INT64_MAX
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Kind, OrderState
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE, Consistency
 
 CACHED: Final = "cached"
 LINEARIZABLE: Final = "linearizable"
 """How fresh an answer must be, as JSON objects say it."""
+
+STATES: Final = "states"
+"""The field that names the states of the orders to be listed."""
 
 _CONSISTENCIES: Final[Mapping[str | None, bool]] = {None: False, LINEARIZABLE: False, CACHED: True}
 _CONSISTENCY_NUMBERS: Final = frozenset(Consistency.values())
@@ -27,7 +30,8 @@ class GetDocument:
     """One document; `customer_id` is the customer who asks, and empty for administrators.
 
     `cached` allows an answer that is as old as the staleness bound, but never older than `min_revision`;
-    otherwise it contains every write that was acknowledged before the read began.
+    otherwise it contains every write that was acknowledged before the read began. With `include_closed` an order is
+    shown also where it is closed; such an answer is never from memory.
     """
 
     kind: Kind
@@ -35,6 +39,7 @@ class GetDocument:
     customer_id: str = ""
     cached: bool = False
     min_revision: int = 0
+    include_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,14 @@ class ListDocuments:
     """One page of a list; `customer_id` is the customer who asks, whose orders they are if it is a list of orders.
 
     Where an administrator asks for credentials, they are those of `customer_id`, and without one those of staff.
+    `states` (values of OrderState, each once, in their order) says which orders are listed; empty: the live ones.
     """
 
     kind: Kind
     customer_id: str = ""
     page_size: int = PAGE_SIZE_DEFAULT
     page_token: str = ""
+    states: tuple[str, ...] = ()
 
 
 def id_field(kind: Kind) -> str:
@@ -65,6 +72,7 @@ def get_from_message(kind: Kind, message: Any, customer_id: str) -> GetDocument 
         customer_id,
         cached=message.consistency == CONSISTENCY_CACHED,
         min_revision=message.min_revision,
+        include_closed=kind is Kind.ORDER and message.include_closed,
     )
 
 
@@ -73,42 +81,54 @@ def list_from_message(kind: Kind, message: Any, customer_id: str) -> ListDocumen
     page_size = page_size_or_refused(message.page_size)
     if isinstance(page_size, Refused):
         return page_size
-    return ListDocuments(kind, customer_id, page_size, message.page_token)
+    states = wanted_states(message.states if kind is Kind.ORDER else ())
+    if isinstance(states, Refused):
+        return states
+    return ListDocuments(kind, customer_id, page_size, message.page_token, states)
 
 
 def get_from_object(kind: Kind, fields: Mapping[str, Any], customer_id: str) -> GetDocument | Refused:
-    """Read {"…_id", "consistency"?, "min_revision"?}."""
+    """Read {"…_id", "consistency"?, "min_revision"?}, and of an order {"include_closed"?}."""
     reader = FieldReader(dict(fields))
     document_id = reader.text(id_field(kind))
     consistency = reader.optional_text("consistency")
     min_revision = reader.optional_integer("min_revision") or 0
+    closed = kind is Kind.ORDER and reader.flag("include_closed")
     if reader.refusal is None and consistency not in _CONSISTENCIES:
         return invalid("consistency", Problem.UNKNOWN_VALUE, value=str(consistency)[:_VALUE_LENGTH_SHOWN])
     if reader.refusal is None and min_revision < 0:
         return invalid("min_revision", Problem.NEGATIVE, value=min_revision)
     cached = _CONSISTENCIES.get(consistency, False)
-    return reader.finish(GetDocument(kind, document_id, customer_id, cached=cached, min_revision=min_revision))
+    return reader.finish(
+        GetDocument(kind, document_id, customer_id, cached=cached, min_revision=min_revision, include_closed=closed)
+    )
 
 
 def list_from_object(kind: Kind, fields: Mapping[str, Any], customer_id: str) -> ListDocuments | Refused:
-    """Read {"page_size"?, "page_token"?}."""
+    """Read {"page_size"?, "page_token"?}, and of orders {"states"?}."""
     reader = FieldReader(dict(fields))
     page_size = page_size_or_refused(reader.optional_integer("page_size", PAGE_SIZE_MAX) or 0)
     page_token = reader.optional_text("page_token") or ""
-    if reader.refusal is None and isinstance(page_size, Refused):
-        return page_size
-    return reader.finish(ListDocuments(kind, customer_id, page_size if isinstance(page_size, int) else 0, page_token))
+    states = wanted_states(reader.texts(STATES, len(OrderState)) if kind is Kind.ORDER else ())
+    for value in (page_size, states):
+        if reader.refusal is None and isinstance(value, Refused):
+            return value
+    size, wanted = (page_size, states) if isinstance(page_size, int) and isinstance(states, tuple) else (0, ())
+    return reader.finish(ListDocuments(kind, customer_id, size, page_token, wanted))
 
 
 def get_to_fields(query: GetDocument) -> dict[str, Any]:
     """Write the request to see one document as a JSON object."""
     consistency = CACHED if query.cached else LINEARIZABLE
-    return {id_field(query.kind): query.document_id, "consistency": consistency, "min_revision": query.min_revision}
+    asked = {id_field(query.kind): query.document_id, "consistency": consistency, "min_revision": query.min_revision}
+    return asked | ({"include_closed": True} if query.include_closed else {})
 
 
 def list_to_fields(query: ListDocuments) -> dict[str, Any]:
     """Write the request to see one page of a list, as a message's fields or as a JSON object."""
-    return {"page_size": query.page_size, "page_token": query.page_token}
+    return {"page_size": query.page_size, "page_token": query.page_token} | (
+        {STATES: list(query.states)} if query.states else {}
+    )
 
 
 def get_to_message_fields(query: GetDocument) -> dict[str, Any] | Refused:
@@ -123,6 +143,17 @@ def list_to_message_fields(query: ListDocuments) -> dict[str, Any] | Refused:
     if abs(query.page_size) > _INT32_MAX:
         return _out_of_range("page_size", query.page_size, PAGE_SIZE_MAX)
     return list_to_fields(query)
+
+
+def wanted_states(names: Sequence[str]) -> tuple[str, ...] | Refused:
+    """Check the names of order states, and give each once, in the order of OrderState."""
+    if len(names) > len(OrderState):
+        return invalid(STATES, Problem.TOO_MANY, limit=len(OrderState), length=len(names))
+    known = [state.value for state in OrderState]
+    for index, name in enumerate(names):
+        if name not in known:
+            return invalid(f"{STATES}[{index}]", Problem.UNKNOWN_VALUE, value=name[:_VALUE_LENGTH_SHOWN])
+    return tuple(state for state in known if state in names)
 
 
 def check_min_revision(read: GetDocument, revision: int) -> Refused | None:

@@ -70,7 +70,9 @@ MOVES: Final[tuple[Move, ...]] = (
     Move(_PLACED, AdvanceClock, Asker.CLOCK, (OrderState.EXPIRED,)),
 )
 
-_LIVE: Final = (_OPEN.value, _PLACED.value)
+LIVE_STATES: Final = (_OPEN.value, _PLACED.value)
+"""The states of orders that hold their units."""
+
 _ALLOWED: Final[Mapping[tuple[str, type[Command], Asker], Move]] = {
     (move.before.value, move.command, move.asker): move for move in MOVES
 }
@@ -78,7 +80,7 @@ _ALLOWED: Final[Mapping[tuple[str, type[Command], Asker], Move]] = {
 
 def is_live(order: Order) -> bool:
     """Whether the order holds its units."""
-    return order.state in _LIVE
+    return order.state in LIVE_STATES
 
 
 def check_move(order: Order, command: type[Command], asker: Asker) -> Refused | None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from quitanda.cache import CachedReader, Key
+from quitanda.cache import CachedReader, Key, ReadResult
 from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
 from quitanda.cluster_client.values import Result
 from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision, id_field
@@ -202,9 +202,11 @@ class PortalOperations:
         asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
         keys = (*proofs, *asker, (query.kind, query.document_id))
         # What memory answers waits for nothing, so it needs no place.
-        result = self._reader.serve(keys, query.min_revision) if query.cached else None
+        from_memory = query.cached and not query.include_closed
+        result = self._reader.serve(keys, query.min_revision) if from_memory else None
         if result is None or not (caller is None or caller.holds(result.documents[0])):
-            result = await _admitted(self._reads, limited, timeout, self._reader.get(keys, timeout))
+            reading = (self._read_with_closed if query.include_closed else self._reader.get)(keys, timeout)
+            result = await _admitted(self._reads, limited, timeout, reading)
         if wrong := self._check_caller(caller, result.documents[0]):
             return wrong
         if wrong := check_min_revision(query, result.revision):
@@ -216,6 +218,15 @@ class PortalOperations:
             return _NOT_FOUND[query.kind](query.document_id)
         return OperationAnswer(result.revision, (document,))
 
+    async def _read_with_closed(self, keys: Sequence[Key], timeout: float) -> ReadResult:
+        """Read documents, an order also where it is closed: the leader alone knows those."""
+        asked = [Get(*key, include_closed=key[0] is Kind.ORDER) for key in keys]
+        answer = await self._cluster.read(asked, timeout)
+        for result in answer.results:
+            if isinstance(result, Refused):
+                raise Rejected(result, answer.revision)
+        return ReadResult(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
+
     async def _list(
         self, query: ListDocuments, timeout: float, caller: Caller | None, limited: str
     ) -> OperationAnswer | Refused:
@@ -224,7 +235,7 @@ class PortalOperations:
         if names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
             return wrong
         owner = customer_id if query.kind in _LISTED_BY_CUSTOMER else ""
-        page = List(query.kind, owner, query.page_size, query.page_token)
+        page = List(query.kind, owner, query.page_size, query.page_token, query.states)
         asked = [] if caller is None else [Get(*caller.key)]
         asked += [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
         reading = self._read_with(page, asked, timeout)

@@ -43,8 +43,9 @@ class ClientPortalStub:
     the order, with items or without.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.GetOrderRequest, _client_portal_pb2.GetOrderResponse]
+    """Shows a live order (open or placed), and where it is asked for a closed one, too."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]
-    """The customer's orders with their totals, oldest first."""
+    """The customer's live orders, or those in the states that the request names, with their totals, oldest first."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CancelOrderRequest, _client_portal_pb2.CancelOrderResponse]
     """Cancels an open order; its units return to stock."""
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.PlaceOrderRequest, _client_portal_pb2.PlaceOrderResponse]
@@ -75,8 +76,9 @@ class ClientPortalAsyncStub(ClientPortalStub):
     the order, with items or without.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.GetOrderRequest, _client_portal_pb2.GetOrderResponse]  # type: ignore[assignment]
+    """Shows a live order (open or placed), and where it is asked for a closed one, too."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListOrdersRequest, _client_portal_pb2.ListOrdersResponse]  # type: ignore[assignment]
-    """The customer's orders with their totals, oldest first."""
+    """The customer's live orders, or those in the states that the request names, with their totals, oldest first."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CancelOrderRequest, _client_portal_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels an open order; its units return to stock."""
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.PlaceOrderRequest, _client_portal_pb2.PlaceOrderResponse]  # type: ignore[assignment]
@@ -127,7 +129,8 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _client_portal_pb2.GetOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_client_portal_pb2.GetOrderResponse, _abc.Awaitable[_client_portal_pb2.GetOrderResponse]]: ...
+    ) -> _typing.Union[_client_portal_pb2.GetOrderResponse, _abc.Awaitable[_client_portal_pb2.GetOrderResponse]]:
+        """Shows a live order (open or placed), and where it is asked for a closed one, too."""
 
     @_abc_1.abstractmethod
     def ListOrders(
@@ -135,7 +138,7 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.ListOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.ListOrdersResponse, _abc.Awaitable[_client_portal_pb2.ListOrdersResponse]]:
-        """The customer's orders with their totals, oldest first."""
+        """The customer's live orders, or those in the states that the request names, with their totals, oldest first."""
 
     @_abc_1.abstractmethod
     def CancelOrder(

@@ -263,7 +263,7 @@ class Order(_message.Message):
     total_minor_units: _builtins.int
     version: _builtins.int
     state: _builtins.str
-    """open, placed, fulfilled, returned, cancelled or expired."""
+    """open, placed, fulfilled, returned, cancelled or expired; not set: open."""
     state_since_ms: _builtins.int
     """Since when it is in this state, and when it was placed, in milliseconds since 1970-01-01T00:00Z; 0: not told."""
     placed_at_ms: _builtins.int
@@ -440,7 +440,7 @@ Global___ChangedField: _TypeAlias = ChangedField  # noqa: Y015
 
 @_typing.final
 class OrderSummary(_message.Message):
-    """One line of a customer's list of orders."""
+    """One line of a list of orders."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -449,12 +449,21 @@ class OrderSummary(_message.Message):
     ITEM_COUNT_FIELD_NUMBER: _builtins.int
     TOTAL_MINOR_UNITS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STATE_SINCE_MS_FIELD_NUMBER: _builtins.int
+    PLACED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     created_at_ms: _builtins.int
     item_count: _builtins.int
     """How many different products the order holds."""
     total_minor_units: _builtins.int
     version: _builtins.int
+    state: _builtins.str
+    """These four as in Order."""
+    state_since_ms: _builtins.int
+    placed_at_ms: _builtins.int
+    expires_at_ms: _builtins.int
     def __init__(
         self,
         *,
@@ -463,11 +472,17 @@ class OrderSummary(_message.Message):
         item_count: _builtins.int = ...,
         total_minor_units: _builtins.int = ...,
         version: _builtins.int = ...,
+        state: _builtins.str | None = ...,
+        state_since_ms: _builtins.int = ...,
+        placed_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "item_count", b"item_count", "order_id", b"order_id", "total_minor_units", b"total_minor_units", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_state", b"_state", "created_at_ms", b"created_at_ms", "expires_at_ms", b"expires_at_ms", "item_count", b"item_count", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "state", b"state", "state_since_ms", b"state_since_ms", "total_minor_units", b"total_minor_units", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__state: _TypeAlias = _typing.Literal["state"]  # noqa: Y015
+    _WhichOneofArgType__state: _TypeAlias = _typing.Literal["_state", b"_state"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__state) -> _WhichOneofReturnType__state | None: ...
 
 Global___OrderSummary: _TypeAlias = OrderSummary  # noqa: Y015

@@ -1157,6 +1157,7 @@ class GetItem(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     KNOWN_VERSION_FIELD_NUMBER: _builtins.int
     KNOWN_DIGEST_FIELD_NUMBER: _builtins.int
+    INCLUDE_CLOSED_FIELD_NUMBER: _builtins.int
     kind: Global___DocumentKind.ValueType
     id: _builtins.str
     known_version: _builtins.int
@@ -1166,6 +1167,8 @@ class GetItem(_message.Message):
     """
     known_digest: _builtins.bytes
     """BLAKE2b-256 of the document's stored JSON form, personalised with "quitanda.doc"."""
+    include_closed: _builtins.bool
+    """Of an order: also where it is closed."""
     def __init__(
         self,
         *,
@@ -1173,10 +1176,11 @@ class GetItem(_message.Message):
         id: _builtins.str = ...,
         known_version: _builtins.int | None = ...,
         known_digest: _builtins.bytes | None = ...,
+        include_closed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest", "_known_version", b"_known_version", "known_digest", b"known_digest", "known_version", b"known_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest", "_known_version", b"_known_version", "id", b"id", "kind", b"kind", "known_digest", b"known_digest", "known_version", b"known_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest", "_known_version", b"_known_version", "id", b"id", "include_closed", b"include_closed", "kind", b"kind", "known_digest", b"known_digest", "known_version", b"known_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__known_digest: _TypeAlias = _typing.Literal["known_digest"]  # noqa: Y015
     _WhichOneofArgType__known_digest: _TypeAlias = _typing.Literal["_known_digest", b"_known_digest"]  # noqa: Y015
@@ -1203,7 +1207,7 @@ class ListItem(_message.Message):
         KIND_CUSTOMERS: ListItem._Kind.ValueType  # 1
         KIND_PRODUCTS: ListItem._Kind.ValueType  # 2
         KIND_ORDERS: ListItem._Kind.ValueType  # 3
-        """The orders of `customer_id`."""
+        """The orders of `customer_id`: the live ones, or those in `states`."""
         KIND_CREDENTIALS: ListItem._Kind.ValueType  # 4
         """The credentials of `customer_id`; without one, those of staff."""
         KIND_HISTORY: ListItem._Kind.ValueType  # 5
@@ -1214,7 +1218,7 @@ class ListItem(_message.Message):
     KIND_CUSTOMERS: ListItem.Kind.ValueType  # 1
     KIND_PRODUCTS: ListItem.Kind.ValueType  # 2
     KIND_ORDERS: ListItem.Kind.ValueType  # 3
-    """The orders of `customer_id`."""
+    """The orders of `customer_id`: the live ones, or those in `states`."""
     KIND_CREDENTIALS: ListItem.Kind.ValueType  # 4
     """The credentials of `customer_id`; without one, those of staff."""
     KIND_HISTORY: ListItem.Kind.ValueType  # 5
@@ -1226,12 +1230,17 @@ class ListItem(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
     document_kind: Global___DocumentKind.ValueType
     document_id: _builtins.str
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which orders are listed, by their states; without any, the live ones."""
+
     def __init__(
         self,
         *,
@@ -1241,10 +1250,11 @@ class ListItem(_message.Message):
         page_token: _builtins.str = ...,
         document_kind: Global___DocumentKind.ValueType = ...,
         document_id: _builtins.str = ...,
+        states: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1389,6 +1399,7 @@ class PageToken(_message.Message):
     AFTER_ID_FIELD_NUMBER: _builtins.int
     DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
     replica: _builtins.str
     """Where the list began: the replica, its run and the snapshot that it keeps open."""
     snapshot_id: _builtins.int
@@ -1399,6 +1410,8 @@ class PageToken(_message.Message):
     """Of a list of changes: the number of the first change of the next page."""
     document_kind: Global___DocumentKind.ValueType
     document_id: _builtins.str
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -1410,10 +1423,11 @@ class PageToken(_message.Message):
         after_id: _builtins.str = ...,
         document_kind: Global___DocumentKind.ValueType = ...,
         document_id: _builtins.str = ...,
+        states: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

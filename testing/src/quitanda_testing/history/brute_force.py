@@ -85,12 +85,12 @@ def read(state: InMemoryState, action: Read) -> Outcome:
         case GetProduct(product_id):
             product = state.product(product_id)
             return Done(product) if product else refusals.product_not_found(product_id)
-        case GetOrder(_, order_id):
-            order = state.order(order_id)
+        case GetOrder(_, order_id, include_closed):
+            order = state.order(order_id) or (state.closed_order(order_id) if include_closed else None)
             mine = order is not None and order.customer_id == asker
             return Done(order) if mine else refusals.order_not_found(order_id)
-        case ListOrders():
-            return Listed(tuple(summarize(order) for order in state.orders() if order.customer_id == asker))
+        case ListOrders(_, states):
+            return Listed(tuple(map(summarize, state.orders_in_states(asker, states))))
 
 
 def _plain(outcome: object) -> str:

@@ -9,6 +9,7 @@ from quitanda.domain.outcomes import Done
 from quitanda_testing.history.operations import NEVER, Action, Outcome, Read, RecordedOperation, TurnedAway, Unknown
 
 PRICE = 250
+BEGUN_AT_MS = 1_795_000_000_000
 
 
 class HistoryBuilder:
@@ -34,9 +35,16 @@ class HistoryBuilder:
         decided = not isinstance(outcome, Unknown | TurnedAway)
         key = "" if isinstance(action, Read) else request_id or f"{self._product}-{number}"
         client = by or getattr(action, "customer_id", "") or "clerk"
-        operation = RecordedOperation(number, client, "told", action, key, begun, ended if decided else NEVER, outcome)
+        operation = RecordedOperation(
+            *(number, client, "told", action, key, begun, ended if decided else NEVER, outcome),
+            begun_at_ms=self.clock_ms(begun),
+        )
         self.history.append(operation)
         return operation
+
+    def clock_ms(self, moment: float) -> int:
+        """Tell what the machine's clock shows at a moment of the history, in milliseconds since 1970."""
+        return BEGUN_AT_MS + int(moment * 1_000)
 
     def product(self, units: int, product_id: str = "", price: int = PRICE) -> Product:
         """Give the product with so many units on hand."""

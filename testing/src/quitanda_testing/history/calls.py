@@ -14,6 +14,7 @@ from quitanda.domain.commands import (
     FulfilOrder,
     PlaceOrder,
     ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
@@ -38,10 +39,12 @@ def of_customer(client: ShopClient, action: Action, request_id: str) -> Awaitabl
             return client.cancel_order(order_id, expected_version=expected, request_id=request_id)
         case PlaceOrder(_, order_id, expected):
             return client.place_order(order_id, expected_version=expected, request_id=request_id)
-        case GetOrder(_, order_id):
-            return client.get_order(order_id)
-        case ListOrders():
-            return client.list_orders()
+        case SetOrderDeadline(order_id, expires_at_ms, expected_version=expected):
+            return client.set_order_deadline(order_id, expires_at_ms, expected_version=expected, request_id=request_id)
+        case GetOrder(_, order_id, include_closed):
+            return client.get_order(order_id, include_closed=include_closed)
+        case ListOrders(_, states):
+            return client.list_orders(states=states)
         case GetProduct(product_id):
             return client.get_product(product_id)
         case _:

@@ -1,7 +1,7 @@
 """What a history consists of: who asked for what, from when until when, and what came of it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from quitanda.codec.documents import OrderSummary
@@ -12,20 +12,25 @@ from quitanda.domain.outcomes import Done, Refused
 NEVER = math.inf
 """When an operation without an answer was answered."""
 
+CLOCK_SECONDS = 0.05
+"""By how much two clocks that measure the same seconds may differ over a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class GetOrder:
-    """A customer reads one of the customer's orders."""
+    """A customer reads one of the customer's orders, with `include_closed` also a closed one."""
 
     customer_id: str
     order_id: str
+    include_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListOrders:
-    """A customer reads the list of all the customer's orders."""
+    """A customer reads the list of all the customer's live orders, or with `states` of those in one of them."""
 
     customer_id: str
+    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,16 @@ class GetCustomer:
 Read = GetOrder | ListOrders | GetProduct | GetCustomer
 """Linearizable reads; every other action is a command."""
 
-Action = Command | Read
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """An order that still has this deadline expires. Nobody asks for it, and nobody is answered."""
+
+    order_id: str
+    expires_at_ms: int
+
+
+Action = Command | Read | Expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,8 @@ class RecordedOperation:
 
     Times are seconds on one monotonic clock: the first sending, and the definite answer (NEVER where none
     came). The fields of a CreateOrder that a portal mints are empty. `revision` is the answer's, 0 where it
-    has none; `version` 0 in a document of an answer means that nobody looked at it.
+    has none; `version` 0 in a document of an answer means that nobody looked at it. `begun_at_ms` is what the machine's
+    clock showed at the first sending, in milliseconds since 1970; 0: not told.
     """
 
     number: int
@@ -88,6 +103,7 @@ class RecordedOperation:
     outcome: Outcome
     revision: int = 0
     tries: int = 1
+    begun_at_ms: int = 0
 
     @property
     def is_read(self) -> bool:
@@ -114,7 +130,8 @@ def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
 
     What was turned away is left out: it must not have happened. So are reads without an answer. A request that
     was sent again, with its id, before it had a definite answer is one operation, from the first sending on; what
-    was sent again later is an operation that must be answered as the first time.
+    was sent again later is an operation that must be answered as the first time. For each deadline that may have been
+    set there is one operation without an answer, from the deadline on: the order's expiry.
     """
     kept: list[RecordedOperation] = []
     requests: dict[tuple[str, str, str], list[RecordedOperation]] = {}
@@ -124,12 +141,25 @@ def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
         if operation.is_read:
             kept += [operation] if operation.is_decided else []
         else:
-            assert not isinstance(operation.action, Read)
+            assert not isinstance(operation.action, Read | Expiry)
             key = (operation.scope, operation.request_id, fingerprint(operation.action))
             requests.setdefault(key, []).append(operation)
     for sendings in requests.values():
-        kept += _merged(sendings)
+        merged = _merged(sendings)
+        kept += [*merged, *_expiries(merged)]
     return sorted(kept, key=lambda operation: (operation.invoked_at, operation.number))
+
+
+def _expiries(merged: Iterable[RecordedOperation]) -> Iterator[RecordedOperation]:
+    """Yield the expiry that a request to set a deadline may lead to, not before that time by the machine's clock."""
+    for operation in merged:
+        match operation.action:
+            case SetOrderDeadline(order_id, expires_at_ms) if expires_at_ms:
+                wait = max(0.0, (expires_at_ms - operation.begun_at_ms) / 1_000 - CLOCK_SECONDS)
+                from_then = operation.invoked_at + (wait if operation.begun_at_ms else 0.0)
+                expiry = Expiry(order_id, expires_at_ms)
+                yield RecordedOperation(-operation.number, "clock", "", expiry, "", from_then, NEVER, Unknown())
+                return
 
 
 def _merged(sendings: list[RecordedOperation]) -> list[RecordedOperation]:

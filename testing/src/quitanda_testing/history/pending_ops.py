@@ -10,12 +10,13 @@ from quitanda.domain.commands import (
     CreateOrder,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ReturnOrder,
 )
 from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
 from quitanda_testing.history.linearization import Placement
-from quitanda_testing.history.operations import Listed, ListOrders, RecordedOperation
+from quitanda_testing.history.operations import Expiry, Listed, ListOrders, RecordedOperation
 from quitanda_testing.history.parts import Names, named
 from quitanda_testing.history.rules import Rules
 
@@ -130,10 +131,17 @@ class PendingOps:
         match self._operations[index].action:
             case DeleteCustomer() | DeleteProduct():
                 return True  # cascades reach far
-            case CancelOrder(order_id=order_id) | CancelOrderItems(order_id) | ReturnOrder(order_id):
+            case (
+                CancelOrder(order_id=order_id)
+                | CancelOrderItems(order_id)
+                | FulfilOrder(order_id)
+                | ReturnOrder(order_id)
+                | Expiry(order_id)
+            ):
                 order = self._rules.model.order(order_id) or self._rules.model.closed_order(order_id)
-                products = {f"product {item.product_id}" for item in order.items} if order else ()
-                return not names.isdisjoint(self._names[index].union(products))
+                products = {f"product {item.product_id}" for item in order.items} if order else set()
+                customer = {f"customer {order.customer_id}"} if order else set()  # whose lists change
+                return not names.isdisjoint(self._names[index] | products | customer)
             case _:
                 return not names.isdisjoint(self._names[index])
 

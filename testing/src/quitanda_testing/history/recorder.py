@@ -14,6 +14,7 @@ from quitanda_testing.history.operations import NEVER, Action, Listed, Outcome, 
 REPEAT_PAUSE_SECONDS: Final = 0.05
 """Between two sendings of one request; each sending has tried all portals already."""
 
+_NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 
 CallResult = DocumentResult | DeleteResult | Listing
 """What the clients' library gives."""
@@ -59,7 +60,10 @@ class Recorder:
         """
         self._count += 1
         number, invoked_at = self._count, self.now()
-        operation = RecordedOperation(number, client, transport, action, request_id, invoked_at, NEVER, Unknown())
+        operation = RecordedOperation(
+            *(number, client, transport, action, request_id, invoked_at, NEVER, Unknown()),
+            begun_at_ms=time.time_ns() // _NANOSECONDS_PER_MILLISECOND,
+        )
         self._under_way[number] = operation
         try:
             operation = await self._insist(operation, send, invoked_at + patience)

@@ -3,16 +3,25 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from quitanda.codec.documents import OrderSummary, summarize
 from quitanda.domain import machine, refusals
-from quitanda.domain.commands import CancelOrder, Command, CreateOrder, DeleteCustomer, Request, UpdateCustomer
-from quitanda.domain.limits import CASCADE_ORDERS_MAX
-from quitanda.domain.model import Document, Kind, Order
+from quitanda.domain.commands import (
+    AdvanceClock,
+    CancelOrder,
+    Command,
+    CreateOrder,
+    DeleteCustomer,
+    Request,
+    UpdateCustomer,
+)
+from quitanda.domain.model import Document, Kind, Order, OrderState
 from quitanda.domain.outcomes import Done, Reason, Refused
-from quitanda.domain.state import Execution, Put, StoredOutcome
+from quitanda.domain.state import Change, Execution, Put, StoredOutcome
 from quitanda_testing.history.model import UndoableState
 from quitanda_testing.history.operations import (
+    Expiry,
     GetCustomer,
     GetOrder,
     GetProduct,
@@ -26,7 +35,7 @@ from quitanda_testing.history.operations import (
 _UNSTABLE_FACTS = {Reason.REQUEST_ID_REUSED: "revision"}
 """Facts of a refusal that count log entries, which a part of a history does not show."""
 
-LISTED_MAX = 10 * CASCADE_ORDERS_MAX
+AnyOrder = TypeVar("AnyOrder", Order, OrderSummary)
 
 
 class Rules:
@@ -58,12 +67,28 @@ class Rules:
     def happen_pending(self, operation: RecordedOperation) -> bool:
         """Let an operation without an answer take effect; False, and no change, where it would have none."""
         mark = self.model.mark
+        if isinstance(operation.action, Expiry):
+            return self._expire(operation.action)
         self._learn_expected(operation)
         learned = self.model.mark
         self._take_up(operation, self._execute(operation, 0), 0)
         if self.model.mark == learned:
             self.model.back_to(mark)
             return False
+        return True
+
+    def _expire(self, expiry: Expiry) -> bool:
+        """Let the clock reach a deadline; False, and no change, where the order does not have it any more.
+
+        Whatever is due by then expires with it, as in the entry by which the replicas did it. At what time that was,
+        nobody was told.
+        """
+        order = self.model.order(expiry.order_id)
+        if order is None or order.expires_at_ms != expiry.expires_at_ms:
+            return False
+        self.model.base_version = self.model.floor
+        due = machine.decide(self.model, AdvanceClock(expiry.expires_at_ms)).changes
+        self.model.change(map(_without_time, due), 0)
         return True
 
     def never_changes(self, operation: RecordedOperation) -> bool:
@@ -129,13 +154,12 @@ class Rules:
                 return _found(self.model.product(product_id)) or refusals.product_not_found(product_id)
             case GetCustomer(customer_id):
                 return _found(self.model.customer(customer_id)) or refusals.customer_not_found(customer_id)
-            case GetOrder(_, order_id):
-                order = self.model.order(order_id)
+            case GetOrder(_, order_id, include_closed):
+                order = self.model.order(order_id) or (self.model.closed_order(order_id) if include_closed else None)
                 mine = order if order is not None and order.customer_id == asker else None
                 return _found(mine) or refusals.order_not_found(order_id)
-            case ListOrders():
-                found = map(self.model.order, self.model.orders_of_customer(asker, LISTED_MAX))
-                return Listed(tuple(summarize(order) for order in found if order is not None))
+            case ListOrders(_, states):
+                return Listed(tuple(map(summarize, self.model.orders_in_states(asker, states))))
         raise TypeError(f"not a read: {action}")
 
 
@@ -169,12 +193,22 @@ def _same(one: Document | OrderSummary, other: Document | OrderSummary) -> bool:
     if one == other:
         return True
     both_known = one.version and other.version
-    if isinstance(one, Order) and isinstance(other, Order):
-        one = _with_times_of(one, other)
+    match one, other:
+        case (Order(), Order()) | (OrderSummary(), OrderSummary()):
+            one = _with_times_of(one, other)
     return type(one) is type(other) and (one if both_known else replace(one, version=other.version)) == other
 
 
-def _with_times_of(order: Order, observed: Order) -> Order:
+def _without_time(change: Change) -> Change:
+    """Forget when an order expired."""
+    match change:
+        case Put(Order(state=OrderState.EXPIRED) as order):
+            return Put(replace(order, state_since_ms=0))
+        case _:
+            return change
+
+
+def _with_times_of(order: AnyOrder, observed: AnyOrder) -> AnyOrder:
     """Take over the times at which the order was moved, where the move was never answered and nobody was told them."""
     return replace(
         order,
@@ -184,10 +218,12 @@ def _with_times_of(order: Order, observed: Order) -> Order:
 
 
 def _time_told(operation: RecordedOperation) -> int:
-    """Give the time at which the portal received the command, where an order in the answer shows it; else 0."""
+    """Give the time at which the portal received the command, where the answer shows it; else 0."""
     match operation.outcome:
         case Done(Order(state_since_ms=moment)):
             return moment
+        case Refused(Reason.INVALID_ARGUMENT, details=details):
+            return int(dict(details).get("now_ms", 0))  # of a deadline that had passed
         case _:
             return 0
 
@@ -213,7 +249,7 @@ def _version_told(operation: RecordedOperation) -> int:
 def _minted(operation: RecordedOperation) -> Command:
     """Put in what the portal chose, as far as the answer tells."""
     command = operation.action
-    assert not isinstance(command, Read)
+    assert not isinstance(command, Read | Expiry)
     if not isinstance(command, CreateOrder):
         return command
     match operation.outcome:

@@ -49,6 +49,7 @@ def line_of(operation: RecordedOperation) -> str:
             "outcome": _outcome_to_json(operation.outcome),
             "revision": operation.revision,
             "tries": operation.tries,
+            "begun_at_ms": operation.begun_at_ms,
         },
         ensure_ascii=False,
     )
@@ -69,6 +70,7 @@ def operation_of(line: str) -> RecordedOperation:
         outcome=_outcome_from_json(values["outcome"]),
         revision=values["revision"],
         tries=values["tries"],
+        begun_at_ms=values.get("begun_at_ms", 0),
     )
 
 
@@ -98,7 +100,9 @@ def _from_json(kind: type, values: dict[str, Any]) -> Any:
 
 
 def _element(value: Any) -> Any:
-    """Read what stands in a list: an item, or an extra field as (name, text)."""
+    """Read what stands in a list: an item, an extra field as (name, text), or the name of a state."""
+    if isinstance(value, str):
+        return value
     return _from_json(ItemQuantity, value) if isinstance(value, dict) else tuple(value)
 
 

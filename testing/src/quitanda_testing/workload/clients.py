@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from quitanda.domain.commands import CancelOrder, PlaceOrder, SetOrderItems
+from quitanda.domain.model import OrderState
+from quitanda.domain.order_states import LIVE_STATES
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Unavailable
 from quitanda_clients.client import AdminClient, ShopClient
@@ -125,6 +127,8 @@ class WorkloadClient:
                 shop.heard_gone(order_id)
             case _, Done(document):
                 shop.heard(document)
+            case _, Refused(Reason.ORDER_STATE, details=details) if dict(details)["state"] not in LIVE_STATES:
+                shop.heard_gone(getattr(action, "order_id", ""))
             case SetOrderItems() | CancelOrder() | PlaceOrder() | GetOrder(), Refused(Reason.ORDER_NOT_FOUND):
                 known = shop.orders.get(action.order_id)
                 if known is not None and known.customer_id == action.customer_id:
@@ -188,9 +192,11 @@ async def audit(callers: Callers, recorder: Recorder, shops: Iterable[ContendedS
     async def read_orders(shop: ContendedShop, customer_id: str, transport: Transport) -> None:
         async with turns, shop_client(callers, shop, customer_id, transport, PATIENCE_SECONDS) as client:
             call = calls_of_customer(client)
-            listed = await read(transport, ListOrders(customer_id), call)
+            await read(transport, ListOrders(customer_id), call)
+            states = tuple(state.value for state in OrderState) if shop.moves_orders else ()
+            listed = await read(transport, ListOrders(customer_id, states), call)
             for summary in listed.orders if isinstance(listed, Listed) else ():
-                await read(transport, GetOrder(customer_id, summary.order_id), call)
+                await read(transport, GetOrder(customer_id, summary.order_id, shop.moves_orders), call)
 
     async with callers.admin_client(timeout=PATIENCE_SECONDS) as admin, asyncio.TaskGroup() as group:
         for shop, transport in zip(shops, itertools.cycle(Transport), strict=False):

@@ -4,6 +4,7 @@ A shop has ids of its own and is open for a while; then another one opens. So a 
 are small enough to be judged.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from quitanda.domain.commands import (
     ItemQuantity,
     PlaceOrder,
     ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
@@ -37,6 +39,8 @@ UNITS: Final = 12
 """Of each product at the beginning: some orders are refused."""
 ITEM_UNITS_MAX: Final = 3
 PRICES: Final = (150, 250, 1_000)
+DEADLINE_MS: Final = (300, 4_000)
+"""How soon an order expires, at least and at most, after its customer has asked for it."""
 REMEMBERED_REQUESTS: Final = 8
 """Requests of a client that may be sent again later."""
 
@@ -54,6 +58,8 @@ class ContendedShop:
     orders: dict[str, Order] = field(default_factory=dict)
     """The live ones."""
     fulfilled: dict[str, Order] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+    """The customers of orders that somebody was told are closed, by the orders' ids."""
     versions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,12 +99,16 @@ class ContendedShop:
         self.fulfilled.pop(order.order_id, None)
         if is_live(order):
             self.orders[order.order_id] = order
-        elif order.state == OrderState.FULFILLED:
+            return
+        self.closed[order.order_id] = order.customer_id
+        if order.state == OrderState.FULFILLED:
             self.fulfilled[order.order_id] = order
 
     def heard_gone(self, order_id: str) -> None:
         """Take note of an order that is not there any more."""
-        self.orders.pop(order_id, None)
+        known = self.orders.pop(order_id, None)
+        if known is not None and self.moves_orders:
+            self.closed[order_id] = known.customer_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +161,20 @@ class CustomerHabits(Habits):
         if kind < 0.82 and mine:
             return Wish(GetOrder(self.customer_id, self.dice.choice(mine).order_id))
         if kind < 0.90:
-            return Wish(ListOrders(self.customer_id))
+            return Wish(self._listing())
         if kind < 0.92 and self.shop.orders:
             return Wish(GetOrder(self.customer_id, self.dice.choice(list(self.shop.orders))))
         return Wish(GetProduct(self.dice.choice(self.shop.products), self.customer_id))
+
+    def _listing(self) -> Action:
+        """Ask for the live orders, or now and then for closed ones."""
+        closed = [order_id for order_id, owner in self.shop.closed.items() if owner == self.customer_id]
+        if not self.shop.moves_orders or self.dice.random() < 0.6:
+            return ListOrders(self.customer_id)
+        if closed and self.dice.random() < 0.5:
+            return GetOrder(self.customer_id, self.dice.choice(closed), include_closed=True)
+        states = self.dice.sample([state.value for state in OrderState], self.dice.randint(1, len(OrderState)))
+        return ListOrders(self.customer_id, tuple(states))
 
     def _write(self) -> Action:
         mine = self.shop.orders_of(self.customer_id)
@@ -165,8 +185,11 @@ class CustomerHabits(Habits):
         expected = self.expected(order.version)
         if kind < 0.78:
             return SetOrderItems(self.customer_id, order.order_id, self._items(least=1), expected_version=expected)
-        if kind < 0.88 and self.shop.moves_orders:
+        if kind < 0.86 and self.shop.moves_orders:
             return PlaceOrder(self.customer_id, order.order_id, expected)
+        if kind < 0.91 and self.shop.moves_orders:
+            deadline_ms = time.time_ns() // 1_000_000 + self.dice.randint(*DEADLINE_MS)
+            return SetOrderDeadline(order.order_id, deadline_ms, self.customer_id, expected)
         if kind < 0.97:
             return CancelOrder(self.customer_id, order.order_id, expected_version=expected)
         another = self.dice.choice(list(self.shop.orders))

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias
 from quitanda.codec.documents import document_digest
 from quitanda.codec.protobuf import kind_from_proto, refused_to_proto
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Kind, OrderState
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.errors import NotLeader, Overloaded
 from quitanda.v1 import replica_pb2 as pb
@@ -32,7 +32,7 @@ _LISTED: Final = {
 }
 
 _HISTORY: Final = pb.ListItem.KIND_HISTORY
-_LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id")
+_LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id", "states")
 """What says which list it is, in the question and in the page token."""
 
 
@@ -49,6 +49,8 @@ class _Get:
     document_id: str
     known: tuple[int, bytes] | None
     """Version and digest of what the caller holds (0 and empty: nothing); None where it holds, or tells, less."""
+    include_closed: bool
+    """Of an order: also where it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Reads:
         customer_id = question.item.customer_id
         if question.kind is Kind.ORDER and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
             return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
-        page = read_page(now.state, question.kind, customer_id, None, question.size)
+        page = read_page(now.state, question.kind, customer_id, None, question.size, question.item.states)
         return self._first(now, question.item, page.documents, page.next_after)
 
     def _first(
@@ -170,6 +172,7 @@ class Reads:
                 after_id=next_after,
                 document_kind=item.document_kind,
                 document_id=item.document_id,
+                states=item.states,
             )
             next_page_token = self._tokens.write(token)
         return pb.ReadResult(page=pb.Page(documents=documents, next_page_token=next_page_token, revision=revision))
@@ -187,10 +190,8 @@ class Reads:
         kind = kind_from_proto(item.document_kind) if item.kind == _HISTORY else _LISTED.get(item.kind)
         if kind is None:
             return invalid("kind", Problem.UNKNOWN_VALUE)
-        if item.page_size < 0:
-            return invalid("page_size", Problem.NEGATIVE, limit=PAGE_SIZE_MAX)
-        if item.page_size > PAGE_SIZE_MAX:
-            return invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX)
+        if wrong := _check_size(item.page_size) or _check_states(item.states):
+            return wrong
         size = item.page_size or PAGE_SIZE_DEFAULT
         if not item.page_token:
             return _FirstPage(item, kind, size)
@@ -215,8 +216,22 @@ def _further(state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], st
     if token.kind == _HISTORY:
         history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
         return history.entries, _text(history.next_number)
-    page = read_page(state, question.kind, token.customer_id, token.after_id, question.size)
+    page = read_page(state, question.kind, token.customer_id, token.after_id, question.size, token.states)
     return page.documents, page.next_after
+
+
+def _check_size(page_size: int) -> Refused | None:
+    if page_size < 0:
+        return invalid("page_size", Problem.NEGATIVE, limit=PAGE_SIZE_MAX)
+    return invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX) if page_size > PAGE_SIZE_MAX else None
+
+
+def _check_states(states: Sequence[str]) -> Refused | None:
+    """Refuse what no portal sends, before it becomes part of a page token."""
+    known = set(OrderState)
+    if len(states) > len(known):
+        return invalid("states", Problem.TOO_MANY, limit=len(known))
+    return None if known.issuperset(states) else invalid("states", Problem.UNKNOWN_VALUE)
 
 
 def _text(number: int | None) -> str | None:
@@ -239,11 +254,14 @@ def _understood_get(item: pb.GetItem) -> _Question:
     if kind is None:
         return invalid("kind", Problem.UNKNOWN_VALUE)
     tells = item.HasField("known_version") and item.HasField("known_digest")
-    return _Get(kind, item.id, (item.known_version, item.known_digest) if tells else None)
+    known = (item.known_version, item.known_digest) if tells else None
+    return _Get(kind, item.id, known, include_closed=item.include_closed and kind is Kind.ORDER)
 
 
 def _get(state: StateReader, question: _Get) -> pb.ReadResult:
     value = state.get(keys.document(question.kind, question.document_id))
+    if value is None and question.include_closed:
+        value = state.get(keys.closed_order(question.document_id))
     if question.known is not None and _is_still(value, *question.known):
         return pb.ReadResult(unchanged=pb.Unchanged())
     if value is None:

@@ -27,7 +27,7 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderState, Product
+from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, Product
 from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, operations_of
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
@@ -342,7 +342,7 @@ class ShopClient(PortalClient):
         )
 
     async def orders_page(
-        self, page_size: int = 0, page_token: str = "", *, states: Collection[OrderState] = ()
+        self, page_size: int = 0, page_token: str = "", *, states: Collection[str] = ()
     ) -> ListPage[OrderSummary]:
         """Fetch one page of the customer's live orders, or of those in some states, oldest first.
 
@@ -351,9 +351,7 @@ class ShopClient(PortalClient):
         """
         return await self.page(Kind.ORDER, page_size, page_token, states=tuple(map(str, states)))
 
-    async def list_orders(
-        self, limit: int = LISTED_MAX, *, states: Collection[OrderState] = ()
-    ) -> Listing[OrderSummary]:
+    async def list_orders(self, limit: int = LISTED_MAX, *, states: Collection[str] = ()) -> Listing[OrderSummary]:
         """Fetch all of the customer's live orders, or of those in some states, oldest first, from one snapshot."""
         return await whole_list(lambda size, token: self.orders_page(size, token, states=states), limit)
 

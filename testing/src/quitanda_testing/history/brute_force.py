@@ -15,6 +15,7 @@ from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
 from quitanda_testing.history.operations import (
     Action,
+    Expiry,
     GetCustomer,
     GetOrder,
     GetProduct,
@@ -67,6 +68,7 @@ def _minted(operation: RecordedOperation, order_ids: Sequence[tuple[str, int]]) 
 def _perform(state: InMemoryState, operation: RecordedOperation, action: Action) -> Outcome:
     if isinstance(action, Read):
         return read(state, action)
+    assert not isinstance(action, Expiry)
     request = Request(operation.scope, operation.request_id, action)
     execution = machine.execute(state, request, 1)
     state.apply(request, execution)

@@ -31,6 +31,7 @@ from quitanda_testing.history.brute_force import read
 from quitanda_testing.history.operations import (
     NEVER,
     Action,
+    Expiry,
     GetCustomer,
     GetOrder,
     GetProduct,
@@ -158,6 +159,7 @@ class HistoryGenerator:
         if isinstance(action, Read):
             busy.outcome = read(self.state, action)
             return
+        assert not isinstance(action, Expiry)
         self._revision += 1
         if isinstance(action, CreateOrder):
             action = replace(action, order_id=f"{self.shop}-order-{busy.minted}", created_at_ms=busy.minted)

@@ -194,7 +194,9 @@ def _same(one: Document | OrderSummary, other: Document | OrderSummary) -> bool:
         return True
     both_known = one.version and other.version
     match one, other:
-        case (Order(), Order()) | (OrderSummary(), OrderSummary()):
+        case Order(), Order():
+            one = _with_times_of(one, other)
+        case OrderSummary(), OrderSummary():
             one = _with_times_of(one, other)
     return type(one) is type(other) and (one if both_known else replace(one, version=other.version)) == other
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quitanda.operations import OPERATIONS, DocumentOperation
+from quitanda.operations import OPERATIONS, DocumentOperation, WatchOperation
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
 from quitanda_testing import bad_values as bad
@@ -47,6 +47,13 @@ STATES = [
     ({"states": ["open"] * 7}, "states", "too_many"),
 ]
 CREDENTIAL_ID = rows("credential_id", bad.CREDENTIAL_IDS)
+KINDS = [
+    ({"kinds": []}, "kinds", "missing"),
+    ({"kinds": ["customer"]}, "kinds[0]", "unknown_value"),
+    ({"kinds": ["product", "Order"]}, "kinds[1]", "unknown_value"),
+    ({"kinds": ["order", "order"]}, "kinds", "duplicate"),
+    ({"kinds": ["order", "product", "order"]}, "kinds", "too_many"),
+]
 OF_CUSTOMER = [row for row in CUSTOMER_ID if row[0]["customer_id"]]
 """Without a customer, the list is of staff."""
 OWNER = [
@@ -151,9 +158,13 @@ MATRIX = [
     (CLIENT, "GetProduct", client.GetProductForCustomerRequest, {"customer_id": "a", "product_id": "p"},
      [*CUSTOMER_ID, *PRODUCT_ID, *CONSISTENCY]),
     (CLIENT, "ListProducts", client.ListProductsForCustomerRequest, {"customer_id": "CUSTOMER"}, [*CUSTOMER_ID, *PAGE]),
+    (ADMIN, "Watch", admin.WatchRequest, {"kinds": ["product"]}, KINDS),
+    (CLIENT, "Watch", client.WatchForCustomerRequest, {"customer_id": "CUSTOMER", "kinds": ["order"]},
+     [*CUSTOMER_ID, *KINDS]),
 ]  # fmt: skip
 
 
+SHOPS = (DocumentOperation, WatchOperation)
 OF_PROVED_CALLERS = {(CLIENT, "RotateOwnCredential")}
 """For customers' own credentials: core/tests/portal/test_callers.py has its fields."""
 
@@ -191,6 +202,6 @@ async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(
 
 
 def test_the_matrix_has_every_operation_of_the_shop():
-    operations = {(row.portal.service.full_name, row.label) for row in OPERATIONS if isinstance(row, DocumentOperation)}
+    operations = {(row.portal.service.full_name, row.label) for row in OPERATIONS if isinstance(row, SHOPS)}
 
     assert {row[:2] for row in MATRIX} == operations - OF_PROVED_CALLERS

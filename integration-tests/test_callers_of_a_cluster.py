@@ -20,7 +20,6 @@ from quitanda.mqtt.topics import request_topic
 from quitanda.operations import (
     OPERATIONS,
     TOKEN_FIELD,
-    ClusterOperation,
     PortalKind,
     document_operations_of,
 )
@@ -148,14 +147,13 @@ async def shop(tmp_path):
 async def over_grpc(channel, operation, token, message):
     """Give the reason, and the problem of a token, with which a call is refused; None where it is answered."""
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    streams = isinstance(operation, ClusterOperation) and operation.streams
-    call = (channel.unary_stream if streams else channel.unary_unary)(operation.path)(
+    call = (channel.unary_stream if operation.streams else channel.unary_unary)(operation.path)(
         message, timeout=TIMEOUT, metadata=metadata
     )
     try:
-        if streams:
-            async for _ in call:
-                pass
+        if operation.streams:
+            await call.read()
+            call.cancel()
         else:
             await call
     except grpc.RpcError as error:

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from quitanda.cache import Key, ReadResult
+from quitanda.cache.feed_cursor import FeedCursor
+from quitanda.cache.recent_changes import RecentChanges
 from quitanda.cluster_client import (
     Absent,
     Executed,
@@ -28,6 +30,7 @@ from quitanda.domain.commands import Command, Request
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown
+from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.v1 import admin_portal_pb2
 from quitanda_testing.in_memory_state import InMemoryState
 
@@ -193,6 +196,7 @@ class DirectReader:
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
         self.hears_the_feed = True
+        self.recent: RecentChanges | None = None
         self.asked: list[tuple[bool, int]] = []
         self.recorded: list[tuple[Document | Key, int]] = []
 
@@ -209,6 +213,36 @@ class DirectReader:
 
     def feed_alive(self) -> bool:
         return self.hears_the_feed
+
+
+class FakeFeed:
+    """Tells a portal that watches, through the reader, what changed in the cluster, as the replicas' feed would."""
+
+    def __init__(self, cluster: FakeCluster, reader: DirectReader, bytes_max: int = 1_000_000) -> None:
+        self._cluster = cluster
+        self._cursor = FeedCursor()
+        self._last_changed = cluster.revision
+        self.recent = reader.recent = RecentChanges(bytes_max)
+        self.beat()
+
+    def beat(self) -> None:
+        """Say that the leader is there, and up to where everything has been told."""
+        self._send(FeedMessage(1, self._cluster.revision, self._last_changed, ()))
+
+    def changed(self, *changed: Document | Key) -> int:
+        """Tell what the cluster's last entry changed: documents, and keys of those that are gone; give its revision."""
+        changes = [FeedChange.delete(*each) if isinstance(each, tuple) else FeedChange.put(each) for each in changed]
+        self._send(FeedMessage(1, self._cluster.revision, self._last_changed, tuple(changes)))
+        self._last_changed = self._cluster.revision
+        return self._cluster.revision
+
+    def lose_one(self) -> None:
+        """Let a message be lost that told of a change."""
+        self._last_changed = self._cluster.revision
+
+    def _send(self, message: FeedMessage) -> None:
+        keys = [(change.kind, change.document_id) for change in message.changes or ()]
+        self.recent.take(message, self._cursor.advance(message, 0.0), keys, encode_feed(message))
 
 
 class FakeAdministration:

@@ -144,6 +144,7 @@ def test_a_rejection_travels_as_its_refusal(travel):
         (refused(Reason.CASCADE_TOO_LARGE), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.REQUEST_ID_REUSED), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.PAGE_TOKEN_EXPIRED), Code.FAILED_PRECONDITION, True, False),
+        (refused(Reason.REVISION_GONE), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.VERSION_MISMATCH), Code.ABORTED, True, False),
         (refused(Reason.UNAUTHENTICATED), Code.UNAUTHENTICATED, True, False),
         (refused(Reason.CREDENTIAL_REVOKED), Code.UNAUTHENTICATED, True, False),

@@ -70,9 +70,7 @@ def test_the_table_has_exactly_the_methods_of_the_contract_in_their_order(portal
     rows = operations_of(portal)
 
     assert [row.label for row in rows.values()] == [method.name for method in portal.service.methods]
-    assert [getattr(row, "streams", False) for row in rows.values()] == [
-        method.server_streaming for method in portal.service.methods
-    ]
+    assert [row.streams for row in rows.values()] == [method.server_streaming for method in portal.service.methods]
 
 
 def test_every_command_has_an_operation_but_those_that_the_replicas_give_themselves():

@@ -84,6 +84,12 @@ PORTALS: Final = (
         "A gap or a contradiction empties the cache; a message that is malformed or forged is dropped.",
     ),
     Panel(
+        "Watches",
+        "short",
+        values(("quitanda_watches", "")),
+        "Callers who watch what changes, at each portal.",
+    ),
+    Panel(
         "Calls in flight, and the limit",
         "short",
         tuple(

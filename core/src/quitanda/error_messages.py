@@ -74,6 +74,10 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.PAGE_TOKEN_EXPIRED: (
         "The replicas no longer keep the rest of this list. Start the list again, without a page token."
     ),
+    Reason.REVISION_GONE: (
+        "The portal does not remember all changes since then[; it remembers those after revision {oldest}]. "
+        "List again, then watch from the revision of the list on."
+    ),
     Reason.LEVEL_TOO_LOW: (
         "{field} needs [level {needed}||a higher level][, but the cluster is at level {level}]. "
         "Ask an administrator to raise the level: quitanda-admin cluster raise-level."

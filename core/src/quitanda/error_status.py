@@ -69,6 +69,7 @@ _REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.VERSION_MISMATCH: grpc.StatusCode.ABORTED,
     Reason.REQUEST_ID_REUSED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.PAGE_TOKEN_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.REVISION_GONE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LEVEL_TOO_LOW: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LEVEL_NOT_SUPPORTED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,

@@ -20,9 +20,25 @@ from quitanda.codec.queries import (
     list_to_fields,
     list_to_message_fields,
 )
+from quitanda.codec.watches import (
+    WatchDocuments,
+    WatchedChanges,
+    changes_from_message,
+    changes_to_message,
+    watch_from_message,
+    watch_to_message_fields,
+)
 from quitanda.domain.model import CallerRole, Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.operation_rows import STAFF, DocumentOperation, OperationAnswer, checked, without_reply_fields
+from quitanda.operation_rows import (
+    CUSTOMER_FIELD,
+    STAFF,
+    DocumentOperation,
+    Operation,
+    OperationAnswer,
+    checked,
+    without_reply_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -142,6 +158,43 @@ class ListOperation(DocumentOperation):
 
     def _line_text(self, document: Any) -> str:
         return present_summary(summarize(document)) if self._summarizes else present_document(document)
+
+
+@dataclass(frozen=True)
+class WatchOperation(Operation):
+    """An operation that tells what changes, as a stream that goes on until its caller or the portal ends it."""
+
+    shown_to: frozenset[CallerRole] = STAFF
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return self.shown_to
+
+    @property
+    def streams(self) -> bool:
+        """Whether the response is a stream."""
+        return True
+
+    def from_message(self, message: Any) -> WatchDocuments | Refused:
+        """Read the request message."""
+        return watch_from_message(message, str(message.customer_id) if self.portal.names_customer else "")
+
+    def to_message(self, asked: WatchDocuments) -> Any:
+        """Write the request message; Refused where no message can hold a number."""
+        fields = watch_to_message_fields(asked)
+        if isinstance(fields, Refused):
+            return fields
+        asker = {CUSTOMER_FIELD: asked.customer_id} if self.portal.names_customer else {}
+        return self.request_class(**fields, **asker)
+
+    def response(self, told: WatchedChanges) -> Any:
+        """Write one part of the answer."""
+        return changes_to_message(told)
+
+    def read_response(self, response: Any) -> WatchedChanges:
+        """Read one part of the answer. Raises ValueError where it cannot be read."""
+        return changes_from_message(response)
 
 
 def _summary_message(order: Any) -> Any:

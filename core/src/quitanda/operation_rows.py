@@ -128,6 +128,11 @@ class Operation(ABC):
         return GetMessageClass(self.method.output_type)
 
     @property
+    def streams(self) -> bool:
+        """Whether the response is a stream."""
+        return False
+
+    @property
     def writes(self) -> bool:
         """Whether it carries a command, and with that a request id."""
         return False
@@ -135,15 +140,20 @@ class Operation(ABC):
 
 @dataclass(frozen=True)
 class ClusterOperation(Operation):
-    """An operation on the cluster as such; `streams`: the response is a stream.
+    """An operation on the cluster as such.
 
     `without_leader`: it helps while no leader can say who calls, and changes nothing. A portal then lets in whom it
     knows from before.
     """
 
     shown_to: frozenset[CallerRole] = ADMINISTRATOR
-    streams: bool = False
+    answers_with_stream: bool = False
     without_leader: bool = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether the response is a stream."""
+        return self.answers_with_stream
 
     @property
     def roles(self) -> frozenset[CallerRole]:

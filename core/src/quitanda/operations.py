@@ -2,11 +2,12 @@
 
 An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
 row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
-documents follow from the rows; nothing else lists operations. There are five kinds of rows:
+documents follow from the rows; nothing else lists operations. There are six kinds of rows:
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
     ListOperation     shows one page of documents
+    WatchOperation    tells what changes, for as long as its caller listens
     ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
 
@@ -66,7 +67,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Kind
 from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, WriteOperation
-from quitanda.operation_queries import GetOperation, ListOperation
+from quitanda.operation_queries import GetOperation, ListOperation, WatchOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
     ADMINISTRATORS_AND_READERS,
@@ -97,6 +98,7 @@ __all__ = [
     "RotateOwnCredential",
     "SetOrderItem",
     "SetOwnOrderDeadline",
+    "WatchOperation",
     "WriteOperation",
     "document_operations_of",
     "operations_of",
@@ -122,9 +124,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("cancel_order_items", _ADMIN, Kind.ORDER, CancelOrderItems),
     WriteOperation("set_order_deadline", _ADMIN, Kind.ORDER, SetOrderDeadline),
     ClusterOperation("list_history", _ADMIN, ADMINISTRATORS_AND_READERS),
+    WatchOperation("watch", _ADMIN),
     ClusterOperation("get_cluster_status", _ADMIN, EVERY_ROLE_OF_STAFF, without_leader=True),
     ClusterOperation("transfer_leadership", _ADMIN),
-    ClusterOperation("backup_cluster", _ADMIN, streams=True),
+    ClusterOperation("backup_cluster", _ADMIN, answers_with_stream=True),
     ClusterOperation("verify_cluster", _ADMIN, without_leader=True),
     ClusterOperation("raise_level", _ADMIN),
     WriteOperation("create_credential", _ADMIN, Kind.CREDENTIAL, CreateCredential),
@@ -141,6 +144,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("set_order_deadline", _CLIENT, Kind.ORDER, SetOwnOrderDeadline, command=SetOrderDeadline),
     GetOperation("get_product", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     ListOperation("list_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
+    WatchOperation("watch", _CLIENT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
     CertificateOperation("issue_certificate", _CLIENT),
 )

@@ -47,6 +47,7 @@ def test_the_numbers_never_change():
         "VERSION_MISMATCH": 41,
         "REQUEST_ID_REUSED": 42,
         "PAGE_TOKEN_EXPIRED": 43,
+        "REVISION_GONE": 49,
         "LEVEL_TOO_LOW": 44,
         "LEVEL_NOT_SUPPORTED": 45,
         "UNAUTHENTICATED": 46,

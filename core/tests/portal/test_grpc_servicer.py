@@ -6,7 +6,7 @@ import pytest
 
 from quitanda.compat.methods import ADMIN_METHODS, ADMIN_SERVICE, ORDER_METHODS, ORDER_SERVICE
 from quitanda.identity.folder import IdentityFolder
-from quitanda.operations import ClusterOperation, PortalKind, operations_of
+from quitanda.operations import PortalKind, operations_of
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
@@ -40,7 +40,7 @@ def test_every_method_of_a_portals_service_is_served_and_no_other(portal):
     assert server.methods.keys() == {f"/{portal.service.full_name}/{each.name}" for each in portal.service.methods}
     for operation in operations_of(portal).values():
         handler = server.methods[operation.path]
-        streams = isinstance(operation, ClusterOperation) and operation.streams
+        streams = operation.streams
         assert (handler.unary_stream is not None, handler.unary_unary is not None) == (streams, not streams)
 
 

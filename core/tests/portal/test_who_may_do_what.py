@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
-from fake_cluster import DirectReader, FakeCluster
+from fake_cluster import DirectReader, FakeCluster, FakeFeed
 from known_callers import let_in, raise_to_highest_level
 from prometheus_client import CollectorRegistry
 
@@ -26,7 +26,7 @@ from quitanda.error_status import describe, from_rpc_error
 from quitanda.identity.folder import IdentityFolder
 from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
 from quitanda.mqtt.topics import request_topic
-from quitanda.operations import OPERATIONS, ClusterOperation, PortalKind, document_operations_of, operations_of
+from quitanda.operations import OPERATIONS, PortalKind, document_operations_of, operations_of
 from quitanda.portal.callers import Authenticator
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
@@ -35,6 +35,7 @@ from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_requests import MqttRequestHandler, parse_request
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
+from quitanda.portal.watches import Watches
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
@@ -66,6 +67,7 @@ WRITTEN_DOWN = {
         "cancel_order_items": {ADMIN, CLERK},
         "set_order_deadline": {ADMIN, CLERK},
         "list_history": {ADMIN, READ_ONLY},
+        "watch": STAFF_READS,
         "get_cluster_status": {*STAFF_READS, METRICS},
         "transfer_leadership": {ADMIN},
         "backup_cluster": {ADMIN},
@@ -87,6 +89,7 @@ WRITTEN_DOWN = {
         "set_order_deadline": {ADMIN, CLERK, CUSTOMER},
         "get_product": {*STAFF_READS, CUSTOMER},
         "list_products": {*STAFF_READS, CUSTOMER},
+        "watch": {*STAFF_READS, CUSTOMER},
         "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
         "issue_certificate": {*STAFF_READS, CUSTOMER},
     },
@@ -139,7 +142,18 @@ def parts(shop):
 
 
 @pytest.fixture
-async def channels(shop, parts, tmp_path):
+def watches(shop, parts):
+    """The watches of each portal."""
+    reader = DirectReader(shop.cluster)
+    FakeFeed(shop.cluster, reader)
+    return {
+        portal: Watches(operations, shop.cluster, reader, TIMEOUT, authenticator)
+        for portal, (operations, authenticator) in parts.items()
+    }
+
+
+@pytest.fixture
+async def channels(shop, parts, watches, tmp_path):
     """A gRPC channel to each portal."""
     write_file(tmp_path / "customers-ca-key.pem", CertificateAuthority("customers").key_and_certificate)
     counted = metrics.RequestMetrics(CollectorRegistry())
@@ -159,6 +173,7 @@ async def channels(shop, parts, tmp_path):
                 if portal is PortalKind.CLIENT
                 else None
             ),
+            watches=watches[portal],
         )
         server = AioGrpcServer(
             Address("127.0.0.1", 0),
@@ -190,15 +205,14 @@ def state_of(cluster):
 
 
 async def over_grpc(channel, operation, token, message):
-    """Make a call; give what was refused, or the response, of a stream None."""
+    """Make a call; give what was refused, or the response; None where a stream has begun."""
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    streams = isinstance(operation, ClusterOperation) and operation.streams
-    call = (channel.unary_stream if streams else channel.unary_unary)(operation.path)
+    call = (channel.unary_stream if operation.streams else channel.unary_unary)(operation.path)
     try:
         answer = call(message, timeout=TIMEOUT, metadata=metadata)
-        if streams:
-            async for _ in answer:
-                pass
+        if operation.streams:
+            await answer.read()
+            answer.cancel()
             return None
         return operation.response_class.FromString(await answer)
     except grpc.RpcError as error:

@@ -37,6 +37,7 @@ _FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "delete_product": {"product_id": "tea", "cascade": True},
     "adjust_stock": {"product_id": "tea", "delta": 1},
     "list_history": {"kind": "product", "id": "tea"},
+    "watch": {"kinds": ["product", "order"]},
     "create_credential": {"role": "clerk", "label": "Ben"},
     "create_order": {"items": [{"product_id": "tea", "quantity": 1}]},
 }

@@ -93,6 +93,8 @@ class CoherentCache:
         self._staleness = staleness
         self._epoch = 0
         self._highest = 0
+        self.history = 0
+        """Counts how often what was held turned out to be of another history than what the leader says."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -218,6 +220,7 @@ class CoherentCache:
         self._feed = FeedCursor()
         self._proofs.clear()
         self._highest = 0
+        self.history += 1
         self._forget()
 
     def _forget(self) -> None:

@@ -20,6 +20,8 @@ import structlog
 from quitanda.cache.coherence import CoherentCache
 from quitanda.cache.feed_cursor import FeedStep
 from quitanda.cache.metrics import CacheCounters
+from quitanda.cache.recent_changes import RecentChanges
+from quitanda.domain.model import Kind
 from quitanda.mqtt.connection import ConnectionOptions, MqttConnection
 from quitanda.mqtt.feed_key import FeedKey, NotAuthentic
 from quitanda.mqtt.feed_message import FeedMessage, decode_feed
@@ -28,7 +30,8 @@ from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 
-if TYPE_CHECKING:  # it loads OpenTelemetry
+if TYPE_CHECKING:  # the second loads OpenTelemetry
+    from quitanda.cache.lru import Key
     from quitanda.runtime.spans import Tracer
 
 REPORT_SECONDS: Final = 10.0
@@ -48,7 +51,7 @@ _log = structlog.get_logger(__name__)
 
 
 class FeedReceiver:
-    """Brings what the feed says to the cache.
+    """Brings what the feed says to the cache, and to the recent changes for who watches.
 
     `doubt` is called where a message verifies, brings nothing new, and the feed still does not count as alive.
     """
@@ -61,8 +64,10 @@ class FeedReceiver:
         clock: Callable[[], float],
         *,
         doubt: Callable[[], None],
+        recent: RecentChanges | None = None,
     ) -> None:
         self._cache = cache
+        self._recent = recent or RecentChanges()
         self._key = key
         self._counters = counters
         self._clock = clock
@@ -73,8 +78,15 @@ class FeedReceiver:
     def receive(self, payload: bytes) -> None:
         """Take one message, whoever wrote it; nothing is raised."""
         begun = 0 if tracing.active is None else time.time_ns()
+        named: list[Key] = []
+
+        def is_held(kind: Kind, document_id: str) -> bool:
+            named.append((kind, document_id))
+            return self._cache.holds(kind, document_id)
+
         try:
-            message = decode_feed(self._key.open(payload), self._cache.holds)
+            opened = self._key.open(payload)
+            message = decode_feed(opened, is_held)
         except NotAuthentic as error:
             self._counters.forged.inc()
             self._report(str(error), len(payload))
@@ -86,6 +98,7 @@ class FeedReceiver:
             return
         now = self._clock()
         step = self._cache.receive(message, now)
+        self._recent.take(message, step, named, opened, self._cache.history)
         if message.traceparents and tracing.active is not None:
             _trace(tracing.active, message, step, begun)
         if step is FeedStep.GAP:

@@ -14,6 +14,7 @@ from quitanda.cache.feed import FeedReceiver, feed_connection
 from quitanda.cache.lru import Entry, Key
 from quitanda.cache.metrics import CacheCounters, ContradictionLog, show_feed_age
 from quitanda.cache.probe import FreshnessProbe, Read
+from quitanda.cache.recent_changes import RecentChanges
 from quitanda.cluster_client.values import Absent, Found, Get, ReadAnswer, Result, Unchanged
 from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import Document
@@ -64,7 +65,10 @@ class CachedReader:
         probe: FreshnessProbe,
         counters: CacheCounters,
         clock: Callable[[], float] = age_clock,
+        recent: RecentChanges | None = None,
     ) -> None:
+        self.recent: Final = recent
+        """What the feed has told lately; None where there is no feed."""
         self._contradictions = ContradictionLog(counters.contradiction)
         self._read_cluster = read
         self._cache = cache
@@ -158,12 +162,14 @@ async def open_reader(
     show_feed_age(registry, lambda: cache.feed_age(clock()))
     probe = FreshnessProbe(read, cache, ContradictionLog(counters.contradiction), options.staleness, clock)
     tasks = [start_background_task(probe.run, "freshness_probe")]
+    recent: RecentChanges | None = None
     if options.broker is not None and options.feed_key is not None:
-        receiver = FeedReceiver(cache, options.feed_key, counters, clock, doubt=probe.doubt)
+        recent = RecentChanges()
+        receiver = FeedReceiver(cache, options.feed_key, counters, clock, doubt=probe.doubt, recent=recent)
         connection = feed_connection(options.broker, options.name, receiver, options.identity)
         tasks.append(start_background_task(connection.run, "feed_connection"))
     try:
-        yield CachedReader(read, cache, probe, counters, clock)
+        yield CachedReader(read, cache, probe, counters, clock, recent)
     finally:
         for task in tasks:
             task.cancel()

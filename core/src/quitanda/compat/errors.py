@@ -32,6 +32,7 @@ ERROR_NUMBERS: Final[Mapping[str, int]] = {
     Reason.VERSION_MISMATCH: 41,
     Reason.REQUEST_ID_REUSED: 42,
     Reason.PAGE_TOKEN_EXPIRED: 43,
+    Reason.REVISION_GONE: 49,
     Reason.LEVEL_TOO_LOW: 44,
     Reason.LEVEL_NOT_SUPPORTED: 45,
     Reason.UNAUTHENTICATED: 46,

@@ -170,6 +170,11 @@ class Authenticator:
         self.forget(caller)
         return unauthenticated(AuthenticationProblem.WRONG)
 
+    def check_expiry(self, caller: Caller) -> None:
+        """Refuse a caller whose credential has expired meanwhile: raises Rejected."""
+        if self._has_expired(caller.credential):
+            raise Rejected(_expired(caller.credential))
+
     def count_refusal(self, refusal: Refused) -> None:
         """Count a caller who was refused before the call was read."""
         self.results[dict(refusal.details)["problem"]] += 1
@@ -229,9 +234,7 @@ class Authenticator:
             raise Rejected(unauthenticated(AuthenticationProblem.WRONG))
         self._remember(caller.credential)
         if self._has_expired(caller.credential):
-            expired_at = datetime.fromtimestamp(caller.credential.expires_at_ms / 1_000, UTC)
-            text = expired_at.isoformat(timespec="seconds")
-            raise Rejected(unauthenticated(AuthenticationProblem.EXPIRED, expired_at=text))
+            raise Rejected(_expired(caller.credential))
         return caller
 
     async def _ask(self, token: Token, timeout: float) -> Credential | None:
@@ -287,6 +290,11 @@ def _match(token: Token, credential: Credential | None) -> Caller | None:
 def _hashes(credential: Credential) -> tuple[str, str]:
     """Give the hashes of the secrets that are valid: of the current generation, and of the one before it."""
     return (credential.secret_hash, credential.previous_hash)
+
+
+def _expired(credential: Credential) -> Refused:
+    expired_at = datetime.fromtimestamp(credential.expires_at_ms / 1_000, UTC)
+    return unauthenticated(AuthenticationProblem.EXPIRED, expired_at=expired_at.isoformat(timespec="seconds"))
 
 
 def _too_many_failures(wait: float) -> Refused:

@@ -22,6 +22,7 @@ from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
+from quitanda.portal.watches import Watches
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.admission import AdmissionOptions
@@ -61,6 +62,9 @@ class PortalParts:
         self._rates = CallerRates(settings.caller_calls_per_second)
         limits = AdmissionOptions(caller_calls_max=settings.caller_calls_max)
         self._operations = PortalOperations(portal, cluster, reader, self._authenticator, limits, self._rates)
+        timeout = settings.request_timeout_seconds
+        self.watches: Final = Watches(self._operations, cluster, reader, timeout, self._authenticator)
+        metrics.show_watches(registry, self.watches)
         self._pace = RefusalPace()
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
@@ -76,6 +80,7 @@ class PortalParts:
             choices=self._choices(),
             authenticator=self._authenticator,
             certificates=self._certificates(),
+            watches=self.watches,
         )
         return AioGrpcServer(
             self._settings.listen,

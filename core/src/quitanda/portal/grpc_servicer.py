@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from quitanda.domain.outcomes import AuthenticationProblem, Refused
-from quitanda.errors import Overloaded, Rejected
+from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.operations import (
     CertificateOperation,
     ClusterOperation,
@@ -20,6 +20,7 @@ from quitanda.operations import (
     Operation,
     OperationAnswer,
     PortalKind,
+    WatchOperation,
     WriteOperation,
     operations_of,
 )
@@ -30,6 +31,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.ids import IdGenerator, request_id_in_errors
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
+from quitanda.portal.watches import Watcher, Watches
 from quitanda.runtime import log_context
 from quitanda.runtime.address_limits import address_of_peer
 from quitanda.runtime.unread_calls import Metadata
@@ -46,7 +48,8 @@ class GrpcServicer:
     """Serves the gRPC service of a portal; `request_timeout` (seconds) bounds each call.
 
     `cluster_admin` performs the operations on the cluster, where the portal has them. With an `authenticator` each
-    caller must prove by a token who calls; `certificates` gives out certificates, where the portal does.
+    caller must prove by a token who calls; `certificates` gives out certificates, where the portal does. `watches` are
+    those of the portal.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class GrpcServicer:
         choices: RequestChoices | None = None,
         authenticator: Authenticator | None = None,
         certificates: CertificateIssuer | None = None,
+        watches: Watches | None = None,
     ) -> None:
         self.service_name = portal.service.full_name
         self._names_customer = portal.names_customer
@@ -70,6 +74,7 @@ class GrpcServicer:
         self._cluster_admin = cluster_admin
         self._authenticator = authenticator
         self._certificates = certificates
+        self._watches = watches
         served = [
             each
             for each in operations_of(portal).values()
@@ -112,15 +117,12 @@ class GrpcServicer:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(self.service_name, self._handlers),))
 
     def _handler(self, operation: Operation) -> "grpc.RpcMethodHandler[Any, Any]":
+        codecs = (operation.request_class.FromString, operation.response_class.SerializeToString)
+        if isinstance(operation, WatchOperation):
+            return grpc.unary_stream_rpc_method_handler(self._watch(operation), *codecs)
         if isinstance(operation, ClusterOperation) and operation.streams:
-            return grpc.unary_stream_rpc_method_handler(
-                self._stream(operation),
-                operation.request_class.FromString,
-                operation.response_class.SerializeToString,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            self._method(operation), operation.request_class.FromString, operation.response_class.SerializeToString
-        )
+            return grpc.unary_stream_rpc_method_handler(self._stream(operation), *codecs)
+        return grpc.unary_unary_rpc_method_handler(self._method(operation), *codecs)
 
     def _method(self, operation: Operation) -> Method:
         match operation:
@@ -192,6 +194,22 @@ class GrpcServicer:
                     yield part
 
         return stream
+
+    def _watch(self, operation: WatchOperation) -> Stream:
+        async def watch(request: Any, context: Context) -> AsyncGenerator[Any, None]:
+            watched = self._own(request) or operation.from_message(request)
+            if isinstance(watched, Refused):
+                raise Rejected(watched)
+            if self._watches is None:
+                raise InternalError("a portal without watches")
+            caller = _caller.get()
+            watcher = Watcher(watched, caller, address_of_peer(context.peer()) if caller is None else "")
+            timeout = time_allowed(self._request_timeout, context.time_remaining())
+            async with aclosing(self._watches.watch(watcher, timeout)) as parts:
+                async for part in parts:
+                    yield operation.response(part)
+
+        return watch
 
     async def _perform(
         self, operation: DocumentOperation, asked: Any, request_id: str, context: Context

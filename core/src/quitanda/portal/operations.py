@@ -94,7 +94,7 @@ class PortalOperations:
         """
         if self._authenticator is not None and caller is None:
             return unauthenticated(AuthenticationProblem.MISSING)
-        limited = _limited_as(caller, getattr(asked, _CUSTOMER_ID, ""), address)
+        limited = limited_as(caller, getattr(asked, _CUSTOMER_ID, ""), address)
         self._limiter(operation).count(limited, asyncio.get_running_loop().time())
         match asked:
             case GetDocument():
@@ -108,7 +108,7 @@ class PortalOperations:
 
     def refusal(self, operation: DocumentOperation, customer_id: str, caller: Caller | None = None) -> Overloaded:
         """Give what a request is refused with that its transport has no room or no time for; nothing happened."""
-        limited = _limited_as(caller, customer_id, "")
+        limited = limited_as(caller, customer_id, "")
         return self._limiter(operation).refusal(limited, asyncio.get_running_loop().time())
 
     def refuse_unread(
@@ -119,7 +119,7 @@ class PortalOperations:
         It is refused if its caller would not be admitted, who has proved who it is, or is believed to be the customer;
         and where neither is known, if nobody would be admitted.
         """
-        limited = _limited_as(caller, customer_id, "") if caller is not None or customer_id else ""
+        limited = limited_as(caller, customer_id, "") if caller is not None or customer_id else ""
         return self._limiter(operation).refuse_unread(asyncio.get_running_loop().time(), limited)
 
     def _limiter(self, operation: DocumentOperation) -> AdmissionLimiter:
@@ -138,6 +138,29 @@ class PortalOperations:
         if wrong := self._check_caller(caller, documents[0]):
             raise Rejected(wrong)
         return documents[-1]
+
+    async def check_watcher(
+        self, customer_id: str, timeout: float, caller: Caller | None = None, address: str = ""
+    ) -> int | Refused:
+        """Check with the leader, within `timeout` seconds, that somebody is known who watches, as staff or a customer.
+
+        Give the revision as of which that is so: it holds every write that was acknowledged before. Arguments and
+        errors are as of `perform`.
+        """
+        if self._authenticator is not None and caller is None:
+            return unauthenticated(AuthenticationProblem.MISSING)
+        limited = limited_as(caller, customer_id, address)
+        self._reads.count(limited, asyncio.get_running_loop().time())
+        if self._names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
+            return wrong
+        proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
+        asker: tuple[Key, ...] = ((Kind.CUSTOMER, customer_id),) if self._names_customer else ()
+        result = await _admitted(self._reads, limited, timeout, self._reader.get((*proofs, *asker), timeout))
+        if caller is not None and (wrong := self._check_caller(caller, result.documents[0])):
+            return wrong
+        if None in result.documents[len(proofs) :]:
+            return refusals.customer_not_found(customer_id)
+        return result.revision
 
     async def _execute(
         self,
@@ -272,7 +295,7 @@ class PortalOperations:
         return not (self._names_customer and isinstance(document, Order)) or document.customer_id == query.customer_id
 
 
-def _limited_as(caller: Caller | None, customer_id: str, address: str) -> str:
+def limited_as(caller: Caller | None, customer_id: str, address: str) -> str:
     """Name the caller by which the limiters count: who has proved it, or whoever it says it is, by its address."""
     return f"{customer_id}@{address}" if caller is None else caller.credential.credential_id
 

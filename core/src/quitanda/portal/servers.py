@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from quitanda.portal.watches import Watches
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.lifecycle import Part
 
@@ -11,12 +12,14 @@ from quitanda.runtime.lifecycle import Part
 class PortalServers:
     """One server for each contract and transport (`lifecycle.Part`): ready together, and stopped at the same time.
 
-    `course` serves the course's contract, `gateway` takes requests over MQTT; None where there is none.
+    `course` serves the course's contract, `gateway` takes requests over MQTT; None where there is none. The `watches`
+    would go on for ever: they end when the servers stop.
     """
 
     server: AioGrpcServer
     course: AioGrpcServer | None = None
     gateway: Part | None = None
+    watches: Watches | None = None
 
     @property
     def name(self) -> str:
@@ -40,6 +43,8 @@ class PortalServers:
 
     async def stop(self, timeout: float) -> None:
         """Take no more requests, and finish within `timeout` seconds those that were taken."""
+        if self.watches is not None:
+            self.watches.stop()
         await asyncio.gather(*(server.stop(timeout) for server in self._all()))
 
     def _grpc(self) -> list[AioGrpcServer]:

@@ -4,7 +4,7 @@ import io
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     Info,
@@ -69,6 +70,12 @@ class _LogCollector(Collector):
         yield CounterMetricFamily(
             "quitanda_log_lines_dropped", "Lines of the log that could not be written", value=logging.dropped_lines()
         )
+
+
+def show_watches(registry: CollectorRegistry, watches: Sized) -> None:
+    """Show how many callers watch what changes."""
+    gauge = Gauge("quitanda_watches", "Callers who watch what changes", registry=registry)
+    gauge.set_function(lambda: len(watches))
 
 
 def show_admission(registry: CollectorRegistry, limiters: Mapping[str, AdmissionLimiter]) -> None:

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from quitanda.v1 import admin_portal_pb2 as quitanda_dot_v1_dot_admin__portal__pb2
+from quitanda.v1 import documents_pb2 as quitanda_dot_v1_dot_documents__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -113,6 +114,11 @@ class AdminPortalStub:
                 '/quitanda.v1.AdminPortal/ListHistory',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/quitanda.v1.AdminPortal/Watch',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.WatchRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
                 _registered_method=True)
         self.GetClusterStatus = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/GetClusterStatus',
@@ -267,6 +273,14 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """What changes from now on, or after the revision of a list: products, orders of all customers, or both. The call
+        goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetClusterStatus(self, request, context):
         """The three replicas as this portal sees them.
         """
@@ -416,6 +430,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.ListHistory,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.WatchRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.SerializeToString,
             ),
             'GetClusterStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetClusterStatus,
@@ -895,6 +914,33 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/ListHistory',
             quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/Watch',
+            quitanda_dot_v1_dot_admin__portal__pb2.WatchRequest.SerializeToString,
+            quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

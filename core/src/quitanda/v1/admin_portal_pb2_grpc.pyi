@@ -17,6 +17,7 @@ Every answer carries the `revision` of the data it speaks of. Every error carrie
 from collections import abc as _abc
 from grpc import aio as _aio
 from quitanda.v1 import admin_portal_pb2 as _admin_portal_pb2
+from quitanda.v1 import documents_pb2 as _documents_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -65,6 +66,10 @@ class AdminPortalStub:
     ListHistory: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
+    """
+    Watch: _grpc.UnaryStreamMultiCallable[_admin_portal_pb2.WatchRequest, _documents_pb2.WatchResponse]
+    """What changes from now on, or after the revision of a list: products, orders of all customers, or both. The call
+    goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
     """
     GetClusterStatus: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]
     """The three replicas as this portal sees them."""
@@ -119,6 +124,10 @@ class AdminPortalAsyncStub(AdminPortalStub):
     ListHistory: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]  # type: ignore[assignment]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
+    """
+    Watch: _aio.UnaryStreamMultiCallable[_admin_portal_pb2.WatchRequest, _documents_pb2.WatchResponse]  # type: ignore[assignment]
+    """What changes from now on, or after the revision of a list: products, orders of all customers, or both. The call
+    goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
     """
     GetClusterStatus: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetClusterStatusRequest, _admin_portal_pb2.GetClusterStatusResponse]  # type: ignore[assignment]
     """The three replicas as this portal sees them."""
@@ -266,6 +275,16 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_portal_pb2.ListHistoryResponse, _abc.Awaitable[_admin_portal_pb2.ListHistoryResponse]]:
         """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
         within a bound, and stay when the document is deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _admin_portal_pb2.WatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_documents_pb2.WatchResponse], _abc.AsyncIterator[_documents_pb2.WatchResponse]]:
+        """What changes from now on, or after the revision of a list: products, orders of all customers, or both. The call
+        goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
         """
 
     @_abc_1.abstractmethod

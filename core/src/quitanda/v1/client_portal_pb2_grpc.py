@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from quitanda.v1 import client_portal_pb2 as quitanda_dot_v1_dot_client__portal__pb2
+from quitanda.v1 import documents_pb2 as quitanda_dot_v1_dot_documents__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -83,6 +84,11 @@ class ClientPortalStub:
                 '/quitanda.v1.ClientPortal/ListProducts',
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/quitanda.v1.ClientPortal/Watch',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
                 _registered_method=True)
         self.RotateOwnCredential = channel.unary_unary(
                 '/quitanda.v1.ClientPortal/RotateOwnCredential',
@@ -168,6 +174,14 @@ class ClientPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
+        goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RotateOwnCredential(self, request, context):
         """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
         next rotation.
@@ -236,6 +250,11 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.ListProducts,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.SerializeToString,
             ),
             'RotateOwnCredential': grpc.unary_unary_rpc_method_handler(
                     servicer.RotateOwnCredential,
@@ -518,6 +537,33 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/ListProducts',
             quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerRequest.SerializeToString,
             quitanda_dot_v1_dot_client__portal__pb2.ListProductsForCustomerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/Watch',
+            quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.SerializeToString,
+            quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,6 +10,7 @@ About `request_id`, `revision` and errors see admin_portal.proto.
 from collections import abc as _abc
 from grpc import aio as _aio
 from quitanda.v1 import client_portal_pb2 as _client_portal_pb2
+from quitanda.v1 import documents_pb2 as _documents_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -56,6 +57,10 @@ class ClientPortalStub:
     """Lets an open order expire at a time, if it is not placed before; its units return to stock then."""
     GetProduct: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]
     ListProducts: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]
+    Watch: _grpc.UnaryStreamMultiCallable[_client_portal_pb2.WatchForCustomerRequest, _documents_pb2.WatchResponse]
+    """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
+    goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
+    """
     RotateOwnCredential: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
@@ -89,6 +94,10 @@ class ClientPortalAsyncStub(ClientPortalStub):
     """Lets an open order expire at a time, if it is not placed before; its units return to stock then."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.GetProductForCustomerRequest, _client_portal_pb2.GetProductForCustomerResponse]  # type: ignore[assignment]
     ListProducts: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.ListProductsForCustomerRequest, _client_portal_pb2.ListProductsForCustomerResponse]  # type: ignore[assignment]
+    Watch: _aio.UnaryStreamMultiCallable[_client_portal_pb2.WatchForCustomerRequest, _documents_pb2.WatchResponse]  # type: ignore[assignment]
+    """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
+    goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
+    """
     RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
@@ -179,6 +188,16 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.ListProductsForCustomerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.ListProductsForCustomerResponse, _abc.Awaitable[_client_portal_pb2.ListProductsForCustomerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _client_portal_pb2.WatchForCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_documents_pb2.WatchResponse], _abc.AsyncIterator[_documents_pb2.WatchResponse]]:
+        """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
+        goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
+        """
 
     @_abc_1.abstractmethod
     def RotateOwnCredential(

@@ -439,6 +439,70 @@ class ChangedField(_message.Message):
 Global___ChangedField: _TypeAlias = ChangedField  # noqa: Y015
 
 @_typing.final
+class WatchedChange(_message.Message):
+    """What became of one document that somebody watches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    DELETED_PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    DELETED_ORDER_ID_FIELD_NUMBER: _builtins.int
+    deleted_product_id: _builtins.str
+    deleted_order_id: _builtins.str
+    """Only below level 4, where an order that is cancelled is not kept."""
+    @_builtins.property
+    def product(self) -> Global___Product: ...
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """Also one that is closed now: its state says how."""
+
+    def __init__(
+        self,
+        *,
+        product: Global___Product | None = ...,
+        order: Global___Order | None = ...,
+        deleted_product_id: _builtins.str = ...,
+        deleted_order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted_order_id", b"deleted_order_id", "deleted_product_id", b"deleted_product_id", "order", b"order", "product", b"product", "what", b"what"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_order_id", b"deleted_order_id", "deleted_product_id", b"deleted_product_id", "order", b"order", "product", b"product", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["product", "order", "deleted_product_id", "deleted_order_id"]  # noqa: Y015
+    _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
+
+Global___WatchedChange: _TypeAlias = WatchedChange  # noqa: Y015
+
+@_typing.final
+class WatchResponse(_message.Message):
+    """A part of the answer to a watch: every change up to `revision` of what is watched has been told, at least once.
+    Changes of one document that follow each other may be told as the last of them. Without changes it is a heartbeat.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedChange]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        changes: _abc.Iterable[Global___WatchedChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchResponse: _TypeAlias = WatchResponse  # noqa: Y015
+
+@_typing.final
 class OrderSummary(_message.Message):
     """One line of a list of orders."""
 

@@ -22,5 +22,5 @@ def compose(
 ) -> tuple[PortalServers, PortalReadiness]:
     """Make the parts of the portal, in the order in which they start; nothing runs yet."""
     parts = PortalParts(PortalKind.ADMIN, settings, cluster, reader, registry, identity)
-    servers = PortalServers(parts.grpc_server(ClusterAdmin(cluster)), parts.course_server())
+    servers = PortalServers(parts.grpc_server(ClusterAdmin(cluster)), parts.course_server(), watches=parts.watches)
     return servers, parts.readiness(servers)

@@ -21,5 +21,5 @@ def compose(
 ) -> tuple[PortalServers, PortalReadiness]:
     """Make the parts of the portal, in the order in which they start; nothing runs yet."""
     parts = PortalParts(PortalKind.CLIENT, settings, cluster, reader, registry, identity)
-    servers = PortalServers(parts.grpc_server(), parts.course_server(), parts.mqtt_gateway(settings))
+    servers = PortalServers(parts.grpc_server(), parts.course_server(), parts.mqtt_gateway(settings), parts.watches)
     return servers, parts.readiness(servers)

@@ -13,6 +13,7 @@ import grpc
 from grpc import aio
 
 from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.codec.watches import WatchedChange, WatchedChanges
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -33,7 +34,7 @@ from quitanda.domain.model import Credential, Customer, Kind, Order, OrderItem, 
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
-from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind
+from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind, WatchOperation
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.new_tokens import NOTHING, Chosen, RequestChoices
 from quitanda.runtime.addresses import Address
@@ -73,6 +74,8 @@ class FakeShop:
     """The changes of documents, the newest first, by kind and id; a portal shows two on a page."""
     replicas: list[admin_pb.ReplicaStatus] | None = None
     """What the replicas tell of themselves, instead of a leader and one that is lost."""
+    told_products: dict[str, Product] = field(default_factory=dict)
+    """As they were listed or told to who watches last."""
     revision: int = 0
     order_numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
 
@@ -88,6 +91,7 @@ class FakeShop:
                 found = every.get(asked.document_id)
                 return OperationAnswer(self.revision, (found,)) if found else missing(asked.kind, asked.document_id)
             case ListDocuments():
+                self.told_products = dict(self.products)
                 return self._page(asked)
             case CreateCredential() | RotateCredential() | RevokeCredential():
                 return self._credential(asked)
@@ -107,6 +111,13 @@ class FakeShop:
                 return self._set(held, asked.items, asked.extra) if held else missing(Kind.ORDER, asked.order_id)
             case _:
                 raise TypeError(f"not asked of a portal: {asked!r}")
+
+    def news(self) -> tuple[WatchedChange, ...]:
+        """What became of the products since they were told last."""
+        before, self.told_products = self.told_products, dict(self.products)
+        changed = [key for key, product in self.products.items() if before.get(key) != product]
+        keys = (*changed, *(before.keys() - self.products.keys()))
+        return tuple(WatchedChange(Kind.PRODUCT, key, self.products.get(key)) for key in keys)
 
     def _documents(self, kind):
         return {
@@ -303,7 +314,14 @@ class FakePortal:
         return [request for name, request in self.calls if name == method]
 
     def _handler(self, operation):
-        if getattr(operation, "streams", False):
+        if isinstance(operation, WatchOperation):
+
+            async def watch(request, context):
+                async for told in self._watch(request, context):
+                    yield operation.response(told)
+
+            make, answer = grpc.unary_stream_rpc_method_handler, watch
+        elif operation.streams:
             make, answer = grpc.unary_stream_rpc_method_handler, self._backup
         else:
 
@@ -357,6 +375,18 @@ class FakePortal:
         asked = operation.from_message(request, chosen.fields)
         answer = asked if isinstance(asked, Refused) else self.shop.answer(asked)
         return answer if isinstance(answer, Refused) else operation.response(chosen.tell_token(answer))
+
+    async def _watch(self, request, context):
+        """Tell what becomes of the products, until the portal stops or a plan says how the watch ends."""
+        self.calls.append(("Watch", request))
+        self.arrival.set()
+        if isinstance(plan := self.plans.popleft() if self.plans else None, Refused | QuitandaError):
+            await abort(context, plan)
+        yield WatchedChanges(self.shop.revision)
+        while True:
+            if changes := self.shop.news():
+                yield WatchedChanges(self.shop.revision, changes)
+            await asyncio.sleep(0.01)
 
     async def _backup(self, request, context):
         self.calls.append(("BackupCluster", request))

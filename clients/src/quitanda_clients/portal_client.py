@@ -1,18 +1,27 @@
 """What the clients of both portals have: reading documents of any kind, and carrying out commands."""
 
+from collections.abc import AsyncGenerator, Collection
 from types import TracebackType
 from typing import Any, Self, overload
 
 from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.codec.watches import WATCHED_KINDS, WatchDocuments, WatchedChanges
 from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, RevokeCredential, command_name
 from quitanda.domain.model import Kind, Product
 from quitanda.errors import QuitandaError
-from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
+from quitanda.operations import OperationAnswer, PortalKind, WatchOperation, document_operations_of, operations_of
 from quitanda.runtime import tracing
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import Consistency, DeleteResult, DocumentResult, Listing, ListPage
 from quitanda_clients.transports import RequestTransport
+from quitanda_clients.watching import (
+    FollowedProducts,
+    OnUnavailable,
+    follow_products,
+    ignore_unavailable,
+    watch_on,
+)
 
 
 class PortalClient:
@@ -31,6 +40,7 @@ class PortalClient:
         self.revision = 0
         self._operations = document_operations_of(portal)
         self._transport = transport
+        (self._watch,) = (each for each in operations_of(portal).values() if isinstance(each, WatchOperation))
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,6 +127,39 @@ class PortalClient:
     async def list_products(self, limit: int = LISTED_MAX) -> Listing[Product]:
         """Fetch all products, by id, from one snapshot."""
         return await self.list(Kind.PRODUCT, limit)
+
+    def watch(
+        self,
+        kinds: Collection[Kind] = WATCHED_KINDS,
+        *,
+        after_revision: int | None = None,
+        on_unavailable: OnUnavailable = ignore_unavailable,
+    ) -> AsyncGenerator[WatchedChanges, None]:
+        """Yield what changes of products and orders, from now on or after a revision; close it when you are done.
+
+        A customer is told of her own orders, an administrator of all. It never ends by itself: it goes on at another
+        portal after the last revision that was told, and calls `on_unavailable` while none answers. Parts without
+        changes say up to which revision everything was told. Raises errors.Rejected (REVISION_GONE) where no portal
+        remembers all changes since: list again, then watch after the list's revision.
+        """
+
+        def begin(after: int | None) -> AsyncGenerator[WatchedChanges, None]:
+            return self._transport.watch(self._watch, WatchDocuments(tuple(kinds), self.customer_id, after))
+
+        return watch_on(begin, after_revision, on_unavailable)
+
+    def follow_products(
+        self, limit: int = LISTED_MAX, *, on_unavailable: OnUnavailable = ignore_unavailable
+    ) -> AsyncGenerator[FollowedProducts, None]:
+        """Yield the first `limit` products, by id, then again whenever they change, and every few seconds.
+
+        It goes on as `watch` does, and lists anew where that would be refused; close it when you are done.
+        """
+
+        def watch(revision: int) -> AsyncGenerator[WatchedChanges, None]:
+            return self.watch((Kind.PRODUCT,), after_revision=revision, on_unavailable=on_unavailable)
+
+        return follow_products(lambda: self.list_products(limit), watch, on_unavailable)
 
     async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
         request_id = request_id or new_request_id()

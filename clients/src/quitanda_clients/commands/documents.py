@@ -180,7 +180,7 @@ class ProductCommands(DocumentCommands):
     def _list_options(self) -> Parameters:
         watch = typer.Option("--watch", help="Follow prices and stock until Ctrl-C.")
         interval = typer.Option(
-            "--interval", min=0.1, max=3600, metavar="SECONDS", help="With --watch: the time between two reads."
+            "--interval", min=0.1, max=3600, metavar="SECONDS", help="With --watch: the least time between two updates."
         )
         return {
             **super()._list_options(),

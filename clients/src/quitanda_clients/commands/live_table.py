@@ -6,7 +6,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -15,12 +15,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from quitanda.errors import Unavailable
 from quitanda_clients.cli.document_views import PRODUCTS
 from quitanda_clients.cli.streams import printable
 from quitanda_clients.cli.table_layout import fitted_table, stdout_console
 from quitanda_clients.cli.table_output import columns_of, rows_of
-from quitanda_clients.commands.watch import ProductsById, by_id, changed, poll
+from quitanda_clients.commands.watch import ProductsById, product_news
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
@@ -97,15 +96,15 @@ async def show_live(client: "AdminClient", limit: int, interval: float) -> None:
             live.update(view.draw(), refresh=True)
 
         with _keys_to(pressed):
-            async for listing in poll(client, limit, interval):
-                if isinstance(listing, Unavailable):
-                    view.status = f"Not available: {listing}. Still trying; the table is old."
-                else:
-                    current = by_id(listing.documents)
-                    view.changed = frozenset(changed(view.products, current) if view.products else ())
-                    view.products = current
-                    view.status = f"revision {listing.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
-                live.update(view.draw(), refresh=True)
+            async with aclosing(product_news(client, limit, interval)) as news:
+                async for each in news:
+                    if each.error is not None:
+                        view.status = f"Not available: {each.error}. Still trying; the table is old."
+                    else:
+                        view.changed = frozenset(each.changed if view.products else ())
+                        view.products = each.products
+                        view.status = f"revision {each.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
+                    live.update(view.draw(), refresh=True)
 
 
 @contextmanager

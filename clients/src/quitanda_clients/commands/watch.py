@@ -1,7 +1,9 @@
 """`product list --watch`: shows prices and stock as they change, until Ctrl-C."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from quitanda.domain.model import Product
@@ -13,54 +15,84 @@ from quitanda_clients.cli.streams import print_error
 if TYPE_CHECKING:
     from quitanda_clients.cli.output import AnswerOutput
     from quitanda_clients.client import AdminClient
-    from quitanda_clients.results import Listing
+    from quitanda_clients.watching import FollowedProducts
 
 ProductsById = dict[str, Product]
 
 
-async def poll(client: "AdminClient", limit: int, interval: float) -> AsyncIterator["Listing[Product] | Unavailable"]:
-    """List the products every `interval` seconds; if no portal answers, yield the error and go on."""
-    loop = asyncio.get_running_loop()
-    while True:
-        started = loop.time()
+@dataclass(slots=True)
+class ProductNews:
+    """The products as they are, and what became of them since this was shown last; `error` while no portal answers."""
+
+    products: ProductsById = field(default_factory=dict)
+    revision: int = 0
+    changed: ProductsById = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    error: Unavailable | None = None
+
+    def add(self, followed: "FollowedProducts") -> None:
+        """Take what is new; of several changes of a product the last one counts."""
+        self.products, self.revision, self.error = dict(followed.products), followed.revision, None
+        for product in followed.changed:
+            self.changed[product.product_id] = product
+            self.gone.discard(product.product_id)
+        for product_id in followed.gone:
+            self.changed.pop(product_id, None)
+            self.gone.add(product_id)
+
+
+async def product_news(client: "AdminClient", limit: int, interval: float) -> AsyncGenerator[ProductNews, None]:
+    """Yield the products, and what is new of them at most every `interval` seconds; goes on while no portal answers."""
+    news, arrival = ProductNews(), asyncio.Event()
+
+    def unavailable(error: Unavailable) -> None:
+        news.error = error
+        arrival.set()
+
+    async def gather() -> None:
         try:
-            yield await client.list_products(limit)
-        except Unavailable as error:
-            yield error
-        await asyncio.sleep(max(0.0, started + interval - loop.time()))
+            async with aclosing(client.follow_products(limit, on_unavailable=unavailable)) as followed:
+                async for each in followed:
+                    news.add(each)
+                    arrival.set()
+        finally:
+            arrival.set()
+
+    gathering = asyncio.create_task(gather())
+    try:
+        while True:
+            await arrival.wait()
+            if gathering.done():
+                await gathering  # raises what it ended with
+            arrival.clear()
+            shown, news.changed, news.gone = (news.changed, news.gone), {}, set()
+            yield ProductNews(news.products, news.revision, *shown, news.error)
+            await asyncio.sleep(interval)
+    finally:
+        gathering.cancel()
+        with suppress(asyncio.CancelledError):
+            await gathering
 
 
 async def print_changes(
     client: "AdminClient", output: "AnswerOutput", limit: int, interval: float, *, as_json: bool
 ) -> None:
     """Print one line for each change; report on stderr when no portal answers, and when one answers again."""
-    previous: ProductsById = {}
     available = True
-    async for listing in poll(client, limit, interval):
-        if isinstance(listing, Unavailable):
-            if available:
-                _report(listing, as_json=as_json)
-            available = False
-            continue
-        if not (available or as_json):  # for programs, stderr has errors only
-            print_error("Available again.")
-        available = True
-        current = by_id(listing.documents)
-        for product in changed(previous, current).values():
-            output.changed(product, listing.revision)
-        for product_id in previous.keys() - current.keys():
-            output.gone(product_id, listing.revision)
-        previous = current
-
-
-def by_id(products: tuple[Product, ...]) -> ProductsById:
-    """Index the products by their ids, in their order."""
-    return {product.product_id: product for product in products}
-
-
-def changed(previous: ProductsById, current: ProductsById) -> ProductsById:
-    """Give the products of `current` that are new, or not as in `previous`."""
-    return {product_id: product for product_id, product in current.items() if previous.get(product_id) != product}
+    async with aclosing(product_news(client, limit, interval)) as news:
+        async for each in news:
+            if each.error is not None:
+                if available:
+                    _report(each.error, as_json=as_json)
+                available = False
+                continue
+            if not (available or as_json):  # for programs, stderr has errors only
+                print_error("Available again.")
+            available = True
+            for product in each.changed.values():
+                output.changed(product, each.revision)
+            for product_id in sorted(each.gone):
+                output.gone(product_id, each.revision)
 
 
 def _report(error: Unavailable, *, as_json: bool) -> None:

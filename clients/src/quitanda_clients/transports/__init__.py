@@ -1,8 +1,10 @@
 """How the clients' requests travel: over gRPC to the portals, or over MQTT through a broker."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from quitanda.operations import DocumentOperation, OperationAnswer
+from quitanda.codec.watches import WatchDocuments, WatchedChanges
+from quitanda.operations import DocumentOperation, OperationAnswer, WatchOperation
 
 
 class RequestTransport(Protocol):
@@ -16,6 +18,12 @@ class RequestTransport(Protocol):
 
         `asked` is what `operation.to_message` takes; `request_id` is empty for a read. Raises errors.Rejected for a
         refusal, errors.Unavailable if nothing happened, errors.OutcomeUnknown if a write may have been applied.
+        """
+
+    def watch(self, operation: WatchOperation, watched: WatchDocuments) -> AsyncGenerator[WatchedChanges, None]:
+        """Begin a watch, and yield what changes until it is lost, which raises errors.Unavailable.
+
+        Raises errors.Rejected for a refusal, also later; to be closed.
         """
 
     async def close(self) -> None:

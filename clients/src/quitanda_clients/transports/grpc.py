@@ -8,10 +8,11 @@ from typing import Any, Final, TypeVar
 import grpc
 from grpc import aio
 
+from quitanda.codec.watches import WatchDocuments, WatchedChanges
 from quitanda.domain.outcomes import Refused
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
-from quitanda.operations import DocumentOperation, Operation, OperationAnswer, PortalKind
+from quitanda.operations import DocumentOperation, Operation, OperationAnswer, PortalKind, WatchOperation
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
@@ -114,8 +115,19 @@ class GrpcTransport:
 
         return await retry_until_deadline(self._in_turn(attempt), self._policy, write=operation.writes)
 
-    async def stream(self, operation: Operation, message: Any, total_seconds: float) -> AsyncGenerator[Any, None]:
-        """Ask until a portal begins to answer; yield its answers, for at most `total_seconds`.
+    async def watch(self, operation: WatchOperation, watched: WatchDocuments) -> AsyncGenerator[WatchedChanges, None]:
+        """Yield what changes until the portal is lost, which raises Unavailable (`transports.RequestTransport`)."""
+        message = operation.to_message(watched)
+        if isinstance(message, Refused):
+            raise Rejected(message)
+        async with aclosing(self.stream(operation, message, None)) as parts:
+            async for part in parts:
+                yield operation.read_response(part)
+
+    async def stream(
+        self, operation: Operation, message: Any, total_seconds: float | None
+    ) -> AsyncGenerator[Any, None]:
+        """Ask until a portal begins to answer; yield its answers, for at most `total_seconds` (None: without a bound).
 
         Raises Rejected and Unavailable, the latter also if the portal is lost on the way.
         """

@@ -16,21 +16,22 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aiomqtt
 
 from quitanda.codec.json_text import dump_json, parse_json
+from quitanda.codec.watches import WatchDocuments, WatchedChanges
 from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.value_checks import check_id
 from quitanda.error_status import from_json_error
-from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
+from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
 from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
-from quitanda.operations import TOKEN_FIELD, DocumentOperation, OperationAnswer
+from quitanda.operations import TOKEN_FIELD, DocumentOperation, OperationAnswer, WatchOperation
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
@@ -117,6 +118,11 @@ class MqttTransport:
         except ValueError as error:
             unreadable = OutcomeUnknown if operation.writes else Unavailable
             raise unreadable(f"a reply that cannot be read: {error}") from error
+
+    async def watch(self, operation: WatchOperation, watched: WatchDocuments) -> AsyncGenerator[WatchedChanges, None]:
+        """Say that portals offer no watch over MQTT (`transports.RequestTransport`)."""
+        raise NotOffered(f"{operation.name} of {', '.join(watched.kinds)} is not offered over MQTT: use gRPC")
+        yield  # an asynchronous generator, like the one over gRPC
 
     async def close(self) -> None:
         """Disconnect; calls in flight end with an error."""

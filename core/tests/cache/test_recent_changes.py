@@ -120,4 +120,5 @@ def test_within_any_bound_nothing_after_since_is_missing(steps, bytes_max):
 
     since = remembered.recent.since
     assert remembered.after(since) == [revision for revision in revisions[1:] if revision > since]
-    assert sum(entry.size for entry in remembered.recent.after(since)) <= bytes_max
+    sizes = [entry.size for entry in remembered.recent.after(since)]
+    assert sum(sizes) <= bytes_max

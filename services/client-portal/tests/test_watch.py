@@ -16,13 +16,21 @@ SECONDS = 10.0
 
 
 @pytest.fixture
-async def stub(portals, cluster):
-    """A portal that hears a feed; it has the cluster's newest level, as its replicas would have."""
-    async with portals() as portal, grpc.aio.insecure_channel(f"127.0.0.1:{portal.port}") as channel:
-        portal.feed = FakeFeed(cluster, portal.reader)
-        stub = ClientPortalStub(channel)
-        stub.feed = portal.feed
-        yield stub
+async def silent_portal(portals):
+    async with portals() as portal:
+        yield portal
+
+
+@pytest.fixture
+def feed(silent_portal, cluster):
+    """What the portal hears."""
+    return FakeFeed(cluster, silent_portal.reader)
+
+
+@pytest.fixture
+async def stub(silent_portal, feed):  # noqa: ARG001 - there is a feed
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{silent_portal.port}") as channel:
+        yield ClientPortalStub(channel)
 
 
 async def read_to_the_end(call):
@@ -40,11 +48,11 @@ async def failure_of(call):
     return error_status.describe(error_status.from_rpc_error(ended.value))
 
 
-async def test_a_customer_hears_of_her_own_orders_alone(stub, cluster):
+async def test_a_customer_hears_of_her_own_orders_alone(stub, feed, cluster):
     begin = cluster.revision
     for customer_id, order_id in (("bia", "order-1"), ("ana", "order-2")):
         order = cluster.does(CreateOrder(customer_id, order_id, 1, (ItemQuantity("caneta", 1),)), customer_id)
-        stub.feed.changed(order, cluster.state.product("caneta"))
+        feed.changed(order, cluster.state.product("caneta"))
 
     call = stub.Watch(pb.WatchForCustomerRequest(customer_id="ana", kinds=["order"], after_revision=begin))
     assert (await heard(call)).revision == begin
@@ -54,13 +62,13 @@ async def test_a_customer_hears_of_her_own_orders_alone(stub, cluster):
 
 
 async def test_below_the_level_at_which_closed_orders_are_kept_a_cancelled_order_lets_customers_begin_anew(
-    stub, cluster
+    stub, feed, cluster
 ):
     order = cluster.does(CreateOrder("bia", "order-1", 1, ()), "bia")
-    stub.feed.changed(order)
+    feed.changed(order)
     begin = cluster.revision
     cluster.does(CancelOrder("bia", "order-1"), "bia")
-    stub.feed.changed((Kind.ORDER, "order-1"))
+    feed.changed((Kind.ORDER, "order-1"))
 
     call = stub.Watch(pb.WatchForCustomerRequest(customer_id="ana", kinds=["order"], after_revision=begin))
     assert (await failure_of(call)).reason == "REVISION_GONE"

@@ -50,7 +50,14 @@ SHOP: Final = (
         "Documents",
         "short",
         tuple(Query(f"max(quitanda_documents_{kind})", kind) for kind in ("customers", "products", "orders")),
-        "Stored customers, products and orders.",
+        "Stored customers, products and live orders.",
+    ),
+    Panel("Closed orders", "short", (Query("max(quitanda_documents_closed_orders)", "closed"),), "They are kept."),
+    Panel(
+        "Orders that expire",
+        "ops",
+        (Query(f"sum(rate(quitanda_orders_expired_total{RATE}))", "expired"),),
+        "Orders whose deadlines pass while they are open or placed; their units return to stock.",
     ),
 )
 

@@ -48,6 +48,7 @@ def test_metrics_tell_of_raft_commands_and_the_state(single):
     assert "quitanda_raft_has_leader 1.0" in text
     assert "quitanda_raft_leader_changes_total 1.0" in text
     assert "quitanda_documents_customers 1.0" in text
+    assert "quitanda_documents_closed_orders 0.0" in text
     assert "quitanda_remembered_requests 1.0" in text
     assert 'quitanda_build_info{level="' in text
 

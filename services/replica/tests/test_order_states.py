@@ -216,9 +216,11 @@ def expirer(raft, now_ms=NOW):
 def test_the_leader_lets_orders_expire_that_are_due_and_tells_how_many(raft):
     done(raft.state, SetOrderDeadline("o1", NOW))
 
+    expiring = expirer(raft)
     with capture_logs() as logs:
-        expirer(raft).expire()
+        expiring.expire()
 
+    assert expiring.expired == 1
     assert raft.state.view().closed_order("o1").state == "expired"
     assert [(each["event"], each["orders"]) for each in logs] == [("orders_expired", 1)]
     check(raft.state)

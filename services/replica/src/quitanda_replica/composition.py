@@ -137,6 +137,8 @@ class ReplicaProcess:
         self._start_proposing_first_credential(raft, store)
         expirer = OrderExpirer(raft, ConsistentSnapshots(store))
         self._start_periodic("order-expiry", EXPIRY_SECONDS, expirer.expire, PROPOSAL_SECONDS)
+        expired = Figure("quitanda_orders_expired", "Orders that this leader let expire", lambda: expirer.expired)
+        Figures(self.registry, counters=[expired])
         self._start_watching_folder(store)
         _log.info("started", listen=str(address), data=str(settings.data_dir), revision=raft.status().applied_index)
 

@@ -157,6 +157,7 @@ class ReplicaCollector(Collector):
         yield _gauge("quitanda_level", "Level of rules that the cluster is at", counters.level)
         for kind in ("customers", "products", "orders"):
             yield _gauge(f"quitanda_documents_{kind}", f"Stored {kind}", getattr(counters, kind))
+        yield _gauge("quitanda_documents_closed_orders", "Stored closed orders", counters.closed_orders)
         remembered = counters.window_next - counters.window_first
         fill = max(remembered / _WINDOW.requests, counters.window_bytes / _WINDOW.size)
         yield _gauge("quitanda_remembered_requests", "Requests whose outcome is remembered", remembered)

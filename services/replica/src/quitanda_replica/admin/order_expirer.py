@@ -51,6 +51,8 @@ class OrderExpirer:
         self._snapshots = snapshots
         self._now_ms = now_ms
         self._told = ""
+        self.expired = 0
+        """Orders that expired by this replica's proposals."""
 
     def expire(self) -> None:
         """Let the orders expire that are due; to be called now and then. What is refused or fails is tried again."""
@@ -76,6 +78,7 @@ class OrderExpirer:
         if isinstance(outcome, Refused):
             raise Rejected(outcome, revision)
         self._told = ""
+        self.expired += outcome.orders_affected
         _log.info("orders_expired", orders=outcome.orders_affected, revision=revision)
 
     def _tell_once(self, error: QuitandaError) -> None:

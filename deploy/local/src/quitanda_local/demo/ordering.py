@@ -1,13 +1,23 @@
 """Acts about customers' orders: each operation, over both transports, and what is refused; deletions with orders."""
 
+import asyncio
+import time
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+from quitanda.domain.model import OrderState
+from quitanda_clients.connecting import Transport
 from quitanda_local.demo.context import DemoContext, DemoStep
 
 COFFEE = "cafe-em-grao-500-g"
 SUGAR = "acucar-mascavo-1-kg"
 NOWHERE = "018f0000-0000-7000-8000-000000000000"
+HOLD_SECONDS: Final = 5
+"""How long an order is held in the story: a program must start before."""
+LATE_SECONDS_MAX: Final = 15.0
+"""An order usually expires within two seconds after its deadline; a busy machine takes longer."""
+POLL_SECONDS: Final = 0.2
 
 
 def quantities(order: Mapping[str, Any]) -> dict[str, int]:
@@ -111,6 +121,53 @@ async def refuse_orders(context: DemoContext) -> None:
         )
     )
     context.reporter.shown("refusals are named, change nothing, and a repeated request takes effect once")
+
+
+async def close_orders(context: DemoContext) -> None:
+    """Let one order be placed, fulfilled and given back in part, and another one expire, as nobody places it."""
+    context.reporter.act("An order is placed, fulfilled and given back in part; one that nobody places expires")
+    before = await context.play_one("the coffee is counted", context.admin(1, "product", "get", COFFEE))
+    kept, held = await context.play(
+        DemoStep("Ana orders three coffees", context.shop(1, "ana", "order", "create", "--item", f"{COFFEE}=3")),
+        DemoStep("and two more over MQTT", context.shop("mqtt", "ana", "order", "create", "--item", f"{COFFEE}=2")),
+    )
+    order_id = kept["order_id"]
+    deadline = (datetime.now(UTC) + timedelta(seconds=HOLD_SECONDS)).isoformat(timespec="seconds")
+    await context.play_one(
+        f"these two are held for {HOLD_SECONDS} s",
+        context.shop(2, "ana", "order", "deadline", held["order_id"], deadline),
+    )
+    await context.play_one("Ana places the first order", context.shop("mqtt", "ana", "order", "place", order_id))
+    await context.play(
+        DemoStep("and cannot change it", context.shop(1, "ana", "order", "set", order_id, COFFEE, "4"), "ORDER_STATE")
+    )
+    await context.play_one("the shop fulfils it: its units have left", context.admin(1, "order", "fulfil", order_id))
+    back = await context.play_one(
+        "one coffee comes back", context.admin(2, "order", "return", order_id, "--item", f"{COFFEE}=1", "--restock")
+    )
+    context.check(back["items"][0]["returned"] == 1, "the order says that one of three was given back", back)
+    states = await _states_when_expired(context, held["order_id"])
+    context.check(
+        (states[order_id], states[held["order_id"]]) == ("fulfilled", "expired"),
+        "Ana's list of all orders shows one as fulfilled, and the other as expired",
+        states,
+    )
+    after = await context.play_one("the coffee is counted again", context.admin(2, "product", "get", COFFEE))
+    context.check(after["quantity"] == before["quantity"] - 2, "two coffees have left, and all others are back", after)
+    context.audit.put(COFFEE, -2)
+    context.reporter.shown("orders are placed, fulfilled, returned and kept; what nobody places expires by itself")
+
+
+async def _states_when_expired(context: DemoContext, order_id: str) -> dict[str, str]:
+    """Give the states of all of Ana's orders, as soon as one has expired or should have long ago."""
+    deadline = time.monotonic() + HOLD_SECONDS + LATE_SECONDS_MAX
+    async with context.shop_client("ana", Transport.GRPC) as client:
+        while True:
+            orders = (await client.list_orders(states=tuple(OrderState))).documents
+            states = {each.order_id: each.state for each in orders}
+            if states[order_id] == OrderState.EXPIRED or time.monotonic() > deadline:
+                return states
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def delete_with_orders(context: DemoContext) -> None:

@@ -56,6 +56,11 @@ KINDS = [
 ]
 OF_CUSTOMER = [row for row in CUSTOMER_ID if row[0]["customer_id"]]
 """Without a customer, the list is of staff."""
+OF_PRODUCT = [row for row in PRODUCT_ID if row[0]["product_id"]]
+NO_TIME = [
+    ({"created_from_ms": begin, "created_before_ms": end}, "created_before_ms", "empty_range")
+    for begin, end in [(2, 1), (1, 1), (10**13, 1)]
+]
 OWNER = [
     *rows("customer_id", [*bad.IDS, ("a", "unknown_field")]),  # only a customer's credential has an owner
     ({"role": "customer"}, "customer_id", "missing"),
@@ -123,6 +128,10 @@ MATRIX = [
     (ADMIN, "ListProducts", admin.ListProductsRequest, {}, PAGE),
     (ADMIN, "AdjustStock", admin.AdjustStockRequest, {"product_id": "a", "delta": 1},
      [*PRODUCT_ID, *rows("delta", bad.DELTAS), ({"delta": None}, "delta", "missing"), *REQUEST_ID, *VERSION]),
+    (ADMIN, "GetOrder", admin.GetOrderForStaffRequest, {"order_id": "o"}, [*ORDER_ID, *CONSISTENCY]),
+    (ADMIN, "FindOrders", admin.FindOrdersRequest, {},
+     [*OF_CUSTOMER, *OF_PRODUCT, *STATES, *rows("created_from_ms", bad.TIMES), *rows("created_before_ms", bad.TIMES),
+      *NO_TIME, *PAGE]),
     (ADMIN, "FulfilOrder", admin.FulfilOrderRequest, {"order_id": "o"}, [*ORDER_ID, *REQUEST_ID, *VERSION]),
     (ADMIN, "ReturnOrder", admin.ReturnOrderRequest, {"order_id": "o"}, [*ORDER_ID, *UNITS, *REQUEST_ID, *VERSION]),
     (ADMIN, "CancelOrderItems", admin.CancelOrderItemsRequest, {"order_id": "o"},

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
+from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import TIMESTAMP_MS_MAX
 from quitanda.domain.outcomes import Reason
@@ -153,3 +155,44 @@ async def test_a_deadline_in_the_past_is_refused_and_the_last_time_that_there_is
     assert details["problem"] == "passed"
     assert (await ana.set_order_deadline(order.order_id, TIMESTAMP_MS_MAX)).document.expires_at_ms == TIMESTAMP_MS_MAX
     assert (await ana.set_order_deadline(order.order_id, 0)).document.expires_at_ms == 0
+
+
+async def test_the_shop_finds_orders_of_all_customers_by_state_customer_product_and_time(ana, admin, shop, transport):
+    bia = await shop.customer(transport)
+    product, begun = await shop.product(100), now_ms()
+    opened, placed, fulfilled = [(await ordered(ana, product)).order_id for _ in range(3)]
+    cancelled = (await ordered(bia, product)).order_id
+    await ana.place_order(placed)
+    await ana.place_order(fulfilled)
+    await admin.fulfil_order(fulfilled)
+    await bia.cancel_order(cancelled)
+    ended = now_ms() + 1
+
+    async def found(**asked):
+        query = FindOrders(**{"product_id": product.product_id} | asked)
+        return [each.order_id for each in (await admin.find_orders(query)).documents]
+
+    assert await found() == [opened, placed, fulfilled, cancelled]
+    assert await found(newest_first=True) == [cancelled, fulfilled, placed, opened]
+    assert await found(states=("open", "cancelled")) == [opened, cancelled]
+    assert await found(customer_id=ana.customer_id, states=("placed", "fulfilled")) == [placed, fulfilled]
+    assert await found(product_id="", customer_id=bia.customer_id) == [cancelled]
+    assert await found(created_from_ms=begun, created_before_ms=ended) == [opened, placed, fulfilled, cancelled]
+    assert await found(created_before_ms=begun) == []
+    assert (await admin.get_order(cancelled, include_closed=True)).document.state == "cancelled"
+
+
+async def test_a_list_of_the_shop_goes_on_at_its_snapshot_while_orders_move(ana, admin, shop, refused):
+    product = await shop.product(100)
+    orders = [(await ordered(ana, product)).order_id for _ in range(3)]
+    query = FindOrders(("open",), product_id=product.product_id, page_size=1)
+
+    first = await admin.found_orders_page(query)
+    for each in orders:
+        await ana.place_order(each)
+    second = await admin.found_orders_page(replace(query, page_token=first.next_page_token))
+
+    assert [each.order_id for each in (*first.documents, *second.documents)] == orders[:2]
+    assert second.revision == first.revision
+    with refused(Reason.INVALID_ARGUMENT, "page_token"):
+        await admin.found_orders_page(replace(query, newest_first=True, page_token=first.next_page_token))

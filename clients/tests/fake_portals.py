@@ -12,17 +12,20 @@ from dataclasses import dataclass, field, fields, replace
 import grpc
 from grpc import aio
 
-from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments
 from quitanda.codec.watches import WatchedChange, WatchedChanges
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
+    CancelOrderItems,
     CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
+    ReturnOrder,
     RevokeCredential,
     RotateCredential,
     SetOrderItems,
@@ -41,6 +44,7 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
 from quitanda.v1.documents_pb2 import HistoryEntry
+from quitanda_testing.found_orders import found_orders
 
 
 class Hang:
@@ -83,7 +87,7 @@ class FakeShop:
         self.revision += 1
         return self.revision
 
-    def answer(self, asked) -> OperationAnswer | Refused:  # noqa: PLR0911 - one for each kind of request
+    def answer(self, asked) -> OperationAnswer | Refused:  # noqa: C901, PLR0911, PLR0912 - one for each kind of request
         """Do what a request asks, as far as the clients' tests need it: stock is not counted, for example."""
         match asked:
             case GetDocument():
@@ -93,6 +97,11 @@ class FakeShop:
             case ListDocuments():
                 self.told_products = dict(self.products)
                 return self._page(asked)
+            case FindOrders():
+                every = (self.orders | self.closed_orders).values()
+                return self._cut(found_orders(every, asked), asked)
+            case FulfilOrder() | ReturnOrder() | CancelOrderItems():
+                return self._move(asked)
             case CreateCredential() | RotateCredential() | RevokeCredential():
                 return self._credential(asked)
             case CreateCustomer() | CreateProduct():
@@ -156,9 +165,21 @@ class FakeShop:
             documents = [one for one in found.values() if one.customer_id == asked.customer_id]
         else:
             documents = [found[key] for key in sorted(found)]
+        return self._cut(documents, asked)
+
+    def _cut(self, documents, asked) -> OperationAnswer:
         start = int(asked.page_token or 0)
         end = start + asked.page_size
         return OperationAnswer(self.revision, tuple(documents[start:end]), str(end) if end < len(documents) else "")
+
+    def _move(self, asked):
+        """Bring an order into the state that the command is for, whatever it is in."""
+        states = {FulfilOrder: "fulfilled", ReturnOrder: "returned", CancelOrderItems: "cancelled"}
+        order = self.orders.pop(asked.order_id, None) or self.closed_orders.get(asked.order_id)
+        if order is None:
+            return missing(Kind.ORDER, asked.order_id)
+        self.closed_orders[asked.order_id] = replace(order, state=states[type(asked)], version=self.next_revision())
+        return OperationAnswer(self.revision, (self.closed_orders[asked.order_id],))
 
     def _create(self, asked):
         kind = kind_of(asked)

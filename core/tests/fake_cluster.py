@@ -7,6 +7,7 @@ gives each decided request the next revision. It can be told to fail, to answer 
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 
 from quitanda.cache import Key, ReadResult
 from quitanda.cache.feed_cursor import FeedCursor
@@ -25,6 +26,7 @@ from quitanda.cluster_client import (
 )
 from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.documents import document_digest, encode_document
+from quitanda.codec.queries import FindOrders
 from quitanda.domain import machine
 from quitanda.domain.commands import Command, Request
 from quitanda.domain.model import Document, Kind
@@ -32,6 +34,7 @@ from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
 from quitanda.errors import OutcomeUnknown
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.v1 import admin_portal_pb2
+from quitanda_testing.found_orders import found_orders
 from quitanda_testing.in_memory_state import InMemoryState
 
 
@@ -49,7 +52,7 @@ class FakeCluster:
         self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
         self._meanwhile: list[Callable[[], None]] = []
-        self._lists: dict[str, tuple[List, list[Document], int]] = {}
+        self._lists: dict[str, tuple[List | FindOrders, list[Document], int]] = {}
         self._keeps_lists = True
         self._loses_answer = False
         self._list_numbers = itertools.count(1)
@@ -139,6 +142,8 @@ class FakeCluster:
     def _read(self, item: ReadItem) -> Result:
         if isinstance(item, ListHistory):
             return HistoryPage((), "", self.revision)
+        if isinstance(item, FindOrders):
+            return self._found(item)
         return self._get(item) if isinstance(item, Get) else self._page(item)
 
     def _get(self, item: Get) -> Result:
@@ -168,7 +173,16 @@ class FakeCluster:
             return invalid("page_token", Problem.MALFORMED)
         return self._cut(item, rest, revision)
 
-    def _cut(self, item: List, documents: list[Document], revision: int) -> Page:
+    def _found(self, item: FindOrders) -> Result:
+        if not item.page_token:
+            every = (*self.state.orders(), *self.state.closed_orders())
+            return self._cut(item, [*found_orders(every, item)], self.revision)
+        first, rest, revision = self._lists[item.page_token]
+        if replace(first, page_size=0, page_token="") != replace(item, page_size=0, page_token=""):
+            return invalid("page_token", Problem.UNKNOWN_VALUE)
+        return self._cut(item, rest, revision)
+
+    def _cut(self, item: List | FindOrders, documents: list[Document], revision: int) -> Page:
         page, rest = documents[: item.page_size], documents[item.page_size :]
         token = f"list-{next(self._list_numbers)}" if rest else ""
         if rest:

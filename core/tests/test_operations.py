@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from quitanda.codec.documents import summarize
 from quitanda.codec.json_fields import parse_object
 from quitanda.codec.json_text import dump_json, parse_json
-from quitanda.codec.queries import GetDocument, ListDocuments
+from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrderItems,
@@ -29,7 +29,14 @@ from quitanda.domain.commands import (
     SetOrderItems,
 )
 from quitanda.domain.field_types import describe
-from quitanda.domain.limits import ITEM_QUANTITY_MAX, PAGE_SIZE_MAX, PRICE_MAX, QUANTITY_MAX, VERSION_MAX
+from quitanda.domain.limits import (
+    ITEM_QUANTITY_MAX,
+    PAGE_SIZE_MAX,
+    PRICE_MAX,
+    QUANTITY_MAX,
+    TIMESTAMP_MS_MAX,
+    VERSION_MAX,
+)
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.operations import (
@@ -151,7 +158,7 @@ def test_a_request_for_a_document_comes_back_the_same(row, cached):
         assert row.from_fields("ana", row.to_fields(asked)) == asked
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(row, ListOperation)], ids=row_id)
+@pytest.mark.parametrize("row", [row for row in ROWS if type(row) is ListOperation], ids=row_id)
 def test_a_request_for_a_page_comes_back_the_same(row):
     asked = ListDocuments(row.kind, "ana" if row.portal.names_customer else "", 7, "t1")
 
@@ -167,6 +174,32 @@ def test_a_request_for_closed_orders_comes_back_the_same():
     for row, asked in ((CLIENT["get_order"], order), (CLIENT["list_orders"], page)):
         assert row.from_message(row.to_message(asked)) == asked
         assert row.from_fields("ana", row.to_fields(asked)) == asked
+
+
+def test_a_request_for_found_orders_comes_back_the_same():
+    asked = FindOrders(("open", "expired"), "ana", "tea", 5, 6, newest_first=True, page_size=7, page_token="t1")
+
+    assert ADMIN["find_orders"].from_message(ADMIN["find_orders"].to_message(asked)) == asked
+    assert ADMIN["find_orders"].from_message(ADMIN["find_orders"].request_class()) == FindOrders()
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "problem"),
+    [
+        (FindOrders(("sold",)), "states[0]", Problem.UNKNOWN_VALUE),
+        (FindOrders(("open",) * 7), "states", Problem.TOO_MANY),
+        (FindOrders(customer_id="a b"), "customer_id", Problem.ALPHABET),
+        (FindOrders(product_id="x" * 65), "product_id", Problem.TOO_LONG),
+        (FindOrders(created_from_ms=-1), "created_from_ms", Problem.NEGATIVE),
+        (FindOrders(created_before_ms=TIMESTAMP_MS_MAX + 1), "created_before_ms", Problem.TOO_LARGE),
+        (FindOrders(created_from_ms=5, created_before_ms=5), "created_before_ms", Problem.EMPTY_RANGE),
+        (FindOrders(page_size=PAGE_SIZE_MAX + 1), "page_size", Problem.TOO_LARGE),
+    ],
+)
+def test_what_no_order_can_be_asked_for_by_is_refused(asked, field, problem):
+    refused = ADMIN["find_orders"].from_message(ADMIN["find_orders"].to_message(asked))
+
+    assert (refused.field, dict(refused.details)["problem"]) == (field, problem)
 
 
 def test_the_states_of_a_list_are_brought_in_their_order_and_count_once():
@@ -215,7 +248,7 @@ def answer_of(row, data):
 
 
 def shown(row, answer):
-    if isinstance(row, ListOperation) and row.kind is Kind.ORDER:
+    if type(row) is ListOperation and row.kind is Kind.ORDER:
         return OperationAnswer(answer.revision, tuple(map(summarize, answer.documents)), answer.next_page_token)
     if row.kind is Kind.CREDENTIAL:  # nobody is shown the hash of a secret
         shown_documents = tuple(replace(each, secret_hash="", previous_hash="") for each in answer.documents)
@@ -268,7 +301,11 @@ def test_a_number_that_no_message_can_hold_is_refused_with_the_limit_of_the_rule
 def test_a_number_that_no_message_can_hold_is_refused_in_a_query_too():
     page = ListDocuments(Kind.ORDER, "ana", 2**31)
     old = GetDocument(Kind.ORDER, "o1", "ana", min_revision=-1)
+    found = FindOrders(created_from_ms=2**63)
 
+    assert ADMIN["find_orders"].to_message(found) == invalid(
+        "created_from_ms", Problem.TOO_LARGE, limit=TIMESTAMP_MS_MAX
+    )
     assert CLIENT["list_orders"].to_message(page) == invalid("page_size", Problem.TOO_LARGE, limit=PAGE_SIZE_MAX)
     assert CLIENT["get_order"].to_message(old) == invalid("min_revision", Problem.NEGATIVE, limit=0)
 

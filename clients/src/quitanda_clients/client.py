@@ -1,11 +1,13 @@
 """The clients: what administrators and customers can do. Each method is one operation of `quitanda.operations`."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import OrderSummary
+from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
@@ -163,6 +165,20 @@ class AdminClient(PortalClient):
     ) -> DocumentResult[Product]:
         """Add `delta`, which may be negative, to the units on hand; never below zero."""
         return await self.execute(AdjustStock(product_id, delta, expected_version), request_id=request_id)
+
+    async def found_orders_page(self, query: FindOrders) -> ListPage[Order]:
+        """Fetch one page of the orders of all customers that are as asked for; size 0 is the portal's default.
+
+        It may be shorter, or empty, and yet not the last: that one has no token.
+        """
+        answer = await self._send("find_orders", query, "")
+        return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
+
+    async def find_orders(self, query: FindOrders, limit: int = LISTED_MAX) -> Listing[Order]:
+        """Fetch the orders of all customers that are as asked for, from one snapshot."""
+        return await whole_list(
+            lambda size, token: self.found_orders_page(replace(query, page_size=size, page_token=token)), limit
+        )
 
     async def fulfil_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None
@@ -327,19 +343,6 @@ class ShopClient(PortalClient):
         """
         command = SetOrderItems(self.customer_id, order_id, tuple(items), expected_version, extra)
         return await self.execute(command, request_id=request_id)
-
-    async def get_order(
-        self,
-        order_id: str,
-        *,
-        consistency: Consistency = Consistency.LINEARIZABLE,
-        min_revision: int = 0,
-        include_closed: bool = False,
-    ) -> DocumentResult[Order]:
-        """Fetch one of the customer's orders, with `include_closed` also a closed one; refused with ORDER_NOT_FOUND."""
-        return await self.get(
-            Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision, include_closed=include_closed
-        )
 
     async def orders_page(
         self, page_size: int = 0, page_token: str = "", *, states: Collection[str] = ()

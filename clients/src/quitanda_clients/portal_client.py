@@ -7,7 +7,7 @@ from typing import Any, Self, overload
 from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.codec.watches import WATCHED_KINDS, WatchDocuments, WatchedChanges
 from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, RevokeCredential, command_name
-from quitanda.domain.model import Kind, Product
+from quitanda.domain.model import Kind, Order, Product
 from quitanda.errors import QuitandaError
 from quitanda.operations import OperationAnswer, PortalKind, WatchOperation, document_operations_of, operations_of
 from quitanda.runtime import tracing
@@ -160,6 +160,22 @@ class PortalClient:
             return self.watch((Kind.PRODUCT,), after_revision=revision, on_unavailable=on_unavailable)
 
         return follow_products(lambda: self.list_products(limit), watch, on_unavailable)
+
+    async def get_order(
+        self,
+        order_id: str,
+        *,
+        consistency: Consistency = Consistency.LINEARIZABLE,
+        min_revision: int = 0,
+        include_closed: bool = False,
+    ) -> DocumentResult[Order]:
+        """Fetch an order, with `include_closed` also a closed one; refused with ORDER_NOT_FOUND.
+
+        A customer's client knows her own orders alone.
+        """
+        return await self.get(
+            Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision, include_closed=include_closed
+        )
 
     async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
         request_id = request_id or new_request_id()

@@ -179,6 +179,7 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.DUPLICATE: "{field} is there twice. Keep only one of them.",
     Problem.RETAINED: "The client published the request with the flag {field}. Publish it again without this flag.",
     Problem.PASSED: "{field} has passed already[: the clock shows {now_ms}]. Choose a later time, or 0 for none.",
+    Problem.EMPTY_RANGE: "{field} is not later[ than {begin}]. Choose a later time, or leave one of them out.",
     Problem.MALFORMED: "The service cannot read {field}. Send it as the contract describes.",
 }
 """One template for each problem of an INVALID_ARGUMENT."""

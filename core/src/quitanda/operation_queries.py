@@ -3,14 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from quitanda.codec.documents import present_document, present_summary, read_shown_document, read_summary, summarize
 from quitanda.codec.json_text import dump_json
 from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
 from quitanda.codec.queries import (
+    FindOrders,
     GetDocument,
     ListDocuments,
+    find_from_message,
+    find_to_message_fields,
     get_from_message,
     get_from_object,
     get_to_fields,
@@ -195,6 +198,35 @@ class WatchOperation(Operation):
     def read_response(self, response: Any) -> WatchedChanges:
         """Read one part of the answer. Raises ValueError where it cannot be read."""
         return changes_from_message(response)
+
+
+@dataclass(frozen=True)
+class FindOrdersOperation(ListOperation):
+    """The operation that shows one page of the orders of all customers that are as asked for: whole, not summarized.
+
+    It is asked for over gRPC alone, so it has no JSON object.
+    """
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> FindOrders | Refused:  # type: ignore[override]  # noqa: ARG002
+        """Read the request message."""
+        return find_from_message(message)
+
+    def from_fields(self, *_: Any) -> NoReturn:
+        """Raise TypeError."""
+        raise TypeError(f"{self.name} has no JSON object")
+
+    def to_message(self, asked: FindOrders, request_id: str = "") -> Any:  # type: ignore[override]  # noqa: ARG002
+        """Write the request message; Refused where no message can hold a number."""
+        fields = find_to_message_fields(asked)
+        return fields if isinstance(fields, Refused) else self.request_class(**fields)
+
+    def to_fields(self, *_: Any) -> NoReturn:
+        """Raise TypeError."""
+        raise TypeError(f"{self.name} has no JSON object")
+
+    @property
+    def _summarizes(self) -> bool:
+        return False
 
 
 def _summary_message(order: Any) -> Any:

@@ -18,6 +18,7 @@ from quitanda.codec.documents import (
 )
 from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.codec.queries import (
+    FindOrders,
     GetDocument,
     ListDocuments,
 )
@@ -69,15 +70,15 @@ class PortalKind(Enum):
         return self is PortalKind.CLIENT
 
 
-Asked: TypeAlias = Command | GetDocument | ListDocuments
+Asked: TypeAlias = Command | GetDocument | ListDocuments | FindOrders
 
 
 @dataclass(frozen=True, slots=True)
 class OperationAnswer:
     """What an operation came to, as of `revision` (a log index).
 
-    `documents` is the page of a list, or the one document, or empty after a deletion. At a portal a page of orders
-    holds the orders, at a client their summaries.
+    `documents` is the page of a list, or the one document, or empty after a deletion. At a portal a page of a list of
+    orders holds the orders, at a client their summaries.
     """
 
     revision: int

@@ -6,7 +6,7 @@ documents follow from the rows; nothing else lists operations. There are six kin
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
-    ListOperation     shows one page of documents
+    ListOperation     shows one page of documents; a FindOrdersOperation one of orders that are as asked for
     WatchOperation    tells what changes, for as long as its caller listens
     ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
@@ -18,9 +18,9 @@ What a row does, in the order in which a request meets it (the client's side on 
     read_response(message)          gRPC response     response(answer)
     read_reply(result, revision)    `result` in JSON  reply(answer)
 
-`asked` is a command, a `SetOrderItem`, a `GetDocument` or a `ListDocuments`. The reading functions return a Refused
-where a field is wrong. `generated` holds the values of `generated_fields`: what the portal chooses and the caller may
-not (the id and the time of a new order).
+`asked` is a command, a `SetOrderItem`, a `GetDocument`, a `ListDocuments` or a `FindOrders`. The reading functions
+return a Refused where a field is wrong. `generated` holds the values of `generated_fields`: what the portal chooses and
+the caller may not (the id and the time of a new order).
 
 How an answer becomes a response message. A `OperationAnswer` fills these fields, each where the message has it:
 
@@ -36,7 +36,7 @@ How an answer becomes a response message. A `OperationAnswer` fills these fields
 the rules' own (`domain.permissions`), since they check it once more when the command is decided. What is only shown has
 its roles in the row.
 
-A page of orders shows an `OrderSummary` for each. Over MQTT, the reply's `result` is the document, or
+A page of a list of orders shows an `OrderSummary` for each. Over MQTT, the reply's `result` is the document, or
 {`result_field`: […], "next_page_token"}; revision and request id stand beside it.
 
 A new operation is one row here, besides its command, its rule and its messages: see CONTRIBUTING.md.
@@ -67,7 +67,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Kind
 from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, WriteOperation
-from quitanda.operation_queries import GetOperation, ListOperation, WatchOperation
+from quitanda.operation_queries import FindOrdersOperation, GetOperation, ListOperation, WatchOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
     ADMINISTRATORS_AND_READERS,
@@ -90,6 +90,7 @@ __all__ = [
     "CertificateOperation",
     "ClusterOperation",
     "DocumentOperation",
+    "FindOrdersOperation",
     "GetOperation",
     "ListOperation",
     "Operation",
@@ -119,6 +120,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
     ListOperation("list_products", _ADMIN, Kind.PRODUCT),
     WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
+    GetOperation("get_order", _ADMIN, Kind.ORDER),
+    FindOrdersOperation("find_orders", _ADMIN, Kind.ORDER),
     WriteOperation("fulfil_order", _ADMIN, Kind.ORDER, FulfilOrder),
     WriteOperation("return_order", _ADMIN, Kind.ORDER, ReturnOrder),
     WriteOperation("cancel_order_items", _ADMIN, Kind.ORDER, CancelOrderItems),

@@ -62,6 +62,8 @@ WRITTEN_DOWN = {
         "delete_product": {ADMIN},
         "list_products": STAFF_READS,
         "adjust_stock": {ADMIN, CLERK},
+        "get_order": STAFF_READS,
+        "find_orders": STAFF_READS,
         "fulfil_order": {ADMIN, CLERK},
         "return_order": {ADMIN, CLERK},
         "cancel_order_items": {ADMIN, CLERK},

@@ -5,7 +5,9 @@ import pytest
 
 from quitanda.cluster_client import Get, List
 from quitanda.codec.protobuf import DOCUMENT_CODECS
+from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import (
+    CancelOrder,
     CreateCredential,
     CreateCustomer,
     CreateOrder,
@@ -13,6 +15,7 @@ from quitanda.domain.commands import (
     ItemQuantity,
     RaiseLevel,
 )
+from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Kind
 from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
@@ -571,3 +574,47 @@ class TestCredentials:
         refused = await portal.call("ListCredentials", pb.ListCredentialsRequest(customer_id=customer_id))
 
         assert (refused.reason, refused.field) == (reason, "customer_id")
+
+
+class TestOrders:
+    @pytest.fixture
+    def closed(self, cluster, order):
+        """Have an order of ana's that is cancelled, beside the open one."""
+        for level in range(2, SUPPORTED_LEVEL + 1):
+            cluster.does(RaiseLevel(level))
+        cluster.does(CreateOrder("ana", "order-2", 2, (ItemQuantity("caneta", 1),)), scope="ana")
+        cluster.does(CancelOrder("ana", "order-2"), scope="ana")
+        return order
+
+    @pytest.mark.usefixtures("closed")
+    async def test_an_order_is_shown_and_a_closed_one_where_it_is_asked_for(self, portal, cluster):
+        live = await portal.call("GetOrder", pb.GetOrderForStaffRequest(order_id="order-1"))
+        hidden = await portal.call("GetOrder", pb.GetOrderForStaffRequest(order_id="order-2"))
+        shown = await portal.call("GetOrder", pb.GetOrderForStaffRequest(order_id="order-2", include_closed=True))
+
+        assert DOCUMENT_CODECS[Kind.ORDER].read(live.order) == cluster.state.order("order-1")
+        assert (hidden.reason, hidden.field) == ("ORDER_NOT_FOUND", "order_id")
+        assert DOCUMENT_CODECS[Kind.ORDER].read(shown.order) == cluster.state.closed_order("order-2")
+
+    @pytest.mark.usefixtures("closed")
+    async def test_orders_are_found_whole_page_by_page_at_one_snapshot(self, portal, cluster):
+        first = await portal.call("FindOrders", pb.FindOrdersRequest(page_size=1, newest_first=True))
+        cluster.does(CreateOrder("ana", "order-0", 3), scope="ana")
+        asked = pb.FindOrdersRequest(page_size=1, newest_first=True, page_token=first.next_page_token)
+        last = await portal.call("FindOrders", asked)
+
+        orders = [DOCUMENT_CODECS[Kind.ORDER].read(each) for page in (first, last) for each in page.orders]
+        assert orders == [cluster.state.closed_order("order-2"), cluster.state.order("order-1")]
+        assert (last.revision, last.next_page_token) == (first.revision, "")
+
+    @pytest.mark.usefixtures("closed")
+    async def test_the_replicas_are_asked_what_the_caller_asks(self, portal, cluster):
+        request = pb.FindOrdersRequest(states=["cancelled", "open"], customer_id="ana", product_id="x", page_size=9)
+        await portal.call("FindOrders", request)
+
+        assert cluster.reads == [(FindOrders(("open", "cancelled"), "ana", "x", page_size=9),)]
+
+    async def test_a_customer_who_is_not_known_has_no_orders(self, portal):
+        answer = await portal.call("FindOrders", pb.FindOrdersRequest(customer_id="nobody"))
+
+        assert (list(answer.orders), answer.next_page_token) == ([], "")

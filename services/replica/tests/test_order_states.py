@@ -77,7 +77,21 @@ def test_a_closed_order_moves_to_its_own_table_and_leaves_every_index_of_live_on
 
     done(replica, CancelOrder("ana", "o1"))
 
-    assert keys_about(replica, "o1") == ["Sko1", "Szana\0o1"]
+    assert keys_about(replica, "o1") == ["Sico1", "Sko1", "Swink\0o1", "Swpen\0o1", "Szana\0o1"]
+    check(replica)
+
+
+def test_an_order_stands_in_the_index_of_its_state_unless_it_is_open(replica):
+    def in_states():
+        return [each for each in keys_about(replica, "o1") if each.startswith("Si")]
+
+    found = [in_states()]
+    for command in (PlaceOrder("ana", "o1"), FulfilOrder("o1"), ReturnOrder("o1", (ItemQuantity("pen", 1),))):
+        done(replica, command)
+        found.append(in_states())
+    done(replica, ReturnOrder("o1"))
+
+    assert [*found, in_states()] == [[], ["Sipo1"], ["Sifo1"], ["Sifo1"], ["Siro1"]]
     check(replica)
 
 
@@ -136,7 +150,7 @@ def test_the_state_of_level_3_keeps_its_form_until_the_level_is_raised(tmp_path)
     done(state, order("o1"), RaiseLevel(4), CancelOrder("ana", "o1"))
 
     assert state.contents()[keys.COUNTERS][0] == 4
-    assert keys_about(state, "o1") == ["Sko1", "Szana\0o1"]
+    assert keys_about(state, "o1") == ["Sico1", "Sko1", "Szana\0o1"]
     check(state)
     state.close()
 

@@ -558,3 +558,47 @@ class TestClosedOrders:
         pages = self.all_pages(shop, "open", "cancelled", page_size=500)
         assert max(sum(map(len, page.documents)) for page in pages) <= PAGE_BYTES_MAX
         assert sum(len(page.documents) for page in pages) == 303
+
+
+class TestFoundOrders:
+    @pytest.fixture
+    def shop(self, state, replica):
+        """Have five orders of ana's with a pen."""
+        state.do(customer(), product("pen", 1_000))
+        state.do(*(order(f"o{n}", pen=1) for n in range(5)))
+        return replica
+
+    @staticmethod
+    def item(**asked):
+        return pb.ReadItem(list=pb.ListItem(**{"kind": pb.ListItem.KIND_FOUND_ORDERS, "page_size": 2} | asked))
+
+    def test_pages_show_one_snapshot_and_the_last_one_has_no_token(self, state, shop):
+        first = shop.one(self.item(newest_first=True)).page
+        state.do(CancelOrder("ana", "o1"), order("o9"))
+        second = shop.one(self.item(newest_first=True, page_token=first.next_page_token)).page
+        last = shop.one(self.item(newest_first=True, page_token=second.next_page_token)).page
+
+        orders = [decode_document(Kind.ORDER, each) for page in (first, second, last) for each in page.documents]
+        assert [each.order_id for each in orders] == ["o4", "o3", "o2", "o1", "o0"]
+        assert {each.state for each in orders} == {"open"}
+        assert (first.revision, last.revision, last.next_page_token) == (2, 2, "")
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"states": ["open", "placed"]},
+            {"customer_id": "rui"},
+            {"product_id": ""},
+            {"created_from_ms": 2},
+            {"created_before_ms": 10**12},
+            {"newest_first": True},
+            {"kind": pb.ListItem.KIND_ORDERS},
+        ],
+    )
+    def test_a_token_belongs_to_all_that_was_asked_for(self, shop, other):
+        asked = {"states": ["open"], "customer_id": "ana", "product_id": "pen", "created_from_ms": 1}
+        token = shop.one(self.item(**asked)).page.next_page_token
+
+        refusal = shop.refusal(self.item(**{**asked, **other}, page_token=token))
+
+        assert (refusal.field, dict(refusal.details)["problem"]) == ("page_token", Problem.UNKNOWN_VALUE)

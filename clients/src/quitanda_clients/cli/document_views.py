@@ -325,11 +325,19 @@ ORDER_SUMMARY_WITH_STATE: Final = (
     *ORDER_SUMMARY[2:],
 )
 
+ORDER_OF_SHOP: Final = (
+    ORDER_SUMMARY_WITH_STATE[0],
+    *_views(Order, FieldView(name="customer_id", label="customer", csv="customer_id")),
+    *ORDER_SUMMARY_WITH_STATE[1:],
+)
+"""Of an order's line in a list of the shop, which has whole orders."""
+
 LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
     "customers": CUSTOMERS.fields,
     "products": PRODUCTS.fields,
     "orders": ORDER_SUMMARY,
     "orders_with_state": ORDER_SUMMARY_WITH_STATE,
+    "orders_of_shop": ORDER_OF_SHOP,
     "credentials": CREDENTIAL,
 }
 """The fields of each list, by its name."""

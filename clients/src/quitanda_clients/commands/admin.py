@@ -8,7 +8,9 @@ from quitanda_clients.commands import cluster, documents, export, history, order
 app = make_application(ADMIN.name)
 app.add_typer(documents.customers, name="customer", help="Create, show, change, delete, list and import customers.")
 app.add_typer(documents.products, name="product", help="Create, show, change, delete, list and import products; stock.")
-app.add_typer(order_moves.app, name="order", help="Fulfil, take back and cancel orders of customers; deadlines.")
+app.add_typer(
+    order_moves.app, name="order", help="List, show, fulfil, take back and cancel orders of customers; deadlines."
+)
 app.add_typer(tokens.app, name="token", help="Let staff, programs and customers in; list, rotate and revoke tokens.")
 app.command("history")(history.history)
 app.command("export")(export.export)

@@ -1,17 +1,42 @@
-"""quitanda-admin order: what the shop does with its customers' orders."""
+"""quitanda-admin order: what the shop sees of its customers' orders, and does with them."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from quitanda.domain.model import OrderState
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
-from quitanda_clients.cli.values import order_items
+from quitanda_clients.cli.values import moment, order_items
 from quitanda_clients.commands.orders import DeadlineArgument
+
+LINES_DEFAULT: Final = 100
+"""Orders that a list shows where nobody says how many: all orders that a shop has ever had are too many."""
 
 app = typer.Typer(no_args_is_help=True)
 
+StateOption = Annotated[
+    list[OrderState] | None,
+    typer.Option("--state", help="Only orders in this state; you may repeat this option. (Default: every state.)"),
+]
+FromOption = Annotated[
+    int,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        parser=moment,
+        show_default=False,
+        help="Only orders made at this time or later: 2027-01-31, or 2027-01-31T18:00, in UTC.",
+    ),
+]
+BeforeOption = Annotated[
+    int,
+    typer.Option(
+        "--before", metavar="TIME", parser=moment, show_default=False, help="Only orders made before this time."
+    ),
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Show at most N of them.")]
 OidArgument = Annotated[str, typer.Argument(metavar="OID", help="The order's id.")]
 ItemOption = Annotated[
     list[str] | None,
@@ -21,6 +46,42 @@ ItemOption = Annotated[
         help="So many units of a product; you may repeat this option. (Default: all units that are left.)",
     ),
 ]
+
+
+@app.command("list")
+@admin_command(Effect.READ)
+async def list_orders(
+    run: AdminRun,
+    state: StateOption = None,
+    customer: Annotated[
+        str, typer.Option("--customer", metavar="CID", help="Only orders of this customer, who may be deleted.")
+    ] = "",
+    product: Annotated[
+        str, typer.Option("--product", metavar="PID", help="Only orders with this product, which may be deleted.")
+    ] = "",
+    made_from: FromOption = 0,
+    made_before: BeforeOption = 0,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest order.")] = False,
+    limit: LimitOption = LINES_DEFAULT,
+) -> None:
+    """List orders of all customers with their totals, the newest first.
+
+    Without options these are the newest orders in every state. An order must meet all options that are given.
+    """
+    from quitanda.codec.queries import FindOrders  # noqa: PLC0415 - `--help` does not need it
+
+    states = tuple(each.value for each in state or ())
+    query = FindOrders(states, customer, product, made_from, made_before, newest_first=not oldest_first)
+    async with run.client() as client:
+        run.output.listing("orders", await client.find_orders(query, limit), "orders_of_shop")
+
+
+@app.command("show")
+@admin_command(Effect.READ)
+async def show(run: AdminRun, oid: OidArgument) -> None:
+    """Show an order of any customer with its items and totals, also where it is closed."""
+    async with run.client() as client:
+        run.output.document(await client.get_order(oid, include_closed=True))
 
 
 @app.command("fulfil")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -26,6 +27,7 @@ from quitanda.cluster_client.values import (
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import kind_to_proto, refused_from_proto
+from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
@@ -70,7 +72,7 @@ class ReadBatches:
 
     async def read(self, items: Items, timeout: float) -> ReadAnswer:
         """See `ClusterClient.read`."""
-        if any(isinstance(item, List | ListHistory) and item.page_token for item in items):
+        if any(isinstance(item, List | ListHistory | FindOrders) and item.page_token for item in items):
             if len(items) > 1:
                 raise ValueError("a further page of a list shows a snapshot of its own: ask for it alone")
             self._gathered_pages.inc()
@@ -172,6 +174,9 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
             page_token=item.page_token,
         )
         return replica_pb2.ReadItem(list=history)
+    if isinstance(item, FindOrders):
+        wanted = {each.name: getattr(item, each.name) for each in fields(item)}
+        return replica_pb2.ReadItem(list=replica_pb2.ListItem(kind=replica_pb2.ListItem.KIND_FOUND_ORDERS, **wanted))
     get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id, include_closed=item.include_closed)
     if item.known_version is not None:
         get.known_version = item.known_version

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from quitanda.codec.change_records import HistoryEntry
+from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Outcome, Refused
 
@@ -63,7 +64,7 @@ class ListHistory:
     page_token: str = ""
 
 
-ReadItem: TypeAlias = Get | List | ListHistory
+ReadItem: TypeAlias = Get | List | ListHistory | FindOrders
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def summarize(order: Order) -> OrderSummary:
     return OrderSummary(
         order.order_id,
         order.created_at_ms,
-        len(order.items),
+        order.item_count,
         order.total,
         order.version,
         order.state,

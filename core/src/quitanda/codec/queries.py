@@ -1,14 +1,16 @@
 """What the portals' callers may ask to see: one document, or one page of a list; as messages and as JSON objects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Final
 
 from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.numbers import INT64_MAX
-from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from quitanda.domain.field_types import NumberRule
+from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, TIMESTAMP_MS_MAX
 from quitanda.domain.model import Kind, OrderState
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.value_checks import check_id, check_number
 from quitanda.v1.documents_pb2 import CONSISTENCY_CACHED, CONSISTENCY_LINEARIZABLE, Consistency
 
 CACHED: Final = "cached"
@@ -20,6 +22,7 @@ STATES: Final = "states"
 
 _CONSISTENCIES: Final[Mapping[str | None, bool]] = {None: False, LINEARIZABLE: False, CACHED: True}
 _CONSISTENCY_NUMBERS: Final = frozenset(Consistency.values())
+_FOUND_TIMES: Final = ("created_from_ms", "created_before_ms")
 _VALUE_LENGTH_SHOWN: Final = 40
 _UINT64_MAX: Final = 2**64 - 1
 _INT32_MAX: Final = 2**31 - 1
@@ -57,6 +60,27 @@ class ListDocuments:
     states: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FindOrders:
+    """One page of the orders of all customers, live and closed, that are as asked for; empty and 0 ask for nothing.
+
+    `states` as in ListDocuments, but without any of them orders in all states are wanted. An order is made at the time
+    that its id names (`portal.ids.IdGenerator.order`): wanted are those that were made at `created_from_ms` or later,
+    and before `created_before_ms`, in milliseconds since 1970-01-01T00:00Z.
+    """
+
+    kind: ClassVar = Kind.ORDER
+
+    states: tuple[str, ...] = ()
+    customer_id: str = ""
+    product_id: str = ""
+    created_from_ms: int = 0
+    created_before_ms: int = 0
+    newest_first: bool = False
+    page_size: int = PAGE_SIZE_DEFAULT
+    page_token: str = ""
+
+
 def id_field(kind: Kind) -> str:
     """Name the field that holds the id of a document of this kind."""
     return f"{kind.value}_id"
@@ -85,6 +109,16 @@ def list_from_message(kind: Kind, message: Any, customer_id: str) -> ListDocumen
     if isinstance(states, Refused):
         return states
     return ListDocuments(kind, customer_id, page_size, message.page_token, states)
+
+
+def find_from_message(message: Any) -> FindOrders | Refused:
+    """Read the request to see one page of found orders."""
+    states, page_size = wanted_states(message.states), page_size_or_refused(message.page_size)
+    for value in (states, page_size):
+        if isinstance(value, Refused):
+            return value
+    query = FindOrders(**{each.name: getattr(message, each.name) for each in fields(FindOrders)})
+    return _check_found(query) or replace(query, states=states, page_size=page_size)
 
 
 def get_from_object(kind: Kind, fields: Mapping[str, Any], customer_id: str) -> GetDocument | Refused:
@@ -131,6 +165,16 @@ def list_to_fields(query: ListDocuments) -> dict[str, Any]:
     )
 
 
+def find_to_message_fields(query: FindOrders) -> dict[str, Any] | Refused:
+    """Write the request to see found orders as a message's fields; Refused where no message can hold a number."""
+    for name in _FOUND_TIMES:
+        if abs(getattr(query, name)) > INT64_MAX:
+            return _out_of_range(name, getattr(query, name), TIMESTAMP_MS_MAX)
+    if abs(query.page_size) > _INT32_MAX:
+        return _out_of_range("page_size", query.page_size, PAGE_SIZE_MAX)
+    return {each.name: getattr(query, each.name) for each in fields(query)}
+
+
 def get_to_message_fields(query: GetDocument) -> dict[str, Any] | Refused:
     """Write the request to see one document as a message's fields; Refused where no message can hold a number."""
     if not 0 <= query.min_revision <= _UINT64_MAX:
@@ -154,6 +198,19 @@ def wanted_states(names: Sequence[str]) -> tuple[str, ...] | Refused:
         if name not in known:
             return invalid(f"{STATES}[{index}]", Problem.UNKNOWN_VALUE, value=name[:_VALUE_LENGTH_SHOWN])
     return tuple(state for state in known if state in names)
+
+
+def _check_found(query: FindOrders) -> Refused | None:
+    """Say what is wrong with the ids and the times that an order is asked for by."""
+    for name in (id_field(Kind.CUSTOMER), id_field(Kind.PRODUCT)):
+        if getattr(query, name) and (wrong := check_id(name, getattr(query, name))):
+            return wrong
+    for name in _FOUND_TIMES:
+        if wrong := check_number(name, getattr(query, name), NumberRule(TIMESTAMP_MS_MAX)):
+            return wrong
+    if 0 < query.created_before_ms <= query.created_from_ms:
+        return invalid("created_before_ms", Problem.EMPTY_RANGE, begin="created_from_ms")
+    return None
 
 
 def check_min_revision(read: GetDocument, revision: int) -> Refused | None:

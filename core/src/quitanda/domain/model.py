@@ -171,6 +171,11 @@ class Order:
     expires_at_ms: TimestampMs = field(default=0, metadata=rules_only(ORDER_STATES_LEVEL))
 
     @property
+    def item_count(self) -> int:
+        """How many different products the order holds."""
+        return len(self.items)
+
+    @property
     def total(self) -> int:
         """Price of all items, in minor units."""
         return sum(item.total for item in self.items)

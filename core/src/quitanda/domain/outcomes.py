@@ -68,6 +68,7 @@ class Problem(StrEnum):
     DUPLICATE = "duplicate"
     RETAINED = "retained"
     PASSED = "passed"
+    EMPTY_RANGE = "empty_range"
     MALFORMED = "malformed"
 
 

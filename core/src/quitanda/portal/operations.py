@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from quitanda.cache import CachedReader, Key, ReadResult
 from quitanda.cluster_client import Absent, ClusterClient, Get, List, Page
 from quitanda.cluster_client.values import Result
-from quitanda.codec.queries import GetDocument, ListDocuments, check_min_revision, id_field
+from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments, check_min_revision, id_field
 from quitanda.domain import refusals
 from quitanda.domain.commands import Command, Request, RotateCredential
 from quitanda.domain.model import Credential, Document, Kind, Order
@@ -101,6 +101,8 @@ class PortalOperations:
                 return await self._get(asked, timeout, caller, limited)
             case ListDocuments():
                 return await self._list(asked, timeout, caller, limited)
+            case FindOrders():
+                return await self._read_page(asked, asked.customer_id, [], timeout, caller, limited)
         if not isinstance(operation, WriteOperation):
             raise InternalError(f"{operation.name} was asked with a {type(asked).__name__}")
         answer = await self._execute(operation, asked, request_id, timeout, caller, limited)
@@ -259,9 +261,21 @@ class PortalOperations:
             return wrong
         owner = customer_id if query.kind in _LISTED_BY_CUSTOMER else ""
         page = List(query.kind, owner, query.page_size, query.page_token, query.states)
-        asked = [] if caller is None else [Get(*caller.key)]
-        asked += [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
-        reading = self._read_with(page, asked, timeout)
+        asked = [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
+        return await self._read_page(page, customer_id, asked, timeout, caller, limited)
+
+    async def _read_page(
+        self,
+        page: List | FindOrders,
+        customer_id: str,
+        asked: Sequence[Get],
+        timeout: float,
+        caller: Caller | None,
+        limited: str,
+    ) -> OperationAnswer | Refused:
+        """Read a page, and before it whatever must be there: the customer, in `asked`, and who asks."""
+        proofs = () if caller is None else (Get(*caller.key),)
+        reading = self._read_with(page, (*proofs, *asked), timeout)
         *results, found = await _admitted(self._reads, limited, timeout, reading)
         if caller is not None and (wrong := self._check_caller(caller, getattr(results.pop(0), "document", None))):
             return wrong
@@ -277,7 +291,7 @@ class PortalOperations:
                     continue
         raise InternalError("a list was answered without a page")
 
-    async def _read_with(self, page: List, asked: Sequence[Get], timeout: float) -> Sequence[Result]:
+    async def _read_with(self, page: List | FindOrders, asked: Sequence[Get], timeout: float) -> Sequence[Result]:
         """Read who asks, then the page: at one snapshot, or apart where the list began earlier."""
         if not asked or not page.page_token:
             return (await self._cluster.read((*asked, page), timeout)).results

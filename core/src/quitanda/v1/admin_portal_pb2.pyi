@@ -788,6 +788,137 @@ class AdjustStockResponse(_message.Message):
 Global___AdjustStockResponse: _TypeAlias = AdjustStockResponse  # noqa: Y015
 
 @_typing.final
+class GetOrderForStaffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    INCLUDE_CLOSED_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    consistency: _documents_pb2.Consistency.ValueType
+    min_revision: _builtins.int
+    include_closed: _builtins.bool
+    """Show the order also where it is closed: fulfilled, returned, cancelled or expired. Such an answer is never cached."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        consistency: _documents_pb2.Consistency.ValueType = ...,
+        min_revision: _builtins.int = ...,
+        include_closed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "include_closed", b"include_closed", "min_revision", b"min_revision", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrderForStaffRequest: _TypeAlias = GetOrderForStaffRequest  # noqa: Y015
+
+@_typing.final
+class GetOrderForStaffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    @_builtins.property
+    def order(self) -> _documents_pb2.Order: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        order: _documents_pb2.Order | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrderForStaffResponse: _TypeAlias = GetOrderForStaffResponse  # noqa: Y015
+
+@_typing.final
+class FindOrdersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATES_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    CREATED_FROM_MS_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """Only orders of this customer, who may be deleted since; empty: of all."""
+    product_id: _builtins.str
+    """Only orders that hold this product, or held it when they were closed; it may be deleted since. Empty: all."""
+    created_from_ms: _builtins.int
+    """Only orders that were made at this time or later, and before the other one, in milliseconds since
+    1970-01-01T00:00Z; 0: no bound. It is the time in the order's id: created_at_ms, or a later time where a portal's
+    clock was set back. So each order lies in exactly one of several times that follow each other.
+    """
+    created_before_ms: _builtins.int
+    newest_first: _builtins.bool
+    """The newest order first, instead of the oldest."""
+    page_size: _builtins.int
+    """As in ListCustomersRequest. A page may have fewer orders than asked for, or none, and a token nevertheless: a page
+    reads a bounded part of the indexes.
+    """
+    page_token: _builtins.str
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only orders in one of these states (see Order.state); without any, all orders."""
+
+    def __init__(
+        self,
+        *,
+        states: _abc.Iterable[_builtins.str] | None = ...,
+        customer_id: _builtins.str = ...,
+        product_id: _builtins.str = ...,
+        created_from_ms: _builtins.int = ...,
+        created_before_ms: _builtins.int = ...,
+        newest_first: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "product_id", b"product_id", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOrdersRequest: _TypeAlias = FindOrdersRequest  # noqa: Y015
+
+@_typing.final
+class FindOrdersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[_documents_pb2.Order]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        orders: _abc.Iterable[_documents_pb2.Order] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "orders", b"orders", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindOrdersResponse: _TypeAlias = FindOrdersResponse  # noqa: Y015
+
+@_typing.final
 class OrderUnits(_message.Message):
     """Units of one product of an order."""
 

@@ -90,6 +90,16 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
                 _registered_method=True)
+        self.GetOrder = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/GetOrder',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffResponse.FromString,
+                _registered_method=True)
+        self.FindOrders = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/FindOrders',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersResponse.FromString,
+                _registered_method=True)
         self.FulfilOrder = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/FulfilOrder',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FulfilOrderRequest.SerializeToString,
@@ -232,6 +242,21 @@ class AdminPortalServicer:
 
     def AdjustStock(self, request, context):
         """Adds `delta` (which may be negative) to the units on hand.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrder(self, request, context):
+        """Shows a live order (open or placed) of any customer, and where it is asked for a closed one, too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindOrders(self, request, context):
+        """The orders of all customers, live and closed: those in any of the states, of the customer, with the product, and
+        made in the time that the request names, in the order in which they were made. All pages show one snapshot.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -405,6 +430,16 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.AdjustStock,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.SerializeToString,
+            ),
+            'GetOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrder,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffResponse.SerializeToString,
+            ),
+            'FindOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindOrders,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersResponse.SerializeToString,
             ),
             'FulfilOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.FulfilOrder,
@@ -779,6 +814,60 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/AdjustStock',
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.AdjustStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/GetOrder',
+            quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.GetOrderForStaffResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/FindOrders',
+            quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.FindOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,12 @@ class AdminPortalStub:
     ListProducts: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]
     """Adds `delta` (which may be negative) to the units on hand."""
+    GetOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetOrderForStaffRequest, _admin_portal_pb2.GetOrderForStaffResponse]
+    """Shows a live order (open or placed) of any customer, and where it is asked for a closed one, too."""
+    FindOrders: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.FindOrdersRequest, _admin_portal_pb2.FindOrdersResponse]
+    """The orders of all customers, live and closed: those in any of the states, of the customer, with the product, and
+    made in the time that the request names, in the order in which they were made. All pages show one snapshot.
+    """
     FulfilOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.FulfilOrderRequest, _admin_portal_pb2.FulfilOrderResponse]
     """Lets the units of a placed order leave for good."""
     ReturnOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ReturnOrderRequest, _admin_portal_pb2.ReturnOrderResponse]
@@ -113,6 +119,12 @@ class AdminPortalAsyncStub(AdminPortalStub):
     ListProducts: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]  # type: ignore[assignment]
     AdjustStock: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Adds `delta` (which may be negative) to the units on hand."""
+    GetOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetOrderForStaffRequest, _admin_portal_pb2.GetOrderForStaffResponse]  # type: ignore[assignment]
+    """Shows a live order (open or placed) of any customer, and where it is asked for a closed one, too."""
+    FindOrders: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.FindOrdersRequest, _admin_portal_pb2.FindOrdersResponse]  # type: ignore[assignment]
+    """The orders of all customers, live and closed: those in any of the states, of the customer, with the product, and
+    made in the time that the request names, in the order in which they were made. All pages show one snapshot.
+    """
     FulfilOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.FulfilOrderRequest, _admin_portal_pb2.FulfilOrderResponse]  # type: ignore[assignment]
     """Lets the units of a placed order leave for good."""
     ReturnOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ReturnOrderRequest, _admin_portal_pb2.ReturnOrderResponse]  # type: ignore[assignment]
@@ -234,6 +246,24 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.AdjustStockResponse, _abc.Awaitable[_admin_portal_pb2.AdjustStockResponse]]:
         """Adds `delta` (which may be negative) to the units on hand."""
+
+    @_abc_1.abstractmethod
+    def GetOrder(
+        self,
+        request: _admin_portal_pb2.GetOrderForStaffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.GetOrderForStaffResponse, _abc.Awaitable[_admin_portal_pb2.GetOrderForStaffResponse]]:
+        """Shows a live order (open or placed) of any customer, and where it is asked for a closed one, too."""
+
+    @_abc_1.abstractmethod
+    def FindOrders(
+        self,
+        request: _admin_portal_pb2.FindOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.FindOrdersResponse, _abc.Awaitable[_admin_portal_pb2.FindOrdersResponse]]:
+        """The orders of all customers, live and closed: those in any of the states, of the customer, with the product, and
+        made in the time that the request names, in the order in which they were made. All pages show one snapshot.
+        """
 
     @_abc_1.abstractmethod
     def FulfilOrder(

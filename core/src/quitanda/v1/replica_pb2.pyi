@@ -1212,6 +1212,10 @@ class ListItem(_message.Message):
         """The credentials of `customer_id`; without one, those of staff."""
         KIND_HISTORY: ListItem._Kind.ValueType  # 5
         """The changes of the document `document_kind`, `document_id`, each a HistoryEntry, the newest first."""
+        KIND_FOUND_ORDERS: ListItem._Kind.ValueType  # 6
+        """Orders of all customers, live and closed, in the order of their ids: those that `customer_id`, `states` and the
+        fields behind them ask for, as in FindOrdersRequest.
+        """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: ListItem.Kind.ValueType  # 0
@@ -1223,6 +1227,10 @@ class ListItem(_message.Message):
     """The credentials of `customer_id`; without one, those of staff."""
     KIND_HISTORY: ListItem.Kind.ValueType  # 5
     """The changes of the document `document_kind`, `document_id`, each a HistoryEntry, the newest first."""
+    KIND_FOUND_ORDERS: ListItem.Kind.ValueType  # 6
+    """Orders of all customers, live and closed, in the order of their ids: those that `customer_id`, `states` and the
+    fields behind them ask for, as in FindOrdersRequest.
+    """
 
     KIND_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
@@ -1231,15 +1239,23 @@ class ListItem(_message.Message):
     DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    CREATED_FROM_MS_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
     document_kind: Global___DocumentKind.ValueType
     document_id: _builtins.str
+    product_id: _builtins.str
+    created_from_ms: _builtins.int
+    created_before_ms: _builtins.int
+    newest_first: _builtins.bool
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which orders are listed, by their states; without any, the live ones."""
+        """Which orders are listed, by their states; without any, the live ones. Of found orders, as in FindOrdersRequest."""
 
     def __init__(
         self,
@@ -1251,10 +1267,14 @@ class ListItem(_message.Message):
         document_kind: Global___DocumentKind.ValueType = ...,
         document_id: _builtins.str = ...,
         states: _abc.Iterable[_builtins.str] | None = ...,
+        product_id: _builtins.str = ...,
+        created_from_ms: _builtins.int = ...,
+        created_before_ms: _builtins.int = ...,
+        newest_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "product_id", b"product_id", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1400,6 +1420,10 @@ class PageToken(_message.Message):
     DOCUMENT_KIND_FIELD_NUMBER: _builtins.int
     DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    CREATED_FROM_MS_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
     replica: _builtins.str
     """Where the list began: the replica, its run and the snapshot that it keeps open."""
     snapshot_id: _builtins.int
@@ -1407,9 +1431,15 @@ class PageToken(_message.Message):
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     after_id: _builtins.str
-    """Of a list of changes: the number of the first change of the next page."""
+    """Of a list of changes: the number of the first change of the next page. Of found orders: the place in the order of
+    ids where the list goes on, which no id need have.
+    """
     document_kind: Global___DocumentKind.ValueType
     document_id: _builtins.str
+    product_id: _builtins.str
+    created_from_ms: _builtins.int
+    created_before_ms: _builtins.int
+    newest_first: _builtins.bool
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -1424,10 +1454,14 @@ class PageToken(_message.Message):
         document_kind: Global___DocumentKind.ValueType = ...,
         document_id: _builtins.str = ...,
         states: _abc.Iterable[_builtins.str] | None = ...,
+        product_id: _builtins.str = ...,
+        created_from_ms: _builtins.int = ...,
+        created_before_ms: _builtins.int = ...,
+        newest_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "newest_first", b"newest_first", "product_id", b"product_id", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

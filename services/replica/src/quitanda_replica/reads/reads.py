@@ -14,6 +14,7 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
 from quitanda_replica.reads.document_history import last_change, read_history
+from quitanda_replica.reads.found_orders import read_found_orders
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.pages import read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
@@ -29,10 +30,13 @@ _LISTED: Final = {
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
     pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
+    pb.ListItem.KIND_FOUND_ORDERS: Kind.ORDER,
 }
 
 _HISTORY: Final = pb.ListItem.KIND_HISTORY
-_LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id", "states")
+_FOUND_ORDERS: Final = pb.ListItem.KIND_FOUND_ORDERS
+_ORDER_FIELDS: Final = ("states", "product_id", "created_from_ms", "created_before_ms", "newest_first")
+_LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id", *_ORDER_FIELDS)
 """What says which list it is, in the question and in the page token."""
 
 
@@ -137,6 +141,9 @@ class Reads:
             newest = last_change(now.state, question.kind, question.item.document_id)
             history = read_history(now.state, question.kind, question.item.document_id, newest, question.size)
             return self._first(now, question.item, history.entries, _text(history.next_number))
+        if question.item.kind == _FOUND_ORDERS:
+            found = read_found_orders(now.state, question.item, None, question.size)
+            return self._first(now, question.item, found.documents, found.next_after)
         customer_id = question.item.customer_id
         if question.kind is Kind.ORDER and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
             return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
@@ -163,16 +170,9 @@ class Reads:
     ) -> pb.ReadResult:
         next_page_token = ""
         if next_after is not None:
+            listed = {name: getattr(item, name) for name in _LIST_FIELDS}
             token = pb.PageToken(
-                replica=self._name,
-                snapshot_id=snapshot_id,
-                revision=revision,
-                kind=item.kind,
-                customer_id=item.customer_id,
-                after_id=next_after,
-                document_kind=item.document_kind,
-                document_id=item.document_id,
-                states=item.states,
+                replica=self._name, snapshot_id=snapshot_id, revision=revision, after_id=next_after, **listed
             )
             next_page_token = self._tokens.write(token)
         return pb.ReadResult(page=pb.Page(documents=documents, next_page_token=next_page_token, revision=revision))
@@ -216,6 +216,9 @@ def _further(state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], st
     if token.kind == _HISTORY:
         history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
         return history.entries, _text(history.next_number)
+    if token.kind == _FOUND_ORDERS:
+        found = read_found_orders(state, question.item, token.after_id, question.size)
+        return found.documents, found.next_after
     page = read_page(state, question.kind, token.customer_id, token.after_id, question.size, token.states)
     return page.documents, page.next_after
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state.access import WalkableState
-from quitanda_replica.state.store import Store
+from quitanda_replica.state.store import KeyCursor, Store
 
 
 class StateSnapshot(WalkableState, Protocol):
@@ -25,6 +25,9 @@ class StateSnapshot(WalkableState, Protocol):
 
     def last_up_to(self, prefix: bytes, key: bytes) -> tuple[bytes, bytes] | None:
         """Give the last key with the prefix that is not behind `key`, and its value; None where there is none."""
+
+    def cursor(self) -> KeyCursor:
+        """Give what finds many keys one after another; for one thread, to be closed."""
 
     def close(self) -> None:
         """Give it up."""

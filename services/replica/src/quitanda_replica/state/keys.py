@@ -9,6 +9,9 @@
     Sx <customer id> 00 <order id>      index: the customer's live orders; empty value
     Sy <product id> 00 <order id>       index: the live orders that hold the product; empty value
     Sz <customer id> 00 <order id>      index: the customer's closed orders; empty value
+    Sw <product id> 00 <order id>       index: the closed orders with the product; empty value
+    Si <letter> <order id>              index: the orders in a state, by its name's first letter; empty value. There is
+                                        none of open orders: they are the live ones that are not placed
     Se <deadline, 8 bytes, big-endian> <order id>
                                         index: the live orders that have a deadline, by it (ms since 1970); empty value
     Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
@@ -28,7 +31,7 @@ import struct
 from typing import Final
 
 from quitanda.backup.state_digest import DIGEST_KEY
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Kind, OrderState
 
 STATE: Final = b"S"
 """The first byte of every key of the replicated state."""
@@ -44,6 +47,8 @@ CLOSED_ORDERS: Final = b"Sk"
 
 DEADLINES: Final = b"Se"
 _CLOSED_ORDERS_OF_CUSTOMER: Final = b"Sz"
+_CLOSED_ORDERS_WITH_PRODUCT: Final = b"Sw"
+_ORDERS_IN_STATE: Final = {state.value: b"Si" + state.value[:1].encode() for state in OrderState}
 _ORDERS_OF_CUSTOMER: Final = b"Sx"
 _ORDERS_WITH_PRODUCT: Final = b"Sy"
 _CREDENTIALS_OF: Final = b"Su"
@@ -78,6 +83,16 @@ def closed_order(order_id: str) -> bytes:
 def closed_orders_of_customer(customer_id: str) -> bytes:
     """Prefix of the index of a customer's closed orders; the key's rest is the order's id."""
     return _CLOSED_ORDERS_OF_CUSTOMER + customer_id.encode() + _END
+
+
+def closed_orders_with_product(product_id: str) -> bytes:
+    """Prefix of the index of the closed orders with a product; the key's rest is the order's id."""
+    return _CLOSED_ORDERS_WITH_PRODUCT + product_id.encode() + _END
+
+
+def orders_in_state(state: str) -> bytes:
+    """Prefix of the index of the orders in an OrderState, which is not `open`; the key's rest is the order's id."""
+    return _ORDERS_IN_STATE[state]
 
 
 def deadline(expires_at_ms: int, order_id: str) -> bytes:

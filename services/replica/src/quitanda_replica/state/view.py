@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quitanda.codec.documents import id_of, kind_of
-from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
+from quitanda.domain.model import Credential, Customer, Document, Kind, Order, OrderState, Product
 from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys
@@ -118,14 +118,16 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
 
 def _put_closed(writes: WriteSet, documents: WorkingSet, order: Order) -> bytes:
     live, key = keys.document(Kind.ORDER, order.order_id), keys.closed_order(order.order_id)
+    level = writes.counters.level
     old = writes.get(live)
     if old is not None:
         writes.delete(live)
-        _write_indexes(writes, documents.order(old, writes.counters.level), None)
-        writes.create(keys.closed_orders_of_customer(order.customer_id) + order.order_id.encode(), b"")
+        _write_indexes(writes, documents.order(old, level), order)
         writes.counters.add_document(Kind.ORDER, -1)
         writes.counters.closed_orders += 1
-    writes.put(key, documents.write(order, writes.counters.level))
+    else:
+        _write_indexes(writes, documents.order(writes.get(key), level), order)
+    writes.put(key, documents.write(order, level))
     writes.counters.last_version = max(writes.counters.last_version, order.version)
     return key
 
@@ -161,17 +163,22 @@ def _write_indexes(writes: WriteSet, old: Order | None, new: Order | None) -> No
             writes.create(key, b"")
 
 
-def _indexed(order: Order) -> tuple[str, int, list[str]]:
-    return order.customer_id, order.expires_at_ms, [item.product_id for item in order.items]
+def _indexed(order: Order) -> tuple[str, str, int, list[str]]:
+    return order.state, order.customer_id, order.expires_at_ms, [item.product_id for item in order.items]
 
 
 def _index_keys(order: Order | None) -> dict[bytes, None]:
     """List the index entries of an order, in the order of its items (a dict, as sets have no order)."""
     if order is None:
         return {}
+    live = is_live(order)
+    of_customer = keys.orders_of_customer if live else keys.closed_orders_of_customer
+    with_product = keys.orders_with_product if live else keys.closed_orders_with_product
+    prefixes = [of_customer(order.customer_id), *(with_product(item.product_id) for item in order.items)]
+    if order.state != OrderState.OPEN:
+        prefixes.append(keys.orders_in_state(order.state))
     order_id = order.order_id.encode()
-    products = (keys.orders_with_product(item.product_id) for item in order.items)
-    found = dict.fromkeys(prefix + order_id for prefix in (keys.orders_of_customer(order.customer_id), *products))
-    if order.expires_at_ms:
+    found = dict.fromkeys(prefix + order_id for prefix in prefixes)
+    if live and order.expires_at_ms:
         found[keys.deadline(order.expires_at_ms, order.order_id)] = None
     return found

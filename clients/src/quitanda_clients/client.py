@@ -166,7 +166,7 @@ class AdminClient(PortalClient):
         """Add `delta`, which may be negative, to the units on hand; never below zero."""
         return await self.execute(AdjustStock(product_id, delta, expected_version), request_id=request_id)
 
-    async def found_orders_page(self, query: FindOrders) -> ListPage[Order]:
+    async def found_orders_page(self, query: FindOrders) -> ListPage[Any]:
         """Fetch one page of the orders of all customers that are as asked for; size 0 is the portal's default.
 
         It may be shorter, or empty, and yet not the last: that one has no token.

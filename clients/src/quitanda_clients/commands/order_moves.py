@@ -21,7 +21,7 @@ StateOption = Annotated[
     typer.Option("--state", help="Only orders in this state; you may repeat this option. (Default: every state.)"),
 ]
 FromOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--from",
         metavar="TIME",
@@ -31,7 +31,7 @@ FromOption = Annotated[
     ),
 ]
 BeforeOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--before", metavar="TIME", parser=moment, show_default=False, help="Only orders made before this time."
     ),
@@ -59,8 +59,8 @@ async def list_orders(
     product: Annotated[
         str, typer.Option("--product", metavar="PID", help="Only orders with this product, which may be deleted.")
     ] = "",
-    made_from: FromOption = 0,
-    made_before: BeforeOption = 0,
+    made_from: FromOption = None,
+    made_before: BeforeOption = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest order.")] = False,
     limit: LimitOption = LINES_DEFAULT,
 ) -> None:
@@ -71,7 +71,7 @@ async def list_orders(
     from quitanda.codec.queries import FindOrders  # noqa: PLC0415 - `--help` does not need it
 
     states = tuple(each.value for each in state or ())
-    query = FindOrders(states, customer, product, made_from, made_before, newest_first=not oldest_first)
+    query = FindOrders(states, customer, product, made_from or 0, made_before or 0, newest_first=not oldest_first)
     async with run.client() as client:
         run.output.listing("orders", await client.find_orders(query, limit), "orders_of_shop")
 

@@ -114,9 +114,10 @@ def list_from_message(kind: Kind, message: Any, customer_id: str) -> ListDocumen
 def find_from_message(message: Any) -> FindOrders | Refused:
     """Read the request to see one page of found orders."""
     states, page_size = wanted_states(message.states), page_size_or_refused(message.page_size)
-    for value in (states, page_size):
-        if isinstance(value, Refused):
-            return value
+    if isinstance(states, Refused):
+        return states
+    if isinstance(page_size, Refused):
+        return page_size
     query = FindOrders(**{each.name: getattr(message, each.name) for each in fields(FindOrders)})
     return _check_found(query) or replace(query, states=states, page_size=page_size)
 

@@ -67,7 +67,7 @@ def _state(number: int) -> OrderState:
 
 
 def fill(folder: Path, orders: int) -> None:
-    """Make the state of a replica with so many orders, without anything else; StoreFailed where it cannot be written."""
+    """Make the state of a replica with so many orders and nothing else; StoreFailed where it cannot be written."""
     store, documents = Store.open(folder), WorkingSet()
     try:
         for number in range(orders):

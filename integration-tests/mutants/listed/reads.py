@@ -220,14 +220,6 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
-        "page-of-states-skips-an-order",
-        "A page by states that looked at as many orders as it may goes on behind the last of them.",
-        f"{REPLICA}/reads/pages.py",
-        "            return PageOfDocuments(documents, last)\n        if wanted:",
-        "            return PageOfDocuments(documents, order_id)\n        if wanted:",
-        (f"{TESTS}/test_reads.py::TestClosedOrders::test_a_page_looks_at_a_bounded_number_of_orders_and_goes_on",),
-    ),
-    Mutant(
         "closed-orders-in-every-get",
         "A closed order is shown only where it is asked for.",
         f"{REPLICA}/reads/reads.py",

@@ -10,7 +10,6 @@ from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
     CreateCustomer,
-    CreateOrder,
     DeleteCustomer,
     DeleteProduct,
     FulfilOrder,
@@ -24,7 +23,6 @@ from quitanda.errors import NotLeader, Unavailable
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.documents_pb2 import HistoryEntry
 from quitanda_replica.reads.page_tokens import PageTokens
-from quitanda_replica.reads.pages import ORDERS_LOOKED_AT_MAX, PAGE_BYTES_MAX
 from quitanda_replica.reads.reads import Reads
 from quitanda_replica.reads.snapshots import OpenSnapshots, SnapshotBounds
 from quitanda_replica.state.access import StateCorrupt
@@ -535,29 +533,6 @@ class TestClosedOrders:
         refusal = shop.refusal(self.orders(*states))
 
         assert (refusal.field, dict(refusal.details)["problem"]) == ("states", problem)
-
-    def test_a_page_looks_at_a_bounded_number_of_orders_and_goes_on(self, state, shop):
-        many = [f"p{n:04}" for n in range(ORDERS_LOOKED_AT_MAX + 10)]
-        state.do(*(order(order_id) for order_id in many))
-        state.do(order("q1", pen=1))
-        state.do(CancelOrder("ana", "q1"))
-
-        pages = self.all_ids(shop, "open", "cancelled", page_size=500)
-        assert [order_id for page in pages for order_id in page] == ["o0", "o3", *many, "q1"]
-        pages = self.all_ids(shop, "placed", "cancelled", page_size=500)
-        assert pages == [["o1", "o4"], ["q1"]]
-
-    def test_a_page_looks_at_a_bounded_number_of_bytes_and_goes_on(self, state, shop):
-        big = '"' + "x" * 16_000 + '"'
-        state.do(*(CreateOrder("ana", f"p{n:03}", 1, (), (("big", big),)) for n in range(300)))
-        state.do(order("q1", pen=1))
-        state.do(CancelOrder("ana", "q1"))
-
-        pages = self.all_ids(shop, "placed", "cancelled", page_size=500)
-        assert pages == [["o1", "o4"], ["q1"]]
-        pages = self.all_pages(shop, "open", "cancelled", page_size=500)
-        assert max(sum(map(len, page.documents)) for page in pages) <= PAGE_BYTES_MAX
-        assert sum(len(page.documents) for page in pages) == 303
 
 
 class TestFoundOrders:

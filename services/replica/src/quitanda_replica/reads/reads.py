@@ -16,7 +16,7 @@ from quitanda_replica.reads import page_tokens
 from quitanda_replica.reads.document_history import last_change, read_history
 from quitanda_replica.reads.found_orders import read_found_orders
 from quitanda_replica.reads.page_tokens import PageTokens
-from quitanda_replica.reads.pages import read_page
+from quitanda_replica.reads.pages import PageOfDocuments, read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
@@ -34,7 +34,7 @@ _LISTED: Final = {
 }
 
 _HISTORY: Final = pb.ListItem.KIND_HISTORY
-_FOUND_ORDERS: Final = pb.ListItem.KIND_FOUND_ORDERS
+
 _ORDER_FIELDS: Final = ("states", "product_id", "created_from_ms", "created_before_ms", "newest_first")
 _LIST_FIELDS: Final = ("kind", "customer_id", "document_kind", "document_id", *_ORDER_FIELDS)
 """What says which list it is, in the question and in the page token."""
@@ -141,13 +141,10 @@ class Reads:
             newest = last_change(now.state, question.kind, question.item.document_id)
             history = read_history(now.state, question.kind, question.item.document_id, newest, question.size)
             return self._first(now, question.item, history.entries, _text(history.next_number))
-        if question.item.kind == _FOUND_ORDERS:
-            found = read_found_orders(now.state, question.item, None, question.size)
-            return self._first(now, question.item, found.documents, found.next_after)
-        customer_id = question.item.customer_id
-        if question.kind is Kind.ORDER and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
+        customer_id, of_customer = question.item.customer_id, question.item.kind == pb.ListItem.KIND_ORDERS
+        if of_customer and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
             return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
-        page = read_page(now.state, question.kind, customer_id, None, question.size, question.item.states)
+        page = _documents(now.state, question, None)
         return self._first(now, question.item, page.documents, page.next_after)
 
     def _first(
@@ -216,11 +213,16 @@ def _further(state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], st
     if token.kind == _HISTORY:
         history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
         return history.entries, _text(history.next_number)
-    if token.kind == _FOUND_ORDERS:
-        found = read_found_orders(state, question.item, token.after_id, question.size)
-        return found.documents, found.next_after
-    page = read_page(state, question.kind, token.customer_id, token.after_id, question.size, token.states)
+    page = _documents(state, question, token.after_id)
     return page.documents, page.next_after
+
+
+def _documents(state: StateSnapshot, question: _FirstPage | _NextPage, after_id: str | None) -> PageOfDocuments:
+    """Read a page of documents; None: the first one."""
+    item = question.item
+    if item.kind == pb.ListItem.KIND_FOUND_ORDERS or (question.kind is Kind.ORDER and item.states):
+        return read_found_orders(state, item, after_id, question.size)
+    return read_page(state, question.kind, item.customer_id, after_id, question.size)
 
 
 def _check_size(page_size: int) -> Refused | None:

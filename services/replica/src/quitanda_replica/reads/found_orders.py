@@ -17,7 +17,7 @@ from quitanda_replica.reads.pages import PAGE_BYTES_MAX, PageOfDocuments
 from quitanda_replica.reads.snapshots import StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
-from quitanda_replica.state.store import KeyCursor
+from quitanda_replica.state.key_cursor import KeyCursor
 from quitanda_replica.state.stored_documents import json_of
 
 KEYS_SOUGHT_MAX: Final = 2_000

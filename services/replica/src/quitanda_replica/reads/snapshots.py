@@ -17,7 +17,8 @@ from typing import Protocol
 from quitanda.errors import Unavailable
 from quitanda_replica.raft.snapshot_receiver import INSTALL_KEY
 from quitanda_replica.state.access import WalkableState
-from quitanda_replica.state.store import KeyCursor, Store
+from quitanda_replica.state.key_cursor import KeyCursor
+from quitanda_replica.state.store import Store
 
 
 class StateSnapshot(WalkableState, Protocol):

@@ -27,11 +27,12 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from quitanda_replica.distribution import SECONDS, Distribution
 from quitanda_replica.state.data_folder import DataFolder, DirectorySync, FolderLost
+from quitanda_replica.state.key_cursor import KeyCursor
 from quitanda_replica.state.recent_values import RecentValues
 
 if TYPE_CHECKING:
     import plyvel as leveldb
-    from plyvel._plyvel import RawIterator, Snapshot
+    from plyvel._plyvel import Snapshot
 else:
     try:
         import plyvel as leveldb
@@ -135,57 +136,13 @@ class StoreSnapshot:
         )
         return walk if walk is not None and walk[0].startswith(prefix) else None
 
-    def cursor(self) -> "KeyCursor":
+    def cursor(self) -> KeyCursor:
         """Return what finds many keys one after another; for one thread, to be closed. Raises StoreFailed."""
-        return KeyCursor(_guarded(lambda: self._snapshot.raw_iterator(verify_checksums=True)))
+        return KeyCursor(_guarded(lambda: self._snapshot.raw_iterator(verify_checksums=True)), _guarded)
 
     def close(self) -> None:
         """Let LevelDB drop the versions that only this snapshot needs; closing twice is allowed."""
         self._snapshot.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class KeyCursor:
-    """Finds keys of a snapshot at places that the caller names: one search in LevelDB for each, and no value."""
-
-    def __init__(self, walk: "RawIterator") -> None:
-        self._walk = walk
-
-    def first_from(self, prefix: bytes, key: bytes) -> bytes | None:
-        """Return the first key under `prefix` that is not before `key`, or None. Raises StoreFailed."""
-        return _guarded(lambda: self._under(prefix, self._seek(key)))
-
-    def last_up_to(self, prefix: bytes, key: bytes) -> bytes | None:
-        """Return the last key under `prefix` that is not behind `key`, or None. Raises StoreFailed."""
-        return _guarded(lambda: self._under(prefix, self._seek_back(key)))
-
-    def _seek(self, key: bytes) -> bool:
-        self._walk.seek(key)
-        return self._walk.valid()
-
-    def _seek_back(self, key: bytes) -> bool:
-        if not self._seek(key):
-            self._walk.seek_to_last()
-        elif self._walk.key() != key:
-            self._walk.prev()
-        return self._walk.valid()
-
-    def _under(self, prefix: bytes, found: bool) -> bytes | None:
-        if not found:
-            return None
-        key = self._walk.key()
-        return key if key.startswith(prefix) else None
-
-    def close(self) -> None:
-        """Give it up; closing twice is allowed."""
-        self._walk.close()
 
     def __enter__(self) -> Self:
         return self

@@ -93,6 +93,30 @@ def name_of(value):
     return f"{type(value[1]).__name__} by {value[0]}" if isinstance(value, tuple) else str(value)
 
 
+def test_a_new_order_with_a_deadline_expires_then_unless_it_is_placed(shop):
+    do(shop, CreateOrder("ana", "n1", 1, (ItemQuantity("rice", 3),), expires_at_ms=LATER))
+    do(shop, CreateOrder("ana", "n2", 1, (ItemQuantity("rice", 2),), expires_at_ms=LATER), PlaceOrder("ana", "n2"))
+    before = on_hand(shop)
+
+    do(shop, AdvanceClock(LATER))
+
+    assert [order_now(shop, each).state for each in ("n1", "n2")] == ["expired", "placed"]
+    assert on_hand(shop) == before + 3
+
+
+def test_who_sends_a_new_order_again_is_answered_though_the_portal_has_chosen_another_deadline(shop):
+    first, again = (CreateOrder("ana", f"n{at}", at, expires_at_ms=at + 60_000) for at in (1, 2))
+    outcomes = []
+    for number, command in enumerate((first, again), 1_000):
+        request = Request("ana", "once", command)
+        execution = execute(shop.state, request, number)
+        shop.state.apply(request, execution)
+        outcomes.append(execution.outcome)
+
+    assert outcomes[0] == outcomes[1]
+    assert order_now(shop, "n2") is None
+
+
 @pytest.mark.parametrize(("state", "asked"), list(pairs(OrderState, ASKED)), ids=name_of)
 def test_each_command_by_each_asker_moves_an_order_as_the_table_says_and_otherwise_names_the_state(shop, state, asked):
     asker, command = asked

@@ -54,6 +54,13 @@ def test_the_creation_time_is_the_one_that_the_id_names():
     assert uuid.UUID(order["order_id"]).int >> 80 == order["created_at_ms"]
 
 
+def test_an_order_has_a_deadline_only_where_orders_are_held_for_a_time():
+    held = IdGenerator(now_ns=lambda: NOW_NS, order_hold_ms=60_000).order()
+
+    assert held["expires_at_ms"] == held["created_at_ms"] + 60_000
+    assert "expires_at_ms" not in IdGenerator(now_ns=lambda: NOW_NS).order()
+
+
 def test_request_ids_are_version_4_uuids_in_hexadecimal():
     request_id = IdGenerator().request_id()
 

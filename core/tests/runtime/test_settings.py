@@ -219,6 +219,9 @@ def test_a_variable_that_is_not_set_is_named(environment, variable):
             ["QUITANDA_REQUEST_TIMEOUT_SECONDS"],
         ),
         (ClientPortalSettings, PORTAL, {"QUITANDA_MQTT_GATEWAY": "on"}, ["QUITANDA_MQTT_GATEWAY"]),
+        (ClientPortalSettings, PORTAL, {"QUITANDA_ORDER_HOLD_SECONDS": "-1"}, ["QUITANDA_ORDER_HOLD_SECONDS"]),
+        (ClientPortalSettings, PORTAL, {"QUITANDA_ORDER_HOLD_SECONDS": "31536001"}, ["QUITANDA_ORDER_HOLD_SECONDS"]),
+        (ClientPortalSettings, PORTAL, {"QUITANDA_ORDER_HOLD_SECONDS": "1.5"}, ["QUITANDA_ORDER_HOLD_SECONDS"]),
         (ClientPortalSettings, PORTAL, {"QUITANDA_MQTT_GATEWAY": "shared"}, ["QUITANDA_MQTT_GATEWAY", "QUITANDA_MQTT"]),
     ],
 )

@@ -4,7 +4,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
-from callers import CallFailed
+from callers import CallFailed, GrpcCaller
 from known_callers import raise_to_highest_level
 
 from quitanda.cluster_client import Get, List
@@ -282,6 +282,17 @@ class TestGetOrder:
         error = await failing(caller.call("get_order", customer_id, order_id=order_id))
 
         assert error.reason == reason
+
+
+@pytest.mark.parametrize("hold", [0, 60])
+async def test_a_new_order_is_held_as_long_as_the_portal_is_told(cluster, portals, hold):
+    raise_to_highest_level(cluster)
+    async with portals(order_hold_seconds=hold) as portal:
+        caller = GrpcCaller(portal.port)
+        _, order = await caller.call("create_order", "ana")
+        await caller.close()
+
+    assert order.expires_at_ms == (order.created_at_ms + hold * 1_000 if hold else 0)
 
 
 class TestClosedOrders:

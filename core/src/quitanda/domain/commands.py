@@ -27,7 +27,7 @@ from quitanda.domain.field_types import (
     Version,
     since,
 )
-from quitanda.domain.model import CustomerFields, OrderFields, ProductFields, RoleName
+from quitanda.domain.model import ORDER_STATES_LEVEL, CustomerFields, OrderFields, ProductFields, RoleName
 from quitanda.domain.order_commands import (
     AdvanceClock,
     CancelOrderItems,
@@ -162,7 +162,8 @@ class AdjustStock:
 class CreateOrder:
     """Place an order, empty or with first items, all or nothing.
 
-    A product named twice counts with the sum; of an extra field named twice the later value counts.
+    A product named twice counts with the sum; of an extra field named twice the later value counts. `expires_at_ms` is
+    the deadline by which the shop's portal wants the order to be placed; 0 stands for none.
     """
 
     customer_id: Identifier
@@ -170,6 +171,7 @@ class CreateOrder:
     created_at_ms: TimestampMs = field(metadata=GENERATED)
     items: tuple[ItemQuantity, ...] = ()
     extra: OrderFields = ()
+    expires_at_ms: TimestampMs = field(default=0, metadata=GENERATED | since(ORDER_STATES_LEVEL))
 
 
 @fast_init

@@ -61,7 +61,12 @@ def create(view: StateView, command: CreateOrder) -> Decision:
         return Decision(refusals.customer_not_found(command.customer_id))
     if view.order(command.order_id) is not None or _closed(view, command.order_id) is not None:
         return Decision(refusals.order_exists(command.order_id))
-    empty = Order(command.order_id, command.customer_id, command.created_at_ms, (), version=0, extra=command.extra)
+    empty = Order(
+        *(command.order_id, command.customer_id, command.created_at_ms, ()),
+        version=0,
+        extra=command.extra,
+        expires_at_ms=command.expires_at_ms,
+    )
     filled = _fill(view, empty, command.items, overlaid)
     return Decision(filled) if isinstance(filled, Refused) else put(view, filled.order, *filled.products)
 

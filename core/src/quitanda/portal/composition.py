@@ -55,7 +55,8 @@ class PortalParts:
         self._cluster = cluster
         self._reader = reader
         self._registry = registry
-        self._ids = IdGenerator()
+        hold_seconds = settings.order_hold_seconds if isinstance(settings, ClientPortalSettings) else 0
+        self._ids = IdGenerator(order_hold_ms=1_000 * hold_seconds)
         self._authenticator = None if settings.identity is None else Authenticator(reader)
         if self._authenticator is not None:
             show_authentications(registry, self._authenticator)

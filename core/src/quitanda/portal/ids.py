@@ -54,6 +54,8 @@ class IdGenerator:
 
     now_ns: Callable[[], int] = time.time_ns
     random_bytes: Callable[[int], bytes] = os.urandom
+    order_hold_ms: int = 0
+    """How long a new order is held unless it is placed; 0: for ever."""
     ascending: Ascending = field(default_factory=Ascending)
 
     def request_id(self) -> str:
@@ -65,14 +67,18 @@ class IdGenerator:
         return self.now_ns() // _NANOSECONDS_PER_MILLISECOND
 
     def order(self) -> dict[str, Any]:
-        """Return what a portal chooses for a new order: `order_id`, and `created_at_ms` (since 1970-01-01T00:00Z).
+        """Return what a portal chooses for a new order.
 
+        `order_id`; `created_at_ms`; and `expires_at_ms` where orders are held for a time only. Both times are in
+        milliseconds since 1970-01-01T00:00Z.
         Ids that are made here later sort after earlier ones. An id names the order's time, or a later one where the
         clock was set back since the last order.
         """
         now_ns = self.now_ns()
         order_id = uuid7(self.ascending(now_ns), self.random_bytes(8))
-        return {"order_id": order_id, "created_at_ms": now_ns // _NANOSECONDS_PER_MILLISECOND}
+        now_ms = now_ns // _NANOSECONDS_PER_MILLISECOND
+        deadline = {"expires_at_ms": now_ms + self.order_hold_ms} if self.order_hold_ms else {}
+        return {"order_id": order_id, "created_at_ms": now_ms} | deadline
 
 
 @contextmanager

@@ -332,6 +332,9 @@ class ClientPortalSettings(PortalSettings):
 
     mqtt_gateway: Annotated[GatewayMode, BeforeValidator(_lower)] = GatewayMode.OFF
 
+    order_hold_seconds: Annotated[int, Field(ge=0, le=31_536_000)] = 0
+    """How long a new order holds its units unless it is placed; 0: for ever. Another one than 0 needs level 4."""
+
     @field_validator("mqtt_gateway")
     @classmethod
     def _there_is_a_broker(cls, gateway: GatewayMode, others: ValidationInfo) -> GatewayMode:

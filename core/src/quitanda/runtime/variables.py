@@ -42,6 +42,7 @@ OF_PROCESSES: Final = frozenset(
         "CALLER_CALLS_PER_SECOND",
         "CALLER_CALLS_MAX",
         "MQTT_GATEWAY",
+        "ORDER_HOLD_SECONDS",
     )
 )
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""

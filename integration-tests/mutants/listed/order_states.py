@@ -112,8 +112,8 @@ MUTANTS: Final = (
         "a-deadline-stays-in-the-index",
         "The index of deadlines has each live order under the deadline that it has.",
         f"{REPLICA}/state/view.py",
-        "    return order.customer_id, order.expires_at_ms, [item.product_id for item in order.items]\n",
-        "    return order.customer_id, 0, [item.product_id for item in order.items]\n",
+        "    return order.state, order.customer_id, order.expires_at_ms, [item.product_id for item in order.items]\n",
+        "    return order.state, order.customer_id, 0, [item.product_id for item in order.items]\n",
         (f"{_STORED}::test_a_deadline_stands_in_an_ordered_index_while_the_order_is_live",),
     ),
     Mutant(

@@ -128,7 +128,7 @@ def test_a_moment_is_in_a_period_exactly_if_its_day_is(first, days, zone, at):
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 def test_the_last_moment_that_there_can_be_has_a_day_in_every_time_zone(zone):
     assert day_of(TIMESTAMP_MS_MAX, zone).startswith("9999-12-31")
-    assert Period(date.max, date.max, zone).to_ms == TIMESTAMP_MS_MAX + 1
+    assert Period(date.max, date.max, zone).to_ms == TIMESTAMP_MS_MAX
     assert Period(date.min, date.min, zone).from_ms == 0
 
 

@@ -34,7 +34,7 @@ from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, S
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
-from quitanda_clients.paging import LISTED_MAX, whole_list
+from quitanda_clients.paging import LISTED_MAX, FetchPage, whole_list
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import (
     TIMEOUT_DEFAULT,
@@ -176,9 +176,11 @@ class AdminClient(PortalClient):
 
     async def find_orders(self, query: FindOrders, limit: int = LISTED_MAX) -> Listing[Order]:
         """Fetch the orders of all customers that are as asked for, from one snapshot."""
-        return await whole_list(
-            lambda size, token: self.found_orders_page(replace(query, page_size=size, page_token=token)), limit
-        )
+        return await whole_list(self.found_orders(query), limit)
+
+    def found_orders(self, query: FindOrders) -> FetchPage[Order]:
+        """Make the function that fetches a page of these orders."""
+        return lambda size, token: self.found_orders_page(replace(query, page_size=size, page_token=token))
 
     async def fulfil_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None

@@ -70,8 +70,9 @@ def _expiry(expires_at_ms: int) -> str:
     return _minute(expires_at_ms) if expires_at_ms else "never"
 
 
-def _iso_told(expires_at_ms: int) -> str:
-    return iso_time(expires_at_ms) if expires_at_ms else ""
+def iso_told(moment_ms: int) -> str:
+    """Write a moment by ISO 8601; nothing for 0, which stands for none."""
+    return iso_time(moment_ms) if moment_ms else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +271,7 @@ CREDENTIAL: Final = _views(
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="generation", spare=4, csv="generation"),
     FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=iso_time),
-    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=_iso_told),
+    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=iso_told),
     FieldView(name="version", spare=5),
 )
 
@@ -316,10 +317,10 @@ ORDER_SUMMARY_WITH_STATE: Final = (
             spare=4,
             csv="state_since",
             text=_minute_told,
-            csv_value=_iso_told,
+            csv_value=iso_told,
         ),
         FieldView(
-            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=_minute_told, csv_value=_iso_told
+            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=_minute_told, csv_value=iso_told
         ),
     ),
     *ORDER_SUMMARY[2:],

@@ -5,7 +5,7 @@ other value is for the portal to judge.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import typer
@@ -55,6 +55,31 @@ def moment(text: str) -> int:
     except ValueError:
         raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
     return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def day(text: str) -> date:
+    """Read a day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a day such as 2027-01-31") from None
+
+
+def time_zone(text: str) -> tzinfo:
+    """Read a time zone: a name such as `America/Sao_Paulo`, or a difference to UTC such as `-03:00`."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few commands need it
+
+    if text == "UTC":
+        return UTC
+    try:
+        if text[:1] in {"+", "-"}:
+            return datetime.strptime(text, "%z").tzinfo or UTC
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"'{text}' is neither a time zone that this machine knows, such as America/Sao_Paulo, nor a difference to "
+            "UTC such as -03:00"
+        ) from None
 
 
 def deadline(text: str) -> int:

@@ -1,10 +1,11 @@
-"""quitanda-admin export: all customers or products, from one snapshot, in a file."""
+"""quitanda-admin export: all customers, products or orders, from one snapshot, in a file."""
 
 import asyncio
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,12 +16,14 @@ from quitanda_clients.cli.local_errors import LocalReason, local_error, print_js
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, print_error, reason_of
 from quitanda_clients.commands.import_options import read_delimiter
+from quitanda_clients.commands.order_moves import BeforeOption, FromOption, StateOption
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.export.options import ExportOptions, FileFormat
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
     from quitanda_clients.export.fetched_pages import FetchedPages
+    from quitanda_clients.paging import FetchPage
 
 AGAIN: Final = (
     "Give the same command again: within a minute it goes on where it was; later, or after a change of the leader, it "
@@ -36,15 +39,20 @@ class ExportedKind(StrEnum):
 
     CUSTOMERS = "customers"
     PRODUCTS = "products"
+    ORDERS = "orders"
 
 
-_KINDS: Final = {ExportedKind.CUSTOMERS: Kind.CUSTOMER, ExportedKind.PRODUCTS: Kind.PRODUCT}
+_KINDS: Final = {
+    ExportedKind.CUSTOMERS: Kind.CUSTOMER,
+    ExportedKind.PRODUCTS: Kind.PRODUCT,
+    ExportedKind.ORDERS: Kind.ORDER,
+}
 
 
 @admin_command(Effect.READ)
 async def export(
     run: AdminRun,
-    what: Annotated[ExportedKind, typer.Argument(metavar="KIND", help="customers or products.")],
+    what: Annotated[ExportedKind, typer.Argument(metavar="KIND", help="customers, products or orders.")],
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The file to write; - is standard output.", dir_okay=False)
     ],
@@ -70,10 +78,14 @@ async def export(
         bool, typer.Option("--byte-order-mark", help="Begin CSV with the mark by which Excel recognizes UTF-8.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    state: StateOption = None,
+    made_from: FromOption = None,
+    made_before: BeforeOption = None,
 ) -> int:
-    """Write all customers or products, as of one moment, into a file that `import` reads again.
+    """Write all customers, products or orders, as of one moment, into a file.
 
-    CSV has the columns of `list -o csv`; a text that a spreadsheet would take for a formula has an apostrophe before
+    `import` reads those of customers and products again. CSV has the columns of `list -o csv`; of orders it has a row
+    for each item. A text that a spreadsheet would take for a formula has an apostrophe before
     it, which `import` removes. JSON Lines has a document in each line, as in `get --json`.
 
     The command writes a plain file completely or not at all. You can give an interrupted export again.
@@ -91,8 +103,11 @@ async def export(
         byte_order_mark=byte_order_mark,
     )
     check_to_write(file, "FILE", replace=force)
+    orders = (tuple(each.value for each in state or ()), made_from or 0, made_before or 0)
+    if any(orders) and what is not ExportedKind.ORDERS:
+        raise typer.BadParameter("--state, --from and --before choose orders", param_hint="KIND")
     try:
-        count, revision = await _export(run, _KINDS[what], file, options, replace=force)
+        count, revision = await _export(run, _List(_KINDS[what], *orders), file, options, replace=force)
     except QuitandaError as error:
         return report(error, run.failure_context(), AGAIN)
     except asyncio.CancelledError:  # Ctrl-C
@@ -106,38 +121,61 @@ async def export(
     return exit_codes.DONE
 
 
-async def _export(run: AdminRun, kind: Kind, file: Path, options: ExportOptions, *, replace: bool) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What is exported: all documents of a kind, or the orders in some states, made in some time."""
+
+    kind: Kind
+    states: tuple[str, ...]
+    made_from_ms: int
+    made_before_ms: int
+
+    def fetch(self, client: "AdminClient") -> "FetchPage[Any]":
+        """Make the function that fetches a page."""
+        from quitanda.codec.queries import FindOrders  # noqa: PLC0415 - `--help` does not need it
+
+        if self.kind is not Kind.ORDER:
+            return partial(client.page, self.kind)
+        return client.found_orders(
+            FindOrders(self.states, created_from_ms=self.made_from_ms, created_before_ms=self.made_before_ms)
+        )
+
+    async def count(self, client: "AdminClient") -> int | None:
+        """Tell how many documents there are about now; None where nobody counts them."""
+        if self.kind is Kind.ORDER:
+            return None
+        return max((int(getattr(replica, f"{self.kind}s")) for replica in await client.cluster_status()), default=0)
+
+
+async def _export(
+    run: AdminRun, wanted: _List, file: Path, options: ExportOptions, *, replace: bool
+) -> tuple[int, int]:
     """Fetch all pages, then write the file; returns how many documents it has, and their revision."""
     from quitanda.backup.destination import destination, is_plain  # noqa: PLC0415
     from quitanda_clients.export.exported_file import write_export  # noqa: PLC0415
     from quitanda_clients.export.fetched_pages import FetchedPages  # noqa: PLC0415
 
     kept = file.with_name(f".{file.name}.pages") if is_plain(file) else None
-    with FetchedPages(kind, kept) as fetched:
-        await _fetch(run, fetched)
+    with FetchedPages(wanted.kind, kept) as fetched:
+        await _fetch(run, wanted, fetched)
         with destination(file, replace=replace) as written:
-            write_export(written.file, kind, fetched.documents, options)
+            write_export(written.file, wanted.kind, fetched.documents, options)
             written.keep()
         fetched.remove()
         return fetched.count, fetched.revision
 
 
-async def _fetch(run: AdminRun, fetched: "FetchedPages") -> None:
+async def _fetch(run: AdminRun, wanted: _List, fetched: "FetchedPages") -> None:
     from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
     from quitanda_clients.export.fetched_pages import fetch_rest  # noqa: PLC0415
 
-    unit = f"{fetched.kind}s"
+    unit = f"{wanted.kind}s"
     if fetched.count and not run.as_json:
         print_error(f"Going on after the {fetched.count} {unit} that an interrupted export fetched.")
     async with run.client() as client:
-        expected = await _count(client, fetched.kind)
+        expected = await wanted.count(client)
         with shown_progress(expected, quiet=run.as_json, doing="exporting", unit=unit) as done:
-            await fetch_rest(partial(client.page, fetched.kind), fetched, done)
-
-
-async def _count(client: "AdminClient", kind: Kind) -> int:
-    """Tell how many documents there are about now."""
-    return max((int(getattr(replica, f"{kind}s")) for replica in await client.cluster_status()), default=0)
+            await fetch_rest(wanted.fetch(client), fetched, done)
 
 
 def _tell_interrupted(*, as_json: bool) -> None:

@@ -1,23 +1,66 @@
 """quitanda-admin report: what the shop's lists come to, each from one snapshot."""
 
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, tzinfo
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.cli.values import day, time_zone
 from quitanda_clients.paging import from_one_snapshot, pages
+from quitanda_clients.reports.sales import Period, SalesBy, SalesTally
 
 if TYPE_CHECKING:
+    from quitanda_clients.cli.progress import ProgressCallback
     from quitanda_clients.client import AdminClient
     from quitanda_clients.reports.stock_value import StockRow
 
+_FIRST_DAY: Final = date(1970, 1, 1)
+"""Times of orders count from here, and are not negative."""
+
 app = typer.Typer(no_args_is_help=True)
 
+ZoneOption = Annotated[
+    tzinfo | None,
+    typer.Option(
+        "--time-zone",
+        parser=time_zone,
+        metavar="ZONE",
+        help="The time zone of the days: America/Sao_Paulo, or -03:00. (Default: UTC.)",
+    ),
+]
 
-@app.callback()
-def _reports() -> None:
-    """Add up what the shop has and what it sold."""
+
+@app.command("sales")
+@admin_command(Effect.READ)
+async def sales(
+    run: AdminRun,
+    first: Annotated[date, typer.Option("--from", parser=day, metavar="DAY", help="The first day: 2027-01-31.")],
+    last: Annotated[
+        date | None, typer.Option("--to", parser=day, metavar="DAY", help="The last day. (Default: today.)")
+    ] = None,
+    by: Annotated[SalesBy, typer.Option("--by", help="For what each row stands, besides a state.")] = SalesBy.DAY,
+    zone: ZoneOption = None,
+) -> None:
+    """Show what was ordered from one day to another: orders, units and money, by the state that the orders have now.
+
+    An order belongs to the day on which it was created.
+    """
+    period = Period(first, last or _today(zone or UTC), zone or UTC)
+    if period.first < _FIRST_DAY:
+        raise typer.BadParameter(f"{period.first} is before {_FIRST_DAY}; no order is so old", param_hint="--from")
+    if period.last < period.first:
+        raise typer.BadParameter(f"{period.last} is before {period.first}, the first day", param_hint="--to")
+    await _report_sales(run, by, period)
+
+
+@app.command("today")
+@admin_command(Effect.READ)
+async def sales_of_today(run: AdminRun, zone: ZoneOption = None) -> None:
+    """Show what was ordered today: orders, units and money, by the state that the orders have now."""
+    today = _today(zone or UTC)
+    await _report_sales(run, SalesBy.STATE, Period(today, today, zone or UTC))
 
 
 @app.command("stock-value")
@@ -32,6 +75,36 @@ async def stock_value(run: AdminRun) -> None:
     async with run.client() as client:
         rows, revision = await from_one_snapshot(lambda: _stock_rows(client))
     run.output.report(stock_report(rows, revision))
+
+
+def _today(zone: tzinfo) -> date:
+    return datetime.now(zone).date()
+
+
+async def _report_sales(run: AdminRun, by: SalesBy, period: Period) -> None:
+    from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
+    from quitanda_clients.cli.report_views import sales_report  # noqa: PLC0415
+
+    async with run.client() as client:
+        with shown_progress(None, quiet=run.as_json, doing="adding up", unit="orders") as done:
+            tally, revision = await from_one_snapshot(lambda: _tallied(client, by, period, done))
+    run.output.report(sales_report(tally, period, revision))
+
+
+async def _tallied(
+    client: "AdminClient", by: SalesBy, period: Period, done: "ProgressCallback"
+) -> tuple[SalesTally, int]:
+    from quitanda.codec.queries import FindOrders  # noqa: PLC0415
+
+    tally = SalesTally(by, period.zone)
+    revision = count = 0
+    query = FindOrders(created_from_ms=period.from_ms, created_before_ms=period.to_ms)
+    async for page in pages(client.found_orders(query)):
+        for order in page.documents:
+            tally.add(order)
+        count, revision = count + len(page.documents), page.revision
+        done(count)
+    return tally, revision
 
 
 async def _stock_rows(client: "AdminClient") -> tuple[list["StockRow"], int]:

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, TextIO, TypeAlias
 
 from quitanda.codec.documents import present_document
-from quitanda.domain.model import Document, Kind
+from quitanda.domain.model import Document, Kind, Order, OrderItem
 from quitanda_clients.cli.document_views import (
     CUSTOMERS,
+    ORDER_ITEM,
     PRODUCTS,
     FieldView,
     csv_columns,
+    csv_row,
+    iso_told,
     known_values,
     own_values,
 )
@@ -28,7 +31,26 @@ Documents: TypeAlias = Callable[[], Iterator[Document]]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
-_VIEWS: Final[Mapping[Kind, tuple[FieldView, ...]]] = {Kind.CUSTOMER: CUSTOMERS.fields, Kind.PRODUCT: PRODUCTS.fields}
+_ORDER: Final = (
+    *(FieldView(name=name, csv=name) for name in ("order_id", "customer_id", "state")),
+    FieldView(name="created_at_ms", csv="created", csv_value=iso_told),
+    FieldView(name="state_since_ms", csv="state_since", csv_value=iso_told),
+    FieldView(name="placed_at_ms", csv="placed", csv_value=iso_told),
+    FieldView(name="expires_at_ms", csv="expires", csv_value=iso_told),
+)
+_ITEM: Final = (
+    *ORDER_ITEM,
+    *(FieldView(name=name, csv=name, number=True) for name in ("returned", "restocked")),
+)
+_OF_ORDER: Final = "order."
+_OF_ITEM: Final = "item."
+"""Before the names of the own fields of an order and of its items, which stand in one row."""
+
+_VIEWS: Final[Mapping[Kind, tuple[FieldView, ...]]] = {
+    Kind.CUSTOMER: CUSTOMERS.fields,
+    Kind.PRODUCT: PRODUCTS.fields,
+    Kind.ORDER: (*_ORDER, *_ITEM),
+}
 
 
 def write_export(file: BinaryIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
@@ -64,8 +86,19 @@ def _write_csv(text: TextIO, kind: Kind, documents: Documents, options: ExportOp
 
 
 def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of a document, by column."""
-    yield {**known_values(views, document), **own_values(document)}
+    """Yield the rows of a document, by column: of an order, a row for each item, and one if there is none."""
+    if not isinstance(document, Order):
+        yield csv_row(views, document)
+        return
+    order = known_values(_ORDER, document) | _own(_OF_ORDER, document)
+    for item in document.items:
+        yield order | known_values(_ITEM, item) | _own(_OF_ITEM, item)
+    if not document.items:
+        yield order
+
+
+def _own(prefix: str, record: Order | OrderItem) -> Mapping[str, str]:
+    return {f"{prefix}{name}": value for name, value in own_values(record).items()}
 
 
 def _cell(value: Any, view: FieldView | None, decimal: DecimalSign) -> str:

@@ -43,8 +43,10 @@ class Period:
 
     @property
     def to_ms(self) -> int:
-        """When the day after the last one begins."""
-        return TIMESTAMP_MS_MAX + 1 if self.last == date.max else _begin_ms(self.last + timedelta(days=1), self.zone)
+        """When the day after the last one begins; the end of all times where there is none."""
+        if self.last == date.max:
+            return TIMESTAMP_MS_MAX
+        return min(TIMESTAMP_MS_MAX, _begin_ms(self.last + timedelta(days=1), self.zone))
 
 
 @dataclass(slots=True)

@@ -97,7 +97,7 @@ def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[
         yield order
 
 
-def _own(prefix: str, record: Order | OrderItem) -> Mapping[str, str]:
+def _own(prefix: str, record: Order | OrderItem) -> dict[str, str]:
     return {f"{prefix}{name}": value for name, value in own_values(record).items()}
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, TextIO, TypeAlias
 
 from quitanda.codec.documents import present_document
-from quitanda.domain.model import Document, Kind, Order, OrderItem
+from quitanda.domain.model import Credential, Document, Kind, Order, OrderItem
 from quitanda_clients.cli.document_views import (
     CUSTOMERS,
     ORDER_ITEM,
@@ -74,7 +74,7 @@ def _text(file: BinaryIO) -> Iterator[TextIO]:
 def _write_csv(text: TextIO, kind: Kind, documents: Documents, options: ExportOptions) -> None:
     views = _VIEWS[kind]
     known = {each.csv: each for each in views if each.csv}
-    own = {name for document in documents() for row in _rows(views, document) for name in row} - known.keys()
+    own = {name for document in documents() for name in _own_names(document)} - known.keys()
     columns = (*csv_columns(views), *sorted(own))
     if options.byte_order_mark:
         text.write(_BYTE_ORDER_MARK)
@@ -95,6 +95,15 @@ def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[
         yield order | known_values(_ITEM, item) | _own(_OF_ITEM, item)
     if not document.items:
         yield order
+
+
+def _own_names(document: Document) -> Iterator[str]:
+    """Name the columns of a document's own fields."""
+    if isinstance(document, Order):
+        yield from (_OF_ORDER + name for name, _ in document.extra)
+        yield from (_OF_ITEM + name for item in document.items for name, _ in item.extra)
+    elif not isinstance(document, Credential):
+        yield from (name for name, _ in document.extra)
 
 
 def _own(prefix: str, record: Order | OrderItem) -> dict[str, str]:

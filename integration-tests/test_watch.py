@@ -28,8 +28,8 @@ def states_of(parts, order_id):
     return [change.document.state for change in changes if change.document_id == order_id and change.document]
 
 
-async def test_a_customer_hears_of_her_order_as_it_is_placed_and_fulfilled_and_nobody_else_does(shop):
-    ana, bia, admin = await shop.customer(), await shop.customer(), await shop.admin()
+async def test_a_customer_hears_of_her_order_as_it_is_placed_and_fulfilled_and_nobody_else_does(shop, transport):
+    ana, bia, admin = await shop.customer(transport), await shop.customer(transport), await shop.admin()
     product = await shop.product(10)
     begin = (await ana.list_orders()).revision
 

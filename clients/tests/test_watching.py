@@ -12,7 +12,7 @@ from quitanda.domain.outcomes import Reason, refused
 from quitanda.errors import NotOffered, Rejected, Unavailable
 from quitanda_clients.client import AdminClient
 from quitanda_clients.results import Listing
-from quitanda_clients.watching import FollowedProducts, follow_products, watch_on
+from quitanda_clients.watching import FollowedProducts, follow_products, read_parts, watch_on
 
 SECONDS = 15.0
 GONE = Rejected(refused(Reason.REVISION_GONE, "after_revision", oldest=7))
@@ -191,3 +191,22 @@ async def test_products_are_followed_over_grpc_from_one_portal_to_the_next():
 
     assert (listed.changed, told.changed) == ((product("tea"),), (product("tea", 7),))
     assert [request.HasField("after_revision") for request in portals[1].requests("Watch")] == [True]
+
+
+async def results(*replies):
+    for after, revision, ends in replies:
+        yield {"after_revision": after, "changes": [], "ends": ends}, revision
+
+
+async def test_replies_over_mqtt_are_read_until_the_one_that_ends_the_watch():
+    parts = [part.revision async for part in read_parts(results((5, 5, False), (5, 9, False), (9, 9, True)), 5)]
+
+    assert parts == [5, 9, 9]
+
+
+async def test_a_reply_over_mqtt_that_is_lost_is_missed_and_one_that_comes_twice_is_not():
+    parts = read_parts(results((5, 5, False), (5, 9, False), (5, 9, False), (12, 15, False)), 5)
+    assert [part.revision for part in await heard(parts, 3)] == [5, 9, 9]
+
+    with pytest.raises(Unavailable, match="lost"):
+        await heard(parts, 1)

@@ -14,6 +14,15 @@ from quitanda.codec.documents import summarize
 from quitanda.codec.json_fields import parse_object
 from quitanda.codec.json_text import dump_json, parse_json
 from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments
+from quitanda.codec.watches import (
+    WATCHED_KINDS,
+    WatchDocuments,
+    WatchedChange,
+    WatchedChanges,
+    change_to_text,
+    changes_from_result,
+    changes_to_result,
+)
 from quitanda.domain.commands import (
     AdjustStock,
     CancelOrderItems,
@@ -50,6 +59,7 @@ from quitanda.operations import (
     RotateOwnCredential,
     SetOrderItem,
     SetOwnOrderDeadline,
+    WatchOperation,
     WriteOperation,
     document_operations_of,
     operations_of,
@@ -376,3 +386,41 @@ def test_the_schemas_table_of_requests_over_mqtt_has_exactly_the_customers_opera
 def fields_of(row):
     """The fields of an operation's JSON object: those of its message, without what says who asks and how."""
     return set(row.request_class.DESCRIPTOR.fields_by_name) - {"customer_id", "request_id"}
+
+
+WATCHES = [row for row in OPERATIONS if isinstance(row, WatchOperation)]
+watched = st.builds(
+    WatchDocuments,
+    st.lists(st.sampled_from(WATCHED_KINDS), min_size=1, unique=True).map(tuple),
+    st.just("ana"),
+    st.none() | st.integers(0, VERSION_MAX),
+)
+changes = st.one_of(
+    products.map(lambda product: WatchedChange(Kind.PRODUCT, product.product_id, product)),
+    orders.map(lambda order: WatchedChange(Kind.ORDER, order.order_id, order)),
+    st.builds(WatchedChange, st.sampled_from(WATCHED_KINDS), st.just("gone"), st.none()),
+)
+
+
+@pytest.mark.parametrize("row", WATCHES, ids=row_id)
+@given(watched)
+def test_what_is_watched_comes_back_the_same_through_its_request(row, asked):
+    asked = asked if row.portal.names_customer else replace(asked, customer_id="")
+    message = row.to_message(asked)
+
+    assert row.from_message(type(message).FromString(message.SerializeToString())) == asked
+    assert (
+        row.from_fields(asked.customer_id, parse_object(dump_json(row.to_fields(asked)).encode(), BYTES_MAX)) == asked
+    )
+
+
+@settings(max_examples=30)
+@given(st.lists(changes, max_size=3).map(tuple), st.integers(0, VERSION_MAX))
+def test_what_a_watch_tells_comes_back_the_same_through_its_response_and_its_reply(told, revision):
+    (row, _) = WATCHES
+    message = row.response(WatchedChanges(revision, told))
+    text = changes_to_result(map(change_to_text, told), 7, ends=True)
+
+    assert row.read_response(type(message).FromString(message.SerializeToString())) == WatchedChanges(revision, told)
+    result = parse_json(text, "result", depth_max=100).value
+    assert changes_from_result(result, revision) == (7, WatchedChanges(revision, told), True)

@@ -8,12 +8,12 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from quitanda.codec.watches import WatchedChange, WatchedChanges
+from quitanda.codec.watches import WatchedChange, WatchedChanges, changes_from_result
 from quitanda.domain.model import Product
 from quitanda.domain.outcomes import Reason
-from quitanda.errors import NotOffered, Rejected, Unavailable
+from quitanda.errors import NotOffered, OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.results import Listing
 from quitanda_clients.retry import ClientClosed
 
@@ -63,9 +63,9 @@ async def watch_on(
                     yield part
         except (ClientClosed, NotOffered):
             raise
-        except Unavailable as error:
+        except (Unavailable, OutcomeUnknown) as error:
             if not begun:
-                on_unavailable(error)
+                on_unavailable(error if isinstance(error, Unavailable) else Unavailable(str(error)))
         await asyncio.sleep(random.uniform(0, RESUME_SECONDS_MAX))  # noqa: S311 - spreads clients, hides nothing
 
 
@@ -101,6 +101,25 @@ async def follow_products(
         except Rejected as rejected:
             if rejected.refused.reason is not Reason.REVISION_GONE:
                 raise
+
+
+async def read_parts(results: AsyncIterator[tuple[Any, int]], after_revision: int | None) -> Parts:
+    """Read the replies of one watch over MQTT, each with its revision, until the one that says that the watch ends.
+
+    Raises Unavailable where a reply was lost on the way, or cannot be read.
+    """
+    told = after_revision
+    async for result, revision in results:
+        try:
+            after, part, ends = changes_from_result(result, revision)
+        except ValueError as error:
+            raise Unavailable(f"a reply that cannot be read: {error}") from error
+        if told is not None and after > told:
+            raise Unavailable("a reply was lost")
+        told = max(told or 0, part.revision)
+        yield part
+        if ends:
+            return
 
 
 async def _unless_silent(parts: Parts, seconds: float) -> AsyncIterator[WatchedChanges]:

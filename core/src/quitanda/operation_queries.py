@@ -29,6 +29,7 @@ from quitanda.codec.watches import (
     changes_from_message,
     changes_to_message,
     watch_from_message,
+    watch_from_object,
     watch_to_message_fields,
 )
 from quitanda.domain.model import CallerRole, Kind
@@ -190,6 +191,14 @@ class WatchOperation(Operation):
             return fields
         asker = {CUSTOMER_FIELD: asked.customer_id} if self.portal.names_customer else {}
         return self.request_class(**fields, **asker)
+
+    def from_fields(self, customer_id: str, fields: Mapping[str, Any]) -> WatchDocuments | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        return watch_from_object(without_reply_fields(fields), customer_id)
+
+    def to_fields(self, asked: WatchDocuments) -> dict[str, Any] | Refused:
+        """Write the JSON object of a request over MQTT."""
+        return watch_to_message_fields(asked)
 
     def response(self, told: WatchedChanges) -> Any:
         """Write one part of the answer."""

@@ -1,9 +1,10 @@
-"""Customers watch over real gRPC: products, and their own orders."""
+"""Customers watch over real gRPC, and over MQTT through a real broker: products, and their own orders."""
 
 import asyncio
 
 import grpc
 import pytest
+from callers import MqttCaller
 from fake_cluster import FakeFeed
 
 from quitanda import error_status
@@ -78,3 +79,67 @@ async def test_a_customer_who_is_not_registered_watches_nothing(stub):
     call = stub.Watch(pb.WatchForCustomerRequest(customer_id="eva", kinds=["product"]))
 
     assert (await failure_of(call)).reason == "CUSTOMER_NOT_FOUND"
+
+
+@pytest.fixture
+async def over_mqtt(portals, broker, cluster):
+    """A portal with a feed, and a client of the broker."""
+    async with portals(broker) as portal:
+        caller = MqttCaller(broker.port)
+        await caller.open()
+        yield caller, FakeFeed(cluster, portal.reader), portal
+        await caller.close()
+
+
+def request(request_id, **fields):
+    return {"request_id": request_id, "reply_to": MqttCaller.SESSION, **fields}
+
+
+async def test_over_mqtt_one_request_is_answered_by_each_change_and_no_reply_can_be_missed(over_mqtt, cluster):
+    caller, feed, _ = over_mqtt
+    begin = cluster.revision
+    await caller.send("watch", "ana", request("w1", kinds=["order"], after_revision=begin))
+    first = await caller.reply("w1")
+    assert (first["revision"], first["result"]) == (begin, {"after_revision": begin, "changes": [], "ends": False})
+
+    for customer_id, order_id in (("bia", "order-1"), ("ana", "order-2")):
+        order = cluster.does(CreateOrder(customer_id, order_id, 1, (ItemQuantity("caneta", 1),)), customer_id)
+        feed.changed(order)
+    told = await caller.reply("w1")
+    assert [change["order"]["order_id"] for change in told["result"]["changes"]] == ["order-2"]
+    cluster.does(CancelOrder("ana", "order-2"), "ana")
+    feed.changed((Kind.ORDER, "order-2"))
+    ended = await caller.reply("w1")
+
+    assert told["result"]["after_revision"] == begin
+    assert (ended["error"]["reason"], ended["request_id"]) == ("REVISION_GONE", "w1")  # cancelled, below level 4
+    assert {topic.split("/")[3] for topic, _ in caller.received} == {"ana"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "problem"),
+    [
+        ({}, "kinds", "missing"),
+        ({"kinds": "order"}, "kinds", "wrong_type"),
+        ({"kinds": ["customer"]}, "kinds[0]", "unknown_value"),
+        ({"kinds": ["order"], "after_revision": -1}, "after_revision", "negative"),
+        ({"kinds": ["order"], "after_revision": "1"}, "after_revision", "wrong_type"),
+        ({"kinds": ["order"], "customer_id": "bia"}, "customer_id", "unknown_value"),
+        ({"kinds": ["order"], "page_size": 1}, "page_size", "unknown_field"),
+    ],
+)
+async def test_over_mqtt_a_bad_field_is_refused_by_its_name(over_mqtt, fields, field, problem):
+    caller, _, _ = over_mqtt
+    await caller.send("watch", "ana", request("w1", **fields))
+    error = (await caller.reply("w1"))["error"]
+
+    assert (error["reason"], error["field"], error["details"]["problem"]) == ("INVALID_ARGUMENT", field, problem)
+
+
+async def test_a_portal_that_stops_says_so_to_who_watches_over_mqtt(over_mqtt):
+    caller, _, portal = over_mqtt
+    await caller.send("watch", "ana", request("w1", kinds=["order"]))
+    await caller.reply("w1")
+    await portal.servers.stop(SECONDS)
+
+    assert (await caller.reply("w1"))["error"]["reason"] == "UNAVAILABLE"

@@ -28,7 +28,7 @@ from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.value_checks import check_id
 from quitanda.error_status import from_json_error
-from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
+from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
 from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
 from quitanda.operations import TOKEN_FIELD, DocumentOperation, OperationAnswer, WatchOperation
@@ -39,6 +39,7 @@ from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
 from quitanda_clients.tokens import check_not_in_plain_text
+from quitanda_clients.watching import read_parts
 
 if TYPE_CHECKING:  # it loads gRPC, for the one call a day
     from quitanda_clients.broker_certificate import BrokerCertificate
@@ -97,14 +98,7 @@ class MqttTransport:
 
     async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
         """Send a request until a portal replies (`transports.RequestTransport`)."""
-        if wrong := check_id("customer_id", self._customer_id):  # it would not make a topic
-            raise Rejected(wrong)
-        fields = operation.to_fields(asked)
-        if isinstance(fields, Refused):
-            raise Rejected(fields)
-        if self._certificate is not None:
-            await self._certificate.renew_if_due()
-        self._session.start()
+        fields = await self._begin(operation.to_fields(asked))
         topic = request_topic(self._customer_id, operation.name)
         request_id = request_id or new_request_id()
 
@@ -120,9 +114,43 @@ class MqttTransport:
             raise unreadable(f"a reply that cannot be read: {error}") from error
 
     async def watch(self, operation: WatchOperation, watched: WatchDocuments) -> AsyncGenerator[WatchedChanges, None]:
-        """Say that portals offer no watch over MQTT (`transports.RequestTransport`)."""
-        raise NotOffered(f"{operation.name} of {', '.join(watched.kinds)} is not offered over MQTT: use gRPC")
-        yield  # an asynchronous generator, like the one over gRPC
+        """Ask until a portal begins to tell what changes; yield it until the watch ends or a reply is lost.
+
+        Raises as `transports.RequestTransport` says.
+        """
+        fields = await self._begin(operation.to_fields(watched))
+        topic = request_topic(self._customer_id, operation.name)
+
+        async def attempt(seconds: float) -> tuple[Fields, AsyncGenerator[Fields, None]]:
+            proof = {TOKEN_FIELD: self.token} if self.token else {}
+            replies = self._session.replies(topic, fields, new_request_id(), seconds, proof)
+            try:
+                async with asyncio.timeout(seconds):
+                    first = await anext(replies)
+                _result_of(first)  # raises the error that it may carry
+            except TimeoutError:
+                await replies.aclose()
+                raise Unavailable("no reply through the broker") from None
+            except BaseException:
+                await replies.aclose()
+                raise
+            return first, replies
+
+        first, others = await retry_until_deadline(attempt, self._policy, write=False)
+        async with contextlib.aclosing(others), contextlib.aclosing(_results_of(first, others)) as results:
+            async for part in read_parts(results, watched.after_revision):
+                yield part
+
+    async def _begin(self, fields: Fields | Refused) -> Fields:
+        """Connect for a request; raises Rejected where no message can hold what is asked."""
+        if wrong := check_id("customer_id", self._customer_id):  # it would not make a topic
+            raise Rejected(wrong)
+        if isinstance(fields, Refused):
+            raise Rejected(fields)
+        if self._certificate is not None:
+            await self._certificate.renew_if_due()
+        self._session.start()
+        return fields
 
     async def close(self) -> None:
         """Disconnect; calls in flight end with an error."""
@@ -152,6 +180,8 @@ class MqttSession:
         )
         self._connection = MqttConnection(options, self._receive, self._connection_changed)
         self._pending: dict[_PendingKey, list[asyncio.Future[Fields]]] = {}
+        self._streams: dict[_PendingKey, asyncio.Queue[Fields | Unavailable]] = {}
+        """Of requests that have many replies."""
         self._turns = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -192,6 +222,32 @@ class MqttSession:
         finally:
             self._turns.release()
 
+    async def replies(
+        self, topic: str, fields: Fields, request_id: str, seconds: float, proof: Fields
+    ) -> AsyncGenerator[Fields, None]:
+        """Publish one request once, within `seconds`, and yield its replies as they come; to be closed.
+
+        Raises Unavailable if it was not sent, and when the connection is lost.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        await self._wait_for_connection(deadline)
+        correlation = correlation_of(topic, fields)
+        envelope = {"request_id": request_id, "reply_to": self._id, "correlation": correlation}
+        heard: asyncio.Queue[Fields | Unavailable] = asyncio.Queue()
+        self._streams[request_id, correlation] = heard
+        try:
+            payload = dump_json({**fields, **envelope, **proof}).encode()
+            await self._connection.publish(topic, payload, timeout=seconds)
+            while True:
+                reply = await heard.get()
+                if isinstance(reply, Unavailable):
+                    raise reply
+                yield reply
+        except aiomqtt.MqttError as error:
+            raise Unavailable(f"the request could not be published: {error}") from error
+        finally:
+            del self._streams[request_id, correlation]
+
     async def _ask(self, topic: str, fields: Fields, key: _PendingKey, deadline: float) -> Fields:
         payload = dump_json(fields).encode()
         reply: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
@@ -231,7 +287,10 @@ class MqttSession:
     def _receive(self, message: aiomqtt.Message) -> None:
         try:
             reply = _read_reply(message.payload)
-            waiting = self._pending.get((reply["request_id"], reply["correlation"]), ())
+            key = (reply["request_id"], reply["correlation"])
+            waiting = self._pending.get(key, ())
+            if (heard := self._streams.get(key)) is not None and heard.qsize() < INBOX_MAX:
+                heard.put_nowait(reply)  # one that is left out is missed by its successor
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("mqtt_reply_unreadable error=%r", error)
             return
@@ -240,6 +299,8 @@ class MqttSession:
                 future.set_result(reply)
 
     def _fail_pending(self, error: QuitandaError) -> None:
+        for heard in self._streams.values():
+            heard.put_nowait(ClientClosed(str(error)) if self._closed else Unavailable(str(error)))
         for futures in self._pending.values():
             for future in futures:
                 if not future.done():
@@ -276,6 +337,13 @@ def _read_reply(payload: Any) -> Any:
     if isinstance(parsed, Refused):
         raise ValueError(f"not JSON: {dict(parsed.details)}")  # noqa: TRY004 - the text is wrong, not a type
     return parsed.value
+
+
+async def _results_of(first: Fields, others: AsyncGenerator[Fields, None]) -> AsyncGenerator[tuple[Any, int], None]:
+    """Take the results out of the replies to one request; raises as `_result_of`."""
+    yield _result_of(first)
+    async for reply in others:
+        yield _result_of(reply)
 
 
 def _result_of(reply: Fields) -> tuple[Any, int]:

@@ -1,9 +1,21 @@
-"""What the portals' callers may watch, and what they are told, as messages."""
+"""What the portals' callers may watch, and what they are told, as messages and as JSON objects.
+
+Over MQTT each reply of a watch has the `result`
+
+    {"after_revision", "changes": [change, …], "ends"}
+    change = {"product": {…}} | {"order": {…}} | {"deleted_product_id": …} | {"deleted_order_id": …}
+
+and tells what changed after `after_revision`, up to the reply's revision. So a client sees whether a reply was lost.
+`ends` is true in the last one: the client then asks anew.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from quitanda.codec.documents import present_document, read_shown_document
+from quitanda.codec.json_fields import FieldReader
+from quitanda.codec.json_text import dump_json
 from quitanda.codec.numbers import INT64_MAX
 from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.domain.model import Document, Kind
@@ -56,6 +68,18 @@ def watch_from_message(message: Any, customer_id: str) -> WatchDocuments | Refus
     return WatchDocuments(kinds, customer_id, message.after_revision if message.HasField("after_revision") else None)
 
 
+def watch_from_object(fields: Mapping[str, Any], customer_id: str) -> WatchDocuments | Refused:
+    """Read {"kinds", "after_revision"?}."""
+    reader = FieldReader(dict(fields))
+    kinds = _kinds_or_refused(reader.texts("kinds", len(_NAMES)))
+    after = reader.optional_integer("after_revision")
+    if reader.refusal is None and isinstance(kinds, Refused):
+        return kinds
+    if reader.refusal is None and after is not None and after < 0:
+        return invalid("after_revision", Problem.NEGATIVE, value=after)
+    return reader.finish(WatchDocuments(kinds if isinstance(kinds, tuple) else (), customer_id, after))
+
+
 def watch_to_message_fields(watched: WatchDocuments) -> dict[str, Any] | Refused:
     """Write the request to watch as a message's fields; Refused where no message can hold the revision."""
     fields: dict[str, Any] = {"kinds": [kind.value for kind in watched.kinds]}
@@ -76,6 +100,40 @@ def changes_to_message(told: WatchedChanges) -> WatchResponse:
 def changes_from_message(message: Any) -> WatchedChanges:
     """Read what a portal tells. Raises ValueError where it cannot be read."""
     return WatchedChanges(message.revision, tuple(map(_change_from_message, message.changes)))
+
+
+def changes_to_result(changes: Sequence[str], after_revision: int, *, ends: bool) -> str:
+    """Write what is told, of which `change_to_text` gives each, as the `result` of a reply over MQTT."""
+    return f'{{"after_revision":{after_revision},"changes":[{",".join(changes)}],"ends":{dump_json(ends)}}}'
+
+
+def changes_from_result(result: Any, revision: int) -> tuple[int, WatchedChanges, bool]:
+    """Read what `changes_to_result` wrote: after which revision, what is told, and whether the watch ends.
+
+    Raises ValueError where it cannot be read.
+    """
+    try:
+        changes = tuple(map(_change_from_object, result["changes"]))
+        return int(result["after_revision"]), WatchedChanges(revision, changes), bool(result["ends"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a part of a watch: {error!r}") from error
+
+
+def change_to_text(change: WatchedChange) -> str:
+    """Write one change as it stands in a reply over MQTT."""
+    if change.document is None:
+        return f'{{"{_DELETED[change.kind]}":{dump_json(change.document_id)}}}'
+    return f'{{"{change.kind.value}":{present_document(change.document)}}}'
+
+
+def _change_from_object(fields: Mapping[str, Any]) -> WatchedChange:
+    for kind, deleted in _DELETED.items():
+        if deleted in fields:
+            return WatchedChange(kind, str(fields[deleted]), None)
+        if kind.value in fields:
+            document = read_shown_document(kind, fields[kind.value])
+            return WatchedChange(kind, getattr(document, f"{kind}_id"), document)
+    raise ValueError("a change that does not say what became of which document")
 
 
 def _kinds_or_refused(names: Sequence[str]) -> tuple[Kind, ...] | Refused:

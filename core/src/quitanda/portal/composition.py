@@ -18,6 +18,7 @@ from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
 from quitanda.portal.mqtt_requests import MqttRequestHandler
+from quitanda.portal.mqtt_watches import MqttWatches
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.readiness import PortalReadiness
@@ -139,7 +140,8 @@ class PortalParts:
             return None
         log = AccessLog(self._counted, metrics.MQTT)
         handler = MqttRequestHandler(self._operations, self._ids, log, self._authenticator)
-        return MqttGateway(options, handler, GatewayMetrics(self._registry), pace=self._pace)
+        watches = MqttWatches(handler, self.watches)
+        return MqttGateway(options, handler, GatewayMetrics(self._registry), pace=self._pace, watches=watches)
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:
         """Make what tells the servers' health checks whether requests can be answered."""

@@ -5,6 +5,8 @@
                                        │      └ refused early by the handler ┴ → pace → bounded queue of refusals
                                        └ no reply topic: counted and logged
 
+A request for a watch has many replies: a task of its own publishes them (`mqtt_watches`).
+
 Nothing here knows an operation: what a payload means is the handler's business (`mqtt_requests`). The gateway keeps
 the bounds, and the order in which it stops.
 """
@@ -31,7 +33,9 @@ from quitanda.portal.mqtt_requests import (
     parse_request,
     refuse_retained,
 )
+from quitanda.portal.mqtt_watches import MqttWatches
 from quitanda.runtime import tracing
+from quitanda.runtime.access_log import bind_request
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
@@ -142,10 +146,13 @@ class MqttGateway:
         metrics: GatewayMetrics,
         monotonic: Callable[[], float] = time.monotonic,
         pace: RefusalPace | None = None,
+        watches: MqttWatches | None = None,
     ) -> None:
         self._pace = pace or RefusalPace()
         self._options = options
         self._handler = handler
+        self._watches = watches
+        self._watching: set[asyncio.Task[None]] = set()
         self._metrics = metrics
         self._monotonic = monotonic
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(options.queue_length)
@@ -179,9 +186,10 @@ class MqttGateway:
             async with asyncio.timeout(timeout):
                 await self._connection.unsubscribe()
                 await self._finish()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._watching]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         _log.info("mqtt_gateway_stopped", unanswered=self._unanswered)
         self._unanswered = 0
 
@@ -229,7 +237,24 @@ class MqttGateway:
             waiting = await self._queue.get()
             self._metrics.queued.set(self._queue.qsize())
             timeout = waiting.deadline - self._monotonic()
+            if self._watches is not None and self._watches.takes(waiting.request) and timeout > 0:
+                watching = asyncio.create_task(self._watch(self._watches, waiting.request, timeout))
+                self._watching.add(watching)
+                watching.add_done_callback(self._watching.discard)
+                continue
             await self._reply(waiting.request, await self._handler.answer(waiting.request, timeout))
+
+    async def _watch(self, watches: MqttWatches, request: MqttRequest, timeout: float) -> None:
+        """Publish the replies of one watch until it ends; its places are bounded by the watches themselves."""
+        bind_request(request)
+        try:
+            async with contextlib.aclosing(watches.replies(request, timeout)) as replies:
+                async for payload in replies:
+                    await self._publish(request, payload)
+        except (aiomqtt.MqttError, ValueError) as error:  # the client hears nothing more, and asks anew
+            self._lose(request, error)
+        finally:
+            self._unanswered -= 1
 
     async def _refuse(self) -> None:
         while True:
@@ -240,10 +265,13 @@ class MqttGateway:
         try:
             await self._publish(request, payload)
         except (aiomqtt.MqttError, ValueError) as error:  # the client hears nothing, and repeats the request
-            self._metrics.dropped.labels(REPLY_LOST).inc()
-            _log.warning("mqtt_reply_lost", request_id=request.request_id, error=str(error))
+            self._lose(request, error)
         finally:
             self._unanswered -= 1
+
+    def _lose(self, request: MqttRequest, error: Exception) -> None:
+        self._metrics.dropped.labels(REPLY_LOST).inc()
+        _log.warning("mqtt_reply_lost", request_id=request.request_id, error=str(error))
 
     async def _publish(self, request: MqttRequest, payload: bytes) -> None:
         await self._connection.publish(

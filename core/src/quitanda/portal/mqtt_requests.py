@@ -29,8 +29,10 @@ from quitanda.operations import (
     Asked,
     DocumentOperation,
     PortalKind,
+    WatchOperation,
     WriteOperation,
     document_operations_of,
+    operations_of,
 )
 from quitanda.portal.callers import Authenticator, Caller
 from quitanda.portal.deadlines import time_allowed
@@ -47,6 +49,9 @@ REPLY_BYTES_MAX: Final = 1_048_576
 
 OPERATIONS: Final[Mapping[str, DocumentOperation]] = document_operations_of(PortalKind.CLIENT)
 
+(WATCH,) = (each for each in operations_of(PortalKind.CLIENT).values() if isinstance(each, WatchOperation))
+"""The operation that has more replies than one (`mqtt_watches`)."""
+
 _ANY_READ: Final = OPERATIONS["get_product"]
 """Stands for an operation that is not in the table, where a request is refused before its fields are read."""
 
@@ -58,7 +63,7 @@ _FOUND: Final = re.compile(
     rb'"(request_id|reply_to|correlation)"\s*:\s*"([A-Za-z0-9._~@:-]{1,64})"|"(token)"\s*:\s*"([a-z0-9_]{1,80})"'
 )
 
-_Result: TypeAlias = tuple[int, str]
+Result: TypeAlias = tuple[int, str]
 """A revision, and the JSON text of `result`."""
 
 
@@ -98,7 +103,7 @@ class MqttRequest:
     @property
     def operation_label(self) -> str:
         """The operation where the table has it: what anybody invents must not become the label of a metric."""
-        return self.operation if self.operation in OPERATIONS else "unknown"
+        return self.operation if self.operation in OPERATIONS or self.operation == WATCH.name else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +196,7 @@ class MqttRequestHandler:
         with request_context(request):
             if tracing.active is not None:
                 self._log.begun(request.operation_label, request.traceparent)
-            caller = await self._authenticate(request, time_allowed(timeout))
+            caller = await self.authenticate(request, time_allowed(timeout))
             asked = caller if isinstance(caller, Refused | QuitandaError) else self._read_or_refuse(request)
             refused_unread = isinstance(asked, Refused | QuitandaError)
             if request.request_id is None and _writes(request.operation) and not refused_unread:
@@ -199,11 +204,11 @@ class MqttRequestHandler:
                 log_context.bind(request_id=request.request_id or "")
             left = max(0.0, timeout - (time.perf_counter() - begun))
             result = await self._perform(request, asked, time_allowed(left), caller)
-            payload = _reply(request, result)
+            payload = write_reply(request, result)
             if len(payload) > REPLY_BYTES_MAX:
                 result = _too_large(len(payload))
-                payload = _reply(request, result)
-            self._log_answer(request, result, time.perf_counter() - begun)
+                payload = write_reply(request, result)
+            self.log_answer(request, result, time.perf_counter() - begun)
         return payload
 
     def overload(self, request: MqttRequest) -> Overloaded:
@@ -224,10 +229,10 @@ class MqttRequestHandler:
     def refuse(self, request: MqttRequest, failure: FailureSource) -> bytes:
         """Write the reply of a request that is refused; nothing was done."""
         with request_context(request):
-            self._log_answer(request, failure, 0.0)
-        return _reply(request, failure)
+            self.log_answer(request, failure, 0.0)
+        return write_reply(request, failure)
 
-    async def _authenticate(self, request: MqttRequest, timeout: float) -> Caller | FailureSource | None:
+    async def authenticate(self, request: MqttRequest, timeout: float) -> Caller | FailureSource | None:
         """Find out who asks, and whether she may; None where nobody needs to know.
 
         The broker does not tell where a message comes from. Failures are counted by the topic's customer instead: where
@@ -250,7 +255,7 @@ class MqttRequestHandler:
         asked: Asked | FailureSource,
         timeout: float,
         caller: Caller | FailureSource | None,
-    ) -> _Result | FailureSource:
+    ) -> Result | FailureSource:
         if isinstance(asked, Refused | QuitandaError):
             return asked
         operation = OPERATIONS[request.operation]
@@ -283,13 +288,14 @@ class MqttRequestHandler:
         generates = isinstance(operation, WriteOperation) and "order_id" in operation.generated_fields
         return operation.from_fields(request.customer_id, fields, self._ids.order() if generates else None)
 
-    def _log_answer(self, request: MqttRequest, result: _Result | FailureSource, seconds: float) -> None:
+    def log_answer(self, request: MqttRequest, result: Result | FailureSource, seconds: float) -> None:
+        """Write the log line of a request that was answered, or refused, after `seconds`."""
         revision, reason = (result[0], OK) if isinstance(result, tuple) else (0, describe(result).reason)
         self._log.answered(request.operation_label, reason, revision, seconds)
 
 
 def _failures_of(request: MqttRequest) -> str:
-    """Name what stands for the address by which failures are counted (`MqttRequestHandler._authenticate`)."""
+    """Name what stands for the address by which failures are counted (`MqttRequestHandler.authenticate`)."""
     return f"mqtt:{request.customer_id}"
 
 
@@ -301,7 +307,7 @@ def _too_large(length: int) -> Refused:
     return invalid("page_size", Problem.TOO_LARGE, limit=f"{REPLY_BYTES_MAX} bytes", length=length)
 
 
-def _reply(request: MqttRequest, result: _Result | FailureSource) -> bytes:
+def write_reply(request: MqttRequest, result: Result | FailureSource) -> bytes:
     """Write a reply, which begins with what tells the client which of its requests is answered."""
     request_id = request.request_id or None
     answers = f'"request_id":{json.dumps(request_id)}'

@@ -9,21 +9,23 @@ import yaml
 from known_callers import raise_to_highest_level
 
 from quitanda.codec.json_fields import parse_object
+from quitanda.codec.watches import WATCHED_KINDS, WatchedChange, change_to_text, changes_to_result
 from quitanda.domain import limits
-from quitanda.domain.commands import CreateOrder
-from quitanda.domain.model import CallerRole, Credential, OrderState
+from quitanda.domain.commands import CreateOrder, ItemQuantity
+from quitanda.domain.model import CallerRole, Credential, Kind, OrderState
 from quitanda.domain.outcomes import Reason, Refused
 from quitanda.error_status import describe, to_json_error
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, QuitandaError, Rejected
 from quitanda.identity.tokens import hash_secret, new_credential_id, new_secret, new_token
 from quitanda.mqtt import topics
-from quitanda.operations import OperationAnswer, PortalKind, document_operations_of
+from quitanda.operations import OperationAnswer, PortalKind, document_operations_of, operations_of
 from quitanda.runtime import tracing
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text(encoding="utf-8"))
 SCHEMA_PAGE = (Path(__file__).parents[3] / "docs" / "SCHEMA.md").read_text(encoding="utf-8")
 SCHEMAS = DOCUMENT["components"]["schemas"]
-ROWS = document_operations_of(PortalKind.CLIENT)
+WATCH = operations_of(PortalKind.CLIENT)["watch"]
+ROWS = {**document_operations_of(PortalKind.CLIENT), WATCH.name: WATCH}
 OPERATIONS = set(ROWS)
 ENVELOPE = {"request_id", "reply_to", "correlation", "token"}
 GENERATED = {"order_id": "o", "created_at_ms": 1}
@@ -38,6 +40,7 @@ EXAMPLES = {
     "Consistency": "cached",
     "IncludeClosed": True,
     "OrderStates": ["placed"],
+    "WatchedKinds": ["order"],
     "PageSize": 1,
     "PageToken": "",
     "CredentialId": "a" * limits.CREDENTIAL_ID_LENGTH,
@@ -70,7 +73,8 @@ def fields_of(operation):
 def read(operation, fields):
     """Read a request as the portal does."""
     parsed = parse_object(json.dumps(fields).encode(), 10_000)
-    return ROWS[operation].from_fields("ana", parsed, GENERATED if operation == "create_order" else None)
+    chosen = (GENERATED,) if operation == "create_order" else ()
+    return ROWS[operation].from_fields("ana", parsed, *chosen)
 
 
 def references(part):
@@ -151,7 +155,7 @@ def test_the_errors_are_those_of_the_table():
     assert set(SCHEMAS["Error"]["properties"]) == {*SCHEMAS["Error"]["required"], "request_id", "retry_after_seconds"}
 
 
-@pytest.mark.parametrize("operation", sorted(OPERATIONS - {"rotate_own_credential"}))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS - {"rotate_own_credential", WATCH.name}))
 async def test_a_reply_has_the_members_that_the_document_names(cluster, mqtt_caller, operation):
     raise_to_highest_level(cluster)
     item = {"product_id": "caneta", "quantity": 1}
@@ -164,6 +168,24 @@ async def test_a_reply_has_the_members_that_the_document_names(cluster, mqtt_cal
 
     assert set(reply) <= set(schema["properties"])
     check(reply["result"], schema["properties"]["result"])
+
+
+async def test_a_part_of_a_watch_has_the_members_that_the_document_names(cluster):
+    order = cluster.does(CreateOrder("ana", "order-1", 1, (ItemQuantity("caneta", 1),)), "ana")
+    product = cluster.state.product("caneta")
+    shown = [
+        WatchedChange(Kind.PRODUCT, product.product_id, product),
+        WatchedChange(Kind.ORDER, order.order_id, order),
+        WatchedChange(Kind.PRODUCT, "lapis", None),
+        WatchedChange(Kind.ORDER, "order-2", None),
+    ]
+    result = json.loads(changes_to_result(map(change_to_text, shown), 7, ends=False))
+
+    assert set(result) == set(SCHEMAS["WatchedChanges"]["required"])
+    assert {name for change in result["changes"] for name in change} == set(SCHEMAS["WatchedChange"]["properties"])
+    check(result["changes"][0]["product"], SCHEMAS["Product"])
+    check(result["changes"][1]["order"], SCHEMAS["Order"])
+    assert set(SCHEMAS["WatchedKinds"]["items"]["enum"]) == set(WATCHED_KINDS)
 
 
 def test_a_credential_is_shown_with_the_members_that_the_document_names():

@@ -37,6 +37,7 @@ CUSTOMER_ID, PRODUCT_ID, ORDER_ID = (rows(f"{kind}_id", bad.IDS) for kind in ("c
 NAME, DESCRIPTION = rows("name", bad.NAMES), rows("description", bad.DESCRIPTIONS)
 PRICE = rows("price_minor_units", bad.PRICES)
 QUANTITY = rows("quantity", bad.QUANTITIES)
+REORDER_LEVEL = rows("reorder_level", bad.QUANTITIES)
 CONSISTENCY = [
     *rows("consistency", [(3, "unknown_value"), (-1, "unknown_value"), (2**31 - 1, "unknown_value")]),
     *rows("min_revision", [(10**15, "too_large"), (bad.UINT64_MAX, "too_large")]),
@@ -45,6 +46,12 @@ PAGE = rows("page_size", bad.PAGE_SIZES) + rows("page_token", bad.PAGE_TOKENS)
 STATES = [
     *(({"states": ["open", name]}, "states[1]", "unknown_value") for name in ("", "OPEN", "sold", "x" * 1_000)),
     ({"states": ["open"] * 7}, "states", "too_many"),
+]
+WORDS = rows("words", bad.WORDS)
+PRICES = [
+    *rows("price_from_minor_units", bad.PRICES),
+    *rows("price_to_minor_units", bad.PRICES),
+    ({"price_from_minor_units": 2, "price_to_minor_units": 1}, "price_from_minor_units", "too_large"),
 ]
 CREDENTIAL_ID = rows("credential_id", bad.CREDENTIAL_IDS)
 KINDS = [
@@ -116,16 +123,18 @@ MATRIX = [
     (ADMIN, "DeleteCustomer", admin.DeleteCustomerRequest, {"customer_id": "a"},
      [*CUSTOMER_ID, *REQUEST_ID, *VERSION]),
     (ADMIN, "ListCustomers", admin.ListCustomersRequest, {}, PAGE),
+    (ADMIN, "FindCustomers", admin.FindCustomersRequest, {}, [*WORDS, *PAGE]),
     (ADMIN, "CreateProduct", admin.CreateProductRequest,
      {"product_id": "a", "name": "Pão", "price_minor_units": 1, "quantity": 1},
-     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID,
+     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *REORDER_LEVEL, *EXTRA, *REQUEST_ID,
       ({"price_minor_units": None}, "price_minor_units", "missing"), ({"quantity": None}, "quantity", "missing")]),
     (ADMIN, "GetProduct", admin.GetProductRequest, {"product_id": "a"}, [*PRODUCT_ID, *CONSISTENCY]),
     (ADMIN, "UpdateProduct", admin.UpdateProductRequest, {"product_id": "a", "name": "Pão"},
-     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *EXTRA, *REQUEST_ID, *VERSION,
+     [*PRODUCT_ID, *NAME, *DESCRIPTION, *PRICE, *QUANTITY, *REORDER_LEVEL, *EXTRA, *REQUEST_ID, *VERSION,
       ({"name": None}, "", "nothing_to_change")]),
     (ADMIN, "DeleteProduct", admin.DeleteProductRequest, {"product_id": "a"}, [*PRODUCT_ID, *REQUEST_ID, *VERSION]),
     (ADMIN, "ListProducts", admin.ListProductsRequest, {}, PAGE),
+    (ADMIN, "FindProducts", admin.FindProductsRequest, {}, [*WORDS, *PRICES, *PAGE]),
     (ADMIN, "AdjustStock", admin.AdjustStockRequest, {"product_id": "a", "delta": 1},
      [*PRODUCT_ID, *rows("delta", bad.DELTAS), ({"delta": None}, "delta", "missing"), *REQUEST_ID, *VERSION]),
     (ADMIN, "GetOrder", admin.GetOrderForStaffRequest, {"order_id": "o"}, [*ORDER_ID, *CONSISTENCY]),
@@ -170,6 +179,8 @@ MATRIX = [
     (ADMIN, "Watch", admin.WatchRequest, {"kinds": ["product"]}, KINDS),
     (CLIENT, "Watch", client.WatchForCustomerRequest, {"customer_id": "CUSTOMER", "kinds": ["order"]},
      [*CUSTOMER_ID, *KINDS]),
+    (CLIENT, "FindProducts", client.FindProductsForCustomerRequest, {"customer_id": "CUSTOMER"},
+     [*CUSTOMER_ID, *WORDS, *PRICES, *PAGE]),
 ]  # fmt: skip
 
 

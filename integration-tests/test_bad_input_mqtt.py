@@ -71,6 +71,23 @@ READ = [
     *string_rows("consistency", [("", "unknown_value"), ("CACHED", "unknown_value"), ("x" * 1_000, "unknown_value")]),
     *integer_rows("min_revision", [(-1, "negative"), (2**63 - 1, "too_large")]),
 ]
+WORDS = string_rows("words", bad.WORDS)
+PRICES = [
+    *(
+        (field, text, field, problem)
+        for field in ("price_from", "price_to")
+        for text, problem in (
+            ("-0.01", "negative"),
+            ("10000000.01", "too_large"),
+            ("1.005", "too_many_decimals"),
+            ('"cheap"', "not_a_number"),
+            ("true", "wrong_type"),
+            ("[]", "wrong_type"),
+        )
+    ),
+    ("price_from", '2,"price_to":1.99', "price_from", "too_large"),
+    *((field, "1", field, "wrong_type") for field in ("in_stock", "low")),
+]
 PAGE = [
     *integer_rows("page_size", bad.PAGE_SIZES),
     *((field, text, field, problem) for field, text, _, problem in string_rows("page_token", bad.PAGE_TOKENS)),
@@ -145,6 +162,7 @@ MATRIX = {
     "list_orders": ({}, [*PAGE, *STATES, *REQUEST_ID]),
     "get_product": ({"product_id": '"p"'}, [*PRODUCT_ID, *READ, *REQUEST_ID]),
     "list_products": ({}, [*PAGE, *REQUEST_ID]),
+    "find_products": ({}, [*WORDS, *PRICES, *PAGE, *REQUEST_ID]),
 }
 """For each operation the fields of a good request, as JSON texts, and rows (field, JSON text, field named, problem)."""
 

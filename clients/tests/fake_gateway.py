@@ -16,6 +16,7 @@ from quitanda.domain.refusals import customer_not_found
 from quitanda.error_status import to_json_error
 from quitanda.errors import QuitandaError
 from quitanda.mqtt.topics import REQUESTS_FILTER, parse_request_topic, reply_topic
+from quitanda.operations import PortalKind, document_operations_of
 from quitanda.runtime.addresses import Address
 from quitanda_clients.connecting import Transport, make_shop_client
 from quitanda_clients.results import Consistency
@@ -156,9 +157,13 @@ async def _result(shop, operation, echo, fields):
         fields["extra"] = extra_from_values(fields["extra"])
     if "consistency" in fields:
         fields["consistency"] = Consistency(fields["consistency"])
-    if operation.startswith("list_"):
-        name = operation.removeprefix("list_")
-        page = await getattr(shop, f"{name}_page")(**fields)
+    if operation.startswith(("list_", "find_")):
+        name = operation.partition("_")[2]
+        if operation == "find_products":
+            asked = document_operations_of(PortalKind.CLIENT)[operation].from_fields(shop.customer_id, fields)
+            page = await shop.found_page(asked.kind, asked.filter, asked.page_size, asked.page_token)
+        else:
+            page = await getattr(shop, f"{name}_page")(**fields)
         present = present_summary if name == "orders" else present_document
         documents = ",".join(map(present, page.documents))
         result = f'{{"{name}":[{documents}],"next_page_token":{json.dumps(page.next_page_token)}}}'

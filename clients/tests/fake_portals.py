@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 import grpc
 from grpc import aio
 
+from quitanda.codec.document_filters import passes, searched_fields
 from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments
 from quitanda.codec.watches import WatchedChange, WatchedChanges
 from quitanda.domain.commands import (
@@ -165,6 +166,8 @@ class FakeShop:
             documents = [one for one in found.values() if one.customer_id == asked.customer_id]
         else:
             documents = [found[key] for key in sorted(found)]
+        if asked.filter is not None:
+            documents = [one for one in documents if passes(asked.filter)(searched_fields(one))]
         return self._cut(documents, asked)
 
     def _cut(self, documents, asked) -> OperationAnswer:

@@ -338,3 +338,71 @@ def test_a_number_may_be_written_as_anywhere_else(written):
 def test_what_is_no_whole_number_elsewhere_is_none_here(written):
     with pytest.raises(typer.BadParameter):
         whole_number(written)
+
+
+async def test_a_reorder_level_is_given_shown_and_removed(portal, shop):
+    created = ["product", "create", "--pid", "pena", "--name", "Pena", "--price", "1", "--quantity", "4"]
+    await admin(portal, *created, "--reorder-level", "5")
+    with_level = shop.products["pena"].reorder_level
+    shown = await admin(portal, "product", "get", "pena")
+    as_json = await admin(portal, "product", "get", "pena", "--json")
+    await admin(portal, "product", "update", "pena", "--reorder-level", "0")
+
+    assert with_level == 5
+    assert ["reorder", "at", "5"] in [line.split() for line in shown.stdout.splitlines()]
+    assert as_json.result["product"]["reorder_level"] == 5
+    assert shop.products["pena"].reorder_level == 0
+
+
+async def test_a_wrong_reorder_level_is_named_by_its_option(portal):
+    done = await admin(portal, "product", "update", "caneta", "--reorder-level", "few")
+
+    assert done.exit_code == 2
+    assert "--reorder-level" in done.stderr
+
+
+async def test_low_products_are_listed_alone(portal, shop, stocked):  # noqa: ARG001 - stocked fills the shop
+    shop.products["pena"] = Product("pena", "Pena", "", 100, 4, (), 3, 5)
+    done = await admin(portal, "product", "list", "--low", "--json")
+    both = await admin(portal, "product", "list", "--low", "--watch")
+
+    assert [each["product_id"] for each in done.result["products"]] == ["pena"]
+    assert both.exit_code == 2
+
+
+async def test_products_are_found_by_words_price_and_stock(portal, shop, stocked):  # noqa: ARG001 - as above
+    shop.products["caneta-2"] = Product("caneta-2", "Canetão", "", 990, 0, (), 3)
+
+    async def found(*arguments):
+        done = await admin(portal, "product", "find", *arguments, "--json")
+        return [each["product_id"] for each in done.result["products"]]
+
+    assert await found("CANETAO") == ["caneta-2"]
+    assert await found("can", "azul") == ["caneta"]
+    assert await found("can", "--price-to", "2.50") == ["caneta"]
+    assert await found("--price-from", "2.51") == ["caneta-2"]
+    assert await found("can", "--in-stock") == ["caneta"]
+    assert await found("can", "--low") == []
+
+
+async def test_customers_are_found_by_words_of_their_names(portal, shop, stocked):  # noqa: ARG001 - as above
+    shop.customers["c2"] = Customer("c2", "Inês d'Ávila", (), 3)
+    done = await admin(portal, "customer", "find", "avila", "ines", "--json")
+
+    assert [each["customer_id"] for each in done.result["customers"]] == ["c2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "named"),
+    [
+        (("--price-from", "cheap"), 2, "--price-from"),
+        (("--price-to", "1.005"), 2, "--price-to"),
+        (("--price-from", "2", "--price-to", "1"), 1, "price_from"),
+        (("!?",), 1, "words"),
+    ],
+)
+async def test_a_search_for_nothing_that_could_be_is_refused(portal, arguments, exit_code, named):
+    done = await admin(portal, "product", "find", *arguments)
+
+    assert done.exit_code == exit_code
+    assert named in done.stderr

@@ -240,3 +240,12 @@ async def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant_and_o
     assert "QUITANDA_CUSTMER: nothing reads it; did you mean QUITANDA_CUSTOMER?" in several.message
     assert (as_json.error["error"]["reason"], as_json.error["error"]["field"]) == ("WRONG_USE", "QUITANDA_CUSTMER")
     assert unrelated.exit_code == 0
+
+
+@pytest.mark.usefixtures("gateway")
+async def test_products_are_found_over_grpc_and_over_mqtt(portal, broker):
+    asked = ["product", "find", "CANÊTA", "--price-from", "2.00", "--price-to", "3", "--in-stock", "--json"]
+    results = [await shop_over_grpc(portal, *asked), await shop_over_mqtt(broker, *asked)]
+
+    assert [done.stderr for done in results] == ["", ""]
+    assert [[each["product_id"] for each in done.result["products"]] for done in results] == [["caneta"]] * 2

@@ -145,6 +145,7 @@ async def test_csv_of_a_list_is_what_import_reads(portal, tmp_path, shop):
         "description": "azul",
         "price": "2.50",
         "quantity": "40",
+        "reorder_level": "",
         "cor": "azul",
         "n": "[1]",
     }

@@ -41,7 +41,8 @@ extras = st.dictionaries(extra_names, json_values.map(dump_json), max_size=4).ma
 )
 
 customers = st.builds(Customer, ids, texts, extras, versions)
-products = st.builds(Product, ids, texts, texts, prices, quantities, extras, versions)
+reorder_levels = st.just(0) | quantities
+products = st.builds(Product, ids, texts, texts, prices, quantities, extras, versions, reorder_levels)
 times = st.integers(0, 2**47)
 units = st.integers(1, ITEM_QUANTITY_MAX)
 returned_units = st.just(0) | units
@@ -94,7 +95,7 @@ all_commands = st.one_of(
     st.builds(commands.CreateCustomer, ids, texts, extras, credential_ids, secret_hashes, times),
     st.builds(commands.UpdateCustomer, ids, st.none() | texts, extras, _optional_version),
     st.builds(commands.DeleteCustomer, ids, st.booleans(), _optional_version),
-    st.builds(commands.CreateProduct, ids, texts, prices, quantities, texts, extras),
+    st.builds(commands.CreateProduct, ids, texts, prices, quantities, texts, extras, reorder_levels),
     st.builds(
         commands.UpdateProduct,
         ids,
@@ -104,6 +105,7 @@ all_commands = st.one_of(
         st.none() | quantities,
         extras,
         _optional_version,
+        st.none() | quantities,
     ),
     st.builds(commands.DeleteProduct, ids, st.booleans(), _optional_version),
     st.builds(commands.AdjustStock, ids, st.integers(-QUANTITY_MAX, QUANTITY_MAX), _optional_version),

@@ -25,6 +25,7 @@ from quitanda.cluster_client import (
     Unchanged,
 )
 from quitanda.cluster_client.values import ReadItem, Result
+from quitanda.codec.document_filters import DocumentFilter, passes, searched_fields
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.codec.queries import FindOrders
 from quitanda.domain import machine
@@ -169,7 +170,8 @@ class FakeCluster:
         first, rest, revision = self._lists[item.page_token]
         if not rest:
             return refused(Reason.PAGE_TOKEN_EXPIRED, "page_token")
-        if (first.kind, first.customer_id, first.states) != (item.kind, item.customer_id, item.states):
+        asked, begun = ((each.kind, each.customer_id, each.states, each.filter) for each in (item, first))
+        if asked != begun:
             return invalid("page_token", Problem.MALFORMED)
         return self._cut(item, rest, revision)
 
@@ -190,11 +192,12 @@ class FakeCluster:
         return Page(tuple(page), token, revision)
 
     def _listed(self, item: List) -> list[Document]:
+        is_wanted = passes(item.filter or DocumentFilter())
         match item.kind:
             case Kind.CUSTOMER:
-                return list(self.state.customers())
+                return [each for each in self.state.customers() if is_wanted(searched_fields(each))]
             case Kind.PRODUCT:
-                return list(self.state.products())
+                return [each for each in self.state.products() if is_wanted(searched_fields(each))]
             case Kind.ORDER:
                 return list(self.state.orders_in_states(item.customer_id, item.states))
             case Kind.CREDENTIAL:

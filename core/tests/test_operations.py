@@ -10,6 +10,7 @@ from arbitrary_values import all_commands, credentials, customers, customers_com
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.documents import summarize
 from quitanda.codec.json_fields import parse_object
 from quitanda.codec.json_text import dump_json, parse_json
@@ -52,6 +53,7 @@ from quitanda.operations import (
     OPERATIONS,
     TOKEN_FIELD,
     DocumentOperation,
+    FindOperation,
     GetOperation,
     ListOperation,
     OperationAnswer,
@@ -170,7 +172,10 @@ def test_a_request_for_a_document_comes_back_the_same(row, cached):
 
 @pytest.mark.parametrize("row", [row for row in ROWS if type(row) is ListOperation], ids=row_id)
 def test_a_request_for_a_page_comes_back_the_same(row):
+    wanted = {Kind.CUSTOMER: DocumentFilter("zé"), Kind.PRODUCT: DocumentFilter("café", 100, 250, True, True)}
     asked = ListDocuments(row.kind, "ana" if row.portal.names_customer else "", 7, "t1")
+    if isinstance(row, FindOperation):
+        asked = replace(asked, filter=wanted[row.kind])
 
     assert row.from_message(row.to_message(asked)) == asked
     if row.portal is PortalKind.CLIENT:
@@ -320,6 +325,19 @@ def test_a_number_that_no_message_can_hold_is_refused_in_a_query_too():
     assert CLIENT["get_order"].to_message(old) == invalid("min_revision", Problem.NEGATIVE, limit=0)
 
 
+def test_a_price_that_no_message_can_hold_is_refused_in_a_search_too():
+    asked = ListDocuments(Kind.PRODUCT, "ana", filter=DocumentFilter(price_to=2**63))
+
+    assert CLIENT["find_products"].to_message(asked) == invalid("price_to", Problem.TOO_LARGE, limit=PRICE_MAX)
+
+
+def test_a_price_of_a_search_is_named_as_the_message_or_the_filter_has_it():
+    row, wrong = CLIENT["find_products"], invalid("price_to", Problem.NEGATIVE)
+    named = invalid("price_to_minor_units", Problem.NEGATIVE)
+
+    assert (row.name_message_field(wrong), row.name_command_field(named)) == (named, wrong)
+
+
 def test_a_custom_field_that_is_not_json_is_refused_before_it_is_sent():
     command = SetOrderItems("ana", "o1", (ItemQuantity("tea", 1, (("cup", "{"),)),))
 
@@ -387,7 +405,8 @@ def test_the_schemas_table_of_requests_over_mqtt_has_exactly_the_customers_opera
 
 def fields_of(row):
     """The fields of an operation's JSON object: those of its message, without what says who asks and how."""
-    return set(row.request_class.DESCRIPTOR.fields_by_name) - {"customer_id", "request_id"}
+    names = row.request_class.DESCRIPTOR.fields_by_name
+    return {name.removesuffix("_minor_units") for name in names} - {"customer_id", "request_id"}
 
 
 WATCHES = [row for row in OPERATIONS if isinstance(row, WatchOperation)]

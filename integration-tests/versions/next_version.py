@@ -49,128 +49,108 @@ LEVEL: Final = (Edit(f"{_DOMAIN}/levels.py", "SUPPORTED_LEVEL: Final = 4", "SUPP
 FIELD: Final = (
     Edit(
         f"{_DOMAIN}/model.py",
-        """    quantity: UnitsOnHand
-    extra: CustomFields
-    version: int
+        """    reorder_level: UnitsOnHand = field(default=0, metadata=rules_only(REORDER_LEVEL_SINCE))
 """,
-        """    quantity: UnitsOnHand
-    extra: CustomFields
-    version: int
+        """    reorder_level: UnitsOnHand = field(default=0, metadata=rules_only(REORDER_LEVEL_SINCE))
     shelf: Description = field(default="", metadata=since(5))
 """,
     ),
     Edit(f"{_DOMAIN}/model.py", "    describe,\n", "    describe,\n    since,\n"),
     Edit(
         f"{_DOMAIN}/commands.py",
-        """    description: Description = ""
-    extra: ProductFields = ()
+        """    reorder_level: UnitsOnHand = field(default=0, metadata=since(REORDER_LEVEL_SINCE))
 """,
-        """    description: Description = ""
-    extra: ProductFields = ()
+        """    reorder_level: UnitsOnHand = field(default=0, metadata=since(REORDER_LEVEL_SINCE))
     shelf: Description = field(default="", metadata=since(5))
 """,
     ),
     Edit(
         f"{_DOMAIN}/commands.py",
-        """    quantity: UnitsOnHand | None = None
-    extra: ProductFields = ()
-    expected_version: Version | None = None
+        """    reorder_level: UnitsOnHand | None = field(default=None, metadata=since(REORDER_LEVEL_SINCE))
 """,
-        """    quantity: UnitsOnHand | None = None
-    extra: ProductFields = ()
-    expected_version: Version | None = None
+        """    reorder_level: UnitsOnHand | None = field(default=None, metadata=since(REORDER_LEVEL_SINCE))
     shelf: Description | None = field(default=None, metadata=since(5))
 """,
     ),
     Edit(
         f"{_PROTO}/documents.proto",
-        """  map<string, string> extra = 6;
-  uint64 version = 7;
+        """  int64 reorder_level = 8;
+}
+
+message OrderItem {
+""",
+        """  int64 reorder_level = 8;
+  string shelf = 9;
+}
+
+message OrderItem {
+""",
+    ),
+    Edit(
+        f"{_PROTO}/admin_portal.proto",
+        """  int64 reorder_level = 8;
 }
 """,
-        """  map<string, string> extra = 6;
-  uint64 version = 7;
-  string shelf = 8;
+        """  int64 reorder_level = 8;
+  string shelf = 9;
 }
 """,
     ),
     Edit(
         f"{_PROTO}/admin_portal.proto",
-        """  optional int64 quantity = 6;
-  map<string, string> extra = 7;
+        """  optional int64 reorder_level = 9;
 }
 """,
-        """  optional int64 quantity = 6;
-  map<string, string> extra = 7;
+        """  optional int64 reorder_level = 9;
+  optional string shelf = 10;
+}
+""",
+    ),
+    Edit(
+        f"{_PROTO}/replica.proto",
+        """  int64 reorder_level = 7;
+}
+""",
+        """  int64 reorder_level = 7;
   string shelf = 8;
 }
 """,
     ),
     Edit(
-        f"{_PROTO}/admin_portal.proto",
-        """  map<string, string> extra = 7;
-  optional uint64 expected_version = 8;
+        f"{_PROTO}/replica.proto",
+        """  optional int64 reorder_level = 8;
 }
 """,
-        """  map<string, string> extra = 7;
-  optional uint64 expected_version = 8;
+        """  optional int64 reorder_level = 8;
   optional string shelf = 9;
 }
 """,
     ),
     Edit(
-        f"{_PROTO}/replica.proto",
-        """  int64 quantity = 5;
-  repeated ExtraField extra = 6;
-}
-""",
-        """  int64 quantity = 5;
-  repeated ExtraField extra = 6;
-  string shelf = 7;
-}
-""",
-    ),
-    Edit(
-        f"{_PROTO}/replica.proto",
-        """  repeated ExtraField extra = 6;
-  optional uint64 expected_version = 7;
-}
-""",
-        """  repeated ExtraField extra = 6;
-  optional uint64 expected_version = 7;
-  optional string shelf = 8;
-}
-""",
-    ),
-    Edit(
         f"{_CLIENTS}/client.py",
-        """        description: str = "",
-        extra: CustomFields = (),
+        """        reorder_level: int = 0,
 """,
-        """        description: str = "",
+        """        reorder_level: int = 0,
         shelf: str = "",
-        extra: CustomFields = (),
 """,
     ),
     Edit(
         f"{_CLIENTS}/client.py",
-        "CreateProduct(product_id, name, price, quantity, description, extra)",
-        "CreateProduct(product_id, name, price, quantity, description, extra, shelf)",
+        "CreateProduct(product_id, name, price, quantity, description, extra, reorder_level)",
+        "CreateProduct(product_id, name, price, quantity, description, extra, reorder_level, shelf)",
     ),
     Edit(
         f"{_CLIENTS}/client.py",
-        """        description: str | None = None,
-        price: int | None = None,
+        """        reorder_level: int | None = None,
 """,
-        """        description: str | None = None,
+        """        reorder_level: int | None = None,
         shelf: str | None = None,
-        price: int | None = None,
 """,
     ),
     Edit(
         f"{_CLIENTS}/client.py",
-        "UpdateProduct(product_id, name, description, price, quantity, extra, expected_version)",
-        "UpdateProduct(product_id, name, description, price, quantity, extra, expected_version, shelf)",
+        "description, price, quantity, extra, expected_version, reorder_level)",
+        "description, price, quantity, extra, expected_version, reorder_level, shelf)",
     ),
     Edit(
         f"{_CLIENTS}/cli/document_views.py",

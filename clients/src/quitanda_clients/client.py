@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.documents import OrderSummary
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import (
@@ -118,6 +119,10 @@ class AdminClient(PortalClient):
         """Fetch all customers, by id, from one snapshot."""
         return await self.list(Kind.CUSTOMER, limit)
 
+    async def find_customers(self, words: str, limit: int = LISTED_MAX) -> Listing[Customer]:
+        """Fetch the customers that have all the words in id or name, as `find_products`."""
+        return await self.find(Kind.CUSTOMER, DocumentFilter(words), limit)
+
     async def create_product(
         self,
         product_id: str,
@@ -126,11 +131,15 @@ class AdminClient(PortalClient):
         quantity: int,
         *,
         description: str = "",
+        reorder_level: int = 0,
         extra: CustomFields = (),
         request_id: str | None = None,
     ) -> DocumentResult[Product]:
-        """Add a product with `quantity` units on hand; refused with PRODUCT_EXISTS if there is one."""
-        command = CreateProduct(product_id, name, price, quantity, description, extra)
+        """Add a product with `quantity` units on hand; refused with PRODUCT_EXISTS if there is one.
+
+        With `reorder_level` units on hand, or fewer, it is low; 0 stands for never.
+        """
+        command = CreateProduct(product_id, name, price, quantity, description, extra, reorder_level)
         return await self.execute(command, request_id=request_id)
 
     async def update_product(
@@ -139,14 +148,18 @@ class AdminClient(PortalClient):
         *,
         name: str | None = None,
         description: str | None = None,
+        reorder_level: int | None = None,
         price: int | None = None,
         quantity: int | None = None,
         extra: CustomFields = (),
         expected_version: int | None = None,
         request_id: str | None = None,
     ) -> DocumentResult[Product]:
-        """Change a product: what is not given stays; `quantity` sets the units on hand."""
-        command = UpdateProduct(product_id, name, description, price, quantity, extra, expected_version)
+        """Change a product: what is not given stays; `quantity` sets the units on hand.
+
+        `reorder_level` 0 stands for none from now on.
+        """
+        command = UpdateProduct(product_id, name, description, price, quantity, extra, expected_version, reorder_level)
         return await self.execute(command, request_id=request_id)
 
     async def delete_product(

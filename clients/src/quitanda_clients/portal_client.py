@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Collection
 from types import TracebackType
 from typing import Any, Self, overload
 
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.queries import GetDocument, ListDocuments
 from quitanda.codec.watches import WATCHED_KINDS, WatchDocuments, WatchedChanges
 from quitanda.domain.commands import Command, DeleteCustomer, DeleteProduct, RevokeCredential, command_name
@@ -176,6 +177,39 @@ class PortalClient:
         return await self.get(
             Kind.ORDER, order_id, consistency=consistency, min_revision=min_revision, include_closed=include_closed
         )
+
+    async def found_page(
+        self, kind: Kind, wanted: DocumentFilter, page_size: int = 0, page_token: str = ""
+    ) -> ListPage[Any]:
+        """Fetch one page of the customers or products that pass a filter; size 0 is the portal's default.
+
+        It may have fewer of them than asked for, or none, and a token nevertheless.
+        """
+        query = ListDocuments(kind, self.customer_id, page_size, page_token, filter=wanted)
+        answer = await self._send(f"find_{kind.value}s", query, "")
+        return ListPage(answer.documents, answer.next_page_token, self._seen(answer.revision))
+
+    async def find(self, kind: Kind, wanted: DocumentFilter, limit: int = LISTED_MAX) -> Listing[Any]:
+        """Fetch all customers or products that pass a filter, by id, from one snapshot."""
+        return await whole_list(lambda size, token: self.found_page(kind, wanted, size, token), limit)
+
+    async def find_products(
+        self,
+        words: str = "",
+        *,
+        price_from: int | None = None,
+        price_to: int | None = None,
+        in_stock: bool = False,
+        low: bool = False,
+        limit: int = LISTED_MAX,
+    ) -> Listing[Product]:
+        """Fetch the products that have all the words in their ids and texts, and are all that is set.
+
+        Each word may be only the beginning of one; accents and case do not count. Prices are in minor units. `low`:
+        the shop should order new units.
+        """
+        wanted = DocumentFilter(words, price_from, price_to, in_stock=in_stock, low=low)
+        return await self.find(Kind.PRODUCT, wanted, limit)
 
     async def _write_document(self, name: str, asked: Any, request_id: str | None) -> DocumentResult[Any]:
         request_id = request_id or new_request_id()

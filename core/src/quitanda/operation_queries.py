@@ -1,12 +1,15 @@
 """The rows of operations that show documents (`quitanda.operations` says what each function is for)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
+from quitanda.codec.document_filters import DocumentFilter, check_filter
 from quitanda.codec.documents import present_document, present_summary, read_shown_document, read_summary, summarize
+from quitanda.codec.json_objects import ObjectCodec
 from quitanda.codec.json_text import dump_json
+from quitanda.codec.messages import MessageCodec
 from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
 from quitanda.codec.queries import (
     FindOrders,
@@ -36,6 +39,7 @@ from quitanda.domain.model import CallerRole, Kind
 from quitanda.domain.outcomes import Refused
 from quitanda.operation_rows import (
     CUSTOMER_FIELD,
+    REPLY_FIELDS,
     STAFF,
     DocumentOperation,
     Operation,
@@ -43,6 +47,8 @@ from quitanda.operation_rows import (
     checked,
     without_reply_fields,
 )
+
+_PAGE_FIELDS: Final = frozenset({"page_size", "page_token"})
 
 
 @dataclass(frozen=True)
@@ -236,6 +242,62 @@ class FindOrdersOperation(ListOperation):
     @property
     def _summarizes(self) -> bool:
         return False
+
+
+@dataclass(frozen=True)
+class FindOperation(ListOperation):
+    """An operation that shows one page of the documents that pass a filter.
+
+    The request has the filter's fields beside the page's. The message may lack some of them: it asks nothing of these.
+    """
+
+    _message: MessageCodec[DocumentFilter] = field(init=False, repr=False, compare=False)
+    _object: ObjectCodec[DocumentFilter] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_message", MessageCodec(DocumentFilter, self.request_class))
+        object.__setattr__(self, "_object", ObjectCodec(DocumentFilter, ignored=_PAGE_FIELDS | REPLY_FIELDS))
+
+    def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:
+        """Read the request message."""
+        wanted = self._message.read(message)
+        return check_filter(wanted) or _filtered(super().from_message(message, generated), wanted)
+
+    def from_fields(
+        self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None
+    ) -> ListDocuments | Refused:
+        """Read the JSON object of a request over MQTT, whose topic names the customer."""
+        wanted = self._object.read(fields)
+        if isinstance(wanted, Refused):
+            return wanted
+        of_page = {name: value for name, value in fields.items() if name in _PAGE_FIELDS}
+        return check_filter(wanted) or _filtered(super().from_fields(customer_id, of_page, generated), wanted)
+
+    def to_message(self, asked: ListDocuments, request_id: str = "") -> Any:
+        """Write the request message; Refused where no message can hold a number."""
+        wanted = asked.filter or DocumentFilter()
+        message = self._message.check_range(wanted) or super().to_message(asked, request_id)
+        if not isinstance(message, Refused):
+            message.MergeFrom(self._message.write(wanted))
+        return message
+
+    def to_fields(self, asked: ListDocuments) -> dict[str, Any]:
+        """Write the JSON object of a request over MQTT."""
+        wanted: dict[str, Any] = checked(self._object.write(asked.filter or DocumentFilter()))
+        return super().to_fields(asked) | wanted
+
+    def name_message_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the gRPC message does."""
+        return replace(refused, field=self._message.renamed.get(refused.field, refused.field))
+
+    def name_command_field(self, refused: Refused) -> Refused:
+        """Name the field at fault as the filter does."""
+        names = {wire: name for name, wire in self._message.renamed.items()}
+        return replace(refused, field=names.get(refused.field, refused.field))
+
+
+def _filtered(page: ListDocuments | Refused, wanted: DocumentFilter) -> ListDocuments | Refused:
+    return page if isinstance(page, Refused) else replace(page, filter=wanted)
 
 
 def _summary_message(order: Any) -> Any:

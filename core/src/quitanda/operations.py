@@ -2,12 +2,13 @@
 
 An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
 row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
-documents follow from the rows; nothing else lists operations. There are six kinds of rows:
+documents follow from the rows; nothing else lists operations. There are seven kinds of rows:
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
     ListOperation     shows one page of documents; a FindOrdersOperation one of orders that are as asked for
     WatchOperation    tells what changes, for as long as its caller listens
+    FindOperation     shows one page of the documents that pass a filter
     ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
 
@@ -67,7 +68,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Kind
 from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, WriteOperation
-from quitanda.operation_queries import FindOrdersOperation, GetOperation, ListOperation, WatchOperation
+from quitanda.operation_queries import FindOperation, FindOrdersOperation, GetOperation, ListOperation, WatchOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
     ADMINISTRATORS_AND_READERS,
@@ -90,6 +91,7 @@ __all__ = [
     "CertificateOperation",
     "ClusterOperation",
     "DocumentOperation",
+    "FindOperation",
     "FindOrdersOperation",
     "GetOperation",
     "ListOperation",
@@ -114,11 +116,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WriteOperation("update_customer", _ADMIN, Kind.CUSTOMER, UpdateCustomer),
     WriteOperation("delete_customer", _ADMIN, Kind.CUSTOMER, DeleteCustomer, removes=True, counts="orders_cancelled"),
     ListOperation("list_customers", _ADMIN, Kind.CUSTOMER),
+    FindOperation("find_customers", _ADMIN, Kind.CUSTOMER),
     WriteOperation("create_product", _ADMIN, Kind.PRODUCT, CreateProduct),
     GetOperation("get_product", _ADMIN, Kind.PRODUCT),
     WriteOperation("update_product", _ADMIN, Kind.PRODUCT, UpdateProduct),
     WriteOperation("delete_product", _ADMIN, Kind.PRODUCT, DeleteProduct, removes=True, counts="orders_changed"),
     ListOperation("list_products", _ADMIN, Kind.PRODUCT),
+    FindOperation("find_products", _ADMIN, Kind.PRODUCT),
     WriteOperation("adjust_stock", _ADMIN, Kind.PRODUCT, AdjustStock),
     GetOperation("get_order", _ADMIN, Kind.ORDER),
     FindOrdersOperation("find_orders", _ADMIN, Kind.ORDER),
@@ -148,6 +152,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     GetOperation("get_product", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     ListOperation("list_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WatchOperation("watch", _CLIENT, STAFF_AND_CUSTOMERS),
+    FindOperation("find_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
     CertificateOperation("issue_certificate", _CLIENT),
 )

@@ -268,6 +268,15 @@ def test_a_custom_field_of_before_is_never_taken_for_a_field_that_the_rules_set(
     assert encode_document(placed).count(b'"state"') == 2
 
 
+def test_a_custom_reorder_level_of_before_stays_beside_the_one_that_the_shop_sets():
+    before = Product("pen", "Pen", "", 250, 3, (("reorder_level", "17"),), 5)
+
+    assert decode_document(Kind.PRODUCT, encode_document(before)) == before
+    level_set = replace(before, reorder_level=3)
+    assert decode_document(Kind.PRODUCT, encode_document(level_set)) == level_set
+    assert json.loads(present_document(level_set))["reorder_level"] == 3
+
+
 def test_a_shown_order_has_its_state_once_under_its_own_name():
     order = Order("o1", "ana", 1, (), 5, (("note", '"x"'), ("state", '"mine"')), "placed", 7, 8, 9)
 

@@ -70,9 +70,10 @@ def _document(document):
     match document:
         case Customer(customer_id, name, extra, version):
             return f"customer {customer_id} v{version} '{name}'{_extra(extra)}"
-        case Product(product_id, name, description, price, quantity, extra, version):
+        case Product(product_id, name, description, price, quantity, extra, version, reorder_level):
             about = f" '{description}'" if description else ""
-            return f"product {product_id} v{version} '{name}'{about} {quantity} at {price}{_extra(extra)}"
+            least = f" reorder at {reorder_level}" if reorder_level else ""
+            return f"product {product_id} v{version} '{name}'{about} {quantity} at {price}{least}{_extra(extra)}"
         case Order(order_id, customer_id, created_at_ms, items, version, extra):
             lines = ", ".join(map(_item, items)) or "nothing"
             return f"order {order_id} v{version} of {customer_id} @{created_at_ms}{_extra(extra)}: {lines}"

@@ -13,6 +13,7 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, EXTRA_FIELDS_MAX, PRICE_MAX, QUANTITY_MAX
+from quitanda.domain.model import Product
 from quitanda.domain.outcomes import Done
 
 NOT_FOUND = ["PRODUCT_NOT_FOUND product_id product_id=tea"]
@@ -91,6 +92,59 @@ TABLE = [
 @pytest.mark.parametrize(("command", "expected"), TABLE, ids=lambda cell: str(cell)[:60])
 def test_a_command_about_products_comes_to_this(shop, command, expected):
     assert shop.decide(command) == expected
+
+
+@pytest.mark.parametrize(
+    ("quantity", "reorder_level", "low"),
+    [
+        (0, 0, False),
+        (5, 0, False),
+        (5, 4, False),
+        (4, 4, True),
+        (3, 4, True),
+        (0, 1, True),
+        (1, 1, True),
+        (2, 1, False),
+    ],
+)
+def test_a_product_is_low_with_as_many_units_as_its_reorder_level_or_fewer(quantity, reorder_level, low):
+    assert Product("p", "Pen", "", 1, quantity, (), 1, reorder_level).low is low
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            CreateProduct("tea", "Tea", 300, 7, reorder_level=9),
+            changed("product tea v10 'Tea' 7 at 300 reorder at 9"),
+        ),
+        (UpdateProduct("rice", reorder_level=20), changed("product rice v10 'Rice' 95 at 250 reorder at 20")),
+        (UpdateProduct("rice", reorder_level=0), ["done: product rice v7 'Rice' 95 at 250"]),
+    ],
+    ids=str,
+)
+def test_a_reorder_level_is_set_like_any_other_field(shop, command, expected):
+    shop.raise_level()
+
+    assert shop.decide(command) == expected
+
+
+def test_a_reorder_level_stays_while_stock_moves_and_is_removed_by_zero(shop):
+    shop.raise_level()
+    shop.do(UpdateProduct("rice", reorder_level=20))
+    shop.do(AdjustStock("rice", -80))
+
+    assert shop.state.product("rice").low
+    shop.do(UpdateProduct("rice", reorder_level=0))
+    assert not shop.state.product("rice").low
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_below_its_level_a_reorder_level_is_not_there(shop, level):
+    shop.raise_level(level)
+    shop.do(CreateProduct("tea", "Tea", 300, 7, reorder_level=9))
+
+    assert shop.state.product("tea").reorder_level == 0
 
 
 def test_units_that_return_may_exceed_the_bound_and_can_then_only_be_taken(shop):

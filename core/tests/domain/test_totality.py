@@ -65,6 +65,7 @@ LIKELY: dict[str, Any] = {
     "quantity": [0, 7],
     "level": [1, SUPPORTED_LEVEL, SUPPORTED_LEVEL + 2, 2**16 - 1, 2**16],
     "delta": [1, -200],
+    "reorder_level": [None, 0, 9],
     "cascade": [True, False],
     "restock": [True, False],
     "now_ms": [0, 7],

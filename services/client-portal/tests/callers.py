@@ -74,7 +74,7 @@ class GrpcCaller:
         match response:
             case pb.ListOrdersResponse():
                 return [SUMMARY_CODEC.read(order) for order in response.orders], response.next_page_token
-            case pb.ListProductsForCustomerResponse():
+            case pb.ListProductsForCustomerResponse() | pb.FindProductsForCustomerResponse():
                 return [
                     DOCUMENT_CODECS[Kind.PRODUCT].read(product) for product in response.products
                 ], response.next_page_token
@@ -148,7 +148,7 @@ class MqttCaller:
         match operation:
             case "list_orders":
                 return revision, ([read_summary(order) for order in result["orders"]], result["next_page_token"])
-            case "list_products":
+            case "list_products" | "find_products":
                 products = [read_shown_document(Kind.PRODUCT, product) for product in result["products"]]
                 return revision, (products, result["next_page_token"])
             case "get_product":

@@ -44,6 +44,9 @@ EXAMPLES = {
     "WatchedKinds": ["order"],
     "PageSize": 1,
     "PageToken": "",
+    "SearchWords": "a",
+    "Price": 1.25,
+    "Flag": True,
     "CredentialId": "a" * limits.CREDENTIAL_ID_LENGTH,
     "SecretHash": "0" * limits.SECRET_HASH_LENGTH,
 }
@@ -198,14 +201,16 @@ def test_a_credential_is_shown_with_the_members_that_the_document_names():
     check(json.loads(reply), SCHEMAS["Credential"])
 
 
-def test_only_orders_and_changes_that_are_told_have_members_that_may_be_absent():
+def test_only_orders_products_and_changes_that_are_told_have_members_that_may_be_absent():
     optional = {"state", "state_since_ms", "placed_at_ms", "expires_at_ms"}
 
     for order in (SCHEMAS["Order"], SCHEMAS["OrderSummary"]):
         assert set(order["properties"]) - set(order["required"]) == optional
     assert set(SCHEMAS["OrderState"]["enum"]) == set(OrderState)
     assert SCHEMAS["OrderStates"]["maxItems"] == len(OrderState)
-    exempt = {"Order", "OrderSummary", "WatchedChange", "Error", "ItemQuantity", "CustomFields"}
+    products = SCHEMAS["Product"]
+    assert set(products["properties"]) - set(products["required"]) == {"reorder_level"}
+    exempt = {"Order", "Product", "OrderSummary", "WatchedChange", "Error", "ItemQuantity", "CustomFields"}
     for name, schema in SCHEMAS.items():
         if schema["type"] == "object" and name not in exempt:
             assert set(schema.get("properties", ())) == set(schema.get("required", ())), name

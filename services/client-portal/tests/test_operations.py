@@ -448,6 +448,26 @@ class TestListProducts:
         assert [error.reason for error in errors] == ["CUSTOMER_NOT_FOUND", "CUSTOMER_NOT_FOUND"]
 
 
+class TestFindProducts:
+    async def test_products_are_found_by_words_price_and_stock_page_by_page(self, caller, cluster):
+        for number, (name, price, quantity) in enumerate([("Café moído", 1_500, 3), ("Café em grão", 2_500, 0)]):
+            cluster.does(CreateProduct(f"cafe-{number}", name, price, quantity))
+        cafes = [each for each in cluster.state.products() if each.product_id.startswith("cafe")]
+
+        _, (first, token) = await caller.call("find_products", "ana", words="CAFE", page_size=1)
+        _, (last, end) = await caller.call("find_products", "ana", words="CAFE", page_size=1, page_token=token)
+        _, (in_stock, _) = await caller.call("find_products", "ana", words="cafe", in_stock=True)
+
+        assert (first + last, end, in_stock) == (cafes, "", cafes[:1])
+
+    async def test_a_token_of_another_search_is_refused(self, caller):
+        _, (_, token) = await caller.call("find_products", "ana", page_size=1)
+
+        error = await failing(caller.call("find_products", "ana", words="caneta", page_size=1, page_token=token))
+
+        assert (error.reason, error.field) == ("INVALID_ARGUMENT", "page_token")
+
+
 class TestCancelOrder:
     async def test_the_order_goes_its_units_return_and_the_answer_shows_it_as_it_was(self, caller, cluster, order):
         revision, cancelled = await caller.call("cancel_order", "ana", order_id=order.order_id)

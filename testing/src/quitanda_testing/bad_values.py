@@ -50,6 +50,12 @@ PRICES = (
     (PRICE_MAX + 1, "too_large"),
     (INT64_MAX, "too_large"),
 )
+WORDS = (
+    ("!? -", "missing"),
+    ("x" * (NAME_LENGTH_MAX + 1), "too_long"),
+    ("a\0b", "control_character"),
+    ("\x1b[2J", "control_character"),
+)
 QUANTITIES = (
     (-1, "negative"),
     (INT64_MIN, "negative"),

@@ -16,8 +16,16 @@ from typing import Any, Final, TypeVar
 import grpc
 
 from quitanda.backup import DIGEST_KEY, StateDigest, encode_pairs
+from quitanda.codec.document_filters import check_filter, passes, searched_fields
 from quitanda.codec.documents import document_digest, encode_document, id_of, kind_of
-from quitanda.codec.protobuf import kind_from_proto, outcome_to_proto, refused_to_proto, request_from_proto
+from quitanda.codec.protobuf import (
+    FILTER_CODEC,
+    FOUND_KINDS,
+    kind_from_proto,
+    outcome_to_proto,
+    refused_to_proto,
+    request_from_proto,
+)
 from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
@@ -42,12 +50,13 @@ _LISTED: Final = {
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
     pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
+    **{number: kind for kind, number in FOUND_KINDS.items()},
 }
 _CLOSED_ORDER: Final = b"k"
 _LETTERS: Final = {Kind.CUSTOMER: b"c", Kind.PRODUCT: b"p", Kind.ORDER: b"o", Kind.CREDENTIAL: b"t"}
 _MEMORY: Final = b"r"
 _RECORD: Final = b"h"
-_QUESTION: Final = ("kind", "customer_id", "document_kind", "document_id", "states")
+_QUESTION: Final = ("kind", "customer_id", "document_kind", "document_id", "states", "filter")
 """What says which list it is."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -331,8 +340,14 @@ class InMemoryReplica(ReplicaServicer):
         kind = _LISTED[item.kind]
         if kind is Kind.ORDER and self.state.customer(item.customer_id) is None:
             return refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=item.customer_id)
-        documents = [encode_document(each) for each in self._documents(kind, item.customer_id, item.states)]
-        return KeptList(item, documents, self.revision)
+        found = self._documents(kind, item.customer_id, item.states)
+        if item.kind in FOUND_KINDS.values():
+            wanted = FILTER_CODEC.read(item.filter)
+            if wrong := check_filter(wanted):
+                return wrong
+            is_wanted = passes(wanted)
+            found = (each for each in found if is_wanted(searched_fields(each)))
+        return KeptList(item, [encode_document(each) for each in found], self.revision)
 
     def changes_of(self, kind: Kind, document_id: str) -> Sequence[bytes]:
         """Give the encoded entries of a document's history, the newest first."""

@@ -36,6 +36,8 @@ _FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "update_product": {"product_id": "tea", "name": "Green tea"},
     "delete_product": {"product_id": "tea", "cascade": True},
     "adjust_stock": {"product_id": "tea", "delta": 1},
+    "find_products": {"words": "tea"},
+    "find_customers": {"words": "ana"},
     "list_history": {"kind": "product", "id": "tea"},
     "watch": {"kinds": ["product", "order"]},
     "create_credential": {"role": "clerk", "label": "Ben"},

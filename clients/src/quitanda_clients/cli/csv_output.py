@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -107,6 +108,17 @@ class CsvOutput:
         rows = [known_values(report.views, row) for row in report.rows]
         safe = [{name: each if name in numbers else as_text(each) for name, each in row.items()} for row in rows]
         _print(csv_columns(report.views), safe)
+
+    def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:  # noqa: ARG002 - as asked
+        """Print one row for each movement."""
+        from quitanda_clients.cli.stock_card_view import (  # noqa: PLC0415 - as JsonOutput
+            STOCK_CARD_COLUMNS,
+            row_of_movement,
+        )
+
+        _print(STOCK_CARD_COLUMNS, map(row_of_movement, listing.documents))
+        if listing.truncated:
+            print_error(f"There are older movements; these are the last {len(listing.documents)} (--limit).")
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print one row for each replica; stderr says whether all is well."""

@@ -75,6 +75,14 @@ def iso_told(moment_ms: int) -> str:
     return iso_time(moment_ms) if moment_ms else ""
 
 
+def _reorder_level(units: int) -> str:
+    return str(units) if units else "-"
+
+
+def _csv_reorder_level(units: int) -> int | str:
+    return units or ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldView:
     """How people see one field. Empty texts stand for the field's name, for no CSV column, and for no option.
@@ -102,6 +110,11 @@ class FieldView:
     """The values are minor units; it is a number, too."""
     text: Callable[[Any], str] = str
     csv_value: Callable[[Any], Any] = _plain
+
+    @property
+    def option(self) -> str:
+        """The option of `create` and `update`."""
+        return f"--{self.name.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +166,7 @@ def _completed(each: FieldView, form: Form | None) -> FieldView:
         metavar=each.metavar or _METAVARS.get(form, "TEXT"),
     )
     if money:
-        return replace(each, text=_price, csv_value=_price, parse=partial(price, option=f"--{each.name}"))
+        return replace(each, text=_price, csv_value=_price, parse=partial(price, option=each.option))
     return replace(each, parse=whole_number) if form is Form.NUMBER else each
 
 
@@ -234,6 +247,16 @@ PRODUCTS: Final = DocumentView(
             update_help="Units on hand from now on; `adjust-stock` adds or removes some.",
             parse_update=units_on_hand,
         ),
+        FieldView(
+            name="reorder_level",
+            label="reorder at",
+            spare=3,
+            csv="reorder_level",
+            help="With so many units on hand, or fewer, the product is low. (Default: it never is.)",
+            update_help="With so many units on hand, or fewer, the product is low; 0: it never is.",
+            text=_reorder_level,
+            csv_value=_csv_reorder_level,
+        ),
         FieldView(name="extra", label="other fields", in_list=False, text=_custom_fields),
         FieldView(name="version", spare=2),
     ),
@@ -253,9 +276,10 @@ PRODUCTS: Final = DocumentView(
         "list": "List the products, ordered by id.",
         "import": """Create products from a CSV file with a header line, or from JSON Lines.
 
-        Columns: product_id, name, description, price and quantity (or quantity_change, which adds or removes units).
-        Other columns become fields of your own, as text. New products need product_id, name and price. The import
-        changes nothing for which the file has no column; an empty value empties a text, and leaves the stock as it is.
+        Columns: product_id, name, description, price, quantity (or quantity_change, which adds or removes units) and
+        reorder_level. Other columns become fields of your own, as text. New products need product_id, name and price.
+        The import changes nothing for which the file has no column; an empty value empties a text, and leaves a number
+        as it is.
         The command knows the product exports of other shops' programs, and Portuguese column names.
 
         The command checks the whole file first. You can give an interrupted import again: nothing is done twice.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -76,6 +77,15 @@ class JsonOutput:
         from quitanda_clients.cli.report_views import report_text  # noqa: PLC0415 - only these commands pay for it
 
         _print(report_text(report))
+
+    def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:
+        """Print `{"revision": …, "product_id": …, "movements": […], "truncated": true | false}`."""
+        from quitanda_clients.cli.stock_card_view import movement_text  # noqa: PLC0415 - only this command pays for it
+
+        movements = ",".join(map(movement_text, listing.documents))
+        about = f'"product_id":{json.dumps(product_id)}'
+        truncated = json.dumps(listing.truncated)
+        _print(f'{{"revision":{listing.revision},{about},"movements":[{movements}],"truncated":{truncated}}}')
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print `{"well": …, "summary": …, "replicas": […]}`, fields of the replicas as in the gRPC contract."""

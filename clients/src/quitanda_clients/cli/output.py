@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quitanda.domain.model import Document
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -38,6 +39,9 @@ class AnswerOutput(Protocol):
 
     def report(self, report: "Report") -> None:
         """Show a report."""
+
+    def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:
+        """Show the movements of a product's units on hand, the oldest first; `truncated`: there are older ones."""
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Show the state of the replicas, and whether all is well."""

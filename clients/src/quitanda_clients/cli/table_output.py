@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
     from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
@@ -119,6 +120,20 @@ class TableOutput:
         if rows.cells:
             show_table(stdout_console(), columns_of(report.views), rows)
         typer.echo(report.sentence)
+
+    def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:
+        """Print a table with a line for each movement and, if there is more, how to see it."""
+        from quitanda_clients.cli.stock_card_view import (  # noqa: PLC0415 - only this command needs it
+            STOCK_CARD,
+            cells_of_movement,
+        )
+
+        if not listing.documents:
+            print_error(f"No movement of the product {product_id} is recorded.")
+            return
+        show_table(stdout_console(), STOCK_CARD, TableRows([cells_of_movement(each) for each in listing.documents]))
+        if listing.truncated:
+            print_error(f"There are older movements; these are the last {len(listing.documents)} (--limit).")
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print in one line whether all is well, then a table."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from quitanda.domain.field_types import describe
+from quitanda.domain.model import Kind
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect, Question
 from quitanda_clients.cli.document_views import CUSTOMERS, PRODUCTS, DocumentView
@@ -16,7 +17,9 @@ from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import printable
 from quitanda_clients.cli.values import custom_fields, one_id, whole_number
 from quitanda_clients.commands import import_options
+from quitanda_clients.commands.find import LowOption, find_customers, find_products
 from quitanda_clients.paging import LISTED_MAX
+from quitanda_clients.results import Listing
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
@@ -75,14 +78,14 @@ class DocumentCommands:
             if each.name in required
             else (Annotated[str | None, option], None)
             for each in self._view.options
-            for option in [typer.Option(f"--{each.name}", metavar=each.metavar, help=each.help)]
+            for option in [typer.Option(each.option, metavar=each.metavar, help=each.help)]
         }
         return {"new_id": (Annotated[str, new_id], _REQUIRED), **fields}
 
     def _update_options(self) -> Parameters:
         return {
             each.name: (
-                Annotated[str | None, typer.Option(f"--{each.name}", metavar=each.metavar, help=each.update_help)],
+                Annotated[str | None, typer.Option(each.option, metavar=each.metavar, help=each.update_help)],
                 None,
             )
             for each in self._view.options
@@ -165,7 +168,7 @@ class DocumentCommands:
             try:
                 values[each.name] = parse(text)
             except typer.BadParameter as error:
-                raise typer.BadParameter(error.message, param_hint=f"--{each.name}") from None
+                raise typer.BadParameter(error.message, param_hint=each.option) from None
         return values
 
 
@@ -186,9 +189,18 @@ class ProductCommands(DocumentCommands):
             **super()._list_options(),
             "watch": (Annotated[bool, watch], False),
             "interval": (Annotated[float, interval], 1.0),
+            "low": (LowOption, False),
         }
 
-    async def _list(self, run: AdminRun, limit: int | None, watch: bool = False, interval: float = 1.0) -> None:
+    async def _list(
+        self, run: AdminRun, limit: int | None, watch: bool = False, interval: float = 1.0, low: bool = False
+    ) -> None:
+        if low and watch:
+            raise typer.BadParameter("--low and --watch cannot be combined", param_hint="--low")
+        if low:
+            async with run.client() as client:
+                run.output.listing("products", await client.find_products(low=True, limit=limit or LISTED_MAX))
+            return
         if not watch:
             await super()._list(run, limit)
             return
@@ -210,6 +222,8 @@ async def _watch(run: AdminRun, client: "AdminClient", limit: int, interval: flo
 
 customers: Final = DocumentCommands(CUSTOMERS).app
 products: Final = ProductCommands(PRODUCTS).app
+customers.command("find")(find_customers)
+products.command("find")(find_products)
 
 
 @products.command("adjust-stock", context_settings={"ignore_unknown_options": True})
@@ -226,3 +240,23 @@ async def adjust_stock(
     async with run.client() as client:
         result = await client.adjust_stock(pid, delta, expected_version=expected_version, request_id=run.request_id)
         run.output.document(result, "Adjusted the stock of the product")
+
+
+@products.command("stock-card")
+@admin_command(Effect.READ)
+async def stock_card(
+    run: AdminRun,
+    pid: Annotated[str, typer.Argument(metavar="PID", help="The product's id; it may be deleted.")],
+    limit: options.LimitOption = None,
+) -> None:
+    """Show each movement of a product's units on hand, with reason, order, time and who asked; the oldest first.
+
+    It is made of the product's history, which is kept within a bound; with --limit, the last movements are shown.
+    """
+    from quitanda_clients.cli.stock_card_view import movements  # noqa: PLC0415 - few commands need it
+
+    async with run.client() as client:
+        found = await client.list_history(Kind.PRODUCT, pid)
+    made = movements(found.documents)
+    shown = made[-limit:] if limit else made
+    run.output.stock_card(pid, Listing(shown, found.revision, found.truncated or len(shown) < len(made)))

@@ -11,6 +11,7 @@ from quitanda_clients.cli.options import SHOP, LimitOption
 from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
 from quitanda_clients.commands.certificate import certificate
+from quitanda_clients.commands.find import find_products_of_shop
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.tokens import NoTokenError, next_token
 
@@ -19,7 +20,7 @@ tokens = typer.Typer(no_args_is_help=True)
 
 app = make_application(SHOP.name)
 app.add_typer(orders.app, name="order", help="Place, change, show, list and cancel orders.")
-app.add_typer(products, name="product", help="Show and list products.")
+app.add_typer(products, name="product", help="Show, list and find products.")
 app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
 app.command("certificate")(certificate)
 add_common_options(app, SHOP)
@@ -39,6 +40,9 @@ async def list_products(run: ShopRun, limit: LimitOption = None) -> None:
     """List the products, ordered by id."""
     async with run.client() as client:
         run.output.listing("products", await client.list_products(limit or LISTED_MAX))
+
+
+products.command("find")(find_products_of_shop)
 
 
 @tokens.callback()

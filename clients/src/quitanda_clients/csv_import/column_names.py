@@ -1,14 +1,15 @@
 """The one table of the names that columns have in files of other programs.
 
-ColumnThe comparison ignores case and accents; underscores count as spaces. English and Portuguese; the product exports
+The comparison ignores case and accents; underscores count as spaces. English and Portuguese; the product exports
 of Shopify, WooCommerce and PrestaShop, and Google Merchant Center's feed, which Google Sheets writes.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from quitanda.codec.document_filters import without_accents
 
 ColumnNames: TypeAlias = Mapping[str, tuple[str, ...]]
 """For each of our fields the names of its column, the preferred one first."""
@@ -34,6 +35,14 @@ PRODUCT_NAMES: Final[ColumnNames] = {
     "price": ("price", "preco", "preco de venda", "preco unitario", "valor", "valor unitario"),
     "quantity": ("quantity", "quantidade", "qtd", "qtde", "qty", "estoque", "stock"),
     "quantity_change": ("quantity change", "ajuste", "ajuste de estoque"),
+    "reorder_level": (
+        "reorder level",
+        "ponto de reposicao",
+        "ponto de pedido",
+        "estoque minimo",
+        "minimum stock",
+        "low stock amount",
+    ),
 }
 
 OPTIONS: Final = ("option1 value", "option2 value", "option3 value")
@@ -80,6 +89,7 @@ PRODUCT_EXPORTS: Final = (
             "description": ("description", "descricao"),
             "price": ("regular price", "preco normal", "preco"),
             "quantity": ("stock", "estoque"),
+            "reorder_level": ("low stock amount",),
         },
         fallback=("id",),
     ),
@@ -110,8 +120,7 @@ PRODUCT_EXPORTS: Final = (
 
 def folded(name: str) -> str:
     """Normalize a column's name, so that names with the same meaning are equal."""
-    plain = unicodedata.normalize("NFKD", name.replace("_", " ").casefold())
-    return " ".join("".join(sign for sign in plain if not unicodedata.combining(sign)).split())
+    return " ".join(without_accents(name.replace("_", " ")).split())
 
 
 def find(columns: Sequence[str], wanted: Sequence[str]) -> str | None:

@@ -26,7 +26,7 @@ from quitanda.cluster_client.values import (
 )
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import decode_document
-from quitanda.codec.protobuf import kind_to_proto, refused_from_proto
+from quitanda.codec.protobuf import FILTER_CODEC, FOUND_KINDS, kind_to_proto, refused_from_proto
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
@@ -158,11 +158,12 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
     """Write a question."""
     if isinstance(item, List):
         page = replica_pb2.ListItem(
-            kind=_LIST_KINDS[item.kind],
+            kind=_LIST_KINDS[item.kind] if item.filter is None else FOUND_KINDS[item.kind],
             customer_id=item.customer_id,
             page_size=item.page_size,
             page_token=item.page_token,
             states=item.states,
+            filter=None if item.filter is None else FILTER_CODEC.write(item.filter),
         )
         return replica_pb2.ReadItem(list=page)
     if isinstance(item, ListHistory):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from quitanda.codec.change_records import HistoryEntry
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Outcome, Refused
@@ -52,6 +53,8 @@ class List:
     page_size: int
     page_token: str = ""
     states: tuple[str, ...] = ()
+    filter: DocumentFilter | None = None
+    """Of customers or products, which of them; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any, Final, assert_never, get_args
 
 from google.protobuf.message import DecodeError
 
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.documents import OrderSummary, decode_document, encode_document, kind_of
 from quitanda.codec.messages import MessageCodec
 from quitanda.domain.commands import Command, Principal, Request, command_name
@@ -148,3 +149,11 @@ DOCUMENT_CODECS: Final[Mapping[Kind, MessageCodec[Any]]] = {
 """How the gRPC contracts show each kind of document."""
 
 SUMMARY_CODEC: Final = MessageCodec(OrderSummary, documents_pb2.OrderSummary)
+
+FILTER_CODEC: Final = MessageCodec(DocumentFilter, replica_pb2.DocumentFilter)
+
+FOUND_KINDS: Final = {
+    Kind.PRODUCT: replica_pb2.ListItem.KIND_FOUND_PRODUCTS,
+    Kind.CUSTOMER: replica_pb2.ListItem.KIND_FOUND_CUSTOMERS,
+}
+"""The lists of documents that pass a filter."""

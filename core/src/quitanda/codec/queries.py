@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Final
 
+from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.numbers import INT64_MAX
 from quitanda.domain.field_types import NumberRule
@@ -58,6 +59,8 @@ class ListDocuments:
     page_size: int = PAGE_SIZE_DEFAULT
     page_token: str = ""
     states: tuple[str, ...] = ()
+    filter: DocumentFilter | None = None
+    """Of customers or products, which of them; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

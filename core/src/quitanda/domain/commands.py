@@ -27,7 +27,14 @@ from quitanda.domain.field_types import (
     Version,
     since,
 )
-from quitanda.domain.model import ORDER_STATES_LEVEL, CustomerFields, OrderFields, ProductFields, RoleName
+from quitanda.domain.model import (
+    ORDER_STATES_LEVEL,
+    REORDER_LEVEL_SINCE,
+    CustomerFields,
+    OrderFields,
+    ProductFields,
+    RoleName,
+)
 from quitanda.domain.order_commands import (
     AdvanceClock,
     CancelOrderItems,
@@ -121,12 +128,13 @@ class CreateProduct:
     quantity: UnitsOnHand
     description: Description = ""
     extra: ProductFields = ()
+    reorder_level: UnitsOnHand = field(default=0, metadata=since(REORDER_LEVEL_SINCE))
 
 
 @fast_init
 @dataclass(frozen=True, slots=True)
 class UpdateProduct:
-    """Change what is given, as UpdateCustomer; `quantity` sets the units on hand."""
+    """Change what is given, as UpdateCustomer; `quantity` sets the units on hand, `reorder_level` 0 stands for none."""
 
     product_id: Identifier
     name: Name | None = None
@@ -135,6 +143,7 @@ class UpdateProduct:
     quantity: UnitsOnHand | None = None
     extra: ProductFields = ()
     expected_version: Version | None = None
+    reorder_level: UnitsOnHand | None = field(default=None, metadata=since(REORDER_LEVEL_SINCE))
 
 
 @fast_init

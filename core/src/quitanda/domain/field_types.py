@@ -44,8 +44,8 @@ def since(level: int) -> dict[str, Any]:
 def rules_only(level: int) -> dict[str, Any]:
     """Return the metadata of a document's field that counts from `level` on, and that the rules alone may set.
 
-    They decide by it. So a custom field of its name, which somebody gave below the level, is never taken for it
-    (`codec.documents`).
+    A custom field of its name, which somebody gave below the level, is never taken for it (`codec.documents`): a field
+    by which the rules decide must be one of these.
     """
     return since(level) | {"rules_only": True}
 

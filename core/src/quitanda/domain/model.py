@@ -31,6 +31,7 @@ __all__ = [
     "KNOWN_FIELDS",
     "KNOWN_ITEM_FIELDS",
     "ORDER_STATES_LEVEL",
+    "REORDER_LEVEL_SINCE",
     "CallerRole",
     "Credential",
     "CustomFields",
@@ -45,6 +46,9 @@ __all__ = [
 
 ORDER_STATES_LEVEL: Final = 4
 """The level of rules with which orders got states, and holds a deadline."""
+
+REORDER_LEVEL_SINCE: Final = 4
+"""The level of rules with which products got a reorder level."""
 
 
 class Kind(StrEnum):
@@ -114,7 +118,8 @@ class Product:
     """Something the shop sells.
 
     `price` is in minor units (hundredths) of the currency for one unit; `quantity` counts the units
-    on hand, which no live order holds.
+    on hand, which no live order holds. With `reorder_level` units on hand, or fewer, the product is low: the shop
+    should order new ones. 0 stands for never.
     """
 
     product_id: Identifier
@@ -124,6 +129,12 @@ class Product:
     quantity: UnitsOnHand
     extra: CustomFields
     version: int
+    reorder_level: UnitsOnHand = field(default=0, metadata=rules_only(REORDER_LEVEL_SINCE))
+
+    @property
+    def low(self) -> bool:
+        """Whether the shop should order new units."""
+        return 0 < self.reorder_level >= self.quantity
 
 
 @fast_init

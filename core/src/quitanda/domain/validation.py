@@ -86,6 +86,12 @@ def check(command: Command, level: int = SUPPORTED_LEVEL) -> Refused | None:
     return wrong_type("command", command, "command") if checks is None else _first_wrong(checks, command)
 
 
+def field_checker(record: type) -> Callable[[object], Refused | None]:
+    """Make the function that says what is wrong with a dataclass that is no command, by the types of its fields."""
+    checks = _checks(record, SUPPORTED_LEVEL)
+    return lambda value: _first_wrong(checks, value)
+
+
 def _first_wrong(checks: Sequence[_Check], record: object) -> Refused | None:
     for name, optional, check_value, rule, beside in checks:
         value = getattr(record, name)

@@ -260,7 +260,7 @@ class PortalOperations:
         if names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
             return wrong
         owner = customer_id if query.kind in _LISTED_BY_CUSTOMER else ""
-        page = List(query.kind, owner, query.page_size, query.page_token, query.states)
+        page = List(query.kind, owner, query.page_size, query.page_token, query.states, query.filter)
         asked = [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
         return await self._read_page(page, customer_id, asked, timeout, caller, limited)
 

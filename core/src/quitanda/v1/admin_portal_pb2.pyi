@@ -375,6 +375,58 @@ class ListCustomersResponse(_message.Message):
 Global___ListCustomersResponse: _TypeAlias = ListCustomersResponse  # noqa: Y015
 
 @_typing.final
+class FindCustomersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    words: _builtins.str
+    """As in FindProductsRequest, but words of the customer's id and name."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        words: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCustomersRequest: _TypeAlias = FindCustomersRequest  # noqa: Y015
+
+@_typing.final
+class FindCustomersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CUSTOMERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def customers(self) -> _containers.RepeatedCompositeFieldContainer[_documents_pb2.Customer]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        customers: _abc.Iterable[_documents_pb2.Customer] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customers", b"customers", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCustomersResponse: _TypeAlias = FindCustomersResponse  # noqa: Y015
+
+@_typing.final
 class CreateProductRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -405,12 +457,15 @@ class CreateProductRequest(_message.Message):
     PRICE_MINOR_UNITS_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
+    REORDER_LEVEL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     product_id: _builtins.str
     name: _builtins.str
     description: _builtins.str
     price_minor_units: _builtins.int
     quantity: _builtins.int
+    reorder_level: _builtins.int
+    """0: none. From level 4 on."""
     @_builtins.property
     def extra(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -423,10 +478,11 @@ class CreateProductRequest(_message.Message):
         price_minor_units: _builtins.int | None = ...,
         quantity: _builtins.int | None = ...,
         extra: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        reorder_level: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "price_minor_units", b"price_minor_units", "quantity", b"quantity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "description", b"description", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "description", b"description", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "reorder_level", b"reorder_level", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__price_minor_units: _TypeAlias = _typing.Literal["price_minor_units"]  # noqa: Y015
     _WhichOneofArgType__price_minor_units: _TypeAlias = _typing.Literal["_price_minor_units", b"_price_minor_units"]  # noqa: Y015
@@ -547,6 +603,7 @@ class UpdateProductRequest(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    REORDER_LEVEL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     product_id: _builtins.str
     name: _builtins.str
@@ -555,6 +612,8 @@ class UpdateProductRequest(_message.Message):
     quantity: _builtins.int
     """Sets the units on hand to exactly this; AdjustStock adds or takes."""
     expected_version: _builtins.int
+    reorder_level: _builtins.int
+    """0: none from now on. From level 4 on."""
     @_builtins.property
     def extra(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -568,10 +627,11 @@ class UpdateProductRequest(_message.Message):
         quantity: _builtins.int | None = ...,
         extra: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         expected_version: _builtins.int | None = ...,
+        reorder_level: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "description", b"description", "expected_version", b"expected_version", "name", b"name", "price_minor_units", b"price_minor_units", "quantity", b"quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "_reorder_level", b"_reorder_level", "description", b"description", "expected_version", b"expected_version", "name", b"name", "price_minor_units", b"price_minor_units", "quantity", b"quantity", "reorder_level", b"reorder_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "description", b"description", "expected_version", b"expected_version", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price_minor_units", b"_price_minor_units", "_quantity", b"_quantity", "_reorder_level", b"_reorder_level", "description", b"description", "expected_version", b"expected_version", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "reorder_level", b"reorder_level", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -583,6 +643,8 @@ class UpdateProductRequest(_message.Message):
     _WhichOneofArgType__price_minor_units: _TypeAlias = _typing.Literal["_price_minor_units", b"_price_minor_units"]  # noqa: Y015
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__reorder_level: _TypeAlias = _typing.Literal["reorder_level"]  # noqa: Y015
+    _WhichOneofArgType__reorder_level: _TypeAlias = _typing.Literal["_reorder_level", b"_reorder_level"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
@@ -593,6 +655,8 @@ class UpdateProductRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price_minor_units) -> _WhichOneofReturnType__price_minor_units | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reorder_level) -> _WhichOneofReturnType__reorder_level | None: ...
 
 Global___UpdateProductRequest: _TypeAlias = UpdateProductRequest  # noqa: Y015
 
@@ -725,6 +789,85 @@ class ListProductsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
+
+@_typing.final
+class FindProductsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    PRICE_FROM_MINOR_UNITS_FIELD_NUMBER: _builtins.int
+    PRICE_TO_MINOR_UNITS_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    words: _builtins.str
+    """At most 200 characters. Each word must be the beginning of a word of the product's id, name or description; accents
+    and case do not count. Empty: all products.
+    """
+    price_from_minor_units: _builtins.int
+    """The range of the price; both bounds belong to it."""
+    price_to_minor_units: _builtins.int
+    in_stock: _builtins.bool
+    """Only products with units on hand."""
+    low: _builtins.bool
+    """Only products that have no more units on hand than their reorder level."""
+    page_size: _builtins.int
+    """As in ListCustomersRequest. A page may have fewer products than asked for, or none, and a token nevertheless: a
+    page looks at a bounded number of products. A token of another search is refused.
+    """
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        words: _builtins.str = ...,
+        price_from_minor_units: _builtins.int | None = ...,
+        price_to_minor_units: _builtins.int | None = ...,
+        in_stock: _builtins.bool = ...,
+        low: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units", "_price_to_minor_units", b"_price_to_minor_units", "price_from_minor_units", b"price_from_minor_units", "price_to_minor_units", b"price_to_minor_units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units", "_price_to_minor_units", b"_price_to_minor_units", "in_stock", b"in_stock", "low", b"low", "page_size", b"page_size", "page_token", b"page_token", "price_from_minor_units", b"price_from_minor_units", "price_to_minor_units", b"price_to_minor_units", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__price_from_minor_units: _TypeAlias = _typing.Literal["price_from_minor_units"]  # noqa: Y015
+    _WhichOneofArgType__price_from_minor_units: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units"]  # noqa: Y015
+    _WhichOneofReturnType__price_to_minor_units: _TypeAlias = _typing.Literal["price_to_minor_units"]  # noqa: Y015
+    _WhichOneofArgType__price_to_minor_units: _TypeAlias = _typing.Literal["_price_to_minor_units", b"_price_to_minor_units"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_from_minor_units) -> _WhichOneofReturnType__price_from_minor_units | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_to_minor_units) -> _WhichOneofReturnType__price_to_minor_units | None: ...
+
+Global___FindProductsRequest: _TypeAlias = FindProductsRequest  # noqa: Y015
+
+@_typing.final
+class FindProductsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_documents_pb2.Product]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        products: _abc.Iterable[_documents_pb2.Product] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "products", b"products", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindProductsResponse: _TypeAlias = FindProductsResponse  # noqa: Y015
 
 @_typing.final
 class AdjustStockRequest(_message.Message):

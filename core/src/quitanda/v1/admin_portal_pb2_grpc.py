@@ -60,6 +60,11 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCustomersRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCustomersResponse.FromString,
                 _registered_method=True)
+        self.FindCustomers = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/FindCustomers',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersResponse.FromString,
+                _registered_method=True)
         self.CreateProduct = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/CreateProduct',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateProductRequest.SerializeToString,
@@ -84,6 +89,11 @@ class AdminPortalStub:
                 '/quitanda.v1.AdminPortal/ListProducts',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListProductsRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListProductsResponse.FromString,
+                _registered_method=True)
+        self.FindProducts = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/FindProducts',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindProductsRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindProductsResponse.FromString,
                 _registered_method=True)
         self.AdjustStock = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/AdjustStock',
@@ -210,6 +220,13 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindCustomers(self, request, context):
+        """The customers whose id and name have the words, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateProduct(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -236,6 +253,13 @@ class AdminPortalServicer:
 
     def ListProducts(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindProducts(self, request, context):
+        """The products that have the words, and are all that is set, by id.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -401,6 +425,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCustomersRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListCustomersResponse.SerializeToString,
             ),
+            'FindCustomers': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCustomers,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersResponse.SerializeToString,
+            ),
             'CreateProduct': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateProduct,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateProductRequest.FromString,
@@ -425,6 +454,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.ListProducts,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListProductsRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListProductsResponse.SerializeToString,
+            ),
+            'FindProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindProducts,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.FindProductsRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.FindProductsResponse.SerializeToString,
             ),
             'AdjustStock': grpc.unary_unary_rpc_method_handler(
                     servicer.AdjustStock,
@@ -663,6 +697,33 @@ class AdminPortal:
             _registered_method=True)
 
     @staticmethod
+    def FindCustomers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/FindCustomers',
+            quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.FindCustomersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateProduct(request,
             target,
             options=(),
@@ -787,6 +848,33 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/ListProducts',
             quitanda_dot_v1_dot_admin__portal__pb2.ListProductsRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.ListProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/FindProducts',
+            quitanda_dot_v1_dot_admin__portal__pb2.FindProductsRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.FindProductsResponse.FromString,
             options,
             channel_credentials,
             insecure,

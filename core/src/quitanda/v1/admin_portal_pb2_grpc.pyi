@@ -48,11 +48,15 @@ class AdminPortalStub:
     UpdateCustomer: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateCustomerRequest, _admin_portal_pb2.UpdateCustomerResponse]
     DeleteCustomer: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteCustomerRequest, _admin_portal_pb2.DeleteCustomerResponse]
     ListCustomers: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListCustomersRequest, _admin_portal_pb2.ListCustomersResponse]
+    FindCustomers: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.FindCustomersRequest, _admin_portal_pb2.FindCustomersResponse]
+    """The customers whose id and name have the words, by id."""
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateProductRequest, _admin_portal_pb2.CreateProductResponse]
     GetProduct: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetProductRequest, _admin_portal_pb2.GetProductResponse]
     UpdateProduct: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateProductRequest, _admin_portal_pb2.UpdateProductResponse]
     DeleteProduct: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteProductRequest, _admin_portal_pb2.DeleteProductResponse]
     ListProducts: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]
+    FindProducts: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.FindProductsRequest, _admin_portal_pb2.FindProductsResponse]
+    """The products that have the words, and are all that is set, by id."""
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]
     """Adds `delta` (which may be negative) to the units on hand."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.GetOrderForStaffRequest, _admin_portal_pb2.GetOrderForStaffResponse]
@@ -112,11 +116,15 @@ class AdminPortalAsyncStub(AdminPortalStub):
     UpdateCustomer: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateCustomerRequest, _admin_portal_pb2.UpdateCustomerResponse]  # type: ignore[assignment]
     DeleteCustomer: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteCustomerRequest, _admin_portal_pb2.DeleteCustomerResponse]  # type: ignore[assignment]
     ListCustomers: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListCustomersRequest, _admin_portal_pb2.ListCustomersResponse]  # type: ignore[assignment]
+    FindCustomers: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.FindCustomersRequest, _admin_portal_pb2.FindCustomersResponse]  # type: ignore[assignment]
+    """The customers whose id and name have the words, by id."""
     CreateProduct: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateProductRequest, _admin_portal_pb2.CreateProductResponse]  # type: ignore[assignment]
     GetProduct: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetProductRequest, _admin_portal_pb2.GetProductResponse]  # type: ignore[assignment]
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateProductRequest, _admin_portal_pb2.UpdateProductResponse]  # type: ignore[assignment]
     DeleteProduct: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteProductRequest, _admin_portal_pb2.DeleteProductResponse]  # type: ignore[assignment]
     ListProducts: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListProductsRequest, _admin_portal_pb2.ListProductsResponse]  # type: ignore[assignment]
+    FindProducts: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.FindProductsRequest, _admin_portal_pb2.FindProductsResponse]  # type: ignore[assignment]
+    """The products that have the words, and are all that is set, by id."""
     AdjustStock: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.AdjustStockRequest, _admin_portal_pb2.AdjustStockResponse]  # type: ignore[assignment]
     """Adds `delta` (which may be negative) to the units on hand."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.GetOrderForStaffRequest, _admin_portal_pb2.GetOrderForStaffResponse]  # type: ignore[assignment]
@@ -205,6 +213,14 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_portal_pb2.ListCustomersResponse, _abc.Awaitable[_admin_portal_pb2.ListCustomersResponse]]: ...
 
     @_abc_1.abstractmethod
+    def FindCustomers(
+        self,
+        request: _admin_portal_pb2.FindCustomersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.FindCustomersResponse, _abc.Awaitable[_admin_portal_pb2.FindCustomersResponse]]:
+        """The customers whose id and name have the words, by id."""
+
+    @_abc_1.abstractmethod
     def CreateProduct(
         self,
         request: _admin_portal_pb2.CreateProductRequest,
@@ -238,6 +254,14 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_portal_pb2.ListProductsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.ListProductsResponse, _abc.Awaitable[_admin_portal_pb2.ListProductsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def FindProducts(
+        self,
+        request: _admin_portal_pb2.FindProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.FindProductsResponse, _abc.Awaitable[_admin_portal_pb2.FindProductsResponse]]:
+        """The products that have the words, and are all that is set, by id."""
 
     @_abc_1.abstractmethod
     def AdjustStock(

@@ -762,6 +762,81 @@ class WatchForCustomerRequest(_message.Message):
 Global___WatchForCustomerRequest: _TypeAlias = WatchForCustomerRequest  # noqa: Y015
 
 @_typing.final
+class FindProductsForCustomerRequest(_message.Message):
+    """As FindProductsRequest in admin_portal.proto."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    PRICE_FROM_MINOR_UNITS_FIELD_NUMBER: _builtins.int
+    PRICE_TO_MINOR_UNITS_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    words: _builtins.str
+    price_from_minor_units: _builtins.int
+    price_to_minor_units: _builtins.int
+    in_stock: _builtins.bool
+    low: _builtins.bool
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        words: _builtins.str = ...,
+        price_from_minor_units: _builtins.int | None = ...,
+        price_to_minor_units: _builtins.int | None = ...,
+        in_stock: _builtins.bool = ...,
+        low: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units", "_price_to_minor_units", b"_price_to_minor_units", "price_from_minor_units", b"price_from_minor_units", "price_to_minor_units", b"price_to_minor_units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units", "_price_to_minor_units", b"_price_to_minor_units", "customer_id", b"customer_id", "in_stock", b"in_stock", "low", b"low", "page_size", b"page_size", "page_token", b"page_token", "price_from_minor_units", b"price_from_minor_units", "price_to_minor_units", b"price_to_minor_units", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__price_from_minor_units: _TypeAlias = _typing.Literal["price_from_minor_units"]  # noqa: Y015
+    _WhichOneofArgType__price_from_minor_units: _TypeAlias = _typing.Literal["_price_from_minor_units", b"_price_from_minor_units"]  # noqa: Y015
+    _WhichOneofReturnType__price_to_minor_units: _TypeAlias = _typing.Literal["price_to_minor_units"]  # noqa: Y015
+    _WhichOneofArgType__price_to_minor_units: _TypeAlias = _typing.Literal["_price_to_minor_units", b"_price_to_minor_units"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_from_minor_units) -> _WhichOneofReturnType__price_from_minor_units | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_to_minor_units) -> _WhichOneofReturnType__price_to_minor_units | None: ...
+
+Global___FindProductsForCustomerRequest: _TypeAlias = FindProductsForCustomerRequest  # noqa: Y015
+
+@_typing.final
+class FindProductsForCustomerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_documents_pb2.Product]: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        products: _abc.Iterable[_documents_pb2.Product] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "products", b"products", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindProductsForCustomerResponse: _TypeAlias = FindProductsForCustomerResponse  # noqa: Y015
+
+@_typing.final
 class RotateOwnCredentialRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -90,6 +90,11 @@ class ClientPortalStub:
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
                 _registered_method=True)
+        self.FindProducts = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/FindProducts',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerResponse.FromString,
+                _registered_method=True)
         self.RotateOwnCredential = channel.unary_unary(
                 '/quitanda.v1.ClientPortal/RotateOwnCredential',
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
@@ -182,6 +187,13 @@ class ClientPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindProducts(self, request, context):
+        """As AdminPortal.FindProducts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RotateOwnCredential(self, request, context):
         """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
         next rotation.
@@ -255,6 +267,11 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_documents__pb2.WatchResponse.SerializeToString,
+            ),
+            'FindProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindProducts,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerResponse.SerializeToString,
             ),
             'RotateOwnCredential': grpc.unary_unary_rpc_method_handler(
                     servicer.RotateOwnCredential,
@@ -564,6 +581,33 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/Watch',
             quitanda_dot_v1_dot_client__portal__pb2.WatchForCustomerRequest.SerializeToString,
             quitanda_dot_v1_dot_documents__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/FindProducts',
+            quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.FindProductsForCustomerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,8 @@ class ClientPortalStub:
     """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
     goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
     """
+    FindProducts: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.FindProductsForCustomerRequest, _client_portal_pb2.FindProductsForCustomerResponse]
+    """As AdminPortal.FindProducts."""
     RotateOwnCredential: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
@@ -98,6 +100,8 @@ class ClientPortalAsyncStub(ClientPortalStub):
     """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
     goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
     """
+    FindProducts: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.FindProductsForCustomerRequest, _client_portal_pb2.FindProductsForCustomerResponse]  # type: ignore[assignment]
+    """As AdminPortal.FindProducts."""
     RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
@@ -198,6 +202,14 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         """What changes from now on, or after the revision of a list: products, the customer's own orders, or both. The call
         goes on until its caller ends it, or the portal: then it begins again after the last revision that was told.
         """
+
+    @_abc_1.abstractmethod
+    def FindProducts(
+        self,
+        request: _client_portal_pb2.FindProductsForCustomerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.FindProductsForCustomerResponse, _abc.Awaitable[_client_portal_pb2.FindProductsForCustomerResponse]]:
+        """As AdminPortal.FindProducts."""
 
     @_abc_1.abstractmethod
     def RotateOwnCredential(

@@ -126,6 +126,7 @@ class Product(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    REORDER_LEVEL_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     name: _builtins.str
     description: _builtins.str
@@ -134,6 +135,8 @@ class Product(_message.Message):
     quantity: _builtins.int
     """Units on hand: those that no live order holds."""
     version: _builtins.int
+    reorder_level: _builtins.int
+    """With so many units on hand, or fewer, the product is low: the shop should order new ones. 0: it never is."""
     @_builtins.property
     def extra(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -146,10 +149,11 @@ class Product(_message.Message):
         quantity: _builtins.int = ...,
         extra: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         version: _builtins.int = ...,
+        reorder_level: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "extra", b"extra", "name", b"name", "price_minor_units", b"price_minor_units", "product_id", b"product_id", "quantity", b"quantity", "reorder_level", b"reorder_level", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -379,11 +379,13 @@ class CreateProductCommand(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
+    REORDER_LEVEL_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     name: _builtins.str
     description: _builtins.str
     price: _builtins.int
     quantity: _builtins.int
+    reorder_level: _builtins.int
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
@@ -395,10 +397,11 @@ class CreateProductCommand(_message.Message):
         price: _builtins.int = ...,
         quantity: _builtins.int = ...,
         extra: _abc.Iterable[Global___ExtraField] | None = ...,
+        reorder_level: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "extra", b"extra", "name", b"name", "price", b"price", "product_id", b"product_id", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "extra", b"extra", "name", b"name", "price", b"price", "product_id", b"product_id", "quantity", b"quantity", "reorder_level", b"reorder_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -415,12 +418,14 @@ class UpdateProductCommand(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXTRA_FIELD_NUMBER: _builtins.int
     EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    REORDER_LEVEL_FIELD_NUMBER: _builtins.int
     product_id: _builtins.str
     name: _builtins.str
     description: _builtins.str
     price: _builtins.int
     quantity: _builtins.int
     expected_version: _builtins.int
+    reorder_level: _builtins.int
     @_builtins.property
     def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
     def __init__(
@@ -433,10 +438,11 @@ class UpdateProductCommand(_message.Message):
         quantity: _builtins.int | None = ...,
         extra: _abc.Iterable[Global___ExtraField] | None = ...,
         expected_version: _builtins.int | None = ...,
+        reorder_level: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price", b"_price", "_quantity", b"_quantity", "description", b"description", "expected_version", b"expected_version", "name", b"name", "price", b"price", "quantity", b"quantity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price", b"_price", "_quantity", b"_quantity", "_reorder_level", b"_reorder_level", "description", b"description", "expected_version", b"expected_version", "name", b"name", "price", b"price", "quantity", b"quantity", "reorder_level", b"reorder_level"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price", b"_price", "_quantity", b"_quantity", "description", b"description", "expected_version", b"expected_version", "extra", b"extra", "name", b"name", "price", b"price", "product_id", b"product_id", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_expected_version", b"_expected_version", "_name", b"_name", "_price", b"_price", "_quantity", b"_quantity", "_reorder_level", b"_reorder_level", "description", b"description", "expected_version", b"expected_version", "extra", b"extra", "name", b"name", "price", b"price", "product_id", b"product_id", "quantity", b"quantity", "reorder_level", b"reorder_level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -448,6 +454,8 @@ class UpdateProductCommand(_message.Message):
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__reorder_level: _TypeAlias = _typing.Literal["reorder_level"]  # noqa: Y015
+    _WhichOneofArgType__reorder_level: _TypeAlias = _typing.Literal["_reorder_level", b"_reorder_level"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
@@ -458,6 +466,8 @@ class UpdateProductCommand(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reorder_level) -> _WhichOneofReturnType__reorder_level | None: ...
 
 Global___UpdateProductCommand: _TypeAlias = UpdateProductCommand  # noqa: Y015
 
@@ -1220,6 +1230,9 @@ class ListItem(_message.Message):
         """Orders of all customers, live and closed, in the order of their ids: those that `customer_id`, `states` and the
         fields behind them ask for, as in FindOrdersRequest.
         """
+        KIND_FOUND_PRODUCTS: ListItem._Kind.ValueType  # 7
+        """The products, and the customers, that pass `filter`, by id."""
+        KIND_FOUND_CUSTOMERS: ListItem._Kind.ValueType  # 8
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: ListItem.Kind.ValueType  # 0
@@ -1235,6 +1248,9 @@ class ListItem(_message.Message):
     """Orders of all customers, live and closed, in the order of their ids: those that `customer_id`, `states` and the
     fields behind them ask for, as in FindOrdersRequest.
     """
+    KIND_FOUND_PRODUCTS: ListItem.Kind.ValueType  # 7
+    """The products, and the customers, that pass `filter`, by id."""
+    KIND_FOUND_CUSTOMERS: ListItem.Kind.ValueType  # 8
 
     KIND_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
@@ -1247,6 +1263,7 @@ class ListItem(_message.Message):
     CREATED_FROM_MS_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_MS_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     kind: Global___ListItem.Kind.ValueType
     customer_id: _builtins.str
     page_size: _builtins.int
@@ -1260,6 +1277,10 @@ class ListItem(_message.Message):
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which orders are listed, by their states; without any, the live ones. Of found orders, as in FindOrdersRequest."""
+
+    @_builtins.property
+    def filter(self) -> Global___DocumentFilter:
+        """Of found documents."""
 
     def __init__(
         self,
@@ -1275,14 +1296,55 @@ class ListItem(_message.Message):
         created_from_ms: _builtins.int = ...,
         created_before_ms: _builtins.int = ...,
         newest_first: _builtins.bool = ...,
+        filter: Global___DocumentFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "product_id", b"product_id", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "filter", b"filter", "kind", b"kind", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "product_id", b"product_id", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListItem: _TypeAlias = ListItem  # noqa: Y015
+
+@_typing.final
+class DocumentFilter(_message.Message):
+    """As in FindProductsRequest; prices in minor units."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    PRICE_FROM_FIELD_NUMBER: _builtins.int
+    PRICE_TO_FIELD_NUMBER: _builtins.int
+    IN_STOCK_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    words: _builtins.str
+    price_from: _builtins.int
+    price_to: _builtins.int
+    in_stock: _builtins.bool
+    low: _builtins.bool
+    def __init__(
+        self,
+        *,
+        words: _builtins.str = ...,
+        price_from: _builtins.int | None = ...,
+        price_to: _builtins.int | None = ...,
+        in_stock: _builtins.bool = ...,
+        low: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_price_from", b"_price_from", "_price_to", b"_price_to", "price_from", b"price_from", "price_to", b"price_to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_price_from", b"_price_from", "_price_to", b"_price_to", "in_stock", b"in_stock", "low", b"low", "price_from", b"price_from", "price_to", b"price_to", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__price_from: _TypeAlias = _typing.Literal["price_from"]  # noqa: Y015
+    _WhichOneofArgType__price_from: _TypeAlias = _typing.Literal["_price_from", b"_price_from"]  # noqa: Y015
+    _WhichOneofReturnType__price_to: _TypeAlias = _typing.Literal["price_to"]  # noqa: Y015
+    _WhichOneofArgType__price_to: _TypeAlias = _typing.Literal["_price_to", b"_price_to"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_from) -> _WhichOneofReturnType__price_from | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__price_to) -> _WhichOneofReturnType__price_to | None: ...
+
+Global___DocumentFilter: _TypeAlias = DocumentFilter  # noqa: Y015
 
 @_typing.final
 class ReadResponse(_message.Message):
@@ -1428,6 +1490,7 @@ class PageToken(_message.Message):
     CREATED_FROM_MS_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_MS_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    FILTER_DIGEST_FIELD_NUMBER: _builtins.int
     replica: _builtins.str
     """Where the list began: the replica, its run and the snapshot that it keeps open."""
     snapshot_id: _builtins.int
@@ -1444,6 +1507,8 @@ class PageToken(_message.Message):
     created_from_ms: _builtins.int
     created_before_ms: _builtins.int
     newest_first: _builtins.bool
+    filter_digest: _builtins.bytes
+    """BLAKE2b-128 of the encoded filter."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -1462,10 +1527,11 @@ class PageToken(_message.Message):
         created_from_ms: _builtins.int = ...,
         created_before_ms: _builtins.int = ...,
         newest_first: _builtins.bool = ...,
+        filter_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "kind", b"kind", "newest_first", b"newest_first", "product_id", b"product_id", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_id", b"after_id", "created_before_ms", b"created_before_ms", "created_from_ms", b"created_from_ms", "customer_id", b"customer_id", "document_id", b"document_id", "document_kind", b"document_kind", "filter_digest", b"filter_digest", "kind", b"kind", "newest_first", b"newest_first", "product_id", b"product_id", "replica", b"replica", "revision", b"revision", "snapshot_id", b"snapshot_id", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

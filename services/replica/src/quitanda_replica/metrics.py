@@ -158,6 +158,11 @@ class ReplicaCollector(Collector):
         for kind in ("customers", "products", "orders"):
             yield _gauge(f"quitanda_documents_{kind}", f"Stored {kind}", getattr(counters, kind))
         yield _gauge("quitanda_documents_closed_orders", "Stored closed orders", counters.closed_orders)
+        machine = self._machine
+        yield _counter("quitanda_products_low", "Products that came down to their reorder level", machine.products_low)
+        yield _counter(
+            "quitanda_products_restocked", "Products that rose above their reorder level", machine.products_restocked
+        )
         remembered = counters.window_next - counters.window_first
         fill = max(remembered / _WINDOW.requests, counters.window_bytes / _WINDOW.size)
         yield _gauge("quitanda_remembered_requests", "Requests whose outcome is remembered", remembered)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final, Protocol, TypeAlias
 
+from quitanda.codec.document_filters import DocumentFilter, check_filter
 from quitanda.codec.documents import document_digest
-from quitanda.codec.protobuf import kind_from_proto, refused_to_proto
+from quitanda.codec.protobuf import FILTER_CODEC, FOUND_KINDS, kind_from_proto, refused_to_proto
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from quitanda.domain.model import Kind, OrderState
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
@@ -15,6 +17,7 @@ from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
 from quitanda_replica.reads.document_history import last_change, read_history
 from quitanda_replica.reads.found_orders import read_found_orders
+from quitanda_replica.reads.found_documents import SearchMemory, find_page
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.pages import PageOfDocuments, read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
@@ -25,14 +28,18 @@ from quitanda_replica.state.stored_documents import json_of, version_of
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 """Documents in one answer; a call that would need more is refused as OVERLOADED: ask for less at once."""
 
+FILTER_DIGEST_BYTES: Final = 16
+
 _LISTED: Final = {
     pb.ListItem.KIND_CUSTOMERS: Kind.CUSTOMER,
     pb.ListItem.KIND_PRODUCTS: Kind.PRODUCT,
     pb.ListItem.KIND_ORDERS: Kind.ORDER,
     pb.ListItem.KIND_CREDENTIALS: Kind.CREDENTIAL,
     pb.ListItem.KIND_FOUND_ORDERS: Kind.ORDER,
+    **{number: kind for kind, number in FOUND_KINDS.items()},
 }
 
+_FOUND: Final = frozenset(FOUND_KINDS.values())
 _HISTORY: Final = pb.ListItem.KIND_HISTORY
 
 _ORDER_FIELDS: Final = ("states", "product_id", "created_from_ms", "created_before_ms", "newest_first")
@@ -63,6 +70,8 @@ class _FirstPage:
     kind: Kind
     """Of a list of changes, that of the document."""
     size: int
+    filter: DocumentFilter | None
+    """Of a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ class _NextPage:
     item: pb.ListItem
     kind: Kind
     size: int
+    filter: DocumentFilter | None
     token: pb.PageToken
 
 
@@ -97,6 +107,7 @@ class Reads:
         self._raft = raft
         self._kept = kept
         self._tokens = tokens
+        self._searched = SearchMemory()
 
     def read(self, request: pb.ReadRequest, timeout: float) -> pb.ReadResponse:
         """Answer all questions at one snapshot, which holds every write acknowledged before this call.
@@ -144,8 +155,16 @@ class Reads:
         customer_id, of_customer = question.item.customer_id, question.item.kind == pb.ListItem.KIND_ORDERS
         if of_customer and now.state.get(keys.document(Kind.CUSTOMER, customer_id)) is None:
             return _refused(refused(Reason.CUSTOMER_NOT_FOUND, "customer_id", customer_id=customer_id))
-        page = _documents(now.state, question, None)
+        page = self._read_page(now.state, question, None)
         return self._first(now, question.item, page.documents, page.next_after)
+
+    def _read_page(
+        self, state: StateSnapshot, question: _FirstPage | _NextPage, after_id: str | None
+    ) -> PageOfDocuments:
+        """Read a page of documents, those that come after the one with this id."""
+        if question.filter is not None:
+            return find_page(state, self._searched, question.kind, question.filter, after_id, question.size)
+        return _documents(state, question, after_id)
 
     def _first(
         self, now: RefCountedSnapshot, item: pb.ListItem, documents: list[bytes], next_after: str | None
@@ -159,7 +178,7 @@ class Reads:
         if shared is None:
             return _refused(refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD))
         with shared:
-            documents, next_after = _further(shared.state, question)
+            documents, next_after = self._further(shared.state, question)
         return self._page(documents, next_after, question.item, token.snapshot_id, token.revision)
 
     def _page(
@@ -169,10 +188,24 @@ class Reads:
         if next_after is not None:
             listed = {name: getattr(item, name) for name in _LIST_FIELDS}
             token = pb.PageToken(
-                replica=self._name, snapshot_id=snapshot_id, revision=revision, after_id=next_after, **listed
+                replica=self._name,
+                snapshot_id=snapshot_id,
+                revision=revision,
+                after_id=next_after,
+                filter_digest=_filter_digest(item),
+                **listed,
             )
             next_page_token = self._tokens.write(token)
         return pb.ReadResult(page=pb.Page(documents=documents, next_page_token=next_page_token, revision=revision))
+
+    def _further(self, state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], str | None]:
+        """Read a page that is not a list's first one: what it has, and where the list goes on."""
+        token = question.token
+        if token.kind == _HISTORY:
+            history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
+            return history.entries, _text(history.next_number)
+        page = self._read_page(state, question, token.after_id)
+        return page.documents, page.next_after
 
     def _understand(self, item: pb.ReadItem) -> _Question:
         match item.WhichOneof("read"):
@@ -187,18 +220,22 @@ class Reads:
         kind = kind_from_proto(item.document_kind) if item.kind == _HISTORY else _LISTED.get(item.kind)
         if kind is None:
             return invalid("kind", Problem.UNKNOWN_VALUE)
-        if wrong := _check_size(item.page_size) or _check_states(item.states):
+        wanted = FILTER_CODEC.read(item.filter) if item.kind in _FOUND else None
+        wrong = _check_size(item.page_size) or _check_states(item.states) or (wanted and check_filter(wanted))
+        if wrong:
             return wrong
         size = item.page_size or PAGE_SIZE_DEFAULT
         if not item.page_token:
-            return _FirstPage(item, kind, size)
+            return _FirstPage(item, kind, size, wanted)
         token = self._tokens.read(item.page_token)
         if isinstance(token, Refused):
             return token
-        return self._check(token, item) or _NextPage(item, kind, size, token)
+        return self._check(token, item) or _NextPage(item, kind, size, wanted, token)
 
     def _check(self, token: pb.PageToken, item: pb.ListItem) -> Refused | None:
         if any(getattr(token, name) != getattr(item, name) for name in _LIST_FIELDS):
+            return invalid(page_tokens.FIELD, Problem.UNKNOWN_VALUE)
+        if token.filter_digest != _filter_digest(item):
             return invalid(page_tokens.FIELD, Problem.UNKNOWN_VALUE)
         if token.replica == self._name:
             return None
@@ -207,14 +244,11 @@ class Reads:
         return refused(Reason.PAGE_TOKEN_EXPIRED, page_tokens.FIELD)
 
 
-def _further(state: StateSnapshot, question: _NextPage) -> tuple[list[bytes], str | None]:
-    """Read a page that is not a list's first one: what it has, and where the list goes on."""
-    token = question.token
-    if token.kind == _HISTORY:
-        history = read_history(state, question.kind, token.document_id, int(token.after_id), question.size)
-        return history.entries, _text(history.next_number)
-    page = _documents(state, question, token.after_id)
-    return page.documents, page.next_after
+def _filter_digest(item: pb.ListItem) -> bytes:
+    """Digest the filter of a search, whose words may be longer than a page token; empty for other lists."""
+    if item.kind not in _FOUND:
+        return b""
+    return blake2b(item.filter.SerializeToString(deterministic=True), digest_size=FILTER_DIGEST_BYTES).digest()
 
 
 def _documents(state: StateSnapshot, question: _FirstPage | _NextPage, after_id: str | None) -> PageOfDocuments:

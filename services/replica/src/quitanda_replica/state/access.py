@@ -21,8 +21,8 @@ class StateReader(Protocol):
 class WalkableState(StateReader, Protocol):
     """Reading a state that does not change meanwhile: a snapshot."""
 
-    def iterate(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the keys with the prefix and their values, ascending."""
+    def iterate(self, prefix: bytes, after: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the keys with the prefix and their values, ascending, those greater than `after` only."""
 
 
 class StateStore(StateReader, Protocol):

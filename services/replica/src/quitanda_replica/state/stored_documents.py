@@ -20,6 +20,8 @@ _DOCUMENT_BYTES: Final = 256
 """What holding a document costs beside its stored value."""
 
 _VERSION: Final = struct.Struct(">Q")
+VERSION_BYTES: Final = _VERSION.size
+"""The version's part of a stored value, which comes first."""
 
 
 def to_value(document: Document) -> bytes:

@@ -1,0 +1,89 @@
+"""The stock card of a product: each movement of its units on hand, made of its history; as table, JSON and CSV."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from quitanda.codec.change_records import HistoryEntry
+from quitanda_clients.cli.document_views import iso_time, second
+from quitanda_clients.cli.table_layout import Column
+
+STOCK_CARD: Final = (
+    Column("when"),
+    Column("reason"),
+    Column("order", spare=1),
+    Column("who", spare=2),
+    Column("change", "right"),
+    Column("on hand", "right"),
+    Column("request", spare=4),
+    Column("revision", "right", spare=3),
+)
+STOCK_CARD_COLUMNS: Final = (
+    *("received_at", "reason", "order_id", "credential_id", "change", "on_hand"),
+    *("scope", "request_id", "revision"),
+)
+_UNITS: Final = "quantity"
+_NOTHING: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class StockMovement:
+    """A change of the units on hand: the history's entry that made it, the units that came or went, and those left.
+
+    `change` is None where the units of before are not known: the product was deleted, and the history does not reach
+    back to what it had.
+    """
+
+    entry: HistoryEntry
+    change: int | None
+    on_hand: int
+
+
+def movements(entries: Iterable[HistoryEntry]) -> tuple[StockMovement, ...]:
+    """Give the movements of a product's history, the oldest first; `entries` are the newest first."""
+    made = []
+    on_hand: int | None = None
+    for entry in reversed(tuple(entries)):
+        if entry.deleted:
+            made.append(StockMovement(entry, None if on_hand is None else -on_hand, 0))
+            on_hand = 0
+        for field in entry.fields:
+            if (field.name, field.product_id) == (_UNITS, ""):
+                before, on_hand = int(field.before_json or 0), int(field.after_json)
+                made.append(StockMovement(entry, on_hand - before, on_hand))
+    return tuple(made)
+
+
+def cells_of_movement(made: StockMovement) -> tuple[str, ...]:
+    """Give the cells of a movement, by STOCK_CARD."""
+    entry = made.entry
+    when = second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
+    change = _NOTHING if made.change is None else f"{made.change:+}"
+    who, order = entry.credential_id or _NOTHING, entry.order_id or _NOTHING
+    return (when, entry.command, order, who, change, str(made.on_hand), entry.request_id, str(entry.revision))
+
+
+def row_of_movement(made: StockMovement) -> Mapping[str, Any]:
+    """Give the values of a movement, by STOCK_CARD_COLUMNS."""
+    received_at_ms = made.entry.received_at_ms
+    return {"received_at": iso_time(received_at_ms) if received_at_ms else "", **_told(made)}
+
+
+def movement_text(made: StockMovement) -> str:
+    """Write a movement as JSON."""
+    return json.dumps({"received_at_ms": made.entry.received_at_ms, **_told(made)}, ensure_ascii=False)
+
+
+def _told(made: StockMovement) -> dict[str, Any]:
+    entry = made.entry
+    return {
+        "reason": entry.command,
+        "order_id": entry.order_id,
+        "credential_id": entry.credential_id,
+        "change": made.change,
+        "on_hand": made.on_hand,
+        "scope": entry.scope,
+        "request_id": entry.request_id,
+        "revision": entry.revision,
+    }

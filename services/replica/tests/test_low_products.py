@@ -1,0 +1,71 @@
+"""What a replica tells of products that come down to their reorder level, and of those that rise above it."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from quitanda.domain.commands import (
+    AdjustStock,
+    CancelOrder,
+    CreateCustomer,
+    CreateOrder,
+    CreateProduct,
+    ItemQuantity,
+    UpdateProduct,
+)
+
+
+@pytest.fixture
+def shop(state):
+    state.raise_level()
+    state.do(CreateCustomer("ana", "Ana"), CreateProduct("tea", "Tea", 100, 10, reorder_level=3))
+    return state
+
+
+def told(state, *commands, scope=""):
+    """Do the commands, each in an entry; give what is told: event and units on hand."""
+    with capture_logs() as logs:
+        for command in commands:
+            state.do(command, scope=scope)
+    return [
+        (each["event"], each["product_id"], each["quantity"], each["reorder_level"])
+        for each in logs
+        if each["event"].startswith("product_")
+    ]
+
+
+def test_an_order_that_takes_a_product_down_to_its_level_is_told_once(shop):
+    orders = [CreateOrder("ana", f"o{number}", 1, (ItemQuantity("tea", 2),)) for number in range(5)]
+
+    assert told(shop, *orders, scope="ana") == [("product_low", "tea", 2, 3)]
+    assert (shop.applier.products_low, shop.applier.products_restocked) == (1, 0)
+
+
+def test_units_that_come_back_are_told_when_the_product_rises_above_its_level(shop):
+    shop.do(CreateOrder("ana", "o1", 1, (ItemQuantity("tea", 7),)), scope="ana")
+
+    assert told(shop, CancelOrder("ana", "o1"), scope="ana") == [("product_restocked", "tea", 10, 3)]
+    assert (shop.applier.products_low, shop.applier.products_restocked) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (AdjustStock("tea", -6), []),
+        (AdjustStock("tea", -7), [("product_low", "tea", 3, 3)]),
+        (UpdateProduct("tea", quantity=0), [("product_low", "tea", 0, 3)]),
+        (UpdateProduct("tea", reorder_level=10), [("product_low", "tea", 10, 10)]),
+        (UpdateProduct("tea", price=1), []),
+        (AdjustStock("tea", -11), []),
+        (CreateProduct("pen", "Pen", 1, 0, reorder_level=1), [("product_low", "pen", 0, 1)]),
+        (CreateProduct("pen", "Pen", 1, 0), []),
+    ],
+    ids=str,
+)
+def test_a_product_is_low_by_its_stock_or_by_its_level(shop, command, expected):
+    assert told(shop, command) == expected
+
+
+def test_a_product_whose_level_is_taken_away_is_told_nothing_of(shop):
+    shop.do(AdjustStock("tea", -8))
+
+    assert told(shop, UpdateProduct("tea", reorder_level=0)) == []

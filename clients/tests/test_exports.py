@@ -86,7 +86,7 @@ async def test_a_decimal_comma_brings_semicolons_and_is_recognized_by_import(por
     await admin(portal, "product", "import", file)
 
     assert file.read_bytes() == (
-        b"\xef\xbb\xbfproduct_id;name;description;price;quantity\r\na;1.5 mm;;1234,56;1000\r\n"
+        b"\xef\xbb\xbfproduct_id;name;description;price;quantity;reorder_level\r\na;1.5 mm;;1234,56;1000;\r\n"
     )
     assert (shop.products["a"].price, shop.products["a"].quantity) == (123_456, 1_000)
 

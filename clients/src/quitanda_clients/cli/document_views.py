@@ -6,7 +6,6 @@ tables, CSV, options, updates and imports follow from these views.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderItem, OrderState, Product
+from quitanda_clients.cli.moments import expiry, iso_time, iso_told, minute, minute_told, second
 from quitanda_clients.cli.values import price, units_on_hand, whole_number
 from quitanda_clients.cli.wording import counted
 
@@ -38,49 +38,8 @@ def _custom_fields(fields: CustomFields) -> str:
     return ", ".join(f"{name}={value}" for name, value in fields)
 
 
-def _minute(created_at_ms: int) -> str:
-    return _moment(created_at_ms, "%Y-%m-%d %H:%M")
-
-
-def second(created_at_ms: int) -> str:
-    """Write a moment in milliseconds since 1970 to the second, for people."""
-    return _moment(created_at_ms, "%Y-%m-%d %H:%M:%S UTC")
-
-
-def _moment(created_at_ms: int, form: str) -> str:
-    try:
-        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).strftime(form)
-    except (OverflowError, ValueError, OSError):  # a clock far outside the calendar
-        return f"{created_at_ms} ms"
-
-
-def iso_time(created_at_ms: int) -> str:
-    """Write a moment in milliseconds since 1970 by ISO 8601."""
-    try:
-        return datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
-    except (OverflowError, ValueError, OSError):
-        return str(created_at_ms)
-
-
-def _minute_told(moment_ms: int) -> str:
-    return _minute(moment_ms) if moment_ms else ""
-
-
-def _expiry(expires_at_ms: int) -> str:
-    return _minute(expires_at_ms) if expires_at_ms else "never"
-
-
-def iso_told(moment_ms: int) -> str:
-    """Write a moment by ISO 8601; nothing for 0, which stands for none."""
-    return iso_time(moment_ms) if moment_ms else ""
-
-
 def _reorder_level(units: int) -> str:
-    return str(units) if units else "-"
-
-
-def _csv_reorder_level(units: int) -> int | str:
-    return units or ""
+    return str(units) if units else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,11 +210,12 @@ PRODUCTS: Final = DocumentView(
             name="reorder_level",
             label="reorder at",
             spare=3,
+            unless=0,
             csv="reorder_level",
             help="With so many units on hand, or fewer, the product is low. (Default: it never is.)",
             update_help="With so many units on hand, or fewer, the product is low; 0: it never is.",
             text=_reorder_level,
-            csv_value=_csv_reorder_level,
+            csv_value=_reorder_level,
         ),
         FieldView(name="extra", label="other fields", in_list=False, text=_custom_fields),
         FieldView(name="version", spare=2),
@@ -294,8 +254,8 @@ CREDENTIAL: Final = _views(
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="generation", spare=4, csv="generation"),
-    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=_minute, csv_value=iso_time),
-    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=_expiry, csv_value=iso_told),
+    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=minute, csv_value=iso_time),
+    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=expiry, csv_value=iso_told),
     FieldView(name="version", spare=5),
 )
 
@@ -323,7 +283,7 @@ ORDER_ITEM: Final = _views(
 ORDER_SUMMARY: Final = _views(
     Order,
     FieldView(name="order_id", label="order", csv="order_id"),
-    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=_minute, csv_value=iso_time),
+    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
     FieldView(name="total", csv="total", money=True),
     FieldView(name="version", spare=3, csv="version"),
@@ -340,11 +300,11 @@ ORDER_SUMMARY_WITH_STATE: Final = (
             label="since (UTC)",
             spare=4,
             csv="state_since",
-            text=_minute_told,
+            text=minute_told,
             csv_value=iso_told,
         ),
         FieldView(
-            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=_minute_told, csv_value=iso_told
+            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=minute_told, csv_value=iso_told
         ),
     ),
     *ORDER_SUMMARY[2:],

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from quitanda.codec.change_records import ChangedField, HistoryEntry
-from quitanda_clients.cli.document_views import iso_time, second
+from quitanda_clients.cli.moments import iso_time, second
 from quitanda_clients.cli.table_layout import Column
 
 HISTORY: Final = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from quitanda.codec.change_records import HistoryEntry
-from quitanda_clients.cli.document_views import iso_time, second
+from quitanda_clients.cli.moments import iso_time, second
 from quitanda_clients.cli.table_layout import Column
 
 STOCK_CARD: Final = (

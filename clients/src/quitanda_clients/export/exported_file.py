@@ -18,10 +18,10 @@ from quitanda_clients.cli.document_views import (
     FieldView,
     csv_columns,
     csv_row,
-    iso_told,
     known_values,
     own_values,
 )
+from quitanda_clients.cli.moments import iso_told
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.export.options import ExportOptions, FileFormat
 from quitanda_clients.spreadsheet_formulas import as_text

@@ -1,0 +1,43 @@
+"""How people and programs see moments, which are in milliseconds since 1970-01-01T00:00Z."""
+
+from datetime import UTC, datetime
+
+
+def minute(moment_ms: int) -> str:
+    """Write a moment to the minute, in UTC, for people."""
+    return _written(moment_ms, "%Y-%m-%d %H:%M")
+
+
+def second(moment_ms: int) -> str:
+    """Write a moment to the second, for people."""
+    return _written(moment_ms, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso_time(moment_ms: int) -> str:
+    """Write a moment by ISO 8601."""
+    try:
+        return datetime.fromtimestamp(moment_ms / 1_000, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):
+        return str(moment_ms)
+
+
+def minute_told(moment_ms: int) -> str:
+    """Write a moment as `minute`; nothing for 0, which stands for "not told"."""
+    return minute(moment_ms) if moment_ms else ""
+
+
+def expiry(expires_at_ms: int) -> str:
+    """Write when something expires, as `minute`; 0 stands for never."""
+    return minute(expires_at_ms) if expires_at_ms else "never"
+
+
+def iso_told(moment_ms: int) -> str:
+    """Write a moment as `iso_time`; nothing for 0."""
+    return iso_time(moment_ms) if moment_ms else ""
+
+
+def _written(moment_ms: int, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(moment_ms / 1_000, UTC).strftime(form)
+    except (OverflowError, ValueError, OSError):  # a clock far outside the calendar
+        return f"{moment_ms} ms"

@@ -16,8 +16,8 @@ from quitanda.v1 import replica_pb2 as pb
 from quitanda_replica.raft.node import RaftNode
 from quitanda_replica.reads import page_tokens
 from quitanda_replica.reads.document_history import last_change, read_history
-from quitanda_replica.reads.found_orders import read_found_orders
 from quitanda_replica.reads.found_documents import SearchMemory, find_page
+from quitanda_replica.reads.found_orders import read_found_orders
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.pages import PageOfDocuments, read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot

@@ -7,11 +7,14 @@ from itertools import pairwise
 
 import pytest
 from fake_cluster import DirectReader, FakeCluster, FakeFeed
+from known_callers import let_in, raise_to_highest_level
 from prometheus_client import CollectorRegistry
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct, UpdateProduct
+from quitanda.domain.model import CallerRole
 from quitanda.mqtt.topics import request_topic
 from quitanda.operations import PortalKind
+from quitanda.portal.callers import Authenticator
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_requests import REPLY_BYTES_MAX, MqttRequestHandler, parse_request
 from quitanda.portal.mqtt_watches import MqttWatches
@@ -26,15 +29,19 @@ TIMEOUT = 5.0
 class Portal:
     """A client portal's watches over MQTT, before a cluster in memory; one request is answered for `seconds`."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, *, proved=False):
         self.cluster = FakeCluster()
-        self.cluster.does(CreateCustomer("ana", "Ana"))
+        raise_to_highest_level(self.cluster)
+        for customer_id in ("ana", "bia"):
+            self.cluster.does(CreateCustomer(customer_id, customer_id))
         reader = DirectReader(self.cluster)
-        operations = PortalOperations(PortalKind.CLIENT, self.cluster, reader)
+        authenticator = Authenticator(reader) if proved else None
+        operations = PortalOperations(PortalKind.CLIENT, self.cluster, reader, authenticator)
         log = AccessLog(metrics.RequestMetrics(CollectorRegistry()), metrics.MQTT)
-        handler = MqttRequestHandler(operations, IdGenerator(), log)
+        handler = MqttRequestHandler(operations, IdGenerator(), log, authenticator)
         self.feed = FakeFeed(self.cluster, reader, bytes_max=8_000_000)
-        self.watches = MqttWatches(handler, Watches(operations, self.cluster, reader, TIMEOUT), seconds)
+        watches = Watches(operations, self.cluster, reader, TIMEOUT, authenticator)
+        self.watches = MqttWatches(handler, watches, seconds)
 
     def watch(self, **fields):
         payload = json.dumps({"reply_to": "s1", "request_id": "w1", **fields}).encode()
@@ -92,3 +99,26 @@ async def test_a_change_of_what_nobody_can_read_ends_the_watch_and_not_the_porta
         portal.cluster.does(UpdateProduct("tea", price=2))
 
         assert (await heard(replies))["error"]["reason"] == "REVISION_GONE"
+
+
+async def test_where_callers_prove_who_they_are_only_the_customer_and_staff_watch_on_her_topic():
+    portal = Portal(seconds=60.0, proved=True)
+    tokens = {
+        "hers": let_in(portal.cluster, CallerRole.CUSTOMER, "ana").text(),
+        "another customer's": let_in(portal.cluster, CallerRole.CUSTOMER, "bia").text(),
+        "of staff": let_in(portal.cluster, CallerRole.READ_ONLY).text(),
+        "for metrics": let_in(portal.cluster, CallerRole.METRICS).text(),
+        "none": "",
+    }
+    told = {}
+    for name, token in tokens.items():
+        async with portal.watch(kinds=["order"], token=token) as replies:
+            told[name] = (await heard(replies)).get("error", {}).get("reason")
+
+    assert told == {
+        "hers": None,
+        "another customer's": "FORBIDDEN",
+        "of staff": None,
+        "for metrics": "FORBIDDEN",
+        "none": "UNAUTHENTICATED",
+    }

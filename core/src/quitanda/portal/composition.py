@@ -28,7 +28,6 @@ from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.caller_rates import CallerRates
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.link_identity import LinkIdentity
-from quitanda.runtime.refusal_pace import RefusalPace
 from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
 
 COURSE_CALLERS: Final = "course"
@@ -61,7 +60,6 @@ class PortalParts:
         self._rates = CallerRates(settings.caller_calls_per_second)
         limits = AdmissionOptions(caller_calls_max=settings.caller_calls_max)
         self._operations = PortalOperations(portal, cluster, reader, self._authenticator, limits, self._rates)
-        self._pace = RefusalPace()
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
 
@@ -85,7 +83,6 @@ class PortalParts:
             refuse_unread=servicer.refuse_unread,
             identity=self._identity,
             authenticate=servicer.authenticate,
-            pace=self._pace,
         )
 
     def _choices(self) -> RequestChoices:
@@ -117,7 +114,6 @@ class PortalParts:
             (servicer.service_name,),
             log,
             render_error=render_error,
-            pace=self._pace,
         )
 
     async def _find_course_caller(self, timeout: float) -> Caller | None:
@@ -133,7 +129,7 @@ class PortalParts:
             return None
         log = AccessLog(self._counted, metrics.MQTT)
         handler = MqttRequestHandler(self._operations, self._ids, log, self._authenticator)
-        return MqttGateway(options, handler, GatewayMetrics(self._registry), pace=self._pace)
+        return MqttGateway(options, handler, GatewayMetrics(self._registry))
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:
         """Make what tells the servers' health checks whether requests can be answered."""

@@ -30,7 +30,6 @@ from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.caller_rates import CallerRates
 from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda.runtime.link_identity import LinkIdentity
-from quitanda.runtime.refusal_pace import RefusalPace
 from quitanda.runtime.settings import ClientPortalSettings, GatewayMode, PortalSettings
 
 COURSE_CALLERS: Final = "course"
@@ -67,7 +66,6 @@ class PortalParts:
         timeout = settings.request_timeout_seconds
         self.watches: Final = Watches(self._operations, cluster, reader, timeout, self._authenticator)
         metrics.show_watches(registry, self.watches)
-        self._pace = RefusalPace()
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
 
@@ -92,7 +90,6 @@ class PortalParts:
             refuse_unread=servicer.refuse_unread,
             identity=self._identity,
             authenticate=servicer.authenticate,
-            pace=self._pace,
         )
 
     def _choices(self) -> RequestChoices:
@@ -124,7 +121,6 @@ class PortalParts:
             (servicer.service_name,),
             log,
             render_error=render_error,
-            pace=self._pace,
         )
 
     async def _find_course_caller(self, timeout: float) -> Caller | None:
@@ -141,7 +137,7 @@ class PortalParts:
         log = AccessLog(self._counted, metrics.MQTT)
         handler = MqttRequestHandler(self._operations, self._ids, log, self._authenticator)
         watches = MqttWatches(handler, self.watches)
-        return MqttGateway(options, handler, GatewayMetrics(self._registry), pace=self._pace, watches=watches)
+        return MqttGateway(options, handler, GatewayMetrics(self._registry), watches=watches)
 
     def readiness(self, servers: PortalServers) -> PortalReadiness:
         """Make what tells the servers' health checks whether requests can be answered."""

@@ -2,7 +2,7 @@
 
     broker → received messages → parsed requests → bounded queue → workers → handler → reply topic
                                        │      │          └ full: OVERLOADED ┐
-                                       │      └ refused early by the handler ┴ → pace → bounded queue of refusals
+                                       │      └ refused early by the handler ┴ → bounded queue of refusals
                                        └ no reply topic: counted and logged
 
 A request for a watch has many replies: a task of its own publishes them (`mqtt_watches`).
@@ -40,7 +40,6 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.admission import AdmissionOptions
 from quitanda.runtime.background_task import start_background_task
 from quitanda.runtime.link_identity import LinkIdentity
-from quitanda.runtime.refusal_pace import RefusalPace
 
 RETAINED: Final = "retained"
 """A retained request, which is refused: it would be executed again at every reconnect."""
@@ -145,10 +144,8 @@ class MqttGateway:
         handler: MqttRequestHandler,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float] = time.monotonic,
-        pace: RefusalPace | None = None,
         watches: MqttWatches | None = None,
     ) -> None:
-        self._pace = pace or RefusalPace()
         self._options = options
         self._handler = handler
         self._watches = watches
@@ -224,8 +221,7 @@ class MqttGateway:
         if failure is None and not _put(self._queue, _Waiting(request, deadline)):
             failure = self._handler.overload(request)
         if failure is not None:
-            refused = _Refused(request, failure)
-            self._pace.later(failure, self._options.request_timeout, lambda: self._queue_refusal(refused))
+            self._queue_refusal(_Refused(request, failure))
 
     def _queue_refusal(self, refused: _Refused) -> None:
         if not _put(self._refusals, refused):

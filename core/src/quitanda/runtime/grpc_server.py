@@ -46,7 +46,6 @@ from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
 from quitanda.runtime.reflection import enable_reflection
-from quitanda.runtime.refusal_pace import RefusalPace
 from quitanda.runtime.slow_requests import OF_THE_LIBRARY, RECEIVE_SECONDS_MAX, SlowRequests, receive, write_all
 from quitanda.runtime.unread_calls import RefuseUnread, UnreadCalls
 
@@ -98,9 +97,7 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
         render_error: RenderError = render_no_error,
         authenticate: Authenticate = authenticate_nobody,
         receive_seconds_max: float = RECEIVE_SECONDS_MAX,
-        pace: RefusalPace | None = None,
     ) -> None:
-        self._pace = pace or RefusalPace()
         self._unread = AddressLimit(UNREAD_CALLS_MAX)
         self._receive_seconds_max = receive_seconds_max
         self._log = log
@@ -182,7 +179,6 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
                 reason = OK if failure is None else describe(failure).reason
                 self._log.answered(operation, reason, 0, time.perf_counter() - begun)
             if failure is not None:
-                await self._pace.hold(failure, context.time_remaining())
                 await abort(context, failure)
 
         async def write(_requests: Any, context: _Context) -> None:
@@ -202,7 +198,6 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
         What was no message of the contract has no response of the contract either.
         """
-        await self._pace.hold(failure, context.time_remaining())
         rendered = None if isinstance(request, Malformed) else self._render_error(method, failure)
         if rendered is None:
             await abort(context, failure)
@@ -245,13 +240,12 @@ class AioGrpcServer:
         connection_age_seconds: float = CONNECTION_AGE_SECONDS,
         authenticate: Authenticate = authenticate_nobody,
         receive_seconds_max: float = RECEIVE_SECONDS_MAX,
-        pace: RefusalPace | None = None,
     ) -> None:
         """Take the services that `register` adds; `service_names` are their full names, for reflection.
 
         `refuse_unread` is for services whose every refusal is a status. With an `identity` the port speaks TLS, and
         its connections end at an age of `connection_age_seconds`; it asks no caller for a certificate. A call whose
-        message does not arrive within `receive_seconds_max` is ended. `pace` may be shared with other transports.
+        message does not arrive within `receive_seconds_max` is ended.
         """
         self._identity = identity
         self._connection_age_seconds = connection_age_seconds
@@ -259,9 +253,8 @@ class AioGrpcServer:
         self._register = register
         self._service_names = service_names
         self._receive_bytes_max = receive_bytes_max
-        pace = pace or RefusalPace()
-        interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate, receive_seconds_max, pace)
-        unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread, pace),)
+        interceptor = RequestInterceptor(log, receive_bytes_max, render_error, authenticate, receive_seconds_max)
+        unread = () if refuse_unread is None else (UnreadCalls(log, refuse_unread),)
         self._interceptors = (SlowRequests(receive_seconds_max), *unread, interceptor)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None

@@ -15,7 +15,6 @@ import grpc
 from quitanda.error_status import RpcStatus, describe, to_rpc_status
 from quitanda.errors import Overloaded, Rejected
 from quitanda.runtime.access_log import AccessLog, operation_name
-from quitanda.runtime.refusal_pace import RefusalPace
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
@@ -30,9 +29,8 @@ _STEPS_PER_SECOND: Final = 20
 class UnreadCalls(grpc.aio.ServerInterceptor):
     """Stands before every other interceptor; `refuse_unread` decides by the method's name and the metadata alone."""
 
-    def __init__(self, log: AccessLog, refuse_unread: RefuseUnread, pace: RefusalPace) -> None:
+    def __init__(self, log: AccessLog, refuse_unread: RefuseUnread) -> None:
         self._log = log
-        self._pace = pace
         self._refuse_unread = refuse_unread
 
     async def intercept_service(
@@ -52,7 +50,6 @@ class UnreadCalls(grpc.aio.ServerInterceptor):
         """Make a handler that ends the call with a status; it takes a stream of requests, and thus waits for none."""
 
         async def refuse(_requests: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> NoReturn:
-            await self._pace.hold(refusal, context.time_remaining())
             status = _status(refusal)
             await context.abort(status.code, status.details, status.trailing_metadata)
             raise AssertionError("abort does not return")

@@ -161,6 +161,17 @@ def test_an_order_that_is_seen_to_have_expired_is_not_live_afterwards():
     assert answer(t) is SearchResult.VIOLATED
 
 
+def test_a_refusal_for_the_state_tells_nothing_of_the_version_that_was_expected():
+    t = HistoryBuilder("ana")
+    held = with_deadline(t, 6.0)
+    closed = moved(held, "expired", t.clock_ms(6.25), version=9)
+    refused = refusals.order_state(closed, [])
+    t.add(7.0, 7.5, PlaceOrder("ana", "o1", expected_version=5), refused)
+    t.add(8.0, 8.5, GetOrder("ana", "o1", include_closed=True), Done(closed))
+
+    assert answer(t) is SearchResult.LINEARIZABLE
+
+
 def test_a_deadline_that_had_passed_when_the_request_came_is_refused():
     t = HistoryBuilder("ana")
     held = with_deadline(t, 60.0)

@@ -139,6 +139,8 @@ class Rules:
                 current = int(dict(details)["current"])
                 if current != expected:
                     self.model.learn(document, current)
+            case Refused(Reason.ORDER_STATE):
+                pass  # the state is looked at before the version, of which the answer says nothing
             case _:
                 self.model.learn(document, expected)
 

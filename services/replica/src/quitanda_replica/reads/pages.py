@@ -22,7 +22,10 @@ _INDEXES: Final[Mapping[Kind, Callable[[str], bytes]]] = {
 
 @dataclass(frozen=True, slots=True)
 class PageOfDocuments:
-    """Documents in stored JSON; `next_after` is the id after which the list goes on, None at its end."""
+    """Documents in stored JSON; `next_after` says where the list goes on, None at its end.
+
+    It is the id of the last document; of found orders, the place of the next one (`found_orders`).
+    """
 
     documents: list[bytes]
     next_after: str | None

@@ -157,6 +157,11 @@ def test_a_new_order_and_its_items_take_unknown_fields():
             GetDocument(Kind.PRODUCT, "tea"),
         ),
         (
+            read("get_order", PortalKind.ADMIN),
+            admin.GetOrderForStaffRequest(order_id="o1", include_closed=True),
+            GetDocument(Kind.ORDER, "o1", include_closed=True),
+        ),
+        (
             read("get_order", PortalKind.CLIENT),
             client.GetOrderRequest(customer_id="ana", order_id="o1", consistency=CONSISTENCY_CACHED, min_revision=9),
             GetDocument(Kind.ORDER, "o1", "ana", cached=True, min_revision=9),

@@ -158,6 +158,33 @@ async def close_orders(context: DemoContext) -> None:
     context.reporter.shown("orders are placed, fulfilled, returned and kept; what nobody places expires by itself")
 
 
+async def add_up_sales(context: DemoContext) -> None:
+    """Let the shop report what was ordered and sold, and compare it with what happened."""
+    context.reporter.act("The shop adds up its day")
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()  # the story may have begun before midnight
+    report = await context.play_one(
+        "units and money by product and state",
+        context.admin(1, "report", "sales", "--from", yesterday, "--by", "product"),
+    )
+    rows, totals = report["rows"], report["totals"]
+    context.check(
+        all(
+            sum(row[name] for row in rows if row["state"] == total["state"]) == total[name]
+            for total in totals
+            for name in ("units", "total", "returned", "returned_total")
+        ),
+        "the rows of the report add up to its totals",
+        report,
+    )
+    coffee = {row["state"]: (row["units"], row["returned"]) for row in rows if row["product_id"] == COFFEE}
+    context.check(
+        (coffee["fulfilled"], coffee["expired"], report["sold"]) == ((3, 1), (2, 0), 2),
+        "three coffees left and one came back, so two were sold; two more are in the order that expired",
+        report,
+    )
+    context.reporter.shown("the day's report adds up, and tells what became of each order")
+
+
 async def _states_when_expired(context: DemoContext, order_id: str) -> dict[str, str]:
     """Give the states of all of Ana's orders, as soon as one has expired or should have long ago."""
     deadline = time.monotonic() + HOLD_SECONDS + LATE_SECONDS_MAX

@@ -71,7 +71,9 @@ class ProgramResult:
         return str(self.output.get("token", ""))
 
     def document(self) -> Mapping[str, Any]:
-        """Return the customer, product or order of the answer; empty where there is none."""
+        """Return the customer, product or order of the answer, or the report that it is; empty where it has none."""
+        if "report" in self.output:
+            return self.output
         for kind in ("customer", "product", "order"):
             if kind in self.output:
                 return dict(self.output[kind])

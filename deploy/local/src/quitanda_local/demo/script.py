@@ -60,6 +60,7 @@ async def _play(cluster: LocalCluster, reporter: Reporter) -> None:
     await ordering.place_orders(context)
     await ordering.refuse_orders(context)
     await ordering.close_orders(context)
+    await ordering.add_up_sales(context)
     buyers = await failover.lose_the_leader(context)
     await ordering.delete_with_orders(context)
     await failover.verdict(context, buyers)

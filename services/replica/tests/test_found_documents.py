@@ -9,7 +9,7 @@ from quitanda.domain.commands import CreateCustomer, CreateProduct, DeleteProduc
 from quitanda.domain.model import Kind, Product
 from quitanda.domain.outcomes import Problem, Reason
 from quitanda.v1 import replica_pb2 as pb
-from quitanda_replica.reads.found_documents import IDLE_SECONDS, WALKED_MAX, SearchMemory, find_page
+from quitanda_replica.reads.found_documents import DECODED_MAX, IDLE_SECONDS, WALKED_MAX, SearchMemory, find_page
 from quitanda_replica.state import keys
 from quitanda_replica.state.stored_documents import to_value
 
@@ -121,9 +121,13 @@ def put_products(state, number):
 
 def test_a_page_looks_at_a_bounded_number_of_documents_and_the_search_goes_on_behind_them(state):
     put_products(state, 2 * WALKED_MAX + 1)
+    memory = SearchMemory()
     with state.store.snapshot() as snapshot:
-        found = pages(snapshot, SearchMemory(), DocumentFilter("rare"), 100)
+        at_first = pages(snapshot, memory, DocumentFilter("rare"), 100)
+        found = pages(snapshot, memory, DocumentFilter("rare"), 100)
 
+    assert [page for page in at_first if page] == [["p09999"], ["p20000"]]
+    assert len(at_first) == 2 * WALKED_MAX // DECODED_MAX + 1
     assert found == [["p09999"], [], ["p20000"]]
 
 

@@ -331,6 +331,13 @@ def test_a_price_that_no_message_can_hold_is_refused_in_a_search_too():
     assert CLIENT["find_products"].to_message(asked) == invalid("price_to", Problem.TOO_LARGE, limit=PRICE_MAX)
 
 
+def test_a_price_that_is_wrong_in_the_message_of_a_search_is_named_as_there():
+    row = CLIENT["find_products"]
+    message = row.request_class(customer_id="ana", price_to_minor_units=-1)
+
+    assert row.from_message(message) == invalid("price_to_minor_units", Problem.NEGATIVE, limit=0, value=-1)
+
+
 def test_a_price_of_a_search_is_named_as_the_message_or_the_filter_has_it():
     row, wrong = CLIENT["find_products"], invalid("price_to", Problem.NEGATIVE)
     named = invalid("price_to_minor_units", Problem.NEGATIVE)

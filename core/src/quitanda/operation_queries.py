@@ -261,7 +261,9 @@ class FindOperation(ListOperation):
     def from_message(self, message: Any, generated: Mapping[str, Any] | None = None) -> ListDocuments | Refused:
         """Read the request message."""
         wanted = self._message.read(message)
-        return check_filter(wanted) or _filtered(super().from_message(message, generated), wanted)
+        if wrong := check_filter(wanted):
+            return self.name_message_field(wrong)
+        return _filtered(super().from_message(message, generated), wanted)
 
     def from_fields(
         self, customer_id: str, fields: Mapping[str, Any], generated: Mapping[str, Any] | None = None

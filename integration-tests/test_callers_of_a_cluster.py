@@ -322,4 +322,7 @@ async def test_the_history_says_who_changed_what_through_which_request_and_in_wh
     before, after = (int(counted.fields[0].before_json), int(counted.fields[0].after_json))
     assert (counted.fields[0].name, after - before) == ("quantity", 3)
     assert all(began_ms - 1_000 <= each.received_at_ms <= began_ms + 60_000 for each in of_product[:3])
-    assert [(each.command, each.deleted) for each in of_order] == [("cancel_order", True), ("create_order", False)]
+    # A cancelled order is kept, so its end is a change of its state.
+    assert [(each.command, each.deleted) for each in of_order] == [("cancel_order", False), ("create_order", False)]
+    states = [(each.before_json, each.after_json) for each in of_order[0].fields if each.name == "state"]
+    assert states == [('"open"', '"cancelled"')]

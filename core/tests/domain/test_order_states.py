@@ -232,8 +232,17 @@ def test_the_answer_to_a_customers_cancellation_is_the_order_as_it_was_and_the_c
     assert shop.state.orders_with_product("rice", 10) == ()
 
 
-@pytest.mark.parametrize("state", [state for state in OrderState if state not in {"open", "placed"}])
-def test_the_id_of_a_closed_order_is_never_used_again(shop, state):
+def test_the_id_of_a_cancelled_order_is_free_as_it_was_before_there_were_states(shop):
+    do(shop, CancelOrder("ana", "o1"))
+
+    do(shop, CreateOrder("bia", "o1", 0))
+
+    assert shop.state.order("o1").customer_id == "bia"
+    assert shop.state.closed_order("o1") is None
+
+
+@pytest.mark.parametrize("state", [state for state in OrderState if state not in {"open", "placed", "cancelled"}])
+def test_the_id_of_another_closed_order_is_never_used_again(shop, state):
     do(shop, *WAY_TO[state])
 
     assert ask(shop, CreateOrder("bia", "o1", 0)).reason is Reason.ORDER_EXISTS

@@ -77,12 +77,12 @@ MUTANTS: Final = (
         (f"{_RULES}::test_units_come_back_by_item_into_stock_or_not_and_the_last_ones_return_the_order",),
     ),
     Mutant(
-        "the-id-of-a-closed-order-is-free",
-        "The id of a closed order is never used again.",
+        "the-id-of-every-closed-order-is-free",
+        "Only the id of a cancelled order is free again.",
         f"{_DOMAIN}/orders.py",
-        "    if view.order(command.order_id) is not None or _closed(view, command.order_id) is not None:\n",
-        "    if view.order(command.order_id) is not None:\n",
-        (f"{_RULES}::test_the_id_of_a_closed_order_is_never_used_again",),
+        "    if _is_taken(view.order(command.order_id) or _closed(view, command.order_id)):\n",
+        "    if _is_taken(view.order(command.order_id)):\n",
+        (f"{_RULES}::test_the_id_of_another_closed_order_is_never_used_again",),
     ),
     Mutant(
         "a-cascade-cancels-placed-orders",

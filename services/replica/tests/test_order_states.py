@@ -119,6 +119,15 @@ def test_what_is_returned_changes_the_closed_order_alone(replica):
     check(replica)
 
 
+def test_a_new_order_under_the_id_of_a_cancelled_one_takes_its_place(replica):
+    done(replica, CancelOrder("ana", "o1"), order("o1", pen=1))
+
+    assert keys_about(replica, "o1") == ["Soo1", "Sxana\0o1", "Sypen\0o1"]
+    check(replica)
+    done(replica, CancelOrder("ana", "o1"))
+    check(replica)
+
+
 def test_the_feed_tells_that_an_order_left_the_live_ones_also_where_it_came_in_the_same_entry(replica):
     done(replica, CancelOrder("ana", "o1"))
     done(replica, order("o2", pen=1), CancelOrder("ana", "o2"))

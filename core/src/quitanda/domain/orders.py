@@ -59,7 +59,7 @@ def create(view: StateView, command: CreateOrder) -> Decision:
     """Place an order under a free id, with its first items if there are any."""
     if view.customer(command.customer_id) is None:
         return Decision(refusals.customer_not_found(command.customer_id))
-    if view.order(command.order_id) is not None or _closed(view, command.order_id) is not None:
+    if _is_taken(view.order(command.order_id) or _closed(view, command.order_id)):
         return Decision(refusals.order_exists(command.order_id))
     empty = Order(
         *(command.order_id, command.customer_id, command.created_at_ms, ()),
@@ -109,6 +109,11 @@ def _find(view: StateView, command: SetOrderItems | CancelOrder) -> Order | Refu
         return refusals.order_not_found(command.order_id)  # nobody learns of another's orders
     refused_move = check_move(order, type(command), Asker.CUSTOMER)
     return refused_move or check_expected(order, command.expected_version) or order
+
+
+def _is_taken(order: Order | None) -> bool:
+    """Whether no other order can have this one's id; a cancelled one leaves it free, as before there were states."""
+    return order is not None and order.state != OrderState.CANCELLED
 
 
 def _closed(view: StateView, order_id: str) -> Order | None:

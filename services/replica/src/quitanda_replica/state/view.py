@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quitanda.codec.documents import id_of, kind_of
-from quitanda.domain.model import Credential, Customer, Document, Kind, Order, OrderState, Product
+from quitanda.domain.model import ORDER_STATES_LEVEL, Credential, Customer, Document, Kind, Order, OrderState, Product
 from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys
@@ -110,10 +110,23 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
     if old is None:
         writes.counters.add_document(kind, 1)
     if isinstance(document, Order):
-        _write_indexes(writes, documents.order(old, level), document)
+        replaced = _remove_closed(writes, document.order_id) if old is None else old
+        _write_indexes(writes, documents.order(replaced, level), document)
     elif isinstance(document, Credential) and old is None:
         writes.create(_index_key(document), b"")
     return key
+
+
+def _remove_closed(writes: WriteSet, order_id: str) -> bytes | None:
+    """Take away the closed order whose id a new order has; give its value."""
+    if writes.counters.level < ORDER_STATES_LEVEL:
+        return None
+    key = keys.closed_order(order_id)
+    value = writes.get(key)
+    if value is not None:
+        writes.delete(key)
+        writes.counters.closed_orders -= 1
+    return value
 
 
 def _put_closed(writes: WriteSet, documents: WorkingSet, order: Order) -> bytes:

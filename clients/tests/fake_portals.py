@@ -304,7 +304,7 @@ class FakePortal:
     most_at_once: int = 0
     at_once: int = 0
     answers_from: int = 1
-    """Nobody is answered until so many calls are in flight together for the first time."""
+    """No write is answered until so many calls are in flight together for the first time."""
     were_together: asyncio.Event = field(default_factory=asyncio.Event)
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     server: aio.Server | None = None
@@ -369,7 +369,8 @@ class FakePortal:
         if self.at_once >= self.answers_from:
             self.were_together.set()
         try:
-            await self.were_together.wait()
+            if operation.writes:
+                await self.were_together.wait()
             plan = self.plans.popleft() if self.plans else None
             if isinstance(plan, Busy):
                 await asyncio.Event().wait()

@@ -59,6 +59,15 @@ SHOP: Final = (
         (Query(f"sum(rate(quitanda_orders_expired_total{RATE}))", "expired"),),
         "Orders whose deadlines pass while they are open or placed; their units return to stock.",
     ),
+    Panel(
+        "Products that run low",
+        "ops",
+        (
+            Query(f"max(rate(quitanda_products_low_total{RATE}))", "low"),
+            Query(f"max(rate(quitanda_products_restocked_total{RATE}))", "back above"),
+        ),
+        "Products that come down to their reorder level, or rise above it again; each replica counts all.",
+    ),
 )
 
 PORTALS: Final = (

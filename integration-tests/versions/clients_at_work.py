@@ -48,7 +48,8 @@ async def clients_at_work(cluster: Cluster, seed: int) -> AsyncIterator[ClientsA
     What was answered must be linearizable by the rules of the domain, so no unit is lost or made.
     """
     recorder = Recorder()
-    workload = Workload(cluster, seed, recorder, CREWS)
+    # When the level is raised is what is tested here.
+    workload = Workload(cluster, seed, recorder, CREWS, moves_orders=False)
     stop = asyncio.Event()
     working = asyncio.create_task(workload.work(stop))
     try:

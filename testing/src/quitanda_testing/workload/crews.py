@@ -49,8 +49,9 @@ _CONNECTIONS: Final = (
 class Crew:
     """A clerk and some customers, and the shops that they have worked in."""
 
-    def __init__(self, name: str, seed: int, callers: Callers, recorder: Recorder) -> None:
+    def __init__(self, name: str, seed: int, callers: Callers, recorder: Recorder, *, moves_orders: bool) -> None:
         self.shops: list[ContendedShop] = []
+        self._moves_orders = moves_orders
         self._name = name
         self._seed = seed
         self._callers = callers
@@ -59,7 +60,7 @@ class Crew:
     async def work(self, stop: asyncio.Event) -> None:
         """Open one shop after the other until everything stops."""
         while not stop.is_set():
-            shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}", moves_orders=True)
+            shop = ContendedShop(f"{self._name}-{len(self.shops) + 1}", moves_orders=self._moves_orders)
             self.shops.append(shop)
             async with self._clients(shop) as (clerk, customers), asyncio.TaskGroup() as group:
                 for client in (clerk, *customers):
@@ -112,19 +113,29 @@ async def _share(client: WorkloadClient, stop: asyncio.Event) -> None:
 
 
 class Workload:
-    """All crews; `seed` decides what each client would like to do."""
+    """All crews; `seed` decides what each client would like to do.
 
-    def __init__(self, cluster: Cluster, seed: int, recorder: Recorder, crews: int = CREWS) -> None:
+    With `moves_orders` the crews also place orders, fulfil them and take them back, for which they raise the level.
+    """
+
+    def __init__(
+        self, cluster: Cluster, seed: int, recorder: Recorder, crews: int = CREWS, *, moves_orders: bool = True
+    ) -> None:
+        self._moves_orders = moves_orders
         self._callers = cluster.callers
         self._recorder = recorder
-        self._crews = [Crew(f"s{seed}-{number}", seed, self._callers, recorder) for number in range(1, crews + 1)]
+        self._crews = [
+            Crew(f"s{seed}-{number}", seed, self._callers, recorder, moves_orders=moves_orders)
+            for number in range(1, crews + 1)
+        ]
 
     async def work(self, stop: asyncio.Event) -> None:
         """Work until `stop`; returns when everybody has finished what was begun.
 
-        It begins with the highest level, so that every operation is there. Raises NotAnswered where that fails.
+        Raises NotAnswered where the level cannot be raised that the operations need.
         """
-        await self._raise_level()
+        if self._moves_orders:
+            await self._raise_level()
         async with asyncio.TaskGroup() as group:
             for crew in self._crews:
                 group.create_task(crew.work(stop))

@@ -283,7 +283,7 @@ ORDER_ITEM: Final = _views(
 ORDER_SUMMARY: Final = _views(
     Order,
     FieldView(name="order_id", label="order", csv="order_id"),
-    FieldView(name="created_at_ms", label="placed (UTC)", spare=2, csv="placed", text=minute, csv_value=iso_time),
+    FieldView(name="created_at_ms", label="created (UTC)", spare=2, csv="placed", text=minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
     FieldView(name="total", csv="total", money=True),
     FieldView(name="version", spare=3, csv="version"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -102,7 +102,7 @@ class CsvOutput:
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 
-    def report(self, report: "Report") -> None:
+    def report(self, report: "ShopReport") -> None:
         """Print the rows, without the totals; a text that may look like a formula has an apostrophe before it."""
         numbers = {each.csv for each in report.views if each.number}
         rows = [known_values(report.views, row) for row in report.rows]

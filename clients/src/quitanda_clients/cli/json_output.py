@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -72,7 +72,7 @@ class JsonOutput:
         truncated = json.dumps(listing.truncated)
         _print(f'{{"revision":{listing.revision},{about},"entries":[{entries}],"truncated":{truncated}}}')
 
-    def report(self, report: "Report") -> None:
+    def report(self, report: "ShopReport") -> None:
         """Print `{"revision": …, "report": …, …, "rows": […], "totals": […], …}`."""
         from quitanda_clients.cli.report_views import report_text  # noqa: PLC0415 - only these commands pay for it
 

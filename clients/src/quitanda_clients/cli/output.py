@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.domain.model import Document
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
-    from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -37,7 +37,7 @@ class AnswerOutput(Protocol):
     def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:
         """Show the changes of a document."""
 
-    def report(self, report: "Report") -> None:
+    def report(self, report: "ShopReport") -> None:
         """Show a report."""
 
     def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:

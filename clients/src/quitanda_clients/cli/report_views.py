@@ -13,7 +13,7 @@ from quitanda_clients.reports.stock_value import StockRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ShopReport:
     """A report as it is at a revision.
 
     `totals` are rows that sum up all rows of one state. `facts` say what was asked for. `result` has the numbers of
@@ -67,10 +67,10 @@ STOCK: Final = (
 )
 
 
-def sales_report(tally: SalesTally, period: Period, revision: int) -> Report:
+def sales_report(tally: SalesTally, period: Period, revision: int) -> ShopReport:
     """Make the report of the orders of a period; by state, its rows are the totals."""
     sold, price = tally.sold.units, format_price(tally.sold.total)
-    return Report(
+    return ShopReport(
         name="sales",
         revision=revision,
         views=SALES[tally.by],
@@ -87,10 +87,10 @@ def sales_report(tally: SalesTally, period: Period, revision: int) -> Report:
     )
 
 
-def stock_report(rows: Sequence[StockRow], revision: int) -> Report:
+def stock_report(rows: Sequence[StockRow], revision: int) -> ShopReport:
     """Make the report of what the stock is worth."""
     units, value = sum(row.quantity for row in rows), format_price(sum(row.value for row in rows))
-    return Report(
+    return ShopReport(
         name="stock-value",
         revision=revision,
         views=STOCK,
@@ -100,7 +100,7 @@ def stock_report(rows: Sequence[StockRow], revision: int) -> Report:
     )
 
 
-def report_text(report: Report) -> str:
+def report_text(report: ShopReport) -> str:
     """Write a report as JSON; prices as decimal numbers with all their digits."""
     asked = {"revision": report.revision, "report": report.name, **report.facts}
     members = [json.dumps(asked, ensure_ascii=False)[1:-1]]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
-    from quitanda_clients.cli.report_views import Report
+    from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -112,7 +112,7 @@ class TableOutput:
         if listing.truncated:
             print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
 
-    def report(self, report: "Report") -> None:
+    def report(self, report: "ShopReport") -> None:
         """Print a table, its totals at the end, and one sentence."""
         totals = [replace(row, key="total") for row in report.totals]
         rows = rows_of(report.views, [*report.rows, *totals])

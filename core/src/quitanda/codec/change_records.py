@@ -35,6 +35,9 @@ _quote: Final[Callable[[str], str]] = encode_basestring
 class ChangedField:
     """A field's values before and after, as JSON; "" where the document did not have the field.
 
+    A new document's fields of a higher level than the history's are told only where they differ from their default,
+    as a new order's `state`; their first change names that default as the value before.
+
     `product_id` is the product of the order's item whose field it is; "" for a field of the document.
     """
 

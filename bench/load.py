@@ -71,6 +71,15 @@ class LoadOrder:
         return cls(**json.loads(text))
 
 
+class Refusal(Exception):
+    """A reply without gRPC that tells of a failure: its reason, and the seconds to wait; 0 if it says none."""
+
+    def __init__(self, reason: str, pause: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.pause = pause
+
+
 def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
     """Give the reason of a failed call (its status where it has none), and the seconds to wait; 0 if it says none."""
     reason, pause = error.code().name, 0.0
@@ -167,6 +176,8 @@ class Callers:
                 await call(item, self._case.deadline)
             except grpc.aio.AioRpcError as error:
                 status, pause = status_of(error)
+            except Refusal as error:
+                status, pause = error.reason, error.pause
             except TimeoutError:
                 status = "DEADLINE_EXCEEDED"
             now = time.monotonic()

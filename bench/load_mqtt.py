@@ -17,12 +17,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
-import grpc.aio
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.cases import Calls, named
-from bench.load import Call, LoadOrder
+from bench.load import Call, LoadOrder, Refusal
 from bench.proofs import Proofs
 from bench.workload import ItemChange, Workload
 from quitanda.mqtt.topics import reply_topic, request_topic
@@ -38,14 +37,6 @@ KEEP_ALIVE_SECONDS: Final = 600
 """Longer than any case: nobody then has to send a ping."""
 ECHO_TOPIC: Final = "bench/echo/requests"
 ECHO_REPLIES: Final = "bench/echo/replies"
-
-
-class Refusal(grpc.aio.AioRpcError):
-    """A reply that tells of a failure, told as gRPC would tell it."""
-
-    def __init__(self, reason: str) -> None:
-        nothing = grpc.aio.Metadata()
-        super().__init__(grpc.StatusCode.UNKNOWN, nothing, nothing, details=reason)
 
 
 def new_client(broker: str, context: ssl.SSLContext | None = None) -> mqtt.Client:
@@ -123,8 +114,8 @@ class CallingConnection:
                 reply = await waiting
         finally:
             self._waiting.pop(correlation, None)
-        if "error" in reply:
-            raise Refusal(reply["error"]["reason"])
+        if error := reply.get("error"):
+            raise Refusal(error["reason"], error.get("retry_after_seconds", 0.0))
 
     def _subscribe(self, *_: object) -> None:
         self._client.subscribe(

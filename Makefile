@@ -96,7 +96,13 @@ demo: $(VENV)/.ready ## Start everything, play the whole story through the real 
 record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
 	@PYTHON="$(PYTHON)" deploy/local/record-demo.sh
 
-test: test-unit test-scenarios ## Run every test that needs no Docker
+# Scenarios wait much of their time, and have bounds in seconds: so the unit tests run beside them, and give way.
+test: $(VENV)/.ready ## Run every test that needs no Docker (the unit tests beside the scenarios; what they say comes at the end)
+	@mkdir -p build; nice -n 10 $(MAKE) test-unit >build/test-unit.log 2>&1 & unit=$$!; \
+		trap 'kill "$$unit" 2>/dev/null || true' EXIT; \
+		echo "the unit tests run beside the scenarios; until these have ended, see build/test-unit.log"; \
+		status=0; $(MAKE) test-scenarios || status=$$?; \
+		wait "$$unit" || status=$$?; cat build/test-unit.log; exit "$$status"
 
 test-unit: $(VENV)/.ready ## Run the unit and component tests only
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNIT_TESTS) $(ARGS)

@@ -9,6 +9,7 @@ import pytest
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.limits import TIMESTAMP_MS_MAX
+from quitanda.domain.model import OrderState
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import Rejected
 from quitanda_clients.results import Consistency
@@ -144,6 +145,26 @@ async def test_orders_expire_though_the_leader_dies_and_the_replicas_agree(shop,
         await gone(ana, order.order_id, 3 * LATE_SECONDS_MAX)
 
     assert await shop.stock(product.product_id) == 50
+
+
+async def test_who_gets_the_id_of_a_deleted_customer_sees_none_of_her_orders(ana, admin, shop, transport, refused):
+    product = await shop.product(10)
+    fulfilled, opened = await ordered(ana, product, 2), await ordered(ana, product, 3)
+    await ana.place_order(fulfilled.order_id)
+    await admin.fulfil_order(fulfilled.order_id)
+    await admin.delete_customer(ana.customer_id, cascade=True)
+    assert await shop.stock(product.product_id) == 8
+
+    await admin.create_customer(ana.customer_id, "Another Ana")
+    another = await shop.client(ana.customer_id, transport)
+
+    for order in (fulfilled, opened):
+        with refused(Reason.ORDER_NOT_FOUND, "order_id"):
+            await another.get_order(order.order_id, include_closed=True)
+    every_state = [state.value for state in OrderState]
+    assert (await another.list_orders(states=every_state)).documents == ()
+    kept = [(await admin.get_order(each.order_id, include_closed=True)).document for each in (fulfilled, opened)]
+    assert [(each.customer_id, each.state) for each in kept] == [("", "fulfilled"), ("", "cancelled")]
 
 
 async def test_a_deadline_in_the_past_is_refused_and_the_last_time_that_there_is_is_not(ana, shop, refused):

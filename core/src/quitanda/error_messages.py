@@ -61,7 +61,8 @@ REASONS: Final[Mapping[str, str]] = {
     ),
     Reason.CASCADE_TOO_LARGE: (
         "The deletion would cancel or change too many orders at once[; the limit is {limit}]. "
-        "Cancel some of them first, then delete again."
+        "[The customer has {closed_orders} closed orders at least: change the customer's name and fields instead, and "
+        "revoke the credentials.||Cancel some of them first, then delete again.]"
     ),
     Reason.VERSION_MISMATCH: (
         "Somebody else has changed the document[: you expected version {expected}][, but it is at version {current}]. "

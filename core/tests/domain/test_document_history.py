@@ -168,7 +168,20 @@ TABLE = [
         DeleteCustomer("ana", cascade=True),
         [
             (7, "product", "pen", 6, False, {"quantity": (8, 10)}),
-            (8, "order", "o1", 5, True, {}),
+            (
+                8,
+                "order",
+                "o1",
+                5,
+                False,
+                {
+                    "customer_id": (None, ""),
+                    "state": ("open", "cancelled"),
+                    "state_since_ms": (0, NOW),
+                    "note": (None, None),
+                    "pen.gift": (None, None),
+                },
+            ),
             (9, "credential", HERS, 2, True, {}),
             (10, "customer", "ana", 1, True, {}),
         ],

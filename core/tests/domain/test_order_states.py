@@ -21,7 +21,7 @@ from quitanda.domain.commands import (
     SetOrderDeadline,
     SetOrderItems,
 )
-from quitanda.domain.limits import CASCADE_ORDERS_MAX, EXPIRED_AT_ONCE_MAX
+from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX, EXPIRED_AT_ONCE_MAX
 from quitanda.domain.machine import execute
 from quitanda.domain.model import OrderState
 from quitanda.domain.order_states import MOVES, Asker
@@ -326,13 +326,66 @@ def test_placed_orders_keep_their_customer_and_their_products_also_from_a_cascad
         assert dict(outcome.details)["limit"] == str(CASCADE_ORDERS_MAX)
 
 
-def test_closed_orders_keep_nobody_and_stay_as_they_are(shop):
+def test_closed_orders_keep_no_product_and_stay_as_they_are(shop):
     do(shop, *WAY_TO[OrderState.FULFILLED])
     closed = shop.state.closed_order("o1")
 
-    do(shop, DeleteProduct("rice"), DeleteProduct("beans"), DeleteCustomer("ana", cascade=True))
+    do(shop, DeleteProduct("rice"), DeleteProduct("beans"))
 
     assert shop.state.closed_order("o1") == closed
+
+
+@pytest.mark.parametrize("state", [each for each in OrderState if each not in {OrderState.OPEN, OrderState.PLACED}])
+def test_closed_orders_of_a_deleted_customer_are_kept_but_name_nobody_and_tell_nothing_of_her(shop, state):
+    address = (("address", '"Rua das Flores, 1"'),)
+    gift = ItemQuantity("rice", 5, (("note", '"for Ana"'),))
+    do(shop, CancelOrder("ana", "o2"), SetOrderItems("ana", "o1", (gift,), extra=address), *WAY_TO[state])
+    closed = shop.state.closed_order("o1")
+
+    deleted = ask(shop, DeleteCustomer("ana"))
+
+    kept = shop.state.closed_order("o1")
+    assert deleted == Done(None)
+    assert (kept.customer_id, kept.extra, [item.extra for item in kept.items]) == ("", (), [(), ()])
+    assert (kept.state, kept.total, kept.created_at_ms) == (closed.state, closed.total, closed.created_at_ms)
+    assert invariants.check(shop.state, SUPPLIED) == []
+
+
+def test_who_gets_the_id_of_a_deleted_customer_has_none_of_her_orders(shop):
+    do(shop, *WAY_TO[OrderState.FULFILLED], DeleteCustomer("ana", cascade=True), CreateCustomer("ana", "Another Ana"))
+
+    assert shop.state.orders_in_states("ana", list(OrderState)) == []
+    for command in OF_CUSTOMER:
+        assert ask(shop, command).reason is Reason.ORDER_NOT_FOUND
+
+
+def test_the_shop_takes_back_units_of_a_deleted_customers_order(shop):
+    do(shop, *WAY_TO[OrderState.FULFILLED], DeleteCustomer("ana", cascade=True), ReturnOrder("o1", restock=True))
+
+    assert shop.state.closed_order("o1").state == "returned"
+    assert invariants.check(shop.state, SUPPLIED) == []
+
+
+def test_a_cascade_cancels_the_open_orders_of_a_customer_and_keeps_them_as_orders_of_nobody(shop):
+    deleted = ask(shop, DeleteCustomer("ana", cascade=True))
+
+    kept = shop.state.closed_order("o1")
+    assert deleted == Done(None, orders_affected=2)
+    assert (kept.state, kept.customer_id, kept.state_since_ms) == ("cancelled", "", NOW)
+    assert (shop.state.order("o1"), on_hand(shop)) == (None, 100)
+    assert invariants.check(shop.state, SUPPLIED) == []
+
+
+def test_a_customer_with_too_many_closed_orders_stays_and_the_refusal_counts_them(shop):
+    for number in range(CLOSED_ORDERS_LEFT_MAX):
+        do(shop, CreateOrder("ana", f"closed-{number}", NOW, ()), CancelOrder("ana", f"closed-{number}"))
+    do(shop, *WAY_TO[OrderState.FULFILLED])
+
+    refused = ask(shop, DeleteCustomer("ana", cascade=True))
+
+    assert refused.reason is Reason.CASCADE_TOO_LARGE
+    assert dict(refused.details) == {"closed_orders": "5001", "limit": "5000"}
+    assert shop.state.customer("ana") is not None
 
 
 # --- deadlines

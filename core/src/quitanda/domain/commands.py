@@ -110,7 +110,10 @@ class UpdateCustomer:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class DeleteCustomer:
-    """Refused with CUSTOMER_HAS_ORDERS, or with `cascade` cancels them in the same step."""
+    """Refused with CUSTOMER_HAS_ORDERS, or with `cascade` cancels them in the same step.
+
+    The customer's closed orders are kept, as orders of nobody.
+    """
 
     customer_id: Identifier
     cascade: bool = False

@@ -1,11 +1,13 @@
 """The rules for customers. Each function decides one command, whose fields are valid."""
 
+from dataclasses import replace
 from typing import Final
 
 from quitanda.domain import credentials, refusals, value_checks
 from quitanda.domain.commands import CreateCustomer, DeleteCustomer, UpdateCustomer
 from quitanda.domain.document_changes import (
     check_expected,
+    closed_order,
     created,
     indexed_order,
     placed_orders,
@@ -14,10 +16,11 @@ from quitanda.domain.document_changes import (
     returned_units,
     updated,
 )
-from quitanda.domain.limits import CASCADE_ORDERS_MAX
-from quitanda.domain.model import Customer, Kind
+from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX
+from quitanda.domain.model import NOBODY, ORDER_STATES_LEVEL, Customer, Kind, Order, OrderState
+from quitanda.domain.order_moves import moved
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.domain.state import Change, Decision, Delete, Rules, StateView
+from quitanda.domain.state import Change, Decision, Delete, Rules, StateView, TimedRules
 
 
 def create(view: StateView, command: CreateCustomer) -> Decision:
@@ -42,10 +45,12 @@ def update(view: StateView, command: UpdateCustomer) -> Decision:
     return Decision(Done(customer)) if changed == customer else put(view, changed)
 
 
-def delete(view: StateView, command: DeleteCustomer) -> Decision:
-    """Delete a customer without live orders, or with `cascade` together with the open ones, whose units return.
+def delete(view: StateView, command: DeleteCustomer, received_at_ms: int) -> Decision:
+    """Delete a customer without live orders, or with `cascade` cancel the open ones, whose units return.
 
-    The customer's credentials go, too. Placed orders keep her: the shop has to fulfil or to cancel them first.
+    The customer's credentials go, too. Placed orders keep her: the shop has to fulfil or to cancel them first. Her
+    closed orders are kept, but they name nobody any more: who gets her id later never sees them. Below the level of
+    states there are no closed orders, and the cascade removes the open ones.
     """
     customer = _find(view, command)
     if isinstance(customer, Refused):
@@ -58,13 +63,25 @@ def delete(view: StateView, command: DeleteCustomer) -> Decision:
     orders = [indexed_order(view, order_id) for order_id in order_ids]
     if placed := placed_orders(orders):
         return Decision(refusals.customer_has_orders(command.customer_id, len(orders), placed))
+    keeps = view.level >= ORDER_STATES_LEVEL
+    closed = view.closed_orders_of_customer(command.customer_id, CLOSED_ORDERS_LEFT_MAX + 1) if keeps else ()
+    if len(closed) > CLOSED_ORDERS_LEFT_MAX:
+        return Decision(refusals.too_many_closed_orders())
+    left = [moved(order, OrderState.CANCELLED, received_at_ms) for order in orders] if keeps else []
+    left += [closed_order(view, order_id) for order_id in closed]
     changes: tuple[Change, ...] = (
-        *puts(view, returned_units(view, orders)),
-        *(Delete(Kind.ORDER, order.order_id) for order in orders),
+        *puts(view, [*returned_units(view, orders), *map(_of_nobody, left)]),
+        *(Delete(Kind.ORDER, order.order_id) for order in orders if not keeps),
         *credentials.deletions_with_customer(view, command.customer_id),
         Delete(Kind.CUSTOMER, command.customer_id),
     )
     return Decision(Done(None, orders_affected=len(orders)), changes)
+
+
+def _of_nobody(order: Order) -> Order:
+    """Keep of an order what was sold and when; leave out whose it was, and what callers wrote into it."""
+    items = tuple(replace(item, extra=()) for item in order.items)
+    return replace(order, customer_id=NOBODY, items=items, extra=())
 
 
 def _find(view: StateView, command: UpdateCustomer | DeleteCustomer) -> Customer | Refused:
@@ -74,4 +91,5 @@ def _find(view: StateView, command: UpdateCustomer | DeleteCustomer) -> Customer
     return check_expected(customer, command.expected_version) or customer
 
 
-RULES: Final[Rules] = {CreateCustomer: create, UpdateCustomer: update, DeleteCustomer: delete}
+RULES: Final[Rules] = {CreateCustomer: create, UpdateCustomer: update}
+TIMED_RULES: Final[TimedRules] = {DeleteCustomer: delete}

@@ -104,6 +104,15 @@ def indexed_order(view: StateView, order_id: str) -> Order:
     return order
 
 
+def closed_order(view: StateView, order_id: str) -> Order:
+    """Return a closed order that an index names. Raises BrokenInvariantError where there is none."""
+    order = view.closed_order(order_id)
+    if order is None:
+        message = f"an index names closed order {order_id}, which does not exist"
+        raise BrokenInvariantError(message)
+    return order
+
+
 def placed_orders(orders: Iterable[Order]) -> int:
     """Count the orders to which their customers have committed themselves; no cascade takes those away."""
     return sum(1 for order in orders if order.state == OrderState.PLACED)

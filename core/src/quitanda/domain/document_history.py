@@ -6,18 +6,20 @@ change names the change of the same document before it: from the version of a do
 back without an index.
 
 A record has the fields that changed, with their values before and after. It has none for a deletion: they stand in the
-records before it, and a deletion does not keep for longer what somebody wanted to be gone. Withheld fields (hashes of
-secrets) are never recorded.
+records before it, and a deletion does not keep for longer what somebody wanted to be gone. For the same reason the values before are left out
+of what the deletion of a customer removes from her closed orders. Withheld fields (hashes of secrets) are never
+recorded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, get_args
 
 from quitanda.domain.commands import CREDENTIALS_LEVEL, Command, Request, command_name
 from quitanda.domain.compiled import difference_adder, fast_init, presence_adder
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.model import (
+    NOBODY,
     ORDER_STATES_LEVEL,
     Credential,
     Customer,
@@ -119,7 +121,15 @@ def _put(view: StateView, document: Document, deletion_of: Callable[[Kind, str],
     else:
         previous = before.version
         _add_changed(before, document, "", fields)
+    if kind is Kind.ORDER and document.customer_id == NOBODY:
+        fields = [_without_owners(each) for each in fields]
     return DocumentChange(document.version, kind, document_id, previous, deleted=False, fields=tuple(fields))
+
+
+def _without_owners(change: FieldChange) -> FieldChange:
+    """Leave out what an order said of the customer who is deleted."""
+    of_customer = change.name == "customer_id" or change.form is Form.CUSTOM_FIELDS
+    return replace(change, before=None) if of_customer else change
 
 
 def _add_present(record: Any, product_id: str, fields: list[FieldChange]) -> None:

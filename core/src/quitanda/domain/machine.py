@@ -100,4 +100,4 @@ _RULES: Final[Rules] = {
     RaiseLevel: _raise_level,
 }
 
-_TIMED_RULES: Final[TimedRules] = {**orders.TIMED_RULES, **order_moves.TIMED_RULES}
+_TIMED_RULES: Final[TimedRules] = {**customers.TIMED_RULES, **orders.TIMED_RULES, **order_moves.TIMED_RULES}

@@ -30,6 +30,7 @@ __all__ = [
     "ITEM_DEPTH",
     "KNOWN_FIELDS",
     "KNOWN_ITEM_FIELDS",
+    "NOBODY",
     "ORDER_STATES_LEVEL",
     "REORDER_LEVEL_SINCE",
     "CallerRole",
@@ -46,6 +47,9 @@ __all__ = [
 
 ORDER_STATES_LEVEL: Final = 4
 """The level of rules with which orders got states, and holds a deadline."""
+
+NOBODY: Final = ""
+"""The `customer_id` of a closed order whose customer was deleted; no customer has this id."""
 
 REORDER_LEVEL_SINCE: Final = 4
 """The level of rules with which products got a reorder level."""

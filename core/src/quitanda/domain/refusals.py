@@ -7,7 +7,7 @@ and units on hand.
 
 from collections.abc import Iterable
 
-from quitanda.domain.limits import CASCADE_ORDERS_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
+from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
 from quitanda.domain.model import Credential, Order, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 
@@ -102,6 +102,12 @@ def too_many_units(product_id: str, field: str, requested: int, left: int) -> Re
 def cascade_too_large() -> Refused:
     """Refuse: more orders hang on the document than one deletion may touch."""
     return refused(Reason.CASCADE_TOO_LARGE, "cascade", limit=CASCADE_ORDERS_MAX)
+
+
+def too_many_closed_orders() -> Refused:
+    """Refuse: the customer has more closed orders than one deletion may change."""
+    limit = CLOSED_ORDERS_LEFT_MAX
+    return refused(Reason.CASCADE_TOO_LARGE, "customer_id", limit=limit, closed_orders=limit + 1)
 
 
 def version_mismatch(expected: int, current: int) -> Refused:

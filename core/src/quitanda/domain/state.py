@@ -59,6 +59,9 @@ class StateView(Protocol):
     def orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Return ids of the customer's live orders, ascending, at most `limit`."""
 
+    def closed_orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Return ids of the customer's closed orders, ascending, at most `limit`."""
+
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Return ids of the live orders that hold the product, ascending, at most `limit`."""
 

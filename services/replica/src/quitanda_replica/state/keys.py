@@ -8,7 +8,8 @@
                                         value of the five: version (8 bytes, big-endian), stored JSON
     Sx <customer id> 00 <order id>      index: the customer's live orders; empty value
     Sy <product id> 00 <order id>       index: the live orders that hold the product; empty value
-    Sz <customer id> 00 <order id>      index: the customer's closed orders; empty value
+    Sz <customer id> 00 <order id>      index: the customer's closed orders, or without an id those of customers who
+                                        were deleted; empty value
     Sw <product id> 00 <order id>       index: the closed orders with the product; empty value
     Si <letter> <order id>              index: the orders in a state, by its name's first letter; empty value. There is
                                         none of open orders: they are the live ones that are not placed

@@ -65,6 +65,10 @@ class StoredState:
         """Ids of the customer's live orders, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.orders_of_customer(customer_id), None, limit)
 
+    def closed_orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
+        """Ids of the customer's closed orders, ascending, at most `limit`."""
+        return indexed_ids(self._state, keys.closed_orders_of_customer(customer_id), None, limit)
+
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Ids of the live orders that hold the product, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.orders_with_product(product_id), None, limit)

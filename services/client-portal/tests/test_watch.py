@@ -8,7 +8,7 @@ from callers import MqttCaller
 from fake_cluster import FakeFeed
 
 from quitanda import error_status
-from quitanda.domain.commands import CancelOrder, CreateOrder, ItemQuantity
+from quitanda.domain.commands import CancelOrder, CreateCustomer, CreateOrder, DeleteCustomer, ItemQuantity
 from quitanda.domain.model import Kind
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
@@ -60,6 +60,23 @@ async def test_a_customer_hears_of_her_own_orders_alone(stub, feed, cluster):
     told = await heard(call)
     assert (told.revision, [change.order.order_id for change in told.changes]) == (cluster.revision, ["order-2"])
     call.cancel()
+
+
+async def test_who_got_the_id_of_a_deleted_customer_hears_nothing_of_her_orders(stub, feed, cluster):
+    begin = cluster.revision
+    feed.changed(cluster.does(CreateOrder("ana", "order-1", 1, ()), "ana"))
+    cluster.does(DeleteCustomer("ana", cascade=True))
+    feed.changed((Kind.CUSTOMER, "ana"), (Kind.ORDER, "order-1"))
+    deleted = cluster.revision
+    feed.changed(cluster.does(CreateCustomer("ana", "Another Ana")))
+
+    hers = stub.Watch(pb.WatchForCustomerRequest(customer_id="ana", kinds=["order"], after_revision=begin))
+    assert (await failure_of(hers)).reason == "REVISION_GONE"
+    own = stub.Watch(pb.WatchForCustomerRequest(customer_id="ana", kinds=["order"], after_revision=deleted))
+    feed.changed(cluster.does(CreateOrder("ana", "order-2", 1, ()), "ana"))
+    assert (await heard(own)).revision == deleted
+    assert [change.order.order_id for change in (await heard(own)).changes] == ["order-2"]
+    own.cancel()
 
 
 async def test_below_the_level_at_which_closed_orders_are_kept_a_cancelled_order_lets_customers_begin_anew(

@@ -11,6 +11,9 @@ The feed says of an order that was closed only that it left the live ones. What 
 from the leader (`ClosedOrders`); below level 4 a cancelled order is gone, and nobody can tell whose it was. Staff are
 told its id. A customer cannot be told without being told of others' orders, so her watch is ended, too.
 
+A customer's watch from before a customer of the same id was deleted is refused, too (REVISION_GONE): the orders of then
+were another's.
+
 Who watches is checked with the leader at the beginning, and again whenever the feed says that the credential or the
 customer was changed.
 """
@@ -118,6 +121,7 @@ class Watches:
             if after > now:  # of another history
                 raise _gone(recent)
             telling = _Telling(self, recent, watcher, after)
+            telling.check_same_customer()
             yield WatchedChanges(after)
             while True:
                 if told := await telling.next():
@@ -183,6 +187,16 @@ class _Telling:
         self._clock = asyncio.get_running_loop().time
         self._told_at = self._heard_at = self._clock()
         self._looked_at = -inf
+
+    def check_same_customer(self) -> None:
+        """Raise Rejected where a customer of the same id was deleted since: what was told then was of her orders."""
+        customer_id = self._watcher.watched.customer_id
+        for entry in self._recent.after(self._told) if customer_id else ():
+            if (Kind.CUSTOMER, customer_id) in entry.keys and any(
+                (change.kind, change.document_id, change.document) == (Kind.CUSTOMER, customer_id, None)
+                for change in self._read(entry)
+            ):
+                raise _gone(self._recent)
 
     async def next(self) -> WatchedChanges | None:
         """Give what is to be told next, or None where there is nothing yet. Raises QuitandaError to end the watch."""

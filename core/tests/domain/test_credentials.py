@@ -123,7 +123,7 @@ TABLE = [
             "put product rice v15 'Rice' 100 at 250",
             "put product beans v16 'Beans' 'Black ones' 10 at 800 origin=\"Minas\"",
             "put order o1 v17 of  @1000: 5 rice 'Rice' at 250, 2 beans 'Beans' at 800",
-            "put order o2 v18 of  @2000: ",
+            "put order o2 v18 of  @2000: nothing",
             "delete credential " + ANA,
             "delete customer ana",
         ],

@@ -1,5 +1,6 @@
 """The table of moves, and each move: what it does to the order, to the stock and to the indexes."""
 
+from dataclasses import replace
 from itertools import product as pairs
 
 import pytest
@@ -26,6 +27,7 @@ from quitanda.domain.machine import execute
 from quitanda.domain.model import OrderState
 from quitanda.domain.order_states import MOVES, Asker
 from quitanda.domain.outcomes import Done, Reason
+from quitanda.domain.state import Execution, Put
 from quitanda_testing import invariants
 
 SUPPLIED = {"rice": 100, "beans": 10, "salt": 0}
@@ -377,9 +379,13 @@ def test_a_cascade_cancels_the_open_orders_of_a_customer_and_keeps_them_as_order
 
 
 def test_a_customer_with_too_many_closed_orders_stays_and_the_refusal_counts_them(shop):
-    for number in range(CLOSED_ORDERS_LEFT_MAX):
-        do(shop, CreateOrder("ana", f"closed-{number}", NOW, ()), CancelOrder("ana", f"closed-{number}"))
     do(shop, *WAY_TO[OrderState.FULFILLED])
+    first = shop.state.last_version + 1
+    closed = [
+        Put(replace(shop.state.closed_order("o1"), order_id=f"o1-{version}", version=version))
+        for version in range(first, first + CLOSED_ORDERS_LEFT_MAX)
+    ]
+    shop.state.apply(Request("", "closed", AdvanceClock(1)), Execution(Done(None), first, tuple(closed)))
 
     refused = ask(shop, DeleteCustomer("ana", cascade=True))
 

@@ -324,7 +324,8 @@ def folded(kind, document_id, entries):
         for field in entry.fields:
             place = document.setdefault("items", {}).setdefault(field.product_id, {}) if field.product_id else document
             before = place.get(field.name, defaults.get(field.name))
-            assert json.dumps(before) == json.dumps(json.loads(field.before_json or "null"))
+            if field.before_json or entry.command != "delete_customer":  # which tells nothing more of the customer
+                assert json.dumps(before) == json.dumps(json.loads(field.before_json or "null"))
             if field.after_json:
                 place[field.name] = json.loads(field.after_json)
             else:

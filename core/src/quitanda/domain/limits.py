@@ -57,7 +57,7 @@ LEVEL_MAX: Final = 2**16 - 1
 CASCADE_ORDERS_MAX: Final = 1_000
 """Orders that one cascading deletion may cancel or change."""
 
-CLOSED_ORDERS_LEFT_MAX: Final = 5_000
+CLOSED_ORDERS_LEFT_MAX: Final = 1_000
 """Closed orders of a customer who can be deleted: the deletion changes each of them."""
 
 EXPIRED_AT_ONCE_MAX: Final = 100

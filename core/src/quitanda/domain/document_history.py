@@ -6,9 +6,9 @@ change names the change of the same document before it: from the version of a do
 back without an index.
 
 A record has the fields that changed, with their values before and after. It has none for a deletion: they stand in the
-records before it, and a deletion does not keep for longer what somebody wanted to be gone. For the same reason the values before are left out
-of what the deletion of a customer removes from her closed orders. Withheld fields (hashes of secrets) are never
-recorded.
+records before it, and a deletion does not keep for longer what somebody wanted to be gone. For the same reason the
+values before are left out of what the deletion of a customer removes from her orders. Withheld fields (hashes of
+secrets) are never recorded.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -11,6 +11,7 @@ _DOCUMENTS: Final = f"{TESTS}/test_found_documents.py"
 _RECENT: Final = f"{CORE}/cache/recent_changes.py"
 _RECENT_TESTS: Final = "core/tests/cache/test_recent_changes.py"
 _WATCHES: Final = f"{CORE}/portal/watches.py"
+_PORTAL_TESTS: Final = "services/client-portal/tests/test_watch.py"
 _WATCH_TESTS: Final = "core/tests/portal/test_watches.py"
 
 MUTANTS: Final = (
@@ -19,7 +20,7 @@ MUTANTS: Final = (
         "Who asks for open orders is shown none that is placed.",
         _FOUND_ORDERS,
         "        return self._any_of([keys.orders_in_state(OrderState.PLACED)] if unwanted else [])\n",
-        "        return self._any_of([keys.orders_in_state(OrderState.PLACED)] if unwanted and not item.states else [])\n",
+        "        return self._any_of([keys.orders_in_state(OrderState.RETURNED)] if unwanted else [])\n",
         (f"{_ORDERS}::test_orders_are_found_by_state_customer_product_and_time",),
     ),
     Mutant(
@@ -134,10 +135,7 @@ MUTANTS: Final = (
         _WATCHES,
         "            telling.check_same_customer()\n",
         "",
-        (
-            "services/client-portal/tests/test_watch.py"
-            "::test_who_got_the_id_of_a_deleted_customer_hears_nothing_of_her_orders",
-        ),
+        (f"{_PORTAL_TESTS}::test_who_got_the_id_of_a_deleted_customer_hears_nothing_of_her_orders",),
     ),
     Mutant(
         "a-portal-that-hears-nothing-keeps-its-watches",

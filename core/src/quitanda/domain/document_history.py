@@ -121,7 +121,7 @@ def _put(view: StateView, document: Document, deletion_of: Callable[[Kind, str],
     else:
         previous = before.version
         _add_changed(before, document, "", fields)
-    if kind is Kind.ORDER and document.customer_id == NOBODY:
+    if isinstance(document, Order) and document.customer_id == NOBODY:
         fields = [_without_owners(each) for each in fields]
     return DocumentChange(document.version, kind, document_id, previous, deleted=False, fields=tuple(fields))
 

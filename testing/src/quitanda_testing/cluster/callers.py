@@ -140,15 +140,19 @@ class Callers:
         """Give what a customer connects to the broker with, as if a portal had signed it; None in the open mode."""
         if not self.secure:
             return None
+        context = ssl.create_default_context(cadata=self._folder(HolderKind.CLIENTS).ca().decode())
+        with tempfile.NamedTemporaryFile(buffering=0) as file:
+            file.write(self.certificate_of_customer(customer_id))
+            context.load_cert_chain(file.name)
+        return context
+
+    def certificate_of_customer(self, customer_id: str) -> bytes:
+        """Give a customer's key and certificate for the broker, as if a portal had signed it."""
         made = new_request()
         root = KeyedCertificate.read(self._folder(AUTHORITY).customers_ca_key())
         issued = issue_to_customer(made.request, customer_id, root, datetime.now(UTC))
         assert isinstance(issued, CustomerCertificate), f"{customer_id!r} can have no certificate: {issued}"
-        context = ssl.create_default_context(cadata=self._folder(HolderKind.CLIENTS).ca().decode())
-        with tempfile.NamedTemporaryFile(buffering=0) as file:
-            file.write(made.key + issued.pem.encode())
-            context.load_cert_chain(file.name)
-        return context
+        return made.key + issued.pem.encode()
 
     def environment(self, customer_id: str = "") -> dict[str, str]:
         """Give the variables by which the programs reach the cluster, and prove who calls: an administrator, or her."""

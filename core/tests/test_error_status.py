@@ -139,6 +139,7 @@ def test_a_rejection_travels_as_its_refusal(travel):
         (refused(Reason.STOCK_BOUND), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.TOO_MANY_ITEMS), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.ORDER_STATE), Code.FAILED_PRECONDITION, True, False),
+        (refused(Reason.TOO_MANY_ORDERS), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.ORDER_EMPTY), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.TOO_MANY_UNITS), Code.FAILED_PRECONDITION, True, False),
         (refused(Reason.CASCADE_TOO_LARGE), Code.FAILED_PRECONDITION, True, False),

@@ -54,6 +54,10 @@ REASONS: Final[Mapping[str, str]] = {
         "The order [{order_id} ]is [{state}||in another state], which does not allow this[; possible: {possible}]. "
         "Look at the order, and at who may change it."
     ),
+    Reason.TOO_MANY_ORDERS: (
+        "The customer [{customer_id} ]has as many open and placed orders as there may be[: {limit}]. "
+        "Cancel an open one, or wait until the shop has fulfilled a placed one."
+    ),
     Reason.ORDER_EMPTY: "The order [{order_id} ]has no items. Add some before you place it.",
     Reason.TOO_MANY_UNITS: (
         "The order has not so many units[ of the product {product_id}][: you named {requested}]"
@@ -140,6 +144,9 @@ COURSE: Final[Mapping[str, str]] = {
     ),
     Reason.ORDER_NOT_FOUND: (
         "There is no order[ {order_id}] of this client; it may be another client's. Check both ids."
+    ),
+    Reason.TOO_MANY_ORDERS: (
+        "The client [{customer_id} ]has as many orders as there may be[: {limit}]. Cancel one that is not needed."
     ),
     "OUTCOME_UNKNOWN": (
         "The answer did not come in time, so the request may or may not have taken effect. "

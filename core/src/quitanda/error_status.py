@@ -63,6 +63,7 @@ _REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.STOCK_BOUND: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.TOO_MANY_ITEMS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.ORDER_STATE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TOO_MANY_ORDERS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.ORDER_EMPTY: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.TOO_MANY_UNITS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.CASCADE_TOO_LARGE: grpc.StatusCode.FAILED_PRECONDITION,

@@ -41,6 +41,7 @@ def test_the_numbers_never_change():
         "ORDER_NOT_FOUND": 31,
         "TOO_MANY_ITEMS": 32,
         "ORDER_STATE": 33,
+        "TOO_MANY_ORDERS": 53,
         "ORDER_EMPTY": 34,
         "TOO_MANY_UNITS": 35,
         "CASCADE_TOO_LARGE": 40,

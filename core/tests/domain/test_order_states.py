@@ -22,7 +22,12 @@ from quitanda.domain.commands import (
     SetOrderDeadline,
     SetOrderItems,
 )
-from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX, EXPIRED_AT_ONCE_MAX
+from quitanda.domain.limits import (
+    CASCADE_ORDERS_MAX,
+    CLOSED_ORDERS_LEFT_MAX,
+    EXPIRED_AT_ONCE_MAX,
+    LIVE_ORDERS_PER_CUSTOMER_MAX,
+)
 from quitanda.domain.machine import execute
 from quitanda.domain.model import OrderState
 from quitanda.domain.order_states import MOVES, Asker
@@ -313,6 +318,24 @@ def test_what_is_no_product_any_more_is_given_back_but_not_restocked(shop):
 
     assert (refused.reason, refused.field) == (Reason.PRODUCT_NOT_FOUND, "restock")
     assert do(shop, ReturnOrder("o1")).state == "returned"
+
+
+# --- how many
+
+
+def test_a_customers_live_orders_are_bounded_and_one_that_is_closed_makes_room(shop):
+    for number in range(shop.state.count_live_orders("ana"), LIVE_ORDERS_PER_CUSTOMER_MAX):
+        assert isinstance(shop.do(CreateOrder("ana", f"more{number}", 1)).outcome, Done)
+
+    refused = ask(shop, CreateOrder("ana", "one-too-many", 1))
+    do(shop, PlaceOrder("ana", "o1"))
+    also_refused = ask(shop, CreateOrder("ana", "one-too-many", 1))
+    do(shop, FulfilOrder("o1"))
+
+    assert refused == also_refused
+    assert (refused.reason, refused.field) == (Reason.TOO_MANY_ORDERS, "customer_id")
+    assert dict(refused.details) == {"customer_id": "ana", "limit": str(LIVE_ORDERS_PER_CUSTOMER_MAX)}
+    assert do(shop, CreateOrder("ana", "one-too-many", 1)).order_id == "one-too-many"
 
 
 # --- deletions

@@ -29,6 +29,22 @@ MUTANTS: Final = (
         (f"{_RULES}::test_each_command_by_each_asker_moves_an_order_as_the_table_says_and_otherwise_names_the_state",),
     ),
     Mutant(
+        "closed-orders-count-as-live-ones",
+        "An order that is closed makes room for another one of its customer.",
+        f"{REPLICA}/state/view.py",
+        "        live_orders.remove(writes, before.customer_id)",
+        "        pass",
+        (f"{_STORED}::test_the_number_of_live_orders_follows_whatever_becomes_of_them",),
+    ),
+    Mutant(
+        "any-number-of-live-orders",
+        "A customer has a bounded number of open and placed orders.",
+        f"{_DOMAIN}/orders.py",
+        "    return view.level >= ORDER_STATES_LEVEL and view.count_live_orders",
+        "    return view.level > ORDER_STATES_LEVEL and view.count_live_orders",
+        (f"{_RULES}::test_a_customers_live_orders_are_bounded_and_one_that_is_closed_makes_room",),
+    ),
+    Mutant(
         "an-expired-order-keeps-its-units",
         "The units of an order that expires are on hand again, in the same step.",
         _MOVES,

@@ -300,3 +300,55 @@ def test_no_portal_may_tell_the_time(replica):
         level_check.demand([request_to_proto(Request("", "r", AdvanceClock(NOW)))], 1.0)
 
     assert error.value.refused == invalid("advance_clock", Problem.UNKNOWN_FIELD)
+
+
+# --- how many live orders a customer has
+
+
+def counted(state, customer_id="ana"):
+    """What the state keeps of the number of the customer's live orders; None where it keeps nothing."""
+    value = state.contents().get(keys.live_orders_of(customer_id))
+    return None if value is None else keys.number_in(value)
+
+
+def test_the_number_of_live_orders_follows_whatever_becomes_of_them(replica):
+    seen = [counted(replica)]
+    for command in (
+        order("o2", pen=1),
+        PlaceOrder("ana", "o2"),
+        FulfilOrder("o2"),
+        ReturnOrder("o2"),
+        CancelOrder("ana", "o1"),
+        order("o1", pen=1),
+        SetOrderDeadline("o1", SOON),
+        AdvanceClock(NOW),
+    ):
+        replica.do(command)
+        seen.append(counted(replica))
+
+    assert seen == [1, 2, 2, 1, 1, 0, 1, 1, 0]
+    replica.digest()
+
+
+def test_the_number_goes_with_its_customer(replica):
+    replica.do(order("o2", pen=1), DeleteCustomer("ana", cascade=True))
+
+    assert counted(replica) is None
+    replica.digest()
+
+
+def test_orders_from_before_the_level_of_states_are_counted_once_another_one_is_created(tmp_path):
+    state = ReplicaState(tmp_path)
+    try:
+        state.do(customer(), product(), order("o1", pen=1), order("o2", pen=1))
+        state.raise_level()
+        before = counted(state), state.view().count_live_orders("ana")
+        state.do(CancelOrder("ana", "o2"))
+        still = counted(state), state.view().count_live_orders("ana")
+        state.do(order("o3", pen=1), order("o4", pen=1))
+
+        assert (before, still) == ((None, 2), (None, 1))
+        assert counted(state) == 3
+        state.digest()
+    finally:
+        state.close()

@@ -134,9 +134,7 @@ def _request(portal: Any, customer: GreedyCustomer, number: int) -> Callable[...
         )
         return lambda **options: portal.SetOrderItem(change, **options)
     consistency = CONSISTENCY_LINEARIZABLE if number % 3 == 1 else CONSISTENCY_CACHED
-    read = pb.GetOrderRequest(
-        customer_id=customer.customer_id, order_id=customer.order_id, consistency=consistency
-    )
+    read = pb.GetOrderRequest(customer_id=customer.customer_id, order_id=customer.order_id, consistency=consistency)
     return lambda **options: portal.GetOrder(read, **options)
 
 
@@ -146,7 +144,12 @@ def over_mqtt(customer: GreedyCustomer, connected: RawCustomer) -> Call:
     async def call(number: int) -> str:
         order = {"order_id": customer.order_id}
         if number % 3 == 0:
-            change = {**order, "request_id": str(uuid.uuid4()), "product_id": customer.product_id, "quantity": 1 + number % 5}
+            change = {
+                **order,
+                "request_id": str(uuid.uuid4()),
+                "product_id": customer.product_id,
+                "quantity": 1 + number % 5,
+            }
             asked = connected.ask("set_order_item", connected.envelope(**change))
         else:
             consistency = "linearizable" if number % 3 == 1 else "cached"

@@ -85,6 +85,10 @@ class InMemoryState:
         """Return ids of the customer's closed orders, ascending, at most `limit`."""
         return tuple(order.order_id for order in self.closed_orders() if order.customer_id == customer_id)[:limit]
 
+    def count_live_orders(self, customer_id: str) -> int:
+        """Return how many live orders the customer has."""
+        return len(self._by_customer.get(customer_id, ()))
+
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Return ids of the live orders that hold the product, ascending, at most `limit`."""
         return tuple(self._by_product.get(product_id, ())[:limit])

@@ -195,6 +195,8 @@ def _wrong_indexes(
     for customer_id, order_ids in of_customer.items():
         if list(state.orders_of_customer(customer_id, limit)) != sorted(order_ids):
             yield f"the index of customer {customer_id}'s orders differs from the orders"
+        if state.count_live_orders(customer_id) != len(order_ids):
+            yield f"the number of customer {customer_id}'s orders differs from the orders"
     for product_id, order_ids in with_product.items():
         if list(state.orders_with_product(product_id, limit)) != sorted(order_ids):
             yield f"the index of orders with product {product_id} differs from the orders"

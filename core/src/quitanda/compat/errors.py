@@ -43,6 +43,7 @@ ERROR_NUMBERS: Final[Mapping[str, int]] = {
     Reason.TOO_MANY_CREDENTIALS: 36,
     Reason.LAST_ADMIN_CREDENTIAL: 37,
     Reason.ORDER_STATE: 33,
+    Reason.TOO_MANY_ORDERS: 53,
     Reason.ORDER_EMPTY: 34,
     Reason.TOO_MANY_UNITS: 35,
     Unavailable.reason: 50,

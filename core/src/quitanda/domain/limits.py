@@ -60,6 +60,9 @@ CASCADE_ORDERS_MAX: Final = 1_000
 CLOSED_ORDERS_LEFT_MAX: Final = 1_000
 """Closed orders of a customer who can be deleted: the deletion changes each of them."""
 
+LIVE_ORDERS_PER_CUSTOMER_MAX: Final = 10_000
+"""Open and placed orders of one customer together, from the level of states on."""
+
 EXPIRED_AT_ONCE_MAX: Final = 100
 """Orders that expire by one command."""
 

@@ -19,7 +19,7 @@ from quitanda.domain.document_changes import (
     returned_units,
     with_quantity,
 )
-from quitanda.domain.limits import ITEMS_PER_ORDER_MAX
+from quitanda.domain.limits import ITEMS_PER_ORDER_MAX, LIVE_ORDERS_PER_CUSTOMER_MAX
 from quitanda.domain.model import ORDER_STATES_LEVEL, CustomFields, Kind, Order, OrderItem, OrderState, Product
 from quitanda.domain.order_moves import moved
 from quitanda.domain.order_states import Asker, check_move
@@ -61,6 +61,8 @@ def create(view: StateView, command: CreateOrder) -> Decision:
         return Decision(refusals.customer_not_found(command.customer_id))
     if _is_taken(view.order(command.order_id) or _closed(view, command.order_id)):
         return Decision(refusals.order_exists(command.order_id))
+    if _has_as_many_as_there_may_be(view, command.customer_id):
+        return Decision(refusals.too_many_orders(command.customer_id))
     empty = Order(
         *(command.order_id, command.customer_id, command.created_at_ms, ()),
         version=0,
@@ -114,6 +116,11 @@ def _find(view: StateView, command: SetOrderItems | CancelOrder) -> Order | Refu
 def _is_taken(order: Order | None) -> bool:
     """Whether no other order can have this one's id; a cancelled one leaves it free, as before there were states."""
     return order is not None and order.state != OrderState.CANCELLED
+
+
+def _has_as_many_as_there_may_be(view: StateView, customer_id: str) -> bool:
+    """Whether the customer may place no further order; below the level of states there is no bound."""
+    return view.level >= ORDER_STATES_LEVEL and view.count_live_orders(customer_id) >= LIVE_ORDERS_PER_CUSTOMER_MAX
 
 
 def _closed(view: StateView, order_id: str) -> Order | None:

@@ -7,7 +7,13 @@ and units on hand.
 
 from collections.abc import Iterable
 
-from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX, ITEMS_PER_ORDER_MAX, QUANTITY_MAX
+from quitanda.domain.limits import (
+    CASCADE_ORDERS_MAX,
+    CLOSED_ORDERS_LEFT_MAX,
+    ITEMS_PER_ORDER_MAX,
+    LIVE_ORDERS_PER_CUSTOMER_MAX,
+    QUANTITY_MAX,
+)
 from quitanda.domain.model import Credential, Order, Product
 from quitanda.domain.outcomes import Reason, Refused, refused
 
@@ -81,6 +87,12 @@ def stock_bound(product: Product) -> Refused:
 def too_many_items(items: int) -> Refused:
     """Refuse: the order would hold too many different products."""
     return refused(Reason.TOO_MANY_ITEMS, "items", items=items, limit=ITEMS_PER_ORDER_MAX)
+
+
+def too_many_orders(customer_id: str) -> Refused:
+    """Refuse: the customer has as many open and placed orders as there may be."""
+    facts = {"customer_id": customer_id, "limit": LIVE_ORDERS_PER_CUSTOMER_MAX}
+    return refused(Reason.TOO_MANY_ORDERS, "customer_id", **facts)
 
 
 def order_state(order: Order, possible: Iterable[str]) -> Refused:

@@ -62,6 +62,12 @@ class StateView(Protocol):
     def closed_orders_of_customer(self, customer_id: str, limit: int) -> Sequence[str]:
         """Return ids of the customer's closed orders, ascending, at most `limit`."""
 
+    def count_live_orders(self, customer_id: str) -> int:
+        """Return how many live orders the customer has.
+
+        Of orders from before the level of states, those beyond LIVE_ORDERS_PER_CUSTOMER_MAX may not be counted.
+        """
+
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Return ids of the live orders that hold the product, ascending, at most `limit`."""
 

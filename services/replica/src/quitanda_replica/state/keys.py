@@ -15,6 +15,8 @@
                                         none of open orders: they are the live ones that are not placed
     Se <deadline, 8 bytes, big-endian> <order id>
                                         index: the live orders that have a deadline, by it (ms since 1970); empty value
+    Sn <customer id>                    how many live orders the customer has, once one was created at the level of
+                                        states: 8 bytes (n for number)
     Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
     Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
@@ -52,6 +54,7 @@ _CLOSED_ORDERS_WITH_PRODUCT: Final = b"Sw"
 _ORDERS_IN_STATE: Final = {state.value: b"Si" + state.value[:1].encode() for state in OrderState}
 _ORDERS_OF_CUSTOMER: Final = b"Sx"
 _ORDERS_WITH_PRODUCT: Final = b"Sy"
+_LIVE_ORDERS: Final = b"Sn"
 _CREDENTIALS_OF: Final = b"Su"
 _REMEMBERED: Final = b"Sr"
 _SEQUENCE: Final = b"Sq"
@@ -105,6 +108,11 @@ def deadline_in(key: bytes) -> tuple[int, str]:
     """Read deadline and order id of a key of that index."""
     rest = key[len(DEADLINES) :]
     return int(_NUMBER.unpack_from(rest)[0]), rest[_NUMBER.size :].decode()
+
+
+def live_orders_of(customer_id: str) -> bytes:
+    """Key of the number of a customer's live orders."""
+    return _LIVE_ORDERS + customer_id.encode()
 
 
 def credentials_of(customer_id: str) -> bytes:

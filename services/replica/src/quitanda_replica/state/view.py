@@ -6,7 +6,7 @@ from quitanda.codec.documents import id_of, kind_of
 from quitanda.domain.model import ORDER_STATES_LEVEL, Credential, Customer, Document, Kind, Order, OrderState, Product
 from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
-from quitanda_replica.state import dedup_window, keys
+from quitanda_replica.state import dedup_window, keys, live_orders
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.stored_documents import WorkingSet
@@ -69,6 +69,10 @@ class StoredState:
         """Ids of the customer's closed orders, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.closed_orders_of_customer(customer_id), None, limit)
 
+    def count_live_orders(self, customer_id: str) -> int:
+        """How many live orders the customer has (`live_orders`)."""
+        return live_orders.count(self._state, customer_id)
+
     def orders_with_product(self, product_id: str, limit: int) -> Sequence[str]:
         """Ids of the live orders that hold the product, ascending, at most `limit`."""
         return indexed_ids(self._state, keys.orders_with_product(product_id), None, limit)
@@ -114,6 +118,8 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
     if old is None:
         writes.counters.add_document(kind, 1)
     if isinstance(document, Order):
+        if old is None:
+            live_orders.add(writes, document.customer_id)
         replaced = _remove_closed(writes, document.order_id) if old is None else old
         _write_indexes(writes, documents.order(replaced, level), document)
     elif isinstance(document, Credential) and old is None:
@@ -137,11 +143,12 @@ def _put_closed(writes: WriteSet, documents: WorkingSet, order: Order) -> bytes:
     live, key = keys.document(Kind.ORDER, order.order_id), keys.closed_order(order.order_id)
     level = writes.counters.level
     old = writes.get(live)
-    if old is not None:
+    if before := documents.order(old, level):
         writes.delete(live)
-        _write_indexes(writes, documents.order(old, level), order)
+        _write_indexes(writes, before, order)
         writes.counters.add_document(Kind.ORDER, -1)
         writes.counters.closed_orders += 1
+        live_orders.remove(writes, before.customer_id)  # its customer may be deleted, and the order nobody's now
     else:
         _write_indexes(writes, documents.order(writes.get(key), level), order)
     writes.put(key, documents.write(order, level))
@@ -156,8 +163,11 @@ def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: st
         raise ValueError(f"the {kind} {document_id} is to be deleted, but there is none")
     writes.delete(key)
     writes.counters.add_document(kind, -1)
-    if kind is Kind.ORDER:
-        _write_indexes(writes, documents.order(old, writes.counters.level), None)
+    if kind is Kind.ORDER and (order := documents.order(old, writes.counters.level)):
+        _write_indexes(writes, order, None)
+        live_orders.remove(writes, order.customer_id)
+    elif kind is Kind.CUSTOMER:
+        live_orders.forget(writes, document_id)
     elif kind is Kind.CREDENTIAL and (credential := documents.credential(old, writes.counters.level)):
         writes.delete(_index_key(credential))
     return key

@@ -19,6 +19,10 @@ class WriteSet:
         """Give the key's value with these changes, or None."""
         return self.changes[key] if key in self.changes else self._state.get(key)
 
+    def scan(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+        """Keys and values of the state without these changes, as StateReader."""
+        return self._state.scan(prefix, after, limit)
+
     def put(self, key: bytes, value: bytes) -> None:
         """Set a value."""
         self.changes[key] = value

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import aiomqtt
@@ -177,8 +178,8 @@ async def _connected(greed: Greed, open_connections: AsyncExitStack) -> list[Cal
 def _channel(greed: Greed, portal: str) -> grpc.aio.Channel:
     if not greed.ca:
         return grpc.aio.insecure_channel(portal, options=OPTIONS)
-    with open(greed.ca, "rb") as file:
-        return grpc.aio.secure_channel(portal, grpc.ssl_channel_credentials(file.read()), options=OPTIONS)
+    credentials = grpc.ssl_channel_credentials(Path(greed.ca).read_bytes())
+    return grpc.aio.secure_channel(portal, credentials, options=OPTIONS)
 
 
 async def _connect_to_broker(greed: Greed, customer: GreedyCustomer, open_connections: AsyncExitStack) -> Call:

@@ -24,7 +24,16 @@ from quitanda.domain.model import OrderItem
 from quitanda.domain.outcomes import Done, Problem, invalid
 from quitanda_testing.history.builders import HistoryBuilder
 from quitanda_testing.history.checker import check
-from quitanda_testing.history.operations import GetOrder, GetProduct, Listed, ListOrders, TurnedAway, Unknown
+from quitanda_testing.history.operations import (
+    GetOrder,
+    GetProduct,
+    Listed,
+    ListOrders,
+    TurnedAway,
+    Unknown,
+    as_checked,
+)
+from quitanda_testing.history.parts import parts
 from quitanda_testing.history.search import SearchResult
 
 
@@ -168,6 +177,18 @@ def test_a_refusal_for_the_state_tells_nothing_of_the_version_that_was_expected(
     refused = refusals.order_state(closed, [])
     t.add(7.0, 7.5, PlaceOrder("ana", "o1", expected_version=5), refused)
     t.add(8.0, 8.5, GetOrder("ana", "o1", include_closed=True), Done(closed))
+
+    assert answer(t) is SearchResult.LINEARIZABLE
+
+
+def test_a_cancelled_order_that_is_not_found_tells_nothing_of_the_version_that_was_expected():
+    t = HistoryBuilder("ana")
+    order = t.order("o1", "ana", 3)
+    t.add(1.0, 1.5, CreateOrder("ana", "", 0, of_bread(3)), Done(replace(order, version=5)))
+    t.add(2.0, 2.5, CancelOrder("ana", "o1"), Done(replace(order, version=5)))
+    t.add(3.0, 3.5, SetOrderItems("ana", "o1", of_bread(1), expected_version=5), refusals.order_not_found("o1"))
+    cancelled = moved(order, "cancelled", 2_000, version=9)
+    t.add(4.0, 4.5, GetOrder("ana", "o1", include_closed=True), Done(cancelled))
 
     assert answer(t) is SearchResult.LINEARIZABLE
 
@@ -435,6 +456,19 @@ def test_a_violation_is_explained_by_what_went_well_the_state_there_and_what_can
     assert "3 of 4 answered operations" in text
     assert '"quantity":7' in text.split("the state is")[1].split("Next would")[0]
     assert "#4 clerk" in text.split("Next would")[1]
+
+
+def test_orders_that_expire_and_orders_of_nobody_do_not_join_parts():
+    shops = []
+    for name in ("bread", "wine"):
+        t = HistoryBuilder(name, product_id=name)
+        order = t.order(f"o-{name}", name, 3)
+        t.add(1.0, 1.5, CreateOrder(name, "", 0, (ItemQuantity(name, 3),)), Done(order))
+        t.add(2.0, 2.5, SetOrderDeadline(order.order_id, t.clock_ms(60.0)), Done(order))
+        t.add(3.0, 3.5, ReturnOrder(order.order_id), Done(replace(order, customer_id="")))
+        shops.append(t.history)
+
+    assert len(parts(as_checked([*shops[0], *shops[1]]))) == len(shops)
 
 
 def test_parts_that_have_nothing_in_common_are_judged_by_themselves():

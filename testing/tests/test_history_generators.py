@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quitanda.domain.model import OrderState
 from quitanda_testing.history.brute_force import is_linearizable
 from quitanda_testing.history.builders import without_versions
 from quitanda_testing.history.checker import check
@@ -42,6 +43,28 @@ def test_every_history_that_the_rules_themselves_answered_is_accepted(seed):
     assert verdict.answer is SearchResult.LINEARIZABLE, verdict.explanations
 
 
+@pytest.mark.slow
+@many(60)
+@given(st.integers(min_value=0))
+def test_every_history_with_moves_and_expiring_orders_that_the_rules_answered_is_accepted(seed):
+    size = Size(clients=4, customers=3, products=3, units=9, moves_orders=True, deadlines=True)
+    history = HistoryGenerator(Random(seed), size).generate()
+
+    verdict = check(history)
+
+    assert verdict.answer is SearchResult.LINEARIZABLE, verdict.explanations
+
+
+def test_histories_with_moves_have_orders_in_every_state():
+    states = set()
+    for seed in range(20):
+        generator = HistoryGenerator(Random(seed), Size(moves_orders=True, deadlines=True))
+        generator.generate()
+        states |= {order.state for order in (*generator.state.orders(), *generator.state.closed_orders())}
+
+    assert states == {state.value for state in OrderState}
+
+
 def test_a_write_that_changes_nothing_now_may_be_what_changes_something_a_little_later():
     history = HistoryGenerator(
         Random(1971), Size(clients=5, customers=3, products=3, units=9, unanswered=0.15)
@@ -55,7 +78,8 @@ def test_a_write_that_changes_nothing_now_may_be_what_changes_something_a_little
 @given(st.integers(min_value=0))
 def test_one_changed_answer_of_clients_who_take_turns_is_always_found(seed):
     dice = Random(seed)
-    history = HistoryGenerator(dice, Size(clients=1, operations=40, unanswered=0.0)).generate()
+    size = Size(clients=1, operations=40, unanswered=0.0, moves_orders=dice.random() < 0.5)
+    history = HistoryGenerator(dice, size).generate()
     index = dice.randrange(len(history))
     wrong = changed(history[index], dice)
     if wrong is not None:

@@ -1,7 +1,8 @@
 """Random histories that are right, because the rules themselves were asked; and such with one answer changed.
 
 Clients act at the same time, each one operation after the other. Each operation takes effect at a moment between
-its beginning and its answer; some get no answer, and take effect whenever they like or never.
+its beginning and its answer; some get no answer, and take effect whenever they like or never. Orders with a deadline
+expire some time after it.
 """
 
 import heapq
@@ -10,24 +11,35 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from random import Random
+from typing import Final
 
 from quitanda.domain import machine, refusals
 from quitanda.domain.commands import (
     AdjustStock,
+    AdvanceClock,
     CancelOrder,
+    CancelOrderItems,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    FulfilOrder,
     ItemQuantity,
+    PlaceOrder,
+    RaiseLevel,
     Request,
+    ReturnOrder,
+    SetOrderDeadline,
     SetOrderItems,
     UpdateProduct,
 )
-from quitanda.domain.model import Order, Product
+from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
+from quitanda.domain.model import Order, OrderState, Product
 from quitanda.domain.outcomes import Done, Reason, Refused
+from quitanda.domain.state import Execution
 from quitanda_testing.history.brute_force import read
+from quitanda_testing.history.builders import BEGUN_AT_MS
 from quitanda_testing.history.operations import (
     NEVER,
     Action,
@@ -44,6 +56,14 @@ from quitanda_testing.history.operations import (
 )
 from quitanda_testing.in_memory_state import InMemoryState
 
+MOVES_SHARE: Final = 0.4
+"""Of the operations, where orders are moved."""
+
+DEADLINE_MS: Final = (-200, 4_000)
+"""Deadlines lie so far ahead, in milliseconds."""
+
+LATE_SECONDS_MAX: Final = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -58,6 +78,10 @@ class Size:
     repeated: float = 0.1
     reused: float = 0.2
     """Share of the repeated requests that ask for something else under the same id."""
+    moves_orders: bool = False
+    """Orders are also placed, fulfilled, lessened and given back, and closed ones are looked at."""
+    deadlines: bool = False
+    """Of those, some get a deadline."""
     think: float = 0.5
     """Between an answer and the next operation, at most; with one client and 0 unanswered all is sequential."""
 
@@ -87,6 +111,8 @@ class HistoryGenerator:
     _known: list[Order] = field(default_factory=list)
     _sent: list[RecordedOperation] = field(default_factory=list)
     _revision: int = 0
+    _deadlines: list[int] = field(default_factory=list)
+    """Those that were set, and at which nothing has been arranged yet."""
 
     def generate(self) -> list[RecordedOperation]:
         """Play until there are enough operations; return them by their beginnings."""
@@ -103,12 +129,16 @@ class HistoryGenerator:
             busy.append(under_way)
             effect = now + self.dice.random()
             if not under_way.silent:
-                at(effect, lambda _: self._take_effect(under_way))
+                at(effect, partial(happen, under_way))
                 at(effect + self.dice.random(), lambda then: end(under_way, then))
                 return
             if self.dice.random() < 0.6:
-                at(now + self.dice.random() * self.dice.choice((1, 20)), lambda _: self._take_effect(under_way))
+                at(now + self.dice.random() * self.dice.choice((1, 20)), partial(happen, under_way))
             at(now + self.dice.random(), lambda then: end(under_way, then))
+
+        def happen(under_way: _Busy, now: float) -> None:
+            self._take_effect(under_way)
+            self._arrange_expiries(now, at)
 
         def end(under_way: _Busy, now: float) -> None:
             busy.remove(under_way)
@@ -126,6 +156,9 @@ class HistoryGenerator:
 
     def _open(self) -> None:
         """Begin with every customer and every product, at leisure."""
+        if self.size.moves_orders:
+            for level in range(FIRST_LEVEL + 1, SUPPORTED_LEVEL + 1):
+                self._execute(Request("", f"level-{level}", RaiseLevel(level)))
         customers = [CreateCustomer(self._customer(n), "Conceição") for n in range(self.size.customers)]
         products = [CreateProduct(self._product(n), "Pão", 2, self.size.units) for n in range(self.size.products)]
         actions: tuple[Action, ...] = (*customers, *products)
@@ -147,8 +180,11 @@ class HistoryGenerator:
 
     def _begin(self, client: int, now: float) -> _Busy:
         number = next(self._numbers)
-        action, request_id = self._choose(number)
-        operation = RecordedOperation(number, f"client-{client}", "invented", action, request_id, now, NEVER, Unknown())
+        action, request_id = self._choose(number, _clock_ms(now))
+        operation = RecordedOperation(
+            *(number, f"client-{client}", "invented", action, request_id, now, NEVER, Unknown()),
+            begun_at_ms=_clock_ms(now),
+        )
         silent = not operation.is_read and self.dice.random() < self.size.unanswered
         if not operation.is_read:
             self._sent.append(operation)
@@ -160,13 +196,29 @@ class HistoryGenerator:
             busy.outcome = read(self.state, action)
             return
         assert not isinstance(action, Expiry)
-        self._revision += 1
         if isinstance(action, CreateOrder):
             action = replace(action, order_id=f"{self.shop}-order-{busy.minted}", created_at_ms=busy.minted)
-        request = Request(busy.operation.scope, busy.operation.request_id, action)
+        operation = busy.operation
+        request = Request(operation.scope, operation.request_id, action, received_at_ms=operation.begun_at_ms)
+        execution = self._execute(request)
+        busy.outcome, busy.revision = execution.outcome, execution.revision
+        match execution.outcome:
+            case Done(Order(expires_at_ms=deadline_ms)) if deadline_ms:
+                self._deadlines.append(deadline_ms)
+
+    def _execute(self, request: Request) -> Execution:
+        self._revision += 1
         execution = machine.execute(self.state, request, self._revision)
         self.state.apply(request, execution)
-        busy.outcome, busy.revision = execution.outcome, execution.revision
+        return execution
+
+    def _arrange_expiries(self, now: float, at: Callable[[float, Callable[[float], None]], None]) -> None:
+        while self._deadlines:
+            due = (self._deadlines.pop() - BEGUN_AT_MS) / 1_000
+            at(max(now, due) + self.dice.random() * LATE_SECONDS_MAX, self._let_expire)
+
+    def _let_expire(self, now: float) -> None:
+        self._execute(Request("", f"clock-{self._revision}", AdvanceClock(_clock_ms(now))))
 
     def _end(self, busy: _Busy, now: float) -> None:
         if busy.silent:
@@ -179,16 +231,43 @@ class HistoryGenerator:
             case Done(Order() as order):
                 self._known.append(order)
 
-    def _choose(self, number: int) -> tuple[Action, str]:
+    def _choose(self, number: int, now_ms: int) -> tuple[Action, str]:
         if self._sent and self.dice.random() < self.size.repeated:
             earlier = self.dice.choice(self._sent)
-            other = self._action()
+            other = self._action(now_ms)
             reused = not isinstance(other, Read) and self.dice.random() < self.size.reused
             return (other if reused else earlier.action), earlier.request_id
-        action = self._action()
+        action = self._action(now_ms)
         return action, "" if isinstance(action, Read) else f"{self.shop}-request-{number}"
 
-    def _action(self) -> Action:  # noqa: PLR0911 - one line for each kind
+    def _action(self, now_ms: int) -> Action:
+        if self.size.moves_orders and self._known and self.dice.random() < MOVES_SHARE:
+            return self._move(self.dice.choice(self._known), now_ms)
+        return self._common()
+
+    def _move(self, order: Order, now_ms: int) -> Action:
+        """Move an order, or look at it where it may be closed; not all that is tried can be done."""
+        customer_id, order_id = order.customer_id or self._customer(0), order.order_id
+        expected = self.dice.choice((None, None, None, max(1, order.version)))
+        units = self.dice.choice(((), tuple(ItemQuantity(item.product_id, 1) for item in order.items[:1])))
+        states = self.dice.sample([state.value for state in OrderState], self.dice.randint(1, len(OrderState)))
+        deadline_ms = now_ms + self.dice.randint(*DEADLINE_MS)
+        moves: list[Action] = [
+            PlaceOrder(customer_id, order_id, expected),
+            PlaceOrder(customer_id, order_id),
+            FulfilOrder(order_id, expected),
+            FulfilOrder(order_id),
+            CancelOrderItems(order_id, units, expected),
+            ReturnOrder(order_id, units, self.dice.random() < 0.5, expected),
+            GetOrder(customer_id, order_id, include_closed=True),
+            ListOrders(customer_id, tuple(states)),
+        ]
+        if self.size.deadlines:
+            hers = SetOrderDeadline(order_id, deadline_ms, customer_id, expected)
+            moves += [hers, replace(hers, expected_version=None), SetOrderDeadline(order_id, deadline_ms)]
+        return self.dice.choice(moves)
+
+    def _common(self) -> Action:  # noqa: PLR0911 - one line for each kind
         customer_id = self._customer(self.dice.randrange(self.size.customers))
         product_id = self._product(self.dice.randrange(self.size.products))
         order = self.dice.choice(self._known) if self._known else Order("none", customer_id, 0, (), version=0)
@@ -230,6 +309,11 @@ class HistoryGenerator:
         return tuple(ItemQuantity(self._product(n), self.dice.randint(0, 3)) for n in chosen)
 
 
+def _clock_ms(moment: float) -> int:
+    """Tell what the machine's clock shows at a moment of a history."""
+    return BEGUN_AT_MS + int(moment * 1_000)
+
+
 def changed(operation: RecordedOperation, dice: Random) -> RecordedOperation | None:
     """Give the operation with something else in its answer, or None where nothing can be changed."""
     wrong = [outcome for outcome in _wrong_outcomes(operation) if outcome != operation.outcome]
@@ -255,6 +339,9 @@ def _wrong_outcomes(operation: RecordedOperation) -> Sequence[Outcome]:  # noqa:
         case Refused(Reason.OUT_OF_STOCK, field, facts):
             available = {**dict(facts), "available": str(int(dict(facts)["available"]) + 1)}
             return (Refused(Reason.OUT_OF_STOCK, field, tuple(sorted(available.items()))),)
+        case Refused(Reason.ORDER_STATE, field, facts):
+            other_state = "placed" if dict(facts)["state"] != "placed" else "fulfilled"
+            return (Refused(Reason.ORDER_STATE, field, tuple(sorted({**dict(facts), "state": other_state}.items()))),)
         case Refused(Reason.ORDER_NOT_FOUND):
             return (Refused(Reason.ORDER_EXISTS, "order_id", operation.outcome.details),)
         case _:

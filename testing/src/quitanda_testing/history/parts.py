@@ -28,8 +28,9 @@ def named(operation: RecordedOperation) -> Names:
 
 
 def _request(operation: RecordedOperation) -> Names:
-    """Name the request: whatever else is asked under its id has to do with it."""
-    return frozenset() if operation.is_read else frozenset({f"request {operation.scope} {operation.request_id}"})
+    """Name the request, if it is one: whatever else is asked under its id has to do with it."""
+    request_id = operation.request_id  # which neither reads have nor expiries
+    return frozenset({f"request {operation.scope} {request_id}"}) if request_id else frozenset()
 
 
 def _in_action(operation: RecordedOperation) -> Iterator[str]:

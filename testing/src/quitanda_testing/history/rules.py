@@ -139,8 +139,8 @@ class Rules:
                 current = int(dict(details)["current"])
                 if current != expected:
                     self.model.learn(document, current)
-            case Refused(Reason.ORDER_STATE):
-                pass  # the state is looked at before the version, of which the answer says nothing
+            case Refused(Reason.ORDER_STATE | Reason.ORDER_NOT_FOUND | Reason.CUSTOMER_NOT_FOUND):
+                pass  # this is looked at before the version, of which the answer says nothing
             case _:
                 self.model.learn(document, expected)
 

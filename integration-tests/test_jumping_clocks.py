@@ -1,4 +1,4 @@
-"""The replicas' wall clocks jump and stand still while orders expire: by the state's clock, each once, none for ever."""
+"""The replicas' wall clocks jump and stand still: orders expire by the state's clock, each once, and soon."""
 
 import asyncio
 import time

@@ -4,8 +4,14 @@ import asyncio
 
 import pytest
 
-from quitanda.errors import Overloaded, Unavailable
-from quitanda_clients.retry import RETRY_AFTER_JITTER, RetryPolicy, overloaded, retry_until_deadline
+from quitanda.errors import NoConnection, Overloaded, TlsMismatch, Unavailable
+from quitanda_clients.retry import (
+    RETRY_AFTER_JITTER,
+    TLS_MISMATCH_SECONDS,
+    RetryPolicy,
+    overloaded,
+    retry_until_deadline,
+)
 
 HINT = 0.2
 
@@ -48,3 +54,23 @@ async def test_a_client_that_would_have_to_wait_longer_than_its_time_is_told_so_
 
     assert loop.time() - begun < 10.0
     assert told.value.retry_after == 60.0
+
+
+async def test_a_client_that_meets_tls_where_it_expects_none_says_so_long_before_its_time_is_up():
+    loop = asyncio.get_running_loop()
+
+    async def attempt(_timeout):
+        raise TlsMismatch("it does not speak TLS")
+
+    begun = loop.time()
+    with pytest.raises(TlsMismatch, match="it does not speak TLS"):
+        await retry_until_deadline(attempt, RetryPolicy(timeout=60.0, servers=2), write=True)
+
+    assert TLS_MISMATCH_SECONDS <= loop.time() - begun < 20.0
+
+
+async def test_a_server_that_looks_for_a_moment_as_if_it_spoke_tls_is_tried_again():
+    mismatch, away = TlsMismatch("it closes connections without TLS"), NoConnection("away")
+    failures = [mismatch, *[away] * 6, mismatch]
+
+    assert len(await tried_at(failures, RetryPolicy(timeout=60.0, servers=1))) == len(failures) + 1

@@ -1,9 +1,12 @@
 """Clients with an identity folder: they speak TLS, and say why a connection was refused and what to do."""
 
+import asyncio
+
 import pytest
 from command_line import run
 from fake_portals import FakePortal
 
+from quitanda.errors import TlsMismatch
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.commands.admin import app as admin_app
@@ -12,6 +15,7 @@ from quitanda_clients.connecting import connect_admin, connect_shop
 from quitanda_testing.identity_folders import HOUR, CertificateAuthority, write_file, write_identity
 
 PORTAL = "portal/admin-portal-1"
+PATIENCE = 60.0
 CREATE = ("product", "create", "--pid", "pear", "--name", "Pear", "--price", "1", "--quantity", "1")
 
 
@@ -122,6 +126,20 @@ async def test_a_client_with_an_identity_at_a_portal_without_one_is_told(portal,
     assert refused.exit_code == exit_codes.UNAVAILABLE
     assert "it does not speak TLS; start it with an identity, or set QUITANDA_IDENTITY=off here" in refused.message
     assert portal.calls == []
+
+
+@pytest.mark.parametrize("client_has_identity", [True, False])
+async def test_who_meets_tls_where_the_settings_say_none_or_none_where_they_say_tls_is_told_soon(
+    client_has_identity, portal, secure_portal, folder, monkeypatch
+):
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(folder) if client_has_identity else "off")
+    other = portal if client_has_identity else secure_portal
+
+    async with asyncio.timeout(PATIENCE / 2), connect_admin(str(other.address), timeout=PATIENCE) as client:
+        with pytest.raises(TlsMismatch, match="QUITANDA_IDENTITY"):
+            await client.create_product("pear", "Pear", 100, 1)
+
+    assert other.calls == []
 
 
 async def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_sent(secure_portal, folder):

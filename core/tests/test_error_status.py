@@ -25,6 +25,7 @@ from quitanda.errors import (
     Overloaded,
     QuitandaError,
     Rejected,
+    TlsMismatch,
     Unavailable,
 )
 
@@ -35,7 +36,7 @@ def subclasses(kind: type[QuitandaError]) -> set[type[QuitandaError]]:
     return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
 
 
-FOUND_BY_CALLERS = {NoConnection, NotOffered}
+FOUND_BY_CALLERS = {NoConnection, TlsMismatch, NotOffered}
 """What no server says of itself; as an answer it is UNAVAILABLE."""
 EDGE_ERRORS = sorted(
     (kind for kind in subclasses(QuitandaError) - {QuitandaError, Rejected} if kind.__module__ == errors.__name__),

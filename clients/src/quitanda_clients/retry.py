@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, Unavailable
+from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, TlsMismatch, Unavailable
 from quitanda.runtime import tracing
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 
@@ -25,6 +25,10 @@ answer would hardly come in time, and "not available" would become "unknown"."""
 
 SLOW_SECONDS: Final = 1.0
 """The engine calls `on_slow` if a call has no answer after so many seconds."""
+
+TLS_MISMATCH_SECONDS: Final = 1.5
+"""For so long a client with TLS tries servers without it, and the other way round, while each tells the same: nobody
+changes the setting meanwhile. A server that ends looks so for a moment."""
 
 PAUSE_SECONDS_MIN: Final = 0.02
 BACKOFF_SECONDS: Final = 0.05
@@ -57,7 +61,7 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
     """Call `attempt(seconds it may take)` until it returns.
 
     The engine calls it again after Unavailable and OutcomeUnknown, unless every server in turn says that it does not
-    offer the call. Any other exception passes through.
+    offer the call, or only one side speaks TLS. Any other exception passes through.
     Raises OutcomeUnknown if time is up and an attempt of a write may have been applied; else Unavailable, or the kind
     of it that the last attempt ended with (NoConnection, NotOffered, Overloaded).
     """
@@ -74,9 +78,9 @@ async def retry_until_deadline(attempt: Callable[[float], Awaitable[T]], policy:
             try:
                 return await _attempted(attempt, min(left, attempt_seconds), number)
             except (Unavailable, OutcomeUnknown) as error:
-                failures.record(error)
+                failures.record(error, loop.time())
                 pause = _pause(number, policy.servers, error)
-                if failures.useless_to_retry(error) or loop.time() + pause >= deadline:
+                if failures.useless_to_retry(error, loop.time()) or loop.time() + pause >= deadline:
                     raise _final_error(error, policy, maybe_applied=write and failures.maybe_applied) from error
             await asyncio.sleep(pause)
     raise AssertionError("the loop ends with an answer or an exception")
@@ -96,12 +100,14 @@ class _Failures:
     def __init__(self, servers: int) -> None:
         self._servers = servers
         self._not_offered_in_a_row = 0
+        self._tls_mismatch_since = math.inf
         self.maybe_applied = False
         self.last_definite_error: Unavailable | None = None
         self.last_text = ""
 
-    def record(self, error: Unavailable | OutcomeUnknown) -> None:
+    def record(self, error: Unavailable | OutcomeUnknown, now: float) -> None:
         """Remember how an attempt failed."""
+        self._tls_mismatch_since = min(self._tls_mismatch_since, now) if isinstance(error, TlsMismatch) else math.inf
         self.last_text = str(error)
         self._not_offered_in_a_row = self._not_offered_in_a_row + 1 if isinstance(error, NotOffered) else 0
         if isinstance(error, Unavailable):
@@ -109,8 +115,10 @@ class _Failures:
         else:
             self.maybe_applied = True
 
-    def useless_to_retry(self, error: Unavailable | OutcomeUnknown) -> bool:
+    def useless_to_retry(self, error: Unavailable | OutcomeUnknown, now: float) -> bool:
         """Tell whether no later attempt can succeed."""
+        if now - self._tls_mismatch_since >= TLS_MISMATCH_SECONDS:
+            return True
         return isinstance(error, ClientClosed) or self._not_offered_in_a_row >= self._servers
 
 
@@ -149,8 +157,9 @@ def _final_error(
 ) -> Unavailable | OutcomeUnknown:
     if maybe_applied:
         return OutcomeUnknown(f"no answer within {policy.timeout:g} s ({error})")
-    if isinstance(error, NotOffered):
-        return NotOffered(str(error))
+    for useless in (NotOffered, TlsMismatch):
+        if isinstance(error, useless):
+            return useless(str(error))
     text = f"tried for {policy.timeout:g} s ({error})"
     if isinstance(error, Overloaded):
         return overloaded(text, error.retry_after)

@@ -3,6 +3,7 @@
     QuitandaError
     ├─ Unavailable             definite: it did not and will not happen; retry freely
     │  ├─ NoConnection         definite: nobody took the connection; is the server running?
+    │  │  └─ TlsMismatch       definite: one side speaks TLS and the other does not; somebody has to change a setting
     │  ├─ NotOffered           definite: the server does not offer this call; there is no use in trying it again
     │  ├─ NotLeader            definite: another replica leads; retry there
     │  └─ Overloaded           definite: no room or no time for it; retry later
@@ -36,6 +37,10 @@ class Unavailable(QuitandaError):
 
 class NoConnection(Unavailable):
     """Nobody took the connection, so nothing was sent."""
+
+
+class TlsMismatch(NoConnection):
+    """The server speaks TLS and this program does not, or the other way round, so nothing was sent."""
 
 
 class NotOffered(Unavailable):

@@ -82,11 +82,21 @@ def test_the_start_warns_that_the_courses_contract_asks_for_no_token_where_every
 def test_without_identities_the_start_says_in_one_line_what_that_means(tmp_path):
     open_mode, secure = SimpleNamespace(identities=None), SimpleNamespace(identities=Identities(tmp_path))
 
-    assert mode_warning(open_mode).strip() == (
+    assert mode_warning(open_mode, {}).strip() == (
         "IDENTITY=off: nobody proves who calls. Whoever uses this machine may act as any customer and as an "
         "administrator, so everything listens on 127.0.0.1 only."
     )
-    assert mode_warning(secure) == ""
+    assert mode_warning(secure, {"QUITANDA_IDENTITY": "/old"}) == ""
+
+
+@pytest.mark.parametrize("variables", [{}, {"QUITANDA_IDENTITY": ""}, {"QUITANDA_IDENTITY": "off"}])
+def test_without_identities_the_start_asks_to_unset_an_identity_that_clients_would_find(variables):
+    open_mode = SimpleNamespace(identities=None)
+
+    told = mode_warning(open_mode, {"QUITANDA_IDENTITY": "/data/identity/clients"})
+
+    assert "first `unset QUITANDA_IDENTITY`" in told
+    assert "unset" not in mode_warning(open_mode, variables)
 
 
 @pytest.mark.parametrize("command", ["run", "demo"])

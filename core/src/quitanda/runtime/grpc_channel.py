@@ -11,10 +11,10 @@ from grpc import aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from quitanda.errors import NoConnection
+from quitanda.errors import NoConnection, TlsMismatch
 from quitanda.runtime.grpc_options import CALL_SECONDS_MAX, CHANNEL_AGE_SECONDS, Options, certificate_options
 from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
-from quitanda.runtime.link_refusals import refusal
+from quitanda.runtime.link_refusals import is_tls_mismatch, refusal
 
 StubT = TypeVar("StubT")
 
@@ -81,6 +81,7 @@ class ReconnectingChannel(Generic[StubT]):
         self._ask_at = 0.0
         self.refusal = ""
         """Why the server, or this process, refuses the connection, as far as it is known; empty while it does not."""
+        self._tls_mismatch = False
 
     async def connected(self, seconds: float) -> StubT:
         """Wait for the connection, so that a request which cannot be sent is known not to have happened.
@@ -97,7 +98,8 @@ class ReconnectingChannel(Generic[StubT]):
                 waited_for = self._current
                 while (state := waited_for.channel.get_state(try_to_connect=True)) is not _READY:
                     if state in _DEAD:
-                        raise NoConnection(await self._why(waited_for.channel, loop.time()))
+                        why = await self._why(waited_for.channel, loop.time())
+                        raise TlsMismatch(why) if self._tls_mismatch else NoConnection(why)
                     await waited_for.channel.wait_for_state_change(state)
         except TimeoutError:
             raise NoConnection(f"no connection to {self._name} within {seconds:.3g} s") from None
@@ -125,7 +127,7 @@ class ReconnectingChannel(Generic[StubT]):
     def _seen_connected(self, now: float) -> None:
         self._fresh_at = now
         if self.refusal:
-            self.refusal = ""
+            self.refusal, self._tls_mismatch = "", False
         if self._identity is not None and now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
             self._follow(self._identity.current().generation, now)
@@ -177,8 +179,9 @@ class ReconnectingChannel(Generic[StubT]):
                 await HealthStub(channel).Check(HealthCheckRequest(), timeout=RENEW_SECONDS)
             except aio.AioRpcError as error:
                 self.refusal = refusal(error.details() or "", self._identity)
+                self._tls_mismatch = is_tls_mismatch(error.details() or "", self._identity)
             except aio.UsageError:  # it was closed meanwhile
-                self.refusal = ""
+                self.refusal, self._tls_mismatch = "", False
         return f"no connection to {self._name}" + (f": {self.refusal}" if self.refusal else "")
 
     def _open(self) -> _Opened[StubT]:

@@ -74,6 +74,14 @@ def refusal(text: str, identity: LinkIdentity | None) -> str:
     return ""
 
 
+def is_tls_mismatch(text: str, identity: LinkIdentity | None) -> bool:
+    """Tell whether a library says that only one side of a connection speaks TLS, as far as that can be told.
+
+    Without an `identity`, a server that has just ended looks the same, but not for long.
+    """
+    return bool((_CLOSED if identity is None else _NO_TLS).search(text)) and not _of_certificate(text)
+
+
 def own_refusal(identity: LinkIdentity) -> str:
     """Say why others refuse this process's certificate, and what to do; empty where nothing is wrong with it here."""
     problem = judge_own(identity.current()).problem

@@ -15,6 +15,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from quitanda.identity.folder import OPEN_MODE
 from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
@@ -78,7 +79,7 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event, *, 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    for told in (mode_warning(cluster), broker_warning(cluster), course_addresses(cluster)):
+    for told in (mode_warning(cluster, os.environ), broker_warning(cluster), course_addresses(cluster)):
         if told:
             console.print(told, highlight=False, markup=False, soft_wrap=True)
     if restored and cluster.identities:
@@ -144,13 +145,22 @@ def describe(cluster: LocalCluster) -> Table:
     return table
 
 
-def mode_warning(cluster: LocalCluster) -> str:
-    """Say what it means that nobody proves who calls; empty where callers need a token."""
+def mode_warning(cluster: LocalCluster, environment: Mapping[str, str]) -> str:
+    """Say what it means that nobody proves who calls; empty where callers need a token.
+
+    Clients that find an identity in the `environment` would speak TLS, which nothing here does then.
+    """
     if cluster.identities:
         return ""
-    return (
+    warning = (
         "\nIDENTITY=off: nobody proves who calls. Whoever uses this machine may act as any customer and as an "
         f"administrator, so everything listens on {HOST} only."
+    )
+    if environment.get("QUITANDA_IDENTITY", "").strip().lower() in {"", OPEN_MODE}:
+        return warning
+    return (
+        f"{warning}\nQUITANDA_IDENTITY is set here, so clients would speak TLS and be refused: in the terminal where "
+        "you use them, first `unset QUITANDA_IDENTITY`."
     )
 
 

@@ -60,6 +60,12 @@ SHOP: Final = (
         "Orders whose deadlines pass while they are open or placed; their units return to stock.",
     ),
     Panel(
+        "Products that are low",
+        "short",
+        (Query("max(quitanda_low_products)", "low now"),),
+        "Products with as many units on hand as their reorder level, or fewer; `product list --low` shows them.",
+    ),
+    Panel(
         "Products that run low",
         "ops",
         (

@@ -172,3 +172,14 @@ def test_a_document_that_is_gone_makes_room_when_no_search_has_met_it_for_long()
     assert meet("p2") is meet("p2")
     assert meet("p1") is met
     assert 0 < memory.size <= 1_000
+
+
+def test_a_search_for_low_products_looks_at_no_others(state):
+    state.raise_level()
+    put_products(state, 2 * WALKED_MAX)
+    low = [CreateProduct(f"q{each}", "Pen", 1, 0, reorder_level=1) for each in range(3)]
+    state.do(*low, CreateProduct("q9", "Ink", 1, 0, reorder_level=1))
+    with state.store.snapshot() as snapshot:
+        found = pages(snapshot, SearchMemory(), DocumentFilter("pen", low=True), 2)
+
+    assert found == [["q0", "q1"], ["q2"]]

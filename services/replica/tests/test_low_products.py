@@ -9,9 +9,12 @@ from quitanda.domain.commands import (
     CreateCustomer,
     CreateOrder,
     CreateProduct,
+    DeleteProduct,
     ItemQuantity,
     UpdateProduct,
 )
+from quitanda_replica.state import keys
+from quitanda_replica.state.low_products import count_low
 
 
 @pytest.fixture
@@ -37,14 +40,14 @@ def test_an_order_that_takes_a_product_down_to_its_level_is_told_once(shop):
     orders = [CreateOrder("ana", f"o{number}", 1, (ItemQuantity("tea", 2),)) for number in range(5)]
 
     assert told(shop, *orders, scope="ana") == [("product_low", "tea", 2, 3)]
-    assert (shop.applier.products_low, shop.applier.products_restocked) == (1, 0)
+    assert (shop.applier.low_products.low, shop.applier.low_products.restocked) == (1, 0)
 
 
 def test_units_that_come_back_are_told_when_the_product_rises_above_its_level(shop):
     shop.do(CreateOrder("ana", "o1", 1, (ItemQuantity("tea", 7),)), scope="ana")
 
     assert told(shop, CancelOrder("ana", "o1"), scope="ana") == [("product_restocked", "tea", 10, 3)]
-    assert (shop.applier.products_low, shop.applier.products_restocked) == (1, 1)
+    assert (shop.applier.low_products.low, shop.applier.low_products.restocked) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,37 @@ def test_a_product_whose_level_is_taken_away_is_told_nothing_of(shop):
     shop.do(AdjustStock("tea", -8))
 
     assert told(shop, UpdateProduct("tea", reorder_level=0)) == []
+
+
+def in_index(state):
+    with state.store.snapshot() as snapshot:
+        ids = [key[len(keys.LOW_PRODUCTS) :].decode() for key, _ in snapshot.iterate(keys.LOW_PRODUCTS)]
+        assert count_low(snapshot) == len(ids)
+    return ids
+
+
+def test_the_index_has_the_products_that_are_low_now(shop):
+    shop.do(CreateProduct("pen", "Pen", 1, 0, reorder_level=1), AdjustStock("tea", -8))
+    both = in_index(shop)
+    shop.do(AdjustStock("tea", 2))
+
+    assert both == ["pen", "tea"]
+    assert in_index(shop) == ["pen"]
+
+
+@pytest.mark.parametrize("command", [DeleteProduct("tea"), UpdateProduct("tea", reorder_level=0)], ids=str)
+def test_a_product_that_cannot_be_low_leaves_the_index(shop, command):
+    shop.do(AdjustStock("tea", -8))
+    before = in_index(shop)
+    shop.do(command)
+
+    assert (before, in_index(shop)) == (["tea"], [])
+
+
+def test_units_that_an_order_takes_and_gives_back_move_its_products_in_the_index(shop):
+    shop.do(CreateOrder("ana", "o1", 1, (ItemQuantity("tea", 7),)), scope="ana")
+    taken = in_index(shop)
+    shop.do(CancelOrder("ana", "o1"), scope="ana")
+
+    assert (taken, in_index(shop)) == (["tea"], [])
+    shop.digest()

@@ -19,8 +19,8 @@ from quitanda_replica.raft import RaftNode, Role
 from quitanda_replica.reads.snapshots import OpenSnapshots
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.change_records import HistoryBounds
-from quitanda_replica.state.counters import Counters
 from quitanda_replica.state.dedup_window import WindowBounds
+from quitanda_replica.state.low_products import count_low
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.write_set import read_counters
 
@@ -152,17 +152,17 @@ class ReplicaCollector(Collector):
     def _state(self) -> Iterator[Metric]:
         yield _histogram("quitanda_apply_seconds", "Applying one log entry", {(): self._machine.apply_seconds})
         yield _histogram("quitanda_commands_per_entry", "Commands in one log entry", {(): self._machine.commands})
-        counters = self._counters()
+        with self._store.snapshot() as snapshot:
+            counters, low = read_counters(snapshot), count_low(snapshot)
         yield _gauge("quitanda_level_supported", "Highest level of rules known here", SUPPORTED_LEVEL)
         yield _gauge("quitanda_level", "Level of rules that the cluster is at", counters.level)
         for kind in ("customers", "products", "orders"):
             yield _gauge(f"quitanda_documents_{kind}", f"Stored {kind}", getattr(counters, kind))
         yield _gauge("quitanda_documents_closed_orders", "Stored closed orders", counters.closed_orders)
-        machine = self._machine
-        yield _counter("quitanda_products_low", "Products that came down to their reorder level", machine.products_low)
-        yield _counter(
-            "quitanda_products_restocked", "Products that rose above their reorder level", machine.products_restocked
-        )
+        yield _gauge("quitanda_low_products", "Stored products that are low now", low)
+        changes = self._machine.low_products
+        yield _counter("quitanda_products_low", "Products that came down to their reorder level", changes.low)
+        yield _counter("quitanda_products_restocked", "Products that rose above their reorder level", changes.restocked)
         remembered = counters.window_next - counters.window_first
         fill = max(remembered / _WINDOW.requests, counters.window_bytes / _WINDOW.size)
         yield _gauge("quitanda_remembered_requests", "Requests whose outcome is remembered", remembered)
@@ -183,10 +183,6 @@ class ReplicaCollector(Collector):
             yield _gauge("quitanda_data_folder_bytes", "Size of the data folder", _size(self._folder))
             free = shutil.disk_usage(self._folder).free
             yield _gauge("quitanda_data_folder_free_bytes", "Free space on the data folder's disk", free)
-
-    def _counters(self) -> Counters:
-        with self._store.snapshot() as snapshot:
-            return read_counters(snapshot)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -1,6 +1,6 @@
 """One page of the customers or products that pass a filter, read from a snapshot in the order of their ids.
 
-A search walks over all documents of its kind. To decode each of them for each search would take too long, so what a
+A search walks over all documents of its kind, one for low products over those. To decode each of them for each search would take too long, so what a
 search looks at is kept in memory, by the version of the document. A version belongs to one content for ever. So what is
 kept is right at every snapshot that has the document in this version, and needs not to be told of changes: a document
 that has another version is decoded anew. It is no part of the state.
@@ -8,7 +8,7 @@ that has another version is decoded anew. It is no part of the state.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,8 +104,7 @@ def find_page(
     is_wanted, now = passes(wanted), memory.now()
     documents: list[bytes] = []
     total, decoded, last = 0, 0, b""
-    walk = state.iterate(prefix, None if after_id is None else keys.document(kind, after_id))
-    for walked, (key, value) in enumerate(walk):
+    for walked, (key, value) in enumerate(_walk(state, kind, wanted, after_id)):
         decoded += not memory.knows(key, value)
         if walked == WALKED_MAX or decoded > DECODED_MAX:
             return PageOfDocuments(documents, last[len(prefix) :].decode())
@@ -117,6 +116,21 @@ def find_page(
             documents.append(document)
         last = key
     return PageOfDocuments(documents, None)
+
+
+def _walk(
+    state: WalkableState, kind: Kind, wanted: DocumentFilter, after_id: str | None
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the documents that can be wanted, and their keys: all of the kind, or where low ones are, those."""
+    if not wanted.low:
+        yield from state.iterate(keys.DOCUMENTS[kind], None if after_id is None else keys.document(kind, after_id))
+        return
+    for index_key, _ in state.iterate(keys.LOW_PRODUCTS, None if after_id is None else keys.low_product(after_id)):
+        key = keys.DOCUMENTS[Kind.PRODUCT] + index_key[len(keys.LOW_PRODUCTS) :]
+        value = state.get(key)
+        if value is None:
+            raise StateCorrupt(f"a product that is low does not exist: {index_key!r}")
+        yield key, value
 
 
 def _decoded(kind: Kind, value: bytes) -> SearchedFields:

@@ -21,7 +21,6 @@ from quitanda.domain.document_history import HISTORY_LEVEL, ChangeRecord
 from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.levels import LevelNotSupported
 from quitanda.domain.machine import execute
-from quitanda.domain.model import Product
 from quitanda.domain.outcomes import Done, Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Execution, Put, StateView
 from quitanda.v1 import replica_pb2 as pb
@@ -35,6 +34,7 @@ from quitanda_replica.state.change_records import HistoryBounds
 from quitanda_replica.state.counters import decode_counters
 from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
+from quitanda_replica.state.low_products import LowProductLog
 from quitanda_replica.state.stored_documents import WorkingSet, json_of
 from quitanda_replica.state.view import StoredState, write_change
 from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
@@ -74,10 +74,7 @@ class Applier:
         """How long each entry took."""
         self.commands = Distribution(NUMBERS)
         """How many commands each entry had."""
-        self.products_low = 0
-        """How often a product came down to its reorder level."""
-        self.products_restocked = 0
-        """How often a product rose above its reorder level."""
+        self.low_products = LowProductLog()
 
     def apply(self, index: int, payload: bytes) -> bytes:
         """Execute the requests of a log entry in their order; stage what they change; give their outcomes.
@@ -152,32 +149,13 @@ class Applier:
         except Exception:  # noqa: BLE001 - whatever a bug raises, it must not stop every replica
             _log.exception("rule_failed", index=index, **_names(message))
             return self._internal(state, message, index)
-        self._tell_low_products(state, execution, index)
+        self.low_products.tell(writes, execution.changes, index)
         state.add(writes)
         if record is not None:
             records.append(record)
         for key, change in zip(changed_keys, execution.changes, strict=True):
             collector.add(*announced(key, change, writes.changes[key]))
         return outcome
-
-    def _tell_low_products(self, state: EntryState, execution: Execution, index: int) -> None:
-        """Tell which products come down to their reorder level, and which rise above it; `state` is still without."""
-        for change in execution.changes:
-            if type(change) is not Put or type(change.document) is not Product or not change.document.reorder_level:
-                continue
-            product = change.document
-            before = self._view(state).product(product.product_id)
-            if product.low == (before is not None and before.low):
-                continue
-            self.products_low += product.low
-            self.products_restocked += not product.low
-            _log.info(
-                "product_low" if product.low else "product_restocked",
-                product_id=product.product_id,
-                quantity=product.quantity,
-                reorder_level=product.reorder_level,
-                revision=index,
-            )
 
     def _record(
         self, state: EntryState, writes: WriteSet, request: Request, execution: Execution

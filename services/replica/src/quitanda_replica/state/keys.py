@@ -17,6 +17,7 @@
                                         index: the live orders that have a deadline, by it (ms since 1970); empty value
     Sn <customer id>                    how many live orders the customer has, once one was created at the level of
                                         states: 8 bytes (n for number)
+    Sl <product id>                     index: the products that are low; empty value
     Su <customer id> 00 <credential id> index: the customer's credentials, or without an id staff's; empty value
     Sr <scope> 00 <request id>          outcome remembered for a request (dedup_window)
     Sq <sequence, 8 bytes, big-endian>  which request was remembered as the how-many-th: Sr key's tail and size
@@ -49,6 +50,9 @@ CLOSED_ORDERS: Final = b"Sk"
 """Prefix of the closed orders."""
 
 DEADLINES: Final = b"Se"
+LOW_PRODUCTS: Final = b"Sl"
+"""Prefix of the index of products that are low; the key's rest is the product's id."""
+
 _CLOSED_ORDERS_OF_CUSTOMER: Final = b"Sz"
 _CLOSED_ORDERS_WITH_PRODUCT: Final = b"Sw"
 _ORDERS_IN_STATE: Final = {state.value: b"Si" + state.value[:1].encode() for state in OrderState}
@@ -77,6 +81,11 @@ def orders_of_customer(customer_id: str) -> bytes:
 def orders_with_product(product_id: str) -> bytes:
     """Prefix of the index of the orders that hold a product; the key's rest is the order's id."""
     return _ORDERS_WITH_PRODUCT + product_id.encode() + _END
+
+
+def low_product(product_id: str) -> bytes:
+    """Key of the index of products that are low."""
+    return LOW_PRODUCTS + product_id.encode()
 
 
 def closed_order(order_id: str) -> bytes:

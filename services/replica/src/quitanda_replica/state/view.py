@@ -9,6 +9,7 @@ from quitanda.domain.state import Change, Delete, Put, StoredOutcome
 from quitanda_replica.state import dedup_window, keys, live_orders
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.counters import Counters
+from quitanda_replica.state.low_products import write_low
 from quitanda_replica.state.stored_documents import WorkingSet
 from quitanda_replica.state.write_set import WriteSet
 
@@ -122,6 +123,8 @@ def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:
             live_orders.add(writes, document.customer_id)
         replaced = _remove_closed(writes, document.order_id) if old is None else old
         _write_indexes(writes, documents.order(replaced, level), document)
+    elif isinstance(document, Product):
+        write_low(writes, documents.product(old, level), document)
     elif isinstance(document, Credential) and old is None:
         writes.create(_index_key(document), b"")
     return key
@@ -168,6 +171,8 @@ def _delete(writes: WriteSet, documents: WorkingSet, kind: Kind, document_id: st
         live_orders.remove(writes, order.customer_id)
     elif kind is Kind.CUSTOMER:
         live_orders.forget(writes, document_id)
+    elif kind is Kind.PRODUCT:
+        write_low(writes, documents.product(old, writes.counters.level), None)
     elif kind is Kind.CREDENTIAL and (credential := documents.credential(old, writes.counters.level)):
         writes.delete(_index_key(credential))
     return key

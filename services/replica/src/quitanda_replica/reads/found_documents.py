@@ -1,9 +1,9 @@
 """One page of the customers or products that pass a filter, read from a snapshot in the order of their ids.
 
-A search walks over all documents of its kind, one for low products over those. To decode each of them for each search would take too long, so what a
-search looks at is kept in memory, by the version of the document. A version belongs to one content for ever. So what is
-kept is right at every snapshot that has the document in this version, and needs not to be told of changes: a document
-that has another version is decoded anew. It is no part of the state.
+A search walks over all documents of its kind, one for low products over those. To decode each of them for each search
+would take too long, so what a search looks at is kept in memory, by the version of the document. A version belongs to
+one content for ever. So what is kept is right at every snapshot that has the document in this version, and needs not
+to be told of changes: a document that has another version is decoded anew. It is no part of the state.
 """
 
 import threading

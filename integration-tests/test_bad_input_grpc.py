@@ -114,6 +114,40 @@ def unit_rows():
 UNITS = list(unit_rows())
 DEADLINE = [*rows("expires_at_ms", bad.TIMES), ({"expires_at_ms": None}, "expires_at_ms", "missing")]
 
+
+def imported_rows():
+    """Rows of the second of two items of an order that is imported, of its state and of its times."""
+    good = {"product_id": "a", "name": "Pão", "unit_price_minor_units": 1, "quantity": 2}
+    faults = [
+        *(({"product_id": value}, "product_id", problem) for value, problem in bad.IDS),
+        *(({"name": value}, "name", problem) for value, problem in bad.NAMES),
+        *rows("unit_price_minor_units", [*bad.PRICES, (None, "missing")]),
+        *rows("quantity", [*bad.ITEM_QUANTITIES, (0, "zero"), (None, "missing")]),
+        *rows("returned", [*bad.ITEM_QUANTITIES, (3, "too_large"), (1, "too_large")]),  # an open order has no returns
+        *rows("restocked", [*bad.ITEM_QUANTITIES, (1, "too_large")]),
+        *ITEM_EXTRA,
+        ({}, "product_id", "duplicate"),
+    ]
+    for changes, name, problem in faults:
+        items = [admin.ImportedItem(**good), admin.ImportedItem(**good | {"product_id": "b"} | changes)]
+        if problem == "duplicate":
+            items[1].product_id = "a"
+        yield {"items": items}, f"items[1].{name}", problem
+    yield {"items": [admin.ImportedItem(**good)] * bad.TOO_MANY_ITEMS}, "items", "too_many"
+    yield from rows("state", [("", "missing"), *((text, "unknown_value") for text in ("OPEN", "sold", "x" * 1_000))])
+    yield from (({"state": state}, "items", "missing") for state in ("placed", "fulfilled", "returned"))
+    for state, returned in [("fulfilled", 2), ("returned", 1)]:
+        items = [admin.ImportedItem(**good, returned=returned)]
+        yield {"state": state, "items": items}, "state", "unknown_value"
+    yield {"created_at_ms": None}, "created_at_ms", "missing"
+    for name in ("created_at_ms", "state_since_ms", "placed_at_ms", "expires_at_ms"):
+        yield from rows(name, bad.TIMES)
+    yield {"placed_at_ms": 1}, "placed_at_ms", "too_large"
+    yield {"state": "cancelled", "expires_at_ms": 1}, "expires_at_ms", "too_large"
+
+
+IMPORTED = list(imported_rows())
+
 MATRIX = [
     (ADMIN, "CreateCustomer", admin.CreateCustomerRequest, {"customer_id": "a", "name": "Ana"},
      [*CUSTOMER_ID, *NAME, *EXTRA, *REQUEST_ID]),
@@ -147,6 +181,9 @@ MATRIX = [
      [*ORDER_ID, *UNITS, *REQUEST_ID, *VERSION]),
     (ADMIN, "SetOrderDeadline", admin.SetOrderDeadlineRequest, {"order_id": "o", "expires_at_ms": 0},
      [*ORDER_ID, *DEADLINE, *REQUEST_ID, *VERSION]),
+    (ADMIN, "ImportOrder", admin.ImportOrderRequest,
+     {"order_id": "o", "customer_id": "a", "created_at_ms": 1, "state": "open"},
+     [*ORDER_ID, *CUSTOMER_ID, *IMPORTED, *ORDER_EXTRA, *REQUEST_ID]),
     (ADMIN, "CreateCredential", admin.CreateCredentialRequest, {"role": "clerk", "label": "Ana"},
      [*rows("role", bad.ROLES), *rows("label", bad.NAMES), *rows("expires_at_ms", bad.TIMES), *OWNER, *REQUEST_ID]),
     (ADMIN, "ListCredentials", admin.ListCredentialsRequest, {}, [*OF_CUSTOMER, *PAGE]),

@@ -9,7 +9,7 @@ import pytest
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
-from quitanda.operations import PortalKind, document_operations_of
+from quitanda.operations import PortalKind, WatchOperation, document_operations_of, operations_of
 from quitanda_clients.connecting import Transport
 from quitanda_testing import bad_values as bad
 from quitanda_testing.cluster.process_health import FORGERY_ALARM
@@ -101,6 +101,19 @@ STATES = [
 ]
 
 
+KINDS = [
+    *(("kinds", text, "kinds", "wrong_type") for text in MISTYPED["list"]),
+    ("kinds", "[]", "kinds", "missing"),
+    *(("kinds", f'["order",{text}]', "kinds[1]", "wrong_type") for text in ("1", "null", "[]", "{}", "true")),
+    *(
+        ("kinds", f'["order","{text}"]', "kinds[1]", "unknown_value")
+        for text in ("", "customer", "Product", "x" * 1_000)
+    ),
+    ("kinds", '["order","order"]', "kinds", "duplicate"),
+    ("kinds", '["order","product","order"]', "kinds", "too_many"),
+]
+
+
 def extra_rows(reserved):
     """Rows of an object of fields of one's own, at a place that uses the name `reserved` itself."""
     yield from (("extra", text, "extra", "wrong_type") for text in MISTYPED["object"])
@@ -163,6 +176,7 @@ MATRIX = {
     "get_product": ({"product_id": '"p"'}, [*PRODUCT_ID, *READ, *REQUEST_ID]),
     "list_products": ({}, [*PAGE, *REQUEST_ID]),
     "find_products": ({}, [*WORDS, *PRICES, *PAGE, *REQUEST_ID]),
+    "watch": ({"kinds": '["product"]'}, [*KINDS, *integer_rows("after_revision", [(-1, "negative")]), *REQUEST_ID]),
 }
 """For each operation the fields of a good request, as JSON texts, and rows (field, JSON text, field named, problem)."""
 
@@ -181,7 +195,9 @@ WRONG_FOR_ALL = (
 
 
 def test_the_matrix_has_every_operation_of_the_customers():
-    assert set(MATRIX) == set(document_operations_of(PortalKind.CLIENT)) - OF_PROVED_CALLERS
+    watches = {name for name, each in operations_of(PortalKind.CLIENT).items() if isinstance(each, WatchOperation)}
+
+    assert set(MATRIX) == (set(document_operations_of(PortalKind.CLIENT)) - OF_PROVED_CALLERS) | watches
 
 
 def request(fields, proof):

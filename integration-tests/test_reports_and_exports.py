@@ -84,3 +84,42 @@ async def test_exported_products_are_imported_into_the_same_shop_without_a_chang
     assert "123,45" in line
     assert (done["unchanged"], done["rows"]) == (1, 1)
     assert [row["value"] for row in value["rows"] if row["product_id"] == product.product_id] == [864.15]
+
+
+async def test_exported_orders_are_imported_as_they_were_and_move_on(shop, quitanda_admin, tmp_path):
+    admin, ana, bia = await shop.admin(), await shop.customer(), await shop.customer()
+    bread, cheese = await shop.product(100, price=250), await shop.product(100, price=1_001)
+    items = [ItemQuantity(bread.product_id, 4), ItemQuantity(cheese.product_id, 1)]
+    held, placed, sold, cancelled = [(await ana.create_order(items)).document.order_id for _ in range(4)]
+    for order_id in (placed, sold):
+        await ana.place_order(order_id)
+    await admin.fulfil_order(sold)
+    await admin.return_order(sold, [ItemQuantity(bread.product_id, 3)])
+    await ana.cancel_order(cancelled)
+    await admin.update_product(bread.product_id, price=1)
+    yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
+    await quitanda_admin("export", "orders", "all.jsonl", "--from", yesterday)
+    lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    moved = [
+        line | {"order_id": f"i{line['order_id'][1:]}", "customer_id": bia.customer_id}
+        for line in lines
+        if line["customer_id"] == ana.customer_id
+    ]
+    (tmp_path / "moved.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in moved))
+    on_hand = [(await admin.get_product(each.product_id)).document.quantity for each in (bread, cheese)]
+
+    first = json.loads(await quitanda_admin("order", "import", "moved.jsonl", "--json"))
+    again = json.loads(await quitanda_admin("order", "import", "moved.jsonl", "--json"))
+    await quitanda_admin("export", "orders", "again.jsonl", "--from", "1970-01-01")
+
+    assert (first["created"], again["created"], again["already_imported"]) == (4, 0, 4)
+    found = [json.loads(line) for line in (tmp_path / "again.jsonl").read_text().splitlines()]
+    of_bia = [line for line in found if line["customer_id"] == bia.customer_id]
+    assert {each["order_id"]: each | {"version": 0} for each in of_bia} == {
+        each["order_id"]: each | {"version": 0} for each in moved
+    }
+    assert on_hand == [(await admin.get_product(each.product_id)).document.quantity for each in (bread, cheese)]
+    await bia.cancel_order(f"i{held[1:]}")
+    await admin.fulfil_order(f"i{placed[1:]}")
+    left = (await admin.get_product(bread.product_id)).document.quantity
+    assert left == on_hand[0] + 4

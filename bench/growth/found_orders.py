@@ -8,7 +8,7 @@ leadership before a read, and the two calls of the network.
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -74,7 +74,7 @@ def fill(folder: Path, orders: int) -> None:
     store, documents = Store.open(folder), WorkingSet()
     try:
         for number in range(orders):
-            writes = WriteSet(_Empty(), Counters(level=SUPPORTED_LEVEL))
+            writes = WriteSet(EmptyState(), Counters(level=SUPPORTED_LEVEL))
             write_change(writes, documents, Put(shop_order(number)))
             for key, value in writes.changes.items():
                 store.put(key, value or b"")
@@ -85,7 +85,17 @@ def fill(folder: Path, orders: int) -> None:
         store.close()
 
 
-class _Empty:
+def fill_once(filled: Path, make: Callable[[Path], None]) -> None:
+    """Make a store in a folder, unless it is there already."""
+    if not filled.exists():
+        begun = time.monotonic()
+        unfinished = filled.with_name("unfinished")
+        make(unfinished)
+        unfinished.rename(filled)
+        typer.echo(f"{filled.name}: filled in {time.monotonic() - begun:.0f} s", err=True)
+
+
+class EmptyState:
     """A state without keys."""
 
     def get(self, key: bytes) -> None:
@@ -184,12 +194,7 @@ def found_orders(
     """Measure the first pages of the shop's lists of orders."""
     with tempfile.TemporaryDirectory(prefix="quitanda-orders-") as temporary:
         filled = (folder or Path(temporary)) / f"orders-{orders}"
-        if not filled.exists():
-            begun = time.monotonic()
-            unfinished = filled.with_name("unfinished")
-            fill(unfinished, orders)
-            unfinished.rename(filled)
-            typer.echo(f"{orders:,} orders: filled in {time.monotonic() - begun:.0f} s", err=True)
+        fill_once(filled, lambda path: fill(path, orders))
         typer.echo(table(list(measure(filled, orders))))
 
 

@@ -26,6 +26,7 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     FulfilOrder,
+    ImportOrder,
     ReturnOrder,
     RevokeCredential,
     RotateCredential,
@@ -35,7 +36,10 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.document_changes import merged
 from quitanda.domain.model import Credential, Customer, Kind, Order, OrderItem, Product
+from quitanda.domain.order_imports import imported
+from quitanda.domain.order_states import is_live
 from quitanda.domain.outcomes import Reason, Refused, refused
+from quitanda.domain.refusals import order_exists
 from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
 from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind, WatchOperation
@@ -88,7 +92,7 @@ class FakeShop:
         self.revision += 1
         return self.revision
 
-    def answer(self, asked) -> OperationAnswer | Refused:  # noqa: C901, PLR0911 - one for each kind of request
+    def answer(self, asked) -> OperationAnswer | Refused:  # noqa: C901, PLR0911, PLR0912 - one for each kind of request
         """Do what a request asks, as far as the clients' tests need it: stock is not counted, for example."""
         match asked:
             case GetDocument():
@@ -103,6 +107,8 @@ class FakeShop:
                 return self._cut(found_orders(every, asked), asked)
             case FulfilOrder() | ReturnOrder() | CancelOrderItems():
                 return self._move(asked)
+            case ImportOrder():
+                return self._import(asked)
             case CreateCredential() | RotateCredential() | RevokeCredential():
                 return self._credential(asked)
             case CreateCustomer() | CreateProduct():
@@ -174,6 +180,15 @@ class FakeShop:
         start = int(asked.page_token or 0)
         end = start + asked.page_size
         return OperationAnswer(self.revision, tuple(documents[start:end]), str(end) if end < len(documents) else "")
+
+    def _import(self, asked):
+        if asked.customer_id not in self.customers:
+            return missing(Kind.CUSTOMER, asked.customer_id)
+        if asked.order_id in self.orders | self.closed_orders:
+            return order_exists(asked.order_id)
+        order = replace(imported(asked), version=self.next_revision())
+        (self.orders if is_live(order) else self.closed_orders)[order.order_id] = order
+        return OperationAnswer(self.revision, (order,))
 
     def _move(self, asked):
         """Bring an order into the state that the command is for, whatever it is in."""

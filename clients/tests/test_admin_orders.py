@@ -71,7 +71,7 @@ async def test_a_list_for_spreadsheets_has_a_column_for_each_of_them(portal):
     done = await admin(portal, *["order", "list", "--state", "placed", "--output", "csv"])
     header, row = done.stdout.splitlines()
 
-    assert header == "order_id,customer_id,placed,state,state_since,expires,products,total,version"
+    assert header == "order_id,customer_id,created,state,state_since,expires,products,total,version"
     assert row.split(",")[1:4] == ["rui", "2023-11-14T22:13:20.000+00:00", "placed"]
 
 

@@ -36,7 +36,7 @@ async def test_an_order_is_shown_with_prices_and_totals(portal):
 
     assert ["caneta", "Caneta", "2.50", "3", "7.50"] in rows
     assert ["total", "7.50"] in rows
-    assert ["placed", "2023-11-14", "22:13:20", "UTC"] in rows
+    assert ["created", "2023-11-14", "22:13:20", "UTC"] in rows
 
 
 async def test_one_order_for_programs_has_exact_prices_and_totals(portal):
@@ -134,7 +134,7 @@ async def test_orders_are_listed_by_state_with_their_states_and_times(portal):
     assert "o0" not in fulfilled.stdout
     assert "fulfilled" in fulfilled.stdout
     header, row = as_csv.stdout.splitlines()
-    assert header == "order_id,placed,state,state_since,expires,products,total,version"
+    assert header == "order_id,created,state,state_since,expires,products,total,version"
     assert row.split(",")[2:5] == ["fulfilled", "2023-11-14T22:14:50.000+00:00", ""]
 
 

@@ -160,7 +160,7 @@ async def test_csv_of_orders_and_of_one_order(portal):
     deleted = await admin(portal, "customer", "delete", "ana", "-o", "csv")
 
     assert [row["order_id"] for row in table(orders)] == [FIRST, SECOND]
-    assert table(orders)[0]["placed"] == "2023-11-14T22:13:20.000+00:00"
+    assert table(orders)[0]["created"] == "2023-11-14T22:13:20.000+00:00"
     assert [(row["product_id"], row["quantity"], row["total"]) for row in table(items)] == [("caneta", "3", "7.50")]
     assert (len(table(created)), table(created)[0]["total"]) == (1, "0.00")  # an order without items has an id, too
     assert table(created)[0]["order_id"]

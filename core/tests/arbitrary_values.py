@@ -119,6 +119,20 @@ all_commands = st.one_of(
     st.builds(commands.FulfilOrder, ids, _optional_version),
     st.builds(commands.ReturnOrder, ids, _asked_items, st.booleans(), _optional_version),
     st.builds(commands.AdvanceClock, times),
+    st.builds(
+        commands.ImportOrder,
+        ids,
+        ids,
+        times,
+        st.sampled_from([state.value for state in OrderState]),
+        st.lists(
+            st.builds(commands.ImportedItem, ids, texts, prices, quantities, extras, quantities, quantities), max_size=4
+        ).map(tuple),
+        extras,
+        times,
+        times,
+        times,
+    ),
 )
 principals = st.none() | st.builds(commands.Principal, credential_ids, versions)
 requests = st.builds(commands.Request, st.just("") | ids, ids, all_commands, principals)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
     from concurrent.futures import Future
 
     from quitanda_clients.portal_client import PortalClient
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 THREAD: Final = "quitanda-client"
 """The name of each client's thread."""
+
+_END: Final = object()
+"""Stands for the end of what is yielded."""
 
 
 class Blocking:
@@ -47,13 +50,19 @@ class Blocking:
         self.close()
 
     def __getattr__(self, name: str) -> Any:
-        """Give a method of the client that waits for its answer; any other attribute as it is."""
+        """Give a method of the client that waits for its answer; any other attribute as it is.
+
+        A method that yields, such as `watch`, gives a generator that waits for each part; close it when you are done.
+        """
         attribute = getattr(self._client, name)
-        if not inspect.iscoroutinefunction(attribute):
+        if not inspect.isroutine(attribute):
             return attribute
 
         def call(*arguments: Any, **named: Any) -> Any:
-            return self._wait(attribute(*arguments, **named))
+            answer = attribute(*arguments, **named)
+            if inspect.isasyncgen(answer):
+                return self._each(answer)
+            return self._wait(answer) if inspect.iscoroutine(answer) else answer
 
         call.__name__, call.__doc__ = name, attribute.__doc__
         return call
@@ -66,6 +75,14 @@ class Blocking:
             self._wait(self._client.close())
         finally:
             self._end()
+
+    def _each(self, parts: "AsyncGenerator[Any, Any]") -> "Generator[Any, None, None]":
+        try:
+            while (part := self._wait(_next(parts))) is not _END:
+                yield part
+        finally:
+            if not self._loop.is_closed():
+                self._wait(parts.aclose())
 
     def _wait(self, coroutine: Any) -> Any:
         answer: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -84,6 +101,10 @@ class Blocking:
 def blocking(open_client: "Callable[..., PortalClient]", *arguments: Any, **named: Any) -> Blocking:
     """Make a client with `open_client(*arguments, **named)`, to be used without `await`."""
     return Blocking(lambda: open_client(*arguments, **named))
+
+
+async def _next(parts: "AsyncGenerator[Any, Any]") -> Any:
+    return await anext(parts, _END)
 
 
 async def _opened(open_client: "Callable[[], PortalClient]") -> "PortalClient":

@@ -30,16 +30,16 @@ async def whole_list(fetch: FetchPage[T], limit: int = LISTED_MAX) -> Listing[T]
 
 
 async def from_one_snapshot(read_list: Callable[[], Awaitable[Read]]) -> Read:
-    """Read a list; if its page token expires in the middle, read it again from the beginning, RESTARTS_MAX times.
+    """Read a list; if its page token is refused in the middle, read it again from the beginning, RESTARTS_MAX times.
 
-    A token expires if the replicas no longer keep the list's snapshot; a new leader does not. After that, and for every
-    other reason, the exception of `read_list` passes through.
+    A token expires if the replicas no longer keep the list's snapshot; a new leader does not. One that somebody kept
+    may be of another list. After that, and for every other reason, the exception of `read_list` passes through.
     """
     for _ in range(RESTARTS_MAX):
         try:
             return await read_list()
         except Rejected as rejected:
-            if rejected.refused.reason is not Reason.PAGE_TOKEN_EXPIRED:
+            if not _token_refused(rejected.refused):
                 raise
     return await read_list()
 
@@ -73,6 +73,10 @@ async def _collected(fetch: FetchPage[T], limit: int) -> Listing[T]:
         documents += page.documents
         revision, token = page.revision, page.next_page_token
     return Listing(tuple(documents[:limit]), revision, bool(token) or len(documents) > limit)
+
+
+def _token_refused(refused: Refused) -> bool:
+    return refused.reason is Reason.PAGE_TOKEN_EXPIRED or refused.field == "page_token"
 
 
 def _too_large_together(refused: Refused) -> bool:

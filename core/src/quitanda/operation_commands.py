@@ -135,12 +135,11 @@ class WriteOperation(DocumentOperation):
 
     def name_message_field(self, refused: Refused) -> Refused:
         """Name the field at fault as the gRPC message does, for a refusal that names it as the command does."""
-        return replace(refused, field=self._message.renamed.get(refused.field, refused.field))
+        return replace(refused, field=self._message.message_path(refused.field))
 
     def name_command_field(self, refused: Refused) -> Refused:
         """Name the field at fault as the command does, for a refusal that names it as the gRPC message does."""
-        commands = {wire: name for name, wire in self._message.renamed.items()}
-        return replace(refused, field=commands.get(refused.field, refused.field))
+        return replace(refused, field=self._message.record_path(refused.field))
 
     def _response_fields(self, answer: OperationAnswer) -> dict[str, Any]:
         fields = super()._response_fields(answer)

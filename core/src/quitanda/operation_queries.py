@@ -290,12 +290,11 @@ class FindOperation(ListOperation):
 
     def name_message_field(self, refused: Refused) -> Refused:
         """Name the field at fault as the gRPC message does."""
-        return replace(refused, field=self._message.renamed.get(refused.field, refused.field))
+        return replace(refused, field=self._message.message_path(refused.field))
 
     def name_command_field(self, refused: Refused) -> Refused:
         """Name the field at fault as the filter does."""
-        names = {wire: name for name, wire in self._message.renamed.items()}
-        return replace(refused, field=names.get(refused.field, refused.field))
+        return replace(refused, field=self._message.record_path(refused.field))
 
 
 def _filtered(page: ListDocuments | Refused, wanted: DocumentFilter) -> ListDocuments | Refused:

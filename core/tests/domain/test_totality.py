@@ -14,6 +14,8 @@ from quitanda.domain.commands import (
     CreateOrder,
     CreateProduct,
     FulfilOrder,
+    ImportedItem,
+    ImportOrder,
     ItemQuantity,
     PlaceOrder,
     Principal,
@@ -70,9 +72,16 @@ LIKELY: dict[str, Any] = {
     "restock": [True, False],
     "now_ms": [0, 7],
     "created_at_ms": [0],
+    "state": ["open", "placed", "fulfilled", "returned", "cancelled", "expired"],
+    "state_since_ms": [0, 6],
+    "placed_at_ms": [0, 5],
     "expected_version": [None, 1],
     "extra": [(), (("a", "1"),)],
     "items": [(), (ItemQuantity("rice", 3),), (ItemQuantity("rice", 5, (("a", "1"), ("b", "null"))),)],
+    "imported_items": [
+        (ImportedItem("rice", "Rice", 1, 3),),
+        (ImportedItem("gone", "Gone", 1, 3, (("a", "1"),), 3, 1), ImportedItem("rice", "Rice", 1, 2, (), 2)),
+    ],
 }
 PAIRS = st.tuples(GARBAGE, GARBAGE)
 ALMOST = {
@@ -81,6 +90,9 @@ ALMOST = {
         st.builds(ItemQuantity, GARBAGE | st.just("rice"), GARBAGE | st.just(2), GARBAGE | st.just((("a", "1"),))),
         max_size=3,
     ).map(tuple),
+    "imported_items": st.lists(
+        st.builds(ImportedItem, *[GARBAGE] * 4, GARBAGE | st.just(()), GARBAGE, GARBAGE), max_size=3
+    ).map(tuple),
 }
 
 
@@ -88,9 +100,13 @@ def values(name):
     return st.one_of(st.sampled_from(LIKELY[name]), st.sampled_from(LIKELY[name]), GARBAGE, ALMOST.get(name, GARBAGE))
 
 
+def _likely(command, name):
+    return "imported_items" if command is ImportOrder and name == "items" else name
+
+
 COMMANDS = st.one_of(
     *(
-        st.builds(command, **{field.name: values(field.name) for field in fields(command)})
+        st.builds(command, **{field.name: values(_likely(command, field.name)) for field in fields(command)})
         for command in get_args(Command)
     )
 )

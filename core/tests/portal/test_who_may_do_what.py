@@ -70,6 +70,7 @@ WRITTEN_DOWN = {
         "return_order": {ADMIN, CLERK},
         "cancel_order_items": {ADMIN, CLERK},
         "set_order_deadline": {ADMIN, CLERK},
+        "import_order": {ADMIN},
         "list_history": {ADMIN, READ_ONLY},
         "watch": STAFF_READS,
         "get_cluster_status": {*STAFF_READS, METRICS},

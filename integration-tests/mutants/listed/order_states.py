@@ -7,6 +7,8 @@ from mutants.mutant import CORE, REPLICA, TESTS, Mutant
 _DOMAIN: Final = f"{CORE}/domain"
 _MOVES: Final = f"{_DOMAIN}/order_moves.py"
 _RULES: Final = "core/tests/domain/test_order_states.py"
+_IMPORTS: Final = "core/tests/domain/test_order_imports.py"
+_LOW: Final = f"{TESTS}/test_low_products.py"
 _DOCUMENTS: Final = "core/tests/codec/test_documents.py"
 _STORED: Final = f"{TESTS}/test_order_states.py"
 
@@ -96,9 +98,33 @@ MUTANTS: Final = (
         "the-id-of-every-closed-order-is-free",
         "Only the id of a cancelled order is free again.",
         f"{_DOMAIN}/orders.py",
-        "    if _is_taken(view.order(command.order_id) or _closed(view, command.order_id)):\n",
+        "    if _is_taken(find_order(view, command.order_id)):\n",
         "    if _is_taken(view.order(command.order_id)):\n",
         (f"{_RULES}::test_the_id_of_another_closed_order_is_never_used_again",),
+    ),
+    Mutant(
+        "an-import-takes-the-id-of-a-cancelled-order",
+        "No import takes the id of an order that there is, not even of a cancelled one.",
+        f"{_DOMAIN}/order_imports.py",
+        "    if find_order(view, command.order_id):\n",
+        "    if view.order(command.order_id):\n",
+        (f"{_IMPORTS}::test_no_import_takes_the_id_of_a_closed_order_not_even_of_a_cancelled_one",),
+    ),
+    Mutant(
+        "more-units-are-restocked-than-came-back",
+        "Of an imported order no more units are on hand again than were given back.",
+        f"{_DOMAIN}/order_imports.py",
+        "        if item.restocked > item.returned:\n",
+        "        if item.restocked > item.quantity:\n",
+        (f"{_IMPORTS}::test_what_no_order_can_be_is_refused_by_field_whatever_the_shop_has",),
+    ),
+    Mutant(
+        "a-restocked-product-stays-in-the-index-of-low-ones",
+        "A product that is low no more leaves the index.",
+        f"{REPLICA}/state/low_products.py",
+        "    elif old is not None and was_low and not is_low:\n",
+        "    elif old is not None and was_low and new is None:\n",
+        (f"{_LOW}::test_the_index_has_the_products_that_are_low_now",),
     ),
     Mutant(
         "a-cascade-cancels-placed-orders",
@@ -176,7 +202,7 @@ MUTANTS: Final = (
         "a-closed-order-begins-a-new-history",
         "The history of an order goes on when it is closed.",
         f"{_DOMAIN}/document_history.py",
-        "    Kind.ORDER: lambda view, document_id: view.order(document_id) or _closed_order(view, document_id),\n",
+        "    Kind.ORDER: find_order,\n",
         "    Kind.ORDER: lambda view, document_id: view.order(document_id),\n",
         (f"{_STORED}::test_the_history_of_an_order_goes_on_when_it_is_closed",),
     ),

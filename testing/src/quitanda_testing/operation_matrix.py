@@ -39,6 +39,7 @@ _FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "find_products": {"words": "tea"},
     "find_customers": {"words": "ana"},
     "list_history": {"kind": "product", "id": "tea"},
+    "import_order": {"order_id": "o9", "customer_id": "ana", "created_at_ms": 1, "state": "open"},
     "watch": {"kinds": ["product", "order"]},
     "create_credential": {"role": "clerk", "label": "Ben"},
     "create_order": {"items": [{"product_id": "tea", "quantity": 1}]},

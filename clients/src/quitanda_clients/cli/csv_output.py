@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from quitanda.codec.documents import kind_of
 from quitanda.codec.money import format_price
-from quitanda.domain.model import Document, Order
+from quitanda.domain.model import Document, Kind, Order
 from quitanda_clients.cli.document_views import (
     LISTS,
     ORDER_ITEM,
     PRODUCTS,
+    FieldView,
     csv_columns,
     csv_row,
     fields_of,
@@ -40,7 +42,12 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 """One row, by column."""
 
-CHANGE_COLUMNS: Final = ("revision", *csv_columns(tuple(each for each in PRODUCTS.fields if each.in_list)), "deleted")
+_CHANGED: Final[Mapping[Kind, tuple[FieldView, ...]]] = {
+    Kind.PRODUCT: tuple(each for each in PRODUCTS.fields if each.in_list),
+    Kind.ORDER: LISTS["orders_of_shop"],
+}
+"""The columns of what changes, by its kind."""
+
 REPLICA_COLUMNS: Final = (
     *("name", "reachable", "role", "term", "revision", "commit_index", "last_log_index", "leader"),
     *("catching_up", "customers", "products", "orders", "state_digest", "error", "supported_level", "cluster_level"),
@@ -74,13 +81,14 @@ class CsvOutput:
         """Print the rows of the document, which contain its id."""
         self.document(result)
 
-    def changed(self, product: Document, revision: int) -> None:
+    def changed(self, document: Document, revision: int) -> None:
         """Print one row; the header comes once."""
-        self._change({"revision": revision, "deleted": "", **csv_row(PRODUCTS.fields, product)})
+        views = _CHANGED[kind_of(document)]
+        self._change(kind_of(document), {"revision": revision, "deleted": "", **known_values(views, document)})
 
-    def gone(self, product_id: str, revision: int) -> None:
+    def gone(self, kind: Kind, document_id: str, revision: int) -> None:
         """Print one row, with `true` in the column `deleted`."""
-        self._change({"revision": revision, PRODUCTS.id_field: product_id, "deleted": "true"})
+        self._change(kind, {"revision": revision, f"{kind.value}_id": document_id, "deleted": "true"})
 
     def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
         """Print one row for each document."""
@@ -152,8 +160,9 @@ class CsvOutput:
         """Print one row; stderr names refused rows."""
         _print(tuple(counts), [counts])
 
-    def _change(self, row: Values) -> None:
-        _print(CHANGE_COLUMNS, [row], header=not self._header_printed, others=False)
+    def _change(self, kind: Kind, row: Values) -> None:
+        columns = ("revision", *csv_columns(_CHANGED[kind]), "deleted")
+        _print(columns, [row], header=not self._header_printed, others=False)
         self._header_printed = True
         sys.stdout.flush()
 

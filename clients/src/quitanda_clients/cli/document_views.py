@@ -263,7 +263,7 @@ ORDER: Final = _views(
     Order,
     FieldView(name="order_id", label="order"),
     FieldView(name="customer_id", label="customer"),
-    FieldView(name="created_at_ms", label="placed", text=second),
+    FieldView(name="created_at_ms", label="created", text=second),
     FieldView(name="state", unless=OrderState.OPEN),
     FieldView(name="state_since_ms", label="since", text=second, unless=0),
     FieldView(name="expires_at_ms", label="expires", text=second, unless=0),
@@ -283,7 +283,7 @@ ORDER_ITEM: Final = _views(
 ORDER_SUMMARY: Final = _views(
     Order,
     FieldView(name="order_id", label="order", csv="order_id"),
-    FieldView(name="created_at_ms", label="created (UTC)", spare=2, csv="placed", text=minute, csv_value=iso_time),
+    FieldView(name="created_at_ms", label="created (UTC)", spare=2, csv="created", text=minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
     FieldView(name="total", csv="total", money=True),
     FieldView(name="version", spare=3, csv="version"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from quitanda.codec.documents import OrderSummary, kind_of, present_document, present_summary
-from quitanda.domain.model import Document
+from quitanda.domain.model import Document, Kind
 from quitanda_clients.cli.streams import printable_json
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ class JsonOutput:
         """Print the same object: programs take what they need."""
         self.document(result)
 
-    def changed(self, product: Document, revision: int) -> None:
+    def changed(self, document: Document, revision: int) -> None:
         """Print the same object as for one document."""
-        _print(_document(product, revision))
+        _print(_document(document, revision))
 
-    def gone(self, product_id: str, revision: int) -> None:
-        """Print `{"revision": …, "product_id": …, "deleted": true}`."""
-        _print_fields({"revision": revision, "product_id": product_id, "deleted": True})
+    def gone(self, kind: Kind, document_id: str, revision: int) -> None:
+        """Print `{"revision": …, "product_id" | "order_id": …, "deleted": true}`."""
+        _print_fields({"revision": revision, f"{kind.value}_id": document_id, "deleted": True})
 
     def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:  # noqa: ARG002 - of columns
         """Print `{"revision": …, "<name>": […], "truncated": true | false}`."""

@@ -1,6 +1,9 @@
 """How people and programs see moments, which are in milliseconds since 1970-01-01T00:00Z."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 def minute(moment_ms: int) -> str:
@@ -19,6 +22,12 @@ def iso_time(moment_ms: int) -> str:
         return datetime.fromtimestamp(moment_ms / 1_000, UTC).isoformat(timespec="milliseconds")
     except (OverflowError, ValueError, OSError):
         return str(moment_ms)
+
+
+def read_iso(text: str) -> int:
+    """Read what `iso_time` wrote, or another time by ISO 8601; in UTC unless it says otherwise. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def minute_told(moment_ms: int) -> str:

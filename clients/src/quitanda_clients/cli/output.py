@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
-    from quitanda.domain.model import Document
+    from quitanda.domain.model import Document, Kind
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
     from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
@@ -64,11 +64,11 @@ class AnswerOutput(Protocol):
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
         """Show the counts of an import; only programs see `beside`."""
 
-    def changed(self, product: "Document", revision: int) -> None:
-        """Show, in one line, a product that changed."""
+    def changed(self, document: "Document", revision: int) -> None:
+        """Show, in one line, a product or an order that changed."""
 
-    def gone(self, product_id: str, revision: int) -> None:
-        """Say, in one line, that a product was deleted."""
+    def gone(self, kind: "Kind", document_id: str, revision: int) -> None:
+        """Say, in one line, that a product or an order was deleted."""
 
 
 def make_output(chosen: OutputFormat) -> AnswerOutput:

@@ -11,7 +11,7 @@ import typer
 
 from quitanda.codec.documents import id_of
 from quitanda.codec.money import format_price
-from quitanda.domain.model import Document, Order, Product
+from quitanda.domain.model import Document, Kind, Order, Product
 from quitanda_clients.cli.document_views import (
     CUSTOMERS,
     LISTS,
@@ -78,15 +78,21 @@ class TableOutput:
         """Print the id alone."""
         typer.echo(printable(id_of(result.document)))
 
-    def changed(self, product: Document, revision: int) -> None:
+    def changed(self, document: Document, revision: int) -> None:
         """Print one line."""
-        if isinstance(product, Product):
-            line = f"{revision}  {product.product_id}  {product.quantity} on hand  {format_price(product.price)}"
-            stdout_console().print(plain(f"{line}  {product.name}"), soft_wrap=True)
+        match document:
+            case Product():
+                about = f"{document.quantity} on hand  {format_price(document.price)}  {document.name}"
+            case Order():
+                total = f"{counted(document.item_count, 'product')}  {format_price(document.total)}"
+                about = f"{document.state}  {total}  {document.customer_id}"
+            case _:
+                return
+        stdout_console().print(plain(f"{revision}  {id_of(document)}  {about}"), soft_wrap=True)
 
-    def gone(self, product_id: str, revision: int) -> None:
+    def gone(self, kind: Kind, document_id: str, revision: int) -> None:  # noqa: ARG002 - all are of one kind
         """Print one line."""
-        typer.echo(f"{revision}  {printable(product_id)}  deleted")
+        typer.echo(f"{revision}  {printable(document_id)}  deleted")
 
     def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
         """Print a table and, if there is more, how to see it."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from quitanda_clients.cli.moments import read_iso
+
 if TYPE_CHECKING:
     from quitanda.domain.commands import ItemQuantity
     from quitanda.domain.model import CustomFields
@@ -51,10 +53,9 @@ def moment(text: str) -> int:
     A moment, not a duration: a command that is repeated with its request id then asks for the same.
     """
     try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
+        return read_iso(text)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
-    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 
 def day(text: str) -> date:

@@ -1,6 +1,5 @@
 """quitanda-admin customer and quitanda-admin product: the same commands for two kinds of documents."""
 
-import inspect
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,16 +17,12 @@ from quitanda_clients.cli.streams import printable
 from quitanda_clients.cli.values import custom_fields, one_id, whole_number
 from quitanda_clients.commands import import_options
 from quitanda_clients.commands.find import LowOption, find_customers, find_products
+from quitanda_clients.commands.made_parameters import REQUIRED, Parameters, with_parameters
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.results import Listing
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
-
-Parameters = dict[str, tuple[Any, Any]]
-"""The options of a command: by name, the annotated type and the default (`...` for none)."""
-
-_REQUIRED: Final = ...
 
 
 class DocumentCommands:
@@ -59,10 +54,8 @@ class DocumentCommands:
             return await function(run, **values)
 
         run_command.__doc__ = self._view.texts[name]
-        run_command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [_parameter("run", AdminRun), *(_parameter(each, *rest) for each, rest in parameters.items())]
-        )
-        self.app.command(name)(admin_command(effect, question)(run_command))
+        command = with_parameters(run_command, AdminRun, parameters)
+        self.app.command(name)(admin_command(effect, question)(command))
 
     def _id_options(self) -> Parameters:
         metavar, text = self._view.id_metavar, f"The {self._kind}'s id"
@@ -74,13 +67,13 @@ class DocumentCommands:
         required = {each.name for each in describe(self._view.create) if each.required}
         new_id = typer.Option(self._view.id_flag, metavar=self._view.id_metavar, help=f"The new {self._kind}'s id.")
         fields = {
-            each.name: (Annotated[str, option], _REQUIRED)
+            each.name: (Annotated[str, option], REQUIRED)
             if each.name in required
             else (Annotated[str | None, option], None)
             for each in self._view.options
             for option in [typer.Option(each.option, metavar=each.metavar, help=each.help)]
         }
-        return {"new_id": (Annotated[str, new_id], _REQUIRED), **fields}
+        return {"new_id": (Annotated[str, new_id], REQUIRED), **fields}
 
     def _update_options(self) -> Parameters:
         return {
@@ -170,11 +163,6 @@ class DocumentCommands:
             except typer.BadParameter as error:
                 raise typer.BadParameter(error.message, param_hint=each.option) from None
         return values
-
-
-def _parameter(name: str, annotation: Any, default: Any = _REQUIRED) -> inspect.Parameter:
-    default = inspect.Parameter.empty if default is _REQUIRED else default
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 class ProductCommands(DocumentCommands):

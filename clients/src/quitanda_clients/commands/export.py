@@ -84,9 +84,9 @@ async def export(
 ) -> int:
     """Write all customers, products or orders, as of one moment, into a file.
 
-    `import` reads those of customers and products again. CSV has the columns of `list -o csv`; of orders it has a row
-    for each item. A text that a spreadsheet would take for a formula has an apostrophe before
-    it, which `import` removes. JSON Lines has a document in each line, as in `get --json`.
+    `customer import`, `product import` and `order import` read them again. CSV has the columns of `list -o csv`; of
+    orders it has a row for each item. A text that a spreadsheet would take for a formula has an apostrophe before it,
+    which `import` removes. JSON Lines has a document in each line, as in `get --json`, and keeps every detail.
 
     The command writes a plain file completely or not at all. You can give an interrupted export again.
     """

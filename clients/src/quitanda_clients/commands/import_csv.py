@@ -1,13 +1,15 @@
-"""`customer import` and `product import`: check a CSV file, send its rows, and report what happened to them."""
+"""The commands `import`: check a CSV file, send its rows, and report what happened to them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 
+from quitanda.domain.model import Kind
 from quitanda.error_status import describe
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.failures import report
@@ -19,7 +21,7 @@ from quitanda_clients.cli.wording import counted
 from quitanda_clients.csv_import.checked_file import CheckedFile, check_file
 from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX
 from quitanda_clients.csv_import.dry_run import count_results, predict
-from quitanda_clients.csv_import.existing import read_existing
+from quitanda_clients.csv_import.existing import find_missing, read_existing
 from quitanda_clients.csv_import.importer import Importer, ImportResult
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
@@ -78,6 +80,8 @@ async def _predict(run: AdminRun, schema: CsvSchema, options: ImportOptions, che
     """Show what an import would do, with its summary and its exit code."""
     async with run.client() as client:
         existing = await read_existing(client, schema, checked.valid_rows)
+        if schema.kind is Kind.ORDER:
+            existing = replace(existing, missing=await find_missing(client, checked.valid_rows))
     predicted = list(predict(schema, checked.valid_rows, existing, update=options.update))
     counts = count_results(predicted)
     if not run.as_json:

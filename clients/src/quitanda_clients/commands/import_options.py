@@ -1,4 +1,4 @@
-"""The options of the two import commands."""
+"""The options of the import commands."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -44,7 +44,13 @@ def parameters(kind: Kind) -> dict[str, tuple[Any, Any]]:
 
     `...` stands for no default.
     """
-    return _OF_ALL | _OF_CUSTOMERS if kind is Kind.CUSTOMER else _OF_ALL
+    match kind:
+        case Kind.ORDER:
+            return _OF_ALL
+        case Kind.CUSTOMER:
+            return _OF_ALL | _OF_DOCUMENTS | _OF_CUSTOMERS
+        case _:
+            return _OF_ALL | _OF_DOCUMENTS
 
 
 _OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
@@ -53,15 +59,6 @@ _OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
             Path, typer.Argument(metavar="FILE.csv", help="The file to import, CSV or JSON Lines; - is standard input.")
         ],
         ...,
-    ),
-    "update": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--update", help="Also change documents that exist, in the columns that the file has; else refuse them."
-            ),
-        ],
-        False,
     ),
     "skip_invalid": (
         Annotated[bool, typer.Option("--skip-invalid", help="Import the valid rows of a file that has invalid ones.")],
@@ -131,6 +128,19 @@ _OF_ALL: Final[dict[str, tuple[Any, Any]]] = {
         "",
     ),
 }
+
+_OF_DOCUMENTS: Final[dict[str, tuple[Any, Any]]] = {
+    "update": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--update", help="Also change documents that exist, in the columns that the file has; else refuse them."
+            ),
+        ],
+        False,
+    ),
+}
+"""Orders that exist are changed by commands of their own only."""
 
 _OF_CUSTOMERS: Final[dict[str, tuple[Any, Any]]] = {
     "tokens": (

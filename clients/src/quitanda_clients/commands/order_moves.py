@@ -1,14 +1,16 @@
 """quitanda-admin order: what the shop sees of its customers' orders, and does with them."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from quitanda.domain.model import OrderState
+from quitanda.domain.model import Kind, OrderState
 from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.values import moment, order_items
+from quitanda_clients.commands import import_options
+from quitanda_clients.commands.made_parameters import with_parameters
 from quitanda_clients.commands.orders import DeadlineArgument
 
 LINES_DEFAULT: Final = 100
@@ -63,16 +65,27 @@ async def list_orders(
     made_before: BeforeOption = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest order.")] = False,
     limit: LimitOption = LINES_DEFAULT,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the orders until Ctrl-C: one line for each change.")
+    ] = False,
 ) -> None:
     """List orders of all customers with their totals, the newest first.
 
-    Without options these are the newest orders in every state. An order must meet all options that are given.
+    Without options these are the newest orders in every state. An order must meet all options that are given. With
+    --watch the newest order comes last, and each change of an order that meets the options then is a line below it.
     """
     from quitanda.codec.queries import FindOrders  # noqa: PLC0415 - `--help` does not need it
 
     states = tuple(each.value for each in state or ())
     query = FindOrders(states, customer, product, made_from or 0, made_before or 0, newest_first=not oldest_first)
+    if watch and oldest_first:
+        raise typer.BadParameter("with --watch the newest order comes last", param_hint="--oldest-first")
     async with run.client() as client:
+        if watch:
+            from quitanda_clients.commands.watch_orders import print_order_changes  # noqa: PLC0415 - few need it
+
+            await print_order_changes(client, run.output, query, limit, as_json=run.as_json)
+            return
         run.output.listing("orders", await client.find_orders(query, limit), "orders_of_shop")
 
 
@@ -128,6 +141,30 @@ async def cancel(
             oid, items, expected_version=expected_version, request_id=run.request_id
         )
         run.output.document(result, "Cancelled units of the order; they are back in stock")
+
+
+async def _import(run: AdminRun, /, **typed: Any) -> int:
+    """Bring orders that the shop had elsewhere, live and closed ones, from a CSV file or from JSON Lines.
+
+    The file is as `export orders` writes it: CSV has a row for each item, with the columns order_id, customer_id,
+    state, created, state_since, placed, expires, product_id, name, unit_price, quantity, returned and restocked; times
+    are in UTC unless they say otherwise. Columns order.NAME and item.NAME become fields of your own, as text. JSON
+    Lines keep every detail; only they may be cut into parts anywhere.
+
+    Customers, and the products of open and placed orders, must exist. Open and placed orders bring their units with
+    them: the units on hand stay as they are. An order that exists is never changed.
+
+    The command checks the whole file first. You can give an interrupted import again: nothing is done twice.
+    """
+    from quitanda_clients.commands.import_csv import import_file  # noqa: PLC0415 - few commands need it
+    from quitanda_clients.csv_import.rows import SCHEMAS  # noqa: PLC0415
+
+    return await import_file(run, SCHEMAS[Kind.ORDER], import_options.read(**typed))
+
+
+app.command("import")(
+    admin_command(Effect.WRITES)(with_parameters(_import, AdminRun, import_options.parameters(Kind.ORDER)))
+)
 
 
 @app.command("deadline")

@@ -1,4 +1,4 @@
-"""`product list --watch`: shows prices and stock as they change, until Ctrl-C."""
+"""`product list --watch`: shows prices and stock as they change, until Ctrl-C; and what every watch reports."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from quitanda.domain.model import Product
+from quitanda.domain.model import Kind, Product
 from quitanda.error_status import to_json_error
 from quitanda.errors import Unavailable
 from quitanda_clients.cli.local_errors import print_json_error
@@ -78,25 +78,36 @@ async def print_changes(
     client: "AdminClient", output: "AnswerOutput", limit: int, interval: float, *, as_json: bool
 ) -> None:
     """Print one line for each change; report on stderr when no portal answers, and when one answers again."""
-    available = True
+    availability = Availability(as_json=as_json)
     async with aclosing(product_news(client, limit, interval)) as news:
         async for each in news:
             if each.error is not None:
-                if available:
-                    _report(each.error, as_json=as_json)
-                available = False
+                availability.lost(each.error)
                 continue
-            if not (available or as_json):  # for programs, stderr has errors only
-                print_error("Available again.")
-            available = True
+            availability.back()
             for product in each.changed.values():
                 output.changed(product, each.revision)
             for product_id in sorted(each.gone):
-                output.gone(product_id, each.revision)
+                output.gone(Kind.PRODUCT, product_id, each.revision)
 
 
-def _report(error: Unavailable, *, as_json: bool) -> None:
-    if as_json:
-        print_json_error(to_json_error(error), cause=str(error))
-    else:
-        print_error(f"Not available: {error}. Still trying.")
+class Availability:
+    """Reports on stderr, once each, that no portal answers, and that one answers again."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._lost = False
+
+    def lost(self, error: Unavailable) -> None:
+        """Take that no portal answers."""
+        if not self._lost and self._as_json:
+            print_json_error(to_json_error(error), cause=str(error))
+        elif not self._lost:
+            print_error(f"Not available: {error}. Still trying.")
+        self._lost = True
+
+    def back(self) -> None:
+        """Take that a portal answers."""
+        if self._lost and not self._as_json:  # for programs, stderr has errors only
+            print_error("Available again.")
+        self._lost = False

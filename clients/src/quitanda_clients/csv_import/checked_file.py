@@ -17,9 +17,11 @@ from quitanda_clients.csv_import.decimal_signs import (
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.json_lines import is_json_lines, read_json_lines
 from quitanda_clients.csv_import.options import ImportOptions
-from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, ValidRow, read_rows
+from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, OrderSchema
 from quitanda_clients.csv_import.text_encoding import NAMES, Encoding
+from quitanda_clients.csv_import.valid_row import ValidRow
 
+_PRICES: Final = frozenset({"price", "unit_price"})
 _SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 
 
@@ -97,17 +99,18 @@ def _check_csv(data: bytes, schema: CsvSchema, options: ImportOptions) -> Checke
     problems = [*arranged.rows.problems, *_header_problems(arranged, schema, options)]
     numbers, sign = _plain_numbers(arranged, schema, options.decimal)
     read_as = _read_as(arranged, sign)
-    if any(problem.line <= content.header_line for problem in problems):
+    cut = isinstance(schema, OrderSchema) and problems  # a row that cannot be read may be that of any order
+    if cut or any(problem.line <= content.header_line for problem in problems):
         return CheckedFile((), tuple(problems), 0, read_as)
     rows = [result for result in numbers if isinstance(result, CsvRow)]
-    results = list(read_rows(schema, arranged.rows.columns, rows, arranged.sources))
     found = [result for result in numbers if isinstance(result, FileProblem)]
     reported, unread = {(problem.line, problem.column) for problem in found}, {problem.line for problem in found}
+    results = list(schema.read_rows(rows, arranged.sources, unread))
     problems += found
     problems += [
         result for result in results if isinstance(result, FileProblem) and (result.line, result.column) not in reported
     ]
-    valid = tuple(result for result in results if isinstance(result, ValidRow) and result.line not in unread)
+    valid = tuple(result for result in results if isinstance(result, ValidRow))
     ordered = tuple(sorted(problems, key=lambda problem: problem.line))
     return CheckedFile(valid, ordered, len({problem.line for problem in problems}), read_as)
 
@@ -121,7 +124,8 @@ def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportO
     has = ", ".join(columns) or "nothing"
     missing = [name for name in schema.to_create if name not in columns]
     if schema.id_column in missing or (missing and not options.update):
-        or_update = "" if schema.id_column in missing else ", or give --update to change only documents that exist"
+        updates = schema.change is not None and schema.id_column not in missing
+        or_update = ", or give --update to change only documents that exist" if updates else ""
         lacks = f"the header lacks {', '.join(missing)}; it has {has}"
         yield FileProblem(line, "", f"{lacks}. Name a column with --map NAME=COLUMN{or_update}")
         other = next((sign for sign in (*SEPARATORS, "|") if sign != rows.separator and sign in has), None)
@@ -159,7 +163,7 @@ def _plain_numbers(
 
 def _number(name: str, text: str) -> tuple[str, str]:
     """Split into number and currency, which only a price may have."""
-    return without_currency(text) if name == "price" else (text, "")
+    return without_currency(text) if name in _PRICES else (text, "")
 
 
 def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: int, currencies: list[str]) -> str:

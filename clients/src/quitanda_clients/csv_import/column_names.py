@@ -45,6 +45,23 @@ PRODUCT_NAMES: Final[ColumnNames] = {
     ),
 }
 
+ORDER_NAMES: Final[ColumnNames] = {
+    "order_id": ("order id", "id do pedido", "codigo do pedido", "numero do pedido", "pedido", "order"),
+    "customer_id": ("customer id", "id do cliente", "codigo do cliente", "cliente", "customer"),
+    "state": ("state", "estado", "situacao", "status"),
+    "created": ("created", "created at", "criado em", "data do pedido", "data", "date"),
+    "state_since": ("state since", "desde"),
+    "placed": ("placed", "placed at", "fechado em"),
+    "expires": ("expires", "expires at", "expira em", "prazo"),
+    "product_id": ("product id", "sku", "codigo do produto", "id do produto"),
+    "name": ("name", "nome", "nome do produto", "produto"),
+    "unit_price": ("unit price", "preco unitario", "valor unitario", "price", "preco"),
+    "quantity": ("quantity", "quantidade", "qtd", "qtde", "qty"),
+    "returned": ("returned", "devolvido"),
+    "restocked": ("restocked", "reposto"),
+}
+"""Of the rows of orders, each of which is about an item."""
+
 OPTIONS: Final = ("option1 value", "option2 value", "option3 value")
 """Shopify's columns of the values in which the variants of one product differ."""
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from quitanda.domain.model import Order
 from quitanda.error_status import describe
 from quitanda_clients.csv_import.existing import ExistingDocuments, changed_fields
 from quitanda_clients.csv_import.importer import refusal_of
-from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, ValidRow
+from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema
+from quitanda_clients.csv_import.valid_row import ValidRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ def predict(
     for row in rows:
         found = existing.documents.get(row.document_id)
         refused = refusal_of(row, schema, exists=found is not None, update=update)
+        if isinstance(found, Order) and not changed_fields(row, found):
+            yield PredictedRow(row.line, row.document_id, "unchanged")
+            continue
+        refused = refused or existing.missing.get(row.document_id)
         if refused is None and found is not None and row.delta < 0 and getattr(found, "quantity", 0) + row.delta < 0:
             yield PredictedRow(row.line, row.document_id, "refused", (), "there are not so many units to remove")
         elif refused is not None:

@@ -6,21 +6,32 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from quitanda.domain.document_changes import merged
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Kind, Order
 from quitanda.domain.outcomes import Reason, Refused
-from quitanda.domain.refusals import customer_exists, customer_not_found, product_exists, product_not_found
+from quitanda.domain.refusals import (
+    customer_exists,
+    customer_not_found,
+    order_exists,
+    product_exists,
+    product_not_found,
+)
 from quitanda.domain.value_checks import check_extra_size
 from quitanda.errors import OutcomeUnknown, Rejected, Unavailable
 from quitanda_clients.client import AdminClient
 from quitanda_clients.csv_import.existing import NOT_FOUND, ExistingDocuments, changed_fields
 from quitanda_clients.csv_import.options import ImportOptions
-from quitanda_clients.csv_import.rows import Change, Creation, CsvSchema, ValidRow
+from quitanda_clients.csv_import.rows import CsvSchema
 from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
+from quitanda_clients.csv_import.valid_row import Change, Creation, ValidRow
 from quitanda_clients.request_ids import derived_request_id
 
-EXISTS: Final = frozenset({Reason.CUSTOMER_EXISTS, Reason.PRODUCT_EXISTS})
+EXISTS: Final = frozenset({Reason.CUSTOMER_EXISTS, Reason.PRODUCT_EXISTS, Reason.ORDER_EXISTS})
 
-_EXISTS: Final[Mapping[Kind, Callable[[str], Refused]]] = {Kind.CUSTOMER: customer_exists, Kind.PRODUCT: product_exists}
+_EXISTS: Final[Mapping[Kind, Callable[[str], Refused]]] = {
+    Kind.CUSTOMER: customer_exists,
+    Kind.PRODUCT: product_exists,
+    Kind.ORDER: order_exists,
+}
 _NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
     Kind.CUSTOMER: customer_not_found,
     Kind.PRODUCT: product_not_found,
@@ -123,7 +134,11 @@ class Importer:
 
     async def _send(self, row: ValidRow, existing: ExistingDocuments) -> None:
         """Create the row's document, or change it if it exists."""
-        exists = row.document_id in existing.documents
+        found = existing.documents.get(row.document_id)
+        if isinstance(found, Order) and not changed_fields(row, found):
+            self.result.already_imported += 1
+            return
+        exists = found is not None
         if row.create is not None and await self._created(row, row.create, existing):
             return
         if refused := refusal_of(row, self._schema, exists=exists, update=self._options.update):
@@ -174,7 +189,7 @@ class Importer:
     async def _change(self, row: ValidRow, existing: ExistingDocuments) -> None:
         """Adjust the stock, then set fields: if the first is refused, nothing of the row was changed."""
         found = existing.documents.get(row.document_id)
-        if row.change is not None and found is not None:
+        if row.change is not None and found is not None and not isinstance(found, Order):
             too_large = check_extra_size(merged(found.extra, row.change.extra))
             if too_large:
                 raise Rejected(too_large)

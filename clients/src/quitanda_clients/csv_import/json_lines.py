@@ -7,18 +7,15 @@ except that it removes a field of one's own.
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from quitanda.codec.custom_fields import extra_from_values
-from quitanda.codec.json_fields import WHOLE, FieldReader, parse_object
-from quitanda.domain.field_types import Form, describe
-from quitanda.domain.limits import QUANTITY_MAX
-from quitanda.domain.model import KNOWN_FIELDS
+from quitanda.codec.json_fields import WHOLE, parse_object
 from quitanda.domain.outcomes import Refused
 from quitanda.error_status import describe as describe_failure
 from quitanda_clients.csv_import.csv_file import ROWS_MAX, too_large
 from quitanda_clients.csv_import.file_problem import FileProblem
-from quitanda_clients.csv_import.rows import CsvSchema, ValidRow, valid_row, with_problems
+from quitanda_clients.csv_import.rows import CsvSchema, with_problems
+from quitanda_clients.csv_import.valid_row import ValidRow
 
 LINE_BYTES_MAX: Final = 1_048_576
 """More than the largest document takes, however it is written."""
@@ -47,27 +44,5 @@ def read_json_lines(data: bytes, schema: CsvSchema) -> Iterator[ValidRow | FileP
         if isinstance(fields, Refused):
             yield FileProblem(number, fields.field.removeprefix(WHOLE), describe_failure(fields).message)
         else:
-            read.append(_read(schema, number, fields))
+            read.append(schema.read_line(number, fields))
     yield from with_problems(schema, read, {})
-
-
-def _read(schema: CsvSchema, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
-    reader = FieldReader(fields)
-    document_id = reader.text(schema.id_column)
-    forms = {each.name: each.form for each in describe(schema.create)}
-    names = schema.names
-    values: dict[str, Any] = {}
-    for name in names:
-        if name in fields and name != schema.id_column:
-            match forms.get(name, Form.NUMBER):
-                case Form.MONEY:
-                    values[name] = reader.optional_price(name)
-                case Form.NUMBER:
-                    values[name] = reader.optional_integer(name, QUANTITY_MAX)
-                case _:
-                    values[name] = reader.optional_text(name)
-    own = {name: value for name, value in fields.items() if name not in names and name not in KNOWN_FIELDS[schema.kind]}
-    filled = extra_from_values({name: value for name, value in own.items() if value is not None})
-    creates = all(fields.get(name) is not None for name in schema.to_create)
-    valid, refusals = valid_row(schema, number, document_id, values, filled, extra_from_values(own), creates)
-    return valid, refusals if reader.refusal is None else (reader.refusal,)

@@ -1,23 +1,31 @@
 """Turns rows of a CSV file into commands of the domain, and checks them with the domain's own rules."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from quitanda.codec.custom_fields import extra_from_values
+from quitanda.codec.json_fields import FieldReader
 from quitanda.codec.money import parse_price
 from quitanda.codec.numbers import whole_number
-from quitanda.domain.commands import AdjustStock, CreateCustomer, CreateProduct, UpdateCustomer, UpdateProduct
+from quitanda.domain.commands import (
+    AdjustStock,
+    CreateCustomer,
+    CreateProduct,
+    ImportOrder,
+    UpdateCustomer,
+    UpdateProduct,
+)
 from quitanda.domain.field_types import Form, describe
-from quitanda.domain.fingerprint import fingerprint
 from quitanda.domain.limits import QUANTITY_MAX
-from quitanda.domain.model import CustomFields, Kind
+from quitanda.domain.model import KNOWN_FIELDS, CustomFields, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
 from quitanda.domain.value_checks import check_id
 from quitanda.error_status import describe as describe_failure
 from quitanda_clients.csv_import.column_names import (
     CUSTOMER_NAMES,
+    ORDER_NAMES,
     PRODUCT_EXPORTS,
     PRODUCT_NAMES,
     ColumnNames,
@@ -25,46 +33,26 @@ from quitanda_clients.csv_import.column_names import (
 )
 from quitanda_clients.csv_import.csv_file import CsvRow
 from quitanda_clients.csv_import.file_problem import FileProblem
-
-Creation: TypeAlias = CreateCustomer | CreateProduct
-Change: TypeAlias = UpdateCustomer | UpdateProduct
+from quitanda_clients.csv_import.order_rows import order_of_line, read_order_rows
+from quitanda_clients.csv_import.valid_row import Change, Creation, ValidRow
 
 STOCK_CHANGE: Final = "quantity_change"
 """The column of units to add or to remove."""
 
 
 @dataclass(frozen=True, slots=True)
-class ValidRow:
-    """A valid row: the command that creates its document, and the one that changes it if it exists.
-
-    `create` is None if the file does not have everything that a new document needs. `change` is None, and `delta` zero,
-    if there is nothing to change.
-    """
-
-    line: int
-    document_id: str
-    create: Creation | None
-    change: Change | None
-    delta: int = 0
-
-    def content(self) -> str:
-        """Identify what the row says: the same for equal values of equal columns, in whichever file the row is."""
-        commands = (command for command in (self.create, self.change) if command is not None)
-        return " ".join([*map(fingerprint, commands), str(self.delta)])
-
-
-@dataclass(frozen=True, slots=True)
 class CsvSchema:
     """What the rows of a file are: which columns they may have, and which commands they become.
 
-    `to_create` are the columns that a new document needs. `stock`: the rows may have a column STOCK_CHANGE.
+    `to_create` are the columns that a new document needs. `stock`: the rows may have a column STOCK_CHANGE. Without a
+    `change`, a document that exists stays as it is.
     """
 
     kind: Kind
     known_names: ColumnNames
     to_create: tuple[str, ...]
     create: type[Creation]
-    change: type[Change]
+    change: type[Change] | None = None
     exports: tuple[ProductExport, ...] = ()
     stock: bool = False
 
@@ -85,6 +73,47 @@ class CsvSchema:
         forms = {each.name: each.form for each in describe(self.create)}
         return tuple(name for name in self.names if forms.get(name) in _NUMBERS or name == STOCK_CHANGE)
 
+    def read_rows(
+        self, rows: Sequence[CsvRow], sources: Mapping[str, str], unread: Collection[int]
+    ) -> Iterator[ValidRow | FileProblem]:
+        """Check every row; a repeated id is a problem of the later row.
+
+        `sources` are the file's names of the columns. The lines in `unread` have problems that are known already.
+        """
+        creates = set(self.to_create) <= set(sources)
+        for each in with_problems(self, (_read(self, row, creates) for row in rows), sources):
+            if isinstance(each, FileProblem) or each.line not in unread:
+                yield each
+
+    def read_line(self, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
+        """Read a line of JSON Lines."""
+        return _read_line(self, number, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSchema(CsvSchema):
+    """The same of orders, each of which has a row for each of its items."""
+
+    @property
+    def names(self) -> ColumnNames:
+        """The names that the columns of an order and of its items may have."""
+        return self.known_names
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns of numbers."""
+        return ("unit_price", "quantity", "returned", "restocked")
+
+    def read_rows(
+        self, rows: Sequence[CsvRow], sources: Mapping[str, str], unread: Collection[int]
+    ) -> Iterator[ValidRow | FileProblem]:
+        """Check every order."""
+        return read_order_rows(rows, sources, unread)
+
+    def read_line(self, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
+        """Read a line of JSON Lines."""
+        return order_of_line(number, fields)
+
 
 _NUMBERS: Final = frozenset({Form.NUMBER, Form.MONEY})
 
@@ -99,15 +128,8 @@ SCHEMAS: Final[Mapping[Kind, CsvSchema]] = {
         PRODUCT_EXPORTS,
         stock=True,
     ),
+    Kind.ORDER: OrderSchema(Kind.ORDER, ORDER_NAMES, ("order_id", "customer_id", "state", "created"), ImportOrder),
 }
-
-
-def read_rows(
-    schema: CsvSchema, columns: Iterable[str], rows: Iterable[CsvRow], sources: Mapping[str, str]
-) -> Iterator[ValidRow | FileProblem]:
-    """Check every row; a repeated id is a problem of the later row. `sources` are the file's names of the columns."""
-    creates = set(schema.to_create) <= set(columns)
-    return with_problems(schema, (_read(schema, row, creates) for row in rows), sources)
 
 
 def with_problems(
@@ -162,7 +184,7 @@ def valid_row(
     create = change = adjust = None
     if creates and delta >= 0:  # nothing can be taken from what does not exist yet
         create = schema.create(document_id, **_new_fields(schema, fields, delta), extra=filled)
-    if changes or fields:
+    if schema.change is not None and (changes or fields):
         change = schema.change(document_id, **fields, extra=changes)
     if delta:
         adjust = AdjustStock(document_id, delta)
@@ -214,3 +236,25 @@ def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> FilePro
     # If all fields of one's own together are at fault, no single column is.
     field = "" if refused.field == "extra" else refused.field.removeprefix("extra.")
     return FileProblem(line, sources.get(field, field), describe_failure(refused).message)
+
+
+def _read_line(schema: CsvSchema, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
+    reader = FieldReader(fields)
+    document_id = reader.text(schema.id_column)
+    forms = {each.name: each.form for each in describe(schema.create)}
+    names = schema.names
+    values: dict[str, Any] = {}
+    for name in names:
+        if name in fields and name != schema.id_column:
+            match forms.get(name, Form.NUMBER):
+                case Form.MONEY:
+                    values[name] = reader.optional_price(name)
+                case Form.NUMBER:
+                    values[name] = reader.optional_integer(name, QUANTITY_MAX)
+                case _:
+                    values[name] = reader.optional_text(name)
+    own = {name: value for name, value in fields.items() if name not in names and name not in KNOWN_FIELDS[schema.kind]}
+    filled = extra_from_values({name: value for name, value in own.items() if value is not None})
+    creates = all(fields.get(name) is not None for name in schema.to_create)
+    valid, refusals = valid_row(schema, number, document_id, values, filled, extra_from_values(own), creates)
+    return valid, refusals if reader.refusal is None else (reader.refusal,)

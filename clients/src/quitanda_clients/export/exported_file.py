@@ -23,6 +23,7 @@ from quitanda_clients.cli.document_views import (
 )
 from quitanda_clients.cli.moments import iso_told
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
+from quitanda_clients.csv_import.order_rows import OF_ITEM, OF_ORDER, TIMES
 from quitanda_clients.export.options import ExportOptions, FileFormat
 from quitanda_clients.spreadsheet_formulas import as_text
 
@@ -33,19 +34,12 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 
 _ORDER: Final = (
     *(FieldView(name=name, csv=name) for name in ("order_id", "customer_id", "state")),
-    FieldView(name="created_at_ms", csv="created", csv_value=iso_told),
-    FieldView(name="state_since_ms", csv="state_since", csv_value=iso_told),
-    FieldView(name="placed_at_ms", csv="placed", csv_value=iso_told),
-    FieldView(name="expires_at_ms", csv="expires", csv_value=iso_told),
+    *(FieldView(name=name, csv=column, csv_value=iso_told) for name, column in TIMES.items()),
 )
 _ITEM: Final = (
     *ORDER_ITEM,
     *(FieldView(name=name, csv=name, number=True) for name in ("returned", "restocked")),
 )
-_OF_ORDER: Final = "order."
-_OF_ITEM: Final = "item."
-"""Before the names of the own fields of an order and of its items, which stand in one row."""
-
 _VIEWS: Final[Mapping[Kind, tuple[FieldView, ...]]] = {
     Kind.CUSTOMER: CUSTOMERS.fields,
     Kind.PRODUCT: PRODUCTS.fields,
@@ -90,9 +84,9 @@ def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[
     if not isinstance(document, Order):
         yield csv_row(views, document)
         return
-    order = known_values(_ORDER, document) | _own(_OF_ORDER, document)
+    order = known_values(_ORDER, document) | _own(OF_ORDER, document)
     for item in document.items:
-        yield order | known_values(_ITEM, item) | _own(_OF_ITEM, item)
+        yield order | known_values(_ITEM, item) | _own(OF_ITEM, item)
     if not document.items:
         yield order
 
@@ -100,8 +94,8 @@ def _rows(views: tuple[FieldView, ...], document: Document) -> Iterator[Mapping[
 def _own_names(document: Document) -> Iterator[str]:
     """Name the columns of a document's own fields."""
     if isinstance(document, Order):
-        yield from (_OF_ORDER + name for name, _ in document.extra)
-        yield from (_OF_ITEM + name for item in document.items for name, _ in item.extra)
+        yield from (OF_ORDER + name for name, _ in document.extra)
+        yield from (OF_ITEM + name for item in document.items for name, _ in item.extra)
     elif not isinstance(document, Credential):
         yield from (name for name, _ in document.extra)
 

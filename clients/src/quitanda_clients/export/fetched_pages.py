@@ -18,8 +18,6 @@ from typing import BinaryIO, Final, Self
 
 from quitanda.codec.documents import decode_document, encode_document
 from quitanda.domain.model import Document, Kind
-from quitanda.domain.outcomes import Reason
-from quitanda.errors import Rejected
 from quitanda_clients.paging import FetchPage, from_one_snapshot, pages
 from quitanda_clients.results import ListPage
 
@@ -111,25 +109,18 @@ async def fetch_rest(fetch: FetchPage[Document], fetched: FetchedPages, done: Ca
 
     Calls `done` with the number of documents that are there. Raises what `fetch` raises.
     """
+    goes_on = bool(fetched.token)
 
-    async def go_on() -> None:
+    async def read() -> None:
+        nonlocal goes_on
+        if not goes_on:
+            fetched.clear()
+        goes_on = False
         async for page in pages(fetch, token=fetched.token):
             fetched.add(page)
             done(fetched.count)
 
-    async def begin() -> None:
-        fetched.clear()
-        await go_on()
-
-    if fetched.token:
-        try:
-            await go_on()
-        except Rejected as rejected:
-            if rejected.refused.reason is not Reason.PAGE_TOKEN_EXPIRED and rejected.refused.field != "page_token":
-                raise
-        else:
-            return
-    await from_one_snapshot(begin)
+    await from_one_snapshot(read)
 
 
 def _unnamed() -> BinaryIO:

@@ -124,16 +124,15 @@ class MqttTransport:
         async def attempt(seconds: float) -> tuple[Fields, AsyncGenerator[Fields, None]]:
             proof = {TOKEN_FIELD: self.token} if self.token else {}
             replies = self._session.replies(topic, fields, new_request_id(), seconds, proof)
-            try:
-                async with asyncio.timeout(seconds):
-                    first = await anext(replies)
+            async with contextlib.AsyncExitStack() as closing:
+                closing.push_async_callback(replies.aclose)
+                try:
+                    async with asyncio.timeout(seconds):
+                        first = await anext(replies)
+                except TimeoutError:
+                    raise Unavailable("no reply through the broker") from None
                 _result_of(first)  # raises the error that it may carry
-            except TimeoutError:
-                await replies.aclose()
-                raise Unavailable("no reply through the broker") from None
-            except BaseException:
-                await replies.aclose()
-                raise
+                closing.pop_all()
             return first, replies
 
         first, others = await retry_until_deadline(attempt, self._policy, write=False)

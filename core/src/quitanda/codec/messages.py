@@ -6,6 +6,7 @@ field that the dataclass has not (such as `request_id`) is the caller's business
 `total`) is written and not read.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Generic, TypeVar
@@ -24,6 +25,8 @@ from quitanda.domain.outcomes import Problem, Refused, invalid
 Record = TypeVar("Record")
 
 _MONEY_SUFFIX: Final = "_minor_units"
+_ENTRY: Final = re.compile(r"(\w+)(\[\d+\]\.)(.+)", re.ASCII)
+"""The place of a field of a list's entry."""
 _RANGES: Final = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31 - 1), 2**31 - 1),
     FieldDescriptor.CPPTYPE_INT64: (-INT64_MAX, INT64_MAX),
@@ -47,8 +50,7 @@ class MessageCodec(Generic[Record]):
             if each.item is not None
         }
         self._ranges: Final = [(each, _RANGES[place.cpp_type]) for each, place in fields if place.cpp_type in _RANGES]
-        self.renamed: Final = {each.name: place.name for each, place in fields if each.name != place.name}
-        """The fields that have another name in the message, with that name."""
+        self._renamed: Final = {each.name: place.name for each, place in fields if each.name != place.name}
         self.read: Final[Callable[..., Any]] = _compile_read(
             record, fields, self._lists, ITEMS_PER_ORDER_MAX if bounded else None
         )
@@ -58,6 +60,20 @@ class MessageCodec(Generic[Record]):
             message, fields, _properties(record, wire), self._lists
         )
         """Make the message of the dataclass."""
+
+    def message_path(self, path: str) -> str:
+        """Give the place of a field in the message, such as `items[0].unit_price_minor_units`, for its place here."""
+        entry = _ENTRY.fullmatch(path)
+        if entry is None or entry[1] not in self._lists:
+            return str(self._renamed.get(path, path))
+        return f"{entry[1]}{entry[2]}{self._lists[entry[1]].message_path(entry[3])}"
+
+    def record_path(self, path: str) -> str:
+        """Give the place of a field in the dataclass for its place in the message."""
+        entry = _ENTRY.fullmatch(path)
+        if entry is None or entry[1] not in self._lists:
+            return next((name for name, wire in self._renamed.items() if wire == path), path)
+        return f"{entry[1]}{entry[2]}{self._lists[entry[1]].record_path(entry[3])}"
 
     def check_range(self, record: Record, path: str = "") -> Refused | None:
         """Say which number no such message can hold, or None; the limit told is the one of the rules."""

@@ -39,6 +39,8 @@ from quitanda.domain.order_commands import (
     AdvanceClock,
     CancelOrderItems,
     FulfilOrder,
+    ImportedItem,
+    ImportOrder,
     ItemQuantity,
     PlaceOrder,
     ReturnOrder,
@@ -60,6 +62,8 @@ __all__ = [
     "DeleteCustomer",
     "DeleteProduct",
     "FulfilOrder",
+    "ImportOrder",
+    "ImportedItem",
     "ItemQuantity",
     "OwnCommand",
     "PlaceOrder",
@@ -302,6 +306,7 @@ Command: TypeAlias = (
     | CancelOrderItems
     | FulfilOrder
     | ReturnOrder
+    | ImportOrder
     | AdvanceClock
 )
 

@@ -20,7 +20,6 @@ from quitanda.domain.compiled import difference_adder, fast_init, presence_adder
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.model import (
     NOBODY,
-    ORDER_STATES_LEVEL,
     Credential,
     Customer,
     CustomFields,
@@ -30,7 +29,7 @@ from quitanda.domain.model import (
     OrderItem,
     Product,
 )
-from quitanda.domain.state import Change, Delete, Put, StateView
+from quitanda.domain.state import Change, Delete, Put, StateView, find_order
 
 HISTORY_LEVEL: Final = CREDENTIALS_LEVEL
 """The level of rules from which on changes are recorded, and deletions take numbers."""
@@ -183,10 +182,6 @@ def _recorded_fields(record: type) -> dict[str, Form]:
     return {each.name: each.form for each in kept}
 
 
-def _closed_order(view: StateView, order_id: str) -> Order | None:
-    return view.closed_order(order_id) if view.level >= ORDER_STATES_LEVEL else None
-
-
 def _later_defaults(record: type) -> dict[str, Any]:
     """Give the defaults of the fields that came after histories: where a field has its default it is not recorded.
 
@@ -201,7 +196,7 @@ _APART: Final = (Form.CUSTOM_FIELDS, Form.LIST)
 _FINDERS: Final[Mapping[Kind, Callable[[StateView, str], Document | None]]] = {
     Kind.CUSTOMER: lambda view, document_id: view.customer(document_id),
     Kind.PRODUCT: lambda view, document_id: view.product(document_id),
-    Kind.ORDER: lambda view, document_id: view.order(document_id) or _closed_order(view, document_id),
+    Kind.ORDER: find_order,
     Kind.CREDENTIAL: lambda view, document_id: view.credential(document_id),
 }
 _KINDS: Final[Mapping[type[Any], tuple[Kind, str]]] = {

@@ -9,6 +9,7 @@ from quitanda.domain import (
     credentials,
     customers,
     levels,
+    order_imports,
     order_moves,
     orders,
     permissions,
@@ -97,6 +98,7 @@ _RULES: Final[Rules] = {
     **orders.RULES,
     **credentials.RULES,
     **order_moves.RULES,
+    **order_imports.RULES,
     RaiseLevel: _raise_level,
 }
 

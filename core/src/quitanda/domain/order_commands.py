@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from quitanda.domain.compiled import fast_init
-from quitanda.domain.field_types import Identifier, ItemUnits, TimestampMs, Version
-from quitanda.domain.model import ORDER_STATES_LEVEL, ItemFields
+from quitanda.domain.field_types import Identifier, ItemUnits, Name, Price, TimestampMs, Version
+from quitanda.domain.model import ORDER_STATES_LEVEL, ItemFields, OrderFields, OrderStateName
 
 
 @fast_init
@@ -84,6 +84,41 @@ class ReturnOrder:
     items: tuple[ItemQuantity, ...] = ()
     restock: bool = False
     expected_version: Version | None = None
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class ImportedItem:
+    """Units of one product in an order that is imported, as `OrderItem`; each product is there once."""
+
+    product_id: Identifier
+    name: Name
+    unit_price: Price
+    quantity: ItemUnits
+    extra: ItemFields = ()
+    returned: ItemUnits = 0
+    restocked: ItemUnits = 0
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """Bring an order that the shop had elsewhere, in whichever state, under its own id, which nobody may have used.
+
+    A live order brings its units with it: the units on hand stay as they are. A deadline that has passed lets it
+    expire at once.
+    """
+
+    since: ClassVar[int] = ORDER_STATES_LEVEL
+    order_id: Identifier
+    customer_id: Identifier
+    created_at_ms: TimestampMs
+    state: OrderStateName
+    items: tuple[ImportedItem, ...] = ()
+    extra: OrderFields = ()
+    state_since_ms: TimestampMs = 0
+    placed_at_ms: TimestampMs = 0
+    expires_at_ms: TimestampMs = 0
 
 
 @fast_init

@@ -30,7 +30,7 @@ from quitanda.domain.order_commands import (
 )
 from quitanda.domain.order_states import Asker, check_move
 from quitanda.domain.outcomes import Done, Problem, Refused, invalid
-from quitanda.domain.state import Decision, Rules, StateView, TimedRules
+from quitanda.domain.state import Decision, Rules, StateView, TimedRules, find_order
 
 
 def place(view: StateView, command: PlaceOrder, received_at_ms: int) -> Decision:
@@ -122,7 +122,7 @@ def _find(
     """Return the order, if it may be moved so: by its customer, or without one by the shop."""
     if customer_id is not None and view.customer(customer_id) is None:
         return refusals.customer_not_found(customer_id)
-    order = view.order(command.order_id) or view.closed_order(command.order_id)
+    order = find_order(view, command.order_id)
     if order is None or customer_id not in (None, order.customer_id):  # nobody learns of another's orders
         return refusals.order_not_found(command.order_id)
     asker = Asker.SHOP if customer_id is None else Asker.CUSTOMER

@@ -24,7 +24,7 @@ from quitanda.domain.model import ORDER_STATES_LEVEL, CustomFields, Kind, Order,
 from quitanda.domain.order_moves import moved
 from quitanda.domain.order_states import Asker, check_move
 from quitanda.domain.outcomes import Done, Refused
-from quitanda.domain.state import Change, Decision, Delete, Rules, StateView, TimedRules
+from quitanda.domain.state import Change, Decision, Delete, Rules, StateView, TimedRules, find_order
 
 _Combined: TypeAlias = Callable[[CustomFields, CustomFields], CustomFields]
 """What an item's extra fields come to: those that it has, and those that the command gives."""
@@ -59,7 +59,7 @@ def create(view: StateView, command: CreateOrder) -> Decision:
     """Place an order under a free id, with its first items if there are any."""
     if view.customer(command.customer_id) is None:
         return Decision(refusals.customer_not_found(command.customer_id))
-    if _is_taken(view.order(command.order_id) or _closed(view, command.order_id)):
+    if _is_taken(find_order(view, command.order_id)):
         return Decision(refusals.order_exists(command.order_id))
     if _has_as_many_as_there_may_be(view, command.customer_id):
         return Decision(refusals.too_many_orders(command.customer_id))
@@ -106,7 +106,7 @@ def _find(view: StateView, command: SetOrderItems | CancelOrder) -> Order | Refu
     """
     if view.customer(command.customer_id) is None:
         return refusals.customer_not_found(command.customer_id)
-    order = view.order(command.order_id) or _closed(view, command.order_id)
+    order = find_order(view, command.order_id)
     if order is None or order.customer_id != command.customer_id or order.state == OrderState.CANCELLED:
         return refusals.order_not_found(command.order_id)  # nobody learns of another's orders
     refused_move = check_move(order, type(command), Asker.CUSTOMER)
@@ -121,11 +121,6 @@ def _is_taken(order: Order | None) -> bool:
 def _has_as_many_as_there_may_be(view: StateView, customer_id: str) -> bool:
     """Whether the customer may place no further order; below the level of states there is no bound."""
     return view.level >= ORDER_STATES_LEVEL and view.count_live_orders(customer_id) >= LIVE_ORDERS_PER_CUSTOMER_MAX
-
-
-def _closed(view: StateView, order_id: str) -> Order | None:
-    """Return the closed order; below the level of states there is none to look for."""
-    return view.closed_order(order_id) if view.level >= ORDER_STATES_LEVEL else None
 
 
 def _fill(view: StateView, order: Order, wanted: Iterable[ItemQuantity], combined: _Combined) -> _Filled | Refused:

@@ -17,6 +17,7 @@ from quitanda.domain.commands import (
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
+    ImportOrder,
     OwnCommand,
     Principal,
     Request,
@@ -45,6 +46,7 @@ ALLOWED_ROLES: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     CreateCredential: _ADMIN,
     RotateCredential: _ADMIN,
     RevokeCredential: _ADMIN,
+    ImportOrder: _ADMIN,
     **{command: _STAFF for command in get_args(Command) if askers_of(command)},
     **dict.fromkeys(get_args(OwnCommand), ()),
 }

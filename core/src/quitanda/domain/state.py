@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from quitanda.domain.compiled import fast_init
-from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
+from quitanda.domain.model import ORDER_STATES_LEVEL, Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Outcome
 
 
@@ -76,6 +76,11 @@ class StateView(Protocol):
 
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
+
+
+def find_order(view: StateView, order_id: str) -> Order | None:
+    """Return the order, live or else closed; below the level of states there are no closed ones to look for."""
+    return view.order(order_id) or (view.closed_order(order_id) if view.level >= ORDER_STATES_LEVEL else None)
 
 
 @fast_init

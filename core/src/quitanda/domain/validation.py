@@ -16,7 +16,7 @@ from quitanda.domain.commands import (
     CreateCredential,
     CreateCustomer,
     CreateOrder,
-    ItemQuantity,
+    ImportOrder,
     Principal,
     Request,
     ReturnOrder,
@@ -28,6 +28,7 @@ from quitanda.domain.field_types import CustomFieldsRule, FieldType, IdRule, Num
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
 from quitanda.domain.limits import ITEM_QUANTITY_MAX, ITEMS_PER_ORDER_MAX, TIMESTAMP_MS_MAX
 from quitanda.domain.model import CallerRole
+from quitanda.domain.order_imports import check_state, check_units
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.value_checks import (
     CHECKS_BY_RULE,
@@ -49,8 +50,15 @@ class _Check(NamedTuple):
     name: str
     optional: bool
     check: Callable[..., Refused | None]
-    rule: "Rule | Sequence[_Check] | None"
+    rule: "Rule | _Entries | None"
     beside: Callable[[Any], Refused | None] | None
+
+
+class _Entries(NamedTuple):
+    """What the entries of a list are, and what is asked of each."""
+
+    record: type[Any]
+    checks: Sequence[_Check]
 
 
 _RECEIVED_AT: Final = NumberRule(TIMESTAMP_MS_MAX)
@@ -115,16 +123,16 @@ def _principal(principal: object) -> Refused | None:
     return replace(wrong, field=f"principal.{wrong.field}") if wrong else None
 
 
-def _items(field: str, items: object, checks: Sequence[_Check]) -> Refused | None:
+def _items(field: str, items: object, entries: _Entries) -> Refused | None:
     if type(items) is not tuple:
         return wrong_type(field, items, "list")
     if len(items) > ITEMS_PER_ORDER_MAX:
         return invalid(field, Problem.TOO_MANY, limit=ITEMS_PER_ORDER_MAX, length=len(items))
     sums: dict[str, int] = {}
     for index, item in enumerate(items):
-        if type(item) is not ItemQuantity:
+        if type(item) is not entries.record:
             return wrong_type(f"{field}[{index}]", item, "item")
-        if wrong := _first_wrong(checks, item):
+        if wrong := _first_wrong(entries.checks, item):
             return replace(wrong, field=f"{field}[{index}].{wrong.field}")
         total = sums[item.product_id] = sums.get(item.product_id, 0) + item.quantity
         if total > ITEM_QUANTITY_MAX:  # a product named twice counts with the sum
@@ -177,6 +185,8 @@ _BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]
     (SetOrderItems, "extra"): _order_size,
     (CancelOrderItems, "items"): _names_units,
     (ReturnOrder, "items"): _names_units,
+    (ImportOrder, "extra"): check_units,
+    (ImportOrder, "expires_at_ms"): check_state,
 }
 """What is asked of a command as a whole, once the field named and those before it are right."""
 
@@ -198,11 +208,11 @@ def _checks(record: type, level: int) -> tuple[_Check, ...]:
     )
 
 
-def _check_of(field: FieldType, level: int) -> tuple[Callable[..., Refused | None], Rule | Sequence[_Check] | None]:
+def _check_of(field: FieldType, level: int) -> tuple[Callable[..., Refused | None], Rule | _Entries | None]:
     """Give the function that checks a field's value, and the rule that it checks by; None where it needs none."""
     match field.rule:
         case None if field.item is not None:
-            return _items, _checks(field.item, level)
+            return _items, _Entries(field.item, _checks(field.item, level))
         case None:
             return check_flag, None
         case IdRule():

@@ -130,6 +130,11 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.FromString,
                 _registered_method=True)
+        self.ImportOrder = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/ImportOrder',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderResponse.FromString,
+                _registered_method=True)
         self.ListHistory = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/ListHistory',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListHistoryRequest.SerializeToString,
@@ -309,6 +314,14 @@ class AdminPortalServicer:
 
     def SetOrderDeadline(self, request, context):
         """Lets an open or placed order expire at a time; its units return to stock then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportOrder(self, request, context):
+        """Brings an order that the shop had elsewhere, as it was, under its own id. A live order brings its units with it:
+        the units on hand stay as they are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -494,6 +507,11 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.SetOrderDeadline,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.SerializeToString,
+            ),
+            'ImportOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportOrder,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderResponse.SerializeToString,
             ),
             'ListHistory': grpc.unary_unary_rpc_method_handler(
                     servicer.ListHistory,
@@ -1064,6 +1082,33 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/SetOrderDeadline',
             quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.SetOrderDeadlineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/ImportOrder',
+            quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.ImportOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,10 @@ class AdminPortalStub:
     """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled."""
     SetOrderDeadline: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.SetOrderDeadlineRequest, _admin_portal_pb2.SetOrderDeadlineResponse]
     """Lets an open or placed order expire at a time; its units return to stock then."""
+    ImportOrder: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ImportOrderRequest, _admin_portal_pb2.ImportOrderResponse]
+    """Brings an order that the shop had elsewhere, as it was, under its own id. A live order brings its units with it:
+    the units on hand stay as they are.
+    """
     ListHistory: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
@@ -141,6 +145,10 @@ class AdminPortalAsyncStub(AdminPortalStub):
     """Takes units out of an open or placed order; they return to stock. An order that has none left is cancelled."""
     SetOrderDeadline: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.SetOrderDeadlineRequest, _admin_portal_pb2.SetOrderDeadlineResponse]  # type: ignore[assignment]
     """Lets an open or placed order expire at a time; its units return to stock then."""
+    ImportOrder: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ImportOrderRequest, _admin_portal_pb2.ImportOrderResponse]  # type: ignore[assignment]
+    """Brings an order that the shop had elsewhere, as it was, under its own id. A live order brings its units with it:
+    the units on hand stay as they are.
+    """
     ListHistory: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListHistoryRequest, _admin_portal_pb2.ListHistoryResponse]  # type: ignore[assignment]
     """What was changed, when, by whom and by which request: the changes of one document, the newest first. They are kept
     within a bound, and stay when the document is deleted.
@@ -320,6 +328,16 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.SetOrderDeadlineResponse, _abc.Awaitable[_admin_portal_pb2.SetOrderDeadlineResponse]]:
         """Lets an open or placed order expire at a time; its units return to stock then."""
+
+    @_abc_1.abstractmethod
+    def ImportOrder(
+        self,
+        request: _admin_portal_pb2.ImportOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.ImportOrderResponse, _abc.Awaitable[_admin_portal_pb2.ImportOrderResponse]]:
+        """Brings an order that the shop had elsewhere, as it was, under its own id. A live order brings its units with it:
+        the units on hand stay as they are.
+        """
 
     @_abc_1.abstractmethod
     def ListHistory(

@@ -74,6 +74,7 @@ class Request(_message.Message):
     FULFIL_ORDER_FIELD_NUMBER: _builtins.int
     RETURN_ORDER_FIELD_NUMBER: _builtins.int
     ADVANCE_CLOCK_FIELD_NUMBER: _builtins.int
+    IMPORT_ORDER_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
@@ -124,6 +125,8 @@ class Request(_message.Message):
     @_builtins.property
     def advance_clock(self) -> Global___AdvanceClockCommand: ...
     @_builtins.property
+    def import_order(self) -> Global___ImportOrderCommand: ...
+    @_builtins.property
     def principal(self) -> Global___Principal:
         """Who asks, as a portal has verified it; not set where nobody has to prove who they are."""
 
@@ -153,14 +156,15 @@ class Request(_message.Message):
         fulfil_order: Global___FulfilOrderCommand | None = ...,
         return_order: Global___ReturnOrderCommand | None = ...,
         advance_clock: Global___AdvanceClockCommand | None = ...,
+        import_order: Global___ImportOrderCommand | None = ...,
         principal: Global___Principal | None = ...,
         received_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock", "import_order"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -802,6 +806,91 @@ class ReturnOrderCommand(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
 
 Global___ReturnOrderCommand: _TypeAlias = ReturnOrderCommand  # noqa: Y015
+
+@_typing.final
+class ImportedCommandItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UNIT_PRICE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    RESTOCKED_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.str
+    name: _builtins.str
+    unit_price: _builtins.int
+    quantity: _builtins.int
+    returned: _builtins.int
+    restocked: _builtins.int
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
+    def __init__(
+        self,
+        *,
+        product_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        unit_price: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        extra: _abc.Iterable[Global___ExtraField] | None = ...,
+        returned: _builtins.int = ...,
+        restocked: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["extra", b"extra", "name", b"name", "product_id", b"product_id", "quantity", b"quantity", "restocked", b"restocked", "returned", b"returned", "unit_price", b"unit_price"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedCommandItem: _TypeAlias = ImportedCommandItem  # noqa: Y015
+
+@_typing.final
+class ImportOrderCommand(_message.Message):
+    """The fields are those of Order in documents.proto."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    EXTRA_FIELD_NUMBER: _builtins.int
+    STATE_SINCE_MS_FIELD_NUMBER: _builtins.int
+    PLACED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    customer_id: _builtins.str
+    created_at_ms: _builtins.int
+    state: _builtins.str
+    state_since_ms: _builtins.int
+    placed_at_ms: _builtins.int
+    expires_at_ms: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedCommandItem]: ...
+    @_builtins.property
+    def extra(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExtraField]: ...
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        created_at_ms: _builtins.int = ...,
+        state: _builtins.str = ...,
+        items: _abc.Iterable[Global___ImportedCommandItem] | None = ...,
+        extra: _abc.Iterable[Global___ExtraField] | None = ...,
+        state_since_ms: _builtins.int = ...,
+        placed_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportOrderCommand: _TypeAlias = ImportOrderCommand  # noqa: Y015
 
 @_typing.final
 class AdvanceClockCommand(_message.Message):

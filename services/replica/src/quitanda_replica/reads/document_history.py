@@ -10,7 +10,7 @@ from quitanda_replica.reads.pages import PAGE_BYTES_MAX
 from quitanda_replica.reads.snapshots import StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
-from quitanda_replica.state.stored_documents import version_of
+from quitanda_replica.state.stored_documents import order_value, version_of
 from quitanda_replica.state.write_set import read_counters
 
 READ_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -27,9 +27,7 @@ class PageOfHistory:
 
 def last_change(state: StateSnapshot, kind: Kind, document_id: str) -> int:
     """Return the number of a document's latest change, also where that deleted it; 0 where none is known."""
-    value = state.get(keys.document(kind, document_id))
-    if value is None and kind is Kind.ORDER:
-        value = state.get(keys.closed_order(document_id))
+    value = order_value(state, document_id) if kind is Kind.ORDER else state.get(keys.document(kind, document_id))
     if value is not None:
         return version_of(value)
     deletion = state.get(keys.gone(kind, document_id))

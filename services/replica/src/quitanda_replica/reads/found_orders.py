@@ -18,7 +18,7 @@ from quitanda_replica.reads.snapshots import StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt
 from quitanda_replica.state.key_cursor import KeyCursor
-from quitanda_replica.state.stored_documents import json_of
+from quitanda_replica.state.stored_documents import json_of, order_value
 
 KEYS_SOUGHT_MAX: Final = 2_000
 """Keys that one page looks for. There are at most a dozen lists, so every page gets ahead."""
@@ -191,7 +191,7 @@ def _first_id(at_ms: int) -> bytes:
 
 def _document(state: StateSnapshot, order_id: bytes) -> bytes:
     text = order_id.decode()
-    value = state.get(keys.document(Kind.ORDER, text)) or state.get(keys.closed_order(text))
+    value = order_value(state, text)
     if value is None:
         raise StateCorrupt(f"an index names the order {text}, which there is not")
     return json_of(value)

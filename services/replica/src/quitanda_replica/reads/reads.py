@@ -23,7 +23,7 @@ from quitanda_replica.reads.pages import PageOfDocuments, read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
-from quitanda_replica.state.stored_documents import json_of, version_of
+from quitanda_replica.state.stored_documents import json_of, order_value, version_of
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 """Documents in one answer; a call that would need more is refused as OVERLOADED: ask for less at once."""
@@ -298,9 +298,10 @@ def _understood_get(item: pb.GetItem) -> _Question:
 
 
 def _get(state: StateReader, question: _Get) -> pb.ReadResult:
-    value = state.get(keys.document(question.kind, question.document_id))
-    if value is None and question.include_closed:
-        value = state.get(keys.closed_order(question.document_id))
+    if question.include_closed:  # an order
+        value = order_value(state, question.document_id)
+    else:
+        value = state.get(keys.document(question.kind, question.document_id))
     if question.known is not None and _is_still(value, *question.known):
         return pb.ReadResult(unchanged=pb.Unchanged())
     if value is None:

@@ -11,7 +11,8 @@ from typing import Final
 from quitanda.codec.documents import decode_document, encode_document
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
-from quitanda_replica.state.access import StateCorrupt
+from quitanda_replica.state import keys
+from quitanda_replica.state.access import StateCorrupt, StateReader
 
 WORKING_SET_BYTES: Final = 4 * 1024 * 1024
 """Stored size of the documents held decoded in memory, where they take up to seven times as much."""
@@ -37,6 +38,12 @@ def version_of(value: bytes) -> int:
 def json_of(value: bytes) -> bytes:
     """Take the stored JSON out of a stored value."""
     return value[_VERSION.size :]
+
+
+def order_value(state: StateReader, order_id: str) -> bytes | None:
+    """Give the stored value of an order, live or else closed; None where there is none."""
+    value = state.get(keys.document(Kind.ORDER, order_id))
+    return state.get(keys.closed_order(order_id)) if value is None else value
 
 
 class WorkingSet:

@@ -12,7 +12,7 @@ from quitanda.codec.json_objects import ObjectCodec
 from quitanda.codec.money import parse_price
 from quitanda.codec.numbers import whole_number
 from quitanda.domain.limits import ITEM_QUANTITY_MAX
-from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, CustomFields, Kind
+from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, CustomFields, Kind, OrderState
 from quitanda.domain.order_commands import ImportedItem, ImportOrder
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
@@ -40,7 +40,6 @@ COMPUTED: Final = "total"
 """A column of exports that counts for nothing: it follows from the others."""
 
 _CODEC: Final = ObjectCodec(ImportOrder)
-_ORDER_FIELDS: Final = ("order_id", "customer_id", "state", "extra", *TIMES)
 
 
 def order_of_line(line: int, fields: Mapping[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
@@ -55,7 +54,8 @@ def order_of_line(line: int, fields: Mapping[str, Any]) -> tuple[ValidRow, tuple
 
 def _with_own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Put the fields of one's own, which stand among the others, together; leave out what only the shop sets."""
-    order = _apart(fields, (*_ORDER_FIELDS[:3], *TIMES, "items"), KNOWN_FIELDS[Kind.ORDER])
+    order = _apart(fields, ("order_id", "customer_id", "state", *TIMES, "items"), KNOWN_FIELDS[Kind.ORDER])
+    order.setdefault("state", OrderState.OPEN.value)  # what is shown of an open order does not say so
     items = order.get("items")
     if isinstance(items, list):
         order["items"] = [

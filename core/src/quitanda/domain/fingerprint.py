@@ -5,7 +5,7 @@ from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, Final, get_args
 
-from quitanda.domain.commands import Command, ItemQuantity
+from quitanda.domain.commands import Command, ImportedItem, ItemQuantity
 
 DIGEST_BYTES: Final = 16
 
@@ -45,12 +45,18 @@ def _item(value: ItemQuantity) -> bytes:
     return _text(value.product_id) + _canonical(value.quantity) + extra
 
 
+def _imported_item(value: ImportedItem) -> bytes:
+    given = [(each.name, getattr(value, each.name), each.default) for each in fields(value)]
+    return b"".join(_text(name) + _canonical(told) for name, told, default in given if told != default) + b"."
+
+
 _WRITERS: Final[Mapping[type, Callable[[Any], bytes]]] = {
     str: _text,
     type(None): lambda _: b"n",
     bool: lambda value: b"b%d" % value,
     int: lambda value: b"i%d;" % value,
     ItemQuantity: _item,
+    ImportedItem: _imported_item,
     tuple: lambda value: b"t%d;" % len(value) + b"".join(map(_canonical, value)),
 }
 

@@ -22,12 +22,12 @@ _WITH_DEADLINE: Final = (*LIVE_STATES, OrderState.EXPIRED)
 
 def check_units(command: ImportOrder) -> Refused | None:
     """Say which number of units no order has, or None; each product is there once."""
-    seen: set[str] = set()
+    seen: list[str] = []
     for index, item in enumerate(command.items):
         path = f"items[{index}]"
         if item.product_id in seen:
             return invalid(f"{path}.product_id", Problem.DUPLICATE)
-        seen.add(item.product_id)
+        seen.append(item.product_id)
         if item.quantity == 0:
             return invalid(f"{path}.quantity", Problem.ZERO)
         if item.returned > item.quantity:

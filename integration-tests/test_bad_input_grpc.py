@@ -140,6 +140,7 @@ def imported_rows():
         items = [admin.ImportedItem(**good, returned=returned)]
         yield {"state": state, "items": items}, "state", "unknown_value"
     yield {"created_at_ms": None}, "created_at_ms", "missing"
+    yield {"customer_id": None}, "customer_id", "missing"
     for name in ("created_at_ms", "state_since_ms", "placed_at_ms", "expires_at_ms"):
         yield from rows(name, bad.TIMES)
     yield {"placed_at_ms": 1}, "placed_at_ms", "too_large"

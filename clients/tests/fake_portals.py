@@ -182,7 +182,7 @@ class FakeShop:
         return OperationAnswer(self.revision, tuple(documents[start:end]), str(end) if end < len(documents) else "")
 
     def _import(self, asked):
-        if asked.customer_id not in self.customers:
+        if asked.customer_id is not None and asked.customer_id not in self.customers:
             return missing(Kind.CUSTOMER, asked.customer_id)
         if asked.order_id in self.orders | self.closed_orders:
             return order_exists(asked.order_id)

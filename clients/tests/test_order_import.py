@@ -21,6 +21,7 @@ HELD = [
     Order("x-empty", "bia", MADE_MS, (), 2),
     replace(SOLD, state="fulfilled", state_since_ms=MADE_MS + 7, placed_at_ms=MADE_MS + 5),
     Order("x-placed", "bia", MADE_MS, (INK, PENS), 4, state="placed", state_since_ms=MADE_MS, placed_at_ms=MADE_MS),
+    Order("x-nobodys", "", MADE_MS, (replace(PENS, extra=()),), 6, state="cancelled", state_since_ms=MADE_MS),
     Order("x-gone", "ana", MADE_MS, (INK,), 5, state="expired", state_since_ms=MADE_MS + 9, expires_at_ms=MADE_MS + 9),
 ]
 HEADER = "order_id,customer_id,state,created,product_id,name,unit_price,quantity"
@@ -65,8 +66,8 @@ async def test_exported_orders_are_imported_into_an_empty_shop_as_they_were(port
     nothing = held(full)
     done = await admin(portal, "order", "import", file, "--json")
 
-    assert (foreseen.exit_code, foreseen.result["created"], nothing) == (0, 5, {}), foreseen.stderr
-    assert (done.exit_code, done.result["created"], done.result["refused"]) == (0, 5, 0), done.stderr
+    assert (foreseen.exit_code, foreseen.result["created"], nothing) == (0, 6, {}), foreseen.stderr
+    assert (done.exit_code, done.result["created"], done.result["refused"]) == (0, 6, 0), done.stderr
     assert held(full) == before
 
 
@@ -77,7 +78,7 @@ async def test_an_import_that_is_repeated_does_nothing_twice(portal, full, tmp_p
     portal.calls.clear()
     done = await admin(portal, "order", "import", file, "--json")
 
-    assert (done.exit_code, done.result["already_imported"], done.result["created"]) == (0, 5, 0)
+    assert (done.exit_code, done.result["already_imported"], done.result["created"]) == (0, 6, 0)
     assert (held(full), portal.requests("ImportOrder")) == (before, [])
 
 

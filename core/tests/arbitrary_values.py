@@ -122,9 +122,9 @@ all_commands = st.one_of(
     st.builds(
         commands.ImportOrder,
         ids,
-        ids,
         times,
         st.sampled_from([state.value for state in OrderState]),
+        st.none() | ids,
         st.lists(
             st.builds(commands.ImportedItem, ids, texts, prices, quantities, extras, quantities, quantities), max_size=4
         ).map(tuple),

@@ -16,12 +16,12 @@ from quitanda.domain.commands import (
     ReturnOrder,
 )
 from quitanda.domain.machine import execute
-from quitanda.domain.model import OrderItem, OrderState
+from quitanda.domain.model import NOBODY, OrderItem, OrderState
 from quitanda.domain.outcomes import Done, Problem, Reason
 
 RICE = ImportedItem("rice", "Rice of then", 199, 4, (("grain", '"long"'),))
 SOLD_OUT = ImportedItem("salt", "Salt", 1, 7)
-OLD = ImportOrder("x1", "ana", 500, "open", (RICE, SOLD_OUT), (("note", '"hi"'),))
+OLD = ImportOrder("x1", 500, "open", "ana", (RICE, SOLD_OUT), (("note", '"hi"'),))
 RETURNED = (replace(RICE, returned=4, restocked=1),)
 PARTLY = (replace(RICE, returned=3),)
 
@@ -84,6 +84,12 @@ def test_an_order_that_does_not_fit_the_shop_is_refused(shop, command, reason, f
     assert (refused.reason, refused.field) == (reason, field)
 
 
+def test_a_closed_order_whose_customer_was_deleted_is_brought_as_nobodys(shop):
+    order = ask(shop, replace(OLD, customer_id=None, state="fulfilled")).document
+
+    assert (order.customer_id, shop.state.closed_order("x1")) == (NOBODY, order)
+
+
 def test_no_import_takes_the_id_of_a_closed_order_not_even_of_a_cancelled_one(shop):
     for order_id, state in (("x1", "fulfilled"), ("x2", "cancelled")):
         ask(shop, replace(OLD, order_id=order_id, state=state))
@@ -102,6 +108,7 @@ def test_no_import_takes_the_id_of_a_closed_order_not_even_of_a_cancelled_one(sh
         ({"items": (replace(RICE, returned=1, restocked=2),)}, "items[0].restocked", Problem.TOO_LARGE),
         ({"items": PARTLY}, "items[0].returned", Problem.TOO_LARGE),
         ({"state": "sold"}, "state", Problem.UNKNOWN_VALUE),
+        ({"customer_id": None}, "customer_id", Problem.MISSING),
         ({"state": "fulfilled", "items": RETURNED}, "state", Problem.UNKNOWN_VALUE),
         ({"state": "returned", "items": PARTLY}, "state", Problem.UNKNOWN_VALUE),
         ({"state": "placed", "items": ()}, "items", Problem.MISSING),

@@ -87,7 +87,7 @@ MATRIX = [
     (CancelOrderItems("o1"), {ADMIN, CLERK}),
     (FulfilOrder("o1"), {ADMIN, CLERK}),
     (ReturnOrder("o1"), {ADMIN, CLERK}),
-    (ImportOrder("o9", "ana", 1, "open"), {ADMIN}),
+    (ImportOrder("o9", 1, "open", "ana"), {ADMIN}),
     (AdvanceClock(1), set()),
     (RaiseLevel(2), set()),
     (CreateFirstCredential(NEW, TWO, 1), set()),

@@ -82,12 +82,14 @@ async def _read_orders(client: AdminClient, rows: Sequence[ValidRow]) -> Existin
 async def find_missing(client: AdminClient, rows: Sequence[ValidRow]) -> Mapping[str, Refused]:
     """Say which orders of a file could not be imported, as their customers, or products of live ones, do not exist."""
     commands = [row.create for row in rows if isinstance(row.create, ImportOrder)]
-    customers = await _ids(client, Kind.CUSTOMER, {each.customer_id for each in commands})
+    customers = await _ids(
+        client, Kind.CUSTOMER, {each.customer_id for each in commands if each.customer_id is not None}
+    )
     live = [each for each in commands if each.state in LIVE_STATES]
     products = await _ids(client, Kind.PRODUCT, {item.product_id for each in live for item in each.items})
     missing: dict[str, Refused] = {}
     for each in commands:
-        if each.customer_id not in customers:
+        if each.customer_id is not None and each.customer_id not in customers:
             missing[each.order_id] = customer_not_found(each.customer_id)
         elif each.state in LIVE_STATES:
             for index, item in enumerate(each.items):

@@ -12,7 +12,7 @@ from quitanda.codec.json_objects import ObjectCodec
 from quitanda.codec.money import parse_price
 from quitanda.codec.numbers import whole_number
 from quitanda.domain.limits import ITEM_QUANTITY_MAX
-from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, CustomFields, Kind, OrderState
+from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, NOBODY, CustomFields, Kind, OrderState
 from quitanda.domain.order_commands import ImportedItem, ImportOrder
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
@@ -56,6 +56,8 @@ def _with_own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Put the fields of one's own, which stand among the others, together; leave out what only the shop sets."""
     order = _apart(fields, ("order_id", "customer_id", "state", *TIMES, "items"), KNOWN_FIELDS[Kind.ORDER])
     order.setdefault("state", OrderState.OPEN.value)  # what is shown of an open order does not say so
+    if order.get("customer_id") == NOBODY:
+        order["customer_id"] = None
     items = order.get("items")
     if isinstance(items, list):
         order["items"] = [
@@ -122,6 +124,7 @@ def _order_values(row: CsvRow) -> tuple[dict[str, Any], list[Refused]]:
     if not row.values.get("created", "").strip():
         refusals.append(invalid("created", Problem.MISSING))
     values |= {name: 0 if isinstance(value, Refused) else value for name, value in read.items()}
+    values["customer_id"] = values["customer_id"] or None
     values["extra"] = _own(row, OF_ORDER)
     return values, refusals
 

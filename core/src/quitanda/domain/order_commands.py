@@ -106,14 +106,14 @@ class ImportOrder:
     """Bring an order that the shop had elsewhere, in whichever state, under its own id, which nobody may have used.
 
     A live order brings its units with it: the units on hand stay as they are. A deadline that has passed lets it
-    expire at once.
+    expire at once. A closed order whose customer was deleted has no `customer_id`.
     """
 
     since: ClassVar[int] = ORDER_STATES_LEVEL
     order_id: Identifier
-    customer_id: Identifier
     created_at_ms: TimestampMs
     state: OrderStateName
+    customer_id: Identifier | None = None
     items: tuple[ImportedItem, ...] = ()
     extra: OrderFields = ()
     state_since_ms: TimestampMs = 0

@@ -8,7 +8,7 @@ from typing import Final
 
 from quitanda.domain import refusals
 from quitanda.domain.document_changes import put
-from quitanda.domain.model import Order, OrderItem, OrderState
+from quitanda.domain.model import NOBODY, Order, OrderItem, OrderState
 from quitanda.domain.order_commands import ImportOrder
 from quitanda.domain.order_states import LIVE_STATES
 from quitanda.domain.outcomes import Problem, Refused, invalid
@@ -40,6 +40,8 @@ def check_units(command: ImportOrder) -> Refused | None:
 def check_state(command: ImportOrder) -> Refused | None:
     """Say what no order of its state has, or None; its other fields are right."""
     state = command.state
+    if command.customer_id is None and state in LIVE_STATES:
+        return invalid("customer_id", Problem.MISSING)
     if state in _WITH_ITEMS and not command.items:
         return invalid("items", Problem.MISSING)
     for index, item in enumerate(command.items):
@@ -49,6 +51,11 @@ def check_state(command: ImportOrder) -> Refused | None:
     if state in _WITH_RETURNS and all_returned != (state == OrderState.RETURNED):
         fits = OrderState.RETURNED if all_returned else OrderState.FULFILLED
         return invalid("state", Problem.UNKNOWN_VALUE, choices=fits.value)
+    return _check_times(command)
+
+
+def _check_times(command: ImportOrder) -> Refused | None:
+    state = command.state
     if command.placed_at_ms and state == OrderState.OPEN:
         return invalid("placed_at_ms", Problem.TOO_LARGE, limit=0, value=command.placed_at_ms)
     if command.expires_at_ms and state not in _WITH_DEADLINE:
@@ -58,7 +65,7 @@ def check_state(command: ImportOrder) -> Refused | None:
 
 def bring(view: StateView, command: ImportOrder) -> Decision:
     """Put the order under a free id; a live one needs its products, whose units it brings with it."""
-    if view.customer(command.customer_id) is None:
+    if command.customer_id is not None and view.customer(command.customer_id) is None:
         return Decision(refusals.customer_not_found(command.customer_id))
     if find_order(view, command.order_id):
         return Decision(refusals.order_exists(command.order_id))
@@ -77,7 +84,7 @@ def imported(command: ImportOrder) -> Order:
     )
     return Order(
         order_id=command.order_id,
-        customer_id=command.customer_id,
+        customer_id=command.customer_id or NOBODY,
         created_at_ms=command.created_at_ms,
         items=items,
         version=0,

@@ -1430,6 +1430,7 @@ class ImportOrderRequest(_message.Message):
     request_id: _builtins.str
     order_id: _builtins.str
     customer_id: _builtins.str
+    """Not set where a closed order's customer was deleted."""
     created_at_ms: _builtins.int
     state: _builtins.str
     state_since_ms: _builtins.int
@@ -1447,7 +1448,7 @@ class ImportOrderRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
-        customer_id: _builtins.str = ...,
+        customer_id: _builtins.str | None = ...,
         created_at_ms: _builtins.int | None = ...,
         state: _builtins.str = ...,
         items: _abc.Iterable[Global___ImportedItem] | None = ...,
@@ -1456,13 +1457,18 @@ class ImportOrderRequest(_message.Message):
         placed_at_ms: _builtins.int = ...,
         expires_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_created_at_ms", b"_created_at_ms", "created_at_ms", b"created_at_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_created_at_ms", b"_created_at_ms", "_customer_id", b"_customer_id", "created_at_ms", b"created_at_ms", "customer_id", b"customer_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_created_at_ms", b"_created_at_ms", "created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "request_id", b"request_id", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_created_at_ms", b"_created_at_ms", "_customer_id", b"_customer_id", "created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "request_id", b"request_id", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__created_at_ms: _TypeAlias = _typing.Literal["created_at_ms"]  # noqa: Y015
     _WhichOneofArgType__created_at_ms: _TypeAlias = _typing.Literal["_created_at_ms", b"_created_at_ms"]  # noqa: Y015
+    _WhichOneofReturnType__customer_id: _TypeAlias = _typing.Literal["customer_id"]  # noqa: Y015
+    _WhichOneofArgType__customer_id: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__created_at_ms) -> _WhichOneofReturnType__created_at_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__customer_id) -> _WhichOneofReturnType__customer_id | None: ...
 
 Global___ImportOrderRequest: _TypeAlias = ImportOrderRequest  # noqa: Y015
 

@@ -875,7 +875,7 @@ class ImportOrderCommand(_message.Message):
         self,
         *,
         order_id: _builtins.str = ...,
-        customer_id: _builtins.str = ...,
+        customer_id: _builtins.str | None = ...,
         created_at_ms: _builtins.int = ...,
         state: _builtins.str = ...,
         items: _abc.Iterable[Global___ImportedCommandItem] | None = ...,
@@ -884,11 +884,13 @@ class ImportOrderCommand(_message.Message):
         placed_at_ms: _builtins.int = ...,
         expires_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "customer_id", b"customer_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id", "created_at_ms", b"created_at_ms", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "extra", b"extra", "items", b"items", "order_id", b"order_id", "placed_at_ms", b"placed_at_ms", "state", b"state", "state_since_ms", b"state_since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__customer_id: _TypeAlias = _typing.Literal["customer_id"]  # noqa: Y015
+    _WhichOneofArgType__customer_id: _TypeAlias = _typing.Literal["_customer_id", b"_customer_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__customer_id) -> _WhichOneofReturnType__customer_id | None: ...
 
 Global___ImportOrderCommand: _TypeAlias = ImportOrderCommand  # noqa: Y015
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import aiomqtt
 import pytest
+from unanswerable_mqtt import OTHER_TOPICS, UNANSWERABLE
 
 from quitanda.domain.limits import EXTRA_BYTES_MAX, EXTRA_FIELDS_MAX, ITEMS_PER_ORDER_MAX, JSON_DEPTH_MAX
 from quitanda.mqtt.topics import FEED_TOPIC, PREFIX, reply_topic, request_topic
@@ -284,27 +285,6 @@ async def test_a_customer_who_cannot_be_is_refused(open_cluster, customer_id):
     assert {(reply["error"]["reason"], reply["error"]["field"]) for reply in replies} == {(INVALID, "customer_id")}
 
 
-UNANSWERABLE = [
-    b"",
-    b"\0",
-    b"null",
-    b"[]",
-    b"7",
-    b"{}",
-    b'"reply_to"',
-    b"\xff\xfe\xfd",
-    b"[" * 100_000,
-    b"9" * 100_000,
-    bytes(range(256)) * 100,
-    *(
-        f'{{"reply_to":{text}}}'.encode()
-        for text in ("null", "7", '""', '["a"]', '"a/b"', '"../replies/x"', '"#"', '"+"', '"a b"', '"\\u0000"', NESTED)
-    ),
-    b'{"reply_to":"%s"}' % (b"x" * 65),
-]
-"""Payloads that say nowhere where an answer should go."""
-
-
 async def test_a_request_without_a_reply_address_has_no_effect_and_others_are_served(cluster, shop, state_unchanged):
     customer_id = (await shop.customer()).customer_id
     async with state_unchanged(), raw_customer(cluster, customer_id) as client:
@@ -323,20 +303,6 @@ async def test_a_payload_larger_than_the_broker_carries_ends_only_its_sender(clu
             )
 
     assert (await bystander.list_orders()).documents == ()
-
-
-OTHER_TOPICS = (
-    f"{PREFIX}/customers/requests/create_order",
-    f"{PREFIX}/customers//requests/create_order",
-    f"{PREFIX}/customers/ana/requests/",
-    f"{PREFIX}/customers/ana/requests/create_order/more",
-    f"{PREFIX}/customers/ana/replies/create_order",
-    f"{PREFIX}/requests",
-    f"/{PREFIX}/customers/ana/requests/create_order",
-    "quitanda/v2/customers/ana/requests/create_order",
-    "$share/client-portals/quitanda/v1/customers/ana/requests/create_order",
-    "a" * 60_000,
-)
 
 
 async def test_a_request_on_another_topic_has_no_effect(cluster, shop, state_unchanged):

@@ -15,6 +15,7 @@ from quitanda.domain.commands import (
     Request,
     ReturnOrder,
 )
+from quitanda.domain.limits import LIVE_ORDERS_PER_CUSTOMER_MAX
 from quitanda.domain.machine import execute
 from quitanda.domain.model import NOBODY, OrderItem, OrderState
 from quitanda.domain.outcomes import Done, Problem, Reason
@@ -160,3 +161,12 @@ def test_below_the_level_of_states_no_order_is_imported(empty_shop):
     assert empty_shop.do(OLD).outcome.reason is Reason.LEVEL_TOO_LOW
     empty_shop.raise_level()
     assert isinstance(empty_shop.do(replace(OLD, items=())).outcome, Done)
+
+
+def test_no_import_gives_a_customer_more_live_orders_than_she_may_have(shop):
+    for number in range(shop.state.count_live_orders("ana"), LIVE_ORDERS_PER_CUSTOMER_MAX):
+        shop.do(replace(OLD, order_id=f"y{number}", items=()))
+    refused = ask(shop, OLD)
+    closed = ask(shop, replace(OLD, state="fulfilled"))
+
+    assert (refused.reason, isinstance(closed, Done)) == (Reason.TOO_MANY_ORDERS, True)

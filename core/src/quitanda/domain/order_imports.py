@@ -8,6 +8,7 @@ from typing import Final
 
 from quitanda.domain import refusals
 from quitanda.domain.document_changes import put
+from quitanda.domain.limits import LIVE_ORDERS_PER_CUSTOMER_MAX
 from quitanda.domain.model import NOBODY, Order, OrderItem, OrderState
 from quitanda.domain.order_commands import ImportOrder
 from quitanda.domain.order_states import LIVE_STATES
@@ -69,7 +70,9 @@ def bring(view: StateView, command: ImportOrder) -> Decision:
         return Decision(refusals.customer_not_found(command.customer_id))
     if find_order(view, command.order_id):
         return Decision(refusals.order_exists(command.order_id))
-    if command.state in LIVE_STATES:
+    if command.customer_id is not None and command.state in LIVE_STATES:
+        if view.count_live_orders(command.customer_id) >= LIVE_ORDERS_PER_CUSTOMER_MAX:
+            return Decision(refusals.too_many_orders(command.customer_id))
         for index, item in enumerate(command.items):
             if view.product(item.product_id) is None:
                 return Decision(refusals.product_not_found(item.product_id, f"items[{index}].product_id"))

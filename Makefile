@@ -12,7 +12,7 @@ PYTHON ?= python3
 # `make test VENV=.venv-3.13 PYTHON=python3.13`: another Python beside the usual one.
 VENV := .venv
 BIN := $(VENV)/bin
-IMAGE_MEMBERS := services/replica services/admin-portal services/client-portal clients
+IMAGE_MEMBERS := services/replica services/admin-portal services/client-portal services/web clients
 MEMBERS := core $(IMAGE_MEMBERS) deploy/local testing
 PROTOS := $(wildcard proto/quitanda/*/*.proto)
 STUBS := find quitanda -name '*_pb2*.py' -o -name '*_pb2*.pyi'
@@ -169,7 +169,7 @@ test-containers: $(VENV)/.ready images ## Run the whole-system scenarios on cont
 	@QUITANDA_TEST_CLUSTER=containers $(BIN)/python -m pytest integration-tests $(WITHOUT_CLUSTER:%=--ignore=%) \
 		--ignore-glob='*/test_compose*.py' $(if $(PART),--part "$(PART)") $(ARGS)
 
-images: ## Build the container images (quitanda/replica, admin-portal, client-portal, clients, and the tests' faults)
+images: ## Build the container images (quitanda/replica, admin-portal, client-portal, web, clients, and the tests' faults)
 	@docker compose --profile clients build --quiet
 	@docker build --quiet --tag "quitanda/faults:$(QUITANDA_TAG)" deploy/faults > /dev/null
 
@@ -231,7 +231,7 @@ proto-check: $(VENV)/.ready
 
 LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--python-version 3.11 --custom-compile-command "make lock" --no-emit-package quitanda-core --no-emit-package quitanda-clients \
-	--no-emit-package quitanda-local
+	--no-emit-package quitanda-local --no-emit-package quitanda-web
 
 # An image's versions are those that the tests run with; it only lacks what it does not need.
 lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported

@@ -55,19 +55,20 @@ class AdminClient(PortalClient):
     """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
 
     The client calls `on_slow` once for each call that has no answer after a second, with the reason. With an `identity`
-    it speaks TLS; `token` proves who calls, where the portals ask for that.
+    it speaks TLS; `token` proves who calls, where the portals ask for that. With `over` it needs none of all this.
     """
 
     def __init__(
         self,
-        portals: Sequence[Address],
+        portals: Sequence[Address] = (),
         *,
         timeout: float = TIMEOUT_DEFAULT,
         on_slow: OnSlowCall = ignore_slow_call,
         identity: LinkIdentity | None = None,
         token: str = "",
+        over: GrpcTransport | None = None,
     ) -> None:
-        self._grpc = GrpcTransport(
+        self._grpc = over or GrpcTransport(
             PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow, identity=identity, token=token
         )
         self._cluster = operations_of(PortalKind.ADMIN)
@@ -295,8 +296,7 @@ class AdminClient(PortalClient):
         0: the highest that the leader supports. Raises errors.Rejected (LEVEL_NOT_SUPPORTED) unless all replicas
         support it. There is no way back. Repeating it is harmless.
         """
-        response: admin_portal_pb2.RaiseLevelResponse = await self._call("raise_level", level=level)
-        return response.level
+        return int((await self._call("raise_level", level=level)).level)
 
     def backup(self, total_seconds: float) -> AsyncGenerator[admin_portal_pb2.BackupPart, None]:
         """Yield the parts of a backup, for at most `total_seconds`; it must begin within the client's timeout.

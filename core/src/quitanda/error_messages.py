@@ -4,14 +4,15 @@ A sentence names the field, says what is wrong, gives the limit, and says what t
 
     {name}                  is a fact of the refusal: `field` or one of its details
     {name#unit|units}       is the fact, a number, with the noun in the right form: `1 unit`, `2 units`, `no units`
+    {name#unit|units|none}  the same, with words of its own for 0
     [text], [text||other]   is left out, or is `other`, if one of the facts in `text` is not known
     {name!}                 is a number that counts as not known if it is 0
 
-Facts are data, never sentences, so another language needs only other tables.
+Facts are data, never sentences, so another language needs only other templates.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason
@@ -215,17 +216,30 @@ TOKEN_PROBLEMS: Final[Mapping[str, str]] = {
 }
 """One template for each problem of an UNAUTHENTICATED."""
 
+FAILED: Final = "The request failed. Try again later."
+"""For a reason that nobody knows."""
+
+THE_REQUEST: Final = "the request"
+"""Stands for the field where none is named."""
+
 _OPTIONAL: Final = re.compile(r"\[([^\[\]]*)\]")
-_FACT: Final = re.compile(r"\{([a-z_]+)(!?)(?:#([a-z ]*)\|([a-z ]*))?\}")
+_FACT: Final = re.compile(r"\{([a-z_]+)(!?)(?:#([^|{}]*)\|([^|{}]*)(?:\|([^|{}]*))?)?\}")
 
 
-def render(reason: str, field: str, details: Mapping[str, str], instead: Mapping[str, str] | None = None) -> str:
+def render(
+    reason: str,
+    field: str,
+    details: Mapping[str, str],
+    instead: Mapping[str, str] | None = None,
+    translate: Callable[[str], str] = str,
+) -> str:
     """Write the message for a reason; an unknown reason gets a general one.
 
-    `instead` has templates for clients to whom the general template of a reason would say something wrong.
+    `instead` has templates for clients to whom the general template of a reason would say something wrong. `translate`
+    gives the template of another language for one of these.
     """
-    facts = {"field": field or "the request", **details}
-    return _fill((instead or {}).get(reason) or _template(reason, details), facts)
+    facts = {"field": field or translate(THE_REQUEST), **details}
+    return _fill(translate((instead or {}).get(reason) or _template(reason, details)), facts)
 
 
 def _template(reason: str, details: Mapping[str, str]) -> str:
@@ -233,7 +247,7 @@ def _template(reason: str, details: Mapping[str, str]) -> str:
         return PROBLEMS[Problem(details["problem"])]
     if reason == Reason.UNAUTHENTICATED and details.get("problem") in set(AuthenticationProblem):
         return TOKEN_PROBLEMS[AuthenticationProblem(details["problem"])]
-    return REASONS.get(reason, "The request failed. Try again later.")
+    return REASONS.get(reason, FAILED)
 
 
 def _fill(template: str, facts: Mapping[str, str]) -> str:
@@ -256,5 +270,7 @@ def _written(facts: Mapping[str, str], found: re.Match[str]) -> str:
         return value
     if value == "1":
         return f"1 {found[3]}"
+    if value == "0" and found[5] is not None:
+        return found[5]
     zero = "none" if found[4] == "are" else "no"
     return f"{zero if value == '0' else value} {found[4]}"

@@ -66,7 +66,7 @@ def root(made, tmp_path):
 def test_every_holder_has_its_files_and_no_others(made):
     holders = authority(made).holders(NOW)
 
-    assert {holder.name for holder in holders} == {h.name for h in DEFAULT} | {"broker", "metrics", "clients"}
+    assert {holder.name for holder in holders} == {h.name for h in DEFAULT} | {"broker", "metrics", "web", "clients"}
     for holder in holders:
         assert {path.name for path in (made / holder.name).iterdir()} == FILES[holder.kind]
 

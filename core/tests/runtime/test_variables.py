@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
-from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, misspelt, unknown
+from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, OF_WEB, misspelt, unknown
+from quitanda_web.settings import WebSettings
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,6 +19,13 @@ def test_the_known_variables_are_the_settings_of_all_processes():
     fields = {f for kind in (ReplicaSettings, AdminPortalSettings, ClientPortalSettings) for f in kind.model_fields}
 
     assert {f"QUITANDA_{field.upper()}" for field in fields} == OF_PROCESSES
+
+
+def test_the_known_variables_of_the_page_are_its_settings():
+    fields = {f"QUITANDA_{field.upper()}" for field in WebSettings.model_fields}
+
+    assert fields == OF_WEB | (fields & (OF_PROCESSES | OF_CLIENTS))
+    assert not OF_WEB & (OF_PROCESSES | OF_CLIENTS)
 
 
 def test_the_known_variables_of_the_clients_are_those_that_their_options_name():

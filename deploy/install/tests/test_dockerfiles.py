@@ -1,4 +1,4 @@
-"""What the Dockerfiles of the four images promise, without Docker: `integration-tests/test_compose_images.py` looks at
+"""What the Dockerfiles of the five images promise, without Docker: `integration-tests/test_compose_images.py` looks at
 the images themselves."""
 
 import re
@@ -21,8 +21,8 @@ def last_stage(dockerfile):
     return [" ".join(line.split()) for line in stage.splitlines()[1:] if line.strip()]
 
 
-def test_there_are_four():
-    assert len(DOCKERFILES) == 4
+def test_there_are_five():
+    assert len(DOCKERFILES) == 5
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)

@@ -12,15 +12,17 @@ from quitanda.identity.__main__ import main as identity_command
 from quitanda.runtime import tracing
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
 from quitanda_local.topology import ServiceRole, fixed
+from quitanda_web.settings import WebSettings
 
 ROOT = Path(__file__).parents[3]
 TOPOLOGY = fixed(course=True)
+PAGE = fixed(web=True).named("web")
 SETTINGS = {
     "replica": ReplicaSettings,
     "admin-portal": AdminPortalSettings,
     "client-portal": ClientPortalSettings,
 }
-DOCKERFILES = ("services/replica", "services/admin-portal", "services/client-portal", "clients")
+DOCKERFILES = ("services/replica", "services/admin-portal", "services/client-portal", "services/web", "clients")
 
 
 def with_values(text):
@@ -37,7 +39,7 @@ def with_values(text):
 
 SERVICES = yaml.safe_load(with_values((ROOT / "docker-compose.yml").read_text()))["services"]
 OBSERVERS = {name for name, service in SERVICES.items() if service.get("profiles") == ["observability"]}
-PROCESSES = [name for name in SERVICES if name not in {"broker", "clients", "identity"} | OBSERVERS]
+PROCESSES = [name for name in SERVICES if name not in {"broker", "clients", "identity", "web"} | OBSERVERS]
 
 
 def port_of(address):
@@ -57,7 +59,7 @@ def published(service):
 def test_every_process_of_the_local_run_is_a_service_of_the_same_name():
     course = {name for name in SERVICES if SERVICES[name].get("profiles") == ["course"]}
 
-    assert set(SERVICES) - course - OBSERVERS - {"clients", "identity"} == {
+    assert set(SERVICES) - course - OBSERVERS - {"clients", "identity", "web"} == {
         service.name for service in TOPOLOGY.services
     }
 
@@ -91,6 +93,24 @@ def test_settings_are_usable_and_the_name_is_the_services(name, identities):
         replica.name: replica.port for replica in TOPOLOGY.of(ServiceRole.REPLICA)
     }
     assert {str(address).partition(":")[0] for address in settings.replicas.values()} == set(settings.replicas)
+
+
+def test_the_page_is_served_at_the_port_of_the_local_run_and_knows_all_portals(identities):
+    service = SERVICES["web"]
+    environment = service["environment"] | {"QUITANDA_IDENTITY": str(identities / "web")}
+
+    settings = WebSettings(**{key.removeprefix("QUITANDA_").lower(): value for key, value in environment.items()})
+
+    assert settings.name == "web"
+    assert published(service) == {port: port for port, _ in PAGE.ports()}
+    assert (settings.web_listen.port, settings.metrics_listen.port) == (PAGE.port, PAGE.metrics_port)
+    for portals, role in (
+        (settings.admin_portals, ServiceRole.ADMIN_PORTAL),
+        (settings.client_portals, ServiceRole.CLIENT_PORTAL),
+    ):
+        assert {portal.host: portal.port for portal in portals} == {
+            each.name: each.port for each in TOPOLOGY.of(role)
+        }
 
 
 @pytest.mark.parametrize("service", [one for one in TOPOLOGY.services if one.role is not ServiceRole.BROKER])

@@ -25,6 +25,20 @@ def all_ports(topology):
     return [port for service in topology.services for port, _ in service.ports()]
 
 
+def test_the_page_is_there_for_whoever_asks_and_knows_all_portals():
+    with_page = replace(DEPLOYMENT, topology=fixed(web=True, ports_from=8000))
+    page = with_page.topology.named("web")
+    told = environment(with_page, "web")
+
+    assert (page.port, page.metrics_port) == (8080, 8280)
+    assert told["QUITANDA_WEB_LISTEN"] == "127.0.0.1:8080"
+    assert told["QUITANDA_ADMIN_PORTALS"] == "127.0.0.1:8001,127.0.0.1:8002"
+    assert told["QUITANDA_CLIENT_PORTALS"] == "127.0.0.1:8003,127.0.0.1:8004"
+    assert "QUITANDA_IDENTITY" not in told
+    assert environment(replace(with_page, identities=Path("/i")), "web")["QUITANDA_IDENTITY"] == "/i/web"
+    assert "web" not in {service.name for service in fixed().services}
+
+
 def test_the_fixed_plan_uses_the_documented_ports():
     addresses = {service.name: service.address for service in fixed().services}
 

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final, TypeVar
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 from grpc import aio
@@ -53,6 +55,15 @@ _STUBS: Final[Mapping[PortalKind, Callable[[aio.Channel], Any]]] = {
 }
 
 
+@dataclass(slots=True)
+class _Connections:
+    """What the transports of several callers share; `preferred` is the position of the portal that answered last."""
+
+    channels: dict[Address, ReconnectingChannel[Any]] = field(default_factory=dict)
+    preferred: int = 0
+    closed: bool = False
+
+
 class GrpcTransport:
     """Implements `transports.RequestTransport`; it asks the portal that answered last first."""
 
@@ -79,9 +90,24 @@ class GrpcTransport:
         self._identity = identity
         self._make_stub = _STUBS[kind]
         self._policy = RetryPolicy(timeout, len(self._portals), on_slow=on_slow)
-        self._channels: dict[Address, ReconnectingChannel[Any]] = {}
-        self._preferred = 0
-        self._closed = False
+        self._connections = _Connections()
+
+    def for_caller(self, token: str) -> Self:
+        """Make a transport for another caller's token over the same connections; closing one of them closes all.
+
+        For a process that calls for many people. NoTokenError as where the transport was made.
+        """
+        if self._identity is None:
+            check_not_in_plain_text(token, self._portals)
+        other = copy(self)
+        other.token = token
+        return other
+
+    async def connect(self, seconds: float) -> None:
+        """Wait until a portal has taken a connection, the one that answered last first. Unavailable if none does."""
+        await retry_until_deadline(
+            self._in_turn(self._connected), RetryPolicy(seconds, len(self._portals)), write=False
+        )
 
     async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
         """Send a request until a portal answers it (`transports.RequestTransport`)."""
@@ -109,7 +135,7 @@ class GrpcTransport:
             except asyncio.CancelledError:
                 # Closing a channel cancels its calls; that is not the same as cancelling the caller.
                 task = asyncio.current_task()
-                if self._closed and task is not None and not task.cancelling():
+                if self._connections.closed and task is not None and not task.cancelling():
                     raise OutcomeUnknown("the client was closed before the answer came") from None
                 raise
 
@@ -152,9 +178,10 @@ class GrpcTransport:
 
     async def close(self) -> None:
         """Close all connections; calls in flight end with an error."""
-        self._closed = True
-        channels, self._channels = self._channels, {}
-        for channel in channels.values():
+        self._connections.closed = True
+        channels = [*self._connections.channels.values()]
+        self._connections.channels.clear()
+        for channel in channels:
             await channel.close()
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
@@ -165,25 +192,26 @@ class GrpcTransport:
         """Make attempts at the preferred portal; after a failure the next portal is preferred."""
 
         async def attempt_in_turn(seconds: float) -> T:
-            position = self._preferred
+            position = self._connections.preferred
             try:
                 return await attempt(self._portals[position], seconds)
             except (Unavailable, OutcomeUnknown):
                 # Calls run side by side: only the first one that fails here moves on to the next portal.
-                if self._preferred == position:
-                    self._preferred = (position + 1) % len(self._portals)
+                if self._connections.preferred == position:
+                    self._connections.preferred = (position + 1) % len(self._portals)
                 raise
 
         return attempt_in_turn
 
     async def _connected(self, portal: Address, seconds: float) -> Any:
-        if self._closed:
+        if self._connections.closed:
             raise ClientClosed("the client is closed")
-        if portal not in self._channels:
-            self._channels[portal] = ReconnectingChannel(
+        channels = self._connections.channels
+        if portal not in channels:
+            channels[portal] = ReconnectingChannel(
                 str(portal), str(portal), CHANNEL_OPTIONS, self._make_stub, self._identity
             )
-        return await self._channels[portal].connected(min(seconds, CONNECT_SECONDS_MAX))
+        return await channels[portal].connected(min(seconds, CONNECT_SECONDS_MAX))
 
 
 async def _answers(call: aio.UnaryStreamCall[Any, Any], portal: Address) -> AsyncGenerator[Any, None]:

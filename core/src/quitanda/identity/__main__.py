@@ -20,7 +20,7 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 
 _NAMED_KINDS: Final = (HolderKind.REPLICA, HolderKind.ADMIN_PORTAL, HolderKind.CLIENT_PORTAL)
-_KINDS_OF_ONE: Final = (HolderKind.BROKER, HolderKind.METRICS)
+_KINDS_OF_ONE: Final = (HolderKind.BROKER, HolderKind.METRICS, HolderKind.WEB)
 
 
 def main(arguments: Sequence[str]) -> int:

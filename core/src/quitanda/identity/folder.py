@@ -42,6 +42,8 @@ class IdentityFile(StrEnum):
     """The name of the client portals' shared subscription; who knows it can take requests away from them."""
     CUSTOMER_SECRET_KEY = "customer-secret-key"  # noqa: S105 - the name of a file
     """Admin portals derive customers' first secrets from it."""
+    WEB_SESSION_KEY = "web-session-key"
+    """Shared by the processes of the page, which seal sessions with it."""
     FIRST_CREDENTIAL = "first-credential"
     """What replicas know of the first administrator's credential: no secret."""
     CREDENTIAL = "credential"

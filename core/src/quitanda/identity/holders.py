@@ -24,6 +24,7 @@ class HolderKind(StrEnum):
     CLIENT_PORTAL = "client-portal"
     BROKER = "broker"
     METRICS = "metrics"
+    WEB = "web"
     CLIENTS = "clients"
 
 
@@ -43,6 +44,7 @@ FILES: Final[Mapping[HolderKind, frozenset[IdentityFile]]] = {
     },
     HolderKind.BROKER: _OF_PROCESSES | {IdentityFile.CUSTOMERS_CA, IdentityFile.CLIENTS_CA, IdentityFile.ACL},
     HolderKind.METRICS: _OF_PROCESSES,
+    HolderKind.WEB: _OF_PROCESSES | {IdentityFile.WEB_SESSION_KEY},
     HolderKind.CLIENTS: _OF_ALL | {IdentityFile.CUSTOMERS_CA, IdentityFile.CREDENTIAL},
 }
 
@@ -52,12 +54,13 @@ _COMMON_NAMES: Final[Mapping[HolderKind, str]] = {
     HolderKind.CLIENT_PORTAL: "portal/{}",
     HolderKind.BROKER: "{}",
     HolderKind.METRICS: "service/{}",
+    HolderKind.WEB: "service/{}",
 }
 """The slash keeps customers apart, whose ids have none: the broker takes a certificate's common name for its user, and
 a customer's id is her user. The broker's own certificate is no client's."""
 
-ALONE: Final = (HolderKind.BROKER, HolderKind.METRICS, HolderKind.CLIENTS)
-"""Kinds with one holder, whose name is the kind's."""
+ALONE: Final = (HolderKind.BROKER, HolderKind.METRICS, HolderKind.WEB, HolderKind.CLIENTS)
+"""Kinds with one holder, whose name is the kind's; all processes of the page share one folder."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -16,6 +16,7 @@ _NEW: Final[Mapping[IdentityFile, Callable[[], str]]] = {
     IdentityFile.FEED_KEY: lambda: secrets.token_urlsafe(_BYTES),
     IdentityFile.REQUEST_GROUP: lambda: secrets.token_hex(_BYTES // 2),
     IdentityFile.CUSTOMER_SECRET_KEY: lambda: secrets.token_hex(CUSTOMER_SECRET_KEY_BYTES),
+    IdentityFile.WEB_SESSION_KEY: lambda: secrets.token_urlsafe(_BYTES),
     IdentityFile.CREDENTIAL: lambda: new_token().text(),
 }
 NAMES: Final = tuple(_NEW)

@@ -348,7 +348,7 @@ class ClientPortalSettings(PortalSettings):
         return gateway
 
 
-Settings = TypeVar("Settings", bound=ProcessSettings)
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load(kind: type[Settings], **given: Any) -> Settings:
@@ -358,7 +358,7 @@ def load(kind: type[Settings], **given: Any) -> Settings:
     """
     slips = [
         f"{name} is not a setting; did you mean {nearest}?"
-        for name, nearest in variables.misspelt(os.environ, variables.OF_PROCESSES)
+        for name, nearest in variables.misspelt(os.environ, variables.OF_PROCESSES | variables.OF_WEB)
     ]
     try:
         settings = kind(**given)

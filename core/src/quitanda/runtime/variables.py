@@ -47,9 +47,14 @@ OF_PROCESSES: Final = frozenset(
 )
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""
 
+OF_WEB: Final = frozenset(
+    PREFIX + name for name in ("WEB_LISTEN", "WEB_URL", "WEB_FORWARDED_FROM", "CURRENCY", "TIME_ZONE")
+)
+"""What the page reads besides those (`quitanda_web.settings`)."""
+
 OF_CLIENTS: Final = frozenset(
     PREFIX + name
-    for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY", "TOKEN", "TOKEN_IN_PLAIN_TEXT")
+    for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY", "TOKEN", "TOKEN_IN_PLAIN_TEXT", "LANG")
 )
 """What the command-line applications read."""
 
@@ -70,7 +75,7 @@ def misspelt(environment: Mapping[str, str], meant: Collection[str]) -> list[tup
 
 def unknown(environment: Mapping[str, str]) -> list[tuple[str, str]]:
     """Find the variables that nobody knows, each with the setting that is most like it; empty where none is."""
-    return [(name, _nearest(name, OF_PROCESSES, _LIKE)) for name in _unknown(environment)]
+    return [(name, _nearest(name, OF_PROCESSES | OF_WEB, _LIKE)) for name in _unknown(environment)]
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
@@ -79,7 +84,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 
 def _is_known(name: str) -> bool:
-    if name in OF_PROCESSES or name in OF_CLIENTS:
+    if name in OF_PROCESSES | OF_WEB | OF_CLIENTS:
         return True
     return any(pattern.fullmatch(name) for pattern in (_OF_COMPOSE, _OF_TESTS, _OF_SERVICE_LINKS))
 

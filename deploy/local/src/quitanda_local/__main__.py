@@ -73,7 +73,7 @@ def run(
     from quitanda_local.foreground import run as run_in_foreground  # noqa: PLC0415 - --help needs no gRPC
 
     console = Console(file=cast("IO[str]", LastingOutput()))  # io's classes are not typing's
-    topology = fixed(course=course, ports_from=ports_from)
+    topology = fixed(course=course, web=True, ports_from=ports_from)
     raise typer.Exit(
         asyncio.run(run_in_foreground(topology, data, broker, console, restore, identities=identity is IdentityMode.ON))
     )

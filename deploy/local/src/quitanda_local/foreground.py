@@ -15,8 +15,8 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from quitanda.identity.folder import OPEN_MODE
-from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
+from quitanda.identity.folder import OPEN_MODE, IdentityFile
+from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, OF_WEB
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.identities import Identities
@@ -79,7 +79,8 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event, *, 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    for told in (mode_warning(cluster, os.environ), broker_warning(cluster), course_addresses(cluster)):
+    told_of = (mode_warning(cluster, os.environ), broker_warning(cluster), course_addresses(cluster), page_address(cluster))
+    for told in told_of:
         if told:
             console.print(told, highlight=False, markup=False, soft_wrap=True)
     if restored and cluster.identities:
@@ -190,6 +191,17 @@ def course_addresses(cluster: LocalCluster) -> str:
     return f"{served} It has no place for tokens: whoever uses this machine may do anything there."
 
 
+def page_address(cluster: LocalCluster) -> str:
+    """Say where the page is, and with what one signs in there; empty where there is none."""
+    if not cluster.pages:
+        return ""
+    at = f"\nThe shop in a browser: http://{cluster.address(cluster.pages[0])}/"
+    if not cluster.identities:
+        return at
+    token = cluster.identities.of_clients / IdentityFile.CREDENTIAL
+    return f"{at} - the administrator's token is in {shlex.quote(str(token))}"
+
+
 def clients_settings(topology: Topology, identities: Identities | None = None) -> tuple[str, ...]:
     """Give the line that tells the clients what they do not know by themselves; none where there is nothing.
 
@@ -218,7 +230,7 @@ def clients_settings(topology: Topology, identities: Identities | None = None) -
 
 def without_effect(environment: Mapping[str, str]) -> list[str]:
     """Name the settings of processes that the shell has: here each process is given its own."""
-    return sorted(name for name in environment if name.upper() in OF_PROCESSES - OF_CLIENTS)
+    return sorted(name for name in environment if name.upper() in (OF_PROCESSES | OF_WEB) - OF_CLIENTS)
 
 
 def examples(cluster: LocalCluster) -> str:

@@ -100,9 +100,9 @@ class LocalCluster(ObservedCluster):
             raise
 
     async def stop(self) -> tuple[str, ...]:
-        """Stop portals, then replicas, then the broker; return the names of those that had to be killed."""
+        """Stop the page, portals, replicas, then the broker; return the names of those that had to be killed."""
         killed: list[str] = []
-        for group in (self.admin_portals + self.client_portals, self.replicas, (self.broker,)):
+        for group in (self.pages, self.admin_portals + self.client_portals, self.replicas, (self.broker,)):
             stopped = await asyncio.gather(*(self._processes[name].stop() for name in group))
             killed += [name for name, by_itself in zip(group, stopped, strict=True) if not by_itself]
         self._data.close()

@@ -60,6 +60,11 @@ class ObservedCluster(ABC):
         return self._names(ServiceRole.CLIENT_PORTAL)
 
     @property
+    def pages(self) -> tuple[str, ...]:
+        """Names of the processes that serve the page."""
+        return self._names(ServiceRole.WEB)
+
+    @property
     def broker(self) -> str:
         """Name of the MQTT broker."""
         return self.topology.broker.name
@@ -171,13 +176,12 @@ class ObservedCluster(ABC):
         return await wait_until(agreed, "all replicas to agree", timeout, lambda: str(seen))
 
     async def _wait_until_ready(self, name: str, timeout: float) -> None:
-        probe = readiness.mqtt_ready if name == self.broker else readiness.grpc_ready
         seen = ""
 
         async def ready() -> bool:
             nonlocal seen
             await self._check_alive(name)
-            seen = await probe(self.address(name), self._observer())
+            seen = await self._ask(name)
             return not seen
 
         await wait_until(
@@ -186,6 +190,16 @@ class ObservedCluster(ABC):
             timeout,
             lambda: f"{seen}; {self._last_words(name)}",
         )
+
+    async def _ask(self, name: str) -> str:
+        """Ask a process whether it is ready, in its own protocol; '' if it is."""
+        match self.topology.named(name).role:
+            case ServiceRole.BROKER:
+                return await readiness.mqtt_ready(self.address(name), self._observer())
+            case ServiceRole.WEB:
+                return await readiness.http_ready(self.address(name))
+            case _:
+                return await readiness.grpc_ready(self.address(name), self._observer())
 
     def _observer(self) -> LinkIdentity | None:
         """Give the certificate with which the processes are asked; None in the open mode."""

@@ -1,4 +1,4 @@
-"""Asking a process whether it serves: gRPC's standard health service, and MQTT's own greeting.
+"""Asking a process whether it serves: gRPC's standard health service, the page's, and MQTT's own greeting.
 
 With an identity every question travels by TLS, and shows its certificate.
 """
@@ -21,6 +21,8 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),  # each probe connects anew, without an earlier one's back-off
     ("grpc.enable_http_proxy", 0),
 )
+HTTP_READY: Final = "HTTP/1.1 200 "
+HTTP_BYTES_MAX: Final = 8_192
 NOT_READY: Final = {
     int(health_pb2.HealthCheckResponse.NOT_SERVING): "NOT_SERVING",
     int(health_pb2.HealthCheckResponse.SERVICE_UNKNOWN): "SERVICE_UNKNOWN",
@@ -48,6 +50,23 @@ async def grpc_ready(address: str, identity: LinkIdentity | None = None, timeout
         except grpc.aio.AioRpcError as error:
             return error.code().name
     return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else NOT_READY.get(answer.status, "UNKNOWN")
+
+
+async def http_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
+    """Return '' if the page is ready, otherwise what it said or why it could not be asked."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                writer.write(f"GET /health/{READINESS} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+                answer = (await reader.read(HTTP_BYTES_MAX)).decode(errors="replace")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        return type(error).__name__
+    head, _, body = answer.partition("\r\n\r\n")
+    return "" if head.startswith(HTTP_READY) else body.strip() or head.partition("\r\n")[0]
 
 
 async def mqtt_ready(address: str, identity: LinkIdentity | None = None, timeout: float = PROBE_SECONDS) -> str:

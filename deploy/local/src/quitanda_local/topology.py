@@ -21,14 +21,19 @@ class ServiceRole(StrEnum):
     REPLICA = "replica"
     ADMIN_PORTAL = "admin-portal"
     CLIENT_PORTAL = "client-portal"
+    WEB = "web"
 
 
 MODULES: Final[Mapping[ServiceRole, str]] = {
     ServiceRole.REPLICA: "quitanda_replica",
     ServiceRole.ADMIN_PORTAL: "quitanda_admin_portal",
     ServiceRole.CLIENT_PORTAL: "quitanda_client_portal",
+    ServiceRole.WEB: "quitanda_web",
 }
 """The Python module that each role but the broker's is started from."""
+
+
+_PROTOCOLS: Final = {ServiceRole.BROKER: "MQTT", ServiceRole.WEB: "HTTP"}
 
 
 class BrokerKind(StrEnum):
@@ -59,7 +64,7 @@ class Service:
 
     def ports(self) -> Iterator[tuple[int, str]]:
         """Every port of the process, with what it is for."""
-        yield self.port, "MQTT" if self.role is ServiceRole.BROKER else "gRPC"
+        yield self.port, _PROTOCOLS.get(self.role, "gRPC")
         if self.raft_port is not None:
             yield self.raft_port, "Raft"
         if self.metrics_port is not None:
@@ -101,9 +106,10 @@ PORTS_FROM_MIN: Final = 1024
 PORTS_FROM_MAX: Final = 65_535 - 883
 
 
-def fixed(*, course: bool = False, ports_from: int = PORTS_FROM) -> Topology:
+def fixed(*, course: bool = False, web: bool = False, ports_from: int = PORTS_FROM) -> Topology:
     """Lay the processes on the ports that documentation and other programs rely on; with the course's, if asked for.
 
+    `web` adds the page.
     `ports_from` (PORTS_FROM_MIN to PORTS_FROM_MAX) moves all of them, so that two can run side by side.
     """
 
@@ -121,6 +127,7 @@ def fixed(*, course: bool = False, ports_from: int = PORTS_FROM) -> Topology:
             ),
             *(portal(f"admin-portal-{n}", ServiceRole.ADMIN_PORTAL, ports_from + n) for n in (1, 2)),
             *(portal(f"client-portal-{n}", ServiceRole.CLIENT_PORTAL, ports_from + 2 + n) for n in (1, 2)),
+            *((Service("web", ServiceRole.WEB, ports_from + 80, metrics_port=ports_from + 280),) if web else ()),
         )
     )
 
@@ -167,6 +174,8 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
     service = deployment.topology.named(name)
     if service.role is ServiceRole.BROKER:
         return {}
+    if service.role is ServiceRole.WEB:
+        return _of_the_page(deployment, service)
     variables = {
         "QUITANDA_NAME": service.name,
         "QUITANDA_LISTEN": service.address,
@@ -200,6 +209,20 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
     if service.role is ServiceRole.CLIENT_PORTAL:
         variables["QUITANDA_MQTT_GATEWAY"] = mqtt_gateway(deployment, service)
     return variables
+
+
+def _of_the_page(deployment: Deployment, service: Service) -> dict[str, str]:
+    topology = deployment.topology
+    identity = {} if deployment.identities is None else {"QUITANDA_IDENTITY": str(deployment.identities / service.name)}
+    return identity | {
+        "QUITANDA_NAME": service.name,
+        "QUITANDA_WEB_LISTEN": service.address,
+        "QUITANDA_METRICS_LISTEN": f"{HOST}:{service.metrics_port}",
+        "QUITANDA_ADMIN_PORTALS": ",".join(each.address for each in topology.of(ServiceRole.ADMIN_PORTAL)),
+        "QUITANDA_CLIENT_PORTALS": ",".join(each.address for each in topology.of(ServiceRole.CLIENT_PORTAL)),
+        "QUITANDA_LOG_LEVEL": "info",
+        "QUITANDA_LOG_FORMAT": "json",
+    }
 
 
 def mqtt_gateway(deployment: Deployment, portal: Service) -> str:

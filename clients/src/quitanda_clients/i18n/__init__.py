@@ -1,0 +1,1 @@
+"""What the page, the terminal and the commands say in the language of the person who uses them."""

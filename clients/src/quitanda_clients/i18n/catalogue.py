@@ -1,0 +1,32 @@
+"""The texts in each language: a gettext catalogue beside this module, whose keys are the English texts.
+
+English needs no catalogue. A text that a catalogue lacks stays English; the tests find each of these. The catalogues
+are read as people write them (`.po`): nothing has to be compiled before a package is made.
+"""
+
+import gettext
+import io
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from quitanda_clients.i18n.languages import Language
+
+FOLDER: Final = Path(__file__).parent
+CONTEXT_FREE: Final = str
+"""Marks a text that is translated where it is shown, not where it stands: `N_ = CONTEXT_FREE`."""
+
+
+@cache
+def texts_of(language: Language) -> gettext.NullTranslations:
+    """Give what translates into a language: `gettext`, and `ngettext` for a text that depends on a number."""
+    if language is Language.ENGLISH:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with (FOLDER / f"{language.locale}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language.locale))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

@@ -1,0 +1,172 @@
+"""Which parts the page's process has, and how they are put together."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from quitanda.identity.folder import IdentityFile, IdentityFolder
+from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.listen_errors import cannot_listen
+from quitanda.runtime.metrics import RequestMetrics
+from quitanda_clients.many_callers import ManyCallers
+from quitanda_web.guard import GuardLimits
+from quitanda_web.pages import entrance, office, office_orders, shop
+from quitanda_web.sessions import SessionSeal
+from quitanda_web.settings import WebSettings
+from quitanda_web.site import Page, Site, application
+
+PAGES: Final[tuple[Page, ...]] = (*entrance.PAGES, *shop.PAGES, *office.PAGES, *office_orders.PAGES)
+
+HEAD_BYTES_MAX: Final = 16 * 1024
+"""Of a request's line and headers; browsers send a few kilobytes."""
+HEAD_SECONDS_MAX: Final = 10.0
+"""How long a request's line and headers may take."""
+CONNECTIONS_MAX: Final = 2_000
+IDLE_SECONDS_MAX: Final = 30
+"""How long a connection without a request is kept."""
+BACKLOG: Final = 1_024
+
+_log = structlog.get_logger(__name__)
+
+
+def make_site(settings: WebSettings, identity: LinkIdentity | None) -> Site:
+    """Put together what the pages share; nothing connects yet. IdentityError where the key cannot be read."""
+    callers = ManyCallers(
+        settings.admin_portals,
+        settings.client_portals,
+        timeout=settings.request_timeout_seconds,
+        identity=identity,
+    )
+    return Site(settings, SessionSeal(_secret(settings)), callers)
+
+
+def make_application(site: Site, registry: CollectorRegistry, limits: GuardLimits | None = None) -> ASGIApp:
+    """Make the ASGI application of all pages."""
+    return application(site, PAGES, RequestMetrics(registry), limits)
+
+
+class WebServer:
+    """Serves the page over HTTP; a part of the process (`quitanda.runtime.lifecycle.Part`)."""
+
+    name = "web_server"
+
+    def __init__(self, settings: WebSettings, app: ASGIApp, *, head_seconds: float = HEAD_SECONDS_MAX) -> None:
+        self._listen = settings.web_listen
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=partial(_BoundedProtocol, head_seconds),  # type: ignore[arg-type]
+                ws="none",
+                lifespan="off",
+                loop="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS_MAX,
+                timeout_keep_alive=IDLE_SECONDS_MAX,
+                h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+                proxy_headers=bool(settings.web_forwarded_from),
+                forwarded_allow_ips=settings.web_forwarded_from,
+            )
+        )
+        self._serving: asyncio.Task[None] | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it serves, with the port that the system chose where the settings leave that open."""
+        if self._socket is None:
+            raise LookupError("it does not serve yet")
+        return Address(self._listen.host, int(self._socket.getsockname()[1]))
+
+    async def start(self) -> None:
+        """Begin to serve; CannotListen where the address cannot be bound."""
+        family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((self._listen.host, self._listen.port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            raise cannot_listen(self._listen, error) from error
+        self._serving = asyncio.create_task(self._server.serve([self._socket]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.01)
+        _log.info("serving", address=str(self.address), url=f"http://{self.address}/")
+
+    async def stop(self, timeout: float) -> None:
+        """Finish what is worked on, within about `timeout` seconds."""
+        if self._serving is None:
+            return
+        self._server.should_exit = True
+        self._server.config.timeout_graceful_shutdown = max(1, int(timeout))
+        await asyncio.wait([self._serving], timeout=timeout)
+
+
+class _Server(uvicorn.Server):
+    """The library's server, without its handling of signals: the process has its own."""
+
+    def capture_signals(self) -> Any:
+        return _nothing()
+
+
+class _nothing:  # noqa: N801 - stands for a context manager of the library
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _BoundedProtocol(H11Protocol):
+    """The library's protocol, which gives up a connection whose request's head does not come in time."""
+
+    def __init__(self, head_seconds: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_seconds = head_seconds
+        self._giving_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._head_is_there()
+        elif self._giving_up is None:
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        self._giving_up = self.loop.call_later(self._head_seconds, self._give_up)
+
+    def _head_is_there(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def _secret(settings: WebSettings) -> bytes:
+    """Give the key of the sessions, which all processes of the page share; without an identity one of its own."""
+    if settings.identity is None:
+        return secrets.token_bytes(32)
+    return IdentityFolder(settings.identity).line(IdentityFile.WEB_SESSION_KEY).encode()
+
+
+def parts(settings: WebSettings, site: Site, registry: CollectorRegistry) -> Sequence[WebServer]:
+    """List the parts of the process, in the order in which they start."""
+    return [WebServer(settings, make_application(site, registry))]

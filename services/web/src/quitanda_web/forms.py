@@ -1,0 +1,177 @@
+"""Forms, derived from the commands that they send: the fields' kinds, bounds and whether they must be given."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from quitanda.codec.money import parse_price
+from quitanda.domain.field_types import ChangeRule, FieldType, Form, IdRule, NumberRule, TextRule, describe
+from quitanda.domain.limits import ID_LENGTH_MAX
+from quitanda.domain.outcomes import Problem, Refused
+from quitanda.errors import Rejected
+from quitanda_clients.request_ids import new_request_id
+from quitanda_web import labels
+from quitanda_web.problems import wrong
+
+if TYPE_CHECKING:
+    from quitanda_web.visit import Visit
+
+REQUEST_ID: Final = "request_id"
+VERSION: Final = "expected_version"
+FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
+
+_DIGITS_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One field as a template shows it; `kind` is the type of its input element, `text` or `area` …"""
+
+    name: str
+    label: str
+    hint: str
+    kind: str
+    value: str
+    required: bool
+    length_max: int | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """A form as a template shows it, with what makes sending it twice the same as once."""
+
+    action: str
+    fields: tuple[FieldView, ...]
+    hidden: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandForm:
+    """A form that sends a command: which of its fields people fill in. `name` is that of the page's action."""
+
+    name: str
+    command: type
+    shown: tuple[str, ...] = ()
+
+    def fields(self) -> Iterator[FieldType]:
+        """Describe the shown fields, in their order."""
+        known = {field.name: field for field in describe(self.command)}
+        return (known[name] for name in self.shown)
+
+    def view(
+        self, visit: "Visit", action: str, values: Mapping[str, Any], version: int | None = None, **hidden: str
+    ) -> FormView:
+        """Show the form with these values; after an error with what was typed.
+
+        It carries a new request id, unless nobody knows whether the last one had its effect. `version` is that of the
+        document that is shown beside it. `hidden` tells forms of one kind on a page apart.
+        """
+        sent = visit.posted == self.name and all(visit.typed.get(name) == value for name, value in hidden.items())
+        return FormView(
+            action,
+            tuple(_view(visit, field, values.get(field.name), sent=sent) for field in self.fields()),
+            (
+                (FORM_TOKEN, visit.form_token),
+                (REQUEST_ID, _request_id(visit, sent=sent)),
+                *hidden.items(),
+                *(((VERSION, str(version)),) if version is not None else ()),
+            ),
+        )
+
+    def read(self, visit: "Visit") -> dict[str, Any]:
+        """Give the values that were typed; Rejected names a field that cannot be read."""
+        return {field.name: read_field(visit, field) for field in self.fields()}
+
+
+def _request_id(visit: "Visit", *, sent: bool) -> str:
+    if sent and visit.problem is not None and visit.problem.repeatable:
+        return visit.typed.get(REQUEST_ID) or new_request_id()
+    return new_request_id()
+
+
+def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FieldView:
+    problem = visit.problem if sent else None
+    return FieldView(
+        field.name,
+        visit.gettext(labels.field_label(field.name)),
+        visit.gettext(labels.HINTS[field.name]) if field.name in labels.HINTS else "",
+        _kind(field),
+        visit.typed.get(field.name, "") if sent else written(visit, field, value),
+        field.required and field.form is not Form.FLAG,
+        _length_max(field),
+        problem.text if problem is not None and problem.field == field.name else "",
+    )
+
+
+def written(visit: "Visit", field: FieldType, value: Any) -> str:
+    """Write a value as people type it."""
+    if value is None or value is False:
+        return ""
+    return visit.formats.amount(value) if field.form is Form.MONEY else str(value)
+
+
+def read_field(visit: "Visit", field: FieldType) -> Any:
+    """Read what was typed into a field; None where it may be left out and is."""
+    text = visit.typed.get(field.name, "")
+    if field.form is Form.FLAG:
+        return bool(text)
+    if field.form is Form.TEXT:
+        text = text.replace("\r\n", "\n")
+        return text if isinstance(field.rule, TextRule) and field.rule.free else text.strip()
+    plain = visit.formats.plain_amount(text)
+    if not plain:
+        if field.required:
+            raise wrong(field.name, Problem.MISSING)
+        return None if field.optional else field.default
+    if field.form is Form.MONEY:
+        price = parse_price(plain, field.name)
+        if isinstance(price, Refused):
+            raise Rejected(price)
+        return price
+    return read_number(plain, field.name)
+
+
+def read_number(text: str, name: str) -> int:
+    """Read a whole number; Rejected where it is none."""
+    digits = text.strip().lstrip("+-")
+    if not (digits.isascii() and digits.isdigit()) or len(text.strip()) - len(digits) > 1:
+        raise wrong(name, Problem.NOT_AN_INTEGER if digits.replace(".", "", 1).isdigit() else Problem.NOT_A_NUMBER)
+    if len(digits) > _DIGITS_MAX:
+        raise wrong(name, Problem.TOO_LARGE)
+    return int(text)
+
+
+def read_version(visit: "Visit") -> int | None:
+    """Give the version of the document that the form was shown with; None where it had none."""
+    text = visit.typed.get(VERSION, "")
+    return read_number(text, VERSION) if text else None
+
+
+def read_request_id(visit: "Visit") -> str:
+    """Give the form's request id; a form that has none counts as a new request."""
+    return visit.typed.get(REQUEST_ID, "") or new_request_id()
+
+
+def _kind(field: FieldType) -> str:
+    match field.form:
+        case Form.FLAG:
+            return "checkbox"
+        case Form.NUMBER:
+            return "number"
+        case Form.MONEY:
+            return "money"
+        case _:
+            return "area" if isinstance(field.rule, TextRule) and field.rule.free else "text"
+
+
+def _length_max(field: FieldType) -> int | None:
+    match field.rule:
+        case TextRule(limit=limit):
+            return limit
+        case IdRule():
+            return ID_LENGTH_MAX
+        case NumberRule(limit=limit) | ChangeRule(limit=limit):
+            return len(str(limit)) + 4  # a sign before it, a decimal sign, and signs between thousands
+        case _:
+            return None

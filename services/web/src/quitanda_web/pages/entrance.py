@@ -1,0 +1,123 @@
+"""The way in and out: signing in and out, and a person's choice of language and theme."""
+
+import time
+from typing import Final
+
+from starlette.responses import Response
+
+from quitanda.domain.model import CallerRole, Kind
+from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, refused
+from quitanda.errors import Rejected
+from quitanda.identity.tokens import Token, parse_token
+from quitanda_clients.client import AdminClient
+from quitanda_clients.i18n.languages import parse_language
+from quitanda_web.problems import wrong
+from quitanda_web.sessions import WebSession
+from quitanda_web.site import Action, Page, Who
+from quitanda_web.visit import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Visit, go, own_path
+
+STAFF_ROLES: Final = (CallerRole.ADMIN, CallerRole.CLERK, CallerRole.READ_ONLY)
+AS_CUSTOMER: Final = "customer"
+
+
+async def home(visit: Visit) -> Response:
+    """Send everybody to the page where she begins."""
+    if visit.session is None:
+        return go("/sign-in")
+    return go("/products" if visit.session.of_customer else "/office/products")
+
+
+async def show_sign_in(visit: Visit) -> Response:
+    """Ask who it is. In the open mode nobody has to prove it, and the page says so."""
+    return visit.render(
+        "sign_in.html",
+        next=own_path(visit.typed.get("next", "") or visit.asked("next")),
+        customer_id=visit.typed.get("customer_id", ""),
+        tried=visit.typed.get("as", ""),
+    )
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Find out by a call whether the token is right, then begin a session."""
+    token = _token(visit)
+    callers = visit.site.callers
+    if visit.typed.get("as") == AS_CUSTOMER:
+        customer_id = visit.typed.get("customer_id", "").strip()
+        if not customer_id:
+            raise wrong("customer_id", Problem.MISSING)
+        await callers.shop(customer_id, token).orders_page(1)
+        role = CallerRole.CUSTOMER.value
+    else:
+        customer_id = ""
+        role = await _role_of_staff(callers.admin(token))
+    now = time.time()
+    response = go(own_path(visit.typed.get("next", "")))
+    visit.keep_session(response, WebSession(role, customer_id, token, now, now))
+    return response
+
+
+async def sign_out(visit: Visit) -> Response:
+    """Let this browser forget who was signed in."""
+    response = go("/sign-in", done="signed-out")
+    visit.keep_session(response, None)
+    return response
+
+
+async def choose_language(visit: Visit) -> Response:
+    """Keep the language in which the pages speak from now on."""
+    response = go(own_path(visit.typed.get("next", "")))
+    if language := parse_language(visit.typed.get("language", "")):
+        visit.keep_choice(response, LANGUAGE_COOKIE, language.value)
+    return response
+
+
+async def choose_theme(visit: Visit) -> Response:
+    """Keep whether the pages are light or dark; anything else stands for what the browser wants."""
+    response = go(own_path(visit.typed.get("next", "")))
+    theme = visit.typed.get("theme", "")
+    if theme in THEMES:
+        visit.keep_choice(response, THEME_COOKIE, theme)
+    else:
+        response.delete_cookie(THEME_COOKIE)
+    return response
+
+
+def _token(visit: Visit) -> str:
+    """Give the token that was typed; none where the shop asks for none."""
+    if visit.site.settings.identity is None:
+        return ""
+    text = visit.typed.get("token", "").strip()
+    if not text:
+        raise wrong("token", Problem.MISSING)
+    if not isinstance(parse_token(text), Token):
+        raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem=AuthenticationProblem.MALFORMED.value))
+    return text
+
+
+async def _role_of_staff(client: AdminClient) -> str:
+    """Ask for what administrators alone may see: a refusal says which role it is that may not."""
+    try:
+        await client.page(Kind.CREDENTIAL, 1)
+    except Rejected as rejected:
+        role = rejected.details.get("role")
+        if rejected.refused.reason is Reason.FORBIDDEN and role in STAFF_ROLES:
+            return str(role)
+        raise
+    return CallerRole.ADMIN.value
+
+
+PAGES: Final = (
+    Page("home", "/", Who.ANYBODY, home),
+    Page("sign_in_page", "/sign-in", Who.ANYBODY, show_sign_in, (Action("sign_in", "/sign-in", sign_in),)),
+    Page(
+        "choices",
+        "",
+        Who.ANYBODY,
+        home,
+        (
+            Action("sign_out", "/sign-out", sign_out),
+            Action("choose_language", "/language", choose_language),
+            Action("choose_theme", "/theme", choose_theme),
+        ),
+    ),
+)

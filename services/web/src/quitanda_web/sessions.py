@@ -1,0 +1,89 @@
+"""Who is signed in: a sealed cookie, so that any process of the page with the same key knows her, and none keeps her."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from quitanda.domain.model import CallerRole
+
+ABSOLUTE_SECONDS: Final = 12 * 60 * 60
+"""A session ends so long after it began."""
+IDLE_SECONDS: Final = 60 * 60
+"""A session ends when it was not used for so long."""
+RENEWED_AFTER_SECONDS: Final = 60
+"""The cookie is written anew when it is older than this: it says when the session was last used."""
+
+COOKIE: Final = "quitanda"
+SECURE_COOKIE: Final = "__Host-quitanda"
+"""With this prefix browsers take the cookie from this host by TLS only, and send it nowhere else."""
+
+_SEALED_LENGTH_MAX: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """Somebody who has signed in; `role` is a CallerRole's value. Times are in seconds since 1970-01-01T00:00Z."""
+
+    role: str
+    customer_id: str
+    token: str = field(repr=False)
+    began_at: float
+    used_at: float
+    session_id: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
+
+    @property
+    def of_customer(self) -> bool:
+        """Whether a customer has signed in, and not the shop's staff."""
+        return self.role == CallerRole.CUSTOMER
+
+    def alive(self, now: float) -> bool:
+        """Whether it has not ended; a session from the future has."""
+        return (
+            self.began_at <= self.used_at <= now + RENEWED_AFTER_SECONDS
+            and now - self.began_at < ABSOLUTE_SECONDS
+            and now - self.used_at < IDLE_SECONDS
+        )
+
+    def used(self, now: float) -> "WebSession":
+        """Give the session as it is after a use."""
+        return replace(self, used_at=max(now, self.used_at))
+
+
+class SessionSeal:
+    """Seals sessions, and opens what it has sealed."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(_derived(secret, b"session")))
+        self._form_key = _derived(secret, b"form")
+
+    def seal(self, session: WebSession) -> str:
+        """Write a session as a cookie's value."""
+        return self._fernet.encrypt(json.dumps(asdict(session)).encode()).decode("ascii")
+
+    def open(self, sealed: str, now: float) -> WebSession | None:
+        """Read a cookie's value; None where it is none of ours, or the session has ended."""
+        if not 0 < len(sealed) <= _SEALED_LENGTH_MAX or not sealed.isascii():
+            return None
+        try:
+            session = WebSession(**json.loads(self._fernet.decrypt(sealed.encode("ascii"))))
+        except (InvalidToken, TypeError, ValueError):
+            return None
+        return session if session.alive(now) else None
+
+    def form_token(self, session: WebSession) -> str:
+        """Give what a form of this session must carry; no other site can know it."""
+        return hmac.new(self._form_key, session.session_id.encode(), hashlib.sha256).hexdigest()
+
+    def is_form_token(self, session: WebSession, sent: str) -> bool:
+        """Whether a form was made for this session."""
+        return hmac.compare_digest(self.form_token(session).encode(), sent.encode(errors="replace"))
+
+
+def _derived(secret: bytes, purpose: bytes) -> bytes:
+    return hmac.new(secret, b"quitanda web " + purpose, hashlib.sha256).digest()

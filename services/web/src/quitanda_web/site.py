@@ -1,0 +1,311 @@
+"""The ASGI application: every page with its forms, the assets and the health, behind the guard and the access log."""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from quitanda.domain.outcomes import Reason
+from quitanda.errors import QuitandaError
+from quitanda.runtime.access_log import OK, AccessLog, log_unexpected
+from quitanda.runtime.metrics import RequestMetrics
+from quitanda_clients.i18n.catalogue import texts_of
+from quitanda_clients.i18n.languages import Language
+from quitanda_clients.many_callers import ManyCallers
+from quitanda_web.forms import FORM_TOKEN
+from quitanda_web.guard import TEXTS, Guard, GuardLimits
+from quitanda_web.problems import ShownProblem, explain
+from quitanda_web.sessions import SessionSeal
+from quitanda_web.settings import WebSettings
+from quitanda_web.visit import SEE_OTHER, Visit, go, visit_of
+
+HTTP: Final = "http"
+"""How calls come to this process, in its metrics and its access log."""
+
+FOLDER: Final = Path(__file__).parent
+FIELDS_MAX: Final = 500
+"""Fields of one form: an order with the most products has fewer."""
+
+ASSET_SECONDS: Final = 31_536_000
+READINESS_SECONDS: Final = 2.0
+
+_SIGNED_OUT: Final = frozenset({Reason.UNAUTHENTICATED.value, Reason.CREDENTIAL_REVOKED.value})
+
+
+class Who(Enum):
+    """For whom a page is."""
+
+    ANYBODY = "anybody"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a form of a page does: `do` gives the answer, which sends the browser to a page that shows the effect.
+
+    Where the portals refuse it, the form's page is shown again, with the reason and with what was typed.
+    """
+
+    name: str
+    path: str
+    do: Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; its name stands in the metrics and the access log. The paths of its forms have the same parameters."""
+
+    name: str
+    path: str
+    who: Who
+    show: Callable[[Visit], Awaitable[Response]]
+    actions: tuple[Action, ...] = ()
+
+
+@dataclass
+class Site:
+    """What all pages share."""
+
+    settings: WebSettings
+    seal: SessionSeal
+    callers: ManyCallers
+
+    @cached_property
+    def templates(self) -> dict[Language, Environment]:
+        """The templates, which speak each language."""
+        return {language: _environment(language) for language in Language}
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        return {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (FOLDER / "assets").iterdir()
+        }
+
+    def asset(self, name: str) -> str:
+        """Give the address of an asset, which changes with its content: browsers keep it for ever."""
+        return f"/assets/{name}?v={self._hashes[name]}"
+
+
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    texts = texts_of(language)
+    environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+class _Assets(StaticFiles):
+    """The committed files, which browsers may keep: their addresses change with their content."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["cache-control"] = f"public, max-age={ASSET_SECONDS}, immutable"
+        return response
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the access log says of a request."""
+
+    page: str = "unknown"
+    reason: str = ""
+
+
+def application(
+    site: Site, pages: Sequence[Page], metrics: RequestMetrics, limits: GuardLimits | None = None
+) -> ASGIApp:
+    """Make the whole application."""
+    errors = _Errors(site)
+    routes = [
+        Route("/health/{service}", _health(site), methods=["GET"]),
+        Mount("/assets", _Assets(directory=FOLDER / "assets")),
+        *(route for page in pages for route in _routes(site, page, errors)),
+    ]
+    router = Starlette(
+        routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected}
+    )
+    router.router.redirect_slashes = False
+    return _Logged(Guard(router, errors.page, site.settings.web_url, limits), AccessLog(metrics, HTTP))
+
+
+class _Logged:
+    """Writes a line and counts each request, under the name of its page."""
+
+    def __init__(self, app: ASGIApp, log: AccessLog) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, then tell of it."""
+        if scope["type"] != "http":
+            return
+        told = scope.setdefault("state", {})["told"] = _Told()
+        began = time.monotonic()
+        status = 0
+
+        async def watching(message: dict[str, object]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(str(message["status"]))
+            await send(message)
+
+        try:
+            with suppress(Exception):  # the error page is sent, and the exception is in the log
+                await self._app(scope, receive, watching)  # type: ignore[arg-type]
+        finally:
+            reason = told.reason or (OK if 0 < status < 400 else f"HTTP_{status or 500}")
+            self._log.answered(told.page, reason, 0, time.monotonic() - began)
+
+
+class _Errors:
+    """The pages that tell of an error."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def page(self, scope: Scope, status: int) -> ASGIApp:
+        """Make the page for an HTTP status."""
+        visit = visit_of(self._site, Request(scope))
+        text = visit.gettext(TEXTS.get(status, TEXTS[400]))
+        return self.shown(visit, ShownProblem(text, "", status, f"HTTP_{status}"))
+
+    def shown(self, visit: Visit, problem: ShownProblem) -> Response:
+        """Make the page for a problem that no form can show."""
+        visit.problem = problem
+        return visit.render("error.html")
+
+    async def http(self, request: Request, error: Exception) -> Response:
+        """Answer for an exception that stands for an HTTP status."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        page = self.page(request.scope, status)
+        return page if isinstance(page, Response) else Response(status_code=status)
+
+    async def unexpected(self, request: Request, error: Exception) -> Response:
+        """Answer for an exception that nobody expected."""
+        told: _Told = request.scope["state"]["told"]
+        log_unexpected(told.page)
+        return await self.http(request, error)
+
+
+def _routes(site: Site, page: Page, errors: _Errors) -> list[Route]:
+    async def get(request: Request) -> Response:
+        visit = visit_of(site, request)
+        request.scope["state"]["told"].page = page.name
+        if away := _not_for(visit, page.who):
+            return away
+        try:
+            response = await page.show(visit)
+        except QuitandaError as error:
+            response = _failed(visit, error, errors)
+        visit.renew_session(response)
+        return response
+
+    routes = [Route(page.path, get, methods=["GET"])] if page.path else []
+    return [*routes, *(Route(action.path, _post(site, page, action, errors), methods=["POST"]) for action in page.actions)]
+
+
+def _post(
+    site: Site, page: Page, action: Action, errors: _Errors
+) -> Callable[[Request], Awaitable[Response]]:
+    async def post(request: Request) -> Response:
+        visit = visit_of(site, request)
+        request.scope["state"]["told"].page = action.name
+        visit.typed, visit.posted = _form(await request.body(), request.headers.get("content-type", "")), action.name
+        if away := _not_for(visit, page.who):
+            return away
+        if visit.session and not site.seal.is_form_token(visit.session, visit.typed.get(FORM_TOKEN, "")):
+            raise HTTPException(403)
+        try:
+            response = await _done(visit, page, action)
+        except QuitandaError as error:
+            response = _failed(visit, error, errors)
+        visit.renew_session(response)
+        return response
+
+    return post
+
+
+async def _done(visit: Visit, page: Page, action: Action) -> Response:
+    """Do what the form asks for; where that is refused, show its page again."""
+    try:
+        return await action.do(visit)
+    except QuitandaError as error:
+        visit.problem = explain(error, visit.gettext, visit.formats)
+        if visit.problem.reason in _SIGNED_OUT and visit.session is not None:
+            raise
+        visit.request.scope["state"]["told"].reason = visit.problem.reason
+    return await page.show(visit)
+
+
+def _failed(visit: Visit, error: QuitandaError, errors: _Errors) -> Response:
+    """Tell of an error that the page itself met; whoever is not known any longer is signed out."""
+    problem = explain(error, visit.gettext, visit.formats)
+    visit.request.scope["state"]["told"].reason = problem.reason
+    if problem.reason in _SIGNED_OUT and visit.session is not None:
+        response = go("/sign-in", done="ended")
+        visit.keep_session(response, None)
+        return response
+    return errors.shown(visit, problem)
+
+
+def _not_for(visit: Visit, who: Who) -> Response | None:
+    """Send whoever the page is not for to the one that is for her."""
+    if who is Who.ANYBODY:
+        return None
+    if visit.session is None:
+        return go("/sign-in", next=visit.here if visit.request.method == "GET" else "", done="ended" if visit.posted else "")
+    if visit.session.of_customer != (who is Who.CUSTOMER):
+        return Response(status_code=SEE_OTHER, headers={"location": "/"})
+    return None
+
+
+def _form(body: bytes, content_type: str) -> dict[str, str]:
+    """Read a form; HTTPException where it is none. Of a field that is there twice the first counts."""
+    if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise HTTPException(400)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
+        )
+    except ValueError:
+        raise HTTPException(400) from None
+    return dict(reversed(pairs))
+
+
+def _health(site: Site) -> Callable[[Request], Awaitable[Response]]:
+    async def health(request: Request) -> Response:
+        """Say whether the process lives, or whether it is ready: whether a portal of each kind answers it."""
+        request.scope["state"]["told"].page = "health"
+        match request.path_params["service"]:
+            case "liveness":
+                return PlainTextResponse("serving\n")
+            case "readiness":
+                problem = await site.callers.unreachable(READINESS_SECONDS)
+                return PlainTextResponse(f"{problem or 'serving'}\n", status_code=503 if problem else 200)
+            case _:
+                raise HTTPException(404)
+
+    return health

@@ -1,0 +1,193 @@
+"""One request of a browser: who asks, in which language, with which form; and what the answer is made of."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from quitanda.domain.permissions import ALLOWED_ROLES
+from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.i18n.catalogue import texts_of
+from quitanda_clients.i18n.formats import Formats
+from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
+from quitanda_web import labels
+from quitanda_web.problems import ShownProblem
+from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
+
+if TYPE_CHECKING:
+    from quitanda_web.site import Site
+
+LANGUAGE_COOKIE: Final = "quitanda-language"
+THEME_COOKIE: Final = "quitanda-theme"
+THEMES: Final = ("light", "dark")
+CHOICE_SECONDS: Final = 365 * 24 * 60 * 60
+"""How long a browser keeps somebody's choice of language and theme."""
+
+SEE_OTHER: Final = 303
+
+
+@dataclass
+class Visit:
+    """What a page needs to answer one request. `typed` is the form that was sent, and `posted` its action's name."""
+
+    site: "Site"
+    request: Request
+    session: WebSession | None
+    language: Language
+    typed: Mapping[str, str] = field(default_factory=dict)
+    posted: str = ""
+    problem: ShownProblem | None = None
+
+    def __post_init__(self) -> None:
+        """Prepare what depends on the language."""
+        settings = self.site.settings
+        self.formats = Formats(self.language, settings.time_zone, settings.currency)
+        self.gettext = texts_of(self.language).gettext
+
+    @property
+    def form_token(self) -> str:
+        """What forms of this session carry; empty where nobody is signed in."""
+        return "" if self.session is None else self.site.seal.form_token(self.session)
+
+    @property
+    def shop(self) -> ShopClient:
+        """The client of the customer who is signed in."""
+        session = self.signed_in
+        return self.site.callers.shop(session.customer_id, session.token)
+
+    @property
+    def office(self) -> AdminClient:
+        """The client of the staff who are signed in."""
+        return self.site.callers.admin(self.signed_in.token)
+
+    @property
+    def signed_in(self) -> WebSession:
+        """The session of a page that is for somebody who has signed in."""
+        if self.session is None:
+            raise LookupError("nobody is signed in")
+        return self.session
+
+    def may(self, command: type) -> bool:
+        """Whether the one who is signed in may ask for a command at all; the shop decides anew when it is asked."""
+        return self.session is not None and self.session.role in ALLOWED_ROLES.get(command, ())
+
+    def parameter(self, name: str) -> str:
+        """Give a part of the page's address that is in braces there."""
+        return str(self.request.path_params[name])
+
+    def asked(self, name: str) -> str:
+        """Give a field of the address's query; empty where it has none."""
+        return self.request.query_params.get(name, "")
+
+    def render(self, template: str, **shown: Any) -> Response:
+        """Answer with a page; after a problem with its status."""
+        problem = self.problem
+        text = self.site.templates[self.language].get_template(template).render(
+            visit=self,
+            session=self.session,
+            staff=self.session is not None and not self.session.of_customer,
+            language=self.language.value,
+            languages=list(Language),
+            theme=self.theme,
+            themes=THEMES,
+            here=self.here,
+            problem=problem,
+            notice=labels.NOTICES.get(self.asked("done"), ""),
+            secure=self.site.settings.secure,
+            identified=self.site.settings.identity is not None,
+            asset=self.site.asset,
+            formats=self.formats,
+            roles=labels.ROLES,
+            states=labels.STATES,
+            **shown,
+        )
+        return HTMLResponse(text, status_code=200 if problem is None else problem.status)
+
+    @property
+    def here(self) -> str:
+        """The address of the page that is shown, for coming back to it; a form's own address shows no page."""
+        if self.request.method not in {"GET", "HEAD"}:
+            return "/"
+        query = self.request.url.query
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    @property
+    def theme(self) -> str:
+        """The theme that was chosen; empty: the browser's."""
+        chosen = self.request.cookies.get(THEME_COOKIE, "")
+        return chosen if chosen in THEMES else ""
+
+    def keep_choice(self, response: Response, name: str, value: str) -> None:
+        """Let the browser keep a choice."""
+        response.set_cookie(
+            name, value, max_age=CHOICE_SECONDS, httponly=True, samesite="lax", secure=self.site.settings.secure
+        )
+
+    def keep_session(self, response: Response, session: WebSession | None) -> None:
+        """Let the browser keep who is signed in, or forget it."""
+        secure = self.site.settings.secure
+        name = session_cookie(secure=secure)
+        if session is None:
+            response.delete_cookie(name, httponly=True, samesite="lax", secure=secure)
+        else:
+            response.set_cookie(name, self.site.seal.seal(session), httponly=True, samesite="lax", secure=secure)
+
+    def renew_session(self, response: Response) -> None:
+        """Note in the cookie that the session was used, where that is not fresh."""
+        now = time.time()
+        cookies = (value for name, value in response.raw_headers if name == b"set-cookie")
+        name = session_cookie(secure=self.site.settings.secure).encode()
+        if any(cookie.startswith(name + b"=") for cookie in cookies):
+            return
+        if self.session is not None and now - self.session.used_at > RENEWED_AFTER_SECONDS:
+            self.keep_session(response, self.session.used(now))
+
+    def state(self, state: str) -> str:
+        """Name an order's state."""
+        return self.gettext(labels.STATES.get(state, state))
+
+
+def visit_of(site: "Site", request: Request) -> Visit:
+    """Find out who asks, and in which language."""
+    sealed = request.cookies.get(session_cookie(secure=site.settings.secure), "")
+    session = site.seal.open(sealed, time.time())
+    if session is not None and bool(session.token) != (site.settings.identity is not None):
+        session = None  # the shop has begun, or ceased, to ask for tokens
+    return Visit(site, request, session, _language(site, request))
+
+
+def session_cookie(*, secure: bool) -> str:
+    """Name the cookie of the session."""
+    return SECURE_COOKIE if secure else COOKIE
+
+
+def go(path: str, **query: str) -> Response:
+    """Send the browser to another page, which it fetches."""
+    return RedirectResponse(address(path, **query), status_code=SEE_OTHER)
+
+
+def address(path: str, **query: str) -> str:
+    """Write the address of a page with a query; fields that are empty are left out."""
+    given = {name: value for name, value in query.items() if value}
+    return path + (f"?{urlencode(given)}" if given else "")
+
+
+def path_of(*parts: str) -> str:
+    """Write a path of parts, each of which may hold any character."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def own_path(text: str) -> str:
+    """Give an address of this site that a browser sent, or `/` where it is none: nobody is sent elsewhere."""
+    is_own = text.startswith("/") and not text.startswith("//") and text.isprintable() and "\\" not in text
+    return text if is_own and text.isascii() else "/"
+
+
+def _language(site: "Site", request: Request) -> Language:
+    chosen = parse_language(request.cookies.get(LANGUAGE_COOKIE, ""))
+    accepted = accepted_language(request.headers.get("accept-language", ""))
+    return chosen or accepted or site.settings.lang or Language.ENGLISH

@@ -108,9 +108,7 @@ def test_the_page_is_served_at_the_port_of_the_local_run_and_knows_all_portals(i
         (settings.admin_portals, ServiceRole.ADMIN_PORTAL),
         (settings.client_portals, ServiceRole.CLIENT_PORTAL),
     ):
-        assert {portal.host: portal.port for portal in portals} == {
-            each.name: each.port for each in TOPOLOGY.of(role)
-        }
+        assert {portal.host: portal.port for portal in portals} == {each.name: each.port for each in TOPOLOGY.of(role)}
 
 
 @pytest.mark.parametrize("service", [one for one in TOPOLOGY.services if one.role is not ServiceRole.BROKER])

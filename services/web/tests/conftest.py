@@ -1,9 +1,6 @@
-"""The page as people see it, over real portals before a cluster in memory that decides by the real rules."""
+"""The page as people see it."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,55 +9,13 @@ import pytest
 # the tests' own parts stand beside them
 sys.path.insert(0, str(Path(__file__).parent))
 
-from asgi_browser import AsgiBrowser
-from fake_cluster import DirectReader, FakeCluster
-from known_callers import let_in, raise_to_highest_level
-from prometheus_client import CollectorRegistry
+from fake_cluster import FakeCluster
+from known_callers import raise_to_highest_level
+from running_page import running
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct
 from quitanda.identity.authority import Authority
 from quitanda.identity.holders import DEFAULT
-from quitanda.runtime.addresses import Address
-from quitanda.runtime.link_identity import LinkIdentity
-from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings
-from quitanda_admin_portal import composition as admin_portal
-from quitanda_client_portal import composition as client_portal
-from quitanda_web.composition import make_application, make_site
-from quitanda_web.guard import GuardLimits
-from quitanda_web.settings import WebSettings
-from quitanda_web.site import Site
-
-STOP_SECONDS = 2.0
-ROLES = ("admin", "clerk", "read-only")
-
-
-@dataclass
-class RunningShop:
-    """The page's application, and what stands behind it."""
-
-    app: object
-    site: Site
-    cluster: FakeCluster
-    registry: CollectorRegistry
-    tokens: dict[str, str]
-
-    def browser(self, **given) -> AsgiBrowser:
-        return AsgiBrowser(self.app, **given)
-
-    async def customer(self, customer_id="ana", **given) -> AsgiBrowser:
-        """A browser in which a customer has signed in."""
-        browser = self.browser(**given)
-        answer = await browser.open("/sign-in")
-        fields = answer.page.forms[0].fields | {"customer_id": customer_id, "token": self.tokens.get(customer_id, "")}
-        assert (await browser.post("/sign-in", fields)).status == 303
-        return browser
-
-    async def staff(self, role="admin", **given) -> AsgiBrowser:
-        """A browser in which staff have signed in."""
-        browser = self.browser(**given)
-        sent = await browser.post("/sign-in", {"as": "staff", "token": self.tokens.get(role, "")})
-        assert sent.status == 303
-        return browser
 
 
 @pytest.fixture
@@ -72,43 +27,6 @@ def cluster():
     cluster.does(CreateProduct("caneta", "Caneta", price=250, quantity=10, description="Azul", reorder_level=20))
     cluster.does(CreateProduct("lapis", "Lápis", price=1120, quantity=5))
     return cluster
-
-
-@asynccontextmanager
-async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[RunningShop]:
-    """Run a portal of each kind, and make the page before them; with identity folders under `root`."""
-    async with AsyncExitStack() as stack:
-        addresses = {}
-        kinds = (("admin-portal-1", AdminPortalSettings, admin_portal), ("client-portal-1", ClientPortalSettings, client_portal))
-        for name, kind, composition in kinds:
-            settings = kind(
-                name=name,
-                replicas={"replica1": Address("127.0.0.1", 1)},
-                listen=Address("127.0.0.1", 0),
-                identity=root / name if root else None,
-                request_timeout_seconds=5.0,
-            )
-            identity = LinkIdentity(root / name) if root else None
-            servers, _ = composition.compose(settings, cluster, DirectReader(cluster), CollectorRegistry(), identity)
-            await servers.start()
-            stack.push_async_callback(servers.stop, STOP_SECONDS)
-            stack.callback(cluster.release)
-            addresses[name] = servers.server.address
-        limits = given.pop("limits", GuardLimits())
-        settings = WebSettings(
-            admin_portals=(addresses["admin-portal-1"],),
-            client_portals=(addresses["client-portal-1"],),
-            identity=root / "web" if root else None,
-            **{"request_timeout_seconds": 2.0, **given},
-        )
-        site = make_site(settings, LinkIdentity(root / "web") if root else None)
-        stack.push_async_callback(site.callers.close)
-        registry = CollectorRegistry()
-        tokens = {}
-        if root:
-            tokens = {role: let_in(cluster, role).text() for role in ROLES}
-            tokens |= {"ana": let_in(cluster, "customer", "ana").text()}
-        yield RunningShop(make_application(site, registry, limits), site, cluster, registry, tokens)
 
 
 @pytest.fixture

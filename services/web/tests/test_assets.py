@@ -36,7 +36,9 @@ def test_no_template_has_a_script_a_style_or_an_attribute_that_is_code():
     """Such code would end silently under the content security policy."""
     for template in (FOLDER / "templates").iterdir():
         text = template.read_text(encoding="utf-8")
-        assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|hx-on|hx-vars|hx-live|js:|https?://", text), template.name
+        assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|hx-on|hx-vars|hx-live|js:|https?://", text), (
+            template.name
+        )
         assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text)), template.name
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from asgi_browser import AsgiBrowser
-from conftest import running
+from running_page import running
 
 from quitanda.runtime.leaky_buckets import RateLimit
 from quitanda_web.guard import BODY_BYTES_MAX, GuardLimits

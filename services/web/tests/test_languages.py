@@ -21,7 +21,14 @@ from quitanda_web.pages import shop as shop_pages
 WEB = Path(quitanda_web.__file__).parent
 KEYWORDS = {"N_": None, "gettext": None, "_": None, "ngettext": (1, 2)}
 MAP = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
-OF_CUSTOMER = ("/products", "/products/caneta", "/orders", "/orders/o1", "/products?words=nothing", "/orders?states=expired")
+OF_CUSTOMER = (
+    "/products",
+    "/products/caneta",
+    "/orders",
+    "/orders/o1",
+    "/products?words=nothing",
+    "/orders?states=expired",
+)
 OF_STAFF = (
     "/office/products",
     "/office/products?words=nothing",
@@ -49,12 +56,13 @@ def catalog():
 def texts_of_source():
     """Every text of the page and of the errors that is to be translated; of a plural both forms together."""
     options = {"**/templates/**.html": {"trimmed": "true"}}
-    found = {
-        message
-        for _, _, message, _, _ in extract_from_dir(WEB, MAP, options_map=options, keywords=KEYWORDS)
-    }
+    found = {message for _, _, message, _, _ in extract_from_dir(WEB, MAP, options_map=options, keywords=KEYWORDS)}
     tables = (error_messages.REASONS, error_messages.PROBLEMS, error_messages.TOKEN_PROBLEMS)
-    return found | {text for table in tables for text in table.values()} | {error_messages.FAILED, error_messages.THE_REQUEST}
+    return (
+        found
+        | {text for table in tables for text in table.values()}
+        | {error_messages.FAILED, error_messages.THE_REQUEST}
+    )
 
 
 def test_every_text_is_translated_and_the_catalogue_has_no_others():
@@ -176,7 +184,12 @@ async def test_a_refusal_is_told_in_portuguese_with_the_facts(shop):
 
 
 def test_every_field_of_a_form_has_a_label():
-    forms = [each for module in (office, office_orders, shop_pages) for each in vars(module).values() if isinstance(each, CommandForm)]
+    forms = [
+        each
+        for module in (office, office_orders, shop_pages)
+        for each in vars(module).values()
+        if isinstance(each, CommandForm)
+    ]
 
     assert len(forms) > 10
     assert {field.name for form in forms for field in form.fields()} <= labels.FIELDS.keys()

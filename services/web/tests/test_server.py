@@ -78,10 +78,10 @@ async def test_a_port_that_is_taken_is_told(server, shop):
 
 
 async def test_the_health_check_of_a_container_asks_the_page(server, capsys):
-    assert await asyncio.to_thread(probe, [str(server.address)]) == EXIT_SERVING
+    address = str(server.address)
+
+    assert await asyncio.to_thread(probe, [address]) == EXIT_SERVING
     assert "serving" in capsys.readouterr().out
     await server.stop(2.0)
-    assert await asyncio.to_thread(probe, [str(server.address)]) == EXIT_NOT_SERVING
+    assert await asyncio.to_thread(probe, [address]) == EXIT_NOT_SERVING
     assert await asyncio.to_thread(probe, ["nothing"]) == EXIT_USAGE
-
-

@@ -18,7 +18,9 @@ def test_without_any_setting_it_is_the_page_of_make_run():
 
 
 def test_its_language_zone_and_currency_are_read():
-    settings = WebSettings(lang="pt_BR.UTF-8", time_zone="America/Sao_Paulo", currency="EUR", web_url="https://shop.example/")
+    settings = WebSettings(
+        lang="pt_BR.UTF-8", time_zone="America/Sao_Paulo", currency="EUR", web_url="https://shop.example/"
+    )
 
     assert settings.lang is Language.PORTUGUESE
     assert str(settings.time_zone) == "America/Sao_Paulo"
@@ -58,4 +60,4 @@ def test_a_misspelt_setting_is_refused(monkeypatch):
 
 def test_no_field_is_taken_that_there_is_not():
     with pytest.raises(ValidationError):
-        WebSettings(colour="red")
+        WebSettings(**{"colour": "red"})

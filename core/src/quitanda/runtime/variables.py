@@ -54,7 +54,16 @@ OF_WEB: Final = frozenset(
 
 OF_CLIENTS: Final = frozenset(
     PREFIX + name
-    for name in ("ADMIN_PORTALS", "CLIENT_PORTALS", "MQTT", "CUSTOMER", "IDENTITY", "TOKEN", "TOKEN_IN_PLAIN_TEXT", "LANG")
+    for name in (
+        "ADMIN_PORTALS",
+        "CLIENT_PORTALS",
+        "MQTT",
+        "CUSTOMER",
+        "IDENTITY",
+        "TOKEN",
+        "TOKEN_IN_PLAIN_TEXT",
+        "LANG",
+    )
 )
 """What the command-line applications read."""
 

@@ -59,7 +59,9 @@ async def http_ready(address: str, timeout: float = PROBE_SECONDS) -> str:
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
-                writer.write(f"GET /health/{READINESS} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(
+                    f"GET /health/{READINESS} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+                )
                 answer = (await reader.read(HTTP_BYTES_MAX)).decode(errors="replace")
             finally:
                 writer.close()

@@ -97,8 +97,9 @@ class WebServer:
         except OSError as error:
             raise cannot_listen(self._listen, error) from error
         self._serving = asyncio.create_task(self._server.serve([self._socket]))
-        while not self._server.started and not self._serving.done():
-            await asyncio.sleep(0.01)
+        began = asyncio.create_task(self._server.began.wait())
+        await asyncio.wait([began, self._serving], return_when=asyncio.FIRST_COMPLETED)
+        began.cancel()
         _log.info("serving", address=str(self.address), url=f"http://{self.address}/")
 
     async def stop(self, timeout: float) -> None:
@@ -112,6 +113,14 @@ class WebServer:
 
 class _Server(uvicorn.Server):
     """The library's server, without its handling of signals: the process has its own."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.began = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.began.set()
 
     def capture_signals(self) -> Any:
         return _nothing()
@@ -140,6 +149,11 @@ class _BoundedProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._head_is_there()
         elif self._giving_up is None:
+            self._wait_for_head()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0] and self._giving_up is None:  # the next request has begun, and may never be whole
             self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

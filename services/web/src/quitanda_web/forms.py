@@ -25,7 +25,7 @@ _DIGITS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class FieldView:
-    """One field as a template shows it; `kind` is the type of its input element, `text` or `area` …"""
+    """One field as a template shows it; `kind` is `text`, `area`, `number`, `money` or `checkbox`."""
 
     name: str
     label: str

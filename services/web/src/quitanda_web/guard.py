@@ -101,7 +101,7 @@ class Guard:
         app = self._error_page(scope, status) if status else self._app
         await app(scope, receive, self._adding_headers(send))
 
-    def _refuse(self, scope: Scope) -> int:
+    def _refuse(self, scope: Scope) -> int:  # noqa: PLR0911 - one for each reason
         """Give the status of a refusal, or 0."""
         headers = Headers(scope=scope)
         if scope["path"].startswith(HEALTH_PATHS):

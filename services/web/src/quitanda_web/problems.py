@@ -49,7 +49,7 @@ PAGE_TEMPLATES: Final[Mapping[str, str]] = {
     ),
     Reason.REQUEST_ID_REUSED: N_("This form was sent before with other values. Load the page again, then change it."),
 }
-"""Templates for readers of a page, who have no commands and no options (`quitanda.error_messages` has the general ones)."""
+"""Templates for readers of a page, who have no commands and no options; `quitanda.error_messages` has the others."""
 
 _WRONG_NUMBER: Final = N_("{field} is not a number. Write digits only, such as {example}.")
 _OF_MONEY: Final = frozenset({"price", "price_from", "price_to"})

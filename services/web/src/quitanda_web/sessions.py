@@ -1,4 +1,4 @@
-"""Who is signed in: a sealed cookie, so that any process of the page with the same key knows her, and none keeps her."""
+"""Who is signed in: a sealed cookie, which each process of the page with the same key can open, and none keeps."""
 
 import base64
 import hashlib

@@ -93,9 +93,7 @@ class Site:
 
     @cached_property
     def _hashes(self) -> dict[str, str]:
-        return {
-            file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (FOLDER / "assets").iterdir()
-        }
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (FOLDER / "assets").iterdir()}
 
     def asset(self, name: str) -> str:
         """Give the address of an asset, which changes with its content: browsers keep it for ever."""
@@ -144,9 +142,7 @@ def application(
         Mount("/assets", _Assets(directory=FOLDER / "assets")),
         *(route for page in pages for route in _routes(site, page, errors)),
     ]
-    router = Starlette(
-        routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected}
-    )
+    router = Starlette(routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected})
     router.router.redirect_slashes = False
     return _Logged(Guard(router, errors.page, site.settings.web_url, limits), AccessLog(metrics, HTTP))
 
@@ -224,19 +220,25 @@ def _routes(site: Site, page: Page, errors: _Errors) -> list[Route]:
         return response
 
     routes = [Route(page.path, get, methods=["GET"])] if page.path else []
-    return [*routes, *(Route(action.path, _post(site, page, action, errors), methods=["POST"]) for action in page.actions)]
+    return [
+        *routes,
+        *(Route(action.path, _post(site, page, action, errors), methods=["POST"]) for action in page.actions),
+    ]
 
 
-def _post(
-    site: Site, page: Page, action: Action, errors: _Errors
-) -> Callable[[Request], Awaitable[Response]]:
+def _post(site: Site, page: Page, action: Action, errors: _Errors) -> Callable[[Request], Awaitable[Response]]:
     async def post(request: Request) -> Response:
         visit = visit_of(site, request)
         request.scope["state"]["told"].page = action.name
         visit.typed, visit.posted = _form(await request.body(), request.headers.get("content-type", "")), action.name
         if away := _not_for(visit, page.who):
             return away
-        if visit.session and not site.seal.is_form_token(visit.session, visit.typed.get(FORM_TOKEN, "")):
+        # where nobody needs to be signed in, the guard's look at where the form comes from is enough
+        if (
+            page.who is not Who.ANYBODY
+            and visit.session
+            and not site.seal.is_form_token(visit.session, visit.typed.get(FORM_TOKEN, ""))
+        ):
             raise HTTPException(403)
         try:
             response = await _done(visit, page, action)
@@ -276,7 +278,9 @@ def _not_for(visit: Visit, who: Who) -> Response | None:
     if who is Who.ANYBODY:
         return None
     if visit.session is None:
-        return go("/sign-in", next=visit.here if visit.request.method == "GET" else "", done="ended" if visit.posted else "")
+        return go(
+            "/sign-in", next=visit.here if visit.request.method == "GET" else "", done="ended" if visit.posted else ""
+        )
     if visit.session.of_customer != (who is Who.CUSTOMER):
         return Response(status_code=SEE_OTHER, headers={"location": "/"})
     return None
@@ -287,9 +291,7 @@ def _form(body: bytes, content_type: str) -> dict[str, str]:
     if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise HTTPException(400)
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
-        )
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
         raise HTTPException(400) from None
     return dict(reversed(pairs))

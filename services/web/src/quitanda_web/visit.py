@@ -86,24 +86,28 @@ class Visit:
     def render(self, template: str, **shown: Any) -> Response:
         """Answer with a page; after a problem with its status."""
         problem = self.problem
-        text = self.site.templates[self.language].get_template(template).render(
-            visit=self,
-            session=self.session,
-            staff=self.session is not None and not self.session.of_customer,
-            language=self.language.value,
-            languages=list(Language),
-            theme=self.theme,
-            themes=THEMES,
-            here=self.here,
-            problem=problem,
-            notice=labels.NOTICES.get(self.asked("done"), ""),
-            secure=self.site.settings.secure,
-            identified=self.site.settings.identity is not None,
-            asset=self.site.asset,
-            formats=self.formats,
-            roles=labels.ROLES,
-            states=labels.STATES,
-            **shown,
+        text = (
+            self.site.templates[self.language]
+            .get_template(template)
+            .render(
+                visit=self,
+                session=self.session,
+                staff=self.session is not None and not self.session.of_customer,
+                language=self.language.value,
+                languages=list(Language),
+                theme=self.theme,
+                themes=THEMES,
+                here=self.here,
+                problem=problem,
+                notice=labels.NOTICES.get(self.asked("done"), ""),
+                secure=self.site.settings.secure,
+                identified=self.site.settings.identity is not None,
+                asset=self.site.asset,
+                formats=self.formats,
+                roles=labels.ROLES,
+                states=labels.STATES,
+                **shown,
+            )
         )
         return HTMLResponse(text, status_code=200 if problem is None else problem.status)
 

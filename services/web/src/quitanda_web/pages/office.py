@@ -37,9 +37,7 @@ DELETE_CUSTOMER: Final = CommandForm("delete_customer", DeleteCustomer, ("cascad
 async def show_products(visit: Visit) -> Response:
     """Browse and search the products; those that run low by themselves."""
     page, form, more = await found(visit, visit.office, Kind.PRODUCT, PRODUCT_SEARCH)
-    return visit.render(
-        "office_products.html", page=page, form=form, more=more, may_create=visit.may(CreateProduct)
-    )
+    return visit.render("office_products.html", page=page, form=form, more=more, may_create=visit.may(CreateProduct))
 
 
 async def show_new_product(visit: Visit) -> Response:
@@ -103,9 +101,7 @@ async def delete_product(visit: Visit) -> Response:
 async def show_customers(visit: Visit) -> Response:
     """Browse and search the customers."""
     page, form, more = await found(visit, visit.office, Kind.CUSTOMER, CUSTOMER_SEARCH)
-    return visit.render(
-        "office_customers.html", page=page, form=form, more=more, may_create=visit.may(CreateCustomer)
-    )
+    return visit.render("office_customers.html", page=page, form=form, more=more, may_create=visit.may(CreateCustomer))
 
 
 async def show_new_customer(visit: Visit) -> Response:
@@ -189,9 +185,7 @@ PAGES: Final = (
         _PRODUCT,
         Who.STAFF,
         show_product,
-        _actions(
-            _PRODUCT, (EDIT_PRODUCT, update_product), (STOCK, adjust_stock), (DELETE_PRODUCT, delete_product)
-        ),
+        _actions(_PRODUCT, (EDIT_PRODUCT, update_product), (STOCK, adjust_stock), (DELETE_PRODUCT, delete_product)),
     ),
     Page("office_customers", "/office/customers", Who.STAFF, show_customers),
     Page(

@@ -21,7 +21,7 @@ _ORDER: Final = "/office/orders/{order_id}"
 
 
 async def show_orders(visit: Visit) -> Response:
-    """The orders of all customers, the newest first; those of a customer, of a product, or in a state."""
+    """Show the orders of all customers, the newest first; those of a customer, of a product, or in a state."""
     take_query(visit)
     customer_id, product_id, state = (visit.asked(name).strip() for name in ("customer_id", "product_id", "states"))
     query = FindOrders(
@@ -55,9 +55,7 @@ async def show_order(visit: Visit) -> Response:
 async def fulfil_order(visit: Visit) -> Response:
     """Let the units of a placed order leave."""
     order_id = visit.parameter("order_id")
-    await visit.office.fulfil_order(
-        order_id, expected_version=read_version(visit), request_id=read_request_id(visit)
-    )
+    await visit.office.fulfil_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
     return go(path_of("office", "orders", order_id), done="fulfilled")
 
 
@@ -83,8 +81,7 @@ def _possible(visit: Visit, form: CommandForm, order: object) -> FormView | None
     """Show a form if the order's state allows its command to the shop, and the role of who is signed in does."""
     state, order_id, version = (getattr(order, name) for name in ("state", "order_id", "version"))
     allowed = any(
-        move.before == OrderState(state) and move.command is form.command and move.asker is Asker.SHOP
-        for move in MOVES
+        move.before == OrderState(state) and move.command is form.command and move.asker is Asker.SHOP for move in MOVES
     )
     if not allowed or not visit.may(form.command):
         return None

@@ -68,7 +68,7 @@ async def add_to_order(visit: Visit) -> Response:
 
 
 async def show_orders(visit: Visit) -> Response:
-    """The customer's orders, in all states; the open ones by themselves."""
+    """Show the customer's orders, in all states; the open ones by themselves."""
     chosen = visit.asked("states")
     states = [chosen] if chosen else [state.value for state in OrderState]
     page = await listed(visit, lambda: visit.shop.orders_page(PAGE_SIZE, visit.asked("page_token"), states=states))
@@ -112,18 +112,14 @@ async def set_item(visit: Visit) -> Response:
 async def place_order(visit: Visit) -> Response:
     """Commit the customer to her order, as she saw it."""
     order_id = visit.parameter("order_id")
-    await visit.shop.place_order(
-        order_id, expected_version=read_version(visit), request_id=read_request_id(visit)
-    )
+    await visit.shop.place_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
     return go(path_of("orders", order_id), done="placed")
 
 
 async def cancel_order(visit: Visit) -> Response:
     """Cancel an open order, as its customer saw it."""
     order_id = visit.parameter("order_id")
-    await visit.shop.cancel_order(
-        order_id, expected_version=read_version(visit), request_id=read_request_id(visit)
-    )
+    await visit.shop.cancel_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
     return go("/orders", done="cancelled")
 
 

@@ -309,7 +309,7 @@ def test_all_certificates_can_be_renewed_at_once(root):
 
     authority(root).renew(NOW, everything=True)
 
-    assert sum(before[name] != content for name, content in contents(root).items()) == len(DEFAULT) + 2
+    assert sum(before[name] != content for name, content in contents(root).items()) == len(DEFAULT) + 3
 
 
 def test_an_expired_certificate_and_one_of_the_future_are_made_again_by_create(root):

@@ -29,6 +29,7 @@ READERS: dict[IdentityFile, Callable[[IdentityFolder], Any]] = {
     IdentityFile.FEED_KEY: IdentityFolder.feed_key,
     IdentityFile.REQUEST_GROUP: IdentityFolder.request_group,
     IdentityFile.CUSTOMER_SECRET_KEY: IdentityFolder.customer_secret_key,
+    IdentityFile.WEB_SESSION_KEY: IdentityFolder.web_session_key,
     IdentityFile.FIRST_CREDENTIAL: IdentityFolder.first_credential,
     IdentityFile.CREDENTIAL: IdentityFolder.credential,
     IdentityFile.CUSTOMERS_CA: IdentityFolder.customers_ca,
@@ -42,6 +43,7 @@ LINES = [
     IdentityFile.CLUSTER_SECRET_ACCEPTED,
     IdentityFile.FEED_KEY,
     IdentityFile.REQUEST_GROUP,
+    IdentityFile.WEB_SESSION_KEY,
     IdentityFile.CREDENTIAL,
 ]
 

@@ -146,7 +146,7 @@ def volumes():
     """Folders with the owners and modes that the image gives to new volumes."""
     with tempfile.TemporaryDirectory() as base:
         Path(base).chmod(0o755)
-        for name in ("ca", "clients", "metrics", "replica1", "admin-portal-1", "client-portal-1", "broker"):
+        for name in ("ca", "clients", "metrics", "web", "replica1", "admin-portal-1", "client-portal-1", "broker"):
             folder = Path(base) / name
             folder.mkdir()
             os.chown(folder, QUITANDA, MOSQUITTO if name == "broker" else QUITANDA)

@@ -60,4 +60,4 @@ def test_a_misspelt_setting_is_refused(monkeypatch):
 
 def test_no_field_is_taken_that_there_is_not():
     with pytest.raises(ValidationError):
-        WebSettings(**{"colour": "red"})
+        WebSettings(colour="red")

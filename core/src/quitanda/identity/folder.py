@@ -207,6 +207,10 @@ class IdentityFolder:
             )
         return bytes.fromhex(text)
 
+    def web_session_key(self) -> str:
+        """Give the text of the key by which processes of the page seal sessions."""
+        return self.line(IdentityFile.WEB_SESSION_KEY)
+
     def first_credential(self) -> FirstCredential:
         """Give what replicas know of the first administrator's credential."""
         try:

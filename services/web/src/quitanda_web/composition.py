@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from quitanda.identity.folder import IdentityFile, IdentityFolder
+from quitanda.identity.folder import IdentityFolder
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
@@ -178,7 +178,7 @@ def _secret(settings: WebSettings) -> bytes:
     """Give the key of the sessions, which all processes of the page share; without an identity one of its own."""
     if settings.identity is None:
         return secrets.token_bytes(32)
-    return IdentityFolder(settings.identity).line(IdentityFile.WEB_SESSION_KEY).encode()
+    return IdentityFolder(settings.identity).web_session_key().encode()
 
 
 def parts(settings: WebSettings, site: Site, registry: CollectorRegistry) -> Sequence[WebServer]:

@@ -203,7 +203,7 @@ def folders_of_the_identity_service():
 def test_identities_are_made_for_every_process_each_in_a_volume_of_its_own(identities):
     made = {path.name for path in identities.iterdir()}
 
-    assert made == {*PROCESSES, "ca", "broker", "clients", "metrics"}
+    assert made == {*PROCESSES, "ca", "broker", "clients", "metrics", "web"}
     assert folders_of_the_identity_service() == {name: f"identity-{name}" for name in made}
 
 
@@ -214,7 +214,7 @@ def identity_volumes(service):
 
 def test_everybody_mounts_an_own_folder_without_writing_there_and_waits_until_it_is_made():
     made_first = {"identity": {"condition": "service_completed_successfully"}}
-    holders = {name: name for name in [*PROCESSES, "broker"]} | {"prometheus": "metrics"}
+    holders = {name: name for name in [*PROCESSES, "broker", "web"]} | {"prometheus": "metrics"}
 
     assert {name for name in SERVICES if "depends_on" in SERVICES[name]} == set(holders)
     for name, folder in holders.items():

@@ -59,5 +59,7 @@ def test_a_misspelt_setting_is_refused(monkeypatch):
 
 
 def test_no_field_is_taken_that_there_is_not():
+    given = {"colour": "red"}
+
     with pytest.raises(ValidationError):
-        WebSettings(colour="red")
+        WebSettings(**given)

@@ -23,9 +23,9 @@ from quitanda_web.guard import GuardLimits
 from quitanda_web.pages import entrance, office, office_orders, shop
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
-from quitanda_web.site import Page, Site, application
+from quitanda_web.site import Site, WebPage, application
 
-PAGES: Final[tuple[Page, ...]] = (*entrance.PAGES, *shop.PAGES, *office.PAGES, *office_orders.PAGES)
+PAGES: Final[tuple[WebPage, ...]] = (*entrance.PAGES, *shop.PAGES, *office.PAGES, *office_orders.PAGES)
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 """Of a request's line and headers; browsers send a few kilobytes."""

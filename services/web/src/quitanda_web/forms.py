@@ -24,7 +24,7 @@ _DIGITS_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class FieldView:
+class FormField:
     """One field as a template shows it; `kind` is `text`, `area`, `number`, `money` or `checkbox`."""
 
     name: str
@@ -42,7 +42,7 @@ class FormView:
     """A form as a template shows it, with what makes sending it twice the same as once."""
 
     action: str
-    fields: tuple[FieldView, ...]
+    fields: tuple[FormField, ...]
     hidden: tuple[tuple[str, str], ...]
 
 
@@ -90,9 +90,9 @@ def _request_id(visit: "Visit", *, sent: bool) -> str:
     return new_request_id()
 
 
-def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FieldView:
+def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FormField:
     problem = visit.problem if sent else None
-    return FieldView(
+    return FormField(
         field.name,
         visit.gettext(labels.field_label(field.name)),
         visit.gettext(labels.HINTS[field.name]) if field.name in labels.HINTS else "",

@@ -68,7 +68,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WebPage:
     """One page; its name stands in the metrics and the access log. The paths of its forms have the same parameters."""
 
     name: str
@@ -133,7 +133,7 @@ class _Told:
 
 
 def application(
-    site: Site, pages: Sequence[Page], metrics: RequestMetrics, limits: GuardLimits | None = None
+    site: Site, pages: Sequence[WebPage], metrics: RequestMetrics, limits: GuardLimits | None = None
 ) -> ASGIApp:
     """Make the whole application."""
     errors = _Errors(site)
@@ -206,7 +206,7 @@ class _Errors:
         return await self.http(request, error)
 
 
-def _routes(site: Site, page: Page, errors: _Errors) -> list[Route]:
+def _routes(site: Site, page: WebPage, errors: _Errors) -> list[Route]:
     async def get(request: Request) -> Response:
         visit = visit_of(site, request)
         request.scope["state"]["told"].page = page.name
@@ -226,7 +226,7 @@ def _routes(site: Site, page: Page, errors: _Errors) -> list[Route]:
     ]
 
 
-def _post(site: Site, page: Page, action: Action, errors: _Errors) -> Callable[[Request], Awaitable[Response]]:
+def _post(site: Site, page: WebPage, action: Action, errors: _Errors) -> Callable[[Request], Awaitable[Response]]:
     async def post(request: Request) -> Response:
         visit = visit_of(site, request)
         request.scope["state"]["told"].page = action.name
@@ -250,7 +250,7 @@ def _post(site: Site, page: Page, action: Action, errors: _Errors) -> Callable[[
     return post
 
 
-async def _done(visit: Visit, page: Page, action: Action) -> Response:
+async def _done(visit: Visit, page: WebPage, action: Action) -> Response:
     """Do what the form asks for; where that is refused, show its page again."""
     try:
         return await action.do(visit)

@@ -13,7 +13,7 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.languages import parse_language
 from quitanda_web.problems import wrong
 from quitanda_web.sessions import WebSession
-from quitanda_web.site import Action, Page, Who
+from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Visit, go, own_path
 
 STAFF_ROLES: Final = (CallerRole.ADMIN, CallerRole.CLERK, CallerRole.READ_ONLY)
@@ -107,9 +107,9 @@ async def _role_of_staff(client: AdminClient) -> str:
 
 
 PAGES: Final = (
-    Page("home", "/", Who.ANYBODY, home),
-    Page("sign_in_page", "/sign-in", Who.ANYBODY, show_sign_in, (Action("sign_in", "/sign-in", sign_in),)),
-    Page(
+    WebPage("home", "/", Who.ANYBODY, home),
+    WebPage("sign_in_page", "/sign-in", Who.ANYBODY, show_sign_in, (Action("sign_in", "/sign-in", sign_in),)),
+    WebPage(
         "choices",
         "",
         Who.ANYBODY,

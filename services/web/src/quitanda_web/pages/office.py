@@ -16,7 +16,7 @@ from quitanda.domain.commands import (
 from quitanda.domain.model import Kind
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
 from quitanda_web.pages.listing import found, search_form
-from quitanda_web.site import Action, Page, Who
+from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
 OFFICE: Final = "office"
@@ -172,30 +172,30 @@ _PRODUCT: Final = "/office/products/{product_id}"
 _CUSTOMER: Final = "/office/customers/{customer_id}"
 
 PAGES: Final = (
-    Page("office_products", "/office/products", Who.STAFF, show_products),
-    Page(
+    WebPage("office_products", "/office/products", Who.STAFF, show_products),
+    WebPage(
         "office_new_product",
         "/office/new-product",
         Who.STAFF,
         show_new_product,
         (Action(NEW_PRODUCT.name, "/office/new-product", create_product),),
     ),
-    Page(
+    WebPage(
         "office_product",
         _PRODUCT,
         Who.STAFF,
         show_product,
         _actions(_PRODUCT, (EDIT_PRODUCT, update_product), (STOCK, adjust_stock), (DELETE_PRODUCT, delete_product)),
     ),
-    Page("office_customers", "/office/customers", Who.STAFF, show_customers),
-    Page(
+    WebPage("office_customers", "/office/customers", Who.STAFF, show_customers),
+    WebPage(
         "office_new_customer",
         "/office/new-customer",
         Who.STAFF,
         show_new_customer,
         (Action(NEW_CUSTOMER.name, "/office/new-customer", create_customer),),
     ),
-    Page(
+    WebPage(
         "office_customer",
         _CUSTOMER,
         Who.STAFF,

@@ -10,7 +10,7 @@ from quitanda.domain.model import OrderState
 from quitanda.domain.order_states import MOVES, Asker
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
 from quitanda_web.pages.listing import PAGE_SIZE, listed, next_address, take_query
-from quitanda_web.site import Action, Page, Who
+from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
 FULFIL: Final = CommandForm("fulfil_order", FulfilOrder)
@@ -89,8 +89,8 @@ def _possible(visit: Visit, form: CommandForm, order: object) -> FormView | None
 
 
 PAGES: Final = (
-    Page("office_orders", "/office/orders", Who.STAFF, show_orders),
-    Page(
+    WebPage("office_orders", "/office/orders", Who.STAFF, show_orders),
+    WebPage(
         "office_order",
         _ORDER,
         Who.STAFF,

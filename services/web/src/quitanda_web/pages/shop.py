@@ -13,7 +13,7 @@ from quitanda_web.forms import CommandForm, read_request_id, read_version
 from quitanda_web.pages.listing import PAGE_SIZE, found, listed, next_address
 from quitanda_web.pages.listing import search_form as search
 from quitanda_web.problems import wrong
-from quitanda_web.site import Action, Page, Who
+from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
 SEARCH_FORM: Final = search("words", "price_from", "price_to", "in_stock")
@@ -137,16 +137,16 @@ async def open_order(visit: Visit) -> Order | None:
 
 
 PAGES: Final = (
-    Page("products", "/products", Who.CUSTOMER, show_products),
-    Page(
+    WebPage("products", "/products", Who.CUSTOMER, show_products),
+    WebPage(
         "product",
         "/products/{product_id}",
         Who.CUSTOMER,
         show_product,
         (Action("add_to_order", "/products/{product_id}/order", add_to_order),),
     ),
-    Page("orders", "/orders", Who.CUSTOMER, show_orders),
-    Page(
+    WebPage("orders", "/orders", Who.CUSTOMER, show_orders),
+    WebPage(
         "order",
         "/orders/{order_id}",
         Who.CUSTOMER,

@@ -79,7 +79,12 @@ async def _run(cluster: LocalCluster, console: Console, stop: asyncio.Event, *, 
         return 0
     console.print(f"Everything is ready after {time.monotonic() - began:.1f} s.\n")
     console.print(describe(cluster))
-    told_of = (mode_warning(cluster, os.environ), broker_warning(cluster), course_addresses(cluster), page_address(cluster))
+    told_of = (
+        mode_warning(cluster, os.environ),
+        broker_warning(cluster),
+        course_addresses(cluster),
+        page_address(cluster),
+    )
     for told in told_of:
         if told:
             console.print(told, highlight=False, markup=False, soft_wrap=True)

@@ -176,6 +176,22 @@ async def test_an_order_that_is_closed_is_told_as_it_was_closed_to_its_customer_
     assert (closed.document_id, closed.document.state) == ("order-2", "cancelled")
 
 
+async def test_a_watch_from_before_a_customer_of_the_same_id_was_deleted_is_refused(shop):
+    shop.order("order-1")
+    begin = shop.cluster.revision
+    shop.order("order-2")
+    gone = ((Kind.CUSTOMER, "ana"), (Kind.ORDER, "order-1"), (Kind.ORDER, "order-2"))
+    _, deleted = shop.does(DeleteCustomer("ana", cascade=True), *gone)
+    shop.does(CreateCustomer("ana", "Another Ana"))
+    own, _ = shop.order("order-3")
+
+    async with shop.customer(ORDERS, after=begin) as of_both:
+        assert await refused(of_both) == "REVISION_GONE"
+    async with shop.customer(ORDERS, after=deleted) as ana:
+        await told(ana)
+        assert (await told(ana)).changes == (change(own, Kind.ORDER),)
+
+
 async def test_a_closed_order_is_read_once_however_many_watch(shop):
     shop.order("order-1")
     begin = shop.cluster.revision

@@ -11,7 +11,6 @@ _DOCUMENTS: Final = f"{TESTS}/test_found_documents.py"
 _RECENT: Final = f"{CORE}/cache/recent_changes.py"
 _RECENT_TESTS: Final = "core/tests/cache/test_recent_changes.py"
 _WATCHES: Final = f"{CORE}/portal/watches.py"
-_PORTAL_TESTS: Final = "services/client-portal/tests/test_watch.py"
 _WATCH_TESTS: Final = "core/tests/portal/test_watches.py"
 
 MUTANTS: Final = (
@@ -135,7 +134,7 @@ MUTANTS: Final = (
         _WATCHES,
         "            telling.check_same_customer()\n",
         "",
-        (f"{_PORTAL_TESTS}::test_who_got_the_id_of_a_deleted_customer_hears_nothing_of_her_orders",),
+        (f"{_WATCH_TESTS}::test_a_watch_from_before_a_customer_of_the_same_id_was_deleted_is_refused",),
     ),
     Mutant(
         "a-portal-that-hears-nothing-keeps-its-watches",

@@ -14,6 +14,8 @@ from quitanda.cache.feed_cursor import FeedCursor
 from quitanda.cache.recent_changes import RecentChanges
 from quitanda.cluster_client import (
     Absent,
+    DocumentEvent,
+    EventsPage,
     Executed,
     Found,
     Get,
@@ -22,7 +24,10 @@ from quitanda.cluster_client import (
     ListHistory,
     Page,
     ReadAnswer,
+    ReadEvents,
+    ReadWebhooks,
     Unchanged,
+    WebhooksRead,
 )
 from quitanda.cluster_client.values import ReadItem, Result
 from quitanda.codec.document_filters import DocumentFilter, passes, searched_fields
@@ -50,6 +55,7 @@ class FakeCluster:
         self.timeouts: list[float] = []
         self.leader_reached = True
         self.closed = False
+        self.events: list[DocumentEvent] = []
         self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
         self._meanwhile: list[Callable[[], None]] = []
@@ -145,6 +151,15 @@ class FakeCluster:
             return HistoryPage((), "", self.revision)
         if isinstance(item, FindOrders):
             return self._found(item)
+        if isinstance(item, ReadWebhooks):
+            ids = self.state.webhook_ids(100)
+            return WebhooksRead(tuple(filter(None, map(self.state.webhook, ids))), self.state.sender_lease())
+        if isinstance(item, ReadEvents):
+            told = [each for each in self.events if each.number > item.after_number and each.event in item.events]
+            up_to = max([item.after_number, *(each.number for each in self.events)])
+            return EventsPage(
+                tuple(told[: item.limit]), told[item.limit - 1].number if told[item.limit :] else up_to, 0
+            )
         return self._get(item) if isinstance(item, Get) else self._page(item)
 
     def _get(self, item: Get) -> Result:

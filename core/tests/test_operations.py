@@ -49,6 +49,7 @@ from quitanda.domain.limits import (
 )
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.domain.webhook_commands import SenderCommand
 from quitanda.operations import (
     OPERATIONS,
     TOKEN_FIELD,
@@ -62,6 +63,7 @@ from quitanda.operations import (
     SetOrderItem,
     SetOwnOrderDeadline,
     WatchOperation,
+    WebhookOperation,
     WriteOperation,
     document_operations_of,
     operations_of,
@@ -92,8 +94,10 @@ def test_the_table_has_exactly_the_methods_of_the_contract_in_their_order(portal
     assert [row.streams for row in rows.values()] == [method.server_streaming for method in portal.service.methods]
 
 
-def test_every_command_has_an_operation_but_those_that_the_replicas_give_themselves():
-    assert set(BY_COMMAND) == set(Command.__args__) - set(OwnCommand.__args__)
+def test_every_command_has_an_operation_but_those_that_the_replicas_and_the_senders_give_themselves():
+    of_webhooks = {row.carries for row in OPERATIONS if isinstance(row, WebhookOperation) and row.writes}
+
+    assert {*BY_COMMAND, *of_webhooks} == set(Command.__args__) - {*OwnCommand.__args__, *SenderCommand.__args__}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)

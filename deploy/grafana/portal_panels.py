@@ -112,6 +112,33 @@ PORTALS: Final = (
         "Callers who watch what changes, at each portal.",
     ),
     Panel(
+        "Webhooks: attempts to deliver",
+        "ops",
+        (Query(f"sum by (result) (rate(quitanda_webhook_deliveries_total{RATE}))", "{{result}}"),),
+        "A failed attempt is repeated; after the last one the event is dead, and kept.",
+    ),
+    Panel(
+        "Webhooks: what was not delivered",
+        "short",
+        (
+            Query("max by (webhook) (quitanda_webhook_dead_letters)", "{{webhook}} dead letters"),
+            Query("max by (webhook) (quitanda_webhook_missed_changes)", "{{webhook}} changes missed"),
+        ),
+        "Dead letters can be repeated. Missed changes are out of the history's reach.",
+    ),
+    Panel(
+        "Webhooks: age of the event that is sent",
+        "s",
+        (Query("max by (webhook) (quitanda_webhook_waiting_seconds)", "{{webhook}}"),),
+        "0 where nothing waits.",
+    ),
+    Panel(
+        "Webhooks: the portal that sends",
+        "short",
+        values(("quitanda_webhook_sender", "")),
+        "1 for the one portal that sends; 0 everywhere while there are no webhooks.",
+    ),
+    Panel(
         "Calls in flight, and the limit",
         "short",
         tuple(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
@@ -49,9 +48,10 @@ from quitanda_clients.results import (
 )
 from quitanda_clients.transports import RequestTransport
 from quitanda_clients.transports.grpc import GrpcTransport
+from quitanda_clients.webhooks import WebhookClient
 
 
-class AdminClient(PortalClient):
+class AdminClient(WebhookClient):
     """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
 
     The client calls `on_slow` once for each call that has no answer after a second, with the reason. With an `identity`
@@ -253,7 +253,9 @@ class AdminClient(PortalClient):
 
     async def list_credentials(self, limit: int = LISTED_MAX, *, customer_id: str = "") -> Listing[Credential]:
         """Fetch all credentials of staff, or of a customer, by id, from one snapshot; nobody is shown a secret."""
-        return await whole_list(partial(self.page, Kind.CREDENTIAL, of_customer=customer_id), limit)
+        return await whole_list(
+            lambda size, token: self.page(Kind.CREDENTIAL, size, token, of_customer=customer_id), limit
+        )
 
     async def rotate_credential(
         self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None
@@ -279,7 +281,7 @@ class AdminClient(PortalClient):
 
     async def list_history(self, kind: Kind, document_id: str, limit: int = LISTED_MAX) -> Listing[HistoryEntry]:
         """Fetch the changes of a document, the newest first, from one snapshot."""
-        return await whole_list(partial(self.history_page, kind, document_id), limit)
+        return await whole_list(lambda size, token: self.history_page(kind, document_id, size, token), limit)
 
     async def cluster_status(self) -> tuple[admin_portal_pb2.ReplicaStatus, ...]:
         """Ask how the replicas are, as a portal sees them."""
@@ -310,10 +312,6 @@ class AdminClient(PortalClient):
         """Let every replica compare its state on disk with its digest; with much data it takes long."""
         response: admin_portal_pb2.VerifyClusterResponse = await self._call("verify_cluster")
         return response
-
-    async def _call(self, name: str, **fields: Any) -> Any:
-        operation = self._cluster[name]
-        return await self._grpc.call(operation, operation.request_class(**fields))
 
 
 class ShopClient(PortalClient):

@@ -116,6 +116,20 @@ REASONS: Final[Mapping[str, str]] = {
         "The credential [{credential_id} ]is the last one of an administrator that never expires: without it nobody "
         "could administer the shop. First create another one, then revoke this one."
     ),
+    Reason.WEBHOOK_EXISTS: (
+        "An earlier request with the same request id made the webhook[ {webhook_id}]. Send a new request id."
+    ),
+    Reason.WEBHOOK_NOT_FOUND: "There is no webhook[ {webhook_id}]. Check the id; the list of webhooks shows all ids.",
+    Reason.TOO_MANY_WEBHOOKS: (
+        "The shop has as many webhooks as there may be[; the limit is {limit}]. Delete one that is not used."
+    ),
+    Reason.DEAD_LETTER_NOT_FOUND: (
+        "The webhook [{webhook_id} ]has no dead letter[ {letter_id}]. It was delivered or dropped; look at the list of "
+        "its dead letters."
+    ),
+    Reason.LEASE_LOST: (
+        "Another portal sends to the webhooks[; its lease has the number {number}]. Read the lease again."
+    ),
     Reason.INTERNAL: (
         "A defect of the service stopped this request. Report it to the operator, with the request id; "
         "other requests continue to work."

@@ -80,6 +80,11 @@ _REFUSALS: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.CREDENTIAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.TOO_MANY_CREDENTIALS: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LAST_ADMIN_CREDENTIAL: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.WEBHOOK_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.WEBHOOK_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.TOO_MANY_WEBHOOKS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.DEAD_LETTER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.LEASE_LOST: grpc.StatusCode.ABORTED,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 """The status of each refusal; all are definite, and none succeeds by being repeated."""

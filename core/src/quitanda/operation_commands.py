@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from quitanda.codec.json_objects import ObjectCodec
 from quitanda.codec.messages import MessageCodec
@@ -12,7 +12,17 @@ from quitanda.domain.field_types import CredentialId, Identifier, ItemUnits, Sec
 from quitanda.domain.model import CallerRole, ItemFields
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.permissions import ALLOWED_FOR_OWN, ALLOWED_ROLES
-from quitanda.operation_rows import CUSTOMER_FIELD, REPLY_FIELDS, TOKEN_FIELD, DocumentOperation, OperationAnswer
+from quitanda.operation_rows import (
+    ADMINISTRATORS_AND_READERS,
+    CUSTOMER_FIELD,
+    REPLY_FIELDS,
+    TOKEN_FIELD,
+    DocumentOperation,
+    Operation,
+    OperationAnswer,
+)
+
+_SECRET: Final = "secret"  # noqa: S105 - the name of a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +176,35 @@ class WriteOperation(DocumentOperation):
 
     def _command(self, asked: Any) -> Any:
         return asked.command() if isinstance(asked, SetOrderItem | RotateOwnCredential | SetOwnOrderDeadline) else asked
+
+
+@dataclass(frozen=True)
+class WebhookOperation(Operation):
+    """An operation on webhooks; `carries` is its command, or None where webhooks are only shown."""
+
+    carries: type[Any] | None = None
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return ADMINISTRATORS_AND_READERS if self.carries is None else frozenset(ALLOWED_ROLES[self.carries])
+
+    @property
+    def writes(self) -> bool:
+        """Whether it carries a command, and with that a request id."""
+        return self.carries is not None
+
+    @cached_property
+    def tells_secret(self) -> bool:
+        """Whether the response has the webhook's secret, which the portal chooses."""
+        return _SECRET in self.response_class.DESCRIPTOR.fields_by_name
+
+    def from_message(self, message: Any, chosen: Mapping[str, Any]) -> Any:
+        """Read the request message; Refused where a field is wrong. `chosen` is what the portal chooses."""
+        return self._message.read(message, **chosen) if chosen else self._message.read(message)
+
+    @cached_property
+    def _message(self) -> MessageCodec[Any]:
+        if self.carries is None:
+            raise TypeError(f"{self.name} carries no command")
+        return MessageCodec(self.carries, self.request_class)

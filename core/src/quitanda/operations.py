@@ -2,7 +2,7 @@
 
 An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
 row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
-documents follow from the rows; nothing else lists operations. There are seven kinds of rows:
+documents follow from the rows; nothing else lists operations. There are eight kinds of rows:
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
@@ -10,6 +10,7 @@ documents follow from the rows; nothing else lists operations. There are seven k
     WatchOperation    tells what changes, for as long as its caller listens
     FindOperation     shows one page of the documents that pass a filter
     ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
+    WebhookOperation  carries a command about webhooks, or shows them; only the admin portal has them
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
 
 What a row does, in the order in which a request meets it (the client's side on the left, the portal's on the right):
@@ -68,7 +69,21 @@ from quitanda.domain.commands import (
     UpdateProduct,
 )
 from quitanda.domain.model import Kind
-from quitanda.operation_commands import RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, WriteOperation
+from quitanda.domain.webhook_commands import (
+    CreateWebhook,
+    DeleteWebhook,
+    RepeatDeadLetters,
+    RotateWebhookSecret,
+    SendTestEvent,
+    UpdateWebhook,
+)
+from quitanda.operation_commands import (
+    RotateOwnCredential,
+    SetOrderItem,
+    SetOwnOrderDeadline,
+    WebhookOperation,
+    WriteOperation,
+)
 from quitanda.operation_queries import FindOperation, FindOrdersOperation, GetOperation, ListOperation, WatchOperation
 from quitanda.operation_rows import (
     ADMINISTRATOR,
@@ -103,6 +118,7 @@ __all__ = [
     "SetOrderItem",
     "SetOwnOrderDeadline",
     "WatchOperation",
+    "WebhookOperation",
     "WriteOperation",
     "document_operations_of",
     "operations_of",
@@ -143,6 +159,13 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ListOperation("list_credentials", _ADMIN, Kind.CREDENTIAL, ADMINISTRATOR, of_customer=True),
     WriteOperation("rotate_credential", _ADMIN, Kind.CREDENTIAL, RotateCredential),
     WriteOperation("revoke_credential", _ADMIN, Kind.CREDENTIAL, RevokeCredential, removes=True),
+    WebhookOperation("create_webhook", _ADMIN, CreateWebhook),
+    WebhookOperation("update_webhook", _ADMIN, UpdateWebhook),
+    WebhookOperation("rotate_webhook_secret", _ADMIN, RotateWebhookSecret),
+    WebhookOperation("delete_webhook", _ADMIN, DeleteWebhook),
+    WebhookOperation("repeat_dead_letters", _ADMIN, RepeatDeadLetters),
+    WebhookOperation("send_test_event", _ADMIN, SendTestEvent),
+    WebhookOperation("list_webhooks", _ADMIN),
     WriteOperation("create_order", _CLIENT, Kind.ORDER, CreateOrder),
     WriteOperation("set_order_item", _CLIENT, Kind.ORDER, SetOrderItem, command=SetOrderItems),
     WriteOperation("set_order_items", _CLIENT, Kind.ORDER, SetOrderItems),

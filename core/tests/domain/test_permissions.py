@@ -36,6 +36,16 @@ from quitanda.domain.machine import execute
 from quitanda.domain.model import CallerRole
 from quitanda.domain.outcomes import Done, Problem, Reason
 from quitanda.domain.permissions import ALLOWED_FOR_OWN, ALLOWED_ROLES
+from quitanda.domain.webhook_commands import (
+    CreateWebhook,
+    DeleteWebhook,
+    RecordDelivery,
+    RepeatDeadLetters,
+    RotateWebhookSecret,
+    SendTestEvent,
+    TakeSenderLease,
+    UpdateWebhook,
+)
 
 IDS = {role: letter * 12 for role, letter in zip(CallerRole, "abcde", strict=True)}
 OTHER, NEW = "o" * 12, "n" * 12
@@ -88,6 +98,14 @@ MATRIX = [
     (FulfilOrder("o1"), {ADMIN, CLERK}),
     (ReturnOrder("o1"), {ADMIN, CLERK}),
     (ImportOrder("o9", 1, "open", "ana"), {ADMIN}),
+    (CreateWebhook("hook", "https://receiver.example", "order_placed", TWO, 1), {ADMIN}),
+    (UpdateWebhook("hook", enabled=False), {ADMIN}),
+    (RotateWebhookSecret("hook", TWO), {ADMIN}),
+    (DeleteWebhook("hook"), {ADMIN}),
+    (RepeatDeadLetters("hook"), {ADMIN}),
+    (SendTestEvent("hook"), {ADMIN}),
+    (TakeSenderLease("portal", 0, 0), set()),
+    (RecordDelivery("hook", 0, "none", 1), set()),
     (AdvanceClock(1), set()),
     (RaiseLevel(2), set()),
     (CreateFirstCredential(NEW, TWO, 1), set()),
@@ -108,7 +126,12 @@ def test_a_role_may_ask_for_what_the_table_says_and_a_refusal_changes_nothing(kn
 
     if role in allowed:
         assert outcome != Reason.FORBIDDEN
-        assert getattr(outcome, "reason", None) in {None, Reason.ORDER_NOT_FOUND, Reason.ORDER_STATE}
+        assert getattr(outcome, "reason", None) in {
+            None,
+            Reason.ORDER_NOT_FOUND,
+            Reason.ORDER_STATE,
+            Reason.WEBHOOK_NOT_FOUND,
+        }
         return
     owner = {"owner": "ana"} if role is CUSTOMER else {}
     assert (outcome.reason, dict(outcome.details)) == (

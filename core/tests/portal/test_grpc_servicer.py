@@ -12,6 +12,7 @@ from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
+from quitanda.portal.webhook_admin import WebhookAdmin
 
 
 class Server:
@@ -35,6 +36,7 @@ def test_every_method_of_a_portals_service_is_served_and_no_other(portal):
         5.0,
         ClusterAdmin(None),
         certificates=CertificateIssuer(IdentityFolder(Path()), None),
+        webhook_admin=WebhookAdmin(None),
     ).add_to(server)
 
     assert server.methods.keys() == {f"/{portal.service.full_name}/{each.name}" for each in portal.service.methods}

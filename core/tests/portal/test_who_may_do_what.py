@@ -22,6 +22,7 @@ from quitanda.domain.commands import (
     RotateCredential,
 )
 from quitanda.domain.model import CallerRole
+from quitanda.domain.webhook_commands import CreateWebhook
 from quitanda.error_status import describe, from_rpc_error
 from quitanda.identity.folder import IdentityFolder
 from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
@@ -36,6 +37,7 @@ from quitanda.portal.mqtt_requests import MqttRequestHandler, parse_request
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.watches import Watches
+from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
@@ -82,6 +84,13 @@ WRITTEN_DOWN = {
         "list_credentials": {ADMIN},
         "rotate_credential": {ADMIN, CLERK, READ_ONLY},
         "revoke_credential": {ADMIN},
+        "create_webhook": {ADMIN},
+        "update_webhook": {ADMIN},
+        "rotate_webhook_secret": {ADMIN},
+        "delete_webhook": {ADMIN},
+        "repeat_dead_letters": {ADMIN},
+        "send_test_event": {ADMIN},
+        "list_webhooks": {ADMIN, READ_ONLY},
     },
     PortalKind.CLIENT: {
         "create_order": {ADMIN, CLERK, CUSTOMER},
@@ -119,6 +128,7 @@ def shop():
         cluster.does(CreateCustomer(customer_id, customer_id))
     cluster.does(CreateProduct("tea", "Tea", price=250, quantity=100))
     cluster.does(CreateOrder("ana", "order-1", 1, (ItemQuantity("tea", 1),)), scope="ana")
+    cluster.does(CreateWebhook("hook", "https://receiver.example", "order_placed", "a" * 64, 1))
     own = {role.value: let_in(cluster, role, "ana" if role is CUSTOMER else None) for role in CallerRole}
     own[ANOTHER_CUSTOMER] = let_in(cluster, CUSTOMER, "bia")
     revoked, replaced = let_in(cluster, ADMIN), let_in(cluster, ADMIN)
@@ -180,6 +190,7 @@ async def channels(shop, parts, watches, tmp_path):
                 else None
             ),
             watches=watches[portal],
+            webhook_admin=WebhookAdmin(shop.cluster) if portal is PortalKind.ADMIN else None,
         )
         server = AioGrpcServer(
             Address("127.0.0.1", 0),

@@ -57,7 +57,7 @@ async def portal(cluster) -> AsyncIterator[Portal]:
         course_listen=Address("127.0.0.1", 0),
     )
     registry, reader = CollectorRegistry(), DirectReader(cluster)
-    servers, _ = compose(settings, cluster, reader, registry)
+    servers, _, _ = compose(settings, cluster, reader, registry)
     await servers.start()
     async with grpc.aio.insecure_channel(str(servers.server.address)) as channel:
         yield Portal(servers, channel, AdminPortalStub(channel), cluster, reader, registry)

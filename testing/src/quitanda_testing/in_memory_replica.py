@@ -26,6 +26,7 @@ from quitanda.codec.protobuf import (
     refused_to_proto,
     request_from_proto,
 )
+from quitanda.codec.webhooks import lease_text, webhook_text
 from quitanda.domain.commands import RaiseLevel, Request
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
@@ -247,6 +248,11 @@ class InMemoryReplica(ReplicaServicer):
             case "list":
                 page = self._page(item.list)
                 return pb.ReadResult(refused=refused_to_proto(page)) if isinstance(page, Refused) else page
+            case "webhooks":
+                found = filter(None, map(self.state.webhook, self.state.webhook_ids(PAGE_SIZE_MAX)))
+                webhooks = [webhook_text(each).encode() for each in found]
+                lease = lease_text(self.state.sender_lease()).encode()
+                return pb.ReadResult(webhooks=pb.WebhooksResult(webhooks=webhooks, lease=lease))
             case _:
                 return pb.ReadResult(refused=refused_to_proto(invalid("reads", Problem.MALFORMED)))
 

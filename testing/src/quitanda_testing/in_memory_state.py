@@ -12,6 +12,7 @@ from quitanda.domain.limits import REMEMBERED_REQUESTS_MAX
 from quitanda.domain.model import Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Execution, Put, StateView, StoredOutcome
+from quitanda.domain.webhook_model import SenderLease, Webhook, WebhookChange, WebhookRemoval
 
 _Document = TypeVar("_Document", Customer, Product, Order, Credential)
 
@@ -33,6 +34,8 @@ class InMemoryState:
         self._orders: dict[str, Order] = {}
         self._closed_orders: dict[str, Order] = {}
         self._credentials: dict[str, Credential] = {}
+        self._webhooks: dict[str, Webhook] = {}
+        self._sender_lease = SenderLease()
         self._by_customer: dict[str, list[str]] = {}
         self._by_product: dict[str, list[str]] = {}
         self._remembered: dict[tuple[str, str], StoredOutcome] = {}
@@ -98,6 +101,18 @@ class InMemoryState:
         due = [(each.expires_at_ms, each.order_id) for each in self.orders() if 0 < each.expires_at_ms <= now_ms]
         return tuple(order_id for _, order_id in sorted(due)[:limit])
 
+    def webhook(self, webhook_id: str) -> Webhook | None:
+        """Return the webhook, or None."""
+        return self._webhooks.get(webhook_id)
+
+    def webhook_ids(self, limit: int) -> Sequence[str]:
+        """Return ids of the webhooks, ascending, at most `limit`."""
+        return sorted(self._webhooks)[:limit]
+
+    def sender_lease(self) -> SenderLease:
+        """Return which portal sends to webhooks."""
+        return self._sender_lease
+
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
         return self._remembered.get((scope, request_id))
@@ -146,6 +161,8 @@ class InMemoryState:
             self._change(change)
         self._level = execution.level or self._level
         self._clock_ms = self._clock_ms if execution.clock_ms is None else execution.clock_ms
+        for webhook_change in execution.webhooks:
+            self._change_webhooks(webhook_change)
         if execution.remember is not None:
             self._remembered[request.scope, request.request_id] = execution.remember
             while len(self._remembered) > self._remembered_max:
@@ -159,6 +176,15 @@ class InMemoryState:
             case Delete(kind, document_id):
                 self._last_version += self._level >= HISTORY_LEVEL
                 self._delete(kind, document_id)
+
+    def _change_webhooks(self, change: WebhookChange) -> None:
+        match change:
+            case Webhook():
+                self._webhooks[change.webhook_id] = change
+            case WebhookRemoval():
+                del self._webhooks[change.webhook_id]
+            case SenderLease():
+                self._sender_lease = change
 
     def _put(self, document: Document) -> None:
         match document:

@@ -42,6 +42,12 @@ _FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "import_order": {"order_id": "o9", "customer_id": "ana", "created_at_ms": 1, "state": "open"},
     "watch": {"kinds": ["product", "order"]},
     "create_credential": {"role": "clerk", "label": "Ben"},
+    "create_webhook": {"url": "https://receiver.example/", "events": "order_placed"},
+    "update_webhook": {"webhook_id": "hook", "enabled": False},
+    "rotate_webhook_secret": {"webhook_id": "hook"},
+    "delete_webhook": {"webhook_id": "hook"},
+    "repeat_dead_letters": {"webhook_id": "hook"},
+    "send_test_event": {"webhook_id": "hook"},
     "create_order": {"items": [{"product_id": "tea", "quantity": 1}]},
 }
 

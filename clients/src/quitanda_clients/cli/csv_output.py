@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
@@ -55,6 +56,12 @@ REPLICA_COLUMNS: Final = (
 )
 VERIFICATION_COLUMNS: Final = (
     *("name", "reachable", "revision", "keys", "computed_digest", "kept_digest", "compared_digest", "error"),
+)
+WEBHOOK_COLUMNS: Final = (
+    *("webhook_id", "url", "events", "enabled", "created_at_ms", "position", "delivered", "missed", "dropped"),
+)
+LETTER_COLUMNS: Final = (
+    *("letter_id", "event", "document_id", "number", "revision", "at_ms", "attempts", "problem", "waiting"),
 )
 BACKUP_COLUMNS: Final = (
     *("revision", "term", "state_digest", "customers", "products", "orders", "replica", "taken_at"),
@@ -155,6 +162,21 @@ class CsvOutput:
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print one row for each replica."""
         _print(VERIFICATION_COLUMNS, _message_rows(answer.replicas, VERIFICATION_COLUMNS))
+
+    def webhook(self, answer: Any, done: str) -> None:  # noqa: ARG002 - for people
+        """Print one row."""
+        shown = answer.webhook if answer.DESCRIPTOR.fields_by_name.get("webhook") else None
+        secret = {"secret": answer.secret} if getattr(answer, "secret", "") else {}
+        rows = [] if shown is None else _message_rows([shown], WEBHOOK_COLUMNS)
+        _print((*WEBHOOK_COLUMNS, *secret), [{**row, **secret} for row in rows])
+
+    def webhooks(self, answer: "ListWebhooksResponse") -> None:
+        """Print one row for each webhook."""
+        _print(WEBHOOK_COLUMNS, _message_rows(answer.webhooks, WEBHOOK_COLUMNS))
+
+    def dead_letters(self, webhook: "Webhook") -> None:
+        """Print one row for each letter."""
+        _print(LETTER_COLUMNS, _message_rows(webhook.letters, LETTER_COLUMNS))
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one row; stderr names refused rows."""

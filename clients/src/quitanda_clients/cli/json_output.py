@@ -1,7 +1,7 @@
 """Writes answers for programs: one JSON object in one line, in UTF-8; documents look as in MQTT replies."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
@@ -113,6 +114,21 @@ class JsonOutput:
         """Print `{"revision": …, "replicas": […]}`, fields as in the gRPC contract."""
         _print_fields({"revision": answer.revision, "replicas": _dicts(answer.replicas)})
 
+    def webhook(self, answer: Any, done: str) -> None:  # noqa: ARG002 - for people
+        """Print the message of the contract: `{"revision": …, "webhook": {…}, "request_id": …}`, maybe a `secret`."""
+        (fields,) = _dicts([answer])
+        _print_fields(fields)
+
+    def webhooks(self, answer: "ListWebhooksResponse") -> None:
+        """Print `{"revision": …, "webhooks": […], "sender": …}`."""
+        (fields,) = _dicts([answer])
+        _print_fields(fields)
+
+    def dead_letters(self, webhook: "Webhook") -> None:
+        """Print `{"webhook_id": …, "letters": […]}`."""
+        (fields,) = _dicts([webhook])
+        _print_fields({"webhook_id": webhook.webhook_id, "letters": fields["letters"]})
+
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
         """Print `{"rows": …, "created": …, …, "refused_rows": [{"line", "reason", "message", "field"}], …}`."""
         _print_fields({**counts, **beside})
@@ -146,5 +162,21 @@ def _dicts(messages: "Sequence[Message]") -> list[dict[str, Any]]:
 
 
 def _numbers(fields: dict[str, Any]) -> dict[str, Any]:
-    counted = ("term", "revision", "commit_index", "last_log_index", "customers", "products", "orders", "keys")
-    return {name: int(value) if name in counted else value for name, value in fields.items()}
+    return {name: _number(name, value) for name, value in fields.items()}
+
+
+def _number(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return _numbers(value)
+    if isinstance(value, list):
+        return [_number(name, each) for each in value]
+    return int(value) if name in _COUNTED and isinstance(value, str) else value
+
+
+_COUNTED: Final = frozenset(
+    (
+        *("term", "revision", "commit_index", "last_log_index", "customers", "products", "orders", "keys"),
+        *("created_at_ms", "position", "delivered", "missed", "dropped", "letter_id", "number", "at_ms", "attempts"),
+    )
+)
+"""Fields of messages that hold 64 bits."""

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.domain.model import Document, Kind
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
+    from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
@@ -60,6 +61,15 @@ class AnswerOutput(Protocol):
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Show how the replicas' states compare."""
+
+    def webhook(self, answer: Any, done: str) -> None:
+        """Show what was done to a webhook: the message of the contract, with the webhook and a new secret, if any."""
+
+    def webhooks(self, answer: "ListWebhooksResponse") -> None:
+        """Show webhooks, and how far each has got."""
+
+    def dead_letters(self, webhook: "Webhook") -> None:
+        """Show the dead letters of a webhook, and the ones that wait."""
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
         """Show the counts of an import; only programs see `beside`."""

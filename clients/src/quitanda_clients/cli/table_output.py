@@ -12,6 +12,7 @@ import typer
 from quitanda.codec.documents import id_of
 from quitanda.codec.money import format_price
 from quitanda.domain.model import Document, Kind, Order, Product
+from quitanda_clients.cli import webhook_views
 from quitanda_clients.cli.document_views import (
     CUSTOMERS,
     LISTS,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 
     from quitanda.backup import Contents, Header
     from quitanda.codec.change_records import HistoryEntry
-    from quitanda.v1.admin_portal_pb2 import ReplicaStatus, ReplicaVerification, VerifyClusterResponse
+    from quitanda.v1.admin_portal_pb2 import (
+        ListWebhooksResponse,
+        ReplicaStatus,
+        ReplicaVerification,
+        VerifyClusterResponse,
+    )
+    from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
     from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
@@ -208,6 +215,26 @@ class TableOutput:
             if replica.error:
                 console.print(plain(f"{replica.name}: {replica.error}"))
         console.print(plain(_comparison(answer)))
+
+    def webhook(self, answer: Any, done: str) -> None:
+        """Print what was done, the webhook, and its new secret in one line."""
+        typer.echo(printable(done))
+        if not answer.DESCRIPTOR.fields_by_name.get("webhook"):
+            return
+        webhook_views.show_webhook(stdout_console(), answer.webhook)
+        if secret := getattr(answer, "secret", ""):
+            typer.echo(f"secret: {secret}")
+            print_error("Keep the secret now: nobody can show it again. The receiver verifies signatures with it.")
+
+    def webhooks(self, answer: "ListWebhooksResponse") -> None:
+        """Print a table."""
+        rows = [webhook_views.cells_of_webhook(each) for each in answer.webhooks]
+        show_table(stdout_console(), webhook_views.WEBHOOKS, TableRows(rows))
+
+    def dead_letters(self, webhook: "Webhook") -> None:
+        """Print a table."""
+        rows = [webhook_views.cells_of_letter(each) for each in webhook.letters]
+        show_table(stdout_console(), webhook_views.DEAD_LETTERS, TableRows(rows))
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""

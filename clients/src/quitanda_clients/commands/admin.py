@@ -3,7 +3,7 @@
 from quitanda_clients.cli.application import make_application
 from quitanda_clients.cli.command_run import add_common_options
 from quitanda_clients.cli.options import ADMIN
-from quitanda_clients.commands import cluster, documents, export, history, order_moves, report, tokens
+from quitanda_clients.commands import cluster, documents, export, history, order_moves, report, tokens, webhooks
 
 app = make_application(ADMIN.name)
 app.add_typer(documents.customers, name="customer", help="Create, show, change, delete, list and import customers.")
@@ -12,6 +12,7 @@ app.add_typer(
     order_moves.app, name="order", help="List, show, fulfil, take back and cancel orders of customers; deadlines."
 )
 app.add_typer(tokens.app, name="token", help="Let staff, programs and customers in; list, rotate and revoke tokens.")
+app.add_typer(webhooks.app, name="webhook", help="Tell other systems of events: addresses, dead letters, tests.")
 app.command("history")(history.history)
 app.command("export")(export.export)
 app.add_typer(report.app, name="report", help="Add up what was sold, and what the stock is worth.")

@@ -4,6 +4,8 @@ from quitanda.cluster_client.client import ClusterClient
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.values import (
     Absent,
+    DocumentEvent,
+    EventsPage,
     Executed,
     Found,
     Get,
@@ -12,15 +14,20 @@ from quitanda.cluster_client.values import (
     ListHistory,
     Page,
     ReadAnswer,
+    ReadEvents,
     ReadItem,
+    ReadWebhooks,
     Result,
     Unchanged,
+    WebhooksRead,
 )
 
 __all__ = [
     "Absent",
     "ClusterClient",
     "ClusterOptions",
+    "DocumentEvent",
+    "EventsPage",
     "Executed",
     "Found",
     "Get",
@@ -29,7 +36,10 @@ __all__ = [
     "ListHistory",
     "Page",
     "ReadAnswer",
+    "ReadEvents",
     "ReadItem",
+    "ReadWebhooks",
     "Result",
     "Unchanged",
+    "WebhooksRead",
 ]

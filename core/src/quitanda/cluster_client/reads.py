@@ -13,6 +13,8 @@ from quitanda.cluster_client.replica_channel import ReplicaChannel
 from quitanda.cluster_client.retrying import ClusterCounters, ReplicaCalls
 from quitanda.cluster_client.values import (
     Absent,
+    DocumentEvent,
+    EventsPage,
     Found,
     Get,
     HistoryPage,
@@ -20,16 +22,21 @@ from quitanda.cluster_client.values import (
     ListHistory,
     Page,
     ReadAnswer,
+    ReadEvents,
     ReadItem,
+    ReadWebhooks,
     Result,
     Unchanged,
+    WebhooksRead,
 )
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import FILTER_CODEC, FOUND_KINDS, kind_to_proto, refused_from_proto
 from quitanda.codec.queries import FindOrders
+from quitanda.codec.webhooks import read_lease, read_webhook
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
+from quitanda.domain.webhook_model import SenderLease
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
 from quitanda.v1 import documents_pb2, replica_pb2
 
@@ -178,6 +185,11 @@ def _item_to_proto(item: ReadItem) -> replica_pb2.ReadItem:
     if isinstance(item, FindOrders):
         wanted = {each.name: getattr(item, each.name) for each in fields(item)}
         return replica_pb2.ReadItem(list=replica_pb2.ListItem(kind=replica_pb2.ListItem.KIND_FOUND_ORDERS, **wanted))
+    if isinstance(item, ReadWebhooks):
+        return replica_pb2.ReadItem(webhooks=replica_pb2.WebhooksItem())
+    if isinstance(item, ReadEvents):
+        wanted = {each.name: getattr(item, each.name) for each in fields(item)}
+        return replica_pb2.ReadItem(events=replica_pb2.EventsItem(**wanted))
     get = replica_pb2.GetItem(kind=kind_to_proto(item.kind), id=item.document_id, include_closed=item.include_closed)
     if item.known_version is not None:
         get.known_version = item.known_version
@@ -192,6 +204,10 @@ def _results_from_proto(items: Sequence[ReadItem], response: replica_pb2.ReadRes
 
 
 def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result:
+    return _of_webhooks(result) if isinstance(item, ReadWebhooks | ReadEvents) else _of_documents(item, result)
+
+
+def _of_documents(item: Get | List | ListHistory | FindOrders, result: replica_pb2.ReadResult) -> Result:
     match result.WhichOneof("result"):
         case "unchanged":
             return Unchanged()
@@ -210,6 +226,23 @@ def _result_from_proto(item: ReadItem, result: replica_pb2.ReadResult) -> Result
             return refused_from_proto(result.refused)
         case _:
             raise ValueError("a result that says nothing")
+
+
+def _of_webhooks(result: replica_pb2.ReadResult) -> Result:
+    match result.WhichOneof("result"):
+        case "webhooks":
+            lease = read_lease(result.webhooks.lease) if result.webhooks.lease else SenderLease()
+            return WebhooksRead(tuple(map(read_webhook, result.webhooks.webhooks)), lease)
+        case "events":
+            told = [
+                DocumentEvent(each.event, each.document_id, each.number, each.revision, each.at_ms)
+                for each in result.events.events
+            ]
+            return EventsPage(tuple(told), result.events.up_to, result.events.missed)
+        case "refused":
+            return refused_from_proto(result.refused)
+        case _:
+            raise ValueError("a result that says nothing of webhooks")
 
 
 def _entry(data: bytes) -> HistoryEntry:

@@ -8,6 +8,7 @@ from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.queries import FindOrders
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Outcome, Refused
+from quitanda.domain.webhook_model import SenderLease, Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,21 @@ class ListHistory:
     page_token: str = ""
 
 
-ReadItem: TypeAlias = Get | List | ListHistory | FindOrders
+@dataclass(frozen=True, slots=True)
+class ReadWebhooks:
+    """Read all webhooks, with their secrets, and which portal sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvents:
+    """Read what happened after the change `after_number`: about `limit` of the events named, in their order."""
+
+    after_number: int
+    events: str
+    limit: int
+
+
+ReadItem: TypeAlias = Get | List | ListHistory | FindOrders | ReadWebhooks | ReadEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,35 @@ class HistoryPage:
     revision: int
 
 
-Result: TypeAlias = Unchanged | Absent | Found | Page | HistoryPage | Refused
+@dataclass(frozen=True, slots=True)
+class WebhooksRead:
+    """All webhooks by id, and which portal sends."""
+
+    webhooks: tuple[Webhook, ...]
+    lease: SenderLease
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEvent:
+    """An event: the change `number` of a document, at the log index `revision`; `at_ms` as in a HistoryEntry."""
+
+    event: str
+    document_id: str
+    number: int
+    revision: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """All events up to the change `up_to`; the history had forgotten `missed` of the changes asked about."""
+
+    events: tuple[DocumentEvent, ...]
+    up_to: int
+    missed: int
+
+
+Result: TypeAlias = Unchanged | Absent | Found | Page | HistoryPage | WebhooksRead | EventsPage | Refused
 
 
 @dataclass(frozen=True, slots=True)

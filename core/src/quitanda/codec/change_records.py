@@ -131,6 +131,17 @@ def find_entry(value: bytes, number: int) -> tuple[HistoryEntry, Kind, str, int]
     return entry, Kind(kind), document_id, previous
 
 
+def read_changes(value: bytes) -> Iterable[tuple[int, int, str, Kind, str, list[Any] | None]]:
+    """Yield number, received_at_ms, command, kind, document id, fields (None: deleted) of each change in a stored value.
+
+    Raises ValueError.
+    """
+    for line in value[_HEAD.size :].splitlines():
+        first, received_at_ms, _, command, *_, changes = json.loads(line)
+        for number, (kind, document_id, _, *fields) in enumerate(changes, first):
+            yield number, received_at_ms, command, Kind(kind), document_id, fields[0] if fields else None
+
+
 def _line(record: ChangeRecord) -> str:
     request = record.request
     return (
@@ -159,5 +170,6 @@ _WRITERS: Final[Mapping[Form, Callable[[Any], str]]] = {
     Form.TEXT: encode_basestring,
     Form.NUMBER: str,
     Form.MONEY: format_price,
+    Form.FLAG: lambda value: "true" if value else "false",
     Form.CUSTOM_FIELDS: str,
 }

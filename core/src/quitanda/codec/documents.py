@@ -199,7 +199,14 @@ def compile_reader(record: type, level: int = SUPPORTED_LEVEL, *, shown: bool = 
     fields = [each for each in describe(record) if each.since <= level]
     apart = [each for each in fields if each.rules_only and not shown]
     later = [each for each in fields if each.since > FIRST_LEVEL and each not in apart]
-    names: dict[str, Any] = {"record": record, "extra": _extra, "text": _text, "integer": _integer, "money": _money}
+    names: dict[str, Any] = {
+        "record": record,
+        "extra": _extra,
+        "text": _text,
+        "integer": _integer,
+        "money": _money,
+        "flag": _flag,
+    }
     names |= {f"read_{each.name}": compile_reader(each.item, level, shown=shown) for each in fields if each.item}
     first = [each for each in fields if each.since == FIRST_LEVEL]
     own = [each.name for each in first if each.form is not Form.CUSTOM_FIELDS]

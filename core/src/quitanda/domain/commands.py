@@ -46,6 +46,7 @@ from quitanda.domain.order_commands import (
     ReturnOrder,
     SetOrderDeadline,
 )
+from quitanda.domain.webhook_commands import SenderCommand, WebhookCommand
 
 __all__ = [
     "CREDENTIALS_LEVEL",
@@ -308,6 +309,8 @@ Command: TypeAlias = (
     | ReturnOrder
     | ImportOrder
     | AdvanceClock
+    | WebhookCommand
+    | SenderCommand
 )
 
 OwnCommand: TypeAlias = RaiseLevel | CreateFirstCredential | AdvanceClock

@@ -8,7 +8,7 @@ back without an index.
 A record has the fields that changed, with their values before and after. It has none for a deletion: they stand in the
 records before it, and a deletion does not keep for longer what somebody wanted to be gone. For the same reason the
 values before are left out of what the deletion of a customer removes from her orders. Withheld fields (hashes of
-secrets) are never recorded.
+secrets) are never recorded. Of a product, whether it is low is recorded where that changes: webhooks tell of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ from quitanda.domain.state import Change, Delete, Put, StateView, find_order
 HISTORY_LEVEL: Final = CREDENTIALS_LEVEL
 """The level of rules from which on changes are recorded, and deletions take numbers."""
 
-Value: TypeAlias = str | int | None
+Value: TypeAlias = str | int | bool | None
 """A field's value as the document has it, of a custom field its JSON text; None where the document lacks the field."""
 
 
@@ -120,6 +120,8 @@ def _put(view: StateView, document: Document, deletion_of: Callable[[Kind, str],
     else:
         previous = before.version
         _add_changed(before, document, "", fields)
+        if type(document) is Product and type(before) is Product and before.low != document.low:
+            fields.append(FieldChange(document_id, "low", Form.FLAG, before.low, document.low))
     if isinstance(document, Order) and document.customer_id == NOBODY:
         fields = [_without_owners(each) for each in fields]
     return DocumentChange(document.version, kind, document_id, previous, deleted=False, fields=tuple(fields))

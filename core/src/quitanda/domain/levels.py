@@ -23,7 +23,8 @@ SUPPORTED_LEVEL: Final = 4
 """The highest level whose rules this version knows.
 
 2: the state records its level; the rules are those of level 1. 3: credentials.
-4: orders have states, and may have deadlines; a customer's live orders are bounded; products may have a reorder level.
+4: orders have states, and may have deadlines; a customer's live orders are bounded; products may have a reorder level;
+webhooks.
 """
 
 _T = TypeVar("_T")

@@ -90,3 +90,21 @@ STAFF_CREDENTIALS_MAX: Final = 64
 
 CREDENTIALS_PER_CUSTOMER_MAX: Final = 4
 """Credentials of one customer."""
+
+WEBHOOKS_MAX: Final = 16
+"""Webhooks of the shop."""
+
+WEBHOOK_URL_LENGTH_MAX: Final = 1_000
+"""Characters in the address of a webhook."""
+
+WEBHOOK_EVENTS_LENGTH_MAX: Final = 400
+"""Characters in the names of a webhook's events."""
+
+DEAD_LETTERS_MAX: Final = 100
+"""Events of one webhook that were given up and are kept, or that wait to be sent once more."""
+
+DELIVERY_ATTEMPTS_MAX: Final = 1_000_000
+"""Attempts to deliver one event that are counted."""
+
+DELIVERY_PROBLEM_LENGTH_MAX: Final = 200
+"""Characters of why an event could not be delivered."""

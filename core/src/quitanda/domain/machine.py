@@ -16,6 +16,7 @@ from quitanda.domain import (
     products,
     refusals,
     validation,
+    webhooks,
 )
 from quitanda.domain.commands import Command, OwnCommand, RaiseLevel, Request
 from quitanda.domain.fingerprint import fingerprint
@@ -51,7 +52,7 @@ def execute(view: StateView, request: Request, revision: int) -> Execution:
     if earlier is None:
         decision = _decide(view, request.command, request.received_at_ms)
         remember = StoredOutcome(asked, revision, decision.outcome)
-        return Execution(decision.outcome, revision, decision.changes, remember)
+        return Execution(decision.outcome, revision, decision.changes, remember, webhooks=decision.webhooks)
     if earlier.fingerprint != asked:
         return Execution(refusals.request_id_reused(earlier.revision), revision)
     return Execution(earlier.outcome, earlier.revision)
@@ -99,6 +100,7 @@ _RULES: Final[Rules] = {
     **credentials.RULES,
     **order_moves.RULES,
     **order_imports.RULES,
+    **webhooks.RULES,
     RaiseLevel: _raise_level,
 }
 

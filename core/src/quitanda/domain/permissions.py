@@ -30,6 +30,7 @@ from quitanda.domain.model import CallerRole, Credential
 from quitanda.domain.order_states import Asker, askers_of
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.state import StateView
+from quitanda.domain.webhook_commands import SenderCommand, WebhookCommand
 
 _ADMIN: Final = (CallerRole.ADMIN,)
 _STAFF: Final = (CallerRole.ADMIN, CallerRole.CLERK)
@@ -48,9 +49,12 @@ ALLOWED_ROLES: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     RevokeCredential: _ADMIN,
     ImportOrder: _ADMIN,
     **{command: _STAFF for command in get_args(Command) if askers_of(command)},
+    **dict.fromkeys(get_args(WebhookCommand), _ADMIN),
+    **dict.fromkeys(get_args(SenderCommand), ()),
     **dict.fromkeys(get_args(OwnCommand), ()),
 }
-"""For each command the roles that may ask for it, whomever it is about; the last ones are the replicas' own."""
+"""For each command the roles that may ask for it, whomever it is about; the last ones are the portals' and replicas'
+own."""
 
 ALLOWED_FOR_OWN: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     CreateOrder: (CallerRole.CUSTOMER,),

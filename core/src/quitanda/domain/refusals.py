@@ -158,6 +158,31 @@ def credential_revoked(credential_id: str) -> Refused:
     return refused(Reason.CREDENTIAL_REVOKED, credential_id=credential_id)
 
 
+def webhook_exists(webhook_id: str) -> Refused:
+    """Refuse: there is a webhook of this id, which an earlier request with the same request id made."""
+    return refused(Reason.WEBHOOK_EXISTS, "webhook_id", webhook_id=webhook_id)
+
+
+def webhook_not_found(webhook_id: str) -> Refused:
+    """Refuse: there is no webhook of this id."""
+    return refused(Reason.WEBHOOK_NOT_FOUND, "webhook_id", webhook_id=webhook_id)
+
+
+def too_many_webhooks(limit: int) -> Refused:
+    """Refuse: the shop has as many webhooks as there may be."""
+    return refused(Reason.TOO_MANY_WEBHOOKS, limit=limit)
+
+
+def dead_letter_not_found(webhook_id: str, letter_id: int) -> Refused:
+    """Refuse: the webhook has no such letter; it was delivered meanwhile, or dropped."""
+    return refused(Reason.DEAD_LETTER_NOT_FOUND, "letter_id", webhook_id=webhook_id, letter_id=letter_id)
+
+
+def lease_lost(number: int) -> Refused:
+    """Refuse: another portal sends to webhooks, or the lease was renewed since it was seen."""
+    return refused(Reason.LEASE_LOST, number=number)
+
+
 def forbidden(credential: Credential) -> Refused:
     """Refuse: the caller's role may not ask for this, or not for this customer or credential."""
     owner = {"owner": credential.customer_id} if credential.customer_id else {}

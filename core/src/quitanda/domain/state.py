@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from quitanda.domain.compiled import fast_init
 from quitanda.domain.model import ORDER_STATES_LEVEL, Credential, Customer, Document, Kind, Order, Product
 from quitanda.domain.outcomes import Outcome
+from quitanda.domain.webhook_model import SenderLease, Webhook, WebhookChange
 
 
 @fast_init
@@ -74,6 +75,15 @@ class StateView(Protocol):
     def due_orders(self, now_ms: int, limit: int) -> Sequence[str]:
         """Return ids of live orders whose deadlines are at `now_ms` or before, by deadline and id, at most `limit`."""
 
+    def webhook(self, webhook_id: str) -> Webhook | None:
+        """Return the webhook, or None."""
+
+    def webhook_ids(self, limit: int) -> Sequence[str]:
+        """Return ids of the webhooks, ascending, at most `limit`."""
+
+    def sender_lease(self) -> SenderLease:
+        """Return which portal sends to webhooks; an empty one where none has ever sent."""
+
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Return the outcome remembered for a request, or None."""
 
@@ -109,13 +119,14 @@ class Decision:
     """A command's outcome and what it changes; a refusal changes nothing.
 
     `level`: the level of rules that the state is at afterwards, `clock_ms`: what its clock shows then; None where that
-    stays as it is.
+    stays as it is. `webhooks` is what changes of webhooks.
     """
 
     outcome: Outcome
     changes: tuple[Change, ...] = ()
     level: int | None = None
     clock_ms: int | None = None
+    webhooks: tuple[WebhookChange, ...] = ()
 
 
 Rules: TypeAlias = Mapping[type[Any], Callable[[StateView, Any], Decision]]
@@ -134,7 +145,7 @@ class Execution:
     stands for another request (REQUEST_ID_REUSED), where the request is invalid or needs a higher level, where its
     principal may not ask for it, and where the replicas themselves ask (`commands.OwnCommand`). Otherwise the keeper of
     the state stores it and forgets the oldest ones beyond REMEMBERED_REQUESTS_MAX. `revision` belongs to the outcome.
-    `level` and `clock_ms` are a Decision's.
+    `level`, `clock_ms` and `webhooks` are a Decision's.
     """
 
     outcome: Outcome
@@ -143,3 +154,4 @@ class Execution:
     remember: StoredOutcome | None = None
     level: int | None = None
     clock_ms: int | None = None
+    webhooks: tuple[WebhookChange, ...] = ()

@@ -39,6 +39,8 @@ from quitanda.domain.value_checks import (
     out_of_range,
     wrong_type,
 )
+from quitanda.domain.webhook_commands import CreateWebhook, UpdateWebhook
+from quitanda.domain.webhook_model import EVENTS, event_names, is_webhook_url
 
 
 class _Check(NamedTuple):
@@ -144,7 +146,7 @@ def _names_something(command: SetOrderItems) -> Refused | None:
     return None if command.items or command.extra else invalid("items", Problem.MISSING)
 
 
-def _changes_something(command: UpdateCustomer | UpdateProduct) -> Refused | None:
+def _changes_something(command: UpdateCustomer | UpdateProduct | UpdateWebhook) -> Refused | None:
     unchanged = [getattr(command, name) == default for name, default in _CHANGES[type(command)]]
     return invalid("", Problem.NOTHING_TO_CHANGE) if all(unchanged) else None
 
@@ -175,7 +177,23 @@ def _order_size(command: CreateOrder | SetOrderItems) -> Refused | None:
     return check_order_extra_bytes(command.extra, [item.extra for item in command.items])
 
 
+def _url(command: CreateWebhook | UpdateWebhook) -> Refused | None:
+    if command.url is None:
+        return None
+    return None if is_webhook_url(command.url) else invalid("url", Problem.MALFORMED)
+
+
+def _events(command: CreateWebhook | UpdateWebhook) -> Refused | None:
+    names = () if command.events is None else event_names(command.events)
+    if any(name not in EVENTS for name in names):
+        return invalid("events", Problem.UNKNOWN_VALUE, choices=", ".join(EVENTS))
+    return invalid("events", Problem.DUPLICATE) if len(dict.fromkeys(names)) < len(names) else None
+
+
 _BESIDE_FIELDS: Final[Mapping[tuple[type, str], Callable[[Any], Refused | None]]] = {
+    **{(command, "url"): _url for command in (CreateWebhook, UpdateWebhook)},
+    **{(command, "events"): _events for command in (CreateWebhook, UpdateWebhook)},
+    (UpdateWebhook, "enabled"): _changes_something,
     (CreateCustomer, "secret_hash"): _brings_whole_credential,
     (CreateCredential, "customer_id"): _owner_of_credential,
     (UpdateCustomer, "expected_version"): _changes_something,
@@ -195,7 +213,7 @@ _CHANGES: Final[Mapping[type, tuple[tuple[str, Any], ...]]] = {
     command: tuple(
         (each.name, each.default) for each in describe(command) if not each.required and each.name != "expected_version"
     )
-    for command in (UpdateCustomer, UpdateProduct)
+    for command in (UpdateCustomer, UpdateProduct, UpdateWebhook)
 }
 """The fields that such a command may change, with what they are where nothing is given."""
 

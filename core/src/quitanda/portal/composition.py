@@ -24,6 +24,7 @@ from quitanda.portal.operations import PortalOperations
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
 from quitanda.portal.watches import Watches
+from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.admission import AdmissionOptions
@@ -69,8 +70,10 @@ class PortalParts:
         self._counted = metrics.RequestMetrics(registry)
         metrics.show_admission(registry, self._operations.limiters)
 
-    def grpc_server(self, cluster_admin: ClusterAdmin | None = None) -> AioGrpcServer:
-        """Make the server of the portal's own service; `cluster_admin` is for the administrators' one."""
+    def grpc_server(
+        self, cluster_admin: ClusterAdmin | None = None, webhook_admin: WebhookAdmin | None = None
+    ) -> AioGrpcServer:
+        """Make the server of the portal's own service; the arguments are for the administrators' one."""
         servicer = GrpcServicer(
             self._portal,
             self._operations,
@@ -81,6 +84,7 @@ class PortalParts:
             authenticator=self._authenticator,
             certificates=self._certificates(),
             watches=self.watches,
+            webhook_admin=webhook_admin,
         )
         return AioGrpcServer(
             self._settings.listen,

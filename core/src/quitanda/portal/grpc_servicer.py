@@ -21,6 +21,7 @@ from quitanda.operations import (
     OperationAnswer,
     PortalKind,
     WatchOperation,
+    WebhookOperation,
     WriteOperation,
     operations_of,
 )
@@ -32,6 +33,7 @@ from quitanda.portal.ids import IdGenerator, request_id_in_errors
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.watches import Watcher, Watches
+from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime import log_context
 from quitanda.runtime.address_limits import address_of_peer
 from quitanda.runtime.unread_calls import Metadata
@@ -47,7 +49,8 @@ _caller: Final[ContextVar[Caller | None]] = ContextVar("quitanda_caller", defaul
 class GrpcServicer:
     """Serves the gRPC service of a portal; `request_timeout` (seconds) bounds each call.
 
-    `cluster_admin` performs the operations on the cluster, where the portal has them. With an `authenticator` each
+    `cluster_admin` performs the operations on the cluster, and `webhook_admin` those on webhooks, where the portal has
+    them. With an `authenticator` each
     caller must prove by a token who calls; `certificates` gives out certificates, where the portal does. `watches` are
     those of the portal.
     """
@@ -64,6 +67,7 @@ class GrpcServicer:
         authenticator: Authenticator | None = None,
         certificates: CertificateIssuer | None = None,
         watches: Watches | None = None,
+        webhook_admin: WebhookAdmin | None = None,
     ) -> None:
         self.service_name = portal.service.full_name
         self._names_customer = portal.names_customer
@@ -75,10 +79,12 @@ class GrpcServicer:
         self._authenticator = authenticator
         self._certificates = certificates
         self._watches = watches
+        self._webhook_admin = webhook_admin
         served = [
             each
             for each in operations_of(portal).values()
-            if certificates is not None or not isinstance(each, CertificateOperation)
+            if (certificates is not None or not isinstance(each, CertificateOperation))
+            and (webhook_admin is not None or not isinstance(each, WebhookOperation))
         ]
         self._served = {each.path: each for each in served}
         self._handlers = {each.label: self._handler(each) for each in served}
@@ -104,7 +110,7 @@ class GrpcServicer:
             caller = await self._authenticator.authenticate_now(
                 token, address, timeout, without_leader=operation.without_leader
             )
-        elif isinstance(operation, CertificateOperation):
+        elif isinstance(operation, CertificateOperation | WebhookOperation):
             caller = await self._authenticator.authenticate_now(token, address, timeout, without_leader=False)
         else:
             caller = await self._authenticator.authenticate(token, address, timeout)
@@ -132,6 +138,8 @@ class GrpcServicer:
                 return self._read(operation)
             case ClusterOperation():
                 return self._administer(operation)
+            case WebhookOperation() if self._webhook_admin is not None:
+                return self._administer_webhooks(operation, self._webhook_admin)
             case CertificateOperation() if self._certificates is not None:
                 return self._certify(self._certificates)
             case _:
@@ -172,6 +180,23 @@ class GrpcServicer:
             return await perform(request, time_allowed(limit, context.time_remaining()))
 
         return administer
+
+    def _administer_webhooks(self, operation: WebhookOperation, webhooks: WebhookAdmin) -> Method:
+        async def show(_: Any, context: Context) -> Any:
+            return await webhooks.list(time_allowed(self._request_timeout, context.time_remaining()))
+
+        async def change(request: Any, context: Context) -> Any:
+            request_id = request.request_id
+            if not request_id:
+                request_id = self._ids.request_id()
+                log_context.bind(request_id=request_id)
+            timeout = time_allowed(self._request_timeout, context.time_remaining())
+            caller = _caller.get()
+            principal = None if caller is None else caller.principal
+            with request_id_in_errors(request_id):
+                return await webhooks.change(operation, request, request_id, timeout, principal)
+
+        return change if operation.writes else show
 
     def _certify(self, certificates: CertificateIssuer) -> Method:
         async def certify(request: Any, context: Context) -> Any:

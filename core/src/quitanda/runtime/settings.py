@@ -20,6 +20,7 @@ from quitanda.identity.folder import OPEN_MODE, IdentityError, IdentityFile, Ide
 from quitanda.mqtt.feed_key import KEY_CHARACTERS_MIN
 from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_named_addresses
+from quitanda.runtime.webhook_settings import WebhookSettings
 
 ENV_PREFIX: Final = variables.PREFIX
 EXIT_CODE: Final = 2
@@ -323,7 +324,7 @@ class PortalSettings(ProcessSettings):
             return ""
 
 
-class AdminPortalSettings(PortalSettings):
+class AdminPortalSettings(WebhookSettings, PortalSettings):
     """What an admin portal needs to know."""
 
 

@@ -43,6 +43,11 @@ OF_PROCESSES: Final = frozenset(
         "CALLER_CALLS_MAX",
         "MQTT_GATEWAY",
         "ORDER_HOLD_SECONDS",
+        "WEBHOOK_PRIVATE_ADDRESSES",
+        "WEBHOOK_PLAIN_HTTP",
+        "WEBHOOK_CA",
+        "WEBHOOK_ATTEMPTS",
+        "WEBHOOK_TIMEOUT_SECONDS",
     )
 )
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""

@@ -190,6 +190,41 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
                 _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/CreateWebhook',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookResponse.FromString,
+                _registered_method=True)
+        self.UpdateWebhook = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/UpdateWebhook',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhookSecret = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/RotateWebhookSecret',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretResponse.FromString,
+                _registered_method=True)
+        self.DeleteWebhook = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/DeleteWebhook',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookResponse.FromString,
+                _registered_method=True)
+        self.RepeatDeadLetters = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/RepeatDeadLetters',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.SendTestEvent = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/SendTestEvent',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventResponse.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/ListWebhooks',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
 
 
 class AdminPortalServicer:
@@ -410,6 +445,51 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateWebhook(self, request, context):
+        """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
+        which nobody can look up afterwards.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateWebhook(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhookSecret(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhook(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepeatDeadLetters(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendTestEvent(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """All webhooks, by id, with their dead letters.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminPortalServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -567,6 +647,41 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.RevokeCredential,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.SerializeToString,
+            ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookResponse.SerializeToString,
+            ),
+            'UpdateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateWebhook,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookResponse.SerializeToString,
+            ),
+            'RotateWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhookSecret,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'DeleteWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhook,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookResponse.SerializeToString,
+            ),
+            'RepeatDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepeatDeadLetters,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersResponse.SerializeToString,
+            ),
+            'SendTestEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestEvent,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventResponse.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1406,6 +1521,195 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/RevokeCredential',
             quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/CreateWebhook',
+            quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/UpdateWebhook',
+            quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.UpdateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/RotateWebhookSecret',
+            quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/DeleteWebhook',
+            quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.DeleteWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepeatDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/RepeatDeadLetters',
+            quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.RepeatDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/SendTestEvent',
+            quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.SendTestEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/ListWebhooks',
+            quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.ListWebhooksResponse.FromString,
             options,
             channel_credentials,
             insecure,

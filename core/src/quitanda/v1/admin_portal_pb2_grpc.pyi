@@ -111,6 +111,17 @@ class AdminPortalStub:
     """Gives a credential a new secret; the one before stays valid until the next rotation."""
     RevokeCredential: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]
     """Removes a credential: nothing that its holder asks for takes effect after this."""
+    CreateWebhook: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateWebhookRequest, _admin_portal_pb2.CreateWebhookResponse]
+    """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
+    which nobody can look up afterwards.
+    """
+    UpdateWebhook: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateWebhookRequest, _admin_portal_pb2.UpdateWebhookResponse]
+    RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RotateWebhookSecretRequest, _admin_portal_pb2.RotateWebhookSecretResponse]
+    DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteWebhookRequest, _admin_portal_pb2.DeleteWebhookResponse]
+    RepeatDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RepeatDeadLettersRequest, _admin_portal_pb2.RepeatDeadLettersResponse]
+    SendTestEvent: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.SendTestEventRequest, _admin_portal_pb2.SendTestEventResponse]
+    ListWebhooks: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.ListWebhooksRequest, _admin_portal_pb2.ListWebhooksResponse]
+    """All webhooks, by id, with their dead letters."""
 
 @_typing.type_check_only
 class AdminPortalAsyncStub(AdminPortalStub):
@@ -183,6 +194,17 @@ class AdminPortalAsyncStub(AdminPortalStub):
     """Gives a credential a new secret; the one before stays valid until the next rotation."""
     RevokeCredential: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]  # type: ignore[assignment]
     """Removes a credential: nothing that its holder asks for takes effect after this."""
+    CreateWebhook: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateWebhookRequest, _admin_portal_pb2.CreateWebhookResponse]  # type: ignore[assignment]
+    """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
+    which nobody can look up afterwards.
+    """
+    UpdateWebhook: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.UpdateWebhookRequest, _admin_portal_pb2.UpdateWebhookResponse]  # type: ignore[assignment]
+    RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RotateWebhookSecretRequest, _admin_portal_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
+    DeleteWebhook: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.DeleteWebhookRequest, _admin_portal_pb2.DeleteWebhookResponse]  # type: ignore[assignment]
+    RepeatDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RepeatDeadLettersRequest, _admin_portal_pb2.RepeatDeadLettersResponse]  # type: ignore[assignment]
+    SendTestEvent: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.SendTestEventRequest, _admin_portal_pb2.SendTestEventResponse]  # type: ignore[assignment]
+    ListWebhooks: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.ListWebhooksRequest, _admin_portal_pb2.ListWebhooksResponse]  # type: ignore[assignment]
+    """All webhooks, by id, with their dead letters."""
 
 class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -438,5 +460,58 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.RevokeCredentialResponse, _abc.Awaitable[_admin_portal_pb2.RevokeCredentialResponse]]:
         """Removes a credential: nothing that its holder asks for takes effect after this."""
+
+    @_abc_1.abstractmethod
+    def CreateWebhook(
+        self,
+        request: _admin_portal_pb2.CreateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.CreateWebhookResponse, _abc.Awaitable[_admin_portal_pb2.CreateWebhookResponse]]:
+        """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
+        which nobody can look up afterwards.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateWebhook(
+        self,
+        request: _admin_portal_pb2.UpdateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.UpdateWebhookResponse, _abc.Awaitable[_admin_portal_pb2.UpdateWebhookResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RotateWebhookSecret(
+        self,
+        request: _admin_portal_pb2.RotateWebhookSecretRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_admin_portal_pb2.RotateWebhookSecretResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteWebhook(
+        self,
+        request: _admin_portal_pb2.DeleteWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.DeleteWebhookResponse, _abc.Awaitable[_admin_portal_pb2.DeleteWebhookResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RepeatDeadLetters(
+        self,
+        request: _admin_portal_pb2.RepeatDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.RepeatDeadLettersResponse, _abc.Awaitable[_admin_portal_pb2.RepeatDeadLettersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SendTestEvent(
+        self,
+        request: _admin_portal_pb2.SendTestEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.SendTestEventResponse, _abc.Awaitable[_admin_portal_pb2.SendTestEventResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListWebhooks(
+        self,
+        request: _admin_portal_pb2.ListWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.ListWebhooksResponse, _abc.Awaitable[_admin_portal_pb2.ListWebhooksResponse]]:
+        """All webhooks, by id, with their dead letters."""
 
 def add_AdminPortalServicer_to_server(servicer: AdminPortalServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

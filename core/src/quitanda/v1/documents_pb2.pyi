@@ -354,6 +354,105 @@ class Credential(_message.Message):
 Global___Credential: _TypeAlias = Credential  # noqa: Y015
 
 @_typing.final
+class Webhook(_message.Message):
+    """An address that the shop tells of events. The secret is shown once, by the calls that make it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    DELIVERED_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    LETTERS_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    url: _builtins.str
+    events: _builtins.str
+    """Names of events, with commas between them."""
+    enabled: _builtins.bool
+    created_at_ms: _builtins.int
+    position: _builtins.int
+    """The number (HistoryEntry.number) of the last change that was dealt with."""
+    delivered: _builtins.int
+    missed: _builtins.int
+    """Changes that the history forgot before they were looked at: their events are lost to this webhook."""
+    dropped: _builtins.int
+    """Dead letters that were too many to be kept."""
+    @_builtins.property
+    def letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]: ...
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        url: _builtins.str = ...,
+        events: _builtins.str = ...,
+        enabled: _builtins.bool = ...,
+        created_at_ms: _builtins.int = ...,
+        position: _builtins.int = ...,
+        delivered: _builtins.int = ...,
+        missed: _builtins.int = ...,
+        dropped: _builtins.int = ...,
+        letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "delivered", b"delivered", "dropped", b"dropped", "enabled", b"enabled", "events", b"events", "letters", b"letters", "missed", b"missed", "position", b"position", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Webhook: _TypeAlias = Webhook  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """An event that was given up, or that waits to be sent apart from the others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    letter_id: _builtins.int
+    event: _builtins.str
+    document_id: _builtins.str
+    number: _builtins.int
+    """Of the change that was the event; 0 for a test."""
+    revision: _builtins.int
+    at_ms: _builtins.int
+    attempts: _builtins.int
+    problem: _builtins.str
+    waiting: _builtins.bool
+    def __init__(
+        self,
+        *,
+        letter_id: _builtins.int = ...,
+        event: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+        attempts: _builtins.int = ...,
+        problem: _builtins.str = ...,
+        waiting: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "attempts", b"attempts", "document_id", b"document_id", "event", b"event", "letter_id", b"letter_id", "number", b"number", "problem", b"problem", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
 class HistoryEntry(_message.Message):
     """One change of a document, and the request that made it. From level 3 on."""
 

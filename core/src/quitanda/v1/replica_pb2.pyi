@@ -75,6 +75,14 @@ class Request(_message.Message):
     RETURN_ORDER_FIELD_NUMBER: _builtins.int
     ADVANCE_CLOCK_FIELD_NUMBER: _builtins.int
     IMPORT_ORDER_FIELD_NUMBER: _builtins.int
+    CREATE_WEBHOOK_FIELD_NUMBER: _builtins.int
+    UPDATE_WEBHOOK_FIELD_NUMBER: _builtins.int
+    ROTATE_WEBHOOK_SECRET_FIELD_NUMBER: _builtins.int
+    DELETE_WEBHOOK_FIELD_NUMBER: _builtins.int
+    REPEAT_DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    SEND_TEST_EVENT_FIELD_NUMBER: _builtins.int
+    TAKE_SENDER_LEASE_FIELD_NUMBER: _builtins.int
+    RECORD_DELIVERY_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
@@ -127,6 +135,22 @@ class Request(_message.Message):
     @_builtins.property
     def import_order(self) -> Global___ImportOrderCommand: ...
     @_builtins.property
+    def create_webhook(self) -> Global___CreateWebhookCommand: ...
+    @_builtins.property
+    def update_webhook(self) -> Global___UpdateWebhookCommand: ...
+    @_builtins.property
+    def rotate_webhook_secret(self) -> Global___RotateWebhookSecretCommand: ...
+    @_builtins.property
+    def delete_webhook(self) -> Global___DeleteWebhookCommand: ...
+    @_builtins.property
+    def repeat_dead_letters(self) -> Global___RepeatDeadLettersCommand: ...
+    @_builtins.property
+    def send_test_event(self) -> Global___SendTestEventCommand: ...
+    @_builtins.property
+    def take_sender_lease(self) -> Global___TakeSenderLeaseCommand: ...
+    @_builtins.property
+    def record_delivery(self) -> Global___RecordDeliveryCommand: ...
+    @_builtins.property
     def principal(self) -> Global___Principal:
         """Who asks, as a portal has verified it; not set where nobody has to prove who they are."""
 
@@ -157,14 +181,22 @@ class Request(_message.Message):
         return_order: Global___ReturnOrderCommand | None = ...,
         advance_clock: Global___AdvanceClockCommand | None = ...,
         import_order: Global___ImportOrderCommand | None = ...,
+        create_webhook: Global___CreateWebhookCommand | None = ...,
+        update_webhook: Global___UpdateWebhookCommand | None = ...,
+        rotate_webhook_secret: Global___RotateWebhookSecretCommand | None = ...,
+        delete_webhook: Global___DeleteWebhookCommand | None = ...,
+        repeat_dead_letters: Global___RepeatDeadLettersCommand | None = ...,
+        send_test_event: Global___SendTestEventCommand | None = ...,
+        take_sender_lease: Global___TakeSenderLeaseCommand | None = ...,
+        record_delivery: Global___RecordDeliveryCommand | None = ...,
         principal: Global___Principal | None = ...,
         received_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "scope", b"scope", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "update_customer", b"update_customer", "update_product", b"update_product"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "scope", b"scope", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock", "import_order"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock", "import_order", "create_webhook", "update_webhook", "rotate_webhook_secret", "delete_webhook", "repeat_dead_letters", "send_test_event", "take_sender_lease", "record_delivery"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -528,6 +560,242 @@ class AdjustStockCommand(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
 
 Global___AdjustStockCommand: _TypeAlias = AdjustStockCommand  # noqa: Y015
+
+@_typing.final
+class CreateWebhookCommand(_message.Message):
+    """`secret` of a webhook, unlike that of a credential, stands in the log: the portals sign with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    url: _builtins.str
+    events: _builtins.str
+    secret: _builtins.str
+    created_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        url: _builtins.str = ...,
+        events: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        created_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "events", b"events", "secret", b"secret", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateWebhookCommand: _TypeAlias = CreateWebhookCommand  # noqa: Y015
+
+@_typing.final
+class UpdateWebhookCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    url: _builtins.str
+    events: _builtins.str
+    enabled: _builtins.bool
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        url: _builtins.str | None = ...,
+        events: _builtins.str | None = ...,
+        enabled: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_events", b"_events", "_url", b"_url", "enabled", b"enabled", "events", b"events", "url", b"url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_events", b"_events", "_url", b"_url", "enabled", b"enabled", "events", b"events", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__events: _TypeAlias = _typing.Literal["events"]  # noqa: Y015
+    _WhichOneofArgType__events: _TypeAlias = _typing.Literal["_events", b"_events"]  # noqa: Y015
+    _WhichOneofReturnType__url: _TypeAlias = _typing.Literal["url"]  # noqa: Y015
+    _WhichOneofArgType__url: _TypeAlias = _typing.Literal["_url", b"_url"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__events) -> _WhichOneofReturnType__events | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__url) -> _WhichOneofReturnType__url | None: ...
+
+Global___UpdateWebhookCommand: _TypeAlias = UpdateWebhookCommand  # noqa: Y015
+
+@_typing.final
+class RotateWebhookSecretCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    secret: _builtins.str
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        secret: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateWebhookSecretCommand: _TypeAlias = RotateWebhookSecretCommand  # noqa: Y015
+
+@_typing.final
+class DeleteWebhookCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteWebhookCommand: _TypeAlias = DeleteWebhookCommand  # noqa: Y015
+
+@_typing.final
+class RepeatDeadLettersCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    letter_id: _builtins.int
+    """0: all."""
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        letter_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter_id", b"letter_id", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepeatDeadLettersCommand: _TypeAlias = RepeatDeadLettersCommand  # noqa: Y015
+
+@_typing.final
+class SendTestEventCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendTestEventCommand: _TypeAlias = SendTestEventCommand  # noqa: Y015
+
+@_typing.final
+class TakeSenderLeaseCommand(_message.Message):
+    """This and the next one are the portals' own: no caller asks for them, and they name no principal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_FIELD_NUMBER: _builtins.int
+    SEEN_NUMBER_FIELD_NUMBER: _builtins.int
+    SEEN_RENEWALS_FIELD_NUMBER: _builtins.int
+    holder: _builtins.str
+    seen_number: _builtins.int
+    seen_renewals: _builtins.int
+    def __init__(
+        self,
+        *,
+        holder: _builtins.str = ...,
+        seen_number: _builtins.int = ...,
+        seen_renewals: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "seen_number", b"seen_number", "seen_renewals", b"seen_renewals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeSenderLeaseCommand: _TypeAlias = TakeSenderLeaseCommand  # noqa: Y015
+
+@_typing.final
+class RecordDeliveryCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    LEASE_NUMBER_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    lease_number: _builtins.int
+    result: _builtins.str
+    position: _builtins.int
+    letter_id: _builtins.int
+    missed: _builtins.int
+    event: _builtins.str
+    document_id: _builtins.str
+    revision: _builtins.int
+    at_ms: _builtins.int
+    attempts: _builtins.int
+    problem: _builtins.str
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        lease_number: _builtins.int = ...,
+        result: _builtins.str = ...,
+        position: _builtins.int = ...,
+        letter_id: _builtins.int = ...,
+        missed: _builtins.int = ...,
+        event: _builtins.str | None = ...,
+        document_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+        attempts: _builtins.int = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "at_ms", b"at_ms", "attempts", b"attempts", "document_id", b"document_id", "event", b"event", "lease_number", b"lease_number", "letter_id", b"letter_id", "missed", b"missed", "position", b"position", "problem", b"problem", "result", b"result", "revision", b"revision", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__event: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofArgType__event: _TypeAlias = _typing.Literal["_event", b"_event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event) -> _WhichOneofReturnType__event | None: ...
+
+Global___RecordDeliveryCommand: _TypeAlias = RecordDeliveryCommand  # noqa: Y015
 
 @_typing.final
 class CommandItem(_message.Message):
@@ -1234,25 +1502,79 @@ class ReadItem(_message.Message):
 
     GET_FIELD_NUMBER: _builtins.int
     LIST_FIELD_NUMBER: _builtins.int
+    WEBHOOKS_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def get(self) -> Global___GetItem: ...
     @_builtins.property
     def list(self) -> Global___ListItem: ...
+    @_builtins.property
+    def webhooks(self) -> Global___WebhooksItem: ...
+    @_builtins.property
+    def events(self) -> Global___EventsItem: ...
     def __init__(
         self,
         *,
         get: Global___GetItem | None = ...,
         list: Global___ListItem | None = ...,
+        webhooks: Global___WebhooksItem | None = ...,
+        events: Global___EventsItem | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["get", b"get", "list", b"list", "read", b"read"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "get", b"get", "list", b"list", "read", b"read", "webhooks", b"webhooks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["get", b"get", "list", b"list", "read", b"read"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "get", b"get", "list", b"list", "read", b"read", "webhooks", b"webhooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_read: _TypeAlias = _typing.Literal["get", "list"]  # noqa: Y015
+    _WhichOneofReturnType_read: _TypeAlias = _typing.Literal["get", "list", "webhooks", "events"]  # noqa: Y015
     _WhichOneofArgType_read: _TypeAlias = _typing.Literal["read", b"read"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_read) -> _WhichOneofReturnType_read | None: ...
 
 Global___ReadItem: _TypeAlias = ReadItem  # noqa: Y015
+
+@_typing.final
+class WebhooksItem(_message.Message):
+    """All webhooks, and which portal sends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhooksItem: _TypeAlias = WebhooksItem  # noqa: Y015
+
+@_typing.final
+class EventsItem(_message.Message):
+    """What happened after a change, for a webhook."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_NUMBER_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after_number: _builtins.int
+    events: _builtins.str
+    """Names of events with commas between them."""
+    limit: _builtins.int
+    """How many are wanted; 0 means 100."""
+    def __init__(
+        self,
+        *,
+        after_number: _builtins.int = ...,
+        events: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_number", b"after_number", "events", b"events", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventsItem: _TypeAlias = EventsItem  # noqa: Y015
 
 @_typing.final
 class GetItem(_message.Message):
@@ -1474,6 +1796,8 @@ class ReadResult(_message.Message):
     DOCUMENT_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    WEBHOOKS_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     document: _builtins.bytes
     """The document in its stored JSON form."""
     @_builtins.property
@@ -1484,6 +1808,10 @@ class ReadResult(_message.Message):
     def page(self) -> Global___Page: ...
     @_builtins.property
     def refused(self) -> Global___RefusedOutcome: ...
+    @_builtins.property
+    def webhooks(self) -> Global___WebhooksResult: ...
+    @_builtins.property
+    def events(self) -> Global___EventsResult: ...
     def __init__(
         self,
         *,
@@ -1492,16 +1820,102 @@ class ReadResult(_message.Message):
         document: _builtins.bytes = ...,
         page: Global___Page | None = ...,
         refused: Global___RefusedOutcome | None = ...,
+        webhooks: Global___WebhooksResult | None = ...,
+        events: Global___EventsResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "document", b"document", "page", b"page", "refused", b"refused", "result", b"result", "unchanged", b"unchanged"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "document", b"document", "events", b"events", "page", b"page", "refused", b"refused", "result", b"result", "unchanged", b"unchanged", "webhooks", b"webhooks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "document", b"document", "page", b"page", "refused", b"refused", "result", b"result", "unchanged", b"unchanged"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "document", b"document", "events", b"events", "page", b"page", "refused", b"refused", "result", b"result", "unchanged", b"unchanged", "webhooks", b"webhooks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["unchanged", "absent", "document", "page", "refused"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["unchanged", "absent", "document", "page", "refused", "webhooks", "events"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___ReadResult: _TypeAlias = ReadResult  # noqa: Y015
+
+@_typing.final
+class WebhooksResult(_message.Message):
+    """Each in its stored JSON form, with the secrets: only portals read this."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOKS_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
+    lease: _builtins.bytes
+    @_builtins.property
+    def webhooks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        webhooks: _abc.Iterable[_builtins.bytes] | None = ...,
+        lease: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "webhooks", b"webhooks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhooksResult: _TypeAlias = WebhooksResult  # noqa: Y015
+
+@_typing.final
+class EventsResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    UP_TO_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    up_to: _builtins.int
+    """All events up to this change are told."""
+    missed: _builtins.int
+    """How many of the changes the history had forgotten."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentEvent]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___DocumentEvent] | None = ...,
+        up_to: _builtins.int = ...,
+        missed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "missed", b"missed", "up_to", b"up_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventsResult: _TypeAlias = EventsResult  # noqa: Y015
+
+@_typing.final
+class DocumentEvent(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    event: _builtins.str
+    document_id: _builtins.str
+    number: _builtins.int
+    revision: _builtins.int
+    at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        event: _builtins.str = ...,
+        document_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "document_id", b"document_id", "event", b"event", "number", b"number", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentEvent: _TypeAlias = DocumentEvent  # noqa: Y015
 
 @_typing.final
 class Unchanged(_message.Message):

@@ -1,4 +1,6 @@
-"""Which parts the admin portal has: the administrators' operations over gRPC, and the course's."""
+"""Which parts the admin portal has: the administrators' operations over gRPC, the course's, and the webhooks."""
+
+import ssl
 
 from prometheus_client import CollectorRegistry
 
@@ -9,8 +11,14 @@ from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.composition import PortalParts
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
+from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import AdminPortalSettings
+from quitanda_admin_portal.webhooks.deliveries import DeliveryOptions
+from quitanda_admin_portal.webhooks.https_post import HttpsPost, PostOptions
+from quitanda_admin_portal.webhooks.metrics import WebhookMetrics
+from quitanda_admin_portal.webhooks.sender import WebhookSender
+from quitanda_admin_portal.webhooks.shop_events import ShopEvents
 
 
 def compose(
@@ -19,8 +27,26 @@ def compose(
     reader: CachedReader,
     registry: CollectorRegistry,
     identity: LinkIdentity | None = None,
-) -> tuple[PortalServers, PortalReadiness]:
+) -> tuple[PortalServers, PortalReadiness, WebhookSender]:
     """Make the parts of the portal, in the order in which they start; nothing runs yet."""
     parts = PortalParts(PortalKind.ADMIN, settings, cluster, reader, registry, identity)
-    servers = PortalServers(parts.grpc_server(ClusterAdmin(cluster)), parts.course_server(), watches=parts.watches)
-    return servers, parts.readiness(servers)
+    webhooks = WebhookAdmin(cluster, plain_http=settings.webhook_plain_http)
+    servers = PortalServers(
+        parts.grpc_server(ClusterAdmin(cluster), webhooks), parts.course_server(), watches=parts.watches
+    )
+    return servers, parts.readiness(servers), make_sender(settings, cluster, registry)
+
+
+def make_sender(settings: AdminPortalSettings, cluster: ClusterClient, registry: CollectorRegistry) -> WebhookSender:
+    """Make what sends to webhooks. Raises OSError where the file with the authorities cannot be read."""
+    roots = ssl.create_default_context()
+    if settings.webhook_ca is not None:
+        roots.load_verify_locations(settings.webhook_ca)
+    options = PostOptions(
+        settings.webhook_timeout_seconds,
+        private_addresses=settings.webhook_private_addresses,
+        plain_http=settings.webhook_plain_http,
+    )
+    delivery = DeliveryOptions(attempts=settings.webhook_attempts)
+    post = HttpsPost(roots, options)
+    return WebhookSender(ShopEvents(cluster), post, WebhookMetrics(registry), delivery=delivery)

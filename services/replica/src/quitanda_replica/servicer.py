@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
+from quitanda.domain.commands import command_name
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, invalid, refused
+from quitanda.domain.webhook_commands import SenderCommand
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime import tracing
@@ -52,6 +54,8 @@ VERIFY_SECONDS_MAX: Final = 3_600.0
 
 _NO_PRINCIPAL: Final = refused(Reason.UNAUTHENTICATED, "principal", problem=AuthenticationProblem.MISSING.value)
 """The rules decide what names no principal, so it must not come into the log where callers prove who they are."""
+
+_OF_SENDERS: Final = frozenset(map(command_name, get_args(SenderCommand)))
 
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
@@ -142,7 +146,7 @@ class Replica(ReplicaServicer):
         deadline = time.monotonic() + timeout
         if len(commands) > COMMANDS_PER_CALL_MAX:
             raise Rejected(invalid("requests", Problem.TOO_MANY, limit=COMMANDS_PER_CALL_MAX))
-        if self._demands_principals and not all(command.HasField("principal") for command in commands):
+        if self._demands_principals and not all(map(_may_come, commands)):
             raise Rejected(_NO_PRINCIPAL)
         self._levels.demand(commands, timeout)
         if len(entry) > COMMAND_BYTES_PER_CALL_MAX:
@@ -182,6 +186,11 @@ def _decoded(entry: bytes, requests: Sequence[bytes]) -> list[pb.Request]:
         return list(pb.DecodedEntry.FromString(entry).requests)
     except DecodeError:
         raise Rejected(explain_repeated("requests", requests, pb.Request.DESCRIPTOR)) from None
+
+
+def _may_come(command: pb.Request) -> bool:
+    """Whether the command names its principal, or is a portal's own, which no caller asks for."""
+    return command.HasField("principal") or command.WhichOneof("command") in _OF_SENDERS
 
 
 def _reason(outcome: pb.Outcome) -> str:

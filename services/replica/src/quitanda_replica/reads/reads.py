@@ -21,6 +21,7 @@ from quitanda_replica.reads.found_orders import read_found_orders
 from quitanda_replica.reads.page_tokens import PageTokens
 from quitanda_replica.reads.pages import PageOfDocuments, read_page
 from quitanda_replica.reads.snapshots import OpenSnapshots, RefCountedSnapshot, StateSnapshot
+from quitanda_replica.reads.webhook_events import read_events, read_webhooks
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.stored_documents import json_of, order_value, version_of
@@ -83,7 +84,7 @@ class _NextPage:
     token: pb.PageToken
 
 
-_AboutNow: TypeAlias = _Get | _FirstPage
+_AboutNow: TypeAlias = _Get | _FirstPage | pb.WebhooksItem | pb.EventsItem
 _Question: TypeAlias = _AboutNow | _NextPage | Refused
 
 
@@ -116,7 +117,7 @@ class Reads:
         needs no leadership, and has the (oldest) page's revision. Raises NotLeader, Unavailable, Overloaded.
         """
         questions = [self._understand(item) for item in request.reads]
-        if questions and not any(isinstance(question, _Get | _FirstPage) for question in questions):
+        if questions and not any(isinstance(question, _AboutNow) for question in questions):
             results = [self._answer_aside(question) for question in questions]
             return _response(results, min((r.page.revision for r in results if r.HasField("page")), default=0))
         self._raft.read_point(timeout)
@@ -134,6 +135,10 @@ class Reads:
                 return _get(now.state, question)
             case _FirstPage():
                 return self._first_page(now, question)
+            case pb.WebhooksItem():
+                return pb.ReadResult(webhooks=read_webhooks(now.state))
+            case pb.EventsItem():
+                return pb.ReadResult(events=read_events(now.state, question))
             case _:
                 return self._answer_aside(question)
 
@@ -213,6 +218,10 @@ class Reads:
                 return _understood_get(item.get)
             case "list":
                 return self._understood_list(item.list)
+            case "webhooks":
+                return item.webhooks
+            case "events":
+                return _check_size(item.events.limit) or item.events
             case _:
                 return invalid("reads", Problem.MALFORMED)
 

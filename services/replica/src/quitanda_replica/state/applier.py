@@ -36,7 +36,7 @@ from quitanda_replica.state.dedup_window import WindowBounds
 from quitanda_replica.state.digest import decode_digest
 from quitanda_replica.state.low_products import LowProductLog
 from quitanda_replica.state.stored_documents import WorkingSet, json_of
-from quitanda_replica.state.view import StoredState, write_change
+from quitanda_replica.state.view import StoredState, write_change, write_webhook_change
 from quitanda_replica.state.write_set import EntryState, WriteSet, read_counters
 
 Execute: TypeAlias = Callable[[StateView, Request, int], Execution]
@@ -182,6 +182,8 @@ class Applier:
             _log.info("level_raised", level=execution.level, revision=index)
         if execution.clock_ms is not None:
             writes.counters.clock_ms = execution.clock_ms
+        for change in execution.webhooks:
+            write_webhook_change(writes, change)
         document = _document_told(execution, [writes.changes[key] for key in changed_keys])
         outcome = encode_outcome(execution.outcome, execution.revision, document)
         if execution.remember is not None:

@@ -60,6 +60,8 @@ _ORDERS_OF_CUSTOMER: Final = b"Sx"
 _ORDERS_WITH_PRODUCT: Final = b"Sy"
 _LIVE_ORDERS: Final = b"Sn"
 _CREDENTIALS_OF: Final = b"Su"
+WEBHOOKS: Final = b"Sv"
+SENDER_LEASE: Final = b"Sl"
 _REMEMBERED: Final = b"Sr"
 _SEQUENCE: Final = b"Sq"
 CHANGE_RECORDS: Final = b"Sh"
@@ -127,6 +129,11 @@ def live_orders_of(customer_id: str) -> bytes:
 def credentials_of(customer_id: str) -> bytes:
     """Prefix of the index of a customer's credentials, with "" of staff's; the key's rest is the credential's id."""
     return _CREDENTIALS_OF + customer_id.encode() + _END
+
+
+def webhook(webhook_id: str) -> bytes:
+    """Key of a webhook."""
+    return WEBHOOKS + webhook_id.encode()
 
 
 def remembered(request: bytes) -> bytes:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from quitanda.codec.documents import id_of, kind_of
+from quitanda.codec.webhooks import lease_text, read_lease, read_webhook, webhook_text
 from quitanda.domain.model import ORDER_STATES_LEVEL, Credential, Customer, Document, Kind, Order, OrderState, Product
 from quitanda.domain.order_states import is_live
 from quitanda.domain.state import Change, Delete, Put, StoredOutcome
+from quitanda.domain.webhook_model import SenderLease, Webhook, WebhookChange, WebhookRemoval
 from quitanda_replica.state import dedup_window, keys, live_orders
 from quitanda_replica.state.access import StateReader
 from quitanda_replica.state.counters import Counters
@@ -83,6 +85,20 @@ class StoredState:
         deadlines = (keys.deadline_in(key) for key, _ in self._state.scan(keys.DEADLINES, None, limit))
         return [order_id for expires_at_ms, order_id in deadlines if expires_at_ms <= now_ms]
 
+    def webhook(self, webhook_id: str) -> Webhook | None:
+        """Give the webhook, or None."""
+        value = self._state.get(keys.webhook(webhook_id))
+        return None if value is None else read_webhook(value)
+
+    def webhook_ids(self, limit: int) -> Sequence[str]:
+        """Ids of the webhooks, ascending, at most `limit`."""
+        return indexed_ids(self._state, keys.WEBHOOKS, None, limit)
+
+    def sender_lease(self) -> SenderLease:
+        """Give which portal sends to webhooks."""
+        value = self._state.get(keys.SENDER_LEASE)
+        return SenderLease() if value is None else read_lease(value)
+
     def remembered(self, scope: str, request_id: str) -> StoredOutcome | None:
         """Give the outcome remembered for a request, or None."""
         return dedup_window.get(self._state, scope, request_id)
@@ -106,6 +122,17 @@ def write_change(writes: WriteSet, documents: WorkingSet, change: Change) -> byt
             return _put(writes, documents, document)
         case Delete(kind=kind, document_id=document_id):
             return _delete(writes, documents, kind, document_id)
+
+
+def write_webhook_change(writes: WriteSet, change: WebhookChange) -> None:
+    """Write what a decision changes of webhooks into the write set."""
+    match change:
+        case Webhook():
+            writes.put(keys.webhook(change.webhook_id), webhook_text(change).encode())
+        case WebhookRemoval():
+            writes.delete(keys.webhook(change.webhook_id))
+        case SenderLease():
+            writes.put(keys.SENDER_LEASE, lease_text(change).encode())
 
 
 def _put(writes: WriteSet, documents: WorkingSet, document: Document) -> bytes:

@@ -132,7 +132,7 @@ def find_entry(value: bytes, number: int) -> tuple[HistoryEntry, Kind, str, int]
 
 
 def read_changes(value: bytes) -> Iterable[tuple[int, int, str, Kind, str, list[Any] | None]]:
-    """Yield number, received_at_ms, command, kind, document id, fields (None: deleted) of each change in a stored value.
+    """Yield number, received_at_ms, command, kind, document id and fields (None: deleted) of each change.
 
     Raises ValueError.
     """

@@ -101,6 +101,7 @@ async def test_events_come_in_order_although_sender_and_leader_die_and_dead_lett
         AdminClient(portals, timeout=20.0) as admin,
         ShopClient("ana", GrpcTransport(PortalKind.CLIENT, shops, timeout=20.0)) as ana,
     ):
+        await admin.raise_level()
         await admin.create_customer("ana", "Ana")
         await admin.create_product("tea", "Tea", 250, 100, reorder_level=90)
         made = await admin.create_webhook(receiver.url, "order_created,order_placed,order_fulfilled,product_low")

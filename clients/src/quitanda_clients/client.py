@@ -12,7 +12,6 @@ from quitanda.domain.commands import (
     AdjustStock,
     CancelOrder,
     CancelOrderItems,
-    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
@@ -22,18 +21,18 @@ from quitanda.domain.commands import (
     ItemQuantity,
     PlaceOrder,
     ReturnOrder,
-    RevokeCredential,
-    RotateCredential,
     SetOrderDeadline,
     SetOrderItems,
     UpdateCustomer,
     UpdateProduct,
 )
 from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, Product
+from quitanda.domain.order_commands import ImportOrder
 from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, SetOwnOrderDeadline, operations_of
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
+from quitanda_clients.credentials import CredentialClient
 from quitanda_clients.paging import LISTED_MAX, FetchPage, whole_list
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import (
@@ -51,7 +50,7 @@ from quitanda_clients.transports.grpc import GrpcTransport
 from quitanda_clients.webhooks import WebhookClient
 
 
-class AdminClient(WebhookClient):
+class AdminClient(CredentialClient, WebhookClient):
     """An administrator's client; it tries several admin portals in turn. Prices are in minor units.
 
     The client calls `on_slow` once for each call that has no answer after a second, with the reason. With an `identity`
@@ -227,48 +226,16 @@ class AdminClient(WebhookClient):
         command = CancelOrderItems(order_id, tuple(items), expected_version)
         return await self.execute(command, request_id=request_id)
 
+    async def import_order(self, order: ImportOrder, *, request_id: str | None = None) -> DocumentResult[Order]:
+        """Bring an order that the shop had elsewhere, as it was there."""
+        return await self.execute(order, request_id=request_id)
+
     async def set_order_deadline(
         self, order_id: str, expires_at_ms: int, *, expected_version: int | None = None, request_id: str | None = None
     ) -> DocumentResult[Order]:
         """Let an open or placed order expire at a time, in milliseconds since 1970-01-01T00:00Z; 0: never."""
         command = SetOrderDeadline(order_id, expires_at_ms, expected_version=expected_version)
         return await self.execute(command, request_id=request_id)
-
-    async def create_credential(
-        self,
-        role: str,
-        label: str,
-        *,
-        customer_id: str | None = None,
-        expires_at_ms: int = 0,
-        request_id: str | None = None,
-    ) -> DocumentResult[Credential]:
-        """Let somebody in with a role (`quitanda.domain.model.CallerRole`); the result has the token.
-
-        `customer_id` is for the role `customer`. `expires_at_ms` is in milliseconds since 1970-01-01T00:00Z; 0: never.
-        """
-        # the portal chooses the id, the secret and the time
-        command = CreateCredential("", role, label, "", 0, customer_id, expires_at_ms)
-        return await self.execute(command, request_id=request_id)
-
-    async def list_credentials(self, limit: int = LISTED_MAX, *, customer_id: str = "") -> Listing[Credential]:
-        """Fetch all credentials of staff, or of a customer, by id, from one snapshot; nobody is shown a secret."""
-        return await whole_list(
-            lambda size, token: self.page(Kind.CREDENTIAL, size, token, of_customer=customer_id), limit
-        )
-
-    async def rotate_credential(
-        self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None
-    ) -> DocumentResult[Credential]:
-        """Give a credential a new secret; the result has the new token. The old one is valid until the next time."""
-        command = RotateCredential(credential_id, "", expected_version)  # the portal chooses the secret
-        return await self.execute(command, request_id=request_id)
-
-    async def revoke_credential(
-        self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None
-    ) -> DeleteResult:
-        """Remove a credential; nothing that its holder asks for takes effect after this."""
-        return await self.execute(RevokeCredential(credential_id, expected_version), request_id=request_id)
 
     async def history_page(
         self, kind: Kind, document_id: str, page_size: int = 0, page_token: str = ""

@@ -134,7 +134,7 @@ def test_a_process_has_the_settings_that_it_has_in_a_container(service, name):
 
     here = variables(FOLDER / "processes.env") | own
     assert {key: value for key, value in here.items() if key not in paths | of_images} == {
-        key: value for key, value in container["environment"].items() if key not in paths
+        key: str(value) for key, value in container["environment"].items() if key not in paths
     }
     assert own["QUITANDA_IDENTITY"] == f"/etc/quitanda/identity/{own['QUITANDA_NAME']}"
     assert unit(name)["Service"]["TimeoutStopSec"] == container["stop_grace_period"].removesuffix("s")

@@ -71,7 +71,7 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
                 request_timeout_seconds=5.0,
             )
             identity = LinkIdentity(root / name) if root else None
-            servers, _ = composition.compose(settings, cluster, DirectReader(cluster), CollectorRegistry(), identity)
+            servers, *_ = composition.compose(settings, cluster, DirectReader(cluster), CollectorRegistry(), identity)
             await servers.start()
             stack.push_async_callback(servers.stop, STOP_SECONDS)
             stack.callback(cluster.release)

@@ -1,6 +1,8 @@
 """A server that comes back with another address is found there, however long it was away."""
 
 import asyncio
+import subprocess
+import sys
 import time
 
 import grpc
@@ -111,3 +113,37 @@ async def test_a_channel_that_nobody_used_for_long_is_not_replaced_while_it_is_c
     await ask(channel)
 
     assert names.questions == asked
+
+
+WHO_CLOSES_THE_LAST_CHANNEL = """
+import asyncio, gc, os
+from grpc_health.v1 import health_pb2_grpc
+from quitanda.errors import NoConnection
+from quitanda.runtime.grpc_channel import ReconnectingChannel
+from quitanda.runtime.grpc_options import channel_options
+
+def threads():
+    return {open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")}
+
+async def main():
+    channel = ReconnectingChannel("nobody", "127.0.0.1:1", channel_options(), health_pb2_grpc.HealthStub)
+    try:
+        await channel.connected(5.0)
+    except NoConnection:
+        print(*sorted(threads() & {"event_engine", "lifeguard"}))
+    await channel.close()
+    del channel
+    gc.collect()  # now the library ends its threads, unless another channel is left
+    print(*sorted(threads() & {"event_engine", "lifeguard"}))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the names of threads are read from /proc")
+def test_the_librarys_threads_outlive_the_last_channel_so_that_closing_it_never_waits_for_them():
+    done = subprocess.run(
+        [sys.executable, "-c", WHO_CLOSES_THE_LAST_CHANNEL], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    assert done.stdout.splitlines() == ["event_engine lifeguard"] * 2

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Generic, TypeVar
 
 import grpc
@@ -47,6 +48,16 @@ class _Opened(Generic[StubT]):
     """When the channel becomes too old."""
 
 
+@cache
+def _keep_engine() -> grpc.Channel:
+    """Make a channel that nobody uses and nobody closes, so that the library's threads live as long as the process.
+
+    Where the last channel of a process is closed, the library waits for its threads and holds the interpreter's lock
+    meanwhile, for which one of them may be waiting: both then wait for ever (grpc/grpc#42247; seen with 1.85.1).
+    """
+    return grpc.insecure_channel("127.0.0.1:1")
+
+
 class ReconnectingChannel(Generic[StubT]):
     """The way to one server at "host:port"; `name` is what errors call it. Made while the event loop runs.
 
@@ -72,6 +83,7 @@ class ReconnectingChannel(Generic[StubT]):
         self._make_stub = make_stub
         self._identity = identity
         self._age_seconds = age_seconds
+        _keep_engine()
         self._current = self._open()
         self._next: _Opened[StubT] | None = None
         self._retired: dict[asyncio.Task[None], aio.Channel] = {}

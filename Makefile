@@ -96,13 +96,7 @@ demo: $(VENV)/.ready ## Start everything, play the whole story through the real 
 record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
 	@PYTHON="$(PYTHON)" deploy/local/record-demo.sh
 
-# Scenarios wait much of their time, and have bounds in seconds: so the unit tests run beside them, and give way.
-test: $(VENV)/.ready ## Run every test that needs no Docker (the unit tests beside the scenarios; what they say comes at the end)
-	@mkdir -p build; nice -n 10 $(MAKE) test-unit >build/test-unit.log 2>&1 & unit=$$!; \
-		trap 'kill "$$unit" 2>/dev/null || true' EXIT; \
-		echo "the unit tests run beside the scenarios; until these have ended, see build/test-unit.log"; \
-		status=0; $(MAKE) test-scenarios || status=$$?; \
-		wait "$$unit" || status=$$?; cat build/test-unit.log; exit "$$status"
+test: test-unit test-scenarios ## Run every test that needs no Docker
 
 test-unit: $(VENV)/.ready ## Run the unit and component tests only
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNIT_TESTS) $(ARGS)
@@ -110,8 +104,17 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
 	@$(BIN)/python -m pytest -q $(PARALLEL_FAST) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)
 
+# Scenarios wait much of their time, so all of them are played as two halves side by side.
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
+ifdef ARGS
 	@$(BIN)/python -m pytest integration-tests $(ARGS)
+else
+	@mkdir -p build; $(BIN)/python -m pytest integration-tests --part 2/2 >build/scenarios-2.log 2>&1 & other=$$!; \
+		trap 'kill "$$other" 2>/dev/null || true' EXIT; \
+		echo "the second half runs beside the first, and is shown after it; until then see build/scenarios-2.log"; \
+		status=0; $(BIN)/python -m pytest integration-tests --part 1/2 || status=$$?; \
+		wait "$$other" || status=$$?; cat build/scenarios-2.log; exit "$$status"
+endif
 
 power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and again (ROUNDS=50 SEED=)
 	@cd integration-tests && "$(CURDIR)/$(BIN)/python" -m power_loss --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed "$(SEED)")

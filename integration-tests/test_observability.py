@@ -27,10 +27,12 @@ GROUPED = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 PART_OF_A_HISTOGRAM = re.compile(r"_(?:bucket|sum|count)$")
 IN_LEGEND = re.compile(r"\{\{(\w+)\}\}")
 ROW_OF_TABLE = re.compile(r"^\| `(quitanda_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \| [^|]+ \|$", re.MULTILINE)
-EVERYBODY = set(ServiceRole) - {ServiceRole.BROKER}
+EVERYBODY = set(ServiceRole) - {ServiceRole.BROKER, ServiceRole.WEB}
+"""Of a cluster of the tests, in which the page does not run."""
 SHOWN_BY = {
     "all": EVERYBODY,
     "portals": {ServiceRole.ADMIN_PORTAL, ServiceRole.CLIENT_PORTAL},
+    "admin portals": {ServiceRole.ADMIN_PORTAL},
     "client portals": {ServiceRole.CLIENT_PORTAL},
     "replicas": {ServiceRole.REPLICA},
 }
@@ -41,6 +43,8 @@ RATE_INTERVAL = "5s"
 LINES_SECONDS = 40
 """In which every panel must have a line; Prometheus scrapes once a second."""
 JUDGED_SECONDS = 10
+WEBHOOK_SECONDS = 20
+"""In which a portal sends to a new webhook, and shows how it stands."""
 
 
 def alerts():
@@ -106,6 +110,23 @@ async def what_processes_show(cluster):
     return shown
 
 
+@pytest.fixture
+async def webhook(cluster, shop):
+    """A webhook, as the portal that sends shows it: without one some figures are nowhere."""
+    admin = await shop.admin()
+    await admin.raise_level()
+    created = await admin.create_webhook("https://receiver.example/", "product_deleted")
+
+    async def is_shown():
+        of_portals = (await what_processes_show(cluster))[ServiceRole.ADMIN_PORTAL]
+        return any(family.samples for family in of_portals["quitanda_webhook_waiting_seconds"])
+
+    await wait_until(is_shown, "a portal to send to the webhook", WEBHOOK_SECONDS)
+    yield
+    await admin.delete_webhook(created.webhook.webhook_id)
+
+
+@pytest.mark.usefixtures("webhook")
 async def test_every_metric_and_label_of_an_alert_or_panel_is_shown_by_a_running_system(cluster, shop):
     await use_everything(shop)
     shown = {"up": set()}
@@ -135,6 +156,7 @@ async def test_every_figure_of_ours_is_on_a_panel_or_in_an_alert(cluster):
     assert sorted(name for name in shown - watched if name.startswith("quitanda_")) == []
 
 
+@pytest.mark.usefixtures("webhook")
 async def test_the_table_of_metrics_says_what_the_processes_show(cluster, shop):
     await use_everything(shop)
     shown = {}
@@ -174,6 +196,7 @@ async def used_again_and_again(shop):
         await asyncio.wait([calling])
 
 
+@pytest.mark.usefixtures("webhook")
 async def test_every_panel_has_a_line_and_every_alert_is_judged_by_a_real_prometheus(cluster, shop, tmp_path):
     absent = without_an_identity(cluster, (await what_processes_show(cluster))[ServiceRole.REPLICA])
     without_line = {

@@ -1,0 +1,95 @@
+"""Every page: for people with a screen reader, on a telephone, and by the content security policy."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from walk import look, prepare, sign_in, unseen
+
+from quitanda_clients.i18n.languages import Language
+from quitanda_web.site import Who
+
+VENDORED = Path(__file__).parent / "vendored"
+AXE = VENDORED / "axe.min.js"
+AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+"""Of the file in the package axe-core 4.14.1."""
+TELEPHONE = {"width": 360, "height": 640}
+DESK = {"width": 1280, "height": 800}
+THEMES = ("light", "dark")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def walk(shop):
+    return await prepare(shop)
+
+
+def test_axe_is_the_published_one_and_has_its_licence():
+    assert hashlib.sha256(AXE.read_bytes()).hexdigest() == AXE_SHA256
+    assert "Mozilla Public License" in (VENDORED / "axe.LICENSE").read_text(encoding="utf-8")
+
+
+async def test_the_walk_leads_to_every_page(walk):
+    assert unseen(walk) == set()
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("who", list(Who))
+async def test_axe_finds_nothing_on_any_page_in_either_theme_and_a_telephone_is_wide_enough(
+    people, shop, walk, language, who
+):
+    person = await people(language)
+    await sign_in(person, walk, shop, who)
+    axe = AXE.read_text(encoding="utf-8")
+    found = []
+    for sight in walk.of(who):
+        await person.page.set_viewport_size(DESK)
+        await look(person, sight, shop)
+        await person.page.evaluate(axe)  # from the tool, beside the page's policy
+        for theme in THEMES:
+            await person.page.emulate_media(color_scheme=theme)
+            for violation in (await person.page.evaluate("axe.run()"))["violations"]:
+                nodes = [node["html"][:120] for node in violation["nodes"]]
+                found.append((sight.shows, theme, violation["id"], nodes[:2]))
+        await person.page.set_viewport_size(TELEPHONE)
+        too_wide = await person.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if too_wide > 0:
+            found.append((sight.shows, f"{too_wide} pixels wider than a telephone"))
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("breach", "told"),
+    [
+        ("document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))", "inline script"),
+        ("document.head.append(Object.assign(document.createElement('style'), {textContent: 'p {}'}))", "inline style"),
+        ("new Image().src = 'http://127.0.0.1:9/picture.png'", "picture"),
+        ("void fetch('http://127.0.0.1:9/').catch(() => 0)", "connect"),
+    ],
+)
+async def test_a_breach_of_the_content_security_policy_is_prevented_and_told(people, breach, told):
+    """Without this the silence of the browsers in the other tests would mean nothing."""
+    person = await people()
+    await person.open("/sign-in")
+
+    async with person.page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        await person.page.evaluate(breach)
+
+    assert person.complaints, told
+    assert await person.page.evaluate("window.ran") is None
+    assert person.outside == []
+    person.complaints.clear()
+
+
+async def test_the_choice_of_language_and_theme_is_kept(people, shop):
+    person = await people()
+    await person.sign_in_as_customer(*await shop.customer())
+
+    await person.follow(person.page.get_by_role("button", name="Português"))
+    await person.follow(person.page.get_by_role("button", name="Escuro"))
+
+    await expect(person.page.locator("html")).to_have_attribute("lang", "pt-BR")
+    await expect(person.page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert person.path == "/products"

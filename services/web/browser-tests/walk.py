@@ -1,0 +1,123 @@
+"""Every page, with what makes it worth a look: full and empty lists, orders in their states, a refusal."""
+
+from dataclasses import dataclass
+
+from quitanda.domain.commands import ItemQuantity
+from quitanda_web.composition import PAGES
+from quitanda_web.site import Who
+
+WITHOUT_A_FACE = {"home", "choices"}
+"""They only send the browser elsewhere."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A page to look at: what it shows, for whom, and where it is. A `press` is sent first, with these fields."""
+
+    page: str
+    shows: str
+    who: Who
+    path: str
+    press: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All pages of a shop, and the customer and the token with whom they are seen."""
+
+    sights: tuple[Sight, ...]
+    customer_id: str
+    customer_token: str
+
+    def of(self, who: Who) -> tuple[Sight, ...]:
+        return tuple(sight for sight in self.sights if sight.who is who)
+
+
+async def prepare(shop) -> Walk:
+    """Fill a shop, and list what there is to see in it."""
+    low = await shop.product("Café torrado", 1890, 3, description="Do sul de Minas,\ntorra média", reorder_level=5)
+    bread, gone = await shop.product(), await shop.product("Goiabada", 1250, 0)
+    customer_id, token = await shop.customer("Conceição Aparecida")
+    client = await shop.client(customer_id)
+    orders = []
+    for quantity in (1, 2, 3):
+        orders.append((await client.create_order([ItemQuantity(bread, quantity), ItemQuantity(low, 1)])).document.order_id)
+    placed, fulfilled, opened = orders
+    for order in (placed, fulfilled):
+        await client.place_order(order)
+    await shop.office.fulfil_order(fulfilled)
+    return Walk((*_of_anybody(), *_of_customer(bread, gone, opened, fulfilled), *_of_staff(low, customer_id, placed, fulfilled)), customer_id, token)
+
+
+def _of_anybody():
+    yield Sight("sign_in_page", "sign in", Who.ANYBODY, "/sign-in")
+    yield Sight("sign_in_page", "session ended", Who.ANYBODY, "/sign-in?done=ended")
+    yield Sight("error", "no such page", Who.ANYBODY, "/nothing")
+
+
+def _of_customer(product, gone, opened, closed):
+    yield Sight("products", "products", Who.CUSTOMER, "/products")
+    yield Sight("products", "no product found", Who.CUSTOMER, "/products?words=nothing")
+    yield Sight("products", "a search refused", Who.CUSTOMER, "/products?price_from=x")
+    yield Sight("product", "product", Who.CUSTOMER, f"/products/{product}")
+    yield Sight("product", "sold out", Who.CUSTOMER, f"/products/{gone}")
+    yield Sight("product", "refused", Who.CUSTOMER, f"/products/{product}", "Set in my order", (("quantity", "1000"),))
+    yield Sight("orders", "orders", Who.CUSTOMER, "/orders")
+    yield Sight("orders", "no order found", Who.CUSTOMER, "/orders?states=expired")
+    yield Sight("order", "open order", Who.CUSTOMER, f"/orders/{opened}")
+    yield Sight("order", "closed order", Who.CUSTOMER, f"/orders/{closed}")
+
+
+def _of_staff(product, customer_id, placed, fulfilled):
+    office = "/office"
+    yield Sight("office_products", "office products", Who.STAFF, f"{office}/products")
+    yield Sight("office_products", "low stock", Who.STAFF, f"{office}/products?low=on")
+    yield Sight("office_new_product", "new product", Who.STAFF, f"{office}/new-product")
+    yield Sight(
+        "office_new_product",
+        "new product refused",
+        Who.STAFF,
+        f"{office}/new-product",
+        "Create",
+        (("product_id", "broa"), ("name", "Broa"), ("price", "much")),
+    )
+    yield Sight("office_product", "office product", Who.STAFF, f"{office}/products/{product}")
+    yield Sight("office_customers", "customers", Who.STAFF, f"{office}/customers")
+    yield Sight("office_new_customer", "new customer", Who.STAFF, f"{office}/new-customer")
+    yield Sight(
+        "office_new_customer",
+        "secret",
+        Who.STAFF,
+        f"{office}/new-customer",
+        "Create",
+        (("customer_id", "{new}"), ("name", "Ana")),
+    )
+    yield Sight("office_customer", "customer", Who.STAFF, f"{office}/customers/{customer_id}")
+    yield Sight("office_orders", "office orders", Who.STAFF, f"{office}/orders")
+    yield Sight("office_orders", "no office order found", Who.STAFF, f"{office}/orders?states=expired")
+    yield Sight("office_order", "placed order", Who.STAFF, f"{office}/orders/{placed}")
+    yield Sight("office_order", "fulfilled order", Who.STAFF, f"{office}/orders/{fulfilled}")
+
+
+def unseen(walk: Walk) -> set[str]:
+    """Name the pages that the walk does not visit."""
+    return {page.name for page in PAGES} - WITHOUT_A_FACE - {sight.page for sight in walk.sights}
+
+
+async def sign_in(person, walk: Walk, shop, who: Who) -> None:
+    """Let a person be one of those for whom pages are."""
+    if who is Who.CUSTOMER:
+        await person.sign_in_as_customer(walk.customer_id, walk.customer_token)
+    elif who is Who.STAFF:
+        await person.sign_in_as_staff(shop.staff_token)
+
+
+async def look(person, sight: Sight, shop) -> None:
+    """Go to what there is to see."""
+    await person.open(sight.path)
+    if sight.press:
+        new = shop.new_id("customer")
+        await person.press(sight.press, **{name: value.replace("{new}", new) for name, value in sight.fields})
+    for details in await person.page.locator("details").all():
+        await details.evaluate("element => element.open = true")

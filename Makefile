@@ -26,7 +26,7 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 SOURCE_ONLY := pysyncobj
 
 # Each is checked by mypy by itself: their conftest.py have one name.
-TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/mosquitto deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench)) integration-tests
+TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/mosquitto deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench)) services/web/browser-tests integration-tests
 UNIT_TESTS := core services clients deploy testing bench
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
@@ -73,7 +73,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules advisories audit proto generate proto-check lock clean
+.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-web web-pictures test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules advisories audit proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -163,6 +163,16 @@ bench-smoke: $(VENV)/.bench-ready ## Does each system answer each kind of call? 
 bench-growth: $(VENV)/.bench-ready ## Measure clusters that hold a thousand, a hundred thousand and a million products and orders (SECONDS=8 ROUNDS=3)
 	@$(BIN)/python -m bench.growth $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
+$(VENV)/.web-tests-ready: $(VENV)/.ready requirements/web-tests.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements/web-tests.lock
+	@touch $@
+
+test-web: $(VENV)/.web-tests-ready ## Drive the page with Chromium as people do, before a cluster of processes (needs the package chromium)
+	@$(BIN)/python -m pytest services/web/browser-tests $(ARGS)
+
+web-pictures: $(VENV)/.web-tests-ready ## Take a picture of every page at three widths, in both languages (OUT=build/web-pictures)
+	@QUITANDA_PICTURES="$(or $(OUT),build/web-pictures)" $(BIN)/python -m pytest -q services/web/browser-tests/pictures.py
+
 test-integration: test-compose test-containers ## Run every test that needs Docker
 
 test-compose: $(VENV)/.ready images ## Run the documents' commands for containers as they are written
@@ -240,7 +250,9 @@ LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet 
 lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported
 	@$(LOCK) requirements/build.in -o requirements/build.lock
 	@$(LOCK) requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
-	@$(LOCK) --constraints requirements/dev.lock requirements/bench.in -o requirements/bench.lock
+	@for extra in bench web-tests; do \
+		$(LOCK) --constraints requirements/dev.lock requirements/$$extra.in -o requirements/$$extra.lock; \
+	done
 	@for member in $(IMAGE_MEMBERS); do \
 		$(LOCK) --constraints requirements/dev.lock core/pyproject.toml $$member/pyproject.toml \
 			-o requirements/$${member##*/}.lock; \

@@ -27,7 +27,7 @@ WEB = "web"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 FROM_PROXY = {"QUITANDA_WEB_FORWARDED_FROM": "127.0.0.1"}
-"""Each person then has an address of her own, as behind a proxy: the page allows each ten attempts to sign in a minute."""
+"""Each person has an address of her own, as behind a proxy: the page allows each ten attempts to sign in a minute."""
 
 
 def pytest_collection_modifyitems(items):

@@ -130,6 +130,7 @@ async def begin(browser: Browser, origin: str, language: Language, address: str,
         locale=language.value,
         java_script_enabled=javascript,
         extra_http_headers={"x-forwarded-for": address},
+        reduced_motion="reduce",  # colours and places are then what they will be, and not on the way there
     )
     context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()

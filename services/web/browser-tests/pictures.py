@@ -9,7 +9,7 @@ from walk import look, prepare, sign_in
 from quitanda_clients.i18n.languages import Language
 from quitanda_web.site import Who
 
-FOLDER = Path(os.environ.get("OUT") or "build/web-pictures")
+FOLDER = Path(os.environ.get("QUITANDA_PICTURES") or "build/web-pictures")
 WIDTHS = {"telephone": 360, "tablet": 768, "desk": 1280}
 HEIGHT = 800
 
@@ -17,7 +17,6 @@ HEIGHT = 800
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("language", "theme"), [(Language.ENGLISH, "light"), (Language.PORTUGUESE, "dark")])
 async def test_take_pictures_of_every_page(people, shop, language, theme):
-    FOLDER.mkdir(parents=True, exist_ok=True)
     walk = await prepare(shop)
     for who in Who:
         person = await people(language)

@@ -17,7 +17,9 @@ async def test_staff_add_products_count_stock_register_a_customer_and_move_her_o
 
     await bia.follow(bia.page.get_by_role("button", name=bia.t("New product")))
     price = bia.formats.amount(1250)
-    await bia.press("Create", product_id=product, name=f"Goiabada {product}", price=price, quantity="3", reorder_level="4")
+    await bia.press(
+        "Create", product_id=product, name=f"Goiabada {product}", price=price, quantity="3", reorder_level="4"
+    )
     await bia.see("created")
     await expect(bia.page.get_by_text(bia.formats.money(1250)).first).to_be_visible()
     await bia.press("Adjust the stock", delta="10")

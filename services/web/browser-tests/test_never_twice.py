@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from quitanda_clients.i18n.languages import Language
 
+ASKED_FOR_ONE = {Language.ENGLISH: "you asked for 1", Language.PORTUGUESE: "você pediu 1"}
 JAVASCRIPT = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
@@ -72,7 +73,7 @@ async def test_of_two_browsers_that_want_the_last_unit_one_gets_it_and_the_other
     served = [await buyer.notice.count() for buyer in buyers]
     assert sorted(served) == [0, 1]
     (loser,) = (buyer for buyer, has in zip(buyers, served, strict=True) if not has)
-    await expect(loser.problem).to_contain_text("1")
+    await expect(loser.problem).to_contain_text(ASKED_FOR_ONE[loser.language])
     assert await shop.stock(product) == 0
 
 

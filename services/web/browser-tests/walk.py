@@ -40,14 +40,22 @@ async def prepare(shop) -> Walk:
     bread, gone = await shop.product(), await shop.product("Goiabada", 1250, 0)
     customer_id, token = await shop.customer("Conceição Aparecida")
     client = await shop.client(customer_id)
-    orders = []
-    for quantity in (1, 2, 3):
-        orders.append((await client.create_order([ItemQuantity(bread, quantity), ItemQuantity(low, 1)])).document.order_id)
-    placed, fulfilled, opened = orders
+    placed, fulfilled, opened = [
+        (await client.create_order([ItemQuantity(bread, quantity), ItemQuantity(low, 1)])).document.order_id
+        for quantity in (1, 2, 3)
+    ]
     for order in (placed, fulfilled):
         await client.place_order(order)
     await shop.office.fulfil_order(fulfilled)
-    return Walk((*_of_anybody(), *_of_customer(bread, gone, opened, fulfilled), *_of_staff(low, customer_id, placed, fulfilled)), customer_id, token)
+    return Walk(
+        (
+            *_of_anybody(),
+            *_of_customer(bread, gone, opened, fulfilled),
+            *_of_staff(low, customer_id, placed, fulfilled),
+        ),
+        customer_id,
+        token,
+    )
 
 
 def _of_anybody():
@@ -80,7 +88,7 @@ def _of_staff(product, customer_id, placed, fulfilled):
         Who.STAFF,
         f"{office}/new-product",
         "Create",
-        (("product_id", "broa"), ("name", "Broa"), ("price", "much")),
+        (("product_id", "broa"), ("name", "Broa"), ("price", "much"), ("quantity", "1")),
     )
     yield Sight("office_product", "office product", Who.STAFF, f"{office}/products/{product}")
     yield Sight("office_customers", "customers", Who.STAFF, f"{office}/customers")

@@ -52,6 +52,9 @@ class Person:
     def path(self) -> str:
         return self.page.url.removeprefix(self.origin).partition("?")[0]
 
+    async def text(self) -> str:
+        return await self.page.locator("body").inner_text()
+
     async def open(self, path: str) -> None:
         await self.page.goto(self.origin + path)
 

@@ -103,7 +103,12 @@ def faults(told):
 async def elsewhere():
     """A server of somebody else, and who called there."""
     calls = []
-    server = await asyncio.start_server(lambda _reader, writer: (calls.append(1), writer.close()), "127.0.0.1", 0)
+
+    def note(_reader, writer):
+        calls.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    server = await asyncio.start_server(note, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}/", calls

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.formats import Formats
@@ -32,6 +32,8 @@ class Person:
     """What her browser told of errors, and of what the content security policy forbade."""
     outside: list[str] = field(default_factory=list)
     """What it asked of others than the page."""
+    sent: list[str] = field(default_factory=list)
+    """The forms that it sent, by their paths."""
 
     def __post_init__(self):
         self.formats = Formats(self.language, ZoneInfo("UTC"), "BRL")
@@ -40,9 +42,11 @@ class Person:
         if not REFUSED.match(text):
             self.complaints.append(text)
 
-    def fetched(self, url: str) -> None:
-        if not url.startswith((f"{self.origin}/", "data:")):
-            self.outside.append(url)
+    def fetched(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.origin}/", "data:")):
+            self.outside.append(request.url)
+        if request.method == "POST":
+            self.sent.append(request.url.removeprefix(self.origin))
 
     def t(self, text: str, **facts: str) -> str:
         """Say a text of the page in her language."""
@@ -140,5 +144,5 @@ async def begin(browser: Browser, origin: str, language: Language, address: str,
     person = Person(page, language, origin)
     page.on("console", lambda message: person.told(message.text))
     page.on("pageerror", lambda error: person.told(str(error)))
-    context.on("request", lambda request: person.fetched(request.url))
+    context.on("request", person.fetched)
     return person

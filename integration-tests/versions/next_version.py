@@ -263,7 +263,7 @@ message GetClusterStatusRequest {}
         """    RaiseLevelCommand raise_level = 13;
 """,
         """    RaiseLevelCommand raise_level = 13;
-    CountStockCommand count_stock = 30;
+    CountStockCommand count_stock = 100;
 """,
     ),
     Edit(

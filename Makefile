@@ -171,7 +171,7 @@ test-web: $(VENV)/.web-tests-ready ## Drive the page with Chromium as people do,
 	@$(BIN)/python -m pytest services/web/browser-tests $(ARGS)
 
 web-pictures: $(VENV)/.web-tests-ready ## Take a picture of every page at three widths, in both languages (OUT=build/web-pictures)
-	@QUITANDA_PICTURES="$(or $(OUT),build/web-pictures)" $(BIN)/python -m pytest -q services/web/browser-tests/pictures.py
+	@QUITANDA_TEST_PICTURES="$(or $(OUT),build/web-pictures)" $(BIN)/python -m pytest -q services/web/browser-tests/pictures.py
 
 test-integration: test-compose test-containers ## Run every test that needs Docker
 

@@ -9,7 +9,7 @@ from walk import look, prepare, sign_in
 from quitanda_clients.i18n.languages import Language
 from quitanda_web.site import Who
 
-FOLDER = Path(os.environ.get("QUITANDA_PICTURES") or "build/web-pictures")
+FOLDER = Path(os.environ.get("QUITANDA_TEST_PICTURES") or "build/web-pictures")
 WIDTHS = {"telephone": 360, "tablet": 768, "desk": 1280}
 HEIGHT = 800
 

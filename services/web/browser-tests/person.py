@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from playwright.async_api import Browser, Locator, Page, Request, expect
 
+from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language
-from quitanda_web import labels
 
 PATIENCE_MS = 30_000
 """Longer than the page waits for a portal, on a busy machine."""

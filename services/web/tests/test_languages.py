@@ -11,14 +11,14 @@ import quitanda_clients
 import quitanda_web
 from quitanda import error_messages
 from quitanda.domain.commands import CreateOrder, ItemQuantity, PlaceOrder
-from quitanda_clients.i18n import catalogue
+from quitanda_clients.i18n import catalogue, labels
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
-from quitanda_web import labels
 from quitanda_web.forms import CommandForm
 from quitanda_web.pages import office, office_orders
 from quitanda_web.pages import shop as shop_pages
 
 WEB = Path(quitanda_web.__file__).parent
+CLIENTS = Path(quitanda_clients.__file__).parent
 KEYWORDS = {"N_": None, "gettext": None, "_": None, "ngettext": (1, 2)}
 MAP = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OF_CUSTOMER = (
@@ -54,9 +54,13 @@ def catalog():
 
 
 def texts_of_source():
-    """Every text of the page and of the errors that is to be translated; of a plural both forms together."""
+    """Every text of page, clients and errors that is to be translated; of a plural both forms together."""
     options = {"**/templates/**.html": {"trimmed": "true"}}
-    found = {message for _, _, message, _, _ in extract_from_dir(WEB, MAP, options_map=options, keywords=KEYWORDS)}
+    found = {
+        message
+        for folder in (WEB, CLIENTS)
+        for _, _, message, _, _ in extract_from_dir(folder, MAP, options_map=options, keywords=KEYWORDS)
+    }
     tables = (error_messages.REASONS, error_messages.PROBLEMS, error_messages.TOKEN_PROBLEMS)
     return (
         found

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from quitanda.codec.money import parse_price
-from quitanda.domain.field_types import ChangeRule, FieldType, Form, IdRule, NumberRule, TextRule, describe
-from quitanda.domain.limits import ID_LENGTH_MAX
-from quitanda.domain.outcomes import Problem, Refused
-from quitanda.errors import Rejected
+from quitanda.domain.field_types import FieldType, Form, describe
+from quitanda_clients.form_fields import (
+    is_free_text,
+    length_max,
+    must_be_typed,
+    read_number,
+    read_value,
+    written_value,
+)
+from quitanda_clients.i18n import labels
 from quitanda_clients.request_ids import new_request_id
-from quitanda_web import labels
-from quitanda_web.problems import wrong
 
 if TYPE_CHECKING:
     from quitanda_web.visit import Visit
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = "request_id"
 VERSION: Final = "expected_version"
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
-
-_DIGITS_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,49 +98,16 @@ def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FormFi
         visit.gettext(labels.field_label(field.name)),
         visit.gettext(labels.HINTS[field.name]) if field.name in labels.HINTS else "",
         _kind(field),
-        visit.typed.get(field.name, "") if sent else written(visit, field, value),
-        field.required and field.form is not Form.FLAG,
-        _length_max(field),
+        visit.typed.get(field.name, "") if sent else written_value(field, value, visit.formats),
+        must_be_typed(field),
+        length_max(field),
         problem.text if problem is not None and problem.field == field.name else "",
     )
 
 
-def written(visit: "Visit", field: FieldType, value: Any) -> str:
-    """Write a value as people type it."""
-    if value is None or value is False:
-        return ""
-    return visit.formats.amount(value) if field.form is Form.MONEY else str(value)
-
-
 def read_field(visit: "Visit", field: FieldType) -> Any:
     """Read what was typed into a field; None where it may be left out and is."""
-    text = visit.typed.get(field.name, "")
-    if field.form is Form.FLAG:
-        return bool(text)
-    if field.form is Form.TEXT:
-        text = text.replace("\r\n", "\n")
-        return text if isinstance(field.rule, TextRule) and field.rule.free else text.strip()
-    plain = visit.formats.plain_amount(text)
-    if not plain:
-        if field.required:
-            raise wrong(field.name, Problem.MISSING)
-        return None if field.optional else field.default
-    if field.form is Form.MONEY:
-        price = parse_price(plain, field.name)
-        if isinstance(price, Refused):
-            raise Rejected(price)
-        return price
-    return read_number(plain, field.name)
-
-
-def read_number(text: str, name: str) -> int:
-    """Read a whole number; Rejected where it is none."""
-    digits = text.strip().lstrip("+-")
-    if not (digits.isascii() and digits.isdigit()) or len(text.strip()) - len(digits) > 1:
-        raise wrong(name, Problem.NOT_AN_INTEGER if digits.replace(".", "", 1).isdigit() else Problem.NOT_A_NUMBER)
-    if len(digits) > _DIGITS_MAX:
-        raise wrong(name, Problem.TOO_LARGE)
-    return int(text)
+    return read_value(field, visit.typed.get(field.name, ""), visit.formats)
 
 
 def read_version(visit: "Visit") -> int | None:
@@ -162,16 +130,4 @@ def _kind(field: FieldType) -> str:
         case Form.MONEY:
             return "money"
         case _:
-            return "area" if isinstance(field.rule, TextRule) and field.rule.free else "text"
-
-
-def _length_max(field: FieldType) -> int | None:
-    match field.rule:
-        case TextRule(limit=limit):
-            return limit
-        case IdRule():
-            return ID_LENGTH_MAX
-        case NumberRule(limit=limit) | ChangeRule(limit=limit):
-            return len(str(limit)) + 4  # a sign before it, a decimal sign, and signs between thousands
-        case _:
-            return None
+            return "area" if is_free_text(field) else "text"

@@ -6,13 +6,11 @@ from typing import Final
 
 import grpc
 
-from quitanda.domain.outcomes import Problem, Reason, Refused, invalid
-from quitanda.error_messages import render
-from quitanda.error_status import describe
+from quitanda.domain.outcomes import Problem, Reason, invalid
 from quitanda.errors import QuitandaError, Rejected
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
+from quitanda_clients.i18n.explanations import explain_failure
 from quitanda_clients.i18n.formats import Formats
-from quitanda_web import labels
 
 _STATUSES: Final[Mapping[grpc.StatusCode, int]] = {
     grpc.StatusCode.INVALID_ARGUMENT: 422,
@@ -51,9 +49,6 @@ PAGE_TEMPLATES: Final[Mapping[str, str]] = {
 }
 """Templates for readers of a page, who have no commands and no options; `quitanda.error_messages` has the others."""
 
-_WRONG_NUMBER: Final = N_("{field} is not a number. Write digits only, such as {example}.")
-_OF_MONEY: Final = frozenset({"price", "price_from", "price_to"})
-
 
 @dataclass(frozen=True, slots=True)
 class ShownProblem:
@@ -71,35 +66,11 @@ class ShownProblem:
 
 def explain(error: QuitandaError, translate: Callable[[str], str], formats: Formats) -> ShownProblem:
     """Write an error for the person who reads the page."""
-    source: Refused | QuitandaError = error.refused if isinstance(error, Rejected) else error
-    failure = describe(source)
-    last = failure.field.rpartition(".")[2].partition("[")[0]
-    details = _translated(dict(failure.details), last, translate, formats)
-    instead: dict[str, str] = dict(PAGE_TEMPLATES)
-    if details.get("problem") in {Problem.NOT_A_NUMBER, Problem.NOT_AN_INTEGER}:
-        instead[Reason.INVALID_ARGUMENT] = _WRONG_NUMBER
-        details["example"] = formats.amount(1250) if last in _OF_MONEY else "12"
-    label = translate(labels.field_label(failure.field)) if failure.field else ""
-    text = render(failure.reason, label, details, instead, translate)
-    status = _STATUSES.get(failure.code, 500)
-    return ShownProblem(text, last, status, failure.reason, repeatable=not failure.definite)
+    told = explain_failure(error, translate, formats, PAGE_TEMPLATES)
+    status = _STATUSES.get(told.code, 500)
+    return ShownProblem(told.text, told.field, status, told.reason, repeatable=not told.definite)
 
 
 def wrong(field: str, problem: Problem, **details: object) -> Rejected:
     """Make the error for a field whose text cannot be read."""
     return Rejected(invalid(field, problem, **details))
-
-
-def _translated(
-    details: dict[str, str], field: str, translate: Callable[[str], str], formats: Formats
-) -> dict[str, str]:
-    """Write the facts that are words or amounts as the reader does; commands' names mean nothing to her."""
-    details.pop("possible", None)
-    for name, words in (("state", labels.STATES), ("role", labels.ROLES)):
-        if details.get(name) in words:
-            details[name] = translate(words[details[name]])
-    if field in _OF_MONEY:
-        for name in ("limit", "value"):
-            if name in details:
-                details[name] = details[name].replace(".", formats.decimal_sign)
-    return details

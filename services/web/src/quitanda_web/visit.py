@@ -11,10 +11,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from quitanda.domain.permissions import ALLOWED_ROLES
 from quitanda_clients.client import AdminClient, ShopClient
+from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
-from quitanda_web import labels
 from quitanda_web.problems import ShownProblem
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
 

@@ -1,0 +1,64 @@
+"""Why something was refused or did not happen, for people who fill in forms: in their language, with their words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from quitanda.domain.outcomes import Problem, Reason, Refused
+from quitanda.error_messages import render
+from quitanda.error_status import describe
+from quitanda.errors import QuitandaError, Rejected
+from quitanda_clients.i18n import labels
+from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
+from quitanda_clients.i18n.formats import Formats
+
+_WRONG_NUMBER: Final = N_("{field} is not a number. Write digits only, such as {example}.")
+_OF_MONEY: Final = frozenset({"price", "price_from", "price_to"})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person reads about a failure. `field` is the field at fault, by its own name, or empty.
+
+    `definite`: nothing happened; otherwise nobody knows, and the request may be repeated with the same request id.
+    """
+
+    text: str
+    field: str
+    reason: str
+    code: grpc.StatusCode
+    definite: bool
+
+
+def explain_failure(
+    error: QuitandaError, translate: Callable[[str], str], formats: Formats, templates: Mapping[str, str]
+) -> Explanation:
+    """Write a failure for a person; `templates` are by reason, where the general ones name commands or options."""
+    source: Refused | QuitandaError = error.refused if isinstance(error, Rejected) else error
+    failure = describe(source)
+    last = failure.field.rpartition(".")[2].partition("[")[0]
+    details = _translated(dict(failure.details), last, translate, formats)
+    instead: dict[str, str] = dict(templates)
+    if details.get("problem") in {Problem.NOT_A_NUMBER, Problem.NOT_AN_INTEGER}:
+        instead[Reason.INVALID_ARGUMENT] = _WRONG_NUMBER
+        details["example"] = formats.amount(1250) if last in _OF_MONEY else "12"
+    label = translate(labels.field_label(failure.field)) if failure.field else ""
+    text = render(failure.reason, label, details, instead, translate)
+    return Explanation(text, last, failure.reason, failure.code, failure.definite)
+
+
+def _translated(
+    details: dict[str, str], field: str, translate: Callable[[str], str], formats: Formats
+) -> dict[str, str]:
+    """Write the facts that are words or amounts as the reader does; commands' names mean nothing to her."""
+    details.pop("possible", None)
+    for name, words in (("state", labels.STATES), ("role", labels.ROLES)):
+        if details.get(name) in words:
+            details[name] = translate(words[details[name]])
+    if field in _OF_MONEY:
+        for name in ("limit", "value"):
+            if name in details:
+                details[name] = details[name].replace(".", formats.decimal_sign)
+    return details

@@ -9,7 +9,7 @@ from command_line import admin
 from test_history import NOW, entry
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, ChangedField
-from quitanda_clients.cli.stock_card_view import movements
+from quitanda_clients.reports.stock_card import movements
 
 
 def moved(before, after):

@@ -25,7 +25,6 @@ from quitanda_clients.cli.document_views import (
     known_values,
 )
 from quitanda_clients.cli.streams import print_error, printable
-from quitanda_clients.spreadsheet_formulas import as_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
 Values = Mapping[str, Any]
@@ -119,10 +118,9 @@ class CsvOutput:
 
     def report(self, report: "ShopReport") -> None:
         """Print the rows, without the totals; a text that may look like a formula has an apostrophe before it."""
-        numbers = {each.csv for each in report.views if each.number}
-        rows = [known_values(report.views, row) for row in report.rows]
-        safe = [{name: each if name in numbers else as_text(each) for name, each in row.items()} for row in rows]
-        _print(csv_columns(report.views), safe)
+        from quitanda_clients.reports.report_files import report_csv  # noqa: PLC0415 - as JsonOutput
+
+        _echo(report_csv(report))
 
     def stock_card(self, product_id: str, listing: "Listing[StockMovement]") -> None:  # noqa: ARG002 - as asked
         """Print one row for each movement."""
@@ -198,7 +196,11 @@ def _print(columns: Sequence[str], rows: Iterable[Values], *, header: bool = Tru
     if header:
         writer.writeheader()
     writer.writerows(rows)
-    typer.echo(printable(text.getvalue()) if sys.stdout.isatty() else text.getvalue(), nl=False)
+    _echo(text.getvalue())
+
+
+def _echo(text: str) -> None:
+    typer.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def _order_rows(order: Order) -> list[Values]:

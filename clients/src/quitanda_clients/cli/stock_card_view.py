@@ -1,13 +1,12 @@
-"""The stock card of a product: each movement of its units on hand, made of its history; as table, JSON and CSV."""
+"""How people and programs see the stock card of a product: a table, JSON and CSV."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-from quitanda.codec.change_records import HistoryEntry
 from quitanda_clients.cli.moments import iso_time, second
 from quitanda_clients.cli.table_layout import Column
+from quitanda_clients.reports.stock_card import StockMovement
 
 STOCK_CARD: Final = (
     Column("when"),
@@ -23,36 +22,7 @@ STOCK_CARD_COLUMNS: Final = (
     *("received_at", "reason", "order_id", "credential_id", "change", "on_hand"),
     *("scope", "request_id", "revision"),
 )
-_UNITS: Final = "quantity"
 _NOTHING: Final = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class StockMovement:
-    """A change of the units on hand: the history's entry that made it, the units that came or went, and those left.
-
-    `change` is None where the units of before are not known: the product was deleted, and the history does not reach
-    back to what it had.
-    """
-
-    entry: HistoryEntry
-    change: int | None
-    on_hand: int
-
-
-def movements(entries: Iterable[HistoryEntry]) -> tuple[StockMovement, ...]:
-    """Give the movements of a product's history, the oldest first; `entries` are the newest first."""
-    made = []
-    on_hand: int | None = None
-    for entry in reversed(tuple(entries)):
-        if entry.deleted:
-            made.append(StockMovement(entry, None if on_hand is None else -on_hand, 0))
-            on_hand = 0
-        for field in entry.fields:
-            if (field.name, field.product_id) == (_UNITS, ""):
-                before, on_hand = int(field.before_json or 0), int(field.after_json)
-                made.append(StockMovement(entry, on_hand - before, on_hand))
-    return tuple(made)
 
 
 def cells_of_movement(made: StockMovement) -> tuple[str, ...]:

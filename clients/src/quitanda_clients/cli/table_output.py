@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     )
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.stock_card_view import StockMovement
     from quitanda_clients.commands.cluster_health import ClusterHealth
+    from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
 DIGEST_SHOWN: Final = 12

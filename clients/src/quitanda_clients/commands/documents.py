@@ -241,7 +241,7 @@ async def stock_card(
 
     It is made of the product's history, which is kept within a bound; with --limit, the last movements are shown.
     """
-    from quitanda_clients.cli.stock_card_view import movements  # noqa: PLC0415 - few commands need it
+    from quitanda_clients.reports.stock_card import movements  # noqa: PLC0415 - few commands need it
 
     async with run.client() as client:
         found = await client.list_history(Kind.PRODUCT, pid)

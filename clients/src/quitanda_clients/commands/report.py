@@ -1,20 +1,14 @@
 """quitanda-admin report: what the shop's lists come to, each from one snapshot."""
 
 from datetime import UTC, date, datetime, tzinfo
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.values import day, time_zone
-from quitanda_clients.paging import from_one_snapshot, pages
-from quitanda_clients.reports.sales import Period, SalesBy, SalesTally
-
-if TYPE_CHECKING:
-    from quitanda_clients.cli.progress import ProgressCallback
-    from quitanda_clients.client import AdminClient
-    from quitanda_clients.reports.stock_value import StockRow
+from quitanda_clients.reports.sales import Period, SalesBy
 
 _FIRST_DAY: Final = date(1970, 1, 1)
 """Times of orders count from here, and are not negative."""
@@ -71,9 +65,10 @@ async def stock_value(run: AdminRun) -> None:
     Units that open and placed orders hold are not on hand.
     """
     from quitanda_clients.cli.report_views import stock_report  # noqa: PLC0415 - `--help` does not need it
+    from quitanda_clients.reports.fetching import fetch_stock_value  # noqa: PLC0415
 
     async with run.client() as client:
-        rows, revision = await from_one_snapshot(lambda: _stock_rows(client))
+        rows, revision = await fetch_stock_value(client)
     run.output.report(stock_report(rows, revision))
 
 
@@ -84,35 +79,9 @@ def _today(zone: tzinfo) -> date:
 async def _report_sales(run: AdminRun, by: SalesBy, period: Period) -> None:
     from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
     from quitanda_clients.cli.report_views import sales_report  # noqa: PLC0415
+    from quitanda_clients.reports.fetching import fetch_sales  # noqa: PLC0415
 
     async with run.client() as client:
         with shown_progress(None, quiet=run.as_json, doing="adding up", unit="orders") as done:
-            tally, revision = await from_one_snapshot(lambda: _tallied(client, by, period, done))
+            tally, revision = await fetch_sales(client, by, period, done)
     run.output.report(sales_report(tally, period, revision))
-
-
-async def _tallied(
-    client: "AdminClient", by: SalesBy, period: Period, done: "ProgressCallback"
-) -> tuple[SalesTally, int]:
-    from quitanda.codec.queries import FindOrders  # noqa: PLC0415
-
-    tally = SalesTally(by, period.zone)
-    revision = count = 0
-    query = FindOrders(created_from_ms=period.from_ms, created_before_ms=period.to_ms)
-    async for page in pages(client.found_orders(query)):
-        for order in page.documents:
-            tally.add(order)
-        count, revision = count + len(page.documents), page.revision
-        done(count)
-    return tally, revision
-
-
-async def _stock_rows(client: "AdminClient") -> tuple[list["StockRow"], int]:
-    from quitanda_clients.reports.stock_value import stock_row  # noqa: PLC0415
-
-    rows: list[StockRow] = []
-    revision = 0
-    async for page in pages(client.products_page):
-        rows += map(stock_row, page.documents)
-        revision = page.revision
-    return rows, revision

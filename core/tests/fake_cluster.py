@@ -30,13 +30,16 @@ from quitanda.cluster_client import (
     WebhooksRead,
 )
 from quitanda.cluster_client.values import ReadItem, Result
+from quitanda.codec.change_records import HistoryEntry, encode_records, find_entry
 from quitanda.codec.document_filters import DocumentFilter, passes, searched_fields
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.codec.queries import FindOrders
 from quitanda.domain import machine
 from quitanda.domain.commands import Command, Request
+from quitanda.domain.document_history import HISTORY_LEVEL, recorded
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
+from quitanda.domain.state import Change
 from quitanda.errors import OutcomeUnknown
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.v1 import admin_portal_pb2
@@ -56,6 +59,7 @@ class FakeCluster:
         self.leader_reached = True
         self.closed = False
         self.events: list[DocumentEvent] = []
+        self.history: dict[tuple[Kind, str], list[HistoryEntry]] = {}
         self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
         self._meanwhile: list[Callable[[], None]] = []
@@ -143,12 +147,27 @@ class FakeCluster:
     def _execute(self, request: Request) -> Executed:
         self.revision += 1
         execution = machine.execute(self.state, request, self.revision)
+        self._record(request, execution.changes)
         self.state.apply(request, execution)
         return Executed(execution.outcome, execution.revision)
 
+    def _record(self, request: Request, changes: Sequence[Change]) -> None:
+        """Keep what a request changes in the history, as replicas do."""
+        if self.state.level < HISTORY_LEVEL:
+            return
+        record = recorded(self.state, request, changes, lambda _kind, _id: 0)
+        if record.changes:
+            value = encode_records(self.revision, [record])
+            for change in record.changes:
+                entry, kind, document_id, _ = find_entry(value, change.number)
+                self.history.setdefault((kind, document_id), []).insert(0, entry)
+
     def _read(self, item: ReadItem) -> Result:
         if isinstance(item, ListHistory):
-            return HistoryPage((), "", self.revision)
+            begin = int(item.page_token or 0)
+            end = begin + item.page_size
+            entries = self.history.get((item.kind, item.document_id), [])
+            return HistoryPage(tuple(entries[begin:end]), str(end) if entries[end:] else "", self.revision)
         if isinstance(item, FindOrders):
             return self._found(item)
         if isinstance(item, ReadWebhooks):

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
@@ -54,6 +54,10 @@ class Formats:
         moment = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(self.zone)
         shown = dates.format_datetime(moment, "medium", tzinfo=self.zone, locale=self.language.locale)
         return f"{shown} {moment.strftime('%Z')}"
+
+    def day(self, day: str) -> str:
+        """Write a day, which is given by ISO 8601."""
+        return dates.format_date(date.fromisoformat(day), "medium", locale=self.language.locale)
 
     def plain_amount(self, typed: str) -> str:
         """Turn an amount that somebody typed into one with a decimal point and no other signs.

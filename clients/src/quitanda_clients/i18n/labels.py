@@ -31,6 +31,24 @@ FIELDS: Final[Mapping[str, str]] = {
     "secret": N_("Secret"),
     "token": N_("Token"),
     "page_token": N_("Page"),
+    "label": N_("Label"),
+    "role": N_("Role"),
+    "url": N_("Address"),
+    "events": N_("Events"),
+    "enabled": N_("Sends"),
+    "from": N_("From"),
+    "to": N_("To"),
+    "last_day": N_("Last day"),
+    "letter_id": N_("Dead letter"),
+    "state": N_("State"),
+    "unit_price": N_("Price"),
+    "returned": N_("Given back"),
+    "restocked": N_("Given back into stock"),
+    "generation": N_("Secrets so far"),
+    "created_at_ms": N_("Created"),
+    "state_since_ms": N_("In this state since"),
+    "placed_at_ms": N_("Placed"),
+    "expires_at_ms": N_("Expires"),
 }
 """By the last part of a field's name: `items[0].quantity` is a quantity."""
 
@@ -38,6 +56,8 @@ HINTS: Final[Mapping[str, str]] = {
     "product_id": N_("Letters without accents, digits and . _ ~ @ : -"),
     "customer_id": N_("Letters without accents, digits and . _ ~ @ : -"),
     "reorder_level": N_("With so many units, or fewer, the product is low; 0: never."),
+    "label": N_("What people call it, such as a person's name."),
+    "url": N_("Where the events are sent; it begins with https://."),
     "delta": N_("For example 10 for new units, -2 for broken ones."),
 }
 
@@ -58,6 +78,34 @@ ROLES: Final[Mapping[str, str]] = {
     CallerRole.CUSTOMER: N_("customer"),
 }
 
+CHOICES: Final[Mapping[str, Mapping[str, str]]] = {"role": ROLES}
+"""The words for the values of fields that are a choice."""
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "create_customer": N_("customer registered"),
+    "update_customer": N_("customer changed"),
+    "delete_customer": N_("customer deleted"),
+    "create_product": N_("product added"),
+    "update_product": N_("product changed"),
+    "delete_product": N_("product deleted"),
+    "adjust_stock": N_("stock adjusted"),
+    "create_order": N_("order begun"),
+    "set_order_items": N_("order's products changed"),
+    "place_order": N_("order placed"),
+    "set_order_deadline": N_("order's deadline changed"),
+    "cancel_order": N_("order cancelled"),
+    "cancel_order_items": N_("order cancelled by the shop"),
+    "fulfil_order": N_("order fulfilled"),
+    "return_order": N_("order given back"),
+    "import_order": N_("order imported"),
+    "advance_clock": N_("order expired"),
+    "create_credential": N_("token created"),
+    "create_first_credential": N_("first token created"),
+    "rotate_credential": N_("token renewed"),
+    "revoke_credential": N_("token revoked"),
+}
+"""What the history says that somebody asked for."""
+
 NOTICES: Final[Mapping[str, str]] = {
     "saved": N_("Saved."),
     "created": N_("Created."),
@@ -68,6 +116,9 @@ NOTICES: Final[Mapping[str, str]] = {
     "cancelled": N_("The order is cancelled; its units are back in stock."),
     "fulfilled": N_("The order is fulfilled."),
     "returned": N_("The return is recorded."),
+    "revoked": N_("The token is revoked."),
+    "repeated": N_("It is sent once more."),
+    "tested": N_("The test is sent. Where it does not arrive, it is among the dead letters."),
     "signed-out": N_("You have signed out."),
     "ended": N_("Your session has ended. Sign in again."),
 }

@@ -20,12 +20,22 @@ from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.guard import GuardLimits
-from quitanda_web.pages import entrance, office, office_orders, shop
+from quitanda_web.pages import changes, entrance, more, office, office_orders, reports, shop, tokens, webhooks
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
 from quitanda_web.site import Site, WebPage, application
 
-PAGES: Final[tuple[WebPage, ...]] = (*entrance.PAGES, *shop.PAGES, *office.PAGES, *office_orders.PAGES)
+PAGES: Final[tuple[WebPage, ...]] = (
+    *entrance.PAGES,
+    *shop.PAGES,
+    *office.PAGES,
+    *office_orders.PAGES,
+    *reports.PAGES,
+    *changes.PAGES,
+    *tokens.PAGES,
+    *webhooks.PAGES,
+    *more.PAGES,
+)
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 """Of a request's line and headers; browsers send a few kilobytes."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from quitanda.domain.field_types import FieldType, Form, describe
+from quitanda.domain.field_types import ChoiceRule, FieldType, Form, describe
 from quitanda_clients.form_fields import (
     is_free_text,
     length_max,
@@ -26,7 +26,10 @@ FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field as a template shows it; `kind` is `text`, `area`, `number`, `money` or `checkbox`."""
+    """One field as a template shows it; `kind` is `text`, `area`, `number`, `money`, `checkbox` or `choice`.
+
+    `choices` are the values of a choice with the words that people read.
+    """
 
     name: str
     label: str
@@ -36,6 +39,7 @@ class FormField:
     required: bool
     length_max: int | None
     error: str
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,14 @@ def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FormFi
         must_be_typed(field),
         length_max(field),
         problem.text if problem is not None and problem.field == field.name else "",
+        _choices(visit, field),
     )
+
+
+def _choices(visit: "Visit", field: FieldType) -> tuple[tuple[str, str], ...]:
+    words = labels.CHOICES.get(field.name, {})
+    values = field.rule.choices if isinstance(field.rule, ChoiceRule) else ()
+    return tuple((value, visit.gettext(words[value]) if value in words else value) for value in values)
 
 
 def read_field(visit: "Visit", field: FieldType) -> Any:
@@ -129,5 +140,7 @@ def _kind(field: FieldType) -> str:
             return "number"
         case Form.MONEY:
             return "money"
+        case _ if isinstance(field.rule, ChoiceRule):
+            return "choice"
         case _:
             return "area" if is_free_text(field) else "text"

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from quitanda.domain.commands import (
     AdjustStock,
+    CreateCredential,
     CreateCustomer,
     CreateProduct,
     DeleteCustomer,
@@ -129,6 +130,7 @@ async def show_customer(visit: Visit) -> Response:
     return visit.render(
         "office_customer.html",
         customer=customer,
+        tokens=visit.may(CreateCredential),
         edit=_allowed(visit, EDIT_CUSTOMER, at, {"name": customer.name}, customer.version),
         delete=_allowed(visit, DELETE_CUSTOMER, at, {}, customer.version),
     )

@@ -48,7 +48,7 @@ async def test_sales_are_shown_by_day_as_chart_and_as_table(sold):
     assert page.body.count(b"<rect") == 30
     assert "Nov 14, 2023 fulfilled 1 2 R$5.00" in page.text
     assert "Nov 15, 2023 open 1 1 R$11.20" in page.text
-    assert "Sold, without what was given back: 2 units for R$5.00." in page.text
+    assert "Units sold, without what was given back: 2, for R$5.00." in page.text
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_a_name_that_is_a_script_is_only_text_in_page_and_chart(shop):
 async def test_the_value_of_the_stock_begins_with_what_is_worth_most(shop):
     page = await (await shop.staff()).open("/office/reports/stock-value")
 
-    assert "On hand: 15 units, worth R$81.00" in page.text
+    assert "Units on hand: 15, worth R$81.00" in page.text
     assert page.text.rindex("Lápis") < page.text.rindex("Caneta")
 
 

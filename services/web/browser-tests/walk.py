@@ -6,8 +6,12 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda_web.composition import PAGES
 from quitanda_web.site import Who
 
-WITHOUT_A_FACE = {"home", "choices"}
-"""They only send the browser elsewhere."""
+WITHOUT_A_FACE = {"home", "choices", "office_report_file"}
+"""They send the browser elsewhere, or give it a file."""
+
+
+HOOK = "https://127.0.0.1:1/hook"
+"""Where nobody listens."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,15 @@ async def prepare(shop) -> Walk:
     for order in (placed, fulfilled):
         await client.place_order(order)
     await shop.office.fulfil_order(fulfilled)
+    clerk = (await shop.office.create_credential("clerk", "Bia")).document.credential_id
+    webhook = (await shop.office.create_webhook(HOOK, "order_placed", request_id=shop.new_id("hook"))).webhook
+    await shop.office.send_test_event(webhook.webhook_id)
     return Walk(
         (
             *_of_anybody(),
             *_of_customer(bread, gone, opened, fulfilled),
             *_of_staff(low, customer_id, placed, fulfilled),
+            *_of_back_office(low, customer_id, placed, clerk, webhook.webhook_id),
         ),
         customer_id,
         token,
@@ -106,6 +114,32 @@ def _of_staff(product, customer_id, placed, fulfilled):
     yield Sight("office_orders", "no office order found", Who.STAFF, f"{office}/orders?states=expired")
     yield Sight("office_order", "placed order", Who.STAFF, f"{office}/orders/{placed}")
     yield Sight("office_order", "fulfilled order", Who.STAFF, f"{office}/orders/{fulfilled}")
+
+
+def _of_back_office(product, customer_id, order, clerk, webhook):
+    office = "/office"
+    for by in ("day", "product", "customer"):
+        yield Sight("office_sales", f"sales by {by}", Who.STAFF, f"{office}/reports/sales?by={by}")
+    yield Sight("office_sales", "days refused", Who.STAFF, f"{office}/reports/sales?from=2026-02-01&to=2026-01-01")
+    yield Sight("office_today", "today", Who.STAFF, f"{office}/reports/today")
+    yield Sight("office_stock_value", "value of the stock", Who.STAFF, f"{office}/reports/stock-value")
+    for kind, document_id in (("product", product), ("customer", customer_id), ("order", order), ("credential", clerk)):
+        yield Sight("office_history", f"history of {kind}", Who.STAFF, f"{office}/history/{kind}/{document_id}")
+    yield Sight("office_stock_card", "stock card", Who.STAFF, f"{office}/stock-card/{product}")
+    yield Sight("office_more", "administration", Who.STAFF, f"{office}/more")
+    yield Sight("office_tokens", "tokens", Who.STAFF, f"{office}/tokens")
+    yield Sight("office_tokens", "a new token", Who.STAFF, f"{office}/tokens", "Create the token", (("label", "Caio"),))
+    yield Sight("office_token", "token", Who.STAFF, f"{office}/tokens/{clerk}")
+    yield Sight("office_webhooks", "webhooks", Who.STAFF, f"{office}/webhooks")
+    yield Sight(
+        "office_webhooks",
+        "webhook refused",
+        Who.STAFF,
+        f"{office}/webhooks",
+        "Create the webhook",
+        (("url", "ftp://x"),),
+    )
+    yield Sight("office_webhook", "webhook", Who.STAFF, f"{office}/webhooks/{webhook}")
 
 
 def unseen(walk: Walk) -> set[str]:

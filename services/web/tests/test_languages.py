@@ -11,10 +11,11 @@ import quitanda_clients
 import quitanda_web
 from quitanda import error_messages
 from quitanda.domain.commands import CreateOrder, ItemQuantity, PlaceOrder
+from quitanda.domain.webhook_commands import CreateWebhook, SendTestEvent
 from quitanda_clients.i18n import catalogue, labels
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
 from quitanda_web.forms import CommandForm
-from quitanda_web.pages import office, office_orders
+from quitanda_web.pages import office, office_orders, tokens, webhooks
 from quitanda_web.pages import shop as shop_pages
 
 WEB = Path(quitanda_web.__file__).parent
@@ -42,9 +43,25 @@ OF_STAFF = (
     "/office/orders?states=expired",
     "/office/orders/o1",
     "/office/orders/o2",
+    "/office/reports/sales",
+    "/office/reports/sales?from=2023-11-14&to=2023-11-15&by=product",
+    "/office/reports/sales?from=2023-11-14&to=2023-11-15&by=customer",
+    "/office/reports/sales?from=x",
+    "/office/reports/today",
+    "/office/reports/stock-value",
+    "/office/history/product/caneta",
+    "/office/history/order/o2",
+    "/office/history/customer/nobody",
+    "/office/stock-card/caneta",
+    "/office/stock-card/nothing",
+    "/office/more",
+    "/office/tokens",
+    "/office/tokens?customer_id=ana",
+    "/office/webhooks",
+    "/office/webhooks/w1",
 )
 OF_ALL = ("/sign-in", "/nothing", "/sign-in?done=ended")
-SAME = {"Total", "Quitanda", "English", "Português"}
+SAME = {"Total", "Tokens", "Quitanda", "English", "Português"}
 """Words that both languages have."""
 
 
@@ -95,6 +112,8 @@ async def filled(shop):
     for order_id in ("o1", "o2"):
         shop.cluster.does(CreateOrder("ana", order_id, 1_700_000_000_000, (ItemQuantity("caneta", 1),)), "ana")
     shop.cluster.does(PlaceOrder("ana", "o2"), "ana")
+    shop.cluster.does(CreateWebhook("w1", "https://example.org/", "order_placed,product_low", "ab" * 32, 1))
+    shop.cluster.does(SendTestEvent("w1"))
     return shop
 
 
@@ -190,7 +209,7 @@ async def test_a_refusal_is_told_in_portuguese_with_the_facts(shop):
 def test_every_field_of_a_form_has_a_label():
     forms = [
         each
-        for module in (office, office_orders, shop_pages)
+        for module in (office, office_orders, shop_pages, tokens, webhooks)
         for each in vars(module).values()
         if isinstance(each, CommandForm)
     ]

@@ -12,9 +12,9 @@ from quitanda.codec.change_records import ChangedField, HistoryEntry
 from quitanda.codec.money import parse_price
 from quitanda.domain.commands import CreateCredential
 from quitanda.domain.model import Kind
+from quitanda_clients.i18n import labels
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.reports.stock_card import movements
-from quitanda_web import labels
 from quitanda_web.charts import ChartValue, columns
 from quitanda_web.pages.listing import PAGE_SIZE, listed, next_address
 from quitanda_web.site import WebPage, Who

@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from quitanda.domain.model import OrderState
+from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.reports.fetching import fetch_sales, fetch_stock_value
 from quitanda_clients.reports.report_files import sales_file, stock_file
 from quitanda_clients.reports.sales import Period, SalesBy, SalesRow
-from quitanda_web import labels
 from quitanda_web.charts import Chart, ChartValue, columns, largest, lying_bars
 from quitanda_web.downloads import download
 from quitanda_web.problems import ShownProblem

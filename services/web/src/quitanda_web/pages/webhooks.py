@@ -16,8 +16,9 @@ from quitanda.domain.webhook_commands import (
 )
 from quitanda.domain.webhook_model import EVENTS
 from quitanda.errors import Rejected
+from quitanda_clients.form_fields import read_number
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
-from quitanda_web.forms import CommandForm, FormView, read_number, read_request_id
+from quitanda_web.forms import CommandForm, FormView, read_request_id
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import CallerRole, Kind
-from quitanda.error_status import describe, from_rpc_error
+from quitanda.error_status import describe
 from quitanda.errors import Rejected
 from quitanda.identity.certificates import KeyedCertificate
 from quitanda.identity.customer_certificates import issue_to_customer
@@ -23,6 +23,7 @@ from quitanda.operations import (
     PortalKind,
     document_operations_of,
 )
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.addresses import parse_address, parse_addresses
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.broker_certificate import new_request

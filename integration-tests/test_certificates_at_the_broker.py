@@ -21,11 +21,12 @@ from prometheus_client import CollectorRegistry
 
 from quitanda.domain.commands import CreateCustomer, RevokeCredential
 from quitanda.domain.model import CallerRole
-from quitanda.error_status import describe, from_rpc_error
+from quitanda.error_status import describe
 from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.mqtt.topics import reply_topic, request_topic
 from quitanda.operations import PortalKind
 from quitanda.portal.composition import PortalParts
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.addresses import Address, parse_address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import ClientPortalSettings

@@ -12,8 +12,8 @@ from quitanda.codec.documents import decode_document
 from quitanda.codec.protobuf import encode_request
 from quitanda.domain.commands import AdjustStock, Request
 from quitanda.domain.model import Kind, Product
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Unavailable
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_LEADER
 from quitanda.v1.replica_pb2_grpc import ReplicaStub

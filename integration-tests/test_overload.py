@@ -16,8 +16,8 @@ from bench.measurement import UNKNOWN
 from bench.peers.system import System
 from bench.workload import ITEMS, PlacedOrder, Workload
 from quitanda.domain.commands import ItemQuantity
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import Overloaded
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 

@@ -15,8 +15,8 @@ from bench.peers.order_change import OutOfStock, change, new_order, new_product,
 from bench.peers.system import HOST
 from bench.report import Report
 from bench.workload import ITEMS, SAME_PRODUCT, STOCK, Workload, changes
-from quitanda.error_status import to_rpc_status
 from quitanda.errors import Overloaded
+from quitanda.rpc_status import to_rpc_status
 from quitanda_local.errors import ProcessDied
 from quitanda_local.ports import free_ports
 

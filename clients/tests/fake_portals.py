@@ -40,12 +40,13 @@ from quitanda.domain.order_imports import imported
 from quitanda.domain.order_states import is_live
 from quitanda.domain.outcomes import Reason, Refused, refused
 from quitanda.domain.refusals import order_exists
-from quitanda.error_status import to_rpc_status
 from quitanda.errors import QuitandaError
 from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind, WatchOperation
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.new_tokens import NOTHING, Chosen, RequestChoices
+from quitanda.rpc_status import to_rpc_status
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.link_credentials import server_credentials
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
 from quitanda.v1.documents_pb2 import HistoryEntry
@@ -335,7 +336,7 @@ class FakePortal:
         if self.identity is None:
             port = self.server.add_insecure_port(f"127.0.0.1:{self.address.port}")
         else:
-            credentials = self.identity.server_credentials(client_certificates=False)
+            credentials = server_credentials(self.identity, client_certificates=False)
             port = self.server.add_secure_port(f"127.0.0.1:{self.address.port}", credentials)
         self.address = Address("127.0.0.1", port)
         await self.server.start()

@@ -15,10 +15,10 @@ SECONDS_MAX = 15
 
 
 @asynccontextmanager
-async def started(portal, *arguments, program="quitanda-admin", **options):
-    """A process of a program; killed at the end where it still runs."""
+async def started(portal, *arguments, program="quitanda-admin", before=(), **options):
+    """A process of a program; killed at the end where it still runs. `before` comes before the program's options."""
     options = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | options
-    command = (PROGRAMS / program, "--portal", str(portal.address), *map(str, arguments))
+    command = (PROGRAMS / program, *before, "--portal", str(portal.address), *map(str, arguments))
     process = await asyncio.create_subprocess_exec(*command, **options)
     try:
         yield process

@@ -199,8 +199,27 @@ async def test_completion_knows_the_commands():
 @pytest.mark.parametrize("application", ["admin", "shop"])
 async def test_options_are_read_before_the_libraries_of_the_transports_are_loaded(application):
     """Every call of a command pays for what it imports."""
-    program = f"import sys, quitanda_clients.{application}.__main__; print(*sys.modules)"
+    program = (
+        f"import sys, quitanda_clients.cli.application, quitanda_clients.commands.{application}; print(*sys.modules)"
+    )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
-    _, out, _ = await finished(process)
+    code, out, _ = await finished(process)
 
+    assert code == 0
     assert {"grpc", "google.protobuf", "aiomqtt", "paho.mqtt", "tenacity", "rich.table"} & set(out.split()) == set()
+
+
+async def test_a_customers_command_over_mqtt_loads_nothing_of_grpc(portal, broker, gateway):  # noqa: ARG001 - it answers
+    """Every call of a command pays for what it imports."""
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from quitanda_clients.shop import main\n"
+        "main()\n"
+    )
+    options = ("--transport", "mqtt", "--mqtt", broker.address, "--customer", "ana", "--json", "order", "list")
+    async with started(portal, *options, program=sys.executable, before=("-c", program)) as process:
+        code, out, loaded = await finished(process)
+
+    assert (code, json.loads(out)["orders"]) == (0, [])
+    assert [name for name in loaded.split() if name.partition(".")[0].startswith("grpc")] == []

@@ -21,7 +21,7 @@ def rows(heading, until):
 def test_every_refusal_stands_there_once_with_its_code():
     told = sorted((reason, code) for reason, code, _ in rows("## Reasons", "Errors of the edges."))
 
-    assert told == sorted((reason.value, describe(Refused(reason)).code.name) for reason in Reason)
+    assert told == sorted((reason.value, describe(Refused(reason)).code.value) for reason in Reason)
 
 
 def test_every_error_of_the_edges_stands_there_once_with_its_code_and_whether_it_is_definite():
@@ -30,7 +30,7 @@ def test_every_error_of_the_edges_stands_there_once_with_its_code_and_whether_it
         for reason, code, rest in rows("Errors of the edges.", "### Reasons of the command line")
     )
 
-    assert told == sorted((kind.reason, describe(kind()).code.name, kind.definite) for kind in EDGES)
+    assert told == sorted((kind.reason, describe(kind()).code.value, kind.definite) for kind in EDGES)
 
 
 def test_every_problem_of_a_field_stands_there_once():

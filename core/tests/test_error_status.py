@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import quitanda
 from quitanda import errors
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
-from quitanda.error_status import describe, from_json_error, from_rpc_error, to_json_error, to_rpc_status
+from quitanda.error_status import RpcCode, describe, from_json_error, to_json_error
 from quitanda.errors import (
     InternalError,
     NoConnection,
@@ -28,6 +28,7 @@ from quitanda.errors import (
     TlsMismatch,
     Unavailable,
 )
+from quitanda.rpc_status import from_rpc_error, to_rpc_status
 
 Code = grpc.StatusCode
 
@@ -166,7 +167,7 @@ def test_a_rejection_travels_as_its_refusal(travel):
 def test_the_table(failure, code, definite, retryable):
     told = describe(failure)
 
-    assert (told.code, told.definite, told.retryable) == (code, definite, retryable)
+    assert (told.code, told.definite, told.retryable) == (code.name, definite, retryable)
     assert to_rpc_status(failure).code is code
 
 
@@ -254,16 +255,21 @@ def test_what_a_caller_wrote_cannot_make_the_metadata_too_large():
     assert len(status.details) + len(status.trailing_metadata[0][1]) < 4_000
 
 
+def test_every_code_of_the_table_is_one_of_grpc():
+    assert [to_rpc_status(kind()).code.name for kind in EDGE_ERRORS] == [describe(kind()).code for kind in EDGE_ERRORS]
+    assert set(RpcCode) <= {code.name for code in grpc.StatusCode}
+
+
 def test_no_other_module_names_a_status_code():
     sources = Path(quitanda.__file__).parent.rglob("*.py")
     naming = {
         source.name
         for source in sources
         # OpenTelemetry's `trace.StatusCode` is the state of a span, and travels to no caller
-        if "_pb2" not in source.name and re.search(r"(?<!trace\.)\bStatusCode\b", source.read_text())
+        if "_pb2" not in source.name and re.search(r"(?<!trace\.)\b(StatusCode|RpcCode)\b", source.read_text())
     }
 
-    assert naming == {"error_status.py"}
+    assert naming == {"error_status.py", "rpc_status.py"}
 
 
 @pytest.mark.parametrize("seconds", [0.05, 1.0, 4.321])

@@ -4,7 +4,7 @@ import grpc
 
 from quitanda.backup import StateDigest, decode_pairs
 from quitanda.domain.outcomes import Reason, Refused
-from quitanda.error_status import from_rpc_error
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
 from replica_contract.documents import create_customer, stock

@@ -13,11 +13,11 @@ import grpc
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import NotLeader, OutcomeUnknown, QuitandaError, Unavailable
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedMessage, decode_feed
 from quitanda.mqtt.topics import FEED_TOPIC
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,7 +24,9 @@ from quitanda.identity import folder_writing
 from quitanda.identity.certificates import NotACertificate, common_names, read_certificates, renewed_from
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder
 from quitanda.operations import PortalKind, operations_of
-from quitanda_clients.transports.grpc import GrpcTransport
+
+if TYPE_CHECKING:  # it is loaded by whoever asks a portal
+    from quitanda_clients.transports.grpc import GrpcTransport
 
 AskPortal: TypeAlias = Callable[[str], Awaitable[str]]
 """Sends a certificate request (PEM) to a portal, and gives the certificate (PEM); raises QuitandaError."""
@@ -55,7 +57,7 @@ async def new_certificate(ask: AskPortal) -> bytes:
     return made.key + (await ask(made.request)).encode()
 
 
-def portal_asker(customer_id: str, connect: Callable[[], GrpcTransport]) -> AskPortal:
+def portal_asker(customer_id: str, connect: "Callable[[], GrpcTransport]") -> AskPortal:
     """Ask client portals over gRPC, over a connection of its own each time: the next time is hours away."""
     operation = operations_of(PortalKind.CLIENT)["issue_certificate"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry
 from quitanda.codec.document_filters import DocumentFilter
@@ -46,8 +46,10 @@ from quitanda_clients.results import (
     ignore_slow_call,
 )
 from quitanda_clients.transports import RequestTransport
-from quitanda_clients.transports.grpc import GrpcTransport
 from quitanda_clients.webhooks import WebhookClient
+
+if TYPE_CHECKING:  # a customer's client over MQTT needs nothing of gRPC
+    from quitanda_clients.transports.grpc import GrpcTransport
 
 
 class AdminClient(CredentialClient, WebhookClient):
@@ -65,8 +67,10 @@ class AdminClient(CredentialClient, WebhookClient):
         on_slow: OnSlowCall = ignore_slow_call,
         identity: LinkIdentity | None = None,
         token: str = "",
-        over: GrpcTransport | None = None,
+        over: "GrpcTransport | None" = None,
     ) -> None:
+        from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
+
         self._grpc = over or GrpcTransport(
             PortalKind.ADMIN, portals, timeout=timeout, on_slow=on_slow, identity=identity, token=token
         )

@@ -1,20 +1,22 @@
 """What an administrator's client can do about webhooks. The answers are the messages of the contract."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quitanda.errors import QuitandaError
 from quitanda.operations import Operation
 from quitanda.v1 import admin_portal_pb2
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.request_ids import new_request_id
-from quitanda_clients.transports.grpc import GrpcTransport
+
+if TYPE_CHECKING:
+    from quitanda_clients.transports.grpc import GrpcTransport
 
 
 class WebhookClient(PortalClient):
     """The part of `AdminClient` that is about webhooks. Errors are those of `PortalClient`."""
 
-    _grpc: GrpcTransport
+    _grpc: "GrpcTransport"
     _cluster: Mapping[str, Operation]
 
     async def list_webhooks(self) -> admin_portal_pb2.ListWebhooksResponse:

@@ -18,8 +18,8 @@ from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.machine import execute
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Reason, refused
-from quitanda.error_status import to_rpc_status
 from quitanda.errors import NotLeader
+from quitanda.rpc_status import to_rpc_status
 from quitanda.v1 import admin_portal_pb2, replica_pb2, replica_pb2_grpc
 from quitanda_testing.in_memory_state import InMemoryState
 

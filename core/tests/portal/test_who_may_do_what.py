@@ -23,7 +23,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import CallerRole
 from quitanda.domain.webhook_commands import CreateWebhook
-from quitanda.error_status import describe, from_rpc_error
+from quitanda.error_status import describe
 from quitanda.identity.folder import IdentityFolder
 from quitanda.identity.tokens import Token, hash_secret, new_secret, new_token
 from quitanda.mqtt.topics import request_topic
@@ -38,6 +38,7 @@ from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
 from quitanda.portal.watches import Watches
 from quitanda.portal.webhook_admin import WebhookAdmin
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime import metrics
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address

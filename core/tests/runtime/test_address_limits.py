@@ -6,8 +6,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import Overloaded
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.address_limits import LIMIT, STREAMS_MAX, AddressLimit
 from quitanda.runtime.addresses import Address

@@ -13,7 +13,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import (
     InternalError,
     NoConnection,
@@ -24,6 +23,7 @@ from quitanda.errors import (
     Rejected,
     Unavailable,
 )
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime import log_context
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address

@@ -10,8 +10,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda.domain.outcomes import Problem, Reason, invalid, refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import Rejected
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.access_log import AccessLog
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import WINDOW_BYTES

@@ -23,8 +23,8 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
         "a-port-that-asks-for-no-certificate",
         "A replica's port demands a certificate in the handshake.",
         f"{REPLICA}/grpc_server.py",
-        "server_credentials(client_certificates=True)",
-        "server_credentials(client_certificates=False)",
+        "server_credentials(self._identity, client_certificates=True)",
+        "server_credentials(self._identity, client_certificates=False)",
         (f"{_LINKS}::test_a_caller_without_a_certificate_is_refused_and_told_what_it_may_be",),
     ),
     Mutant(

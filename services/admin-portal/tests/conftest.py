@@ -8,7 +8,7 @@ import pytest
 from fake_cluster import DirectReader, FakeCluster
 from prometheus_client import CollectorRegistry
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.domain.commands import CreateCustomer, CreateProduct
 from quitanda.portal.servers import PortalServers
 from quitanda.runtime.addresses import Address
@@ -36,7 +36,7 @@ class Portal:
         try:
             return await getattr(self.stub, method)(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            return error_status.describe(error_status.from_rpc_error(error))
+            return error_status.describe(rpc_status.from_rpc_error(error))
 
 
 @pytest.fixture

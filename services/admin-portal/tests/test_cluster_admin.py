@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.errors import Unavailable
 from quitanda.v1 import admin_portal_pb2 as pb
 
@@ -21,7 +21,7 @@ async def received(portal):
         async for part in portal.stub.BackupCluster(pb.BackupClusterRequest(), timeout=10):
             parts.append(part)  # noqa: PERF401 - what came before a failure counts, too
     except grpc.aio.AioRpcError as error:
-        return parts, error_status.describe(error_status.from_rpc_error(error))
+        return parts, error_status.describe(rpc_status.from_rpc_error(error))
     return parts, None
 
 

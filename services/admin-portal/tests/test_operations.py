@@ -17,8 +17,8 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Kind
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, Overloaded, Unavailable
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import admin_portal_pb2 as pb
 from quitanda.v1 import documents_pb2
 

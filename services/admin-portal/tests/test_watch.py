@@ -7,7 +7,7 @@ import grpc
 import pytest
 from fake_cluster import FakeFeed
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.domain.commands import AdjustStock, CreateOrder, ItemQuantity, UpdateProduct
 from quitanda.v1 import admin_portal_pb2 as pb
 
@@ -32,7 +32,7 @@ async def failed(call):
     """Read a call to its end; give what it failed with."""
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         await asyncio.wait_for(read_to_the_end(call), SECONDS)
-    return error_status.describe(error_status.from_rpc_error(ended.value))
+    return error_status.describe(rpc_status.from_rpc_error(ended.value))
 
 
 async def test_changes_come_as_they_happen_and_from_a_revision_on(portal, cluster, feed):

@@ -13,7 +13,7 @@ import aiomqtt
 import grpc
 import simplejson
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.codec.documents import read_shown_document, read_summary
 from quitanda.codec.json_text import dump_json
 from quitanda.codec.protobuf import DOCUMENT_CODECS, SUMMARY_CODEC
@@ -65,7 +65,7 @@ class GrpcCaller:
             request = row.request_class(customer_id=customer_id, **_with_json_texts(fields))
             response = await getattr(self._stub, row.label)(request, timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
-            failure = error_status.from_rpc_error(error)
+            failure = rpc_status.from_rpc_error(error)
             raise CallFailed(error_status.describe(failure), getattr(failure, "request_id", None)) from error
         return response.revision, self._read(response)
 

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.compat.errors import ERROR_NUMBERS
 from quitanda.course.contract_pb2 import ID
 from quitanda.course.contract_pb2_grpc import OrderPortalStub
@@ -72,7 +72,7 @@ def test_without_a_cluster_the_portal_is_alive_not_ready_and_answers_in_time(alo
     output, _ = process.communicate(timeout=STOP_SECONDS)
 
     assert states == [health_pb2.HealthCheckResponse.NOT_SERVING, health_pb2.HealthCheckResponse.SERVING]
-    assert error_status.describe(error_status.from_rpc_error(caught.value)).reason == "UNAVAILABLE"
+    assert error_status.describe(rpc_status.from_rpc_error(caught.value)).reason == "UNAVAILABLE"
     assert told.error == ERROR_NUMBERS["UNAVAILABLE"]
     assert seconds < 2.0
     assert process.returncode == 0, output.decode()

@@ -7,7 +7,7 @@ import pytest
 from callers import MqttCaller
 from fake_cluster import FakeFeed
 
-from quitanda import error_status
+from quitanda import error_status, rpc_status
 from quitanda.domain.commands import CancelOrder, CreateCustomer, CreateOrder, DeleteCustomer, ItemQuantity
 from quitanda.domain.model import Kind
 from quitanda.v1 import client_portal_pb2 as pb
@@ -46,7 +46,7 @@ async def heard(call):
 async def failure_of(call):
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         await asyncio.wait_for(read_to_the_end(call), SECONDS)
-    return error_status.describe(error_status.from_rpc_error(ended.value))
+    return error_status.describe(rpc_status.from_rpc_error(ended.value))
 
 
 async def test_a_customer_hears_of_her_own_orders_alone(stub, feed, cluster):

@@ -10,7 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from quitanda.codec.protobuf import decode_outcome, encode_request
-from quitanda.error_status import from_rpc_error
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.addresses import Address, format_named_addresses
 from quitanda.runtime.grpc_options import channel_options
 from quitanda.runtime.settings import ReplicaSettings, load

@@ -14,8 +14,8 @@ from quitanda.backup import StateDigest, decode_pairs
 from quitanda.domain.commands import CreateCustomer, Request
 from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import NotLeader, Overloaded, Unavailable
+from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import BackupPart, TransferLeadershipRequest
 from quitanda.v1.replica_pb2_grpc import ReplicaStub

@@ -25,7 +25,8 @@ from quitanda.domain.outcomes import Done, Problem, Reason, invalid
 from quitanda.errors import Rejected, Unavailable
 from quitanda.identity.folder import FirstCredential, IdentityFile
 from quitanda.runtime.grpc_options import secure_channel_options
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaStub
 from quitanda_replica.admin.first_credential import FirstCredentialProposer

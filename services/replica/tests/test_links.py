@@ -16,11 +16,12 @@ from structlog.testing import capture_logs
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.cluster_client.replica_channel import ReplicaChannel
 from quitanda.domain.outcomes import Reason, Refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import NoConnection
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import secure_channel_options
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.link_refusals import refusal
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda.v1 import replica_pb2 as pb

@@ -23,8 +23,8 @@ from typing import Any, Final
 import aiomqtt
 import grpc.aio
 
-from quitanda.error_status import from_rpc_error
 from quitanda.mqtt.topics import reply_topic
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.addresses import parse_address
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub

@@ -35,10 +35,10 @@ from quitanda.domain.model import Document, Kind, Order
 from quitanda.domain.order_states import is_live
 from quitanda.domain.outcomes import Problem, Reason, Refused, invalid, refused
 from quitanda.domain.state import Change, Put
-from quitanda.error_status import FailureSource, to_rpc_status
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.mqtt.feed_key import FeedKey
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
+from quitanda.rpc_status import to_rpc_status
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.replica_pb2_grpc import ReplicaServicer
@@ -80,8 +80,7 @@ def _with_status(method: Method) -> Method:
         try:
             return method(self, request, context)
         except QuitandaError as error:
-            failure: FailureSource = error.refused if isinstance(error, Rejected) else error
-            context.abort_with_status(to_rpc_status(failure))
+            context.abort_with_status(to_rpc_status(error))
 
     return answer  # type: ignore[return-value]
 

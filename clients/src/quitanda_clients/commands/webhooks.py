@@ -1,16 +1,18 @@
 """quitanda-admin webhook."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quitanda.domain import refusals
 from quitanda.domain.webhook_model import EVENTS
 from quitanda.errors import Rejected
-from quitanda.v1.documents_pb2 import Webhook
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
+
+if TYPE_CHECKING:  # it loads what only a call needs
+    from quitanda.v1.documents_pb2 import Webhook
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -123,7 +125,7 @@ async def send_test(run: AdminRun, webhook_id: WebhookArgument) -> None:
         run.output.webhook(answer, "Sends a test to the webhook")
 
 
-def _find(webhooks: Iterable[Webhook], webhook_id: str) -> Webhook:
+def _find(webhooks: Iterable["Webhook"], webhook_id: str) -> "Webhook":
     for webhook in webhooks:
         if webhook.webhook_id == webhook_id:
             return webhook

@@ -12,9 +12,9 @@ from grpc import aio
 
 from quitanda.codec.watches import WatchDocuments, WatchedChanges
 from quitanda.domain.outcomes import Refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import NoConnection, NotOffered, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
 from quitanda.operations import DocumentOperation, Operation, OperationAnswer, PortalKind, WatchOperation
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel

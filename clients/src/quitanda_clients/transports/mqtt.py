@@ -41,7 +41,7 @@ from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_
 from quitanda_clients.tokens import check_not_in_plain_text
 from quitanda_clients.watching import read_parts
 
-if TYPE_CHECKING:  # it loads gRPC, for the one call a day
+if TYPE_CHECKING:  # it loads `cryptography`, which nobody needs who connects without TLS
     from quitanda_clients.broker_certificate import BrokerCertificate
 
 REPLY_SECONDS_MAX: Final = 2.0

@@ -11,8 +11,8 @@ from grpc import aio
 
 from quitanda.cluster_client.options import ClusterOptions
 from quitanda.domain.outcomes import Refused
-from quitanda.error_status import from_rpc_error
 from quitanda.errors import OutcomeUnknown, QuitandaError, Rejected, Unavailable
+from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime.grpc_channel import ReconnectingChannel
 from quitanda.runtime.grpc_options import Options, channel_options
 from quitanda.runtime.link_identity import LinkIdentity

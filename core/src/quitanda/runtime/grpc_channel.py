@@ -14,7 +14,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quitanda.errors import NoConnection, TlsMismatch
 from quitanda.runtime.grpc_options import CALL_SECONDS_MAX, CHANNEL_AGE_SECONDS, Options, certificate_options
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.link_refusals import is_tls_mismatch, refusal
 
 StubT = TypeVar("StubT")

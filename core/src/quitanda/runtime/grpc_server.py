@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from quitanda.error_status import FailureSource, describe, to_rpc_status
+from quitanda.error_status import FailureSource, describe
 from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.rpc_status import to_rpc_status
 from quitanda.runtime import log_context, tracing
 from quitanda.runtime.access_log import (
     ENDED,
@@ -42,6 +43,7 @@ from quitanda.runtime.grpc_options import (
     server_options,
     small_window_options,
 )
+from quitanda.runtime.link_credentials import server_credentials
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
@@ -308,7 +310,7 @@ class AioGrpcServer:
         try:
             if self._identity is None:
                 return server.add_insecure_port(str(self._listen))
-            credentials = self._identity.server_credentials(client_certificates=False)
+            credentials = server_credentials(self._identity, client_certificates=False)
             return server.add_secure_port(str(self._listen), credentials)
         except RuntimeError as error:
             raise cannot_listen(self._listen, error) from error

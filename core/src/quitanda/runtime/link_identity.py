@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import grpc
-
 from quitanda.identity.folder import IdentityError, IdentityFile, IdentityFolder, KeyAndCertificates
 
 _NEXT_STEP: Final = "what was there before stays in use; write the file again, whole, with `quitanda.identity renew`"
@@ -87,16 +85,6 @@ class LinkIdentity:
                 self._renew()
             return self._kept
 
-    def server_credentials(self, *, client_certificates: bool) -> grpc.ServerCredentials:
-        """Give the credentials of a gRPC port, which ask for the certificates at each handshake.
-
-        With `client_certificates` only callers are taken that have a certificate of a CA in `ca.pem`.
-        """
-        first = self.current()
-        return grpc.dynamic_ssl_server_credentials(
-            _configuration(first), _fetcher(self, first.generation), client_certificates
-        )
-
     def _look(self) -> _Stamp:
         return tuple(_stamp(self._folder.file(name)) for name in (IdentityFile.CA, IdentityFile.PROCESS))
 
@@ -122,36 +110,6 @@ def judge_own(certificates: LinkCertificates) -> OwnCertificate:
         return OwnCertificate("", _caller_of_handshake(*certificates.judging_contexts))
     except ssl.SSLError as error:
         return OwnCertificate(getattr(error, "verify_message", "") or error.reason or str(error), "")
-
-
-def channel_credentials(certificates: LinkCertificates) -> grpc.ChannelCredentials:
-    """Give the credentials of a gRPC channel, which stay what they are: the library cannot exchange them."""
-    own = certificates.own
-    if own is None:
-        return grpc.ssl_channel_credentials(certificates.trusted)
-    return grpc.ssl_channel_credentials(certificates.trusted, own.private_key, own.certificates)
-
-
-def _fetcher(identity: LinkIdentity, generation: int) -> Any:
-    """Give what the library calls at each handshake; None means to it: as before (its types do not know that)."""
-    used = generation
-
-    def fetch() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal used
-        certificates = identity.current()
-        if certificates.generation == used:
-            return None
-        used = certificates.generation
-        return _configuration(certificates)
-
-    return fetch
-
-
-def _configuration(certificates: LinkCertificates) -> grpc.ServerCertificateConfiguration:
-    if certificates.own is None:
-        raise ValueError("a server needs a certificate")
-    pair = (certificates.own.private_key, certificates.own.certificates)
-    return grpc.ssl_server_certificate_configuration([pair], certificates.trusted)
 
 
 def _load(folder: IdentityFolder, generation: int) -> LinkCertificates:

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from quitanda.domain.outcomes import Problem, invalid
-from quitanda.error_status import to_rpc_status
 from quitanda.errors import Overloaded
+from quitanda.rpc_status import to_rpc_status
 from quitanda.runtime.address_limits import STREAMS_MAX, AddressLimit
 from quitanda.runtime.malformed_requests import Malformed
 

@@ -12,8 +12,9 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc
 
-from quitanda.error_status import RpcStatus, describe, to_rpc_status
+from quitanda.error_status import describe
 from quitanda.errors import Overloaded, Rejected
+from quitanda.rpc_status import RpcStatus, to_rpc_status
 from quitanda.runtime.access_log import AccessLog, operation_name
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]

@@ -12,7 +12,8 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 
 READINESS: Final = "readiness"
 """Name of the health service that is serving when a process can do its work."""

@@ -11,8 +11,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from quitanda.domain.outcomes import Reason, refused
-from quitanda.error_status import describe, to_rpc_status
+from quitanda.error_status import describe
 from quitanda.errors import InternalError, QuitandaError, Rejected
+from quitanda.rpc_status import to_rpc_status
 from quitanda.runtime.access_log import OK, log_unexpected, operation_name
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.descriptors import connections_max
@@ -25,6 +26,7 @@ from quitanda.runtime.grpc_options import (
     connection_bound_options,
     server_options,
 )
+from quitanda.runtime.link_credentials import server_credentials
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.malformed_requests import Malformed, guarded_deserializer
@@ -211,7 +213,7 @@ class GrpcServer:
             if self._identity is None:
                 port = self._server.add_insecure_port(str(self._listen))
             else:
-                credentials = self._identity.server_credentials(client_certificates=True)
+                credentials = server_credentials(self._identity, client_certificates=True)
                 port = self._server.add_secure_port(str(self._listen), credentials)
         except RuntimeError as error:
             raise cannot_listen(self._listen, error) from error

@@ -8,7 +8,8 @@ import grpc
 
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_options import channel_options, secure_channel_options
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.link_refusals import refusal
 from quitanda.v1 import replica_pb2 as pb
 from quitanda.v1.admin_portal_pb2 import ReplicaStatus

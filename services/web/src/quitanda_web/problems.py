@@ -4,25 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
-
 from quitanda.domain.outcomes import Problem, Reason, invalid
+from quitanda.error_status import RpcCode
 from quitanda.errors import QuitandaError, Rejected
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.i18n.explanations import explain_failure
 from quitanda_clients.i18n.formats import Formats
 
-_STATUSES: Final[Mapping[grpc.StatusCode, int]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: 422,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.ALREADY_EXISTS: 409,
-    grpc.StatusCode.FAILED_PRECONDITION: 409,
-    grpc.StatusCode.ABORTED: 409,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+_STATUSES: Final[Mapping[RpcCode, int]] = {
+    RpcCode.INVALID_ARGUMENT: 422,
+    RpcCode.NOT_FOUND: 404,
+    RpcCode.ALREADY_EXISTS: 409,
+    RpcCode.FAILED_PRECONDITION: 409,
+    RpcCode.ABORTED: 409,
+    RpcCode.UNAUTHENTICATED: 401,
+    RpcCode.PERMISSION_DENIED: 403,
+    RpcCode.RESOURCE_EXHAUSTED: 429,
+    RpcCode.UNAVAILABLE: 503,
+    RpcCode.DEADLINE_EXCEEDED: 504,
 }
 
 PAGE_TEMPLATES: Final[Mapping[str, str]] = {

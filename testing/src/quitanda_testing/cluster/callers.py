@@ -21,7 +21,8 @@ from quitanda.identity.folder import IdentityFile, IdentityFolder
 from quitanda.identity.holders import AUTHORITY, HolderKind
 from quitanda.identity.tokens import Token, parse_token
 from quitanda.runtime.addresses import Address, parse_address
-from quitanda.runtime.link_identity import LinkIdentity, channel_credentials
+from quitanda.runtime.link_credentials import channel_credentials
+from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.broker_certificate import new_request
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.connecting import Transport, make_shop_client

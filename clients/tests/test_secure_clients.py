@@ -6,16 +6,18 @@ import pytest
 from command_line import run
 from fake_portals import FakePortal
 
-from quitanda.errors import TlsMismatch
+from quitanda.errors import NoConnection, TlsMismatch
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
-from quitanda_clients.connecting import connect_admin, connect_shop
+from quitanda_clients.connecting import Transport, connect_admin, connect_shop
+from quitanda_local.topology import BrokerKind
 from quitanda_testing.identity_folders import HOUR, CertificateAuthority, write_file, write_identity
 
 PORTAL = "portal/admin-portal-1"
 PATIENCE = 60.0
+LONGER_THAN_A_MISMATCH = 4.0
 CREATE = ("product", "create", "--pid", "pear", "--name", "Pear", "--price", "1", "--quantity", "1")
 
 
@@ -140,6 +142,55 @@ async def test_who_meets_tls_where_the_settings_say_none_or_none_where_they_say_
             await client.create_product("pear", "Pear", 100, 1)
 
     assert other.calls == []
+
+
+@pytest.fixture
+async def tls_broker(tmp_path, authority):
+    """The address of what takes connections as a broker with TLS does."""
+    identity = LinkIdentity(write_identity(tmp_path / "broker", "broker", authority))
+
+    async def take(_reader, writer):
+        writer.close()
+
+    async with await asyncio.start_server(take, "localhost", 0, ssl=identity.current().server_context) as server:
+        yield f"localhost:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_customer_over_mqtt_who_meets_tls_where_the_settings_say_none_is_told_soon(tls_broker, monkeypatch):
+    monkeypatch.setenv("QUITANDA_IDENTITY", "off")
+
+    async with asyncio.timeout(PATIENCE / 2):
+        async with connect_shop("ana", Transport.MQTT, broker=tls_broker, timeout=PATIENCE) as client:
+            with pytest.raises(TlsMismatch, match=r"closes connections without TLS; .* set QUITANDA_IDENTITY"):
+                await client.create_order()
+
+
+@pytest.mark.parametrize("broker_kind", list(BrokerKind))
+async def test_a_customer_over_mqtt_who_meets_no_tls_where_the_settings_say_tls_is_told_soon(
+    broker, authority, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("QUITANDA_IDENTITY", str(write_identity(tmp_path / "ana", "ana", authority)))
+
+    async with asyncio.timeout(PATIENCE / 2):
+        async with connect_shop("ana", Transport.MQTT, broker=str(broker.address), timeout=PATIENCE) as client:
+            with pytest.raises(TlsMismatch, match=r"does not speak TLS; .*QUITANDA_IDENTITY=off"):
+                await client.create_order()
+
+
+async def test_a_server_that_closes_every_connection_is_tried_for_the_whole_time(monkeypatch):
+    """So does whatever stands before a broker that is away; it is no mismatch."""
+    monkeypatch.setenv("QUITANDA_IDENTITY", "off")
+
+    async def close(_reader, writer):
+        writer.close()
+
+    async with await asyncio.start_server(close, "localhost", 0) as server:
+        address = f"localhost:{server.sockets[0].getsockname()[1]}"
+        async with connect_shop("ana", Transport.MQTT, broker=address, timeout=LONGER_THAN_A_MISMATCH) as client:
+            with pytest.raises(NoConnection) as told:
+                await client.create_order()
+
+    assert type(told.value) is NoConnection
 
 
 async def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_sent(secure_portal, folder):

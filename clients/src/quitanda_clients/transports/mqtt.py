@@ -28,17 +28,27 @@ from quitanda.domain.limits import JSON_DEPTH_MAX
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.value_checks import check_id
 from quitanda.error_status import from_json_error
-from quitanda.errors import NoConnection, OutcomeUnknown, Overloaded, QuitandaError, Rejected, Unavailable
+from quitanda.errors import (
+    NoConnection,
+    OutcomeUnknown,
+    Overloaded,
+    QuitandaError,
+    Rejected,
+    TlsMismatch,
+    Unavailable,
+)
 from quitanda.mqtt.connection import NOT_CONNECTED_YET, ConnectionOptions, MqttConnection, publish_properties
 from quitanda.mqtt.topics import random_client_id, reply_topic, request_topic
 from quitanda.operations import TOKEN_FIELD, DocumentOperation, OperationAnswer, WatchOperation
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
+from quitanda.runtime.link_refusals import THERE_IS_NO_TLS, THERE_IS_TLS
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import TIMEOUT_DEFAULT, OnSlowCall, ignore_slow_call
 from quitanda_clients.retry import ClientClosed, RetryPolicy, overloaded, retry_until_deadline
 from quitanda_clients.tokens import check_not_in_plain_text
+from quitanda_clients.transports import broker_tls
 from quitanda_clients.watching import read_parts
 
 if TYPE_CHECKING:  # it loads `cryptography`, which nobody needs who connects without TLS
@@ -50,6 +60,9 @@ another one."""
 
 RECONNECT_SECONDS_MIN: Final = 0.05
 RECONNECT_SECONDS_MAX: Final = 1.0
+
+TLS_LOOK_SECONDS: Final = 0.5
+"""How often a request that waits for the connection lets somebody look whether only one side speaks TLS."""
 
 IN_FLIGHT_MAX: Final = 256
 """Requests of one client at the same time; more wait for their turn."""
@@ -163,6 +176,10 @@ class MqttSession:
 
     def __init__(self, customer_id: str, broker: Address, identity: LinkIdentity | None = None) -> None:
         self._broker = broker
+        self._with_tls = identity is not None
+        self._tls_mismatch = False
+        self._looking: asyncio.Task[None] | None = None
+        """Looks for a mismatch while somebody waits for the connection."""
         # 18 characters: every broker of MQTT 3.1.1 accepts client ids of up to 23.
         self._id = random_client_id("s")
         options = ConnectionOptions(
@@ -194,10 +211,11 @@ class MqttSession:
     async def close(self) -> None:
         """Disconnect; requests that wait end with OutcomeUnknown."""
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._looking, self._task):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         self._fail_pending(OutcomeUnknown("the client was closed"))
 
     async def exchange(
@@ -205,7 +223,7 @@ class MqttSession:
     ) -> Fields:
         """Publish one request once, and wait for its reply; `proof` are fields that say who asks, not what.
 
-        Raises Unavailable (NoConnection) if it was not sent, OutcomeUnknown if no reply came in `seconds`.
+        Raises Unavailable (NoConnection, TlsMismatch) if it was not sent, OutcomeUnknown if no reply came in `seconds`.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         try:
@@ -269,6 +287,11 @@ class MqttSession:
         while not self._connection.connected:
             if self._closed or self._task is None or self._task.done():
                 raise ClientClosed("the client is closed")
+            if self._tls_mismatch:
+                said = THERE_IS_NO_TLS if self._with_tls else THERE_IS_TLS
+                raise TlsMismatch(f"no connection to the broker {self._broker}: {said}")
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look_for_mismatch(), name="mqtt-tls")
             self._changed.clear()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -277,8 +300,19 @@ class MqttSession:
                 reason = self._connection.failure or NOT_CONNECTED_YET
                 raise NoConnection(f"no connection to the broker {self._broker}: {reason}") from None
 
+    async def _look_for_mismatch(self) -> None:
+        """Look until there is a connection; both may change at any time."""
+        while not self._connection.connected:
+            await asyncio.sleep(TLS_LOOK_SECONDS)
+            if not self._connection.connected:
+                self._tls_mismatch = await broker_tls.is_mismatch(self._broker, with_tls=self._with_tls)
+                self._changed.set()
+        self._tls_mismatch = False
+
     def _connection_changed(self) -> None:
         self._changed.set()
+        if self._connection.connected:
+            self._tls_mismatch = False
         if not self._connection.connected:
             lost = f"the connection to the broker {self._broker} was lost: {self._connection.failure}"
             self._fail_pending(OutcomeUnknown("the client was closed" if self._closed else lost))

@@ -53,22 +53,25 @@ _CLOSED: Final = re.compile(
 )
 
 
+THERE_IS_TLS: Final = (
+    "it closes connections without TLS; if it has an identity, set QUITANDA_IDENTITY to the folder of this program's "
+    "own (for commands the folder clients, which `make run` prints)"
+)
+THERE_IS_NO_TLS: Final = "it does not speak TLS; start it with an identity, or set QUITANDA_IDENTITY=off here"
+"""What is said where only one side of a connection speaks TLS."""
+
+
 def refusal(text: str, identity: LinkIdentity | None) -> str:
     """Explain what a library says of a connection that was not made; empty where it has nothing to do with TLS.
 
     `identity` is with what the connection was tried; None where it was tried without TLS.
     """
     if identity is None:
-        if _CLOSED.search(text):
-            return (
-                "it closes connections without TLS; if it has an identity, set QUITANDA_IDENTITY to the folder of this "
-                "program's own (for commands the folder clients, which `make run` prints)"
-            )
-        return ""
+        return THERE_IS_TLS if _CLOSED.search(text) else ""
     if said := _of_certificate(text):
         return f"its certificate {said}"
     if _NO_TLS.search(text):
-        return "it does not speak TLS; start it with an identity, or set QUITANDA_IDENTITY=off here"
+        return THERE_IS_NO_TLS
     if _ALERT.search(text) or _CLOSED.search(text):
         return _of_own(identity)
     return ""

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import grpc
-
 from quitanda.domain.outcomes import Problem, Reason, Refused
 from quitanda.error_messages import render
-from quitanda.error_status import describe
+from quitanda.error_status import RpcCode, describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
@@ -28,7 +26,7 @@ class Explanation:
     text: str
     field: str
     reason: str
-    code: grpc.StatusCode
+    code: RpcCode
     definite: bool
 
 

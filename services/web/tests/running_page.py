@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asgi_browser import AsgiBrowser
-from fake_cluster import DirectReader, FakeCluster
+from fake_cluster import DirectReader, FakeCluster, FakeFeed
 from known_callers import let_in
 from prometheus_client import CollectorRegistry
 
@@ -33,6 +33,11 @@ class RunningShop:
     cluster: FakeCluster
     registry: CollectorRegistry
     tokens: dict[str, str]
+    feeds: list[FakeFeed]
+
+    def tell(self, *changed) -> int:
+        """Let the portals hear what the cluster's last command changed; give its revision."""
+        return max(feed.changed(*changed) for feed in self.feeds)
 
     def browser(self, **given) -> AsgiBrowser:
         return AsgiBrowser(self.app, **given)
@@ -57,7 +62,7 @@ class RunningShop:
 async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[RunningShop]:
     """Run a portal of each kind, and make the page before them; with identity folders under `root`."""
     async with AsyncExitStack() as stack:
-        addresses = {}
+        addresses, feeds = {}, []
         kinds = (
             ("admin-portal-1", AdminPortalSettings, admin_portal),
             ("client-portal-1", ClientPortalSettings, client_portal),
@@ -71,23 +76,26 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
                 request_timeout_seconds=5.0,
             )
             identity = LinkIdentity(root / name) if root else None
-            servers, *_ = composition.compose(settings, cluster, DirectReader(cluster), CollectorRegistry(), identity)
+            reader = DirectReader(cluster)
+            feeds.append(FakeFeed(cluster, reader))
+            servers, *_ = composition.compose(settings, cluster, reader, CollectorRegistry(), identity)
             await servers.start()
             stack.push_async_callback(servers.stop, STOP_SECONDS)
             stack.callback(cluster.release)
             addresses[name] = servers.server.address
-        limits = given.pop("limits", GuardLimits())
+        limits, given_live = given.pop("limits", GuardLimits()), given.pop("live", None)
         page_settings = WebSettings(
             admin_portals=(addresses["admin-portal-1"],),
             client_portals=(addresses["client-portal-1"],),
             identity=root / "web" if root else None,
             **{"request_timeout_seconds": 2.0, **given},
         )
-        site = make_site(page_settings, LinkIdentity(root / "web") if root else None)
+        site = make_site(page_settings, LinkIdentity(root / "web") if root else None, given_live)
         stack.push_async_callback(site.callers.close)
+        stack.push_async_callback(site.live.stop, STOP_SECONDS)
         registry = CollectorRegistry()
         tokens = {}
         if root:
             tokens = {role: let_in(cluster, role).text() for role in ROLES}
             tokens |= {"ana": let_in(cluster, "customer", "ana").text()}
-        yield RunningShop(make_application(site, registry, limits), site, cluster, registry, tokens)
+        yield RunningShop(make_application(site, registry, limits), site, cluster, registry, tokens, feeds)

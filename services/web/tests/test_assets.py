@@ -15,7 +15,7 @@ PUBLISHED = {
     "pico.min.css": ("2.1.1", "fbc9a63fc9fc9f72d12fd7fc9806e11fa9f77ae4f9cad146b27003a1119ba3db", "pico.LICENSE"),
 }
 """Version, SHA-256 of the file in the package of that version, and where its licence is."""
-OWN = {"quitanda.css", "quitanda.js"}
+OWN = {"live.js", "quitanda.css", "quitanda.js"}
 
 
 def test_every_asset_is_known():

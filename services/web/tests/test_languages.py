@@ -59,9 +59,10 @@ OF_STAFF = (
     "/office/tokens?customer_id=ana",
     "/office/webhooks",
     "/office/webhooks/w1",
+    "/office/cluster",
 )
 OF_ALL = ("/sign-in", "/nothing", "/sign-in?done=ended")
-SAME = {"Total", "Tokens", "Quitanda", "English", "Português"}
+SAME = {"Total", "Tokens", "Quitanda", "English", "Português", "Cluster"}
 """Words that both languages have."""
 
 

@@ -15,15 +15,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from quitanda.identity.folder import IdentityFolder
 from quitanda.runtime.addresses import Address
+from quitanda.runtime.lifecycle import Part
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.listen_errors import cannot_listen
 from quitanda.runtime.metrics import RequestMetrics
+from quitanda_clients.i18n.catalogue import texts_of
+from quitanda_clients.i18n.formats import Formats
+from quitanda_clients.i18n.languages import Language
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.guard import GuardLimits
-from quitanda_web.pages import changes, entrance, more, office, office_orders, reports, shop, tokens, webhooks
+from quitanda_web.live.cluster_board import ClusterBoard
+from quitanda_web.live.hub import LiveHub, LiveLimits
+from quitanda_web.pages import changes, cluster, entrance, more, office, office_orders, reports, shop, tokens, webhooks
+from quitanda_web.recent_requests import RecentRequests
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
 from quitanda_web.site import Site, WebPage, application
+from quitanda_web.wording import Wording
 
 PAGES: Final[tuple[WebPage, ...]] = (
     *entrance.PAGES,
@@ -35,6 +43,7 @@ PAGES: Final[tuple[WebPage, ...]] = (
     *tokens.PAGES,
     *webhooks.PAGES,
     *more.PAGES,
+    *cluster.PAGES,
 )
 
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -44,20 +53,35 @@ HEAD_SECONDS_MAX: Final = 10.0
 CONNECTIONS_MAX: Final = 2_000
 IDLE_SECONDS_MAX: Final = 30
 """How long a connection without a request is kept."""
+UNREAD_SECONDS_MAX: Final = 30.0
+"""How long a browser may leave unread what it is sent."""
+LIVE_SECONDS_MAX: Final = 3.0
+"""How long a portal may take to answer what live pages ask of it."""
 BACKLOG: Final = 1_024
 
 _log = structlog.get_logger(__name__)
 
 
-def make_site(settings: WebSettings, identity: LinkIdentity | None) -> Site:
+def make_site(settings: WebSettings, identity: LinkIdentity | None, limits: LiveLimits | None = None) -> Site:
     """Put together what the pages share; nothing connects yet. IdentityError where the key cannot be read."""
-    callers = ManyCallers(
-        settings.admin_portals,
-        settings.client_portals,
-        timeout=settings.request_timeout_seconds,
-        identity=identity,
+
+    def callers(seconds: float) -> ManyCallers:
+        return ManyCallers(settings.admin_portals, settings.client_portals, timeout=seconds, identity=identity)
+
+    wordings = {
+        language: Wording(texts_of(language), Formats(language, settings.time_zone, settings.currency))
+        for language in Language
+    }
+    requests = RecentRequests()
+    board = ClusterBoard(requests, wordings)
+    return Site(
+        settings,
+        SessionSeal(_secret(settings)),
+        callers(settings.request_timeout_seconds),
+        LiveHub(callers(min(LIVE_SECONDS_MAX, settings.request_timeout_seconds)), wordings, board, limits),
+        board,
+        requests,
     )
-    return Site(settings, SessionSeal(_secret(settings)), callers)
 
 
 def make_application(site: Site, registry: CollectorRegistry, limits: GuardLimits | None = None) -> ASGIApp:
@@ -70,12 +94,19 @@ class WebServer:
 
     name = "web_server"
 
-    def __init__(self, settings: WebSettings, app: ASGIApp, *, head_seconds: float = HEAD_SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        app: ASGIApp,
+        *,
+        head_seconds: float = HEAD_SECONDS_MAX,
+        unread_seconds: float = UNREAD_SECONDS_MAX,
+    ) -> None:
         self._listen = settings.web_listen
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=partial(_BoundedProtocol, head_seconds),  # type: ignore[arg-type]
+                http=partial(_BoundedProtocol, head_seconds, unread_seconds),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 loop="none",
@@ -143,11 +174,16 @@ class _nothing:  # noqa: N801 - stands for a context manager of the library
 
 
 class _BoundedProtocol(H11Protocol):
-    """The library's protocol, which gives up a connection whose request's head does not come in time."""
+    """The library's protocol, which gives up a connection whose request's head does not come in time.
 
-    def __init__(self, head_seconds: float, *args: Any, **kwargs: Any) -> None:
+    It also gives up one on which what is sent is not read: what waits there would wait for ever.
+    """
+
+    def __init__(self, head_seconds: float, unread_seconds: float, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_seconds = head_seconds
+        self._unread_seconds = unread_seconds
+        self._unread: asyncio.TimerHandle | None = None
         self._giving_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -166,9 +202,23 @@ class _BoundedProtocol(H11Protocol):
         if self.conn.trailing_data[0] and self._giving_up is None:  # the next request has begun, and may never be whole
             self._wait_for_head()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._unread_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
+        self._is_read()
         super().connection_lost(exc)
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _wait_for_head(self) -> None:
         self._giving_up = self.loop.call_later(self._head_seconds, self._give_up)
@@ -191,6 +241,6 @@ def _secret(settings: WebSettings) -> bytes:
     return IdentityFolder(settings.identity).web_session_key().encode()
 
 
-def parts(settings: WebSettings, site: Site, registry: CollectorRegistry) -> Sequence[WebServer]:
-    """List the parts of the process, in the order in which they start."""
-    return [WebServer(settings, make_application(site, registry))]
+def parts(settings: WebSettings, site: Site, registry: CollectorRegistry) -> Sequence[Part]:
+    """List the parts of the process, in the order in which they start; the streams end before the server stops."""
+    return [WebServer(settings, make_application(site, registry)), site.live]

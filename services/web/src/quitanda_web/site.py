@@ -29,7 +29,11 @@ from quitanda_clients.i18n.languages import Language
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.forms import FORM_TOKEN
 from quitanda_web.guard import TEXTS, Guard, GuardLimits
+from quitanda_web.live.cluster_board import ClusterBoard
+from quitanda_web.live.hub import LiveHub
+from quitanda_web.live.stream import live_endpoint
 from quitanda_web.problems import ShownProblem, explain
+from quitanda_web.recent_requests import RecentRequests
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
 from quitanda_web.visit import SEE_OTHER, Visit, go, visit_of
@@ -85,6 +89,9 @@ class Site:
     settings: WebSettings
     seal: SessionSeal
     callers: ManyCallers
+    live: LiveHub
+    board: ClusterBoard
+    requests: RecentRequests
 
     @cached_property
     def templates(self) -> dict[Language, Environment]:
@@ -130,6 +137,11 @@ class _Told:
 
     page: str = "unknown"
     reason: str = ""
+    began_to_stream: float | None = None
+
+    def streams(self) -> None:
+        """Note that the answer begins, and goes on for as long as somebody looks: only the wait for it counts."""
+        self.began_to_stream = time.monotonic()
 
 
 def application(
@@ -139,20 +151,22 @@ def application(
     errors = _Errors(site)
     routes = [
         Route("/health/{service}", _health(site), methods=["GET"]),
+        Route("/live/{stream}", live_endpoint(site), methods=["GET"]),
         Mount("/assets", _Assets(directory=FOLDER / "assets")),
         *(route for page in pages for route in _routes(site, page, errors)),
     ]
     router = Starlette(routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected})
     router.router.redirect_slashes = False
-    return _Logged(Guard(router, errors.page, site.settings.web_url, limits), AccessLog(metrics, HTTP))
+    return _Logged(Guard(router, errors.page, site.settings.web_url, limits), AccessLog(metrics, HTTP), site.requests)
 
 
 class _Logged:
     """Writes a line and counts each request, under the name of its page."""
 
-    def __init__(self, app: ASGIApp, log: AccessLog) -> None:
+    def __init__(self, app: ASGIApp, log: AccessLog, recent: RecentRequests) -> None:
         self._app = app
         self._log = log
+        self._recent = recent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, then tell of it."""
@@ -173,7 +187,9 @@ class _Logged:
                 await self._app(scope, receive, watching)  # type: ignore[arg-type]
         finally:
             reason = told.reason or (OK if 0 < status < 400 else f"HTTP_{status or 500}")
-            self._log.answered(told.page, reason, 0, time.monotonic() - began)
+            ended = told.began_to_stream or time.monotonic()
+            self._log.answered(told.page, reason, 0, ended - began)
+            self._recent.add(ended, ended - began, failed=not 0 < status < 500)
 
 
 class _Errors:

@@ -1,5 +1,6 @@
 """One request of a browser: who asks, in which language, with which form; and what the answer is made of."""
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
 from quitanda_web.problems import ShownProblem
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
+from quitanda_web.wording import Wording
 
 if TYPE_CHECKING:
     from quitanda_web.site import Site
@@ -28,6 +30,19 @@ CHOICE_SECONDS: Final = 365 * 24 * 60 * 60
 """How long a browser keeps somebody's choice of language and theme."""
 
 SEE_OTHER: Final = 303
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMark:
+    """What a page follows, and up to which revision it shows everything.
+
+    Tabs with one key share a stream. `again`: where the page can be fetched again; empty for a form's answer.
+    """
+
+    path: str
+    after: int
+    key: str
+    again: str
 
 
 @dataclass
@@ -45,8 +60,10 @@ class Visit:
     def __post_init__(self) -> None:
         """Prepare what depends on the language."""
         settings = self.site.settings
+        texts = texts_of(self.language)
         self.formats = Formats(self.language, settings.time_zone, settings.currency)
-        self.gettext = texts_of(self.language).gettext
+        self.gettext = texts.gettext
+        self.wording = Wording(texts, self.formats)
 
     @property
     def form_token(self) -> str:
@@ -70,6 +87,11 @@ class Visit:
         if self.session is None:
             raise LookupError("nobody is signed in")
         return self.session
+
+    def live(self, stream: str, after: int) -> LiveMark:
+        """Let the page follow what changes after a revision."""
+        key = hashlib.sha256(f"{self.signed_in.session_id} {self.language}".encode()).hexdigest()[:16]
+        return LiveMark(f"/live/{stream}", after, key, self.here if self.request.method == "GET" else "")
 
     def may(self, command: type) -> bool:
         """Whether the one who is signed in may ask for a command at all; the shop decides anew when it is asked."""
@@ -104,6 +126,7 @@ class Visit:
                 identified=self.site.settings.identity is not None,
                 asset=self.site.asset,
                 formats=self.formats,
+                wording=self.wording,
                 roles=labels.ROLES,
                 states=labels.STATES,
                 **shown,
@@ -152,7 +175,7 @@ class Visit:
 
     def state(self, state: str) -> str:
         """Name an order's state."""
-        return self.gettext(labels.STATES.get(state, state))
+        return self.wording.state(state)
 
 
 def visit_of(site: "Site", request: Request) -> Visit:

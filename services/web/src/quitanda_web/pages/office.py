@@ -16,6 +16,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Kind
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
+from quitanda_web.live.hub import PRODUCTS
 from quitanda_web.pages.listing import found, search_form
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
@@ -38,7 +39,14 @@ DELETE_CUSTOMER: Final = CommandForm("delete_customer", DeleteCustomer, ("cascad
 async def show_products(visit: Visit) -> Response:
     """Browse and search the products; those that run low by themselves."""
     page, form, more = await found(visit, visit.office, Kind.PRODUCT, PRODUCT_SEARCH)
-    return visit.render("office_products.html", page=page, form=form, more=more, may_create=visit.may(CreateProduct))
+    return visit.render(
+        "office_products.html",
+        page=page,
+        form=form,
+        more=more,
+        may_create=visit.may(CreateProduct),
+        live=visit.live(PRODUCTS, page.revision),
+    )
 
 
 async def show_new_product(visit: Visit) -> Response:
@@ -57,7 +65,8 @@ async def create_product(visit: Visit) -> Response:
 async def show_product(visit: Visit) -> Response:
     """One product with what may be done about it."""
     product_id = visit.parameter("product_id")
-    product = (await visit.office.get_product(product_id)).document
+    found_product = await visit.office.get_product(product_id)
+    product = found_product.document
     at = (OFFICE, "products", product_id)
     values = {name: getattr(product, name) for name in _PRODUCT_FIELDS}
     return visit.render(
@@ -66,6 +75,7 @@ async def show_product(visit: Visit) -> Response:
         edit=_allowed(visit, EDIT_PRODUCT, at, values, product.version),
         stock=_allowed(visit, STOCK, at, {}, product.version),
         delete=_allowed(visit, DELETE_PRODUCT, at, {}, product.version),
+        live=visit.live(PRODUCTS, found_product.revision),
     )
 
 

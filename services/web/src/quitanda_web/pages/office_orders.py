@@ -9,6 +9,7 @@ from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder
 from quitanda.domain.model import OrderState
 from quitanda.domain.order_states import MOVES, Asker
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
+from quitanda_web.live.hub import ORDERS
 from quitanda_web.pages.listing import PAGE_SIZE, listed, next_address, take_query
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
@@ -40,15 +41,20 @@ async def show_orders(visit: Visit) -> Response:
         chosen=state,
         customer_id=customer_id,
         product_id=product_id,
+        live=visit.live(ORDERS, page.revision),
     )
 
 
 async def show_order(visit: Visit) -> Response:
     """One order, with the moves that its state allows to the shop."""
     order_id = visit.parameter("order_id")
-    order = (await visit.office.get_order(order_id, include_closed=True)).document
+    found_order = await visit.office.get_order(order_id, include_closed=True)
+    order = found_order.document
     return visit.render(
-        "office_order.html", order=order, forms_of={form.name: _possible(visit, form, order) for form in _FORMS}
+        "office_order.html",
+        order=order,
+        forms_of={form.name: _possible(visit, form, order) for form in _FORMS},
+        live=visit.live(ORDERS, found_order.revision),
     )
 
 

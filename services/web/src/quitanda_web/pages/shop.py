@@ -10,6 +10,7 @@ from quitanda.domain.outcomes import Problem, Reason
 from quitanda.errors import Rejected
 from quitanda.operations import SetOrderItem
 from quitanda_web.forms import CommandForm, read_request_id, read_version
+from quitanda_web.live.hub import ORDERS, PRODUCTS
 from quitanda_web.pages.listing import PAGE_SIZE, found, listed, next_address
 from quitanda_web.pages.listing import search_form as search
 from quitanda_web.problems import wrong
@@ -31,13 +32,20 @@ _GONE: Final = frozenset({Reason.ORDER_NOT_FOUND})
 async def show_products(visit: Visit) -> Response:
     """Browse and search; each product says how many units there are."""
     page, form, more = await found(visit, visit.shop, Kind.PRODUCT, SEARCH_FORM)
-    return visit.render("products.html", page=page, form=form, more=more, order=await open_order(visit))
+    return visit.render(
+        "products.html",
+        page=page,
+        form=form,
+        more=more,
+        order=await open_order(visit),
+        live=visit.live(PRODUCTS, page.revision),
+    )
 
 
 async def show_product(visit: Visit) -> Response:
     """One product, and how many units of it shall be in the order that is being filled."""
     product_id = visit.parameter("product_id")
-    product = (await visit.shop.get_product(product_id)).document
+    found_product = await visit.shop.get_product(product_id)
     order = await open_order(visit)
     held = sum(item.quantity for item in order.items if item.product_id == product_id) if order else 0
     form = ADD_FORM.view(
@@ -47,7 +55,14 @@ async def show_product(visit: Visit) -> Response:
         order.version if order else None,
         order_id=order.order_id if order else "",
     )
-    return visit.render("product.html", product=product, order=order, held=held, form=form)
+    return visit.render(
+        "product.html",
+        product=found_product.document,
+        order=order,
+        held=held,
+        form=form,
+        live=visit.live(PRODUCTS, found_product.revision),
+    )
 
 
 async def add_to_order(visit: Visit) -> Response:
@@ -72,13 +87,16 @@ async def show_orders(visit: Visit) -> Response:
     chosen = visit.asked("states")
     states = [chosen] if chosen else [state.value for state in OrderState]
     page = await listed(visit, lambda: visit.shop.orders_page(PAGE_SIZE, visit.asked("page_token"), states=states))
-    return visit.render("orders.html", page=page, more=next_address(visit, page), chosen=chosen)
+    return visit.render(
+        "orders.html", page=page, more=next_address(visit, page), chosen=chosen, live=visit.live(ORDERS, page.revision)
+    )
 
 
 async def show_order(visit: Visit) -> Response:
     """One order; while it is open, its items can be changed."""
     order_id = visit.parameter("order_id")
-    order = (await visit.shop.get_order(order_id, include_closed=True)).document
+    found_order = await visit.shop.get_order(order_id, include_closed=True)
+    order = found_order.document
     is_open = order.state == OrderState.OPEN
     at = ("orders", order_id)
     items = [
@@ -93,6 +111,7 @@ async def show_order(visit: Visit) -> Response:
         items=list(zip(order.items, items, strict=True)),
         place=PLACE_FORM.view(visit, path_of(*at, "place"), {}, order.version) if is_open and order.items else None,
         cancel=CANCEL_FORM.view(visit, path_of(*at, "cancel"), {}, order.version) if is_open else None,
+        live=visit.live(ORDERS, found_order.revision),
     )
 
 

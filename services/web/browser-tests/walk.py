@@ -112,6 +112,7 @@ def _of_staff(product, customer_id, placed, fulfilled):
     yield Sight("office_customer", "customer", Who.STAFF, f"{office}/customers/{customer_id}")
     yield Sight("office_orders", "office orders", Who.STAFF, f"{office}/orders")
     yield Sight("office_orders", "no office order found", Who.STAFF, f"{office}/orders?states=expired")
+    yield Sight("office_cluster", "cluster", Who.STAFF, f"{office}/cluster")
     yield Sight("office_order", "placed order", Who.STAFF, f"{office}/orders/{placed}")
     yield Sight("office_order", "fulfilled order", Who.STAFF, f"{office}/orders/{fulfilled}")
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
 from quitanda.runtime.listen_errors import CannotListen
+from quitanda_local.waiting import wait_until
 from quitanda_web.composition import WebServer
 from quitanda_web.health_probe import EXIT_NOT_SERVING, EXIT_SERVING, EXIT_USAGE
 from quitanda_web.health_probe import main as probe
@@ -14,7 +16,7 @@ from quitanda_web.settings import WebSettings
 
 @pytest.fixture
 async def server(shop):
-    server = WebServer(WebSettings(web_listen="127.0.0.1:0"), shop.app, head_seconds=0.2)
+    server = WebServer(WebSettings(web_listen="127.0.0.1:0"), shop.app, head_seconds=0.2, unread_seconds=0.2)
     await server.start()
     yield server
     await server.stop(2.0)
@@ -67,6 +69,23 @@ async def test_a_second_request_that_does_not_come_ends_the_connection_too(serve
     answer = await ask(server, first + b"GET / HT")
 
     assert answer.count(b"HTTP/1.1 200") == 1
+
+
+async def test_a_browser_that_does_not_read_what_it_is_sent_loses_its_connection(server):
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_connect(connection, (server.address.host, server.address.port))
+        await loop.sock_sendall(connection, b"GET /assets/pico.min.css HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+
+        async def is_given_up():
+            return not server.connections
+
+        await wait_until(is_given_up, "the end of the connection", 20)
+    finally:
+        connection.close()
 
 
 async def test_a_port_that_is_taken_is_told(server, shop):

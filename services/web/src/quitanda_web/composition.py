@@ -130,6 +130,11 @@ class WebServer:
             raise LookupError("it does not serve yet")
         return Address(self._listen.host, int(self._socket.getsockname()[1]))
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.server_state.connections)
+
     async def start(self) -> None:
         """Begin to serve; CannotListen where the address cannot be bound."""
         family = socket.AF_INET6 if ":" in self._listen.host else socket.AF_INET

@@ -6,8 +6,8 @@ from gettext import NullTranslations
 from typing import Any
 
 from quitanda.domain.model import Kind, Product
+from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.formats import Formats
-from quitanda_web import labels
 
 ShownTexts = Mapping[str, str]
 """The texts of one document, each by the name that stands in the page as `data-field`; an empty text is hidden."""

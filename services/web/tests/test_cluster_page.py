@@ -148,7 +148,7 @@ async def test_the_page_says_up_to_where_the_change_feed_was_heard(shop):
         while True:
             heard = await stream.next("changed")
             (feed,) = [change["texts"]["feed"] for change in heard.data["changes"] if change["id"] == "cluster"]
-            if feed != "not heard yet":
+            if feed != "nothing heard yet":
                 break
 
     assert f"revision {shop.cluster.revision}" in feed

@@ -40,7 +40,7 @@ class BoardState:
     """What is known at a moment (milliseconds since 1970-01-01T00:00Z). `replicas` are ReplicaStatus messages.
 
     `changes_per_second` is None while it is not known. `differing` is a revision at which replicas do not agree, or 0.
-    `feed_seconds` is how long ago the change feed was heard, None: never yet.
+    `feed_seconds` is how long ago the change feed was heard; None: nobody listens, or nothing was heard yet.
     """
 
     at_ms: int
@@ -138,6 +138,7 @@ class ClusterBoard:
             finally:
                 hearing.cancel()
                 await asyncio.wait([hearing])
+                self._feed = None
 
         return events
 
@@ -146,10 +147,12 @@ class ClusterBoard:
 
     async def _hear(self, client: AdminClient) -> None:
         """Listen to the change feed, whose heartbeats come every few seconds."""
-        with suppress(QuitandaError):  # such as a refusal, which the call for the state meets, too
-            async with aclosing(client.watch((Kind.PRODUCT,))) as parts:
-                async for part in parts:
-                    self.heard(part.revision)
+        while True:
+            with suppress(QuitandaError):  # such as a refusal, which the call for the state meets, too
+                async with aclosing(client.watch((Kind.PRODUCT,))) as parts:
+                    async for part in parts:
+                        self.heard(part.revision)
+            await asyncio.sleep(ASKED_EVERY_SECONDS)
 
     def _compare(self, reachable: Sequence[Any]) -> int:
         """Compare digests, also of different moments; give the newest revision at which two replicas were compared."""
@@ -267,7 +270,7 @@ def _role(replica: Any, wording: Wording) -> str:
 def _feed_text(state: BoardState, wording: Wording) -> str:
     gettext, number = wording.texts.gettext, wording.formats.number
     if state.feed_seconds is None:
-        return gettext("not heard yet")
+        return gettext("nothing heard yet")
     facts = {"revision": number(state.feed_revision), "seconds": number(round(state.feed_seconds))}
     return gettext("told up to revision %(revision)s, %(seconds)s s ago") % facts
 

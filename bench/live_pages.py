@@ -1,0 +1,259 @@
+"""The command `python -m bench.live_pages`: what a thousand open pages cost one process, and how soon a page is there.
+
+Three replicas hold many products; customers sign in at one process of the page, and each holds streams open: of the
+products, and one of her orders. Each customer calls from an address of her own (127.0.0.0/8), as the bounds of the page
+want it. Then one product is changed again and again, and the first page of the products is fetched.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import copytree
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import grpc.aio
+import psutil
+import typer
+
+from bench.growth.filling import ORDERS_OF_A_CUSTOMER, FilledState, customer_id, fill, product_id
+from quitanda.v1 import admin_portal_pb2 as admin_pb
+from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
+from quitanda_local import ports
+from quitanda_local.local_cluster import LocalCluster
+from quitanda_local.topology import PORTS_NEEDED, Service, ServiceRole, Topology, on_ports
+
+WEB: Final = "web"
+STREAMS_OF_SESSION: Final = 12
+CHANGES: Final = 30
+PAUSE_SECONDS: Final = 0.7
+"""Between two changes: each is told before the next one comes."""
+FETCHES: Final = 200
+WARM_UP: Final = 10
+CALL_SECONDS: Final = 30.0
+SIGN_IN_AGAIN_SECONDS: Final = 1.0
+TOO_MANY: Final = 429
+SEE_OTHER: Final = 303
+FOUND: Final = 200
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A customer's browser: her address, and the cookie of her session."""
+
+    address: str
+    cookie: str
+
+
+@dataclass(slots=True)
+class PagesMeasured:
+    """What was measured. Memory is in bytes, times are in milliseconds."""
+
+    streams: int = 0
+    products: int = 0
+    memory_before: int = 0
+    memory: int = 0
+    written: list[float] = field(default_factory=list)
+    """Until the writer had its answer."""
+    first: list[float] = field(default_factory=list)
+    """From the moment at which the change was sent until the first stream, and until the last one, told it."""
+    last: list[float] = field(default_factory=list)
+    pages: dict[str, list[float]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Write it as tables of PERFORMANCE.md."""
+        memory = " and ".join(f"{each / 2**20:.0f}" for each in (self.memory_before, self.memory))
+        times = " | ".join(_median_and_worst(each) for each in (self.written, self.first, self.last))
+        lines = [
+            "| open streams | memory without and with them | the writer's answer | the first is told | the last is told |",
+            "|---|---|---|---|---|",
+            f"| {self.streams:,} | {memory} MiB | {times} |",
+            "",
+            f"| of {self.products:,} products | median / 99 % |",
+            "|---|---|",
+            *(f"| {name} | {_median_and_worst(each)} |" for name, each in self.pages.items()),
+        ]
+        return "\n".join(lines)
+
+
+class PageClient:
+    """Asks one process of the page over HTTP."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+
+    async def sign_in(self, customer: str, address: str) -> Visitor:
+        """Sign in as a customer, as soon as the page's bound on attempts allows it."""
+        body = urlencode({"as": "customer", "customer_id": customer})
+        while True:
+            status, head, _ = await self.ask("POST", "/sign-in", Visitor(address, ""), body)
+            if status == SEE_OTHER:
+                cookie = next(line for line in head.splitlines() if line.lower().startswith("set-cookie: quitanda="))
+                return Visitor(address, cookie.partition(": ")[2].partition(";")[0])
+            if status != TOO_MANY:
+                raise RuntimeError(f"{customer} could not sign in: HTTP {status}")
+            await asyncio.sleep(SIGN_IN_AGAIN_SECONDS)
+
+    async def ask(self, method: str, path: str, visitor: Visitor, body: str = "") -> tuple[int, str, bytes]:
+        """Send a request over a connection of its own; give status, head and body of the answer."""
+        reader, writer = await self._send(method, path, visitor, body, "Connection: close\r\n")
+        try:
+            head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.close()
+        return int(head.split()[1]), head.decode(), content
+
+    async def stream(self, path: str, visitor: Visitor) -> asyncio.StreamReader:
+        """Open a stream; give what reads its events."""
+        reader, _ = await self._send("GET", path, visitor)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.splitlines()[0]:
+            raise RuntimeError(f"no stream: {head.splitlines()[0].decode()}")
+        return reader
+
+    async def _send(
+        self, method: str, path: str, visitor: Visitor, body: str = "", more: str = ""
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(self._host, self._port, local_addr=(visitor.address, 0))
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nSec-Fetch-Site: same-origin\r\n"
+            f"Accept-Language: pt-BR\r\nCookie: {visitor.cookie}\r\n{more}"
+        )
+        if body:
+            head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}\r\n{body}".encode())
+        return reader, writer
+
+
+class StreamReaders:
+    """Open streams of the products, which note when they were told of each revision."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, list[float]] = {}
+        self.tasks: list[asyncio.Task[None]] = []
+        self._news = asyncio.Condition()
+
+    def add(self, reader: asyncio.StreamReader) -> None:
+        """Read one more stream."""
+        self.tasks.append(asyncio.create_task(self._read(reader)))
+
+    async def all_told(self, revision: int) -> None:
+        """Wait until all have been told of a change."""
+        async with asyncio.timeout(CALL_SECONDS), self._news:
+            await self._news.wait_for(lambda: len(self.told.get(revision, ())) >= len(self.tasks))
+
+    async def end(self) -> None:
+        """Read no more."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            if not line.startswith(b'data: {"revision"') or b'"changes"' not in line:
+                continue
+            moments = self.told.setdefault(json.loads(line.removeprefix(b"data: "))["revision"], [])
+            moments.append(time.perf_counter())
+            if len(moments) == len(self.tasks):
+                async with self._news:
+                    self._news.notify_all()
+
+
+async def measure(streams: int, products: int, folder: Path) -> PagesMeasured:
+    """Measure all of it with so many streams and products."""
+    measured = PagesMeasured(products=products)
+    fill(folder / "filled", FilledState(products))
+    *taken, page, metrics = ports.free_ports(PORTS_NEEDED + 2)
+    services = (*on_ports(taken).services, Service(WEB, ServiceRole.WEB, page, metrics_port=metrics))
+    async with AsyncExitStack() as ending:
+        cluster = LocalCluster(folder / "data", Topology(services))
+        ending.callback(cluster.close)
+        for name in cluster.replicas:
+            copytree(folder / "filled", folder / "data" / name)
+        await ending.enter_async_context(cluster)
+        client = PageClient(cluster.address(WEB))
+        process = psutil.Process(cluster.process(WEB).pid)
+        admin_address = cluster.address(cluster.admin_portals[0])
+        admin = AdminPortalStub(await ending.enter_async_context(grpc.aio.insecure_channel(admin_address)))
+        await admin.RaiseLevel(admin_pb.RaiseLevelRequest(), timeout=CALL_SECONDS)
+        visitors = [
+            await client.sign_in(
+                customer_id(number * ORDERS_OF_A_CUSTOMER), f"127.1.{number // 200}.{number % 200 + 1}"
+            )
+            for number in range(-(-streams // STREAMS_OF_SESSION))
+        ]
+        measured.pages = await _pages(client, visitors)
+        measured.memory_before = process.memory_info().rss
+        readers, held = StreamReaders(), []
+        for number in range(streams):
+            visitor = visitors[number // STREAMS_OF_SESSION]
+            if number % STREAMS_OF_SESSION:
+                readers.add(await client.stream("/live/products", visitor))
+            else:
+                held.append(await client.stream("/live/orders", visitor))
+        measured.streams = len(readers.tasks) + len(held)
+        await _changes(admin, readers, measured)
+        measured.memory = process.memory_info().rss
+        measured.pages |= {f"{name}, with the streams": each for name, each in (await _pages(client, visitors)).items()}
+        await readers.end()
+    return measured
+
+
+async def _changes(admin: Any, readers: StreamReaders, measured: PagesMeasured) -> None:
+    for _ in range(CHANGES):
+        begun = time.perf_counter()
+        request = admin_pb.AdjustStockRequest(product_id=product_id(0), delta=1)
+        answer = await admin.AdjustStock(request, timeout=CALL_SECONDS)
+        measured.written.append(1_000 * (time.perf_counter() - begun))
+        await readers.all_told(answer.revision)
+        moments = readers.told[answer.revision]
+        measured.first.append(1_000 * (min(moments) - begun))
+        measured.last.append(1_000 * (max(moments) - begun))
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def _pages(client: PageClient, visitors: Sequence[Visitor]) -> dict[str, list[float]]:
+    paths = {
+        "the first page": "/products",
+        "a search": "/products?words=queijo",
+        "a product": f"/products/{product_id(0)}",
+    }
+    times: dict[str, list[float]] = {}
+    for name, path in paths.items():
+        for number in range(WARM_UP + FETCHES):
+            begun = time.perf_counter()
+            status, _, _ = await client.ask("GET", path, visitors[number % len(visitors)])
+            if status != FOUND:
+                raise RuntimeError(f"{path}: HTTP {status}")
+            if number >= WARM_UP:
+                times.setdefault(name, []).append(1_000 * (time.perf_counter() - begun))
+    return times
+
+
+def _median_and_worst(times: Sequence[float]) -> str:
+    return f"{statistics.median(times):.0f} / {sorted(times)[int(0.99 * len(times))]:.0f} ms" if times else "-"
+
+
+@app.command()
+def live_pages(
+    streams: Annotated[int, typer.Option(help="How many streams are open at the same time.", min=2, max=1_500)] = 1_000,
+    products: Annotated[int, typer.Option(help="How many products the shop has.", min=200)] = 100_000,
+) -> None:
+    """Tell what open pages cost one process of the page, how soon they are told, and how soon a page is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = asyncio.run(measure(streams, products, Path(folder)))
+    sys.stdout.write(f"{measured}\n")
+
+
+if __name__ == "__main__":
+    app()

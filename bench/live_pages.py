@@ -74,7 +74,7 @@ class PagesMeasured:
         memory = " and ".join(f"{each / 2**20:.0f}" for each in (self.memory_before, self.memory))
         times = " | ".join(_median_and_worst(each) for each in (self.written, self.first, self.last))
         lines = [
-            "| open streams | memory without and with them | the writer's answer | the first is told | the last is told |",
+            "| open streams | memory without and with them | writer's answer | first told | last told |",
             "|---|---|---|---|---|",
             f"| {self.streams:,} | {memory} MiB | {times} |",
             "",

@@ -248,7 +248,7 @@ class AdminClient(CredentialClient, WebhookClient):
         fields = {"kind": kind.value, "id": document_id, "page_size": page_size, "page_token": page_token}
         response: admin_portal_pb2.ListHistoryResponse = await self._call("list_history", **fields)
         entries = tuple(map(HISTORY_ENTRY_CODEC.read, response.entries))
-        return ListPage(entries, response.next_page_token, response.revision)
+        return ListPage(entries, response.next_page_token, self._seen(response.revision))
 
     async def list_history(self, kind: Kind, document_id: str, limit: int = LISTED_MAX) -> Listing[HistoryEntry]:
         """Fetch the changes of a document, the newest first, from one snapshot."""

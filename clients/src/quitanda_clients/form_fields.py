@@ -1,20 +1,39 @@
 """The fields of a form, derived from the command that it sends: how each is shown, written and read."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from quitanda.codec.money import parse_price
 from quitanda.domain.field_types import ChangeRule, FieldType, Form, IdRule, NumberRule, TextRule
-from quitanda.domain.limits import ID_LENGTH_MAX
+from quitanda.domain.limits import ID_LENGTH_MAX, TIMESTAMP_MS_MAX
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.errors import Rejected
+from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.formats import Formats
 
+TYPED_MOMENT: Final = "%Y-%m-%dT%H:%M"
+"""A local time as people type it, and as browsers send it."""
+
 _DIGITS_MAX: Final = 20
+_TYPED_MOMENT_LENGTH: Final = len("2026-01-01T00:00")
+_MOMENT: Final = NumberRule(TIMESTAMP_MS_MAX)
 
 
 def is_free_text(field: FieldType) -> bool:
     """Whether the text may have any length and line breaks."""
     return isinstance(field.rule, TextRule) and field.rule.free
+
+
+def is_moment(field: FieldType) -> bool:
+    """Whether it holds a time, which people type as `TYPED_MOMENT`, in the shop's zone."""
+    return field.rule == _MOMENT
+
+
+def field_hint(field: FieldType, translate: Callable[[str], str], formats: Formats) -> str:
+    """Say what people should know before they type, such as the zone of a time; often nothing."""
+    hint = translate(labels.HINTS[field.name]) if field.name in labels.HINTS else ""
+    return f"{hint} ({formats.zone_name})" if hint and is_moment(field) else hint
 
 
 def must_be_typed(field: FieldType) -> bool:
@@ -25,6 +44,8 @@ def must_be_typed(field: FieldType) -> bool:
 def length_max(field: FieldType) -> int | None:
     """Give the number of characters that a field has at most; None where it has no limit of its own."""
     match field.rule:
+        case _ if is_moment(field):
+            return _TYPED_MOMENT_LENGTH
         case TextRule(limit=limit):
             return limit
         case IdRule():
@@ -39,6 +60,9 @@ def written_value(field: FieldType, value: Any, formats: Formats) -> str:
     """Write a value as people type it."""
     if value is None or value is False:
         return ""
+    if is_moment(field):
+        moment = datetime.fromtimestamp(value / 1_000, UTC).astimezone(formats.zone)
+        return moment.strftime(TYPED_MOMENT) if value else ""
     return formats.amount(value) if field.form is Form.MONEY else str(value)
 
 
@@ -49,6 +73,8 @@ def read_value(field: FieldType, text: str, formats: Formats) -> Any:
     if field.form is Form.TEXT:
         text = text.replace("\r\n", "\n")
         return text if is_free_text(field) else text.strip()
+    if is_moment(field):
+        return read_moment(text.strip(), field.name, formats)
     plain = formats.plain_amount(text)
     if not plain:
         if field.required:
@@ -60,6 +86,21 @@ def read_value(field: FieldType, text: str, formats: Formats) -> Any:
             raise Rejected(price)
         return price
     return read_number(plain, field.name)
+
+
+def read_moment(text: str, name: str, formats: Formats) -> int:
+    """Read a local time of the shop, to the minute; 0 for an empty text. Milliseconds since 1970-01-01T00:00Z.
+
+    Of a time that a change of the clocks brings twice the first one counts. Rejected where it is none.
+    """
+    if not text:
+        return 0
+    try:
+        local = datetime.strptime(text[:_TYPED_MOMENT_LENGTH], TYPED_MOMENT)  # noqa: DTZ007 - the zone comes next
+        seconds = local.replace(tzinfo=formats.zone).timestamp()
+    except (ValueError, OverflowError):
+        raise Rejected(invalid(name, Problem.MALFORMED)) from None
+    return int(seconds) * 1_000
 
 
 def read_number(text: str, name: str) -> int:

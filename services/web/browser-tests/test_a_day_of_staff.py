@@ -52,13 +52,13 @@ async def test_staff_add_products_count_stock_register_a_customer_and_move_her_o
     await bia.open(addresses[0])
     await bia.press("Fulfil: its units leave the shop")
     await bia.see("fulfilled")
-    await bia.page.get_by_text(bia.t("Take it back …")).click()
+    await bia.follow(bia.link("Take units back …"))
     await bia.page.get_by_label(bia.t("Back into stock")).check()
-    await bia.press("Take all its units back")
+    await bia.press("Take these units back")
     await bia.see("returned")
     await bia.open(addresses[1])
-    await bia.page.get_by_text(bia.t("Cancel the order …")).click()
-    await bia.press("Cancel it, and give its units back")
+    await bia.follow(bia.link("Cancel units of it …"))
+    await bia.press("Cancel these units, and give them back")
     await bia.see("cancelled")
 
     assert sorted(await shop.orders(customer)) == [("cancelled", {product: 1}), ("returned", {product: 1})]

@@ -6,7 +6,7 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda_web.composition import PAGES
 from quitanda_web.site import Who
 
-WITHOUT_A_FACE = {"home", "choices", "office_report_file"}
+WITHOUT_A_FACE = {"home", "choices", "undo", "acting", "office_report_file"}
 """They send the browser elsewhere, or give it a file."""
 
 
@@ -83,6 +83,10 @@ def _of_customer(product, gone, opened, closed):
     yield Sight("orders", "no order found", Who.CUSTOMER, "/orders?states=expired")
     yield Sight("order", "open order", Who.CUSTOMER, f"/orders/{opened}")
     yield Sight("order", "closed order", Who.CUSTOMER, f"/orders/{closed}")
+    yield Sight("order", "no deadline", Who.CUSTOMER, f"/orders/{opened}", "Set the deadline", ())
+    yield Sight("order_cancel", "cancel an order", Who.CUSTOMER, f"/orders/{opened}/cancel")
+    yield Sight("access", "access", Who.CUSTOMER, "/access")
+    yield Sight("access", "end all sessions", Who.CUSTOMER, "/access", "Sign out everywhere …")
 
 
 def _of_staff(product, customer_id, placed, fulfilled):
@@ -99,6 +103,8 @@ def _of_staff(product, customer_id, placed, fulfilled):
         (("product_id", "broa"), ("name", "Broa"), ("price", "much"), ("quantity", "1")),
     )
     yield Sight("office_product", "office product", Who.STAFF, f"{office}/products/{product}")
+    yield Sight("office_product", "undo", Who.STAFF, f"{office}/products/{product}", "Save", (("price", "18.90"),))
+    yield Sight("office_delete_product", "delete a product", Who.STAFF, f"{office}/products/{product}/delete_product")
     yield Sight("office_customers", "customers", Who.STAFF, f"{office}/customers")
     yield Sight("office_new_customer", "new customer", Who.STAFF, f"{office}/new-customer")
     yield Sight(
@@ -110,11 +116,17 @@ def _of_staff(product, customer_id, placed, fulfilled):
         (("customer_id", "{new}"), ("name", "Ana")),
     )
     yield Sight("office_customer", "customer", Who.STAFF, f"{office}/customers/{customer_id}")
+    yield Sight(
+        "office_delete_customer", "delete a customer", Who.STAFF, f"{office}/customers/{customer_id}/delete_customer"
+    )
     yield Sight("office_orders", "office orders", Who.STAFF, f"{office}/orders")
     yield Sight("office_orders", "no office order found", Who.STAFF, f"{office}/orders?states=expired")
     yield Sight("office_cluster", "cluster", Who.STAFF, f"{office}/cluster")
     yield Sight("office_order", "placed order", Who.STAFF, f"{office}/orders/{placed}")
     yield Sight("office_order", "fulfilled order", Who.STAFF, f"{office}/orders/{fulfilled}")
+    yield Sight("office_cancel_order_items", "cancel units", Who.STAFF, f"{office}/orders/{placed}/cancel_order_items")
+    yield Sight("office_return_order", "take units back", Who.STAFF, f"{office}/orders/{fulfilled}/return_order")
+    yield Sight("access", "access of staff", Who.STAFF, "/access")
 
 
 def _of_back_office(product, customer_id, order, clerk, webhook):

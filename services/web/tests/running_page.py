@@ -1,6 +1,6 @@
 """The page over real portals before a cluster in memory that decides by the real rules."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ class RunningShop:
     registry: CollectorRegistry
     tokens: dict[str, str]
     feeds: list[FakeFeed]
+    another_process: Callable[[], "RunningShop"]
+    """Makes another process of the page before the same portals."""
 
     def tell(self, *changed) -> int:
         """Let the portals hear what the cluster's last command changed; give its revision."""
@@ -90,12 +92,18 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
             identity=root / "web" if root else None,
             **{"request_timeout_seconds": 2.0, **given},
         )
-        site = make_site(page_settings, LinkIdentity(root / "web") if root else None, given_live)
-        stack.push_async_callback(site.callers.close)
-        stack.push_async_callback(site.live.stop, STOP_SECONDS)
-        registry = CollectorRegistry()
+        identity = LinkIdentity(root / "web") if root else None
         tokens = {}
         if root:
             tokens = {role: let_in(cluster, role).text() for role in ROLES}
             tokens |= {"ana": let_in(cluster, "customer", "ana").text()}
-        yield RunningShop(make_application(site, registry, limits), site, cluster, registry, tokens, feeds)
+
+        def process() -> RunningShop:
+            site = make_site(page_settings, identity, given_live)
+            stack.push_async_callback(site.callers.close)
+            stack.push_async_callback(site.live.stop, STOP_SECONDS)
+            registry = CollectorRegistry()
+            app = make_application(site, registry, limits)
+            return RunningShop(app, site, cluster, registry, tokens, feeds, process)
+
+        yield process()

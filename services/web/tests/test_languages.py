@@ -15,7 +15,7 @@ from quitanda.domain.webhook_commands import CreateWebhook, SendTestEvent
 from quitanda_clients.i18n import catalogue, labels
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
 from quitanda_web.forms import CommandForm
-from quitanda_web.pages import office, office_orders, tokens, webhooks
+from quitanda_web.pages import office, office_orders, order_units, tokens, webhooks
 from quitanda_web.pages import shop as shop_pages
 
 WEB = Path(quitanda_web.__file__).parent
@@ -27,6 +27,8 @@ OF_CUSTOMER = (
     "/products/caneta",
     "/orders",
     "/orders/o1",
+    "/orders/o1/cancel",
+    "/access",
     "/products?words=nothing",
     "/orders?states=expired",
 )
@@ -39,6 +41,8 @@ OF_STAFF = (
     "/office/customers?words=nothing",
     "/office/new-customer",
     "/office/customers/ana",
+    "/office/customers/ana/delete_customer",
+    "/office/products/caneta/delete_product",
     "/office/orders",
     "/office/orders?states=expired",
     "/office/orders/o1",
@@ -60,6 +64,9 @@ OF_STAFF = (
     "/office/webhooks",
     "/office/webhooks/w1",
     "/office/cluster",
+    "/office/orders/o2/cancel_order_items",
+    "/office/orders/o2/return_order",
+    "/access",
 )
 OF_ALL = ("/sign-in", "/nothing", "/sign-in?done=ended")
 SAME = {"Total", "Tokens", "Quitanda", "English", "Português", "Cluster"}
@@ -210,7 +217,7 @@ async def test_a_refusal_is_told_in_portuguese_with_the_facts(shop):
 def test_every_field_of_a_form_has_a_label():
     forms = [
         each
-        for module in (office, office_orders, shop_pages, tokens, webhooks)
+        for module in (office, office_orders, order_units, shop_pages, tokens, webhooks)
         for each in vars(module).values()
         if isinstance(each, CommandForm)
     ]

@@ -68,7 +68,7 @@ async def test_a_cancelled_order_gives_its_units_back(shop):
     order = await begun_order(browser)
     path = order.path.partition("?")[0]
 
-    cancelled = await browser.fill(order, f"{path}/cancel")
+    cancelled = await browser.fill(await browser.open(f"{path}/cancel"), f"{path}/cancel")
 
     assert "cancelled" in cancelled.text
     assert shop.cluster.state.product("caneta").quantity == 10
@@ -80,7 +80,7 @@ async def test_a_second_product_goes_into_the_open_order(shop):
 
     second = await begun_order(browser, "lapis", "1")
 
-    assert second.path == first.path
+    assert second.path.partition("?")[0] == first.path.partition("?")[0]
     assert "Lápis" in second.text
     assert "Caneta" in second.text
 

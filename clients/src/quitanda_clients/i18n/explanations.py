@@ -13,13 +13,17 @@ from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.i18n.formats import Formats
 
 _WRONG_NUMBER: Final = N_("{field} is not a number. Write digits only, such as {example}.")
+_NO_MOMENT: Final = N_("{field} is no date with a time. Choose one, or leave it empty.")
+_PASSED: Final = N_("{field} has passed already[: it is {now_ms}]. Choose a later time, or leave it empty.")
+_MOMENTS: Final = frozenset({"expires_at_ms"})
 _OF_MONEY: Final = frozenset({"price", "price_from", "price_to"})
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a person reads about a failure. `field` is the field at fault, by its own name, or empty.
+    """What a person reads about a failure.
 
+    `field` is the field at fault, by its own name, or empty; `path` also has the item in which it is.
     `definite`: nothing happened; otherwise nobody knows, and the request may be repeated with the same request id.
     """
 
@@ -28,6 +32,7 @@ class Explanation:
     reason: str
     code: RpcCode
     definite: bool
+    path: str = ""
 
 
 def explain_failure(
@@ -42,9 +47,14 @@ def explain_failure(
     if details.get("problem") in {Problem.NOT_A_NUMBER, Problem.NOT_AN_INTEGER}:
         instead[Reason.INVALID_ARGUMENT] = _WRONG_NUMBER
         details["example"] = formats.amount(1250) if last in _OF_MONEY else "12"
+    if details.get("problem") == Problem.PASSED:
+        instead[Reason.INVALID_ARGUMENT] = _PASSED
+        details["now_ms"] = formats.moment(int(details.get("now_ms", "0")))
+    if details.get("problem") == Problem.MALFORMED and last in _MOMENTS:
+        instead[Reason.INVALID_ARGUMENT] = _NO_MOMENT
     label = translate(labels.field_label(failure.field)) if failure.field else ""
     text = render(failure.reason, label, details, instead, translate)
-    return Explanation(text, last, failure.reason, failure.code, failure.definite)
+    return Explanation(text, last, failure.reason, failure.code, failure.definite, failure.field)
 
 
 def _translated(

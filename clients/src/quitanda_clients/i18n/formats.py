@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Final
 
@@ -58,6 +58,16 @@ class Formats:
     def day(self, day: str) -> str:
         """Write a day, which is given by ISO 8601."""
         return dates.format_date(date.fromisoformat(day), "medium", locale=self.language.locale)
+
+    def until(self, milliseconds: int, now_ms: int) -> str:
+        """Write how long it is until a time, or since: `in 2 hours`, `3 days ago`."""
+        left = timedelta(milliseconds=milliseconds - now_ms)
+        return dates.format_timedelta(left, add_direction=True, locale=self.language.locale)
+
+    @property
+    def zone_name(self) -> str:
+        """The zone in which times are written: `America/Sao_Paulo`."""
+        return str(self.zone)
 
     def plain_amount(self, typed: str) -> str:
         """Turn an amount that somebody typed into one with a decimal point and no other signs.

@@ -48,7 +48,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "created_at_ms": N_("Created"),
     "state_since_ms": N_("In this state since"),
     "placed_at_ms": N_("Placed"),
-    "expires_at_ms": N_("Expires"),
+    "expires_at_ms": N_("Expiry"),
 }
 """By the last part of a field's name: `items[0].quantity` is a quantity."""
 
@@ -59,6 +59,7 @@ HINTS: Final[Mapping[str, str]] = {
     "label": N_("What people call it, such as a person's name."),
     "url": N_("Where the events are sent; it begins with https://."),
     "delta": N_("For example 10 for new units, -2 for broken ones."),
+    "expires_at_ms": N_("Date and time in the shop's time zone; empty: it does not expire."),
 }
 
 STATES: Final[Mapping[str, str]] = {
@@ -119,6 +120,9 @@ NOTICES: Final[Mapping[str, str]] = {
     "revoked": N_("The token is revoked."),
     "repeated": N_("It is sent once more."),
     "tested": N_("The test is sent. Where it does not arrive, it is among the dead letters."),
+    "deadline": N_("The deadline is changed."),
+    "partly-cancelled": N_("The units are taken out of the order, and back in stock."),
+    "undone": N_("Undone."),
     "signed-out": N_("You have signed out."),
     "ended": N_("Your session has ended. Sign in again."),
 }

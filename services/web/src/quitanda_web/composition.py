@@ -26,7 +26,22 @@ from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.guard import GuardLimits
 from quitanda_web.live.cluster_board import ClusterBoard
 from quitanda_web.live.hub import LiveHub, LiveLimits
-from quitanda_web.pages import changes, cluster, entrance, more, office, office_orders, reports, shop, tokens, webhooks
+from quitanda_web.pages import (
+    access,
+    acting,
+    changes,
+    cluster,
+    entrance,
+    more,
+    office,
+    office_orders,
+    order_units,
+    reports,
+    shop,
+    tokens,
+    undoing,
+    webhooks,
+)
 from quitanda_web.recent_requests import RecentRequests
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
@@ -35,9 +50,13 @@ from quitanda_web.wording import Wording
 
 PAGES: Final[tuple[WebPage, ...]] = (
     *entrance.PAGES,
+    *access.PAGES,
+    *undoing.PAGES,
     *shop.PAGES,
     *office.PAGES,
     *office_orders.PAGES,
+    *order_units.PAGES,
+    *acting.PAGES,
     *reports.PAGES,
     *changes.PAGES,
     *tokens.PAGES,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from quitanda.domain.field_types import ChoiceRule, FieldType, Form, describe
 from quitanda_clients.form_fields import (
+    field_hint,
     is_free_text,
+    is_moment,
     length_max,
     must_be_typed,
     read_number,
@@ -15,6 +17,7 @@ from quitanda_clients.form_fields import (
 )
 from quitanda_clients.i18n import labels
 from quitanda_clients.request_ids import new_request_id
+from quitanda_web.undo import UNDO
 
 if TYPE_CHECKING:
     from quitanda_web.visit import Visit
@@ -26,7 +29,7 @@ FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field as a template shows it; `kind` is `text`, `area`, `number`, `money`, `checkbox` or `choice`.
+    """One field as a template shows it; `kind` is `text`, `area`, `number`, `money`, `moment`, `checkbox` or `choice`.
 
     `choices` are the values of a choice with the words that people read.
     """
@@ -65,12 +68,19 @@ class CommandForm:
         return (known[name] for name in self.shown)
 
     def view(
-        self, visit: "Visit", action: str, values: Mapping[str, Any], version: int | None = None, **hidden: str
+        self,
+        visit: "Visit",
+        action: str,
+        values: Mapping[str, Any],
+        version: int | None = None,
+        undo: str = "",
+        **hidden: str,
     ) -> FormView:
         """Show the form with these values; after an error with what was typed.
 
         It carries a new request id, unless nobody knows whether the last one had its effect. `version` is that of the
-        document that is shown beside it. `hidden` tells forms of one kind on a page apart.
+        document that is shown beside it. `hidden` tells forms of one kind on a page apart. `undo` is
+        what takes the form's change back, sealed (`undo`).
         """
         sent = visit.posted == self.name and all(visit.typed.get(name) == value for name, value in hidden.items())
         return FormView(
@@ -80,6 +90,7 @@ class CommandForm:
                 (FORM_TOKEN, visit.form_token),
                 (REQUEST_ID, _request_id(visit, sent=sent)),
                 *hidden.items(),
+                *(((UNDO, undo),) if undo else ()),
                 *(((VERSION, str(version)),) if version is not None else ()),
             ),
         )
@@ -100,7 +111,7 @@ def _view(visit: "Visit", field: FieldType, value: Any, *, sent: bool) -> FormFi
     return FormField(
         field.name,
         visit.gettext(labels.field_label(field.name)),
-        visit.gettext(labels.HINTS[field.name]) if field.name in labels.HINTS else "",
+        field_hint(field, visit.gettext, visit.formats),
         _kind(field),
         visit.typed.get(field.name, "") if sent else written_value(field, value, visit.formats),
         must_be_typed(field),
@@ -137,7 +148,7 @@ def _kind(field: FieldType) -> str:
         case Form.FLAG:
             return "checkbox"
         case Form.NUMBER:
-            return "number"
+            return "moment" if is_moment(field) else "number"
         case Form.MONEY:
             return "money"
         case _ if isinstance(field.rule, ChoiceRule):

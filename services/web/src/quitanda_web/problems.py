@@ -61,13 +61,15 @@ class ShownProblem:
     status: int
     reason: str
     repeatable: bool = False
+    path: str = ""
+    """The field with the item in which it is, as the form or the portal names it."""
 
 
 def explain(error: QuitandaError, translate: Callable[[str], str], formats: Formats) -> ShownProblem:
     """Write an error for the person who reads the page."""
     told = explain_failure(error, translate, formats, PAGE_TEMPLATES)
     status = _STATUSES.get(told.code, 500)
-    return ShownProblem(told.text, told.field, status, told.reason, repeatable=not told.definite)
+    return ShownProblem(told.text, told.field, status, told.reason, repeatable=not told.definite, path=told.path)
 
 
 def wrong(field: str, problem: Problem, **details: object) -> Rejected:

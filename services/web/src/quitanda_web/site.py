@@ -55,7 +55,9 @@ class Who(Enum):
     """For whom a page is."""
 
     ANYBODY = "anybody"
+    SIGNED_IN = "signed in"
     CUSTOMER = "customer"
+    """A customer, or staff who act for one."""
     STAFF = "staff"
 
 
@@ -297,7 +299,9 @@ def _not_for(visit: Visit, who: Who) -> Response | None:
         return go(
             "/sign-in", next=visit.here if visit.request.method == "GET" else "", done="ended" if visit.posted else ""
         )
-    if visit.session.of_customer != (who is Who.CUSTOMER):
+    session = visit.session
+    fitting = {Who.CUSTOMER: bool(session.shops_for), Who.STAFF: not session.of_customer}
+    if not fitting.get(who, True):
         return Response(status_code=SEE_OTHER, headers={"location": "/"})
     return None
 

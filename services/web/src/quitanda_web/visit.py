@@ -4,20 +4,24 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from quitanda.domain.outcomes import Reason, refused
 from quitanda.domain.permissions import ALLOWED_ROLES
+from quitanda.errors import Rejected
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
+from quitanda_clients.portal_client import PortalClient
 from quitanda_web.problems import ShownProblem
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
+from quitanda_web.undo import UNDO, open_undo, undo_request_id
 from quitanda_web.wording import Wording
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ CHOICE_SECONDS: Final = 365 * 24 * 60 * 60
 """How long a browser keeps somebody's choice of language and theme."""
 
 SEE_OTHER: Final = 303
+
+AnyClient = TypeVar("AnyClient", bound=PortalClient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,9 @@ class Visit:
     typed: Mapping[str, str] = field(default_factory=dict)
     posted: str = ""
     problem: ShownProblem | None = None
+    snapshot: int = 0
+    """The revision of the list whose further page is shown; 0 where none is."""
+    began_at: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         """Prepare what depends on the language."""
@@ -64,6 +73,7 @@ class Visit:
         self.formats = Formats(self.language, settings.time_zone, settings.currency)
         self.gettext = texts.gettext
         self.wording = Wording(texts, self.formats)
+        self._clients: list[PortalClient] = []
 
     @property
     def form_token(self) -> str:
@@ -72,14 +82,49 @@ class Visit:
 
     @property
     def shop(self) -> ShopClient:
-        """The client of the customer who is signed in."""
+        """The client of the customer who is signed in, or for whom staff act."""
         session = self.signed_in
-        return self.site.callers.shop(session.customer_id, session.token)
+        return self._known(self.site.callers.shop(session.shops_for, session.token))
 
     @property
     def office(self) -> AdminClient:
         """The client of the staff who are signed in."""
-        return self.site.callers.admin(self.signed_in.token)
+        return self._known(self.site.callers.admin(self.signed_in.token))
+
+    @property
+    def now_ms(self) -> int:
+        """When the request came: milliseconds since 1970-01-01T00:00Z."""
+        return int(self.began_at * 1_000)
+
+    @property
+    def as_of(self) -> str:
+        """Say which data the page shows: of which moment and revision; empty where it shows none of the shop's.
+
+        Every read is linearizable: what had been acknowledged when the page was asked for is in it. Only the further
+        pages of a list are older: they are of the snapshot of the first one.
+        """
+        revision = self.snapshot or max((client.revision for client in self._clients), default=0)
+        if not revision:
+            return ""
+        if self.snapshot:
+            text = self.gettext("This list is as it was when its first page was shown, at revision %(revision)s.")
+        else:
+            text = self.gettext("As of %(moment)s, revision %(revision)s.")
+        moment = self.formats.moment(self.now_ms)
+        return text % {"moment": moment, "revision": self.formats.number(revision)}
+
+    @property
+    def undo(self) -> tuple[tuple[str, str], ...]:
+        """The fields of the form that takes back what was just done; none where that cannot be, or is not known."""
+        again = self.problem is not None and self.problem.repeatable
+        sealed = self.typed.get(UNDO, "") if again and self.posted == "undo_change" else self.asked(UNDO)
+        if open_undo(self.site.seal, self.session, sealed) is None:
+            return ()
+        return (("form_token", self.form_token), ("request_id", undo_request_id(sealed)), (UNDO, sealed))
+
+    def _known(self, client: AnyClient) -> AnyClient:
+        self._clients.append(client)
+        return client
 
     @property
     def signed_in(self) -> WebSession:
@@ -96,6 +141,11 @@ class Visit:
     def may(self, command: type) -> bool:
         """Whether the one who is signed in may ask for a command at all; the shop decides anew when it is asked."""
         return self.session is not None and self.session.role in ALLOWED_ROLES.get(command, ())
+
+    def require(self, command: type) -> None:
+        """Raise Rejected (FORBIDDEN) where the one who is signed in may not ask for a command at all."""
+        if not self.may(command):
+            raise Rejected(refused(Reason.FORBIDDEN, "", role=self.signed_in.role))
 
     def parameter(self, name: str) -> str:
         """Give a part of the page's address that is in braces there."""

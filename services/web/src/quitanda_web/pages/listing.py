@@ -51,12 +51,14 @@ async def found(
 async def listed(visit: Visit, fetch: Callable[[], Awaitable[ListPage[T]]]) -> ListPage[T]:
     """Fetch a page of a list; where what is asked for is refused, an empty one, and the visit has the reason."""
     try:
-        return await fetch()
+        page = await fetch()
     except Rejected as rejected:
         if rejected.refused.reason in _NOBODY:
             raise
         visit.problem = explain(rejected, visit.gettext, visit.formats)
         return ListPage((), "", 0)
+    visit.snapshot = page.revision if visit.asked("page_token") else 0
+    return page
 
 
 def next_address(visit: Visit, page: ListPage[Any]) -> str:

@@ -8,16 +8,19 @@ from quitanda.domain.commands import (
     AdjustStock,
     CreateCredential,
     CreateCustomer,
+    CreateOrder,
     CreateProduct,
     DeleteCustomer,
     DeleteProduct,
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Kind
+from quitanda.domain.model import Customer, Kind, Product
+from quitanda_clients.results import DeleteResult
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
 from quitanda_web.live.hub import PRODUCTS
 from quitanda_web.pages.listing import found, search_form
+from quitanda_web.pages.undoing import carry_undo, go_with_undo
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
@@ -72,9 +75,9 @@ async def show_product(visit: Visit) -> Response:
     return visit.render(
         "office_product.html",
         product=product,
-        edit=_allowed(visit, EDIT_PRODUCT, at, values, product.version),
+        edit=_allowed(visit, EDIT_PRODUCT, at, values, product.version, UpdateProduct(product_id, **values)),
         stock=_allowed(visit, STOCK, at, {}, product.version),
-        delete=_allowed(visit, DELETE_PRODUCT, at, {}, product.version),
+        delete=path_of(*at, DELETE_PRODUCT.name) if visit.may(DeleteProduct) else "",
         live=visit.live(PRODUCTS, found_product.revision),
     )
 
@@ -82,31 +85,50 @@ async def show_product(visit: Visit) -> Response:
 async def update_product(visit: Visit) -> Response:
     """Change a product, as it was shown."""
     product_id = visit.parameter("product_id")
-    await visit.office.update_product(
+    changed = await visit.office.update_product(
         product_id,
         **EDIT_PRODUCT.read(visit),
         expected_version=read_version(visit),
         request_id=read_request_id(visit),
     )
-    return go(path_of(OFFICE, "products", product_id), done="saved")
+    return go_with_undo(visit, path_of(OFFICE, "products", product_id), "saved", version=changed.document.version)
 
 
 async def adjust_stock(visit: Visit) -> Response:
     """Add to the units on hand, or take away. A sale meanwhile does not matter: the change is relative."""
     product_id = visit.parameter("product_id")
-    await visit.office.adjust_stock(product_id, **STOCK.read(visit), request_id=read_request_id(visit))
-    return go(path_of(OFFICE, "products", product_id), done="adjusted")
+    delta = STOCK.read(visit)["delta"]
+    changed = await visit.office.adjust_stock(product_id, delta, request_id=read_request_id(visit))
+    undo = AdjustStock(product_id, -delta)
+    path = path_of(OFFICE, "products", product_id)
+    return go_with_undo(visit, path, "adjusted", undo, changed.document.version)
+
+
+async def show_delete_product(visit: Visit) -> Response:
+    """Ask whether a product is to be deleted, and say what can be undone of it."""
+    product_id = visit.parameter("product_id")
+    product = (await visit.office.get_product(product_id)).document
+    values = {name: getattr(product, name) for name in (*_PRODUCT_FIELDS, "quantity", "extra")}
+    return _ask_to_delete(
+        visit,
+        DELETE_PRODUCT,
+        product,
+        (OFFICE, "products", product_id),
+        CreateProduct(product_id, **values),
+        visit.gettext("Delete the product %(name)s?") % {"name": product.name},
+        visit.gettext("It can be undone afterwards, unless the product is taken out of open orders."),
+    )
 
 
 async def delete_product(visit: Visit) -> Response:
     """Delete a product, as it was shown."""
-    await visit.office.delete_product(
+    result = await visit.office.delete_product(
         visit.parameter("product_id"),
         **DELETE_PRODUCT.read(visit),
         expected_version=read_version(visit),
         request_id=read_request_id(visit),
     )
-    return go(path_of(OFFICE, "products"), done="deleted")
+    return _deleted(visit, path_of(OFFICE, "products"), result)
 
 
 async def show_customers(visit: Visit) -> Response:
@@ -141,39 +163,103 @@ async def show_customer(visit: Visit) -> Response:
         "office_customer.html",
         customer=customer,
         tokens=visit.may(CreateCredential),
-        edit=_allowed(visit, EDIT_CUSTOMER, at, {"name": customer.name}, customer.version),
-        delete=_allowed(visit, DELETE_CUSTOMER, at, {}, customer.version),
+        edit=_allowed(
+            visit,
+            EDIT_CUSTOMER,
+            at,
+            {"name": customer.name},
+            customer.version,
+            UpdateCustomer(customer_id, customer.name),
+        ),
+        act=path_of(*at, "act") if visit.may(CreateOrder) else "",
+        delete=path_of(*at, DELETE_CUSTOMER.name) if visit.may(DeleteCustomer) else "",
     )
 
 
 async def update_customer(visit: Visit) -> Response:
     """Change a customer, as she was shown."""
     customer_id = visit.parameter("customer_id")
-    await visit.office.update_customer(
+    changed = await visit.office.update_customer(
         customer_id,
         **EDIT_CUSTOMER.read(visit),
         expected_version=read_version(visit),
         request_id=read_request_id(visit),
     )
-    return go(path_of(OFFICE, "customers", customer_id), done="saved")
+    return go_with_undo(visit, path_of(OFFICE, "customers", customer_id), "saved", version=changed.document.version)
+
+
+async def show_delete_customer(visit: Visit) -> Response:
+    """Ask whether a customer is to be deleted, and say what can be undone of it."""
+    customer_id = visit.parameter("customer_id")
+    customer = (await visit.office.get_customer(customer_id)).document
+    return _ask_to_delete(
+        visit,
+        DELETE_CUSTOMER,
+        customer,
+        (OFFICE, "customers", customer_id),
+        CreateCustomer(customer_id, customer.name, customer.extra),
+        visit.gettext("Delete the customer %(name)s?") % {"name": customer.name},
+        visit.gettext(
+            "Her secret ceases to work, and her closed orders become orders of nobody: neither can be undone. She "
+            "herself can be registered again under her id afterwards, unless open orders were cancelled."
+        ),
+    )
 
 
 async def delete_customer(visit: Visit) -> Response:
     """Delete a customer, as she was shown."""
-    await visit.office.delete_customer(
+    result = await visit.office.delete_customer(
         visit.parameter("customer_id"),
         **DELETE_CUSTOMER.read(visit),
         expected_version=read_version(visit),
         request_id=read_request_id(visit),
     )
-    return go(path_of(OFFICE, "customers"), done="deleted")
+    return _deleted(visit, path_of(OFFICE, "customers"), result)
+
+
+def _ask_to_delete(
+    visit: Visit,
+    form: CommandForm,
+    document: Customer | Product,
+    at: tuple[str, ...],
+    undo: CreateCustomer | CreateProduct,
+    *told: str,
+) -> Response:
+    """Show the form that deletes a document; it carries the document as it is shown, for the undo."""
+    visit.require(form.command)
+    sealed = carry_undo(visit, undo, path_of(*at))
+    title, *texts = told
+    return visit.render(
+        "confirm.html",
+        title=title,
+        texts=texts if sealed else (visit.gettext("This cannot be undone."),),
+        form=form.view(visit, path_of(*at, form.name), {}, document.version, sealed),
+        button=visit.gettext("Delete it"),
+        back=path_of(*at),
+    )
+
+
+def _deleted(visit: Visit, path: str, result: DeleteResult) -> Response:
+    """Offer the undo of a deletion that changed nothing else."""
+    return go(path, done="deleted") if result.orders_affected else go_with_undo(visit, path, "deleted")
 
 
 def _allowed(
-    visit: Visit, form: CommandForm, at: tuple[str, ...], values: dict[str, Any], version: int
+    visit: Visit,
+    form: CommandForm,
+    at: tuple[str, ...],
+    values: dict[str, Any],
+    version: int,
+    undo: UpdateCustomer | UpdateProduct | None = None,
 ) -> FormView | None:
-    """Show a form, if the role of who is signed in may send it; its last part of the path is its action's name."""
-    return form.view(visit, path_of(*at, form.name), values, version) if visit.may(form.command) else None
+    """Show a form, if the role of who is signed in may send it; its last part of the path is its action's name.
+
+    It carries `undo`, which takes its change back.
+    """
+    if not visit.may(form.command):
+        return None
+    sealed = carry_undo(visit, undo, path_of(*at)) if undo is not None else ""
+    return form.view(visit, path_of(*at, form.name), values, version, sealed)
 
 
 def _actions(path: str, *actions: tuple[CommandForm, Any]) -> tuple[Action, ...]:
@@ -197,7 +283,14 @@ PAGES: Final = (
         _PRODUCT,
         Who.STAFF,
         show_product,
-        _actions(_PRODUCT, (EDIT_PRODUCT, update_product), (STOCK, adjust_stock), (DELETE_PRODUCT, delete_product)),
+        _actions(_PRODUCT, (EDIT_PRODUCT, update_product), (STOCK, adjust_stock)),
+    ),
+    WebPage(
+        "office_delete_product",
+        f"{_PRODUCT}/{DELETE_PRODUCT.name}",
+        Who.STAFF,
+        show_delete_product,
+        _actions(_PRODUCT, (DELETE_PRODUCT, delete_product)),
     ),
     WebPage("office_customers", "/office/customers", Who.STAFF, show_customers),
     WebPage(
@@ -212,6 +305,13 @@ PAGES: Final = (
         _CUSTOMER,
         Who.STAFF,
         show_customer,
-        _actions(_CUSTOMER, (EDIT_CUSTOMER, update_customer), (DELETE_CUSTOMER, delete_customer)),
+        _actions(_CUSTOMER, (EDIT_CUSTOMER, update_customer)),
+    ),
+    WebPage(
+        "office_delete_customer",
+        f"{_CUSTOMER}/{DELETE_CUSTOMER.name}",
+        Who.STAFF,
+        show_delete_customer,
+        _actions(_CUSTOMER, (DELETE_CUSTOMER, delete_customer)),
     ),
 )

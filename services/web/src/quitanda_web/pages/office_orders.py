@@ -5,8 +5,8 @@ from typing import Final
 from starlette.responses import Response
 
 from quitanda.codec.queries import FindOrders
-from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder
-from quitanda.domain.model import OrderState
+from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder, SetOrderDeadline
+from quitanda.domain.model import Order, OrderState
 from quitanda.domain.order_states import MOVES, Asker
 from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
 from quitanda_web.live.hub import ORDERS
@@ -15,9 +15,7 @@ from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
 FULFIL: Final = CommandForm("fulfil_order", FulfilOrder)
-CANCEL: Final = CommandForm("cancel_order_items", CancelOrderItems)
-RETURN: Final = CommandForm("return_order", ReturnOrder, ("restock",))
-_FORMS: Final = (FULFIL, RETURN, CANCEL)
+DEADLINE: Final = CommandForm("set_order_deadline", SetOrderDeadline, ("expires_at_ms",))
 _ORDER: Final = "/office/orders/{order_id}"
 
 
@@ -53,7 +51,10 @@ async def show_order(visit: Visit) -> Response:
     return visit.render(
         "office_order.html",
         order=order,
-        forms_of={form.name: _possible(visit, form, order) for form in _FORMS},
+        fulfil=_form(visit, FULFIL, order, {}),
+        deadline=_form(visit, DEADLINE, order, {"expires_at_ms": order.expires_at_ms}),
+        may_cancel=may_move(visit, order, CancelOrderItems),
+        may_return=may_move(visit, order, ReturnOrder),
         live=visit.live(ORDERS, found_order.revision),
     )
 
@@ -65,33 +66,30 @@ async def fulfil_order(visit: Visit) -> Response:
     return go(path_of("office", "orders", order_id), done="fulfilled")
 
 
-async def cancel_order(visit: Visit) -> Response:
-    """Cancel an open or placed order; its units are back in stock."""
+async def set_order_deadline(visit: Visit) -> Response:
+    """Let an open or placed order expire at another time, or never."""
     order_id = visit.parameter("order_id")
-    await visit.office.cancel_order_items(
-        order_id, expected_version=read_version(visit), request_id=read_request_id(visit)
+    await visit.office.set_order_deadline(
+        order_id,
+        **DEADLINE.read(visit),
+        expected_version=read_version(visit),
+        request_id=read_request_id(visit),
     )
-    return go(path_of("office", "orders", order_id), done="cancelled")
+    return go(path_of("office", "orders", order_id), done="deadline")
 
 
-async def return_order(visit: Visit) -> Response:
-    """Take all units of a fulfilled order back, into stock where that is ticked."""
-    order_id = visit.parameter("order_id")
-    await visit.office.return_order(
-        order_id, **RETURN.read(visit), expected_version=read_version(visit), request_id=read_request_id(visit)
+def may_move(visit: Visit, order: Order, command: type) -> bool:
+    """Whether the order's state allows a command to the shop, and the role of who is signed in does."""
+    return visit.may(command) and any(
+        move.before == OrderState(order.state) and move.command is command and move.asker is Asker.SHOP
+        for move in MOVES
     )
-    return go(path_of("office", "orders", order_id), done="returned")
 
 
-def _possible(visit: Visit, form: CommandForm, order: object) -> FormView | None:
-    """Show a form if the order's state allows its command to the shop, and the role of who is signed in does."""
-    state, order_id, version = (getattr(order, name) for name in ("state", "order_id", "version"))
-    allowed = any(
-        move.before == OrderState(state) and move.command is form.command and move.asker is Asker.SHOP for move in MOVES
-    )
-    if not allowed or not visit.may(form.command):
+def _form(visit: Visit, form: CommandForm, order: Order, values: dict[str, int]) -> FormView | None:
+    if not may_move(visit, order, form.command):
         return None
-    return form.view(visit, path_of("office", "orders", order_id, form.name), {}, version)
+    return form.view(visit, path_of("office", "orders", order.order_id, form.name), values, order.version)
 
 
 PAGES: Final = (
@@ -103,7 +101,7 @@ PAGES: Final = (
         show_order,
         tuple(
             Action(form.name, f"{_ORDER}/{form.name}", do)
-            for form, do in ((FULFIL, fulfil_order), (CANCEL, cancel_order), (RETURN, return_order))
+            for form, do in ((FULFIL, fulfil_order), (DEADLINE, set_order_deadline))
         ),
     ),
 )

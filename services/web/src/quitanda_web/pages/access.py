@@ -1,0 +1,97 @@
+"""One's own access: whose session this is, and the end of all others."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from quitanda.domain.outcomes import Reason, refused
+from quitanda.errors import Rejected
+from quitanda.identity.tokens import Token, hash_secret, parse_token
+from quitanda_clients.request_ids import derived_request_id
+from quitanda_web.sessions import ABSOLUTE_SECONDS, IDLE_SECONDS, WebSession
+from quitanda_web.site import Action, WebPage, Who
+from quitanda_web.visit import Visit, go
+
+NEXT: Final = "next_token"
+_SECONDS_PER_HOUR: Final = 3_600
+_REPLACED: Final = frozenset({Reason.UNAUTHENTICATED, Reason.CREDENTIAL_REVOKED})
+
+
+async def show_access(visit: Visit) -> Response:
+    """Say whose session this is, and offer to end all others."""
+    return _show(visit)
+
+
+async def prepare_end(visit: Visit) -> Response:
+    """Give the credential a token that nobody is shown yet, and ask once more. The one before it stays valid.
+
+    However often this is asked with a token, the next one is the same: so nothing is lost with the answer.
+    """
+    session = _with_token(visit)
+    following = await _next_token(visit, session.token)
+    return _show(visit, carried=visit.site.seal.carry(session, NEXT, following))
+
+
+async def end_all(visit: Visit) -> Response:
+    """Give the credential a second new token, which ends the one that every session so far has, and show it.
+
+    It is asked for with the token between the two. That one stays valid, so the form may be sent again.
+    """
+    session = _with_token(visit)
+    between = visit.site.seal.carried(session, NEXT, visit.typed.get(NEXT, ""))
+    if between is None:
+        return go("/access")
+    try:
+        newest = await _next_token(visit, between)
+    except Rejected as rejected:
+        if rejected.refused.reason not in _REPLACED:
+            raise
+        return go("/access")  # a form of before the last end
+    response = visit.render("access_secret.html", token=newest)
+    visit.keep_session(response, session.with_token(newest, visit.began_at))
+    return response
+
+
+async def _next_token(visit: Visit, token: str) -> str:
+    """Let the portals replace a token; with the same one they are asked for the same each time."""
+    session = visit.signed_in
+    parsed = parse_token(token)
+    if not isinstance(parsed, Token):
+        raise TypeError("a session has a token that is none")
+    request_id = derived_request_id("next token", token)
+    if session.of_customer:
+        secret = visit.site.seal.next_secret(token)
+        client = visit.site.callers.shop(session.customer_id, token)
+        await client.rotate_own_credential(parsed.credential_id, hash_secret(secret), request_id=request_id)
+        return Token(parsed.credential_id, secret).text()
+    result = await visit.site.callers.admin(token).rotate_credential(parsed.credential_id, request_id=request_id)
+    if not result.token:  # somebody has replaced it once more meanwhile
+        raise Rejected(refused(Reason.CREDENTIAL_REVOKED, "", credential_id=parsed.credential_id))
+    return result.token
+
+
+def _with_token(visit: Visit) -> WebSession:
+    """Give the session of somebody who has proved who she is; where nobody does, no session can be ended elsewhere."""
+    if not visit.signed_in.token:
+        raise Rejected(refused(Reason.FORBIDDEN, ""))
+    return visit.signed_in
+
+
+def _show(visit: Visit, carried: str = "") -> Response:
+    return visit.render(
+        "access.html",
+        carried=carried,
+        ends_at_ms=int((visit.signed_in.began_at + ABSOLUTE_SECONDS) * 1_000),
+        idle_hours=IDLE_SECONDS // _SECONDS_PER_HOUR,
+    )
+
+
+PAGES: Final = (
+    WebPage(
+        "access",
+        "/access",
+        Who.SIGNED_IN,
+        show_access,
+        (Action("prepare_end_of_sessions", "/access", prepare_end), Action("end_sessions", "/access/end", end_all)),
+    ),
+)

@@ -90,7 +90,7 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
             admin_portals=(addresses["admin-portal-1"],),
             client_portals=(addresses["client-portal-1"],),
             identity=root / "web" if root else None,
-            **{"request_timeout_seconds": 2.0, **given},
+            **{"request_timeout_seconds": 5.0, **given},
         )
         identity = LinkIdentity(root / "web") if root else None
         tokens = {}

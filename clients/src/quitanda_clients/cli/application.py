@@ -11,19 +11,32 @@ from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
 from quitanda.runtime import tracing
 from quitanda_clients.cli import exit_codes, streams
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
+from quitanda_clients.cli.spoken_help import HELP_OPTIONS, set_titles, translate, wrong_use_text
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error, printable
+from quitanda_clients.cli.values import machine_or_zone
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.languages import Language
+from quitanda_clients.i18n.speech import (
+    CURRENCY_VARIABLE,
+    Speech,
+    chosen_language,
+    say,
+    speak,
+)
 
 EXPORT_SECONDS: Final = 0.5
 """How long a command may take at its end to send its spans, where tracing is on: less than the exporter's first pause,
 so that it tries once."""
 
-CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS: Final = {"help_option_names": HELP_OPTIONS}
+LANG_OPTION: Final = "--lang"
 
 
 class Application(TyperGroup):
@@ -40,6 +53,8 @@ class Application(TyperGroup):
     ) -> Any:
         """Run the arguments and exit; if not standalone, return or raise instead."""
         arguments = list(sys.argv[1:] if args is None else args)
+        _choose_speech(arguments)
+        translate(self)
         run = partial(super().main, arguments, prog_name, complete_var, False, windows_expand_args, **extra)
         if not standalone_mode:
             return run()
@@ -102,7 +117,7 @@ def _exit_code(app: typer.Typer) -> int:
     except ReaderGone:
         return exit_codes.READER_GONE
     except AnswerNotWritten as error:
-        print_error(f"The text could not be written: {error}.")
+        print_error(say("The text could not be written: {problem}.", problem=exception_text(error)))
         return exit_codes.NOT_WRITTEN
     return code
 
@@ -114,12 +129,38 @@ def _report_wrong_use(error: TyperException, *, as_json: bool) -> None:
         return
     from typer.rich_utils import rich_format_error  # noqa: PLC0415 - rich is loaded only when it is used
 
+    set_titles()
+    if isinstance(error, UsageError) and not isinstance(error, NoArgsIsHelpError):
+        error = UsageError(wrong_use_text(error), error.ctx)
     rich_format_error(error)  # type: ignore[arg-type]
+
+
+def _choose_speech(arguments: Sequence[str]) -> None:
+    """Speak the language that the person chose; what programs read is in English."""
+    options = _options(arguments)
+    pairs = itertools.pairwise(options)
+    typed = [
+        value if name == LANG_OPTION else name.removeprefix(f"{LANG_OPTION}=")
+        for name, value in (*pairs, (options[-1] if options else "", ""))
+        if name == LANG_OPTION or name.startswith(f"{LANG_OPTION}=")
+    ]
+    language = chosen_language(typed, os.environ)
+    if _asks_for_json(arguments) and not set(HELP_OPTIONS) & set(options):
+        language = Language.ENGLISH
+    try:
+        zone = machine_or_zone(os.environ)
+    except typer.BadParameter:  # which is reported when the options are read
+        zone = None
+    speak(Speech(language, os.environ.get(CURRENCY_VARIABLE, "").strip().upper(), zone))
+
+
+def _options(arguments: Sequence[str]) -> list[str]:
+    return list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
     """Look for the option itself: after wrong use the options were not read to the end."""
-    options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    options = _options(arguments)
     pairs = set(itertools.pairwise(options))
     return bool({"--json", "--output=json", "-ojson"} & set(options)) or bool(
         {("-o", "json"), ("--output", "json")} & pairs

@@ -23,6 +23,8 @@ from quitanda_clients.cli.options import (
     options_before,
 )
 from quitanda_clients.cli.streams import AnswerNotWritten, print_error
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import Consistency
 from quitanda_clients.tokens import IDENTITY_VARIABLE, NoTokenError
@@ -79,7 +81,7 @@ class CommandRun:
         self._told_slow = False
         if options.request_id is not None and effect is not Effect.WRITE:
             raise typer.BadParameter(
-                "--request-id works only with commands that change one thing", param_hint="--request-id"
+                say("--request-id works only with commands that change one thing"), param_hint="--request-id"
             )
 
     @functools.cached_property
@@ -112,8 +114,15 @@ class CommandRun:
             if self.as_json or self._told_slow:
                 return
             self._told_slow = True
-            because = f" ({reason})" if reason else ""
-            print_error(f"Waiting for an answer from {servers}{because}; at most {timeout:g} s, Ctrl-C ends it.")
+            because = f" ({exception_text(reason)})" if reason else ""
+            print_error(
+                say(
+                    "Waiting for an answer from {servers}{because}; at most {timeout:g} s, Ctrl-C ends it.",
+                    servers=servers,
+                    because=because,
+                    timeout=timeout,
+                )
+            )
 
         return tell
 
@@ -167,10 +176,10 @@ def _confirmed(run: CommandRun, question: str) -> bool:
     """Ask, if there is a question and a person to answer it; programs are never asked."""
     if not question or run.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    print_error(f"{question} [y/N] ", end="")
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+    print_error(f"{question} {say('[y/N]')} ", end="")
+    if sys.stdin.readline().strip().lower() in {"y", "yes", say("y"), say("yes")}:
         return True
-    print_error("Nothing was changed.")
+    print_error(say("Nothing was changed."))
     return False
 
 
@@ -186,7 +195,7 @@ def _finish(run: CommandRun, coroutine: Callable[[], Coroutine[Any, Any, int | N
     except AnswerNotWritten as error:
         return _report_not_written(run, error)
     except NoTokenError as error:  # of the client, which sends no token without TLS to another machine
-        raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
+        raise typer.BadParameter(exception_text(error), param_hint=IDENTITY_VARIABLE) from None
     except KeyboardInterrupt:
         if run.request_id is not None:  # without it, the user could not repeat the write safely
             _report(run, OutcomeUnknown("interrupted"))
@@ -232,7 +241,7 @@ def _check_encoding(context: typer.Context) -> None:
         for parameter in at.command.params:
             value = at.params.get(str(parameter.name))
             if any(not _is_utf8(text) for text in (value if isinstance(value, list | tuple) else [value])):
-                raise typer.BadParameter("the value is not valid UTF-8", param=parameter)
+                raise typer.BadParameter(say("the value is not valid UTF-8"), param=parameter)
 
 
 def _with_parents(context: Any) -> Iterator[Any]:

@@ -25,6 +25,7 @@ from quitanda_clients.cli.document_views import (
     known_values,
 )
 from quitanda_clients.cli.streams import print_error, printable
+from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,7 +102,7 @@ class CsvOutput:
         views = LISTS[view or name]
         _print(csv_columns(views), [csv_row(views, document) for document in listing.documents])
         if listing.truncated:
-            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+            print_error(say("There are more; these are the first {count} (--limit).", count=len(listing.documents)))
 
     def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Print one row."""
@@ -114,7 +115,7 @@ class CsvOutput:
 
         _print(HISTORY_COLUMNS, [row for entry in listing.documents for row in rows_of_entry(entry)])
         if listing.truncated:
-            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+            print_error(say("There are more; these are the first {count} (--limit).", count=len(listing.documents)))
 
     def report(self, report: "ShopReport") -> None:
         """Print the rows, without the totals; a text that may look like a formula has an apostrophe before it."""
@@ -131,7 +132,9 @@ class CsvOutput:
 
         _print(STOCK_CARD_COLUMNS, map(row_of_movement, listing.documents))
         if listing.truncated:
-            print_error(f"There are older movements; these are the last {len(listing.documents)} (--limit).")
+            print_error(
+                say("There are older movements; these are the last {count} (--limit).", count=len(listing.documents))
+            )
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print one row for each replica; stderr says whether all is well."""

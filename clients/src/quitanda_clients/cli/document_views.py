@@ -19,9 +19,10 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.field_types import Form, describe
 from quitanda.domain.model import Credential, Customer, CustomFields, Kind, Order, OrderItem, OrderState, Product
-from quitanda_clients.cli.moments import expiry, iso_time, iso_told, minute, minute_told, second
+from quitanda_clients.cli.moments import expiry, iso_time, iso_told, minute_told
 from quitanda_clients.cli.values import price, units_on_hand, whole_number
-from quitanda_clients.cli.wording import counted
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say, say_minute, say_money, say_number, say_second
 
 
 def _plain(value: Any) -> Any:
@@ -87,8 +88,9 @@ class DocumentView:
     create: type[CreateCustomer | CreateProduct]
     update: type[UpdateCustomer | UpdateProduct]
     delete: type[DeleteCustomer | DeleteProduct]
-    cascade: str
-    """What --cascade does to the orders, for the question before a deletion."""
+    says: Mapping[str, str]
+    """What people are told and asked: `created`, `changed`, `deleted` and `nothing recorded`; `ask` before a deletion,
+    `ask to cascade` before one that changes orders."""
     cascade_result: Callable[[int], str]
     """Writes the sentence about so many orders that it changed."""
     texts: Mapping[str, str]
@@ -125,7 +127,7 @@ def _completed(each: FieldView, form: Form | None) -> FieldView:
         metavar=each.metavar or _METAVARS.get(form, "TEXT"),
     )
     if money:
-        return replace(each, text=_price, csv_value=_price, parse=partial(price, option=each.option))
+        return replace(each, text=say_money, csv_value=_price, parse=partial(price, option=each.option))
     return replace(each, parse=whole_number) if form is Form.NUMBER else each
 
 
@@ -151,8 +153,17 @@ CUSTOMERS: Final = DocumentView(
     create=CreateCustomer,
     update=UpdateCustomer,
     delete=DeleteCustomer,
-    cascade="cancel all of its orders",
-    cascade_result=lambda orders: f" {counted(orders, 'order')} {'was' if orders == 1 else 'were'} cancelled.",
+    says={
+        "created": N_("Created the customer"),
+        "changed": N_("Changed the customer"),
+        "deleted": N_("Deleted the customer {document_id}."),
+        "ask": N_("Delete the customer {document_id}?"),
+        "ask to cascade": N_("Delete the customer {document_id} and cancel all of its orders?"),
+        "nothing recorded": N_("Nothing is recorded of the customer {document_id}."),
+    },
+    cascade_result=lambda orders: say_number(
+        " {count} order was cancelled.", " {count} orders were cancelled.", orders
+    ),
     texts={
         "create": "Register a customer.",
         "get": "Show a customer.",
@@ -223,8 +234,17 @@ PRODUCTS: Final = DocumentView(
     create=CreateProduct,
     update=UpdateProduct,
     delete=DeleteProduct,
-    cascade="take it out of every order",
-    cascade_result=lambda orders: f" It was taken out of {counted(orders, 'order')}.",
+    says={
+        "created": N_("Created the product"),
+        "changed": N_("Changed the product"),
+        "deleted": N_("Deleted the product {document_id}."),
+        "ask": N_("Delete the product {document_id}?"),
+        "ask to cascade": N_("Delete the product {document_id} and take it out of every order?"),
+        "nothing recorded": N_("Nothing is recorded of the product {document_id}."),
+    },
+    cascade_result=lambda orders: say_number(
+        " It was taken out of {count} order.", " It was taken out of {count} orders.", orders
+    ),
     texts={
         "create": "Add a product.",
         "get": "Show a product.",
@@ -254,8 +274,8 @@ CREDENTIAL: Final = _views(
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="generation", spare=4, csv="generation"),
-    FieldView(name="created_at_ms", label="created (UTC)", spare=3, csv="created", text=minute, csv_value=iso_time),
-    FieldView(name="expires_at_ms", label="expires (UTC)", csv="expires", text=expiry, csv_value=iso_told),
+    FieldView(name="created_at_ms", label="created", spare=3, csv="created", text=say_minute, csv_value=iso_time),
+    FieldView(name="expires_at_ms", label="expires", csv="expires", text=expiry, csv_value=iso_told),
     FieldView(name="version", spare=5),
 )
 
@@ -263,10 +283,10 @@ ORDER: Final = _views(
     Order,
     FieldView(name="order_id", label="order"),
     FieldView(name="customer_id", label="customer"),
-    FieldView(name="created_at_ms", label="created", text=second),
-    FieldView(name="state", unless=OrderState.OPEN),
-    FieldView(name="state_since_ms", label="since", text=second, unless=0),
-    FieldView(name="expires_at_ms", label="expires", text=second, unless=0),
+    FieldView(name="created_at_ms", label="created", text=say_second),
+    FieldView(name="state", text=say, unless=OrderState.OPEN),
+    FieldView(name="state_since_ms", label="since", text=say_second, unless=0),
+    FieldView(name="expires_at_ms", label="expires", text=say_second, unless=0),
     FieldView(name="extra", label="other fields"),
     FieldView(name="version"),
 )
@@ -283,7 +303,7 @@ ORDER_ITEM: Final = _views(
 ORDER_SUMMARY: Final = _views(
     Order,
     FieldView(name="order_id", label="order", csv="order_id"),
-    FieldView(name="created_at_ms", label="created (UTC)", spare=2, csv="created", text=minute, csv_value=iso_time),
+    FieldView(name="created_at_ms", label="created", spare=2, csv="created", text=say_minute, csv_value=iso_time),
     FieldView(name="item_count", label="products", spare=1, csv="products", number=True),
     FieldView(name="total", csv="total", money=True),
     FieldView(name="version", spare=3, csv="version"),
@@ -294,18 +314,16 @@ ORDER_SUMMARY_WITH_STATE: Final = (
     *ORDER_SUMMARY[:2],
     *_views(
         Order,
-        FieldView(name="state", csv="state"),
+        FieldView(name="state", csv="state", text=say),
         FieldView(
             name="state_since_ms",
-            label="since (UTC)",
+            label="since",
             spare=4,
             csv="state_since",
             text=minute_told,
             csv_value=iso_told,
         ),
-        FieldView(
-            name="expires_at_ms", label="expires (UTC)", spare=5, csv="expires", text=minute_told, csv_value=iso_told
-        ),
+        FieldView(name="expires_at_ms", label="expires", spare=5, csv="expires", text=minute_told, csv_value=iso_told),
     ),
     *ORDER_SUMMARY[2:],
 )
@@ -351,7 +369,7 @@ def shown_fields(document: Any) -> Iterator[tuple[str, str]]:
         else:
             value = getattr(document, each.name)
             if each.unless is None or value != each.unless:
-                yield each.label, each.text(value)
+                yield say(each.label), each.text(value)
 
 
 def csv_row(views: tuple[FieldView, ...], document: Any) -> dict[str, Any]:

@@ -11,9 +11,15 @@ from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect, NextSteps
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 
 _MESSAGES: Final[Mapping[str, str]] = {
-    Problem.NOTHING_TO_CHANGE: "Nothing to change. Give --field NAME=TEXT, or another option that changes something.",
+    Problem.NOTHING_TO_CHANGE: N_(
+        "Nothing to change. Give --field NAME=TEXT, or another option that changes something."
+    ),
 }
 """Messages that are better for people who type options."""
 
@@ -52,9 +58,13 @@ def report_not_written(error: AnswerNotWritten, context: FailureContext) -> int:
     if isinstance(error, ReaderGone):
         return exit_codes.READER_GONE
     if context.effect is Effect.READ:
-        text = f"The answer could not be written: {error}."
+        text = say("The answer could not be written: {problem}.", problem=exception_text(error))
     else:
-        text = f"Done, but the answer could not be written: {error}. {_how_to_see_it(context)}"
+        text = say(
+            "Done, but the answer could not be written: {problem}. {next_step}",
+            problem=exception_text(error),
+            next_step=_how_to_see_it(context),
+        )
     if context.as_json:
         beside = {} if context.request_id is None else {"request_id": context.request_id}
         definite = context.effect is Effect.READ
@@ -66,26 +76,39 @@ def report_not_written(error: AnswerNotWritten, context: FailureContext) -> int:
 
 def _how_to_see_it(context: FailureContext) -> str:
     if context.request_id is None:
-        return "To see it, give the same command again: nothing is done twice."
-    return f"To see it, give the same command again {context.repeat_for}with: --request-id {context.request_id}"
+        return say("To see it, give the same command again: nothing is done twice.")
+    return say(
+        "To see it, give the same command again {repeat_for}with: --request-id {request_id}",
+        repeat_for=context.repeat_for,
+        request_id=context.request_id,
+    )
 
 
 def _message(described: Failure) -> str:
     return _MESSAGES.get(described.details.get("problem", ""), described.message)
 
 
+def _refusal(refused: Refused) -> str:
+    better = _MESSAGES.get(dict(refused.details).get("problem", ""))
+    return say(better) if better else refusal_text(refused)
+
+
 def _text(cause: Refused | QuitandaError, context: FailureContext, next_step: str) -> str:
     if isinstance(cause, Refused):
-        described = describe(cause)
-        return f"Refused ({described.reason}): {_message(described)}"
+        return say("Refused ({reason}): {message}", reason=cause.reason.value, message=_refusal(cause))
     if not cause.definite:
         again = next_step or (
-            f"To find out, and to make the change if it was not made, give the same command again {context.repeat_for}"
-            f"with:\n  --request-id {context.request_id}"
+            say(
+                "To find out, and to make the change if it was not made, give the same command again {repeat_for}with:",
+                repeat_for=context.repeat_for,
+            )
+            + f"\n  --request-id {context.request_id}"
         )
-        return f"Unknown: {cause}.\nThe change may or may not have been made.\n{again}"
-    unchanged = "Nothing was changed. " if context.effect is Effect.WRITE else ""
-    return f"Not available: {cause}.\n{unchanged}{next_step or _next_step(cause, context.steps)}"
+        unknown = say("Unknown: {cause}.", cause=exception_text(cause))
+        return f"{unknown}\n{say('The change may or may not have been made.')}\n{again}"
+    unchanged = f"{say('Nothing was changed.')} " if context.effect is Effect.WRITE else ""
+    unavailable = say("Not available: {cause}.", cause=exception_text(cause))
+    return f"{unavailable}\n{unchanged}{next_step or _next_step(cause, context.steps)}"
 
 
 def _next_step(cause: QuitandaError, steps: NextSteps) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from quitanda.codec.change_records import ChangedField, HistoryEntry
-from quitanda_clients.cli.moments import iso_time, second
+from quitanda_clients.cli.moments import iso_time
 from quitanda_clients.cli.table_layout import Column
+from quitanda_clients.i18n.speech import say, say_second
 
 HISTORY: Final = (
     Column("revision", "right"),
@@ -26,8 +27,8 @@ _NOTHING: Final = "-"
 
 def cells_of(entry: HistoryEntry) -> tuple[str, ...]:
     """Give the cells of an entry, by HISTORY."""
-    change = "deleted" if entry.deleted else ", ".join(map(_change, entry.fields))
-    when = second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
+    change = say("deleted") if entry.deleted else ", ".join(map(_change, entry.fields))
+    when = say_second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
     who, order = entry.credential_id or _NOTHING, entry.order_id or _NOTHING
     return (str(entry.revision), when, who, entry.command, order, entry.request_id, change)
 

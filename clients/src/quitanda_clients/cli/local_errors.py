@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.streams import print_error
+from quitanda_clients.i18n.speech import say
 
 
 class LocalReason(StrEnum):
@@ -51,7 +52,7 @@ def print_local_error(reason: LocalReason, message: str, *, as_json: bool, field
     if as_json:
         print_json_error(local_error(reason, message, field=field), **beside)
     else:
-        print_error(f"Failed ({reason.value}): {message}")
+        print_error(say("Failed ({reason}): {message}", reason=reason.value, message=message))
     return EXIT_CODES[reason]
 
 

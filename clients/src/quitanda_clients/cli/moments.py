@@ -3,17 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from quitanda_clients.i18n.speech import say, say_minute
+
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-
-
-def minute(moment_ms: int) -> str:
-    """Write a moment to the minute, in UTC, for people."""
-    return _written(moment_ms, "%Y-%m-%d %H:%M")
-
-
-def second(moment_ms: int) -> str:
-    """Write a moment to the second, for people."""
-    return _written(moment_ms, "%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso_time(moment_ms: int) -> str:
@@ -31,22 +23,15 @@ def read_iso(text: str) -> int:
 
 
 def minute_told(moment_ms: int) -> str:
-    """Write a moment as `minute`; nothing for 0, which stands for "not told"."""
-    return minute(moment_ms) if moment_ms else ""
+    """Write a moment as `say_minute`; nothing for 0, which stands for "not told"."""
+    return say_minute(moment_ms) if moment_ms else ""
 
 
 def expiry(expires_at_ms: int) -> str:
-    """Write when something expires, as `minute`; 0 stands for never."""
-    return minute(expires_at_ms) if expires_at_ms else "never"
+    """Write when something expires, as `say_minute`; 0 stands for never."""
+    return say_minute(expires_at_ms) if expires_at_ms else say("never")
 
 
 def iso_told(moment_ms: int) -> str:
     """Write a moment as `iso_time`; nothing for 0."""
     return iso_time(moment_ms) if moment_ms else ""
-
-
-def _written(moment_ms: int, form: str) -> str:
-    try:
-        return datetime.fromtimestamp(moment_ms / 1_000, UTC).strftime(form)
-    except (OverflowError, ValueError, OSError):  # a clock far outside the calendar
-        return f"{moment_ms} ms"

@@ -2,7 +2,8 @@
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +15,11 @@ from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients import connecting
 from quitanda_clients.cli.application import print_version
-from quitanda_clients.cli.values import version
+from quitanda_clients.cli.values import language, machine_or_zone, version
 from quitanda_clients.connecting import Transport, find_identity
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.languages import LANG_VARIABLE, Language
+from quitanda_clients.i18n.speech import CURRENCY_VARIABLE, TIME_ZONE_VARIABLE, say
 from quitanda_clients.results import Consistency
 from quitanda_clients.tokens import IDENTITY_VARIABLE, HeldToken, NoTokenError, find_token
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_MAX: Final = 3_600.0
 """Seconds; nobody waits longer on purpose."""
+
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 PANEL: Final = "Options of every command"
 
@@ -36,8 +42,8 @@ class OutputFormat(StrEnum):
     CSV = "csv"
 
 
-def _option(*flags: str, text: str, metavar: str | None = None) -> Any:
-    return typer.Option(*flags, metavar=metavar, help=text, rich_help_panel=PANEL)
+def _option(*flags: str, text: str, metavar: str | None = None, parser: Callable[[str], Any] | None = None) -> Any:
+    return typer.Option(*flags, metavar=metavar, parser=parser, help=text, rich_help_panel=PANEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,11 @@ class CommonOptions:
         OutputFormat | None, _option("--output", "-o", text="The format of the answer. (Default: table.)")
     ] = None
 
+    lang: Annotated[
+        Language | None,
+        _option("--lang", metavar="LANG", parser=language, text="The language: en, or pt-BR. (Default: the system's.)"),
+    ] = None
+
     def over(self, before: Self) -> Self:
         """Add the options before the command; an option after the command replaces the same one before it."""
         typed = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -106,7 +117,9 @@ class CommonOptions:
     def chosen_format(self) -> OutputFormat:
         """Bring --json and --output together."""
         if self.json and self.output not in {None, OutputFormat.JSON}:
-            raise typer.BadParameter(f"--json and --output {self.output} contradict each other", param_hint="--output")
+            raise typer.BadParameter(
+                say("--json and --output {output} contradict each other", output=self.output), param_hint="--output"
+            )
         return OutputFormat.JSON if self.json else self.output or OutputFormat.TABLE
 
 
@@ -125,7 +138,7 @@ ADMIN: Final = Program(
     "quitanda-admin",
     "Administer a Quitanda shop: customers, products, stock and the cluster.",
     frozenset({"customer", "transport", "mqtt"}),
-    {"portal": connecting.ADMIN_PORTALS_VARIABLE},
+    {"portal": connecting.ADMIN_PORTALS_VARIABLE, "lang": LANG_VARIABLE},
     {"portal": connecting.ADMIN_PORTALS_DEFAULT},
 )
 SHOP: Final = Program(
@@ -136,6 +149,7 @@ SHOP: Final = Program(
         "customer": "QUITANDA_CUSTOMER",
         "portal": connecting.CLIENT_PORTALS_VARIABLE,
         "mqtt": connecting.BROKER_VARIABLE,
+        "lang": LANG_VARIABLE,
     },
     {"portal": connecting.CLIENT_PORTALS_DEFAULT, "mqtt": connecting.BROKER_DEFAULT},
 )
@@ -164,12 +178,20 @@ def options_before(program: Program) -> Iterator[inspect.Parameter]:
 
 
 def check_variables(environment: Mapping[str, str]) -> None:
-    """Refuse an environment variable whose name is nearly one that the programs read: it would have no effect."""
+    """Refuse a wrong value, and a variable whose name is nearly one that is read: it would have no effect."""
     wrong = variables.misspelt(environment, variables.OF_CLIENTS)
     if wrong:
-        hints = [f"nothing reads it; did you mean {nearest}?" for _, nearest in wrong]
+        hints = [say("nothing reads it; did you mean {nearest}?", nearest=nearest) for _, nearest in wrong]
         others = [f"{name}: {hint}" for (name, _), hint in zip(wrong[1:], hints[1:], strict=True)]
         raise typer.BadParameter(" ".join([hints[0], *others]), param_hint=wrong[0][0])
+    currency = environment.get(CURRENCY_VARIABLE, "").strip()
+    if currency and not _CURRENCY.fullmatch(currency):
+        said = say("'{typed}' is not the code of a currency; give its three letters, such as BRL", typed=currency)
+        raise typer.BadParameter(said, param_hint=CURRENCY_VARIABLE)
+    try:
+        machine_or_zone(environment)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(error.message, param_hint=TIME_ZONE_VARIABLE) from None
 
 
 def read_portals(typed: Sequence[str] | None, default: str) -> tuple[Address, ...]:
@@ -177,7 +199,7 @@ def read_portals(typed: Sequence[str] | None, default: str) -> tuple[Address, ..
     try:
         return parse_addresses(",".join(typed or [default]))
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--portal") from None
+        raise typer.BadParameter(exception_text(error), param_hint="--portal") from None
 
 
 def read_broker(typed: str) -> Address:
@@ -185,7 +207,7 @@ def read_broker(typed: str) -> Address:
     try:
         return parse_address(typed, port_min=1)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--mqtt") from None
+        raise typer.BadParameter(exception_text(error), param_hint="--mqtt") from None
 
 
 def read_identity() -> "LinkIdentity | None":
@@ -193,7 +215,7 @@ def read_identity() -> "LinkIdentity | None":
     try:
         return find_identity()
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
+        raise typer.BadParameter(exception_text(error), param_hint=IDENTITY_VARIABLE) from None
 
 
 def read_token(file: str | None) -> HeldToken:
@@ -202,14 +224,18 @@ def read_token(file: str | None) -> HeldToken:
         return find_token(None if file is None else Path(file))
     except NoTokenError as error:
         hint = IDENTITY_VARIABLE if file is None else "--token-file"
-        raise typer.BadParameter(str(error), param_hint=hint) from None
+        raise typer.BadParameter(exception_text(error), param_hint=hint) from None
 
 
 def read_timeout(typed: float) -> float:
     """Read --timeout."""
     if not 0 < typed <= TIMEOUT_MAX:
         raise typer.BadParameter(
-            f"{typed:g} seconds is not possible; give more than 0 and at most {TIMEOUT_MAX:g} seconds",
+            say(
+                "{typed:g} seconds is not possible; give more than 0 and at most {limit:g} seconds",
+                typed=typed,
+                limit=TIMEOUT_MAX,
+            ),
             param_hint="--timeout",
         )
     return typed

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from quitanda_clients.cli.streams import print_error
+from quitanda_clients.cli.wording import counted
+from quitanda_clients.i18n.speech import say
 
 LINE_EVERY_SECONDS: Final = 5.0
 
@@ -15,14 +17,12 @@ ProgressCallback = Callable[[int], None]
 
 
 @contextmanager
-def shown_progress(
-    total: int | None, *, quiet: bool, doing: str = "importing", unit: str = "rows"
-) -> Iterator[ProgressCallback]:
-    """Show progress while the block runs; nothing if `quiet`. A `total` of None is not known."""
+def shown_progress(total: int | None, *, quiet: bool, doing: str = "", unit: str = "row") -> Iterator[ProgressCallback]:
+    """Show progress while the block runs; nothing if `quiet`. A `total` of None is not known; `unit` is a noun."""
     if quiet:
         yield _ignore
     elif sys.stderr.isatty():
-        with _bar(total, doing) as done:
+        with _bar(total, doing or say("importing")) as done:
             yield done
     else:
         yield _Lines(total, unit)
@@ -49,7 +49,7 @@ def _bar(total: int | None, doing: str) -> Iterator[ProgressCallback]:
 
 class _Lines:
     def __init__(self, total: int | None, unit: str) -> None:
-        self._of = "" if total is None else f" of {total}"
+        self._total = total
         self._unit = unit
         self._next = time.monotonic() + LINE_EVERY_SECONDS
 
@@ -57,4 +57,5 @@ class _Lines:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_EVERY_SECONDS
-            print_error(f"{done}{self._of} {self._unit}")
+            what = counted(done if self._total is None else self._total, self._unit)
+            print_error(what if self._total is None else say("{done} of {what}", done=done, what=what))

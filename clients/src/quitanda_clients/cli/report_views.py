@@ -8,6 +8,7 @@ from typing import Any, Final
 from quitanda.codec.money import format_price
 from quitanda_clients.cli.document_views import FieldView, known_values
 from quitanda_clients.cli.wording import counted
+from quitanda_clients.i18n.speech import say, say_money
 from quitanda_clients.reports.sales import Period, SalesBy, SalesRow, SalesTally
 from quitanda_clients.reports.stock_value import StockRow
 
@@ -35,11 +36,11 @@ def _number(name: str, *, label: str = "", spare: int = 0) -> FieldView:
 
 
 def _money(name: str, *, label: str = "", spare: int = 0) -> FieldView:
-    return replace(_number(name, label=label, spare=spare), money=True, text=format_price, csv_value=format_price)
+    return replace(_number(name, label=label, spare=spare), money=True, text=say_money, csv_value=format_price)
 
 
 _AMOUNTS: Final = (
-    FieldView(name="state", label="state", csv="state"),
+    FieldView(name="state", label="state", csv="state", text=say),
     _number("orders", spare=3),
     _number("units"),
     _money("total"),
@@ -77,7 +78,11 @@ def sales_report(tally: SalesTally, period: Period, revision: int) -> ShopReport
         rows=tally.rows(),
         totals=[] if tally.by is SalesBy.STATE else tally.totals(),
         result={"sold": str(sold), "sold_total": price},
-        sentence=f"Sold, without what was returned: {counted(sold, 'unit')} for {price}.",
+        sentence=say(
+            "Sold, without what was returned: {units} for {price}.",
+            units=counted(sold, "unit"),
+            price=say_money(tally.sold.total),
+        ),
         facts={
             "from": period.first.isoformat(),
             "to": period.last.isoformat(),
@@ -89,14 +94,14 @@ def sales_report(tally: SalesTally, period: Period, revision: int) -> ShopReport
 
 def stock_report(rows: Sequence[StockRow], revision: int) -> ShopReport:
     """Make the report of what the stock is worth."""
-    units, value = sum(row.quantity for row in rows), format_price(sum(row.value for row in rows))
+    units, worth = sum(row.quantity for row in rows), sum(row.value for row in rows)
     return ShopReport(
         name="stock-value",
         revision=revision,
         views=STOCK,
         rows=rows,
-        result={"units": str(units), "value": value},
-        sentence=f"On hand: {counted(units, 'unit')}, worth {value}.",
+        result={"units": str(units), "value": format_price(worth)},
+        sentence=say("On hand: {units}, worth {value}.", units=counted(units, "unit"), value=say_money(worth)),
     )
 
 

@@ -18,6 +18,8 @@ from quitanda_clients.cli.options import (
     read_token,
 )
 from quitanda_clients.connecting import Transport, connect_portals, make_shop_client
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.results import TIMEOUT_DEFAULT
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-HOW_TO_START: Final = "Is Quitanda running? `make run` or `docker compose up --wait` starts it"
+_START: Final = N_("Is Quitanda running? `make run` or `docker compose up --wait` starts it; {other}.")
+_START_BROKER: Final = N_("Is the broker running? `make run` or `docker compose up --wait` starts it; {other}.")
+_OTHER_PORTALS: Final = N_("--portal HOST:PORT names other portals")
 
 
 class AdminRun(CommandRun):
@@ -52,12 +56,13 @@ class AdminRun(CommandRun):
     def next_steps(self) -> NextSteps:
         """Say what the user can do if no admin portal answers."""
         return NextSteps(
-            no_connection=f"{HOW_TO_START}; --portal HOST:PORT names other portals.",
-            not_offered=(
-                f"{self._servers()} is not an admin portal; --portal HOST:PORT names one (default: "
-                f"{ADMIN.defaults['portal']})."
+            no_connection=say(_START, other=say(_OTHER_PORTALS)),
+            not_offered=say(
+                "{servers} is not an admin portal; --portal HOST:PORT names one (default: {default}).",
+                servers=self._servers(),
+                default=ADMIN.defaults["portal"],
             ),
-            unavailable=(
+            unavailable=say(
                 "Try again in a moment; `quitanda-admin cluster status` shows how the replicas are, and "
                 "--portal HOST:PORT names other portals."
             ),
@@ -74,7 +79,7 @@ class ShopRun(CommandRun):
         super().__init__(options, effect)
         self._identity = read_identity()
         if options.customer is None:
-            raise typer.BadParameter("say who orders, for example --customer ana", param_hint="--customer")
+            raise typer.BadParameter(say("say who orders, for example --customer ana"), param_hint="--customer")
         self._customer_id = options.customer
         self._transport = options.transport or Transport.GRPC
         self._portals = read_portals(options.portal, SHOP.defaults["portal"])
@@ -119,25 +124,25 @@ class ShopRun(CommandRun):
         """Say what the user can do if no client portal answers, or over MQTT not the broker."""
         if self._transport is Transport.MQTT:
             return NextSteps(
-                no_connection=(
-                    f"{HOW_TO_START.replace('Quitanda', 'the broker')}; --mqtt HOST:PORT names another one, and "
-                    "--transport grpc needs none."
+                no_connection=say(
+                    _START_BROKER, other=say("--mqtt HOST:PORT names another one, and --transport grpc needs none")
                 ),
-                not_offered="Try again with --transport grpc.",
-                unavailable="Is a client portal running behind the broker? Try again, or with --transport grpc.",
+                not_offered=say("Try again with --transport grpc."),
+                unavailable=say("Is a client portal running behind the broker? Try again, or with --transport grpc."),
             )
         return NextSteps(
-            no_connection=f"{HOW_TO_START}; --portal HOST:PORT names other portals.",
-            not_offered=(
-                f"{self._servers()} is not a client portal; --portal HOST:PORT names one (default: "
-                f"{SHOP.defaults['portal']})."
+            no_connection=say(_START, other=say(_OTHER_PORTALS)),
+            not_offered=say(
+                "{servers} is not a client portal; --portal HOST:PORT names one (default: {default}).",
+                servers=self._servers(),
+                default=SHOP.defaults["portal"],
             ),
-            unavailable="Try again in a moment; --portal HOST:PORT names other portals.",
+            unavailable=say("Try again in a moment; --portal HOST:PORT names other portals."),
         )
 
     def _servers(self) -> str:
         if self._transport is Transport.MQTT:
-            return f"the broker {self._broker}"
+            return say("the broker {broker}", broker=self._broker)
         return ", ".join(map(str, self._portals))
 
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 
 import typer
 
+from quitanda_clients.i18n.speech import say
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -107,7 +109,9 @@ def open_to_read(path: Path, argument: str) -> BinaryIO:
     try:
         return os.fdopen(os.dup(0), "rb") if str(path) == STANDARD_INPUT else path.open("rb")
     except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}", param_hint=argument) from None
+        raise typer.BadParameter(
+            say("{path} cannot be read: {problem}", path=path, problem=reason_of(error)), param_hint=argument
+        ) from None
 
 
 def check_to_write(path: Path, argument: str, *, replace: bool) -> None:
@@ -117,15 +121,17 @@ def check_to_write(path: Path, argument: str, *, replace: bool) -> None:
     if not is_plain(path):
         return
     if path.exists() and not replace:
-        raise typer.BadParameter(f"{path} exists; give another name, or --force", param_hint=argument)
+        raise typer.BadParameter(say("{path} exists; give another name, or --force", path=path), param_hint=argument)
     folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
-        raise typer.BadParameter(f"there is no folder {folder}", param_hint=argument)
+        raise typer.BadParameter(say("there is no folder {folder}", folder=folder), param_hint=argument)
 
 
 def reason_of(error: Exception) -> str:
     """Say why a file could not be written."""
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    from quitanda_clients.i18n.exception_texts import exception_text  # noqa: PLC0415 - few commands fail
+
+    return exception_text(error.strerror if isinstance(error, OSError) and error.strerror else error)
 
 
 def print_error(text: str, end: str = "\n") -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quitanda_clients.cli.streams import printable
+from quitanda_clients.i18n.speech import say
 
 UNLIMITED_WIDTH: Final = 10_000
 """The width for an output that is not a terminal: a program that reads it gets every text whole."""
@@ -30,17 +31,25 @@ LABEL_GAP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `folds`: its texts may take several lines. `spare` above 0: the table may leave it out."""
+    """One column, with its English name.
+
+    `folds`: its texts may take several lines. `spare` above 0: the table may leave it out.
+    """
 
     name: str
     justify: Literal["left", "right"] = "left"
     folds: bool = False
     spare: int = 0
 
+    @property
+    def said(self) -> str:
+        """Give its name in the language of the person."""
+        return say(self.name)
+
     def width(self, cells: Iterable[str], *, folded: bool) -> int:
         """Give its width; if its texts may be folded, the least width."""
-        natural = max((cell_len(text) for text in (self.name, *cells)), default=0)
-        return min(natural, max(FOLDED_WIDTH_MIN, cell_len(self.name))) if folded and self.folds else natural
+        natural = max((cell_len(text) for text in (self.said, *cells)), default=0)
+        return min(natural, max(FOLDED_WIDTH_MIN, cell_len(self.said))) if folded and self.folds else natural
 
 
 @dataclass(slots=True)
@@ -79,7 +88,12 @@ def show_table(console: Console, columns: Sequence[Column], rows: TableRows) -> 
     table, needed, left_out = fitted_table(columns, rows, console.width)
     show(console, table, needed)
     if left_out:
-        console.print(Text(f"Not shown, because the terminal is too narrow: {', '.join(left_out)}.", style="dim"))
+        console.print(
+            Text(
+                say("Not shown, because the terminal is too narrow: {columns}.", columns=", ".join(left_out)),
+                style="dim",
+            )
+        )
 
 
 def fitted_table(columns: Sequence[Column], rows: TableRows, width: int) -> tuple[Table, int, list[str]]:
@@ -94,7 +108,7 @@ def fitted_table(columns: Sequence[Column], rows: TableRows, width: int) -> tupl
         column = columns[at]
         least_width = None if column.folds else least[at]
         table.add_column(
-            column.name, justify=column.justify, overflow="fold", no_wrap=not column.folds, min_width=least_width
+            column.said, justify=column.justify, overflow="fold", no_wrap=not column.folds, min_width=least_width
         )
     for number, row in enumerate(safe):
         is_total = bool(rows.total) and number == len(safe) - 1
@@ -102,7 +116,7 @@ def fitted_table(columns: Sequence[Column], rows: TableRows, width: int) -> tupl
             table.add_section()
         style = "bold" if is_total or number in rows.bold else None
         table.add_row(*(Text(row[at]) for at in kept if at < len(row)), style=style)
-    left_out = [column.name for at, column in enumerate(columns) if at not in kept]
+    left_out = [column.said for at, column in enumerate(columns) if at not in kept]
     return table, _needed(least, kept), left_out
 
 

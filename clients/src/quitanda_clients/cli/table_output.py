@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from quitanda.codec.documents import id_of
-from quitanda.codec.money import format_price
 from quitanda.domain.model import Document, Kind, Order, Product
 from quitanda_clients.cli import webhook_views
 from quitanda_clients.cli.document_views import (
@@ -24,6 +23,9 @@ from quitanda_clients.cli.document_views import (
 from quitanda_clients.cli.streams import print_error, printable
 from quitanda_clients.cli.table_layout import Column, TableRows, plain, show_fields, show_table, stdout_console
 from quitanda_clients.cli.wording import counted
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say, say_minute, say_money
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 DIGEST_SHOWN: Final = 12
 """Characters of a state digest that people compare."""
 
-ROLES: Final = {0: "unknown", 1: "follower", 2: "candidate", 3: "leader"}
+ROLES: Final = {0: N_("unknown"), 1: N_("follower"), 2: N_("candidate"), 3: N_("leader")}
 
 REPLICAS: Final = (
     Column("replica"),
@@ -65,6 +67,25 @@ REPLICAS: Final = (
 )
 
 
+_DELETED: Final = {
+    **{view.kind.value: view.says["deleted"] for view in (CUSTOMERS, PRODUCTS)},
+    Kind.CREDENTIAL.value: N_("Deleted the credential {document_id}."),
+}
+_NOTHING_RECORDED: Final = {
+    **{view.kind.value: view.says["nothing recorded"] for view in (CUSTOMERS, PRODUCTS)},
+    Kind.ORDER.value: N_("Nothing is recorded of the order {document_id}."),
+    Kind.CREDENTIAL.value: N_("Nothing is recorded of the credential {document_id}."),
+}
+
+
+COUNTS: Final = (
+    *(N_("dry run"), N_("rows"), N_("created"), N_("updated"), N_("unchanged"), N_("already imported")),
+    *(N_("changed since"), N_("refused"), N_("invalid"), N_("not imported"), N_("revision")),
+    *(N_("customers"), N_("products"), N_("orders")),
+)
+"""The names in summaries of imports and exports."""
+
+
 class TableOutput:
     """Implements `output.AnswerOutput`."""
 
@@ -74,12 +95,14 @@ class TableOutput:
         if done:
             typer.echo(f"{done} {printable(id_of(document))}")
         console = stdout_console()
-        show_fields(console, shown_fields(document), ["customer", "product", "order", "credential"])
+        show_fields(
+            console, shown_fields(document), [say(each) for each in ("customer", "product", "order", "credential")]
+        )
         if isinstance(document, Order):
             show_table(console, *_items(document))
         if result.token:
-            typer.echo(f"token: {result.token}")  # in one line, however narrow the terminal is
-            print_error("Keep the token now: nobody can show it again. Whoever has it may do what its holder may.")
+            typer.echo(say("token: {token}", token=result.token))  # in one line, however narrow the terminal is
+            print_error(say("Keep the token now: nobody can show it again. Whoever has it may do what its holder may."))
 
     def document_id(self, result: "DocumentResult[Any]") -> None:
         """Print the id alone."""
@@ -89,45 +112,46 @@ class TableOutput:
         """Print one line."""
         match document:
             case Product():
-                about = f"{document.quantity} on hand  {format_price(document.price)}  {document.name}"
+                on_hand = say("{count} on hand", count=document.quantity)
+                about = f"{on_hand}  {say_money(document.price)}  {document.name}"
             case Order():
-                total = f"{counted(document.item_count, 'product')}  {format_price(document.total)}"
-                about = f"{document.state}  {total}  {document.customer_id}"
+                total = f"{counted(document.item_count, 'product')}  {say_money(document.total)}"
+                about = f"{say(document.state)}  {total}  {document.customer_id}"
             case _:
                 return
         stdout_console().print(plain(f"{revision}  {id_of(document)}  {about}"), soft_wrap=True)
 
     def gone(self, kind: Kind, document_id: str, revision: int) -> None:  # noqa: ARG002 - all are of one kind
         """Print one line."""
-        typer.echo(f"{revision}  {printable(document_id)}  deleted")
+        typer.echo(f"{revision}  {printable(document_id)}  {say('deleted')}")
 
     def listing(self, name: str, listing: "Listing[Any]", view: str = "") -> None:
         """Print a table and, if there is more, how to see it."""
         views = LISTS[view or name]
         show_table(stdout_console(), columns_of(views), rows_of(views, listing.documents))
         if listing.truncated:
-            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+            print_error(say("There are more; these are the first {count} (--limit).", count=len(listing.documents)))
 
     def deleted(self, kind: str, document_id: str, result: "DeleteResult") -> None:
         """Print one sentence, and a second one about the orders."""
         view = CUSTOMERS if kind == CUSTOMERS.kind.value else PRODUCTS
         also = view.cascade_result(result.orders_affected) if result.orders_affected else ""
-        typer.echo(f"Deleted the {kind} {printable(document_id)}.{also}")
+        typer.echo(say(_DELETED[kind], document_id=printable(document_id)) + also)
 
     def history(self, kind: str, document_id: str, listing: "Listing[HistoryEntry]") -> None:
         """Print a table with a line for each change and, if there is more, how to see it."""
         from quitanda_clients.cli.history_view import HISTORY, cells_of  # noqa: PLC0415 - only this command needs it
 
         if not listing.documents:
-            print_error(f"Nothing is recorded of the {kind} {document_id}.")
+            print_error(say(_NOTHING_RECORDED[kind], document_id=document_id))
             return
         show_table(stdout_console(), HISTORY, TableRows([cells_of(each) for each in listing.documents]))
         if listing.truncated:
-            print_error(f"There are more; these are the first {len(listing.documents)} (--limit).")
+            print_error(say("There are more; these are the first {count} (--limit).", count=len(listing.documents)))
 
     def report(self, report: "ShopReport") -> None:
         """Print a table, its totals at the end, and one sentence."""
-        totals = [replace(row, key="total") for row in report.totals]
+        totals = [replace(row, key=say("total")) for row in report.totals]
         rows = rows_of(report.views, [*report.rows, *totals])
         rows.bold = frozenset(range(len(report.rows), len(rows.cells)))
         if rows.cells:
@@ -142,11 +166,13 @@ class TableOutput:
         )
 
         if not listing.documents:
-            print_error(f"No movement of the product {product_id} is recorded.")
+            print_error(say("No movement of the product {product_id} is recorded.", product_id=product_id))
             return
         show_table(stdout_console(), STOCK_CARD, TableRows([cells_of_movement(each) for each in listing.documents]))
         if listing.truncated:
-            print_error(f"There are older movements; these are the last {len(listing.documents)} (--limit).")
+            print_error(
+                say("There are older movements; these are the last {count} (--limit).", count=len(listing.documents))
+            )
 
     def replicas(self, replicas: "Sequence[ReplicaStatus]", health: "ClusterHealth") -> None:
         """Print in one line whether all is well, then a table."""
@@ -162,11 +188,11 @@ class TableOutput:
 
     def leadership(self, leader: str, term: int) -> None:
         """Print one sentence."""
-        typer.echo(f"{printable(leader)} leads now (term {term}).")
+        typer.echo(say("{leader} leads now (term {term}).", leader=printable(leader), term=term))
 
     def level(self, level: int) -> None:
         """Print one sentence."""
-        typer.echo(f"The cluster is at level {level}.")
+        typer.echo(say("The cluster is at level {level}.", level=level))
 
     def backup(self, path: "Path", header: "Header", contents: "Contents", size: int) -> None:
         """Print what the backup holds, one fact in a line."""
@@ -175,39 +201,59 @@ class TableOutput:
             for count, name in ((header.customers, "customer"), (header.products, "product"), (header.orders, "order"))
         )
         facts = [
-            ("backup", str(path)),
-            ("taken", f"{header.taken_at} from {header.replica}"),
-            ("revision", f"{header.revision} (term {header.term})"),
-            ("documents", ", ".join(documents)),
+            (N_("backup"), str(path)),
+            (N_("taken"), say("{time} from {replica}", time=header.taken_at, replica=header.replica)),
+            (N_("revision"), say("{revision} (term {term})", revision=header.revision, term=header.term)),
+            (N_("documents"), ", ".join(documents)),
             (
-                "size",
-                f"{counted(contents.keys, 'key')} in {counted(contents.chunks, 'chunk')}, {counted(size, 'byte')}",
+                N_("size"),
+                say(
+                    "{keys} in {chunks}, {bytes}",
+                    keys=counted(contents.keys, "key"),
+                    chunks=counted(contents.chunks, "chunk"),
+                    bytes=counted(size, "byte"),
+                ),
             ),
-            ("state digest", contents.state_digest),
-            ("level", str(header.level)),
+            (N_("state digest"), contents.state_digest),
+            (N_("level"), str(header.level)),
         ]
         if (disk := header.one_disk) is not None:
-            committed = f"known as committed to {disk.commit_index}, ends at {disk.last_log_index} (term {disk.term})"
+            committed = say(
+                "known as committed to {commit_index}, ends at {last_log_index} (term {term})",
+                commit_index=disk.commit_index,
+                last_log_index=disk.last_log_index,
+                term=disk.term,
+            )
             facts += [
-                ("cluster", disk.cluster or "without an id"),
-                ("its log", committed),
-                ("may lack", disk.explain(header.revision)),
+                (N_("cluster"), disk.cluster or say("without an id")),
+                (N_("its log"), committed),
+                (N_("may lack"), exception_text(disk.explain(header.revision))),
             ]
-        show_fields(stdout_console(), facts, ["backup", "state digest", "cluster"])
+        whole = [say(each) for each in ("backup", "state digest", "cluster")]
+        show_fields(stdout_console(), [(say(label), text) for label, text in facts], whole)
 
     def certificate(self, process: "Path", ca: "Path", ends: "datetime") -> None:
         """Print which file has what."""
-        typer.echo(f"{process}: the key and its certificate, valid until {ends:%Y-%m-%d %H:%M} UTC")
-        typer.echo(f"{ca}: by which the broker's certificate is checked")
+        typer.echo(
+            say(
+                "{process}: the key and its certificate, valid until {ends}",
+                process=process,
+                ends=say_minute(int(ends.timestamp()) * 1_000),
+            )
+        )
+        typer.echo(say("{ca}: by which the broker's certificate is checked", ca=ca))
 
     def verification(self, answer: "VerifyClusterResponse") -> None:
         """Print a table, and below it what is wrong or not known."""
+        compared = say("digest at {revision}", revision=answer.revision) if answer.revision else N_("digest")
         columns = (
             Column("replica"),
             Column("revision", "right", spare=1),
             Column("keys", "right", spare=2),
             Column("state on disk", folds=True),
-            Column(f"digest at {answer.revision}" if answer.revision else "digest", folds=True),
+            Column(
+                say("digest at {revision}", revision=answer.revision) if answer.revision else N_("digest"), folds=True
+            ),
         )
         console = stdout_console()
         show_table(console, columns, TableRows([_verification_cells(replica) for replica in answer.replicas]))
@@ -223,8 +269,8 @@ class TableOutput:
             return
         webhook_views.show_webhook(stdout_console(), answer.webhook)
         if secret := getattr(answer, "secret", ""):
-            typer.echo(f"secret: {secret}")
-            print_error("Keep the secret now: nobody can show it again. The receiver verifies signatures with it.")
+            typer.echo(say("secret: {secret}", secret=secret))
+            print_error(say("Keep the secret now: nobody can show it again. The receiver verifies signatures with it."))
 
     def webhooks(self, answer: "ListWebhooksResponse") -> None:
         """Print a table."""
@@ -238,7 +284,7 @@ class TableOutput:
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""
-        typer.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()))
+        typer.echo(", ".join(f"{say(name.replace('_', ' '))}: {count}" for name, count in counts.items()))
 
 
 def columns_of(views: Sequence[FieldView]) -> tuple[Column, ...]:
@@ -258,7 +304,7 @@ def rows_of(views: Sequence[FieldView], documents: Iterable[Any], highlighted: C
 
 def _items(order: Order) -> tuple[Sequence[Column], TableRows]:
     columns, rows = columns_of(ORDER_ITEM), rows_of(ORDER_ITEM, order.items)
-    rows.total = ("total", "", "", "", format_price(order.total))
+    rows.total = (say("total"), "", "", "", say_money(order.total))
     if any(item.extra for item in order.items):
         extra = (", ".join(f"{name}={value}" for name, value in item.extra) for item in order.items)
         rows.cells = [(*cells, own) for cells, own in zip(rows.cells, extra, strict=True)]
@@ -268,9 +314,9 @@ def _items(order: Order) -> tuple[Sequence[Column], TableRows]:
 
 def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     if not replica.reachable:
-        return [replica.name, "not reachable"]
+        return [replica.name, say("not reachable")]
     connected = ", ".join(
-        f"{peer.name} REFUSED" if peer.refused else peer.name
+        say("{peer} REFUSED", peer=peer.name) if peer.refused else peer.name
         for peer in replica.peers
         if peer.connected or peer.refused
     )
@@ -278,10 +324,10 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
     counts = (replica.customers, replica.products, replica.orders)
     return [
         replica.name,
-        "catching up" if replica.catching_up else ROLES.get(replica.role, "unknown"),
+        say("catching up") if replica.catching_up else say(ROLES.get(replica.role, ROLES[0])),
         *map(str, numbers),
-        replica.leader or "none known",
-        connected or "none",
+        replica.leader or say("none known"),
+        connected or say("none"),
         *map(str, counts),
         str(replica.cluster_level or 1),
         replica.state_digest[:DIGEST_SHOWN],
@@ -290,23 +336,23 @@ def _replica_cells(replica: "ReplicaStatus") -> list[str]:
 
 def _verification_cells(replica: "ReplicaVerification") -> list[str]:
     if not replica.reachable:
-        return [replica.name, "", "", "not verified", ""]
+        return [replica.name, "", "", say("not verified"), ""]
     if replica.error:
-        return [replica.name, "", "", "DAMAGED", ""]
+        return [replica.name, "", "", say("DAMAGED"), ""]
     matches = replica.computed_digest == replica.kept_digest
     return [
         replica.name,
         str(replica.revision),
         str(replica.keys),
-        "matches its digest" if matches else "DOES NOT MATCH its digest",
-        replica.compared_digest[:DIGEST_SHOWN] or "not known",
+        say("matches its digest") if matches else say("DOES NOT MATCH its digest"),
+        replica.compared_digest[:DIGEST_SHOWN] or say("not known"),
     ]
 
 
 def _comparison(answer: "VerifyClusterResponse") -> str:
     known = [replica.compared_digest for replica in answer.replicas if replica.compared_digest]
     if len(set(known)) > 1:
-        return f"THE REPLICAS DIFFER at revision {answer.revision}."
+        return say("THE REPLICAS DIFFER at revision {revision}.", revision=answer.revision)
     if len(known) < len(answer.replicas):
-        return "Not all replicas could be compared with each other."
-    return f"All replicas agree at revision {answer.revision}."
+        return say("Not all replicas could be compared with each other.")
+    return say("All replicas agree at revision {revision}.", revision=answer.revision)

@@ -4,26 +4,34 @@ A text that no request can carry (not a number, too many decimals) is wrong use,
 other value is for the portal to judge.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from quitanda_clients.cli.moments import read_iso
+from quitanda_clients.i18n.languages import Language, parse_language
+from quitanda_clients.i18n.speech import TIME_ZONE_VARIABLE, say, speech
 
 if TYPE_CHECKING:
     from quitanda.domain.commands import ItemQuantity
     from quitanda.domain.model import CustomFields
 
 
+_THOUSANDS: Final = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
+"""Whole numbers with points between the thousands, as Portuguese writes them."""
+
+
 def whole_number(text: str) -> int:
     """Read an integer (see `quitanda.codec.numbers`), however large it is."""
     from quitanda.codec.numbers import exact_number  # noqa: PLC0415 - only commands with numbers load it
 
+    _refuse_thousands(text)
     number = exact_number(text)
     if number is None or number != int(number):
-        raise typer.BadParameter(f"'{text}' is not a whole number")
+        raise typer.BadParameter(say("'{typed}' is not a whole number", typed=text))
     return int(number)
 
 
@@ -31,8 +39,11 @@ def units_on_hand(text: str) -> int:
     """Read the number of units that a product shall have; with a sign it looks like a change."""
     if text[:1] in {"+", "-"}:
         raise typer.BadParameter(
-            f"'{text}' has a sign, but this option sets the units on hand. To add or remove units, use "
-            f"`quitanda-admin product adjust-stock PID {text}`"
+            say(
+                "'{typed}' has a sign, but this option sets the units on hand. To add or remove units, use "
+                "`quitanda-admin product adjust-stock PID {typed}`",
+                typed=text,
+            )
         )
     return whole_number(text)
 
@@ -41,8 +52,11 @@ def units_in_order(text: str) -> int:
     """Read the number of units that an order shall hold; with `+` it looks like a change."""
     if text.startswith("+"):
         raise typer.BadParameter(
-            f"'{text}' has a sign, but this command sets the units, it does not add. Give the number that the order "
-            "shall hold"
+            say(
+                "'{typed}' has a sign, but this command sets the units, it does not add. Give the number that "
+                "the order shall hold",
+                typed=text,
+            )
         )
     return whole_number(text)
 
@@ -55,7 +69,9 @@ def moment(text: str) -> int:
     try:
         return read_iso(text)
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"'{text}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00") from None
+        raise typer.BadParameter(
+            say("'{typed}' is neither a date such as 2027-01-31 nor 2027-01-31T18:00", typed=text)
+        ) from None
 
 
 def day(text: str) -> date:
@@ -63,7 +79,7 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is not a day such as 2027-01-31") from None
+        raise typer.BadParameter(say("'{typed}' is not a day such as 2027-01-31", typed=text)) from None
 
 
 def time_zone(text: str) -> tzinfo:
@@ -78,9 +94,25 @@ def time_zone(text: str) -> tzinfo:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise typer.BadParameter(
-            f"'{text}' is neither a time zone that this machine knows, such as America/Sao_Paulo, nor a difference to "
-            "UTC such as -03:00"
+            say(
+                "'{typed}' is neither a time zone that this machine knows, such as America/Sao_Paulo, nor a "
+                "difference to UTC such as -03:00",
+                typed=text,
+            )
         ) from None
+
+
+def machine_or_zone(environment: Mapping[str, str]) -> tzinfo | None:
+    """Read QUITANDA_TIME_ZONE, which may say that times are those of another place than this machine's (None)."""
+    named = environment.get(TIME_ZONE_VARIABLE, "").strip()
+    return time_zone(named) if named else None
+
+
+def language(text: str) -> Language:
+    """Read --lang: the tag of a language, or a locale."""
+    if (found := parse_language(text)) is None:
+        raise typer.BadParameter(say("'{typed}' is not a language that Quitanda speaks; give en or pt-BR", typed=text))
+    return found
 
 
 def deadline(text: str) -> int:
@@ -92,7 +124,7 @@ def version(text: str) -> int:
     """Read a document's version."""
     number = whole_number(text)
     if number < 1:
-        raise typer.BadParameter(f"'{text}' is not a version; versions begin at 1")
+        raise typer.BadParameter(say("'{typed}' is not a version; versions begin at 1", typed=text))
     return number
 
 
@@ -105,26 +137,52 @@ def price(text: str, option: str = "--price") -> int:
     from quitanda.domain.outcomes import Problem, Refused  # noqa: PLC0415 - only commands with prices load it
     from quitanda.errors import Rejected  # noqa: PLC0415
 
-    parsed = parse_price(text, option.removeprefix("--"))
+    try:
+        _refuse_thousands(text)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(error.message, param_hint=option) from None
+    parsed = parse_price(_with_point(text), option.removeprefix("--"))
     if not isinstance(parsed, Refused):
         return parsed
     problem = dict(parsed.details)["problem"]
     if problem == Problem.NOT_A_NUMBER:
-        raise typer.BadParameter(f"'{text}' is not a price; write a number such as 2.50", param_hint=option)
+        example = "2,50" if speech().language is Language.PORTUGUESE else "2.50"
+        raise typer.BadParameter(
+            say("'{typed}' is not a price; write a number such as {example}", typed=text, example=example),
+            param_hint=option,
+        )
     if problem == Problem.TOO_MANY_DECIMALS:
-        raise typer.BadParameter(f"'{text}' has more than two decimals", param_hint=option)
+        raise typer.BadParameter(say("'{typed}' has more than two decimals", typed=text), param_hint=option)
     raise Rejected(parsed)
+
+
+def _refuse_thousands(text: str) -> None:
+    """Refuse `1.500` where the language writes a point between thousands: programs read it as one and a half."""
+    if speech().language is Language.PORTUGUESE and _THOUSANDS.fullmatch(text.strip()):
+        whole = text.strip().replace(".", "")
+        raise typer.BadParameter(
+            say("'{typed}' can be read in two ways; write {whole} without a point", typed=text, whole=whole)
+        )
+
+
+def _with_point(text: str) -> str:
+    """Turn a decimal comma into a point where the language writes a comma; a point is one in every language."""
+    if speech().language is not Language.PORTUGUESE:
+        return text
+    from quitanda_clients.i18n.formats import Formats  # noqa: PLC0415 - Babel takes long to load
+
+    return Formats(speech().language, UTC, "").plain_amount(text)
 
 
 def custom_fields(typed: Iterable[str]) -> "CustomFields":
     """Read --field: `NAME=TEXT`, or `NAME:=value in JSON` (`NAME:=null` removes the field in an update)."""
     from quitanda.codec.custom_fields import extra_from_pairs  # noqa: PLC0415
     from quitanda.domain.outcomes import Refused  # noqa: PLC0415 - only commands with fields load it
-    from quitanda.error_status import describe  # noqa: PLC0415
+    from quitanda_clients.i18n.refusal_texts import refusal_text  # noqa: PLC0415
 
     extra = extra_from_pairs([_custom_field(text) for text in typed])
     if isinstance(extra, Refused):
-        raise typer.BadParameter(describe(extra).message, param_hint="--field")
+        raise typer.BadParameter(refusal_text(extra), param_hint="--field")
     return extra
 
 
@@ -133,7 +191,7 @@ def _custom_field(text: str) -> tuple[str, str]:
 
     name, equals, value = text.partition("=")
     if not equals:
-        raise typer.BadParameter(f"'{text}' is neither NAME=TEXT nor NAME:=JSON", param_hint="--field")
+        raise typer.BadParameter(say("'{typed}' is neither NAME=TEXT nor NAME:=JSON", typed=text), param_hint="--field")
     if name.endswith(":"):
         return name[:-1], value
     return name, dump_json(value)
@@ -147,7 +205,9 @@ def order_items(typed: Iterable[str]) -> "Sequence[ItemQuantity]":
     for text in typed:
         product_id, equals, quantity = text.rpartition("=")
         if not equals:
-            raise typer.BadParameter(f"'{text}' is not PID=QTY, for example caneta=3", param_hint="--item")
+            raise typer.BadParameter(
+                say("'{typed}' is not PID=QTY, for example caneta=3", typed=text), param_hint="--item"
+            )
         try:
             items.append(ItemQuantity(product_id, whole_number(quantity)))
         except typer.BadParameter as error:
@@ -160,5 +220,9 @@ def one_id(argument: str | None, option: str | None, name: str) -> str:
     typed = [text for text in (argument, option) if text is not None]
     if len(typed) == 1:
         return typed[0]
-    problem = "is missing" if not typed else "is there twice"
-    raise typer.BadParameter(f"the id {problem}; give it once, as the argument or as {name}", param_hint=name)
+    said = (
+        say("the id is there twice; give it once, as the argument or as {name}", name=name)
+        if typed
+        else say("the id is missing; give it once, as the argument or as {name}", name=name)
+    )
+    raise typer.BadParameter(said, param_hint=name)

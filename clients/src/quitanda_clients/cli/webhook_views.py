@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from quitanda_clients.cli.moments import second
 from quitanda_clients.cli.table_layout import Column, show_fields
+from quitanda_clients.i18n.speech import say, say_second
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ def cells_of_letter(letter: "DeadLetter") -> tuple[str, ...]:
         str(letter.letter_id),
         letter.event,
         letter.document_id or _NOTHING,
-        second(letter.at_ms) if letter.at_ms else _NOTHING,
+        say_second(letter.at_ms) if letter.at_ms else _NOTHING,
         str(letter.attempts),
         _yes(letter.waiting),
         letter.problem or _NOTHING,
@@ -63,9 +63,9 @@ def cells_of_letter(letter: "DeadLetter") -> tuple[str, ...]:
 
 def show_webhook(console: "Console", webhook: "Webhook") -> None:
     """Print the fields of one webhook."""
-    labels = [each.name for each in WEBHOOKS]
-    show_fields(console, list(zip(labels, cells_of_webhook(webhook), strict=True)), ["webhook", "url", "events"])
+    labels = [each.said for each in WEBHOOKS]
+    show_fields(console, list(zip(labels, cells_of_webhook(webhook), strict=True)), labels[:3])
 
 
 def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"
+    return say("yes") if flag else say("no")

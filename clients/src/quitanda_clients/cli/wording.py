@@ -1,6 +1,8 @@
 """Numbers in sentences for people."""
 
+from quitanda_clients.i18n.speech import say_number
+
 
 def counted(count: int, noun: str) -> str:
     """Write a count with its noun in the singular or the plural: `1 row`, `2 rows`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return say_number(f"{{count}} {noun}", f"{{count}} {noun}s", count)

@@ -10,6 +10,8 @@ from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.local_errors import LocalReason, print_local_error
 from quitanda_clients.cli.runs import ShopRun, shop_command
+from quitanda_clients.cli.streams import reason_of
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.tokens import IDENTITY_VARIABLE
 
 
@@ -30,7 +32,7 @@ async def certificate(
     identity = run.identity
     if identity is None:
         raise typer.BadParameter(
-            "names no folder, and the broker asks nobody for a certificate", param_hint=IDENTITY_VARIABLE
+            say("names no folder, and the broker asks nobody for a certificate"), param_hint=IDENTITY_VARIABLE
         )
     _check_target(identity, out, force=force)
     made = await new_certificate(portal_asker(run.customer_id, run.portals))
@@ -38,7 +40,7 @@ async def certificate(
     try:
         write_files(folder, made, identity.ca(), replace=force)
     except OSError as error:
-        message = f"{error.filename or out} was not written: {error.strerror or error}"
+        message = say("{file} was not written: {problem}", file=error.filename or out, problem=reason_of(error))
         return print_local_error(LocalReason.NO_CERTIFICATE, message, as_json=run.as_json)
     run.output.certificate(folder.file(IdentityFile.PROCESS), folder.file(IdentityFile.CA), end_of(made))
     return exit_codes.DONE
@@ -51,4 +53,6 @@ def _check_target(identity: IdentityFolder, out: Path, *, force: bool) -> None:
         out / name for name in (IdentityFile.PROCESS, IdentityFile.CA) if name is IdentityFile.PROCESS or not own
     ):
         if file.exists() and not force:
-            raise typer.BadParameter(f"{file} exists; name another folder, or give --force", param_hint="--out")
+            raise typer.BadParameter(
+                say("{file} exists; name another folder, or give --force", file=file), param_hint="--out"
+            )

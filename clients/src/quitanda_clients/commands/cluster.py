@@ -11,6 +11,8 @@ from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.local_errors import LocalReason, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, open_to_read, reason_of
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
     from quitanda.backup.backup_file import BackupFile
@@ -99,7 +101,7 @@ async def backup(
             if str(path) != STANDARD_OUTPUT and file.header is not None and file.contents is not None:
                 run.output.backup(path, file.header, file.contents, size)
     except (OSError, BackupDamaged) as error:
-        message = f"{path} was not written: {reason_of(error)}"
+        message = say("{file} was not written: {problem}", file=path, problem=reason_of(error))
         return print_local_error(LocalReason.NO_BACKUP, message, as_json=run.as_json)
     return exit_codes.DONE
 
@@ -139,7 +141,7 @@ async def inspect(
         with open_to_read(path, "FILE") as file:
             header, contents, size = read_whole(file)
     except BackupDamaged as error:
-        return print_local_error(LocalReason.BACKUP_DAMAGED, f"{path}: {error}", as_json=run.as_json)
+        return print_local_error(LocalReason.BACKUP_DAMAGED, f"{path}: {exception_text(error)}", as_json=run.as_json)
     run.output.backup(path, header, contents, size)
     return exit_codes.DONE
 
@@ -150,7 +152,7 @@ async def _receive(run: AdminRun, file: "BackupFile") -> None:
     async with run.client() as client, aclosing(client.backup(BACKUP_SECONDS)) as parts:
         file.take(await anext(parts))
         expected = 0 if file.header is None else file.header.keys_expected
-        with shown_progress(expected, quiet=run.as_json, doing="backing up", unit="keys") as done:
+        with shown_progress(expected, quiet=run.as_json, doing=say("backing up"), unit="key") as done:
             async for part in parts:
                 file.take(part)
                 done(min(file.keys, expected))

@@ -2,8 +2,9 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from quitanda_clients.i18n.speech import say, say_minute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def judge(replicas: "Sequence[ReplicaStatus]", now_ms: int | None = None) -> Clu
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     reachable = [replica for replica in replicas if replica.reachable]
     leaders = {replica.name for replica in reachable if replica.leader == replica.name}
-    count = f"{len(reachable)} of {len(replicas)} replicas answer"
+    count = say("{count} of {all} replicas answer", count=len(reachable), all=len(replicas))
     faults = [
         *_leadership(reachable, leaders, len(replicas)),
         *_digests(reachable),
@@ -50,12 +51,12 @@ def judge(replicas: "Sequence[ReplicaStatus]", now_ms: int | None = None) -> Clu
     ]
     if len(reachable) < len(replicas):
         missing = ", ".join(replica.name for replica in replicas if not replica.reachable)
-        faults.append(f"{count} (not {missing})")
+        faults.append(say("{count} (not {missing})", count=count, missing=missing))
     to_do = _level(reachable) + _certificates(reachable, now_ms)
     if faults:
-        return ClusterHealth(well=False, summary=f"NOT WELL: {'; '.join(faults)}.{to_do}")
+        return ClusterHealth(well=False, summary=say("NOT WELL: {faults}.", faults="; ".join(faults)) + to_do)
     (leader,) = leaders
-    well = f"All is well: {leader} leads, {count}, their states agree and none lags."
+    well = say("All is well: {leader} leads, {count}, their states agree and none lags.", leader=leader, count=count)
     return ClusterHealth(well=True, summary=well + to_do)
 
 
@@ -65,13 +66,19 @@ def _level(reachable: "Sequence[ReplicaStatus]") -> str:
     level = max((replica.cluster_level for replica in reachable), default=0) or _FIRST_LEVEL
     highest, lowest = max(supported.values(), default=level), min(supported.values(), default=level)
     if lowest > level:
-        return (
-            f" The replicas support level {lowest}; the cluster is at level {level}: raise it with "
-            "'quitanda-admin cluster raise-level' once you will not go back to the older version."
+        return say(
+            " The replicas support level {lowest}; the cluster is at level {level}: raise it with "
+            "'quitanda-admin cluster raise-level' once you will not go back to the older version.",
+            lowest=lowest,
+            level=level,
         )
     if highest > level:
         older = ", ".join(name for name, each in supported.items() if each == lowest)
-        return f" The cluster is at level {level}, and {older} supports no higher one: upgrade every replica."
+        return say(
+            " The cluster is at level {level}, and {older} supports no higher one: upgrade every replica.",
+            level=level,
+            older=older,
+        )
     return ""
 
 
@@ -81,10 +88,11 @@ def _certificates(reachable: "Sequence[ReplicaStatus]", now_ms: int) -> str:
     first = min(ends, key=ends.__getitem__, default="")
     if not first or ends[first] - now_ms >= CERTIFICATE_DAYS_MIN * _DAY_MS:
         return ""
-    end = datetime.fromtimestamp(ends[first] / 1_000, UTC)
-    return (
-        f" The certificate of {first} ends at {end:%Y-%m-%d %H:%M} UTC: renew those of all processes with "
-        "'python -m quitanda.identity renew'."
+    return say(
+        " The certificate of {process} ends at {end}: renew those of all processes with "
+        "'python -m quitanda.identity renew'.",
+        process=first,
+        end=say_minute(ends[first]),
     )
 
 
@@ -92,11 +100,11 @@ def _leadership(reachable: "Sequence[ReplicaStatus]", leaders: set[str], replica
     voters = [replica for replica in reachable if not replica.catching_up]
     faults = []
     if 2 * len(voters) <= replicas:
-        faults.append("there is no majority, so nothing can be changed")
+        faults.append(say("there is no majority, so nothing can be changed"))
     if not leaders:
-        faults.append("no replica leads")
+        faults.append(say("no replica leads"))
     elif len(leaders) > 1 or any(replica.leader not in leaders for replica in reachable):
-        faults.append("the replicas do not agree on who leads")
+        faults.append(say("the replicas do not agree on who leads"))
     return faults
 
 
@@ -105,18 +113,25 @@ def _digests(reachable: "Sequence[ReplicaStatus]") -> list[str]:
     for replica in reachable:
         by_revision.setdefault(replica.revision, set()).add(replica.state_digest)
     differing = [revision for revision, digests in by_revision.items() if len(digests) > 1]
-    return [f"THE STATES DIFFER at revision {revision}" for revision in differing]
+    return [say("THE STATES DIFFER at revision {revision}", revision=revision) for revision in differing]
 
 
 def _refusals(reachable: "Sequence[ReplicaStatus]") -> list[str]:
-    return [f"{replica.name} refuses {peer.name}" for replica in reachable for peer in replica.peers if peer.refused]
+    return [
+        say("{replica} refuses {peer}", replica=replica.name, peer=peer.name)
+        for replica in reachable
+        for peer in replica.peers
+        if peer.refused
+    ]
 
 
 def _lag(reachable: "Sequence[ReplicaStatus]") -> list[str]:
     committed = max((replica.commit_index for replica in reachable), default=0)
-    faults = [f"{replica.name} is still catching up" for replica in reachable if replica.catching_up]
+    faults = [
+        say("{replica} is still catching up", replica=replica.name) for replica in reachable if replica.catching_up
+    ]
     for replica in reachable:
         behind = committed - replica.revision
         if behind > LAG_ENTRIES_MAX and not replica.catching_up:
-            faults.append(f"{replica.name} is {behind} entries behind")
+            faults.append(say("{replica} is {behind} entries behind", replica=replica.name, behind=behind))
     return faults

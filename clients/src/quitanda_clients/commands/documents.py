@@ -18,6 +18,7 @@ from quitanda_clients.cli.values import custom_fields, one_id, whole_number
 from quitanda_clients.commands import import_options
 from quitanda_clients.commands.find import LowOption, find_customers, find_products
 from quitanda_clients.commands.made_parameters import REQUIRED, Parameters, with_parameters
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.results import Listing
 
@@ -91,7 +92,7 @@ class DocumentCommands:
         command = self._view.create(new_id, **self._parsed(typed, updating=False), extra=custom_fields(field or ()))
         async with run.client() as client:
             result = await client.execute(command, request_id=run.request_id)
-            run.output.document(result, f"Created the {self._kind}")
+            run.output.document(result, say(self._view.says["created"]))
 
     async def _get(self, run: AdminRun, argument: str | None, option: str | None) -> None:
         document_id = one_id(argument, option, self._view.id_flag)
@@ -115,14 +116,14 @@ class DocumentCommands:
         )
         async with run.client() as client:
             result = await client.execute(command, request_id=run.request_id)
-            run.output.document(result, f"Changed the {self._kind}")
+            run.output.document(result, say(self._view.says["changed"]))
 
     def _question(self, typed: Mapping[str, Any]) -> str:
         """Ask before a deletion, unless --yes."""
         if typed["yes"]:
             return ""
-        also = f" and {self._view.cascade}" if typed["cascade"] else ""
-        return f"Delete the {self._kind} {printable(str(typed['argument'] or typed['option']))}{also}?"
+        asked = self._view.says["ask to cascade" if typed["cascade"] else "ask"]
+        return say(asked, document_id=printable(str(typed["argument"] or typed["option"])))
 
     async def _delete(
         self,
@@ -184,7 +185,7 @@ class ProductCommands(DocumentCommands):
         self, run: AdminRun, limit: int | None, watch: bool = False, interval: float = 1.0, low: bool = False
     ) -> None:
         if low and watch:
-            raise typer.BadParameter("--low and --watch cannot be combined", param_hint="--low")
+            raise typer.BadParameter(say("--low and --watch cannot be combined"), param_hint="--low")
         if low:
             async with run.client() as client:
                 run.output.listing("products", await client.find_products(low=True, limit=limit or LISTED_MAX))
@@ -227,7 +228,7 @@ async def adjust_stock(
     """Add units to the stock of a product, or remove some; never below zero."""
     async with run.client() as client:
         result = await client.adjust_stock(pid, delta, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(result, "Adjusted the stock of the product")
+        run.output.document(result, say("Adjusted the stock of the product"))
 
 
 @products.command("stock-card")

@@ -15,17 +15,20 @@ from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, print_error, reason_of
+from quitanda_clients.cli.wording import counted
 from quitanda_clients.commands.import_options import read_delimiter
 from quitanda_clients.commands.order_moves import BeforeOption, FromOption, StateOption
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.export.options import ExportOptions, FileFormat
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
     from quitanda_clients.export.fetched_pages import FetchedPages
     from quitanda_clients.paging import FetchPage
 
-AGAIN: Final = (
+AGAIN: Final = N_(
     "Give the same command again: within a minute it goes on where it was; later, or after a change of the leader, it "
     "begins anew."
 )
@@ -105,16 +108,16 @@ async def export(
     check_to_write(file, "FILE", replace=force)
     orders = (tuple(each.value for each in state or ()), made_from or 0, made_before or 0)
     if any(orders) and what is not ExportedKind.ORDERS:
-        raise typer.BadParameter("--state, --from and --before choose orders", param_hint="KIND")
+        raise typer.BadParameter(say("--state, --from and --before choose orders"), param_hint="KIND")
     try:
         count, revision = await _export(run, _List(_KINDS[what], *orders), file, options, replace=force)
     except QuitandaError as error:
-        return report(error, run.failure_context(), AGAIN)
+        return report(error, run.failure_context(), say(AGAIN))
     except asyncio.CancelledError:  # Ctrl-C
         _tell_interrupted(as_json=run.as_json)
         raise
     except (OSError, PagesFileError) as error:
-        message = f"{file} was not written: {reason_of(error)}"
+        message = say("{file} was not written: {problem}", file=file, problem=reason_of(error))
         return print_local_error(LocalReason.NO_EXPORT, message, as_json=run.as_json)
     if str(file) != STANDARD_OUTPUT:
         run.output.summary({what.value: count, "revision": revision}, {"file": str(file)})
@@ -169,17 +172,25 @@ async def _fetch(run: AdminRun, wanted: _List, fetched: "FetchedPages") -> None:
     from quitanda_clients.cli.progress import shown_progress  # noqa: PLC0415
     from quitanda_clients.export.fetched_pages import fetch_rest  # noqa: PLC0415
 
-    unit = f"{wanted.kind}s"
     if fetched.count and not run.as_json:
-        print_error(f"Going on after the {fetched.count} {unit} that an interrupted export fetched.")
+        print_error(
+            say(
+                "Going on after what an interrupted export fetched: {documents}.",
+                documents=counted(fetched.count, wanted.kind.value),
+            )
+        )
     async with run.client() as client:
         expected = await wanted.count(client)
-        with shown_progress(expected, quiet=run.as_json, doing="exporting", unit=unit) as done:
+        with shown_progress(expected, quiet=run.as_json, doing=say("exporting"), unit=wanted.kind.value) as done:
             await fetch_rest(wanted.fetch(client), fetched, done)
+
+
+def _interrupted() -> str:
+    return say("Interrupted. {next_step}", next_step=say(AGAIN))
 
 
 def _tell_interrupted(*, as_json: bool) -> None:
     if as_json:
-        print_json_error(local_error(LocalReason.INTERRUPTED, f"Interrupted. {AGAIN}"))
+        print_json_error(local_error(LocalReason.INTERRUPTED, _interrupted()))
     else:
-        print_error(f"Interrupted. {AGAIN}")
+        print_error(_interrupted())

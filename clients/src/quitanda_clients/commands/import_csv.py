@@ -16,7 +16,7 @@ from quitanda_clients.cli.failures import report
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
 from quitanda_clients.cli.progress import shown_progress
 from quitanda_clients.cli.runs import AdminRun
-from quitanda_clients.cli.streams import AnswerNotWritten, open_to_read, print_error
+from quitanda_clients.cli.streams import AnswerNotWritten, open_to_read, print_error, reason_of
 from quitanda_clients.cli.wording import counted
 from quitanda_clients.csv_import.checked_file import CheckedFile, check_file
 from quitanda_clients.csv_import.csv_file import FILE_BYTES_MAX
@@ -26,6 +26,10 @@ from quitanda_clients.csv_import.importer import Importer, ImportResult
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
 from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say, say_number
 
 SHOWN_MAX: Final = 20
 """The command lists so many problems, and refused rows, one by one for people."""
@@ -33,7 +37,7 @@ SHOWN_MAX: Final = 20
 LISTED_MAX: Final = 1_000
 """The same in JSON."""
 
-AGAIN: Final = "Give the same command again to go on: nothing is done twice."
+AGAIN: Final = N_("Give the same command again to go on: nothing is done twice.")
 
 
 async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) -> int:
@@ -50,10 +54,14 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
     with _token_file(options) as tokens:
         result = await _send(run, schema, options, checked, tokens)
     if isinstance(result.failure, TokenFileError):
-        said = f"{result.failure}. {AGAIN} It writes the tokens that are missing."
+        said = say(
+            "{problem}. Give the same command again to go on: nothing is done twice. It writes the tokens that are "
+            "missing.",
+            problem=exception_text(result.failure),
+        )
         return print_local_error(LocalReason.ANSWER_NOT_WRITTEN, said, as_json=run.as_json, field="--tokens")
     if result.failure is not None:
-        return report(result.failure, run.failure_context(), AGAIN)
+        return report(result.failure, run.failure_context(), say(AGAIN))
     return exit_codes.REFUSED if result.refused or result.changed_since or checked.problems else exit_codes.DONE
 
 
@@ -64,7 +72,7 @@ def _token_file(options: ImportOptions) -> AbstractContextManager[TokenFile | No
     try:
         return TokenFile(options.tokens)
     except TokenFileError as error:
-        raise typer.BadParameter(str(error), param_hint="--tokens") from None
+        raise typer.BadParameter(exception_text(error), param_hint="--tokens") from None
 
 
 def _content(file: Path) -> bytes:
@@ -73,7 +81,9 @@ def _content(file: Path) -> bytes:
         try:
             return opened.read(FILE_BYTES_MAX + 1)
         except OSError as error:
-            raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE.csv") from None
+            raise typer.BadParameter(
+                say("{file} cannot be read: {problem}", file=file, problem=reason_of(error)), param_hint="FILE.csv"
+            ) from None
 
 
 async def _predict(run: AdminRun, schema: CsvSchema, options: ImportOptions, checked: CheckedFile) -> int:
@@ -88,7 +98,7 @@ async def _predict(run: AdminRun, schema: CsvSchema, options: ImportOptions, che
         for row in predicted[:SHOWN_MAX]:
             print_error(f"{options.file}:{row.line}: {row.as_text()}")
         _print_rest(len(predicted))
-        print_error(f"Dry run of {options.file}: nothing was changed. An import would end with:")
+        print_error(say("Dry run of {file}: nothing was changed. An import would end with:", file=options.file))
     _summarize(
         run,
         checked,
@@ -111,9 +121,9 @@ async def _send(
                 result = await importer.run(checked.valid_rows, existing, progress)
         except asyncio.CancelledError:  # Ctrl-C
             if run.as_json:
-                print_json_error(local_error(LocalReason.INTERRUPTED, f"Interrupted. {AGAIN}"))
+                print_json_error(local_error(LocalReason.INTERRUPTED, _interrupted()))
             else:
-                print_error(f"Interrupted. {AGAIN}")
+                print_error(_interrupted())
             with suppress(AnswerNotWritten):  # the message above already says how it ended
                 _report_result(run, options.file, importer.result, checked)
             raise
@@ -129,7 +139,11 @@ def _list_problems(run: AdminRun, options: ImportOptions, checked: CheckedFile) 
             {"line": problem.line, "column": problem.column, "message": problem.message}
             for problem in problems[:LISTED_MAX]
         ]
-        message = f"{options.file} has {counted(len(problems), 'problem')}. Correct the file and import it again."
+        message = say(
+            "{file} has {problems}. Correct the file and import it again.",
+            file=options.file,
+            problems=counted(len(problems), "problem"),
+        )
         error = local_error(LocalReason.FILE_NOT_VALID, message, field="FILE.csv")
         counts = {"problem_count": len(problems), "invalid_rows": checked.invalid_rows, "valid_rows": valid}
         print_json_error(error, file=str(options.file), **counts, problems=listed)
@@ -139,32 +153,57 @@ def _list_problems(run: AdminRun, options: ImportOptions, checked: CheckedFile) 
     _print_rest(len(problems))
     if not valid or not options.skip_invalid:
         invalid = checked.invalid_rows
-        rows = f" in {invalid} of {counted(invalid + valid, 'row')}" if invalid else ""
-        other = "row" if valid == 1 else f"{valid} rows"
-        offer = f", or give --skip-invalid to import the other {other}" if valid else ""
-        print_error(
-            f"Nothing was imported: {options.file} has {counted(len(problems), 'problem')}{rows}. "
-            f"Correct the file{offer}."
+        rows = say(" in {invalid} of {rows}", invalid=invalid, rows=counted(invalid + valid, "row")) if invalid else ""
+        offer = say_number(
+            ", or give --skip-invalid to import the other row",
+            ", or give --skip-invalid to import the other {count} rows",
+            valid,
         )
+        offer = offer if valid else ""
+        print_error(
+            say(
+                "Nothing was imported: {file} has {problems}{rows}. Correct the file{offer}.",
+                file=options.file,
+                problems=counted(len(problems), "problem"),
+                rows=rows,
+                offer=offer,
+            )
+        )
+
+
+def _interrupted() -> str:
+    return say("Interrupted. {next_step}", next_step=say(AGAIN))
 
 
 def _print_rest(count: int) -> None:
     if count > SHOWN_MAX:
-        print_error(f"... and {count - SHOWN_MAX} more")
+        print_error(say("... and {count} more", count=count - SHOWN_MAX))
 
 
 def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: CheckedFile) -> None:
     refused = [(row.line, describe(refused)) for row, refused in result.refused]
     lines = sorted(row.line for row in result.changed_since)
     if not run.as_json:
-        for line, described in refused[:SHOWN_MAX]:
-            print_error(f"{file}:{line}: Refused ({described.reason}): {described.message}")
+        for row, refusal in result.refused[:SHOWN_MAX]:
+            print_error(
+                say(
+                    "{file}:{line}: Refused ({reason}): {message}",
+                    file=file,
+                    line=row.line,
+                    reason=refusal.reason.value,
+                    message=refusal_text(refusal),
+                )
+            )
         _print_rest(len(refused))
         _report_repeated(file, result.already_imported, lines)
         if result.untold:
             print_error(
-                f"{file}: {counted(result.untold, 'customer')} got a token that is not shown here; the same command "
-                "with --tokens NEW-FILE writes the tokens to a file"
+                say(
+                    "{file}: {customers} got a token that is not shown here; the same command with --tokens NEW-FILE "
+                    "writes the tokens to a file",
+                    file=file,
+                    customers=counted(result.untold, "customer"),
+                )
             )
     counts = {
         "rows": len(checked.valid_rows) + checked.invalid_rows,
@@ -185,15 +224,30 @@ def _report_result(run: AdminRun, file: Path, result: ImportResult, checked: Che
 
 def _report_repeated(file: Path, same: int, changed: Sequence[int]) -> None:
     """Say which rows the import left as they are, and how to import them again."""
-    again = "--run-label TEXT imports them again"
+    again = say("--run-label TEXT imports them again")
     if same:
-        print_error(f"{file}: an earlier run imported {counted(same, 'row')} already; {again}")
+        print_error(
+            say(
+                "{file}: an earlier run imported {rows} already; {again}",
+                file=file,
+                rows=counted(same, "row"),
+                again=again,
+            )
+        )
     if changed:
         shown = ", ".join(map(str, changed[:SHOWN_MAX]))
         more = ", ..." if len(changed) > SHOWN_MAX else ""
         print_error(
-            f"{file}: an earlier run imported {counted(len(changed), 'row')} that somebody changed or deleted since "
-            f"({'line' if len(changed) == 1 else 'lines'} {shown}{more}); this import left them as they are; {again}"
+            say(
+                "{file}: an earlier run imported {rows} that somebody changed or deleted since ({lines} "
+                "{shown}{more}); this import left them as they are; {again}",
+                file=file,
+                rows=counted(len(changed), "row"),
+                lines=say_number("line", "lines", len(changed)),
+                shown=shown,
+                more=more,
+                again=again,
+            )
         )
 
 

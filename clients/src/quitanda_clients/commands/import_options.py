@@ -9,6 +9,7 @@ from quitanda.domain.model import Kind
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.csv_import.options import IN_FLIGHT_DEFAULT, ImportOptions
 from quitanda_clients.csv_import.text_encoding import Encoding
+from quitanda_clients.i18n.speech import say
 
 IN_FLIGHT_MAX: Final = 1_000
 
@@ -22,7 +23,7 @@ def read_delimiter(text: str) -> str:
     """Read --delimiter: one character, or `tab`."""
     sign = "\t" if text in {"tab", "\\t"} else text
     if len(sign) != 1 or sign in {'"', "\n", "\r"}:
-        raise typer.BadParameter(f"'{text}' is not a delimiter; give one character, or tab")
+        raise typer.BadParameter(say("'{typed}' is not a delimiter; give one character, or tab", typed=text))
     return sign
 
 
@@ -32,9 +33,13 @@ def _columns(typed: list[str]) -> dict[str, str]:
     for text in typed:
         name, equals, column = (part.strip() for part in text.partition("="))
         if not equals or not name or not column:
-            raise typer.BadParameter(f"'{text}' is not NAME=COLUMN, for example price=Valor", param_hint="--map")
+            raise typer.BadParameter(
+                say("'{typed}' is not NAME=COLUMN, for example price=Valor", typed=text), param_hint="--map"
+            )
         if name in mapped or column in mapped.values():
-            raise typer.BadParameter(f"'{text}' repeats a name or a column; give each once", param_hint="--map")
+            raise typer.BadParameter(
+                say("'{typed}' repeats a name or a column; give each once", typed=text), param_hint="--map"
+            )
         mapped[name] = column
     return mapped
 

@@ -20,6 +20,8 @@ from quitanda_clients.cli.streams import printable
 from quitanda_clients.cli.table_layout import fitted_table, stdout_console
 from quitanda_clients.cli.table_output import columns_of, rows_of
 from quitanda_clients.commands.watch import ProductsById, product_news
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import say, speech
 
 if TYPE_CHECKING:
     from quitanda_clients.client import AdminClient
@@ -60,7 +62,7 @@ class LiveTable:
     products: ProductsById = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
     page: VisibleRows = field(default_factory=VisibleRows)
-    status: str = "waiting for the first answer"
+    status: str = field(default_factory=lambda: say("waiting for the first answer"))
 
     @property
     def height(self) -> int:
@@ -80,8 +82,10 @@ class LiveTable:
         table, _, _ = fitted_table(
             columns_of(PRODUCTS.fields), rows_of(PRODUCTS.fields, shown, self.changed), self.console.width
         )
-        place = f"products {first + 1 if shown else 0} to {first + len(shown)} of {rows}"
-        keys = "; arrows, space and b turn the pages" if rows > len(shown) else ""
+        place = say(
+            "products {first} to {last} of {all}", first=first + 1 if shown else 0, last=first + len(shown), all=rows
+        )
+        keys = say("; arrows, space and b turn the pages") if rows > len(shown) else ""
         status = printable(self.status)
         return Group(table, Text(f"{place}{keys}", style="dim"), Text(status, style="dim", no_wrap=True))
 
@@ -99,12 +103,20 @@ async def show_live(client: "AdminClient", limit: int, interval: float) -> None:
             async with aclosing(product_news(client, limit, interval)) as news:
                 async for each in news:
                     if each.error is not None:
-                        view.status = f"Not available: {each.error}. Still trying; the table is old."
+                        view.status = say(
+                            "Not available: {error}. Still trying; the table is old.", error=exception_text(each.error)
+                        )
                     else:
                         view.changed = frozenset(each.changed if view.products else ())
                         view.products = each.products
-                        view.status = f"revision {each.revision}, {datetime.now(UTC):%H:%M:%S} UTC. Ctrl-C ends."
+                        view.status = say(
+                            "revision {revision}, {now}. Ctrl-C ends.", revision=each.revision, now=_now()
+                        )
                     live.update(view.draw(), refresh=True)
+
+
+def _now() -> str:
+    return datetime.now(UTC).astimezone(speech().zone).strftime("%H:%M:%S %Z")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from quitanda_clients.cli.values import moment, order_items
 from quitanda_clients.commands import import_options
 from quitanda_clients.commands.made_parameters import with_parameters
 from quitanda_clients.commands.orders import DeadlineArgument
+from quitanda_clients.i18n.speech import say
 
 LINES_DEFAULT: Final = 100
 """Orders that a list shows where nobody says how many: all orders that a shop has ever had are too many."""
@@ -79,7 +80,7 @@ async def list_orders(
     states = tuple(each.value for each in state or ())
     query = FindOrders(states, customer, product, made_from or 0, made_before or 0, newest_first=not oldest_first)
     if watch and oldest_first:
-        raise typer.BadParameter("with --watch the newest order comes last", param_hint="--oldest-first")
+        raise typer.BadParameter(say("with --watch the newest order comes last"), param_hint="--oldest-first")
     async with run.client() as client:
         if watch:
             from quitanda_clients.commands.watch_orders import print_order_changes  # noqa: PLC0415 - few need it
@@ -103,7 +104,7 @@ async def fulfil(run: AdminRun, oid: OidArgument, expected_version: options.Expe
     """Let the units of a placed order leave for good."""
     async with run.client() as client:
         result = await client.fulfil_order(oid, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(result, "Fulfilled the order")
+        run.output.document(result, say("Fulfilled the order"))
 
 
 @app.command("return")
@@ -123,7 +124,7 @@ async def take_back(
         result = await client.return_order(
             oid, items, restock=restock, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Took units of the order back")
+        run.output.document(result, say("Took units of the order back"))
 
 
 @app.command("cancel")
@@ -140,7 +141,7 @@ async def cancel(
         result = await client.cancel_order_items(
             oid, items, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Cancelled units of the order; they are back in stock")
+        run.output.document(result, say("Cancelled units of the order; they are back in stock"))
 
 
 async def _import(run: AdminRun, /, **typed: Any) -> int:
@@ -177,4 +178,4 @@ async def set_deadline(
         result = await client.set_order_deadline(
             oid, time, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Changed the order")
+        run.output.document(result, say("Changed the order"))

@@ -9,6 +9,7 @@ from quitanda_clients.cli import options
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.cli.values import custom_fields, deadline, order_items, units_in_order
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ async def create(
         if quiet:
             run.output.document_id(result)
         else:
-            run.output.document(result, "Placed the order")
+            run.output.document(result, say("Placed the order"))
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})
@@ -91,7 +92,7 @@ async def set_item(
         result = await client.set_order_item(
             order_id, pid, quantity, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Changed the order")
+        run.output.document(result, say("Changed the order"))
 
 
 @app.command("describe")
@@ -114,7 +115,7 @@ async def describe(
         result = await client.set_order_items(
             order_id, extra=extra, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Changed the order")
+        run.output.document(result, say("Changed the order"))
 
 
 @app.command("show")
@@ -152,7 +153,7 @@ async def cancel(run: ShopRun, oid: OidArgument, expected_version: options.Expec
     async with run.client() as client:
         order_id = await _whole_order_id(run, client, oid)
         result = await client.cancel_order(order_id, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(result, "Cancelled; its units are back in stock. This was the order")
+        run.output.document(result, say("Cancelled; its units are back in stock. This was the order"))
 
 
 @app.command("place")
@@ -162,7 +163,7 @@ async def place(run: ShopRun, oid: OidArgument, expected_version: options.Expect
     async with run.client() as client:
         order_id = await _whole_order_id(run, client, oid)
         result = await client.place_order(order_id, expected_version=expected_version, request_id=run.request_id)
-        run.output.document(result, "Committed to the order")
+        run.output.document(result, say("Committed to the order"))
 
 
 @app.command("deadline")
@@ -176,7 +177,7 @@ async def set_deadline(
         result = await client.set_order_deadline(
             order_id, time, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Changed the order")
+        run.output.document(result, say("Changed the order"))
 
 
 async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str, states: tuple[OrderState, ...] = ()) -> str:
@@ -191,11 +192,18 @@ async def _whole_order_id(run: ShopRun, client: "ShopClient", typed: str, states
     if typed in candidates or not candidates:
         return typed
     if len(candidates) > 1:
-        shown = ", ".join(candidates[:CANDIDATES_SHOWN_MAX])
-        more = f" and {len(candidates) - CANDIDATES_SHOWN_MAX} more" if len(candidates) > CANDIDATES_SHOWN_MAX else ""
+        shown, rest = ", ".join(candidates[:CANDIDATES_SHOWN_MAX]), len(candidates) - CANDIDATES_SHOWN_MAX
+        more = say(" and {count} more", count=rest) if rest > 0 else ""
         raise typer.BadParameter(
-            f"{len(candidates)} orders begin with '{typed}': {shown}{more}; give more characters", param_hint="OID"
+            say(
+                "{count} orders begin with '{typed}': {shown}{more}; give more characters",
+                count=len(candidates),
+                typed=typed,
+                shown=shown,
+                more=more,
+            ),
+            param_hint="OID",
         )
     (order_id,) = candidates
-    run.repeat_for = f"for the order {order_id}, "
+    run.repeat_for = say("for the order {order_id}, ", order_id=order_id)
     return order_id

@@ -8,6 +8,7 @@ import typer
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.values import day, time_zone
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.reports.sales import Period, SalesBy
 
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -43,9 +44,14 @@ async def sales(
     """
     period = Period(first, last or _today(zone or UTC), zone or UTC)
     if period.first < _FIRST_DAY:
-        raise typer.BadParameter(f"{period.first} is before {_FIRST_DAY}; no order is so old", param_hint="--from")
+        raise typer.BadParameter(
+            say("{first} is before {begin}; no order is so old", first=period.first, begin=_FIRST_DAY),
+            param_hint="--from",
+        )
     if period.last < period.first:
-        raise typer.BadParameter(f"{period.last} is before {period.first}, the first day", param_hint="--to")
+        raise typer.BadParameter(
+            say("{last} is before {first}, the first day", last=period.last, first=period.first), param_hint="--to"
+        )
     await _report_sales(run, by, period)
 
 
@@ -82,6 +88,6 @@ async def _report_sales(run: AdminRun, by: SalesBy, period: Period) -> None:
     from quitanda_clients.reports.fetching import fetch_sales  # noqa: PLC0415
 
     async with run.client() as client:
-        with shown_progress(None, quiet=run.as_json, doing="adding up", unit="orders") as done:
+        with shown_progress(None, quiet=run.as_json, doing=say("adding up"), unit="order") as done:
             tally, revision = await fetch_sales(client, by, period, done)
     run.output.report(sales_report(tally, period, revision))

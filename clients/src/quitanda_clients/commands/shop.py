@@ -12,6 +12,8 @@ from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
 from quitanda_clients.commands.certificate import certificate
 from quitanda_clients.commands.find import find_products_of_shop
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.tokens import NoTokenError, next_token
 
@@ -61,11 +63,11 @@ async def rotate(run: ShopRun) -> None:
     try:
         chosen = next_token(run.token)
     except NoTokenError as error:
-        raise typer.BadParameter(str(error), param_hint="--token-file") from None
+        raise typer.BadParameter(exception_text(error), param_hint="--token-file") from None
     async with run.client() as client:
         result = await client.rotate_own_credential(
             chosen.token.credential_id, chosen.secret_hash, request_id=run.request_id
         )
     chosen.take_over()
     shown = result if chosen.file is not None else replace(result, token=chosen.token.text())
-    run.output.document(shown, "Rotated the token of the credential")
+    run.output.document(shown, say("Rotated the token of the credential"))

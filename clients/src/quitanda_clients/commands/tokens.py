@@ -12,6 +12,7 @@ from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import print_error
 from quitanda_clients.cli.values import moment
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 
 app = typer.Typer(no_args_is_help=True)
@@ -21,11 +22,15 @@ def _credential_id(text: str) -> str:
     """Take what may be a credential's id; never repeat what may be a token."""
     if text.startswith("qt1_"):
         raise typer.BadParameter(
-            "this is a token, not its id: give only the part between qt1_ and the next _. Every user of this machine "
-            "may have seen the token: revoke it"
+            say(
+                "this is a token, not its id: give only the part between qt1_ and the next _. Every user of this "
+                "machine may have seen the token: revoke it"
+            )
         )
     if len(text) != CREDENTIAL_ID_LENGTH or not set(text) <= set(TOKEN_ALPHABET):
-        raise typer.BadParameter(f"'{text}' is no credential's id; `quitanda-admin token list` shows the ids")
+        raise typer.BadParameter(
+            say("'{typed}' is no credential's id; `quitanda-admin token list` shows the ids", typed=text)
+        )
     return text
 
 
@@ -60,18 +65,18 @@ async def create(
 ) -> None:
     """Let somebody in, and show the token; nobody can show it again."""
     if role is CallerRole.CUSTOMER and customer is None:
-        raise typer.BadParameter("give --customer CID: it says whose token this is", param_hint="--customer")
+        raise typer.BadParameter(say("give --customer CID: it says whose token this is"), param_hint="--customer")
     if role is not CallerRole.CUSTOMER and customer is not None:
         raise typer.BadParameter(
-            f"leave it out: a token of the role {role.value} is no customer's", param_hint="--customer"
+            say("leave it out: a token of the role {role} is no customer's", role=role.value), param_hint="--customer"
         )
     async with run.client() as client:
         result = await client.create_credential(
             role.value, label, customer_id=customer, expires_at_ms=expires or 0, request_id=run.request_id
         )
         if expires is not None and expires <= time.time() * 1_000:
-            print_error("By this machine's clock the token is not valid any more: its time of --expires is over.")
-        run.output.document(result, "Created the credential")
+            print_error(say("By this machine's clock the token is not valid any more: its time of --expires is over."))
+        run.output.document(result, say("Created the credential"))
 
 
 @app.command("list")
@@ -85,7 +90,7 @@ async def list_credentials(
 ) -> None:
     """List the credentials of staff and programs, ordered by id; secrets are shown to nobody."""
     if customer == "":
-        raise typer.BadParameter("the customer's id is empty", param_hint="--customer")
+        raise typer.BadParameter(say("the customer's id is empty"), param_hint="--customer")
     async with run.client() as client:
         listing = await client.list_credentials(limit or LISTED_MAX, customer_id=customer or "")
         run.output.listing("credentials", listing)
@@ -101,7 +106,7 @@ async def rotate(
         result = await client.rotate_credential(
             credential_id, expected_version=expected_version, request_id=run.request_id
         )
-        run.output.document(result, "Rotated the token of the credential")
+        run.output.document(result, say("Rotated the token of the credential"))
 
 
 @app.command("revoke")

@@ -11,6 +11,8 @@ from quitanda.error_status import to_json_error
 from quitanda.errors import Unavailable
 from quitanda_clients.cli.local_errors import print_json_error
 from quitanda_clients.cli.streams import print_error
+from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
     from quitanda_clients.cli.output import AnswerOutput
@@ -103,11 +105,11 @@ class Availability:
         if not self._lost and self._as_json:
             print_json_error(to_json_error(error), cause=str(error))
         elif not self._lost:
-            print_error(f"Not available: {error}. Still trying.")
+            print_error(say("Not available: {error}. Still trying.", error=exception_text(error)))
         self._lost = True
 
     def back(self) -> None:
         """Take that a portal answers."""
         if self._lost and not self._as_json:  # for programs, stderr has errors only
-            print_error("Available again.")
+            print_error(say("Available again."))
         self._lost = False

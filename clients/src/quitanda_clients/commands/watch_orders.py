@@ -10,6 +10,7 @@ from quitanda.domain.outcomes import Reason
 from quitanda.errors import NotOffered, Rejected, Unavailable
 from quitanda_clients.cli.streams import print_error
 from quitanda_clients.commands.watch import Availability
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.retry import ClientClosed
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def print_order_changes(
             if rejected.refused.reason is not Reason.REVISION_GONE:
                 raise
             if not as_json:
-                print_error("The portal does not remember all changes since; listing again.")
+                print_error(say("The portal does not remember all changes since; listing again."))
 
 
 async def _follow(client: "AdminClient", news: OrderNews, revision: int, availability: Availability) -> None:

@@ -10,6 +10,7 @@ from quitanda.domain.webhook_model import EVENTS
 from quitanda.errors import Rejected
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:  # it loads what only a call needs
     from quitanda.v1.documents_pb2 import Webhook
@@ -30,7 +31,7 @@ async def create(
     """Tell an address of events from now on, and show the secret that signs them; nobody can show it again."""
     async with run.client() as client:
         answer = await client.create_webhook(url, events, request_id=run.request_id)
-        run.output.webhook(answer, "Created the webhook")
+        run.output.webhook(answer, say("Created the webhook"))
 
 
 @app.command("list")
@@ -69,7 +70,7 @@ async def update(
         answer = await client.update_webhook(
             webhook_id, url=url, events=events, enabled=enabled, request_id=run.request_id
         )
-        run.output.webhook(answer, "Changed the webhook")
+        run.output.webhook(answer, say("Changed the webhook"))
 
 
 @app.command("rotate-secret")
@@ -78,7 +79,7 @@ async def rotate_secret(run: AdminRun, webhook_id: WebhookArgument) -> None:
     """Sign with a new secret, and show it; the one before signs as well until the next time."""
     async with run.client() as client:
         answer = await client.rotate_webhook_secret(webhook_id, request_id=run.request_id)
-        run.output.webhook(answer, "Gave a new secret to the webhook")
+        run.output.webhook(answer, say("Gave a new secret to the webhook"))
 
 
 @app.command("delete")
@@ -87,7 +88,7 @@ async def delete(run: AdminRun, webhook_id: WebhookArgument) -> None:
     """Forget a webhook with its dead letters."""
     async with run.client() as client:
         answer = await client.delete_webhook(webhook_id, request_id=run.request_id)
-        run.output.webhook(answer, f"Deleted the webhook {webhook_id}")
+        run.output.webhook(answer, say("Deleted the webhook {webhook_id}", webhook_id=webhook_id))
 
 
 @app.command("dead-letters")
@@ -110,10 +111,10 @@ async def repeat(
 ) -> None:
     """Send a dead letter once more, or all of them."""
     if (letter is None) != every:
-        raise typer.BadParameter("give the number of a letter, or --all", param_hint="LETTER")
+        raise typer.BadParameter(say("give the number of a letter, or --all"), param_hint="LETTER")
     async with run.client() as client:
         answer = await client.repeat_dead_letters(webhook_id, letter or 0, request_id=run.request_id)
-        run.output.webhook(answer, "Repeats dead letters of the webhook")
+        run.output.webhook(answer, say("Repeats dead letters of the webhook"))
 
 
 @app.command("test")
@@ -122,7 +123,7 @@ async def send_test(run: AdminRun, webhook_id: WebhookArgument) -> None:
     """Send an event that is only a test; `dead-letters` shows it until it arrived, and why it did not."""
     async with run.client() as client:
         answer = await client.send_test_event(webhook_id, request_id=run.request_id)
-        run.output.webhook(answer, "Sends a test to the webhook")
+        run.output.webhook(answer, say("Sends a test to the webhook"))
 
 
 def _find(webhooks: Iterable["Webhook"], webhook_id: str) -> "Webhook":

@@ -20,9 +20,11 @@ from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema, OrderSchema
 from quitanda_clients.csv_import.text_encoding import NAMES, Encoding
 from quitanda_clients.csv_import.valid_row import ValidRow
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 
 _PRICES: Final = frozenset({"price", "unit_price"})
-_SEPARATOR_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
+_SEPARATOR_NAMES: Final = {",": N_("comma"), ";": N_("semicolon"), "\t": N_("tab"), "|": N_("bar"), " ": N_("space")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,18 @@ class ReadingReport:
 
     def line(self) -> str:
         """Write it in one line."""
-        parts = [self.encoding, self.separator, *([f"decimal {self.decimal}"] if self.decimal else [])]
-        text = f"read as {', '.join(parts)}"
+        decimal = [say("decimal {sign}", sign=say(self.decimal))] if self.decimal else []
+        parts = [say("read as {how}", how=", ".join([self.encoding, say(self.separator), *decimal]))]
         if self.program:
-            text += f"; a product export of {self.program}"
+            parts.append(say("a product export of {program}", program=self.program))
         if self.columns:
-            text += f"; {', '.join(f'{column} is {name}' for name, column in self.columns.items())}"
+            columns = (say("{column} is {name}", column=column, name=name) for name, column in self.columns.items())
+            parts.append(", ".join(columns))
         if self.left_out:
-            text += f"; columns left out: {len(self.left_out)} (--map NAME=COLUMN reads one)"
+            parts.append(say("columns left out: {count} (--map NAME=COLUMN reads one)", count=len(self.left_out)))
         if self.passed_over:
-            text += f"; rows skipped, because they are not products themselves: {self.passed_over}"
-        return text
+            parts.append(say("rows skipped, because they are not products themselves: {count}", count=self.passed_over))
+        return "; ".join(parts)
 
     def fields(self) -> dict[str, Any]:
         """Write it for programs."""
@@ -82,7 +85,7 @@ def check_file(data: bytes, schema: CsvSchema, options: ImportOptions) -> Checke
 
 def _check_json_lines(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
     if options.columns or options.encoding or options.delimiter or options.decimal:
-        said = "the file has a JSON object in each line; --map, --encoding, --delimiter and --decimal are for CSV"
+        said = say("the file has a JSON object in each line; --map, --encoding, --delimiter and --decimal are for CSV")
         return CheckedFile((), (FileProblem(0, "", said),))
     results = list(read_json_lines(data, schema))
     valid = tuple(result for result in results if isinstance(result, ValidRow))
@@ -121,21 +124,31 @@ def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportO
     line, columns = rows.header_line, rows.columns
     if any(problem.line <= line for problem in rows.problems):
         return
-    has = ", ".join(columns) or "nothing"
+    has = ", ".join(columns) or say("nothing")
     missing = [name for name in schema.to_create if name not in columns]
     if schema.id_column in missing or (missing and not options.update):
         updates = schema.change is not None and schema.id_column not in missing
-        or_update = ", or give --update to change only documents that exist" if updates else ""
-        lacks = f"the header lacks {', '.join(missing)}; it has {has}"
-        yield FileProblem(line, "", f"{lacks}. Name a column with --map NAME=COLUMN{or_update}")
+        or_update = say(", or give --update to change only documents that exist") if updates else ""
+        yield FileProblem(
+            line,
+            "",
+            say(
+                "the header lacks {missing}; it has {has}. Name a column with --map NAME=COLUMN{or_update}",
+                missing=", ".join(missing),
+                has=has,
+                or_update=or_update,
+            ),
+        )
         other = next((sign for sign in (*SEPARATORS, "|") if sign != rows.separator and sign in has), None)
         if other and len(columns) <= 1:
-            yield FileProblem(line, "", f"{other!r} seems to separate the values; if so, give --delimiter {other!r}")
+            yield FileProblem(
+                line, "", say("{other!r} seems to separate the values; if so, give --delimiter {other!r}", other=other)
+            )
     elif len(columns) == 1:
-        yield FileProblem(line, "", f"there is nothing to import besides {schema.id_column}")
+        yield FileProblem(line, "", say("there is nothing to import besides {id_column}", id_column=schema.id_column))
     if {"quantity", STOCK_CHANGE} <= set(columns) & set(schema.names):
         yield FileProblem(
-            line, "", "quantity sets the units, quantity_change adds to them; keep only one of these columns"
+            line, "", say("quantity sets the units, quantity_change adds to them; keep only one of these columns")
         )
 
 
@@ -169,12 +182,17 @@ def _number(name: str, text: str) -> tuple[str, str]:
 def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: int, currencies: list[str]) -> str:
     """Say why a number cannot be understood; empty if it can."""
     if currency and len(currencies) > 1:
-        return f"the file has prices in {' and '.join(currencies)}; keep one currency"
+        return say("the file has prices in {currencies}; keep one currency", currencies=say(" and ").join(currencies))
     if sign is None and signs > 1 and shown_by(text) is not None:
-        return "some numbers of the file have a decimal point and others a decimal comma; use one of them"
+        return say("some numbers of the file have a decimal point and others a decimal comma; use one of them")
     if sign is None and ambiguous(text):
         whole, part = text.strip().replace(",", "."), text.strip().replace(".", "").replace(",", "")
-        return f"'{text.strip()}' may be {part} or {whole}; give --decimal point or --decimal comma"
+        return say(
+            "'{typed}' may be {part} or {whole}; give --decimal point or --decimal comma",
+            typed=text.strip(),
+            part=part,
+            whole=whole,
+        )
     return ""
 
 

@@ -17,6 +17,7 @@ from quitanda_clients.csv_import.column_names import (
 )
 from quitanda_clients.csv_import.csv_file import CsvContent, CsvRow
 from quitanda_clients.csv_import.file_problem import FileProblem
+from quitanda_clients.i18n.speech import say
 
 NO_OPTION: Final = "default title"
 """What Shopify writes for a product with only one variant."""
@@ -46,7 +47,16 @@ def arrange(
     if missing:
         has = ", ".join(filter(None, rows.columns))
         wrong = [
-            FileProblem(rows.header_line, "", f"--map {name}={column}: the file has no such column; it has {has}")
+            FileProblem(
+                rows.header_line,
+                "",
+                say(
+                    "--map {name}={column}: the file has no such column; it has {has}",
+                    name=name,
+                    column=column,
+                    has=has,
+                ),
+            )
             for name, column in missing
         ]
         return ArrangedRows(replace(rows, rows=(), problems=(*rows.problems, *wrong)), {})

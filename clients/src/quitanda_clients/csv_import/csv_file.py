@@ -13,6 +13,8 @@ from typing import Final
 from quitanda_clients.cli.wording import counted
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.text_encoding import Encoding, decode
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 from quitanda_clients.spreadsheet_formulas import from_text
 
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -31,9 +33,9 @@ _SEPARATOR_LINE: Final = re.compile(r"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)
 """A line before the header with which Excel names the separator."""
 
 _READER_ERRORS: Final = {
-    "unexpected end of data": "a quote that opens here is never closed",
-    "expected after": "a quoted value goes on after its closing quote; write a quote inside a value twice",
-    "field larger than field limit": "a value is far too long, or a quote that opens here is never closed",
+    "unexpected end of data": N_("a quote that opens here is never closed"),
+    "expected after": N_("a quoted value goes on after its closing quote; write a quote inside a value twice"),
+    "field larger than field limit": N_("a value is far too long, or a quote that opens here is never closed"),
 }
 """The messages of the standard library's reader, and ours."""
 
@@ -62,7 +64,7 @@ def too_large(data: bytes) -> FileProblem | None:
     """Say that a file is too large, if it is."""
     if len(data) <= FILE_BYTES_MAX:
         return None
-    return FileProblem(0, "", f"the file is larger than {FILE_BYTES_MAX} bytes; cut it into parts")
+    return FileProblem(0, "", say("the file is larger than {limit} bytes; cut it into parts", limit=FILE_BYTES_MAX))
 
 
 def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> CsvContent:
@@ -87,7 +89,7 @@ def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | Non
         rows, more = ((), ()) if problems else _body(columns, records)
         return CsvContent(columns, rows, (*problems, *more), header_line, decoded.encoding, separator)
     except _BrokenQuoting as broken:
-        return _unreadable(FileProblem(broken.line, "", f"not valid CSV: {broken}"))
+        return _unreadable(FileProblem(broken.line, "", say("not valid CSV: {problem}", problem=broken)))
 
 
 class _BrokenQuoting(Exception):
@@ -132,7 +134,7 @@ def _records(text: str, separator: str, first_line: int = 1) -> Iterator[tuple[i
 
 def _message_for(error: str) -> str:
     """Translate the standard library's message for people."""
-    return next((message for sign, message in _READER_ERRORS.items() if sign in error), error)
+    return next((say(message) for sign, message in _READER_ERRORS.items() if sign in error), error)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -147,7 +149,7 @@ def _lines(text: str) -> Iterator[str]:
 def _header_problems(columns: Sequence[str], line: int) -> Iterator[FileProblem]:
     for position, name in enumerate(columns):
         if name and name in columns[:position]:
-            yield FileProblem(line, name, "the header names this column twice")
+            yield FileProblem(line, name, say("the header names this column twice"))
 
 
 def _body(
@@ -157,7 +159,9 @@ def _body(
     problems: list[FileProblem] = []
     for line, record in records:
         if len(rows) + len(problems) >= ROWS_MAX:
-            problems.append(FileProblem(line, "", f"more than {ROWS_MAX} rows; cut the file into parts"))
+            problems.append(
+                FileProblem(line, "", say("more than {limit} rows; cut the file into parts", limit=ROWS_MAX))
+            )
             break
         result = _row(columns, line, record)
         if isinstance(result, CsvRow):
@@ -173,11 +177,17 @@ def _row(columns: tuple[str, ...], line: int, record: list[str]) -> CsvRow | Fil
         return FileProblem(
             line,
             "",
-            f"the row has {counted(len(record), 'value')}, but the header has {counted(len(columns), 'column')}",
+            say(
+                "the row has {values}, but the header has {columns}",
+                values=counted(len(record), "value"),
+                columns=counted(len(columns), "column"),
+            ),
         )
     named = dict(zip(columns, map(from_text, record), strict=False))
     for position, (name, value) in enumerate(zip(columns, record, strict=False), start=1):
         if not name and value.strip():
-            return FileProblem(line, "", f"column {position} has a value, but the header has no name for it")
+            return FileProblem(
+                line, "", say("column {position} has a value, but the header has no name for it", position=position)
+            )
     named.pop("", None)
     return CsvRow(line, named)

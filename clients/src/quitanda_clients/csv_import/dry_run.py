@@ -3,14 +3,23 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from quitanda.domain.model import Order
-from quitanda.error_status import describe
 from quitanda_clients.csv_import.existing import ExistingDocuments, changed_fields
 from quitanda_clients.csv_import.importer import refusal_of
 from quitanda_clients.csv_import.rows import STOCK_CHANGE, CsvSchema
 from quitanda_clients.csv_import.valid_row import ValidRow
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
+
+_WOULD_BE: Final = {
+    "created": N_("{document_id} would be created"),
+    "updated": N_("{document_id} would be updated"),
+    "unchanged": N_("{document_id} would be unchanged"),
+    "refused": N_("{document_id} would be refused"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,8 @@ class PredictedRow:
     def as_text(self) -> str:
         """Write it in one line."""
         what = ", ".join(self.fields) or self.message
-        return f"{self.document_id} would be {self.becomes}{f': {what}' if what else ''}"
+        result = say(_WOULD_BE[self.becomes], document_id=self.document_id)
+        return f"{result}: {what}" if what else result
 
     def as_json(self) -> dict[str, Any]:
         """Write it for programs."""
@@ -49,9 +59,9 @@ def predict(
             continue
         refused = refused or existing.missing.get(row.document_id)
         if refused is None and found is not None and row.delta < 0 and getattr(found, "quantity", 0) + row.delta < 0:
-            yield PredictedRow(row.line, row.document_id, "refused", (), "there are not so many units to remove")
+            yield PredictedRow(row.line, row.document_id, "refused", (), say("there are not so many units to remove"))
         elif refused is not None:
-            yield PredictedRow(row.line, row.document_id, "refused", (), describe(refused).message)
+            yield PredictedRow(row.line, row.document_id, "refused", (), refusal_text(refused))
         elif found is None:
             yield PredictedRow(row.line, row.document_id, "created")
         else:

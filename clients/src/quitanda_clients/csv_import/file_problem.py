@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from quitanda_clients.i18n.speech import say
+
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
@@ -14,4 +16,5 @@ class FileProblem:
     def at(self, file: str) -> str:
         """Write it in one line, in the form that editors understand."""
         place = f"{file}:{self.line}" if self.line else file
-        return f"{place}: {f'column {self.column}: ' if self.column else ''}{self.message}"
+        column = say("column {column}", column=self.column) + ": " if self.column else ""
+        return f"{place}: {column}{self.message}"

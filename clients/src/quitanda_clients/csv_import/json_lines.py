@@ -11,11 +11,12 @@ from typing import Final
 
 from quitanda.codec.json_fields import WHOLE, parse_object
 from quitanda.domain.outcomes import Refused
-from quitanda.error_status import describe as describe_failure
 from quitanda_clients.csv_import.csv_file import ROWS_MAX, too_large
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.rows import CsvSchema, with_problems
 from quitanda_clients.csv_import.valid_row import ValidRow
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import say
 
 LINE_BYTES_MAX: Final = 1_048_576
 """More than the largest document takes, however it is written."""
@@ -38,11 +39,11 @@ def read_json_lines(data: bytes, schema: CsvSchema) -> Iterator[ValidRow | FileP
         if not line.strip():
             continue
         if len(read) >= ROWS_MAX:
-            yield FileProblem(number, "", f"more than {ROWS_MAX} lines; cut the file into parts")
+            yield FileProblem(number, "", say("more than {limit} lines; cut the file into parts", limit=ROWS_MAX))
             break
         fields = parse_object(line, LINE_BYTES_MAX)
         if isinstance(fields, Refused):
-            yield FileProblem(number, fields.field.removeprefix(WHOLE), describe_failure(fields).message)
+            yield FileProblem(number, fields.field.removeprefix(WHOLE), refusal_text(fields))
         else:
             read.append(schema.read_line(number, fields))
     yield from with_problems(schema, read, {})

@@ -16,11 +16,12 @@ from quitanda.domain.model import KNOWN_FIELDS, KNOWN_ITEM_FIELDS, NOBODY, Custo
 from quitanda.domain.order_commands import ImportedItem, ImportOrder
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
-from quitanda.error_status import describe as describe_failure
 from quitanda_clients.cli.moments import read_iso
 from quitanda_clients.csv_import.csv_file import CsvRow
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.valid_row import ValidRow
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import say
 
 OF_ORDER: Final = "order."
 OF_ITEM: Final = "item."
@@ -112,7 +113,10 @@ def _order(rows: Sequence[CsvRow], sources: Mapping[str, str]) -> Iterator[Valid
 def _contradictions(first: CsvRow, row: CsvRow, sources: Mapping[str, str]) -> Iterator[FileProblem]:
     for name, value in row.values.items():
         if name not in (*ITEM_COLUMNS, COMPUTED) and not name.startswith(OF_ITEM) and value != first.values[name]:
-            said = f"line {first.line} says something else of the same order; an order's rows say the same of it"
+            said = say(
+                "line {line} says something else of the same order; an order's rows say the same of it",
+                line=first.line,
+            )
             yield FileProblem(row.line, sources.get(name, name), said)
 
 
@@ -194,4 +198,4 @@ def _located(wrong: Refused, first: CsvRow, items: Sequence[CsvRow], sources: Ma
 
 def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> FileProblem:
     column = sources.get(refused.field, refused.field)
-    return FileProblem(line, column, describe_failure(refused).message)
+    return FileProblem(line, column, refusal_text(refused))

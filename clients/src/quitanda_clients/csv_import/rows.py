@@ -22,7 +22,6 @@ from quitanda.domain.model import KNOWN_FIELDS, CustomFields, Kind
 from quitanda.domain.outcomes import Problem, Refused, invalid
 from quitanda.domain.validation import check
 from quitanda.domain.value_checks import check_id
-from quitanda.error_status import describe as describe_failure
 from quitanda_clients.csv_import.column_names import (
     CUSTOMER_NAMES,
     ORDER_NAMES,
@@ -35,6 +34,8 @@ from quitanda_clients.csv_import.csv_file import CsvRow
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.order_rows import order_of_line, read_order_rows
 from quitanda_clients.csv_import.valid_row import Change, Creation, ValidRow
+from quitanda_clients.i18n.refusal_texts import refusal_text
+from quitanda_clients.i18n.speech import say
 
 STOCK_CHANGE: Final = "quantity_change"
 """The column of units to add or to remove."""
@@ -142,7 +143,13 @@ def with_problems(
         first = first_lines.setdefault(valid.document_id, valid.line)
         if first != valid.line:
             column = sources.get(schema.id_column, schema.id_column)
-            problems.append(FileProblem(valid.line, column, f"'{valid.document_id}' is already on line {first}"))
+            problems.append(
+                FileProblem(
+                    valid.line,
+                    column,
+                    say("'{document_id}' is already on line {first}", document_id=valid.document_id, first=first),
+                )
+            )
         if problems:
             yield from problems
         else:
@@ -235,7 +242,7 @@ def _changes(own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> FileProblem:
     # If all fields of one's own together are at fault, no single column is.
     field = "" if refused.field == "extra" else refused.field.removeprefix("extra.")
-    return FileProblem(line, sources.get(field, field), describe_failure(refused).message)
+    return FileProblem(line, sources.get(field, field), refusal_text(refused))
 
 
 def _read_line(schema: CsvSchema, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:

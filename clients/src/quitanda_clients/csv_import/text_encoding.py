@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 from quitanda_clients.csv_import.file_problem import FileProblem
+from quitanda_clients.i18n.speech import MARKED as N_
+from quitanda_clients.i18n.speech import say
 
 
 class Encoding(StrEnum):
@@ -34,8 +36,8 @@ _MARKS: Final = (
 )
 
 _WORKBOOKS: Final = (
-    (b"PK\x03\x04", "an Excel or LibreOffice workbook (.xlsx, .ods), or another ZIP archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
+    (b"PK\x03\x04", N_("an Excel or LibreOffice workbook (.xlsx, .ods), or another ZIP archive")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", N_("an old Excel workbook (.xls)")),
 )
 """The first bytes of files that spreadsheet programs save by default: ZIP archives and OLE compound files."""
 
@@ -53,7 +55,13 @@ def decode(data: bytes, forced: Encoding | None) -> DecodedText | tuple[FileProb
     for sign, kind in _WORKBOOKS:
         if data.startswith(sign):
             return (
-                FileProblem(0, "", f"this is {kind}, not CSV; save or export the sheet as CSV, and import that file"),
+                FileProblem(
+                    0,
+                    "",
+                    say(
+                        "this is {kind}, not CSV; save or export the sheet as CSV, and import that file", kind=say(kind)
+                    ),
+                ),
             )
     marked = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), None)
     if marked is not None and forced in {None, marked[1]}:
@@ -88,7 +96,11 @@ def _read(data: bytes, encoding: Encoding) -> DecodedText | tuple[FileProblem, .
     zeros = [number for number, line in enumerate(text.split("\n"), start=1) if "\0" in line]
     if zeros:
         return tuple(
-            FileProblem(line, "", f"a character has the number zero; this is not text in {NAMES[encoding]}")
+            FileProblem(
+                line,
+                "",
+                say("a character has the number zero; this is not text in {encoding}", encoding=NAMES[encoding]),
+            )
             for line in zeros
         )
     return DecodedText(text, encoding)
@@ -100,19 +112,32 @@ def _zeros(data: bytes) -> Iterator[FileProblem]:
             yield FileProblem(
                 number,
                 "",
-                f"byte {line.index(0) + 1} is zero: this is not a text file, "
-                "or it is UTF-16 without a byte order mark (then give --encoding utf-16-le)",
+                say(
+                    "byte {position} is zero: this is not a text file, or it is UTF-16 without a byte order mark (then "
+                    "give --encoding utf-16-le)",
+                    position=line.index(0) + 1,
+                ),
             )
 
 
 def _faults(data: bytes, encoding: Encoding) -> Iterator[FileProblem]:
     """Find every line that is not text in this encoding."""
     if encoding in {Encoding.UTF_16_LE, Encoding.UTF_16_BE}:  # its lines are not found by bytes
-        yield FileProblem(0, "", f"the file is not text in {NAMES[encoding]}; give another --encoding")
+        yield FileProblem(
+            0, "", say("the file is not text in {encoding}; give another --encoding", encoding=NAMES[encoding])
+        )
         return
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             line.decode(encoding)
         except UnicodeDecodeError as error:
-            found = f"byte {error.start + 1} (0x{line[error.start]:02x}) is not {NAMES[encoding]}"
-            yield FileProblem(number, "", f"{found}; save the file as UTF-8, or give --encoding")
+            yield FileProblem(
+                number,
+                "",
+                say(
+                    "byte {position} (0x{byte:02x}) is not {encoding}; save the file as UTF-8, or give --encoding",
+                    position=error.start + 1,
+                    byte=line[error.start],
+                    encoding=NAMES[encoding],
+                ),
+            )

@@ -23,10 +23,22 @@ CONTEXT_FREE: Final = str
 @cache
 def texts_of(language: Language) -> gettext.NullTranslations:
     """Give what translates into a language: `gettext`, and `ngettext` for a text that depends on a number."""
+    return _read(language, f"{language.locale}.po")
+
+
+@cache
+def texts_of_commands(language: Language) -> gettext.NullTranslations:
+    """Give the same for the command line, which has a catalogue of its own beside the page's: `commands.….po`."""
+    own = _read(language, f"commands.{language.locale}.po")
+    own.add_fallback(texts_of(language))
+    return own
+
+
+def _read(language: Language, name: str) -> gettext.NullTranslations:
     if language is Language.ENGLISH:
         return gettext.NullTranslations()
     compiled = io.BytesIO()
-    with (FOLDER / f"{language.locale}.po").open("rb") as file:
+    with (FOLDER / name).open("rb") as file:
         write_mo(compiled, read_po(file, locale=language.locale))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)

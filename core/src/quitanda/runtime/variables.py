@@ -68,6 +68,8 @@ OF_CLIENTS: Final = frozenset(
         "TOKEN",
         "TOKEN_IN_PLAIN_TEXT",
         "LANG",
+        "CURRENCY",
+        "TIME_ZONE",
     )
 )
 """What the command-line applications read."""

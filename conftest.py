@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from hypothesis import settings
@@ -28,3 +29,15 @@ def _no_settings_of_a_running_quitanda():
     """Tests give settings themselves; the terminal may have those that `make run PORTS=8000` says to export."""
     for name in (*OF_PROCESSES, *OF_CLIENTS):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _english_and_utc():
+    """Commands speak English and tell UTC, whatever the language and the zone of the machine are.
+
+    The encoding of the terminal stays what it is.
+    """
+    os.environ["LANG"] = os.environ.pop("LC_ALL", "") or os.environ.get("LANG", "C.UTF-8")
+    os.environ["LC_MESSAGES"] = "C"
+    os.environ["TZ"] = "UTC"
+    time.tzset()

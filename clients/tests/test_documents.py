@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.local_errors import EXIT_CODES, LocalReason
+from quitanda_clients.commands.admin import app as admin_app
+from quitanda_clients.commands.shop import app as shop_app
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,3 +39,29 @@ def test_the_table_of_the_commands_own_reasons_has_each_with_its_exit_code():
     told = {row[0].strip("`"): int(row[1]) for row in rows("docs/ERRORS.md", "`[A-Z_]+`") if row[1].isdigit()}
 
     assert told == {reason.value: EXIT_CODES[reason] for reason in LocalReason}
+
+
+def unknown_words(line, commands):
+    """The commands and the options of a printed line that there are not."""
+    program, *words = line.partition("#")[0].split()
+    command = commands[program]
+    options = {name for parameter in command.params for name in parameter.opts}
+    for word in words:
+        below = getattr(command, "commands", {})
+        if word in below:
+            command = below[word]
+            options |= {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+        elif word.startswith("-") and not re.fullmatch(r"-[0-9]+|-", word) and word not in options | {"-h"}:
+            yield word
+    if getattr(command, "commands", None):
+        yield command.name
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.pt-BR.md", "docs/guia-da-loja.md", "clients/README.md"])
+def test_every_printed_command_is_there_with_its_options(document):
+    commands = {"quitanda-admin": typer.main.get_command(admin_app), "quitanda-shop": typer.main.get_command(shop_app)}
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / document).read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.split(" ")[0] in commands]
+
+    assert len(lines) > 8
+    assert {line: found for line in lines if (found := list(unknown_words(line, commands)))} == {}

@@ -251,9 +251,7 @@ class TableOutput:
             Column("revision", "right", spare=1),
             Column("keys", "right", spare=2),
             Column("state on disk", folds=True),
-            Column(
-                say("digest at {revision}", revision=answer.revision) if answer.revision else N_("digest"), folds=True
-            ),
+            Column(compared, folds=True),
         )
         console = stdout_console()
         show_table(console, columns, TableRows([_verification_cells(replica) for replica in answer.replicas]))

@@ -178,7 +178,6 @@ WRONG = [
     "product list --low --watch",
     "product list --low=3",
     "product find --price-form 3",
-    "product create --pid x --name y --quantity 3 --price 1.500",
     "product create --pid x --name y --quantity 3 --price 2x",
     "product create --pid x --name y --quantity 3 --price 2.505",
     "product create --pid x --name y --quantity x --price 2",
@@ -236,6 +235,7 @@ def test_the_language_is_chosen_by_option_then_setting_then_locale(typed, enviro
     assert chosen_language(typed, environment) is language
 
 
+@pytest.mark.usefixtures("portuguese")
 @pytest.mark.parametrize(
     ("typed", "minor_units"),
     [

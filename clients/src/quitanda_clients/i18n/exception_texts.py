@@ -81,11 +81,11 @@ _OF_ADDRESSES: Final = (
 _OF_IDENTITIES: Final = (
     N_("the token is not complete: a token is one line of the form qt1_ID_SECRET"),
     N_("the file {file} is empty; write the token into it, one line that begins with qt1_"),
-    N_("there is no token to rotate; set QUITANDA_TOKEN, or name its file with --token-file"),
+    N_("there is no token to rotate; set {variable}, or name its file with --token-file"),
     N_(
         "the token would travel to {server} in plain text, and whoever reads it on the way could use it; set "
-        "QUITANDA_IDENTITY to a folder that has the shop's ca.pem, so that the connection is TLS. Where something else "
-        "protects the way, QUITANDA_TOKEN_IN_PLAIN_TEXT=allowed sends it all the same"
+        "{identity} to a folder that has the shop's ca.pem, so that the connection is TLS. Where something else protects "
+        "the way, {variable}={allowed} sends it all the same"
     ),
     N_("the file {file} with the token cannot be read: {problem}; name the file that your token is in"),
     N_(

@@ -84,8 +84,8 @@ _OF_IDENTITIES: Final = (
     N_("there is no token to rotate; set {variable}, or name its file with --token-file"),
     N_(
         "the token would travel to {server} in plain text, and whoever reads it on the way could use it; set "
-        "{identity} to a folder that has the shop's ca.pem, so that the connection is TLS. Where something else protects "
-        "the way, {variable}={allowed} sends it all the same"
+        "{identity} to a folder that has the shop's ca.pem, so that the connection is TLS. Where something else "
+        "protects the way, {variable}={allowed} sends it all the same"
     ),
     N_("the file {file} with the token cannot be read: {problem}; name the file that your token is in"),
     N_(

@@ -119,8 +119,8 @@ def every_failure():
             yield Refused(reason, "", ())
     for problem in Problem:
         yield Refused(Reason.INVALID_ARGUMENT, "price", (("problem", problem.value),))
-    for problem in AuthenticationProblem:
-        yield Refused(Reason.UNAUTHENTICATED, "", (("problem", problem.value),))
+    for of_token in AuthenticationProblem:
+        yield Refused(Reason.UNAUTHENTICATED, "", (("problem", of_token.value),))
     yield from (Unavailable(), NotLeader("replica1"), Overloaded(), OutcomeUnknown(), InternalError())
 
 

@@ -14,11 +14,12 @@ import quitanda
 from quitanda import error_status
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.spoken_help import every_command
 from quitanda_clients.cli.values import price, whole_number
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
-from quitanda_clients.i18n.exception_texts import exception_text
+from quitanda_clients.i18n import catalogue
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.i18n.refusal_texts import refusal_text
 from quitanda_clients.i18n.speech import Speech, chosen_language, say_minute, say_money, speak
@@ -63,10 +64,11 @@ def facts_of(text):
 
 def test_every_text_is_translated_and_the_catalogue_has_no_others():
     known = {(key if isinstance(key, str) else key[0]): key for key in catalogue_texts(CATALOGUE)}
-    of_page = {key if isinstance(key, str) else key[0] for key in catalogue_texts("pt_BR.po")}
+    others = [path.name for path in catalogue.FOLDER.glob("*.po") if path.name != CATALOGUE]
+    of_others = {key if isinstance(key, str) else key[0] for name in others for key in catalogue_texts(name)}
     said = [text for text in every_text() if text.singular]
 
-    assert [text for text in said if text.singular not in known.keys() | of_page] == []
+    assert [text for text in said if text.singular not in known.keys() | of_others] == []
     assert known.keys() - {text.singular for text in said} == set()
     assert [text for text in said if text.plural and known.get(text.singular) != (text.singular, text.plural)] == []
 

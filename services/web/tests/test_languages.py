@@ -19,7 +19,7 @@ from quitanda_web.pages import office, office_orders, order_units, tokens, webho
 from quitanda_web.pages import shop as shop_pages
 
 WEB = Path(quitanda_web.__file__).parent
-CLIENTS = Path(quitanda_clients.__file__).parent
+I18N = Path(quitanda_clients.__file__).parent / "i18n"
 KEYWORDS = {"N_": None, "gettext": None, "_": None, "ngettext": (1, 2)}
 MAP = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OF_CUSTOMER = (
@@ -79,11 +79,11 @@ def catalog():
 
 
 def texts_of_source():
-    """Every text of page, clients and errors that is to be translated; of a plural both forms together."""
+    """Every text of page, labels and errors that is to be translated; of a plural both forms together."""
     options = {"**/templates/**.html": {"trimmed": "true"}}
     found = {
         message
-        for folder in (WEB, CLIENTS)
+        for folder in (WEB, I18N)
         for _, _, message, _, _ in extract_from_dir(folder, MAP, options_map=options, keywords=KEYWORDS)
     }
     tables = (error_messages.REASONS, error_messages.PROBLEMS, error_messages.TOKEN_PROBLEMS)

@@ -17,11 +17,11 @@ from typer.exceptions import Abort, TyperException
 
 from quitanda.runtime import tracing
 from quitanda_clients.cli import exit_codes, streams
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
 from quitanda_clients.cli.spoken_help import HELP_OPTIONS, set_titles, translate, wrong_use_text
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error, printable
 from quitanda_clients.cli.values import machine_or_zone
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.i18n.speech import (
     CURRENCY_VARIABLE,

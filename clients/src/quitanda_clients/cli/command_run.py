@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 import typer
 
 from quitanda_clients.cli import exit_codes, interrupts
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.options import (
     CommonOptions,
     OutputFormat,
@@ -23,7 +24,6 @@ from quitanda_clients.cli.options import (
     options_before,
 )
 from quitanda_clients.cli.streams import AnswerNotWritten, print_error
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import say
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.results import Consistency

@@ -9,9 +9,9 @@ from quitanda.error_status import Failure, describe, to_json_error
 from quitanda.errors import NoConnection, NotOffered, QuitandaError, Rejected
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect, NextSteps
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error
 from quitanda_clients.cli.streams import AnswerNotWritten, ReaderGone, print_error
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.refusal_texts import refusal_text
 from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say

@@ -15,9 +15,9 @@ from quitanda.runtime import variables
 from quitanda.runtime.addresses import Address, parse_address, parse_addresses
 from quitanda_clients import connecting
 from quitanda_clients.cli.application import print_version
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.values import language, machine_or_zone, version
 from quitanda_clients.connecting import Transport, find_identity
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.languages import LANG_VARIABLE, Language
 from quitanda_clients.i18n.speech import CURRENCY_VARIABLE, TIME_ZONE_VARIABLE, say
 from quitanda_clients.results import Consistency

@@ -129,7 +129,7 @@ def check_to_write(path: Path, argument: str, *, replace: bool) -> None:
 
 def reason_of(error: Exception) -> str:
     """Say why a file could not be written."""
-    from quitanda_clients.i18n.exception_texts import exception_text  # noqa: PLC0415 - few commands fail
+    from quitanda_clients.cli.exception_texts import exception_text  # noqa: PLC0415 - few commands fail
 
     return exception_text(error.strerror if isinstance(error, OSError) and error.strerror else error)
 

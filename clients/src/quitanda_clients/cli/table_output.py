@@ -20,10 +20,10 @@ from quitanda_clients.cli.document_views import (
     FieldView,
     shown_fields,
 )
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.streams import print_error, printable
 from quitanda_clients.cli.table_layout import Column, TableRows, plain, show_fields, show_table, stdout_console
 from quitanda_clients.cli.wording import counted
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say, say_minute, say_money
 

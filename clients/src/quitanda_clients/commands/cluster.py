@@ -8,10 +8,10 @@ import typer
 
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.local_errors import LocalReason, print_local_error
 from quitanda_clients.cli.runs import AdminRun, admin_command
 from quitanda_clients.cli.streams import check_to_write, open_to_read, reason_of
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:

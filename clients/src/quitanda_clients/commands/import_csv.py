@@ -12,6 +12,7 @@ import typer
 from quitanda.domain.model import Kind
 from quitanda.error_status import describe
 from quitanda_clients.cli import exit_codes
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.failures import report
 from quitanda_clients.cli.local_errors import LocalReason, local_error, print_json_error, print_local_error
 from quitanda_clients.cli.progress import shown_progress
@@ -26,7 +27,6 @@ from quitanda_clients.csv_import.importer import Importer, ImportResult
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
 from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.refusal_texts import refusal_text
 from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say, say_number

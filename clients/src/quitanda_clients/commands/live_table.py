@@ -16,11 +16,11 @@ from rich.live import Live
 from rich.text import Text
 
 from quitanda_clients.cli.document_views import PRODUCTS
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.streams import printable
 from quitanda_clients.cli.table_layout import fitted_table, stdout_console
 from quitanda_clients.cli.table_output import columns_of, rows_of
 from quitanda_clients.commands.watch import ProductsById, product_news
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import say, speech
 
 if TYPE_CHECKING:

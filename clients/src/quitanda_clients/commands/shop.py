@@ -7,12 +7,12 @@ import typer
 
 from quitanda_clients.cli.application import make_application
 from quitanda_clients.cli.command_run import Effect, add_common_options
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.options import SHOP, LimitOption
 from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
 from quitanda_clients.commands.certificate import certificate
 from quitanda_clients.commands.find import find_products_of_shop
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.tokens import NoTokenError, next_token

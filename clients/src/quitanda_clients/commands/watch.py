@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from quitanda.domain.model import Kind, Product
 from quitanda.error_status import to_json_error
 from quitanda.errors import Unavailable
+from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.local_errors import print_json_error
 from quitanda_clients.cli.streams import print_error
-from quitanda_clients.i18n.exception_texts import exception_text
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:

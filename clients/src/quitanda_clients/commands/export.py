@@ -175,7 +175,7 @@ async def _fetch(run: AdminRun, wanted: _List, fetched: "FetchedPages") -> None:
     if fetched.count and not run.as_json:
         print_error(
             say(
-                "Going on after what an interrupted export fetched: {documents}.",
+                "Going on after the {documents} that an interrupted export fetched.",
                 documents=counted(fetched.count, wanted.kind.value),
             )
         )

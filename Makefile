@@ -26,8 +26,8 @@ export QUITANDA_NETWORK ?= $(shell sed -n 's/^QUITANDA_NETWORK=//p' .env)
 SOURCE_ONLY := pysyncobj
 
 # Each is checked by mypy by itself: their conftest.py have one name.
-TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/mosquitto deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench)) services/web/browser-tests integration-tests
-UNIT_TESTS := core services clients deploy testing bench
+TESTS := $(wildcard $(addsuffix /tests,$(MEMBERS) deploy/install deploy/mosquitto deploy/prometheus deploy/grafana deploy/three-hosts deploy/systemd bench video)) services/web/browser-tests integration-tests
+UNIT_TESTS := core services clients deploy testing bench video
 
 # One process per core; each runs the tests of whole modules, so that what a module's tests share is made once.
 PARALLEL := --numprocesses auto --dist loadfile
@@ -73,7 +73,7 @@ ifneq ($(UNKNOWN),)
 $(error $(or $(shell $(PYTHON) deploy/install/make_variables.py $(UNKNOWN) -- $(KNOWN)),unknown: $(UNKNOWN)))
 endif
 
-.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-web web-pictures test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules advisories audit proto generate proto-check lock clean
+.PHONY: help setup run bench bench-quick bench-smoke bench-growth demo record-demo test test-fast test-unit test-scenarios power-loss stalled-clocks upgrade-test large-state simulate mutants chaos test-web web-pictures video pictures test-integration test-compose test-containers images up down check fix hooks lint types imports house-rules advisories audit proto generate proto-check lock clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,8 +93,8 @@ run: $(VENV)/.ready ## Start everything as local processes; Ctrl-C stops it (DAT
 demo: $(VENV)/.ready ## Start everything, play the whole story through the real clients, check it
 	@$(BIN)/python -m quitanda_local demo $(if $(BROKER),--broker "$(BROKER)") $(if $(IDENTITY),--identity "$(IDENTITY)")
 
-record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast)
-	@PYTHON="$(PYTHON)" deploy/local/record-demo.sh
+record-demo: $(VENV)/.ready ## Record the demonstration anew (docs/demo.cast), and draw it for the README
+	@$(BIN)/python -m video record-demo
 
 test: test-unit test-scenarios ## Run every test that needs no Docker
 
@@ -173,6 +173,19 @@ test-web: $(VENV)/.web-tests-ready ## Drive the page with Chromium as people do,
 web-pictures: $(VENV)/.web-tests-ready ## Take a picture of every page at three widths, in both languages (OUT=build/web-pictures)
 	@QUITANDA_TEST_PICTURES="$(or $(OUT),build/web-pictures)" $(BIN)/python -m pytest -q services/web/browser-tests/pictures.py
 
+# The browser is driven by what its tests are written with.
+VIDEO = PYTHONPATH=services/web/browser-tests:testing/src $(BIN)/python -m video
+
+$(VENV)/.video-ready: $(VENV)/.ready requirements/video.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements/video.lock
+	@touch $@
+
+video: $(VENV)/.video-ready ## Play the page, the tests and the demonstration, and make a film of them (build/video; needs the packages chromium and fonts-dejavu-core)
+	@$(VIDEO) film $(if $(OUT),--out "$(OUT)")
+
+pictures: $(VENV)/.video-ready ## Take the README's pictures of the page anew (docs/pictures)
+	@$(VIDEO) pictures
+
 test-integration: test-compose test-containers ## Run every test that needs Docker
 
 test-compose: $(VENV)/.ready images ## Run the documents' commands for containers as they are written
@@ -250,7 +263,7 @@ LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= $(BIN)/uv pip compile --quiet 
 lock: $(VENV)/.ready ## Resolve the dependencies again, write the hash-locked requirements, verify that each has a wheel wherever Quitanda is supported
 	@$(LOCK) requirements/build.in -o requirements/build.lock
 	@$(LOCK) requirements/dev.in $(LOCAL_PACKAGES) -o requirements/dev.lock
-	@for extra in bench web-tests; do \
+	@for extra in bench web-tests video; do \
 		$(LOCK) --constraints requirements/dev.lock requirements/$$extra.in -o requirements/$$extra.lock; \
 	done
 	@for member in $(IMAGE_MEMBERS); do \

@@ -2,32 +2,21 @@
 
 import inspect
 import itertools
-import os
-import shutil
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
 
 # the tests' own parts stand beside them
 sys.path.insert(0, str(Path(__file__).parent))
 
+from page_cluster import WEB, NoBrowser, browser_of_the_distribution, cluster_with_page
 from person import Person, begin
 from shop_window import Shop
 
 from quitanda_clients.i18n.languages import Language
-from quitanda_local.ports import free_ports
-from quitanda_local.topology import PORTS_NEEDED, Service, ServiceRole, Topology, on_ports
-from quitanda_testing.cluster.process_cluster import ProcessCluster
-
-WEB = "web"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
-FROM_PROXY = {"QUITANDA_WEB_FORWARDED_FROM": "127.0.0.1"}
-"""Each person has an address of her own, as behind a proxy: the page allows each ten attempts to sign in a minute."""
 
 
 def pytest_collection_modifyitems(items):
@@ -39,33 +28,18 @@ def pytest_collection_modifyitems(items):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
-    """Three replicas, two portals of each kind, the broker and one page; at the end the replicas must agree."""
-    *ports, page, metrics = free_ports(PORTS_NEEDED + 2)
-    services = (*on_ports(ports).services, Service(WEB, ServiceRole.WEB, page, metrics_port=metrics))
-    folder = tmp_path_factory.mktemp("cluster")
-    cluster = ProcessCluster(folder, Topology(services), settings=FROM_PROXY, identities=True)
-    try:
-        await cluster.start()
+    async with cluster_with_page(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
-        await cluster.wait_until_replicas_agree()
-    finally:
-        killed = await cluster.stop()
-        cluster.close()
-    assert killed == ()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium():
-    """The browser of the distribution."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None:
-        pytest.exit("There is no Chromium here: apt-get install chromium", returncode=2)
-    # Chromium refuses to have a sandbox where it is started by root
-    sandbox = () if os.geteuid() else ("--no-sandbox",)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *sandbox])
+    async with AsyncExitStack() as stack:
+        try:
+            browser = await stack.enter_async_context(browser_of_the_distribution())
+        except NoBrowser as error:
+            pytest.exit(str(error), returncode=2)
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

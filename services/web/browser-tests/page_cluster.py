@@ -1,0 +1,53 @@
+"""A cluster of processes with the page before it, and the browser of the distribution: for these tests and the film."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+from quitanda_local.ports import free_ports
+from quitanda_local.topology import PORTS_NEEDED, Service, ServiceRole, Topology, on_ports
+from quitanda_testing.cluster.process_cluster import ProcessCluster
+
+WEB = "web"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FROM_PROXY = {"QUITANDA_WEB_FORWARDED_FROM": "127.0.0.1"}
+"""Each person has an address of her own, as behind a proxy: the page allows each ten attempts to sign in a minute."""
+
+
+class NoBrowser(Exception):
+    """This machine has no Chromium; the text says how to get it."""
+
+
+@asynccontextmanager
+async def cluster_with_page(folder: Path) -> AsyncIterator[ProcessCluster]:
+    """Three replicas, two portals of each kind, the broker and one page; at the end the replicas must agree."""
+    *ports, page, metrics = free_ports(PORTS_NEEDED + 2)
+    services = (*on_ports(ports).services, Service(WEB, ServiceRole.WEB, page, metrics_port=metrics))
+    cluster = ProcessCluster(folder, Topology(services), settings=FROM_PROXY, identities=True)
+    try:
+        await cluster.start()
+        yield cluster
+        await cluster.wait_until_replicas_agree()
+    finally:
+        killed = await cluster.stop()
+        cluster.close()
+    assert killed == ()
+
+
+@asynccontextmanager
+async def browser_of_the_distribution() -> AsyncIterator[Browser]:
+    """Start Chromium. Raises NoBrowser where there is none."""
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        raise NoBrowser("There is no Chromium here: apt-get install chromium")
+    # Chromium refuses to have a sandbox where it is started by root
+    sandbox = () if os.geteuid() else ("--no-sandbox",)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *sandbox])
+        yield browser
+        await browser.close()

@@ -1,0 +1,67 @@
+"""Recordings of a terminal: asciicast 2, a header and one line of JSON for each output."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+VERSION: Final = 2
+OUTPUT: Final = "o"
+
+
+class BadCast(ValueError):
+    """The file is no recording of a terminal."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program wrote, and when: seconds since the recording began."""
+
+    seconds: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A recording of a terminal."""
+
+    title: str
+    columns: int
+    rows: int
+    outputs: Sequence[Output]
+
+    @property
+    def text(self) -> str:
+        """All that was written."""
+        return "".join(output.text for output in self.outputs)
+
+
+def read(path: Path) -> Cast:
+    """Read a recording. Raises BadCast, which names the line."""
+    header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+    try:
+        facts = json.loads(header)
+        if facts["version"] != VERSION:
+            raise BadCast(f"{path.name}: asciicast {facts['version']}; only version {VERSION} is understood")
+        title, columns, rows = str(facts.get("title", "")), int(facts["width"]), int(facts["height"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise BadCast(f"{path.name}: line 1 is no header of asciicast {VERSION}") from error
+    outputs = [_output(line, f"{path.name}: line {number}") for number, line in enumerate(lines, 2) if line]
+    return Cast(title, columns, rows, tuple(each for each in outputs if each))
+
+
+def _output(line: str, place: str) -> Output | None:
+    try:
+        seconds, kind, text = json.loads(line)
+        return Output(float(seconds), str(text)) if kind == OUTPUT else None
+    except (TypeError, ValueError) as error:
+        raise BadCast(f"{place} is no event: {line[:60]}") from error
+
+
+def write(cast: Cast, path: Path) -> None:
+    """Write a recording, for `asciinema play` and for `read`."""
+    header = {"version": VERSION, "width": cast.columns, "height": cast.rows, "title": cast.title}
+    lines = [header, *([round(output.seconds, 3), OUTPUT, output.text] for output in cast.outputs)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,62 @@
+"""The chapters of the terminal: each is a program that is run and recorded."""
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Final
+
+from video.cast import Cast
+from video.chapters import ChapterFailed
+from video.stage import COLUMNS, ROWS
+from video.terminal_session import TerminalSession
+
+ROOT: Final = Path(__file__).parents[1]
+DEMONSTRATION_SECONDS_MAX: Final = 600
+TESTS_SECONDS_MAX: Final = 600
+READING_SECONDS: Final = 2
+"""A pause in which what was printed can be read."""
+SCHEMA: Final = ("sed", "-n", r"/^| in the course/,/^\*\*Order\*\*, as stored/p", "docs/SCHEMA.md")
+TESTS_SHOWN: Final = (
+    "python -m pytest -v --no-header services/admin-portal/tests/test_operations.py "
+    "services/client-portal/tests/test_operations.py"
+)
+_PATHS: Final = re.compile(r"/tmp/\S*")  # noqa: S108 - what no recording may name
+
+
+def play_demonstration() -> Cast:
+    """Record `make demo`. Raises ChapterFailed where it did not end well."""
+    return _record("Quitanda: make demo", "echo '$ make demo'; make demo", DEMONSTRATION_SECONDS_MAX)
+
+
+def play_tests() -> Cast:
+    """Record a look at the schema and the tests of the portals. Raises ChapterFailed where a test fails."""
+    schema = shlex.join(SCHEMA)
+    script = (
+        f"echo {shlex.quote(f'$ {schema}')}; {schema}; sleep {READING_SECONDS}; "
+        f"echo; echo {shlex.quote(f'$ {TESTS_SHOWN}')}; {TESTS_SHOWN}"
+    )
+    return _record("Quitanda: the tests", script, TESTS_SECONDS_MAX)
+
+
+def _record(title: str, script: str, seconds_max: float) -> Cast:
+    """Record a script of the shell, and the exit code that it ends with."""
+    shell = ("bash", "-c", f'{script}; code=$?; echo "exit code $code"; exit $code')
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with TerminalSession(shell, title, COLUMNS, ROWS, {"PATH": path}, ROOT) as session:
+        code = session.finish(seconds_max)
+        cast = session.cast
+    if code:
+        raise ChapterFailed(f"{title} ended with {code}:\n{cast.text[-2000:]}")
+    require_no_paths(cast)
+    return cast
+
+
+def require_no_paths(cast: Cast) -> None:
+    """Raise ChapterFailed where a recording names a path of this machine."""
+    for path in (str(ROOT), str(Path.home())):
+        if path in cast.text:
+            raise ChapterFailed(f"{cast.title}: the recording names {path}, a path of this machine")
+    if found := _PATHS.search(cast.text):
+        raise ChapterFailed(f"{cast.title}: the recording names {found[0]}, a path of this machine")

@@ -14,10 +14,15 @@ SPEED: Final = 2
 BYTES_MAX: Final = 300_000
 
 
-def draw_animation(cast: Cast, path: Path) -> None:
-    """Draw a recording as an animated SVG. Raises ChapterFailed where it is too large for a page."""
+def drawn(cast: Cast) -> bytes:
+    """Draw a recording as an animated SVG."""
     faster = [replace(screen, seconds=screen.seconds / SPEED) for screen in screens(cast)]
-    content = animated_svg(faster, cast.columns, cast.title).encode()
+    return animated_svg(faster, cast.columns, cast.title).encode()
+
+
+def draw_animation(cast: Cast, path: Path) -> None:
+    """Draw a recording into a file. Raises ChapterFailed where it is too large for a page."""
+    content = drawn(cast)
     if len(content) > BYTES_MAX:
         raise ChapterFailed(f"{path.name} would have {len(content)} bytes; at most {BYTES_MAX}")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,11 +42,14 @@ def read(path: Path) -> Cast:
     header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
     try:
         facts = json.loads(header)
-        if facts["version"] != VERSION:
-            raise BadCast(f"{path.name}: asciicast {facts['version']}; only version {VERSION} is understood")
-        title, columns, rows = str(facts.get("title", "")), int(facts["width"]), int(facts["height"])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        version, title = int(facts["version"]), str(facts.get("title", ""))
+        columns, rows = int(facts.get("width", 0)), int(facts.get("height", 0))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadCast(f"{path.name}: line 1 is no header of asciicast {VERSION}") from error
+    if version != VERSION:
+        raise BadCast(f"{path.name}: asciicast {version}; only version {VERSION} is understood")
+    if columns < 1 or rows < 1:
+        raise BadCast(f"{path.name}: line 1 is no header of asciicast {VERSION}: it has no width or no height")
     outputs = [_output(line, f"{path.name}: line {number}") for number, line in enumerate(lines, 2) if line]
     return Cast(title, columns, rows, tuple(each for each in outputs if each))
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from typing import Final
 
@@ -34,7 +35,7 @@ class Style:
     italic: bool = False
     underlined: bool = False
 
-    @property
+    @cached_property
     def shown_on_blanks(self) -> bool:
         """Say whether a blank with it can be seen."""
         return self.underlined or self.background != "default"
@@ -119,11 +120,14 @@ def _pieces(cast: Cast, headings: Collection[str]) -> Iterator[tuple[float, str,
 def _row(line: Mapping[int, Char], columns: int) -> Row:
     """Put characters that look alike into runs; blanks that nobody sees are left out."""
     styled: list[tuple[Style, int, str]] = []
+    before = Style()
     for column in range(columns):
-        style, text = _style(line[column]), line[column].data
-        if styled and not text.strip() and not (style.shown_on_blanks or styled[-1][0].shown_on_blanks):
-            style = styled[-1][0]  # how a blank would look does not cut a run in two
+        text, *looks = line[column][:8]
+        style = _style(*looks)
+        if not text.strip() and not style.shown_on_blanks and not before.shown_on_blanks:
+            style = before  # how a blank would look does not cut a run in two
         styled.append((style, column, text))
+        before = style
     runs = []
     for style, group in groupby(styled, key=lambda each: each[0]):
         part = list(group)
@@ -133,14 +137,12 @@ def _row(line: Mapping[int, Char], columns: int) -> Row:
     return tuple(runs)
 
 
-def _style(character: Char) -> Style:
-    foreground, background = character.fg, character.bg
-    if character.reverse:  # the terminal's own colours are exchanged, too
-        foreground, background = (
-            "black" if background == "default" else background,
-            "white" if foreground == "default" else foreground,
-        )
-    return Style(foreground, background, character.bold, character.italics, character.underscore)
+@lru_cache(maxsize=1_000)
+def _style(fg: str, bg: str, bold: bool, italics: bool, underscore: bool, _: bool, reverse: bool) -> Style:
+    """Give the looks of a character as pyte has them; the sixth is a stroke through it, which is not drawn."""
+    if reverse:  # the terminal's own colours are exchanged, too
+        fg, bg = "black" if bg == "default" else bg, "white" if fg == "default" else fg
+    return Style(fg, bg, bold, italics, underscore)
 
 
 def _plain(row: Row) -> str:

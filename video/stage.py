@@ -42,9 +42,8 @@ def title(words: Words, below: Sequence[Words] = ()) -> str:
     lines = "".join(
         f"<tr><td>{escape(each.english)}</td><td lang=pt-BR>{escape(each.portuguese)}</td></tr>" for each in below
     )
-    return _document(
-        f"<main><h1>{escape(words.english)}</h1><h2 lang=pt-BR>{escape(words.portuguese)}</h2><table>{lines}</table></main>"
-    )
+    heads = f"<h1>{escape(words.english)}</h1><h2 lang=pt-BR>{escape(words.portuguese)}</h2>"
+    return _document(f"<main>{heads}<table>{lines}</table></main>")
 
 
 def terminal(screen: Screen, requirement: Words | None) -> str:

@@ -20,10 +20,10 @@ def drawn(cast: Cast) -> bytes:
     return animated_svg(faster, cast.columns, cast.title).encode()
 
 
-def draw_animation(cast: Cast, path: Path) -> None:
-    """Draw a recording into a file. Raises ChapterFailed where it is too large for a page."""
+def draw_animation(cast: Cast, path: Path, bytes_max: int = BYTES_MAX) -> None:
+    """Draw a recording into a file. Raises ChapterFailed where it would be larger than a page can embed."""
     content = drawn(cast)
-    if len(content) > BYTES_MAX:
-        raise ChapterFailed(f"{path.name} would have {len(content)} bytes; at most {BYTES_MAX}")
+    if len(content) > bytes_max:
+        raise ChapterFailed(f"{path.name} would have {len(content)} bytes; at most {bytes_max}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -4,7 +4,6 @@
 """
 
 import csv
-import io
 import itertools
 import time
 from contextlib import AsyncExitStack
@@ -13,24 +12,21 @@ from typing import Any, Final, Self
 
 from page_cluster import WEB
 from person import Person, begin
-from PIL import Image
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda_clients.i18n.languages import Language
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 from video.chapters import PAGE, ChapterFailed
 from video.exercise import REQUIREMENTS, Words
-from video.stage import HEIGHT, PAGE_SIZE, WIDTH, page
+from video.stage import PAGE_SIZE, page
 
-ASSORTMENT: Final = Path(__file__).parents[1] / "deploy/local/data/products.csv"
-EVERY_NTH, PRODUCTS = 83, 12
-"""A few products of every kind from the sample assortment."""
+DATA: Final = Path(__file__).parents[1] / "deploy/local/data"
+PLACED: Final = 3
+"""So many orders of others wait to be fulfilled when the chapter begins."""
 PRODUCT_ID, CUSTOMER_ID = "broa", "ana"
 UNITS, ORDERED, CHANGED = 12, 2, 3
 MOMENT_SECONDS: Final = 3.0
 """How long each picture is shown."""
-COLOURS: Final = 96
-"""So many are enough for a page without photographs."""
 
 
 class PageRecorder:
@@ -83,19 +79,30 @@ class Visitors:
             raise ChapterFailed(f"a browser complained: {complaints}")
 
 
+def _sample(name: str, every: int, count: int) -> list[dict[str, str]]:
+    """Give some rows of the sample data, spread over the file."""
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(itertools.islice(csv.DictReader(file), 0, every * count, every))
+
+
 async def fill(cluster: ProcessCluster) -> None:
-    """Give the shop a few products of every kind."""
-    with ASSORTMENT.open(encoding="utf-8", newline="") as file:
-        rows = list(itertools.islice(csv.DictReader(file), 0, EVERY_NTH * PRODUCTS, EVERY_NTH))
+    """Give the shop a few products of every kind, and customers who have ordered."""
+    products = _sample("products.csv", every=83, count=12)
+    customers = _sample("customers.csv", every=25, count=7)
     async with cluster.callers.admin_client() as office:
-        for row in rows:
-            await office.create_product(
-                row["product_id"],
-                row["name"],
-                int(row["price"].replace(".", "")),
-                int(row["quantity"]),
-                description=row["description"],
-            )
+        for row in products:
+            price = int(row["price"].replace(".", ""))
+            name, units = row["name"], int(row["quantity"])
+            await office.create_product(row["product_id"], name, price, units, description=row["description"])
+        for number, row in enumerate(customers):
+            await office.create_customer(row["customer_id"], row["name"])
+            async with cluster.callers.shop_client(row["customer_id"]) as client:
+                items = [ItemQuantity(product["product_id"], number + 1) for product in products[number : number + 3]]
+                order = (await client.create_order(items)).document.order_id
+                if number:
+                    await client.place_order(order)
+            if number > PLACED:
+                await office.fulfil_order(order)
 
 
 async def play(chromium: Any, cluster: ProcessCluster) -> list[str]:
@@ -137,6 +144,7 @@ async def _open_the_shop(bia: Person, cluster: ProcessCluster, recorder: PageRec
     await bia.follow(bia.page.get_by_role("button", name=bia.t("New customer")))
     await bia.press("Create", customer_id=CUSTOMER_ID, name="Ana Conceição")
     secret = str(await bia.page.locator("code.secret").inner_text())
+    cluster.callers.learn(CUSTOMER_ID, secret)
     # the secret is that of a shop which is gone at the end, and need not be read in a film
     await bia.page.locator("code.secret").evaluate("e => e.textContent = e.textContent.slice(0, 20) + '…'")
     await recorder.show("registered", bia)
@@ -177,28 +185,3 @@ async def _count(bia: Person, cluster: ProcessCluster, recorder: PageRecorder) -
         raise ChapterFailed(f"of {UNITS} units {CHANGED} were sold, and {left} are left")
     await bia.open(f"/office/products/{PRODUCT_ID}")
     await recorder.show("stock", bia, before=str(UNITS), after=str(left))
-
-
-async def take_pictures(chromium: Any, cluster: ProcessCluster, folder: Path) -> list[Path]:
-    """Take the pictures of the READMEs in both languages, once the chapter was played; give their files."""
-    written = []
-    async with cluster.callers.shop_client(CUSTOMER_ID) as client:
-        open_order = (await client.create_order([ItemQuantity(PRODUCT_ID, ORDERED)])).document.order_id
-    async with Visitors(chromium, cluster, (WIDTH, HEIGHT)) as visitors:
-        for language in Language:
-            person = await visitors.sit_down(language)
-            await person.sign_in_as_customer(CUSTOMER_ID, cluster.callers.token_of(CUSTOMER_ID))
-            written.append(await _picture(person, "/products", folder, "shop"))
-            written.append(await _picture(person, f"/orders/{open_order}", folder, "order"))
-            staff = await visitors.sit_down(language)
-            await staff.sign_in_as_staff(cluster.callers.administrator)
-            written.append(await _picture(staff, "/office/orders", folder, "office"))
-    return written
-
-
-async def _picture(person: Person, path: str, folder: Path, name: str) -> Path:
-    await person.open(path)
-    image = Image.open(io.BytesIO(await person.page.screenshot())).convert("RGB")
-    file = folder / f"page-{name}.{person.language.value}.png"
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
-    return file

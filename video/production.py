@@ -9,7 +9,7 @@ from typing import Any, Final
 from page_cluster import NoBrowser, browser_of_the_distribution, cluster_with_page
 
 from video import cast as casts
-from video import film, page_chapter, stage
+from video import film, page_chapter, page_pictures, stage
 from video.animation import draw_animation
 from video.cast import Cast
 from video.chapters import DEMONSTRATION, FILM_TITLE, PAGE, TESTS, Chapter, ChapterFailed, require_last_words
@@ -113,5 +113,5 @@ async def take_pictures(folder: Path, say: Callable[[str], None]) -> None:
         async with _browser() as chromium, cluster_with_page(Path(data)) as cluster:
             await page_chapter.fill(cluster)
             await page_chapter.play(chromium, cluster)
-            for file in await page_chapter.take_pictures(chromium, cluster, folder):
+            for file in await page_pictures.take_pictures(chromium, cluster, folder):
                 say(f"{file.name}: {file.stat().st_size} bytes")

@@ -11,8 +11,8 @@ from video.screens import Row, Run, Screen
 
 WIDTH, HEIGHT = 1280, 720
 HEADER_PX: Final = 88
-PAGE_SIZE: Final = (WIDTH, HEIGHT - HEADER_PX)
-"""The size of a page's picture below its header."""
+PAGE_SIZE: Final = (WIDTH * 5 // 4, (HEIGHT - HEADER_PX) * 5 // 4)
+"""The size of a page's picture; it is made smaller to fit below its header."""
 COLUMNS, ROWS = 120, 36
 """The terminal that fits below the header."""
 _LINE_PX: Final = 17
@@ -25,7 +25,7 @@ header p {{ white-space: nowrap; overflow: hidden; line-height: 24px }}
 .english {{ font-weight: bold; color: #fff }}
 .happens {{ color: #f0d399; font-size: 15px }}
 pre {{ font: 15px/{_LINE_PX}px "DejaVu Sans Mono", monospace; padding: 8px 24px }}
-img {{ display: block }}
+img {{ display: block; width: 100% }}
 main {{ padding: 90px 60px }}
 h1 {{ font-size: 30px; color: #fff; margin-bottom: 14px }}
 h2 {{ font-size: 26px; font-weight: normal; margin-bottom: 44px }}

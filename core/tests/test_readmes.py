@@ -31,6 +31,7 @@ def test_both_readmes_give_the_same_commands():
     assert commands(PORTUGUESE) == commands(ENGLISH)
 
 
-def test_both_readmes_point_to_the_same_pages_and_those_exist():
-    assert links(PORTUGUESE) == links(ENGLISH)
-    assert [link for link in links(ENGLISH) if not exists(link)] == []
+def test_both_readmes_point_to_the_same_pages_each_to_pictures_in_its_language_and_all_exist():
+    assert {link.replace(".pt-BR.png", ".en.png") for link in links(PORTUGUESE)} == links(ENGLISH)
+    assert [link for link in links(ENGLISH) | links(PORTUGUESE) if not exists(link)] == []
+    assert not [link for link in links(PORTUGUESE) if link.endswith(".en.png")]

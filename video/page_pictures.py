@@ -12,7 +12,7 @@ from quitanda_clients.i18n.languages import Language
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 from video.page_chapter import CUSTOMER_ID, PRODUCT_ID, Visitors
 
-SIZE: Final = (1160, 780)
+SIZE: Final = (1400, 860)
 PRODUCTS: Final = 8
 COLOURS: Final = 96
 """So many are enough for a page without photographs."""

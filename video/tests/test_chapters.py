@@ -79,12 +79,6 @@ def test_the_recording_of_the_demonstration_ends_with_the_balance_check():
     chapters.require_last_words(screens(read(CAST))[-1].text)
 
 
-def test_the_recording_of_the_demonstration_shows_every_moment_in_order():
-    shown = [screen.heading for screen in screens(read(CAST), chapters.DEMONSTRATION.moments)]
-
-    assert [*dict.fromkeys(shown)] == ["", *chapters.DEMONSTRATION.moments], "make record-demo"
-
-
 def test_the_animated_picture_of_the_readme_is_that_of_the_recording():
     assert (ROOT / "docs/pictures/demo.svg").read_bytes() == drawn(read(CAST)), "make record-demo"
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quitanda.errors import Overloaded
-from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions, LatencyEstimate, NoPlace
+from quitanda.runtime.adaptive_limit import LatencyEstimate
+from quitanda.runtime.admission import AdmissionLimiter, AdmissionOptions, NoPlace
 
 OPTIONS = AdmissionOptions(limit_min=4, limit_start=16, limit_max=64)
 

@@ -133,7 +133,7 @@ class Tokens:
         self.may_refuse = asyncio.Event()
         self.may_refuse.set()
 
-    async def refuse(self, method, context):  # noqa: ARG002 - the server's signature
+    async def refuse(self, method, context, address):  # noqa: ARG002 - the server's signature
         self.asked += 1
         await self.may_refuse.wait()
         raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem="wrong"))

@@ -15,7 +15,7 @@ import structlog
 
 from quitanda.errors import OutcomeUnknown, Overloaded, QuitandaError, Unavailable
 from quitanda.runtime import tracing
-from quitanda.runtime.admission import LatencyEstimate
+from quitanda.runtime.adaptive_limit import LatencyEstimate
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")

@@ -35,7 +35,6 @@ from quitanda.portal.operations import PortalOperations
 from quitanda.portal.watches import Watcher, Watches
 from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime import log_context
-from quitanda.runtime.address_limits import address_of_peer
 from quitanda.runtime.unread_calls import Metadata
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -44,6 +43,9 @@ Stream: TypeAlias = Callable[[Any, Context], AsyncGenerator[Any, None]]
 
 _caller: Final[ContextVar[Caller | None]] = ContextVar("quitanda_caller", default=None)
 """Who asks for the call that the task works on: each call has a task of its own."""
+
+_address: Final[ContextVar[str]] = ContextVar("quitanda_address", default="")
+"""Where that call comes from, by which its caller is limited where nobody knows who it is."""
 
 
 class GrpcServicer:
@@ -99,12 +101,13 @@ class GrpcServicer:
             return Rejected(caller)
         return self._operations.refuse_unread(operation, caller) if isinstance(operation, DocumentOperation) else None
 
-    async def authenticate(self, method: str, context: Context) -> None:
+    async def authenticate(self, method: str, context: Context, address: str) -> None:
         """Find out who calls the method (its full name), and whether the role may. Raises QuitandaError to refuse."""
+        _address.set(address)
         operation = self._served.get(method)
         if self._authenticator is None or operation is None:
             return
-        token, address = bearer_token(context.invocation_metadata() or ()), address_of_peer(context.peer())
+        token = bearer_token(context.invocation_metadata() or ())
         timeout = time_allowed(self._request_timeout, context.time_remaining())
         if isinstance(operation, ClusterOperation):
             caller = await self._authenticator.authenticate_now(
@@ -228,7 +231,7 @@ class GrpcServicer:
             if self._watches is None:
                 raise InternalError("a portal without watches")
             caller = _caller.get()
-            watcher = Watcher(watched, caller, address_of_peer(context.peer()) if caller is None else "")
+            watcher = Watcher(watched, caller, _address.get() if caller is None else "")
             timeout = time_allowed(self._request_timeout, context.time_remaining())
             async with aclosing(self._watches.watch(watcher, timeout)) as parts:
                 async for part in parts:
@@ -244,7 +247,7 @@ class GrpcServicer:
             raise Rejected(asked)
         timeout = time_allowed(self._request_timeout, context.time_remaining())
         caller = _caller.get()
-        address = address_of_peer(context.peer()) if caller is None else ""
+        address = _address.get() if caller is None else ""
         answer = await self._operations.perform(operation, asked, request_id, timeout, caller, address)
         if isinstance(answer, Refused):
             raise Rejected(operation.name_message_field(answer))

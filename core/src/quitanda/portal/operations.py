@@ -7,6 +7,7 @@ the same row. A refusal is a value; what goes wrong on the way to the replicas i
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from quitanda.cache import CachedReader, Key, ReadResult
@@ -41,6 +42,21 @@ _NOT_FOUND: Final[Mapping[Kind, Callable[[str], Refused]]] = {
     Kind.PRODUCT: refusals.product_not_found,
     Kind.ORDER: refusals.order_not_found,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who asks for one call, as whom the limiters count it, and how many seconds there are for it."""
+
+    caller: Caller | None
+    """None only where there is no authenticator."""
+    limited: str
+    timeout: float
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Give the key of the caller's credential, which reads ask for first, if there is one."""
+        return () if self.caller is None else (self.caller.key,)
 
 
 class PortalOperations:
@@ -92,20 +108,20 @@ class PortalOperations:
         A refusal names its field as the operation's callers know it. Raises Unavailable and Overloaded (nothing
         happened) and, for commands, OutcomeUnknown.
         """
-        if self._authenticator is not None and caller is None:
-            return unauthenticated(AuthenticationProblem.MISSING)
-        limited = limited_as(caller, getattr(asked, _CUSTOMER_ID, ""), address)
-        self._limiter(operation).count(limited, asyncio.get_running_loop().time())
+        if wrong := self._check_given(caller):
+            return wrong
+        asker = _Asker(caller, limited_as(caller, getattr(asked, _CUSTOMER_ID, ""), address), timeout)
+        self._limiter(operation).count(asker.limited, asyncio.get_running_loop().time())
         match asked:
             case GetDocument():
-                return await self._get(asked, timeout, caller, limited)
+                return await self._get(asked, asker)
             case ListDocuments():
-                return await self._list(asked, timeout, caller, limited)
+                return await self._list(asked, asker)
             case FindOrders():
-                return await self._read_page(asked, asked.customer_id, [], timeout, caller, limited)
+                return await self._read_page(asked, asked.customer_id, [], asker)
         if not isinstance(operation, WriteOperation):
             raise InternalError(f"{operation.name} was asked with a {type(asked).__name__}")
-        answer = await self._execute(operation, asked, request_id, timeout, caller, limited)
+        answer = await self._execute(operation, asked, request_id, asker)
         return operation.name_field(answer) if isinstance(answer, Refused) else answer
 
     def refusal(self, operation: DocumentOperation, customer_id: str, caller: Caller | None = None) -> Overloaded:
@@ -133,11 +149,11 @@ class PortalOperations:
         `document_id` is a valid id. `caller` is one of the staff; None only where there is no authenticator. Raises
         Unavailable and Overloaded, and Rejected where the caller is not known.
         """
-        if self._authenticator is not None and caller is None:
-            raise Rejected(unauthenticated(AuthenticationProblem.MISSING))
+        if wrong := self._check_given(caller):
+            raise Rejected(wrong)
         proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
         documents = (await self._reader.get((*proofs, (kind, document_id)), timeout)).documents
-        if wrong := self._check_caller(caller, documents[0]):
+        if wrong := self._check_again(caller, documents[0]):
             raise Rejected(wrong)
         return documents[-1]
 
@@ -149,45 +165,32 @@ class PortalOperations:
         Give the revision as of which that is so: it holds every write that was acknowledged before. Arguments and
         errors are as of `perform`.
         """
-        if self._authenticator is not None and caller is None:
-            return unauthenticated(AuthenticationProblem.MISSING)
-        limited = limited_as(caller, customer_id, address)
-        self._reads.count(limited, asyncio.get_running_loop().time())
+        if wrong := self._check_given(caller):
+            return wrong
+        asker = _Asker(caller, limited_as(caller, customer_id, address), timeout)
+        self._reads.count(asker.limited, asyncio.get_running_loop().time())
         if self._names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
             return wrong
-        proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
-        asker: tuple[Key, ...] = ((Kind.CUSTOMER, customer_id),) if self._names_customer else ()
-        result = await _admitted(self._reads, limited, timeout, self._reader.get((*proofs, *asker), timeout))
-        if caller is not None and (wrong := self._check_caller(caller, result.documents[0])):
+        keys = (*asker.keys, *self._customer_key(customer_id))
+        result = await _admitted(self._reads, asker, self._reader.get(keys, timeout))
+        if wrong := self._check_again(caller, result.documents[0] if caller is not None else None):
             return wrong
-        if None in result.documents[len(proofs) :]:
+        if None in result.documents[len(asker.keys) :]:
             return refusals.customer_not_found(customer_id)
         return result.revision
 
     async def _execute(
-        self,
-        operation: WriteOperation,
-        command: Command,
-        request_id: str,
-        timeout: float,
-        caller: Caller | None,
-        limited: str,
+        self, operation: WriteOperation, command: Command, request_id: str, asker: _Asker
     ) -> OperationAnswer | Refused:
-        scope = ADMINISTRATORS
-        if self._names_customer and hasattr(command, _CUSTOMER_ID):
-            # The scope is the customer's id; checked first, so that a refusal names the field as the caller knows it.
-            scope = getattr(command, _CUSTOMER_ID)
-            if wrong := check_id(_CUSTOMER_ID, scope):
-                return wrong
-        elif self._names_customer:  # about the caller's own credential
-            if caller is None:
-                return unauthenticated(AuthenticationProblem.MISSING)
-            scope = caller.credential.customer_id
+        caller = asker.caller
+        scope = self._scope_of(command, caller)
+        if isinstance(scope, Refused):
+            return scope
         principal = None if caller is None else caller.principal
         request = Request(scope, request_id, command, principal, time.time_ns() // _NANOSECONDS_PER_MILLISECOND)
         if wrong := check_for_any_level(request):
             return wrong
-        executed = await _admitted(self._writes, limited, timeout, self._cluster.execute(request, timeout))
+        executed = await _admitted(self._writes, asker, self._cluster.execute(request, asker.timeout))
         outcome = executed.outcome
         if isinstance(outcome, Refused):
             if outcome.reason is Reason.CREDENTIAL_REVOKED and self._authenticator is not None and caller is not None:
@@ -198,6 +201,18 @@ class PortalOperations:
         self._record(operation, command, outcome.document, executed.revision)
         documents = () if outcome.document is None else (outcome.document,)
         return OperationAnswer(executed.revision, documents, "", outcome.orders_affected, request_id)
+
+    def _scope_of(self, command: Command, caller: Caller | None) -> str | Refused:
+        """Give the scope of the command's request id, or refuse who has none."""
+        if not self._names_customer:
+            return ADMINISTRATORS
+        if hasattr(command, _CUSTOMER_ID):
+            # Checked before the rules do, so that a refusal names the field as the caller knows it.
+            customer_id: str = getattr(command, _CUSTOMER_ID)
+            return check_id(_CUSTOMER_ID, customer_id) or customer_id
+        if caller is None:  # about the caller's own credential
+            return unauthenticated(AuthenticationProblem.MISSING)
+        return caller.credential.customer_id
 
     def _check_secret(self, command: Command, left: Document | None, revision: int) -> Refused | None:
         """Refuse a holder whose earlier request of the same id has set another secret than this one would.
@@ -217,27 +232,24 @@ class PortalOperations:
             raise InternalError(f"{type(command).__name__} was answered without a document")
         self._reader.record_write(changed, revision)
 
-    async def _get(
-        self, query: GetDocument, timeout: float, caller: Caller | None, limited: str
-    ) -> OperationAnswer | Refused:
+    async def _get(self, query: GetDocument, asker: _Asker) -> OperationAnswer | Refused:
         wrong = check_id(_CUSTOMER_ID, query.customer_id) if self._names_customer else None
         if wrong := wrong or check_id(id_field(query.kind), query.document_id):
             return wrong
-        proofs: tuple[Key, ...] = () if caller is None else (caller.key,)
-        asker: tuple[Key, ...] = ((Kind.CUSTOMER, query.customer_id),) if self._names_customer else ()
-        keys = (*proofs, *asker, (query.kind, query.document_id))
+        caller = asker.caller
+        keys = (*asker.keys, *self._customer_key(query.customer_id), (query.kind, query.document_id))
         # What memory answers waits for nothing, so it needs no place.
         from_memory = query.cached and not query.include_closed
         result = self._reader.serve(keys, query.min_revision) if from_memory else None
         if result is None or not (caller is None or caller.holds(result.documents[0])):
-            reading = (self._read_with_closed if query.include_closed else self._reader.get)(keys, timeout)
-            result = await _admitted(self._reads, limited, timeout, reading)
-        if wrong := self._check_caller(caller, result.documents[0]):
+            reading = (self._read_with_closed if query.include_closed else self._reader.get)(keys, asker.timeout)
+            result = await _admitted(self._reads, asker, reading)
+        if wrong := self._check_again(caller, result.documents[0]):
             return wrong
         if wrong := check_min_revision(query, result.revision):
             return wrong
-        *askers, document = result.documents[len(proofs) :]
-        if None in askers:
+        *customers, document = result.documents[len(asker.keys) :]
+        if None in customers:
             return refusals.customer_not_found(query.customer_id)
         if document is None or not self._may_see(query, document):
             return _NOT_FOUND[query.kind](query.document_id)
@@ -252,9 +264,7 @@ class PortalOperations:
                 raise Rejected(result, answer.revision)
         return ReadResult(answer.revision, tuple(getattr(result, "document", None) for result in answer.results))
 
-    async def _list(
-        self, query: ListDocuments, timeout: float, caller: Caller | None, limited: str
-    ) -> OperationAnswer | Refused:
+    async def _list(self, query: ListDocuments, asker: _Asker) -> OperationAnswer | Refused:
         customer_id = query.customer_id
         names_customer = self._names_customer or customer_id != ""
         if names_customer and (wrong := check_id(_CUSTOMER_ID, customer_id)):
@@ -262,22 +272,17 @@ class PortalOperations:
         owner = customer_id if query.kind in _LISTED_BY_CUSTOMER else ""
         page = List(query.kind, owner, query.page_size, query.page_token, query.states, query.filter)
         asked = [Get(Kind.CUSTOMER, customer_id)] if names_customer else []
-        return await self._read_page(page, customer_id, asked, timeout, caller, limited)
+        return await self._read_page(page, customer_id, asked, asker)
 
     async def _read_page(
-        self,
-        page: List | FindOrders,
-        customer_id: str,
-        asked: Sequence[Get],
-        timeout: float,
-        caller: Caller | None,
-        limited: str,
+        self, page: List | FindOrders, customer_id: str, asked: Sequence[Get], asker: _Asker
     ) -> OperationAnswer | Refused:
         """Read a page, and before it whatever must be there: the customer, in `asked`, and who asks."""
-        proofs = () if caller is None else (Get(*caller.key),)
-        reading = self._read_with(page, (*proofs, *asked), timeout)
-        *results, found = await _admitted(self._reads, limited, timeout, reading)
-        if caller is not None and (wrong := self._check_caller(caller, getattr(results.pop(0), "document", None))):
+        reading = self._read_with(page, (*(Get(*key) for key in asker.keys), *asked), asker.timeout)
+        *results, found = await _admitted(self._reads, asker, reading)
+        if asker.caller is not None and (
+            wrong := self._check_again(asker.caller, getattr(results.pop(0), "document", None))
+        ):
             return wrong
         for result in (*results, found):
             match result:
@@ -298,11 +303,20 @@ class PortalOperations:
         answers = await asyncio.gather(self._cluster.read(asked, timeout), self._cluster.read((page,), timeout))
         return [result for answer in answers for result in answer.results]
 
-    def _check_caller(self, caller: Caller | None, document: Document | None) -> Refused | None:
+    def _check_given(self, caller: Caller | None) -> Refused | None:
+        """Refuse a call without a caller, where there must be one."""
+        missing = self._authenticator is not None and caller is None
+        return unauthenticated(AuthenticationProblem.MISSING) if missing else None
+
+    def _check_again(self, caller: Caller | None, document: Document | None) -> Refused | None:
         """Refuse a caller whose credential, as the read has found it, is not what it was."""
         if caller is None or self._authenticator is None:
             return None
         return self._authenticator.check_again(caller, document)
+
+    def _customer_key(self, customer_id: str) -> tuple[Key, ...]:
+        """Give the key of the customer who must be registered, where the portal's requests name one."""
+        return ((Kind.CUSTOMER, customer_id),) if self._names_customer else ()
 
     def _may_see(self, query: GetDocument, document: Document) -> bool:
         """Tell whether who asks may know of the document: nobody learns of another customer's orders."""
@@ -314,11 +328,11 @@ def limited_as(caller: Caller | None, customer_id: str, address: str) -> str:
     return f"{customer_id}@{address}" if caller is None else caller.credential.credential_id
 
 
-async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work: Coroutine[Any, Any, T]) -> T:
+async def _admitted(limiter: AdmissionLimiter, asker: _Asker, work: Coroutine[Any, Any, T]) -> T:
     """Do the work if there is a place for it; Overloaded otherwise, always with the time after which to try again."""
     clock = asyncio.get_running_loop().time
     try:
-        place = limiter.admit(caller, timeout, clock())
+        place = limiter.admit(asker.limited, asker.timeout, clock())
     except Overloaded:
         work.close()
         raise
@@ -327,7 +341,7 @@ async def _admitted(limiter: AdmissionLimiter, caller: str, timeout: float, work
         result = await work
         answered = True
     except Overloaded as error:  # of the cluster's client or of a replica, which do not know the callers' turns
-        error.retry_after = error.retry_after or limiter.refusal(caller, clock()).retry_after
+        error.retry_after = error.retry_after or limiter.refusal(asker.limited, clock()).retry_after
         raise
     finally:
         limiter.leave(place, clock(), answered=answered)

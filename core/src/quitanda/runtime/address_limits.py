@@ -39,8 +39,11 @@ class AddressLimit:
         self._held: Counter[str] = Counter()
 
     @contextmanager
-    def one_more(self, peer: str) -> Iterator[None]:
-        """Hold a call from the library's `peer` while the context lasts. Raises Overloaded beyond the limit."""
+    def one_more(self, peer: str) -> Iterator[str]:
+        """Hold a call from the library's `peer` while the context lasts, and give its address.
+
+        Raises Overloaded beyond the limit.
+        """
         address = address_of_peer(peer)
         if self._held[address] >= self._calls_max:
             error = Overloaded(f"{address} has {self._calls_max} calls under way")
@@ -48,7 +51,7 @@ class AddressLimit:
             raise error
         self._held[address] += 1
         try:
-            yield
+            yield address
         finally:
             self._held[address] -= 1
             if not self._held[address]:

@@ -62,8 +62,11 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _HandlerOrNone: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-Authenticate: TypeAlias = Callable[[str, _Context], Awaitable[None]]
-"""Finds out who calls a method (its full name), before the request is decoded; raises a QuitandaError to refuse."""
+Authenticate: TypeAlias = Callable[[str, _Context, str], Awaitable[None]]
+"""Finds out who calls a method (its full name) from an address (`address_of_peer`), before the request is decoded.
+
+It raises a QuitandaError to refuse.
+"""
 
 RenderError: TypeAlias = "Callable[[str, FailureSource], Any]"
 """Gives the response that tells of a failure, for a method's full name; None where the call ends with a status."""
@@ -80,7 +83,7 @@ async def abort(context: _Context, failure: FailureSource) -> NoReturn:
     raise AssertionError("abort does not return")
 
 
-async def authenticate_nobody(method: str, context: _Context) -> None:
+async def authenticate_nobody(method: str, context: _Context, address: str) -> None:
     """Let everybody call."""
 
 
@@ -190,8 +193,8 @@ class RequestInterceptor(grpc.aio.ServerInterceptor):
 
     async def _receive(self, method: str, context: _Context, deserialize: Callable[[bytes], Any]) -> Any:
         """Find out who calls, then receive the message, and decode it. Raises QuitandaError to refuse."""
-        with self._unread.one_more(context.peer()):
-            await self._authenticate(method, context)
+        with self._unread.one_more(context.peer()) as address:
+            await self._authenticate(method, context, address)
             received = await receive(context, self._receive_seconds_max)
         return received if isinstance(received, Malformed) else deserialize(received)
 

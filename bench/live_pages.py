@@ -136,21 +136,23 @@ class PageClient:
 
 
 class StreamReaders:
-    """Open streams of the products, which note when they were told of each revision."""
+    """Open streams of the products, which note when they were told up to which revision."""
 
     def __init__(self) -> None:
-        self.told: dict[int, list[float]] = {}
         self.tasks: list[asyncio.Task[None]] = []
+        self._told: list[list[tuple[int, float]]] = []
         self._news = asyncio.Condition()
 
     def add(self, reader: asyncio.StreamReader) -> None:
         """Read one more stream."""
-        self.tasks.append(asyncio.create_task(self._read(reader)))
+        self._told.append([])
+        self.tasks.append(asyncio.create_task(self._read(reader, self._told[-1])))
 
-    async def all_told(self, revision: int) -> None:
-        """Wait until all have been told of a change."""
+    async def all_told(self, revision: int) -> list[float]:
+        """Wait until all have been told of a change; give when each was."""
         async with asyncio.timeout(CALL_SECONDS), self._news:
-            await self._news.wait_for(lambda: len(self.told.get(revision, ())) >= len(self.tasks))
+            await self._news.wait_for(lambda: all(told and told[-1][0] >= revision for told in self._told))
+        return [next(moment for known, moment in told if known >= revision) for told in self._told]
 
     async def end(self) -> None:
         """Read no more."""
@@ -158,13 +160,10 @@ class StreamReaders:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, reader: asyncio.StreamReader, told: list[tuple[int, float]]) -> None:
         while line := await reader.readline():
-            if not line.startswith(b'data: {"revision"') or b'"changes"' not in line:
-                continue
-            moments = self.told.setdefault(json.loads(line.removeprefix(b"data: "))["revision"], [])
-            moments.append(time.perf_counter())
-            if len(moments) == len(self.tasks):
+            if line.startswith(b"data: ") and b'"changes"' in line:
+                told.append((json.loads(line.removeprefix(b"data: "))["revision"], time.perf_counter()))
                 async with self._news:
                     self._news.notify_all()
 
@@ -215,8 +214,7 @@ async def _changes(admin: Any, readers: StreamReaders, measured: PagesMeasured) 
         request = admin_pb.AdjustStockRequest(product_id=product_id(0), delta=1)
         answer = await admin.AdjustStock(request, timeout=CALL_SECONDS)
         measured.written.append(1_000 * (time.perf_counter() - begun))
-        await readers.all_told(answer.revision)
-        moments = readers.told[answer.revision]
+        moments = await readers.all_told(answer.revision)
         measured.first.append(1_000 * (min(moments) - begun))
         measured.last.append(1_000 * (max(moments) - begun))
         await asyncio.sleep(PAUSE_SECONDS)
@@ -232,9 +230,10 @@ async def _pages(client: PageClient, visitors: Sequence[Visitor]) -> dict[str, l
     for name, path in paths.items():
         for number in range(WARM_UP + FETCHES):
             begun = time.perf_counter()
-            status, _, _ = await client.ask("GET", path, visitors[number % len(visitors)])
+            status, _, content = await client.ask("GET", path, visitors[number % len(visitors)])
             if status != FOUND:
-                raise RuntimeError(f"{path}: HTTP {status}")
+                told = content.decode().partition('<p role="alert"')[2].partition("</p>")[0]
+                raise RuntimeError(f"{path}: HTTP {status}: {told}")
             if number >= WARM_UP:
                 times.setdefault(name, []).append(1_000 * (time.perf_counter() - begun))
     return times

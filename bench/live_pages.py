@@ -29,6 +29,7 @@ from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda_local import ports
 from quitanda_local.local_cluster import LocalCluster
 from quitanda_local.topology import PORTS_NEEDED, Service, ServiceRole, Topology, on_ports
+from quitanda_local.waiting import wait_until
 
 WEB: Final = "web"
 STREAMS_OF_SESSION: Final = 12
@@ -141,7 +142,6 @@ class StreamReaders:
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
         self._told: list[list[tuple[int, float]]] = []
-        self._news = asyncio.Condition()
 
     def add(self, reader: asyncio.StreamReader) -> None:
         """Read one more stream."""
@@ -150,8 +150,11 @@ class StreamReaders:
 
     async def all_told(self, revision: int) -> list[float]:
         """Wait until all have been told of a change; give when each was."""
-        async with asyncio.timeout(CALL_SECONDS), self._news:
-            await self._news.wait_for(lambda: all(told and told[-1][0] >= revision for told in self._told))
+
+        async def told_everywhere() -> bool:
+            return all(told and told[-1][0] >= revision for told in self._told)
+
+        await wait_until(told_everywhere, f"revision {revision} on {len(self._told)} streams", CALL_SECONDS)
         return [next(moment for known, moment in told if known >= revision) for told in self._told]
 
     async def end(self) -> None:
@@ -164,8 +167,6 @@ class StreamReaders:
         while line := await reader.readline():
             if line.startswith(b"data: ") and b'"changes"' in line:
                 told.append((json.loads(line.removeprefix(b"data: "))["revision"], time.perf_counter()))
-                async with self._news:
-                    self._news.notify_all()
 
 
 async def measure(streams: int, products: int, folder: Path) -> PagesMeasured:

@@ -78,6 +78,13 @@ PAGE: Final = Chapter(
                 "Ana muda o pedido para três unidades: a resposta veio em {seconds} s",
             ),
         ),
+        "cluster": Moment(
+            Requirement.THREE_REPLICAS,
+            Words(
+                "Staff see it: two of three replicas answer, and {leader} leads",
+                "A loja vê: duas de três réplicas respondem, e a {leader} lidera",
+            ),
+        ),
         "placed": Moment(
             Requirement.ORDERS,
             Words("Ana places the order", "Ana faz o pedido"),

@@ -113,7 +113,7 @@ async def play(chromium: Any, cluster: ProcessCluster) -> list[str]:
         secret = await _open_the_shop(bia, cluster, recorder)
         ana = await visitors.sit_down(Language.PORTUGUESE)
         await _begin_an_order(ana, secret, recorder)
-        await _lose_the_leader(ana, cluster, recorder)
+        await _lose_the_leader(ana, bia, cluster, recorder)
         order = ana.path
         await ana.press("Place the order")
         await ana.see("placed")
@@ -164,7 +164,7 @@ async def _begin_an_order(ana: Person, secret: str, recorder: PageRecorder) -> N
     await recorder.show("order", ana)
 
 
-async def _lose_the_leader(ana: Person, cluster: ProcessCluster, recorder: PageRecorder) -> None:
+async def _lose_the_leader(ana: Person, bia: Person, cluster: ProcessCluster, recorder: PageRecorder) -> None:
     """Kill the leader, and go on at once; it comes back afterwards."""
     leader = await cluster.wait_for_leader()
     await ana.page.get_by_role("row").get_by_role("textbox").fill(str(CHANGED))
@@ -174,6 +174,9 @@ async def _lose_the_leader(ana: Person, cluster: ProcessCluster, recorder: PageR
     await ana.follow(ana.page.get_by_role("row").get_by_role("button"))
     await ana.see("in-order")
     await recorder.show("went on", ana, seconds=f"{time.monotonic() - begun:.1f}")
+    successor = await cluster.wait_for_leader(excluding=[leader])
+    await bia.open("/office/cluster")
+    await recorder.show("cluster", bia, leader=successor)
     await cluster.restart(leader)
 
 

@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, NoReturn
@@ -42,6 +42,12 @@ LANG_OPTION: Final = "--lang"
 class Application(TyperGroup):
     """Prints wrong use for people, or with --json as one JSON object on stderr; the exit code is the same."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; no command stands for the full-screen interface where a person is at a terminal."""
+        if is_at_terminal(os.environ) and not _asks_for_json(args):
+            self.no_args_is_help, self.invoke_without_command = False, True
+        return super().parse_args(ctx, args)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -66,6 +72,12 @@ class Application(TyperGroup):
         except Abort:  # Ctrl-C, or the end of the input, in answer to a question
             code = exit_codes.INTERRUPTED
         sys.exit(code)
+
+
+def is_at_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether a person sees what is written and types the answers, on a terminal that can show a whole screen."""
+    streams_there = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return streams_there and environment.get("TERM", "") not in {"", "dumb"}
 
 
 def make_application(name: str) -> typer.Typer:

@@ -127,14 +127,19 @@ class CommandRun:
         return tell
 
 
-def add_common_options(app: typer.Typer, program: Program) -> None:
-    """Let the application take the common options before its commands."""
+def add_common_options(app: typer.Typer, program: Program, open_interface: Callable[[CommonOptions], int]) -> None:
+    """Let the application take the common options before its commands.
+
+    Without a command, where a person is at a terminal, `open_interface` opens the full-screen interface.
+    """
 
     def callback(**values: Any) -> None:
         context: typer.Context = values.pop(CONTEXT)
         values.pop("version")
         check_variables(os.environ)
         context.obj = CommonOptions(**values)
+        if context.invoked_subcommand is None:
+            raise typer.Exit(open_interface(context.obj))
 
     version = inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=VersionOption)
     _set_signature(callback, program.name, program.text, [_context(), *options_before(program), version])

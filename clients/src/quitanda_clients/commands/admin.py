@@ -4,6 +4,7 @@ from quitanda_clients.cli.application import make_application
 from quitanda_clients.cli.command_run import add_common_options
 from quitanda_clients.cli.options import ADMIN
 from quitanda_clients.commands import cluster, documents, export, history, order_moves, report, tokens, webhooks
+from quitanda_clients.commands.interface import open_office
 
 app = make_application(ADMIN.name)
 app.add_typer(documents.customers, name="customer", help="Create, show, change, delete, list and import customers.")
@@ -18,4 +19,4 @@ app.command("export")(export.export)
 app.add_typer(report.app, name="report", help="Add up what was sold, and what the stock is worth.")
 app.add_typer(cluster.app, name="cluster", help="Show, back up and verify the replicas; choose which one leads.")
 app.add_typer(cluster.backup_app, name="backup", help="Inspect a backup file.")
-add_common_options(app, ADMIN)
+add_common_options(app, ADMIN, open_office)

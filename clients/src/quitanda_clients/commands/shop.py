@@ -13,6 +13,7 @@ from quitanda_clients.cli.runs import ShopRun, shop_command
 from quitanda_clients.commands import orders
 from quitanda_clients.commands.certificate import certificate
 from quitanda_clients.commands.find import find_products_of_shop
+from quitanda_clients.commands.interface import open_shop
 from quitanda_clients.i18n.speech import say
 from quitanda_clients.paging import LISTED_MAX
 from quitanda_clients.tokens import NoTokenError, next_token
@@ -25,7 +26,7 @@ app.add_typer(orders.app, name="order", help="Place, change, show, list and canc
 app.add_typer(products, name="product", help="Show, list and find products.")
 app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
 app.command("certificate")(certificate)
-add_common_options(app, SHOP)
+add_common_options(app, SHOP, open_shop)
 
 
 @products.command("show")

@@ -34,6 +34,14 @@ def texts_of_commands(language: Language) -> gettext.NullTranslations:
     return own
 
 
+@cache
+def texts_of_terminal(language: Language) -> gettext.NullTranslations:
+    """Give the same for the full-screen interface, which has a catalogue of its own beside the page's."""
+    own = _read(language, f"terminal.{language.locale}.po")
+    own.add_fallback(texts_of(language))
+    return own
+
+
 def _read(language: Language, name: str) -> gettext.NullTranslations:
     if language is Language.ENGLISH:
         return gettext.NullTranslations()

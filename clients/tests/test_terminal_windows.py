@@ -1,0 +1,134 @@
+"""The full-screen interface in windows of all kinds: small, without colours, without Unicode, in both languages."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from terminal_screens import PROGRAMS, SIZES, file_of, screens
+from terminal_shop import customer, portals_in_memory, staff
+
+import quitanda_clients
+from quitanda_clients.i18n import catalogue
+from quitanda_clients.i18n.languages import Language
+from quitanda_clients.terminal.ascii_filter import ascii_text, shows_ascii_alone
+
+pytestmark = pytest.mark.slow
+
+SOURCE = Path(quitanda_clients.__file__).parent / "terminal"
+
+
+def catalog(name):
+    with (catalogue.FOLDER / name).open("rb") as file:
+        return {message.id: message.string for message in read_po(file, locale="pt_BR") if message.id}
+
+
+def test_every_text_is_translated_and_the_catalogue_has_no_others():
+    keywords = {"N_": None, "gettext": None}
+    source = {found for _, _, found, _, _ in extract_from_dir(SOURCE, [("**.py", "python")], keywords=keywords)}
+    own, shared = catalog("terminal.pt_BR.po"), catalog("pt_BR.po")
+
+    assert source - own.keys() - shared.keys() == set()
+    assert own.keys() - source == set()
+    assert own.keys() & shared.keys() == set()
+    for text, translated in own.items():
+        assert translated, text
+        assert set(re.findall(r"\{[a-z_]+", text)) == set(re.findall(r"\{[a-z_]+", translated)), text
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("program", PROGRAMS)
+async def test_the_main_screens_look_as_they_did_and_speak_one_language(program, language, size):
+    pairs = catalog("terminal.pt_BR.po") | {
+        text: translated for text, translated in catalog("pt_BR.po").items() if isinstance(text, str)
+    }
+    texts = pairs.values() if language is Language.ENGLISH else pairs.keys()
+    own = set(pairs.keys() if language is Language.ENGLISH else pairs.values())
+    others = {text for text in texts if len(text) > 3 and "{" not in text and text not in own}
+    words = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in sorted(others)))
+
+    async for name, text in screens(program, language, size):
+        assert text == file_of(program, name, language, size).read_text(), name
+        assert words.findall(text) == [], name
+        assert all(len(line) <= size[0] for line in text.splitlines()), name
+
+
+async def test_a_window_can_change_its_size_at_any_moment():
+    async with portals_in_memory() as portals, customer(portals) as ana:
+        await ana.sees("Caneta", "Product id", "1 Products")
+        await ana.pilot.resize_terminal(40, 10)
+        await ana.sees_no("Product id")
+        assert "Caneta" in ana.screen
+        await ana.press("a")
+        await ana.pilot.resize_terminal(20, 5)
+        await ana.pilot.resize_terminal(120, 40)
+        await ana.sees("How many units of Caneta")
+        await ana.press("escape")
+        await ana.sees("Product id", "1 Products")
+
+
+async def test_an_order_can_be_placed_in_a_window_of_40_by_10():
+    async with portals_in_memory() as portals, customer(portals, size=(40, 10)) as ana:
+        await ana.sees("Caneta")
+        await ana.press("plus")
+        await ana.sees("Your order is changed.")
+        await ana.press("2")
+        await ana.sees("State: open")
+        await ana.press("p", "enter")
+        await ana.sees("Your order is placed.")
+
+
+async def test_a_form_that_is_longer_than_the_window_is_scrolled_to_the_field():
+    async with portals_in_memory() as portals, staff(portals, size=(40, 10)) as rui:
+        await rui.sees("Caneta")
+        await rui.press("n")
+        await rui.sees("Product id")
+        await rui.press("tab", "tab", "tab", "tab", "tab")
+        await rui.sees("Quantity")
+
+
+async def test_a_terminal_without_unicode_is_shown_ascii_alone():
+    async with (
+        portals_in_memory() as portals,
+        customer(portals, language=Language.PORTUGUESE, ascii_alone=True) as ana,
+    ):
+        assert (await ana.sees("Lapis", "Preco")).isascii()
+        await ana.press("a")
+        assert (await ana.sees("unidades de Caneta")).isascii()
+
+
+async def test_without_colours_the_cursor_is_seen_and_no_colour_is_written(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with portals_in_memory() as portals, customer(portals) as ana:
+        await ana.sees("Caneta")
+        segments = [segment for strip in ana.app.screen._compositor.render_strips() for segment in strip]
+
+    styles = [segment.style for segment in segments if segment.style]
+    assert {style.color.name for style in styles if style.color} <= {"default"}
+    assert {style.bgcolor.name for style in styles if style.bgcolor} <= {"default"}
+    marked = [segment.text for segment in segments if segment.style.bold and segment.style.underline]
+    assert any("Caneta" in text for text in marked)
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding", "ascii_alone"),
+    [
+        ({}, "utf-8", False),
+        ({"LANG": "pt_BR.UTF-8"}, "utf-8", False),
+        ({"LANG": "pt_BR"}, "utf-8", False),
+        ({"LC_ALL": "C", "LANG": "pt_BR.UTF-8"}, "utf-8", True),
+        ({"LC_CTYPE": "POSIX"}, "utf-8", True),
+        ({"LANG": "pt_BR.ISO-8859-1"}, "utf-8", True),
+        ({"LANG": "C.UTF-8"}, "utf-8", False),
+        ({}, "ascii", True),
+        ({}, None, True),
+    ],
+)
+def test_whether_a_terminal_shows_unicode_is_told_by_its_locale(environment, encoding, ascii_alone):
+    assert shows_ascii_alone(environment, encoding) is ascii_alone
+
+
+def test_every_sign_has_an_ascii_likeness_of_its_width():
+    assert ascii_text("ação \N{EN DASH} “Lápis” … 日") == 'acao - "Lapis" . ??'

@@ -198,7 +198,7 @@ class ChangeView(TerminalView):
 
     def _show_unknown(self) -> None:
         self._enable(on=False)
-        self.say(self.texts.explain(OutcomeUnknown("")).text)
+        self.say(self.texts.explain(OutcomeUnknown("interrupted")).text)
         self.refresh_bindings()
 
     def _enable(self, *, on: bool) -> None:

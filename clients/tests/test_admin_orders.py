@@ -63,8 +63,8 @@ async def test_a_list_for_people_tells_customer_state_and_times(portal):
     columns = ("order", "customer", "created", "state", "since", "products", "total")
 
     assert all(each in header for each in columns)
-    assert rows[0].split()[:5] == [FULFILLED, "rui", "2023-11-14", "22:13", "fulfilled"]
-    assert rows[1].split()[4:8] == ["placed", "2023-11-14", "22:14", "1"]
+    assert rows[0].split()[:6] == [FULFILLED, "rui", "2023-11-14", "22:13", "UTC", "fulfilled"]
+    assert rows[1].split()[5:10] == ["placed", "2023-11-14", "22:14", "UTC", "1"]
 
 
 async def test_a_list_for_spreadsheets_has_a_column_for_each_of_them(portal):

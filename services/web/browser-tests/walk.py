@@ -6,7 +6,10 @@ from quitanda.domain.commands import ItemQuantity
 from quitanda_web.composition import PAGES
 from quitanda_web.site import Who
 
-WITHOUT_A_FACE = {"home", "choices", "undo", "acting", "office_report_file"}
+WITHOUT_A_FACE = {
+    *("home", "choices", "undo", "acting"),
+    *("office_report_file", "office_list_file", "office_import_secrets"),
+}
 """They send the browser elsewhere, or give it a file."""
 
 
@@ -16,7 +19,10 @@ HOOK = "https://127.0.0.1:1/hook"
 
 @dataclass(frozen=True)
 class Sight:
-    """A page to look at: what it shows, for whom, and where it is. A `press` is sent first, with these fields."""
+    """A page to look at: what it shows, for whom, and where it is.
+
+    A `press` is sent first, with these fields and, as a file, this text; then a button of what that leads to.
+    """
 
     page: str
     shows: str
@@ -24,6 +30,8 @@ class Sight:
     path: str
     press: str = ""
     fields: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,13 @@ def _of_back_office(product, customer_id, order, clerk, webhook):
     for kind, document_id in (("product", product), ("customer", customer_id), ("order", order), ("credential", clerk)):
         yield Sight("office_history", f"history of {kind}", Who.STAFF, f"{office}/history/{kind}/{document_id}")
     yield Sight("office_stock_card", "stock card", Who.STAFF, f"{office}/stock-card/{product}")
+    transfer, check = f"{office}/transfer", "Check the file"
+    head = "product_id,name,price\n"
+    yield Sight("office_transfer", "import and export", Who.STAFF, transfer)
+    yield Sight("office_import", "wrong file", Who.STAFF, transfer, check, file=f"{head}{{new}},Broa,x\nq,Broa,1\n")
+    yield Sight("office_import", "checked file", Who.STAFF, transfer, check, file=f"{head}{{new}},Broa,1\n")
+    yield Sight("office_import", "import", Who.STAFF, transfer, check, file=f"{head}{{new}},Broa,1\n", then="Import it")
+    yield Sight("office_import", "import forgotten", Who.STAFF, f"{office}/imports/nothing")
     yield Sight("office_more", "administration", Who.STAFF, f"{office}/more")
     yield Sight("office_tokens", "tokens", Who.STAFF, f"{office}/tokens")
     yield Sight("office_tokens", "a new token", Who.STAFF, f"{office}/tokens", "Create the token", (("label", "Caio"),))
@@ -173,6 +188,11 @@ async def look(person, sight: Sight, shop) -> None:
     await person.open(sight.path)
     if sight.press:
         new = shop.new_id("customer")
+        if sight.file:
+            content = sight.file.replace("{new}", new).encode()
+            await person.field("file").set_input_files({"name": "f.csv", "mimeType": "text/csv", "buffer": content})
         await person.press(sight.press, **{name: value.replace("{new}", new) for name, value in sight.fields})
+    if sight.then:
+        await person.press(sight.then)
     for details in await person.page.locator("details").all():
         await details.evaluate("element => element.open = true")

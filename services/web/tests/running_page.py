@@ -102,6 +102,7 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
             site = make_site(page_settings, identity, given_live)
             stack.push_async_callback(site.callers.close)
             stack.push_async_callback(site.live.stop, STOP_SECONDS)
+            stack.push_async_callback(site.imports.close)
             registry = CollectorRegistry()
             app = make_application(site, registry, limits)
             return RunningShop(app, site, cluster, registry, tokens, feeds, process)

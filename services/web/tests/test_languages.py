@@ -59,6 +59,8 @@ OF_STAFF = (
     "/office/stock-card/caneta",
     "/office/stock-card/nothing",
     "/office/more",
+    "/office/transfer",
+    "/office/imports/nothing",
     "/office/tokens",
     "/office/tokens?customer_id=ana",
     "/office/webhooks",

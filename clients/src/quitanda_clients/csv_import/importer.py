@@ -21,7 +21,7 @@ from quitanda_clients.client import AdminClient
 from quitanda_clients.csv_import.existing import NOT_FOUND, ExistingDocuments, changed_fields
 from quitanda_clients.csv_import.options import ImportOptions
 from quitanda_clients.csv_import.rows import CsvSchema
-from quitanda_clients.csv_import.token_file import TokenFile, TokenFileError
+from quitanda_clients.csv_import.token_file import TokenFileError, TokenSink
 from quitanda_clients.csv_import.valid_row import Change, Creation, ValidRow
 from quitanda_clients.request_ids import derived_request_id
 
@@ -90,9 +90,9 @@ class Importer:
     """One import; `result` can be read at any time, also after a cancellation."""
 
     def __init__(
-        self, client: AdminClient, schema: CsvSchema, options: ImportOptions, tokens: TokenFile | None = None
+        self, client: AdminClient, schema: CsvSchema, options: ImportOptions, tokens: TokenSink | None = None
     ) -> None:
-        """Write the tokens of the customers that are created to the file `tokens`, if there is one."""
+        """Give the tokens of the customers that are created to `tokens`, if somebody wants them."""
         self.result = ImportResult()
         self._tokens = tokens
         self._client = client

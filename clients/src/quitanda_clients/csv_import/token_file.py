@@ -10,13 +10,23 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 HEADER: Final = ("customer_id", "token")
 
 
 class TokenFileError(Exception):
     """The file cannot be used. The text names it and says why, and what to do; it never has a token."""
+
+
+class TokenSink(Protocol):
+    """Takes the tokens of customers that an import creates; TokenFileError where it cannot."""
+
+    def add(self, customer_id: str, token: str) -> None:
+        """Take a token, which may be one that it has."""
+
+    def finish(self) -> None:
+        """Keep what was taken."""
 
 
 class TokenFile:

@@ -50,6 +50,7 @@ async def run(settings: WebSettings) -> int:
             stack.callback(shown.close)
         site = make_site(settings, identity)
         stack.push_async_callback(site.callers.close)
+        stack.push_async_callback(site.imports.close)
         gc.freeze()
         timeout = min(settings.stop_timeout_seconds, STOP_SECONDS_MAX)
         return await lifecycle.run(parts(settings, site, registry), stop_timeout=timeout)

@@ -39,6 +39,7 @@ from quitanda_web.pages import (
     reports,
     shop,
     tokens,
+    transfer,
     undoing,
     webhooks,
 )
@@ -61,6 +62,7 @@ PAGES: Final[tuple[WebPage, ...]] = (
     *changes.PAGES,
     *tokens.PAGES,
     *webhooks.PAGES,
+    *transfer.PAGES,
     *more.PAGES,
     *cluster.PAGES,
 )

@@ -17,6 +17,12 @@ from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 BODY_BYTES_MAX: Final = 64 * 1024
 """The largest form: the longest texts of a product, percent-encoded, fit."""
 BODY_SECONDS_MAX: Final = 10.0
+UPLOAD_PATH: Final = "/office/imports"
+UPLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
+"""The largest form with a file."""
+UPLOAD_SECONDS_MAX: Final = 60.0
+UPLOADS_MAX: Final = 4
+"""Forms with a file that are read at the same time: each of them is held in memory."""
 PATH_BYTES_MAX: Final = 4_096
 """Of path and query together; the longest page token fits."""
 
@@ -34,7 +40,9 @@ HEALTH_PATHS: Final = "/health/"
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _EVERYBODY: Final = ""
-_UNREAD: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+_UNREAD: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.SERVICE_UNAVAILABLE}
+)
 
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": (
@@ -55,13 +63,17 @@ TEXTS: Final[Mapping[int, str]] = {
     404: N_("There is no such page."),
     405: N_("This address cannot be used that way."),
     408: N_("The form did not come in time. Send it again."),
-    413: N_("The form is too large. Shorten what you typed."),
+    413: N_("The form is too large. Shorten what you typed. A file may have 4 MB: cut it into parts."),
     414: N_("The address is too long."),
     421: N_("This page is not served under that name."),
+    503: N_("Others are sending files just now. Wait a moment, then send yours again."),
     429: N_("Too many requests come from your address. Wait a moment, then try again."),
     500: N_("A defect of this page stopped the request. Report it to the operator of the shop."),
 }
 """What an error page says, by HTTP's status."""
+
+MayUpload = Callable[[Scope], bool]
+"""Tells whether who sends a request may send more than a form without a file."""
 
 ErrorPage = Callable[[Scope, int], ASGIApp]
 """Makes the page that tells a person of an HTTP status."""
@@ -75,16 +87,27 @@ class GuardLimits:
     sign_ins_of_address: RateLimit = SIGN_INS_OF_ADDRESS
     sign_ins: RateLimit = SIGN_INS
     body_seconds: float = BODY_SECONDS_MAX
+    upload_seconds: float = UPLOAD_SECONDS_MAX
+    uploads: int = UPLOADS_MAX
 
 
 class Guard:
     """An ASGI application around another one. `origin` is how browsers reach the page; empty: on this machine only."""
 
-    def __init__(self, app: ASGIApp, error_page: ErrorPage, origin: str, limits: GuardLimits | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        error_page: ErrorPage,
+        origin: str,
+        limits: GuardLimits | None = None,
+        may_upload: MayUpload = lambda _scope: False,
+    ) -> None:
         self._app = app
         self._error_page = error_page
         self._origin = origin
         self._limits = limits or GuardLimits()
+        self._may_upload = may_upload
+        self._uploads = 0
         self._of_address = LeakyBuckets(self._limits.of_address, ADDRESSES_REMEMBERED)
         self._sign_ins = LeakyBuckets(self._limits.sign_ins, 1)
         self._sign_ins_of_address = LeakyBuckets(self._limits.sign_ins_of_address, ADDRESSES_REMEMBERED)
@@ -144,14 +167,15 @@ class Guard:
         return headers.get("origin", "").lower() == (self._origin or f"{scheme}://{headers['host'].lower()}")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | HTTPStatus:
-        length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdigit() or int(length) > BODY_BYTES_MAX:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if scope["path"] != UPLOAD_PATH or not self._may_upload(scope):
+            return await _bounded(scope, receive, BODY_BYTES_MAX, self._limits.body_seconds)
+        if self._uploads >= self._limits.uploads:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        self._uploads += 1
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                return await _whole(receive)
-        except TimeoutError:
-            return HTTPStatus.REQUEST_TIMEOUT
+            return await _bounded(scope, receive, UPLOAD_BYTES_MAX, self._limits.upload_seconds)
+        finally:
+            self._uploads -= 1
 
     def _adding_headers(self, send: Send) -> Send:
         secure = self._origin.startswith("https://")
@@ -177,14 +201,26 @@ def caller_address(scope: Scope) -> str:
     return address_of_peer(f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}")
 
 
-async def _whole(receive: Receive) -> bytes | HTTPStatus:
+async def _bounded(scope: Scope, receive: Receive, bytes_max: int, seconds: float) -> bytes | HTTPStatus:
+    """Read a form of a bounded size within a bounded time."""
+    length = Headers(scope=scope).get("content-length", "0")
+    if not length.isdigit() or int(length) > bytes_max:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    try:
+        async with asyncio.timeout(seconds):
+            return await _whole(receive, bytes_max)
+    except TimeoutError:
+        return HTTPStatus.REQUEST_TIMEOUT
+
+
+async def _whole(receive: Receive, bytes_max: int) -> bytes | HTTPStatus:
     parts = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return HTTPStatus.BAD_REQUEST
         parts += message.get("body", b"")
-        if len(parts) > BODY_BYTES_MAX:
+        if len(parts) > bytes_max:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         if not message.get("more_body", False):
             return bytes(parts)

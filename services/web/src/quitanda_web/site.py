@@ -1,10 +1,11 @@
 """The ASGI application: every page with its forms, the assets and the health, behind the guard and the access log."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from quitanda_clients.i18n.languages import Language
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.forms import FORM_TOKEN
 from quitanda_web.guard import TEXTS, Guard, GuardLimits
+from quitanda_web.imports import PageImports
 from quitanda_web.live.cluster_board import ClusterBoard
 from quitanda_web.live.hub import LiveHub
 from quitanda_web.live.stream import live_endpoint
@@ -36,6 +38,7 @@ from quitanda_web.problems import ShownProblem, explain
 from quitanda_web.recent_requests import RecentRequests
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
+from quitanda_web.uploads import NoMultipart, UploadedFile, is_multipart, read_multipart
 from quitanda_web.visit import SEE_OTHER, Visit, go, visit_of
 
 HTTP: Final = "http"
@@ -45,6 +48,7 @@ FOLDER: Final = Path(__file__).parent
 FIELDS_MAX: Final = 500
 """Fields of one form: an order with the most products has fewer."""
 
+EXPORTS_MAX: Final = 2
 ASSET_SECONDS: Final = 31_536_000
 READINESS_SECONDS: Final = 2.0
 
@@ -65,12 +69,14 @@ class Who(Enum):
 class Action:
     """What a form of a page does: `do` gives the answer, which sends the browser to a page that shows the effect.
 
-    Where the portals refuse it, the form's page is shown again, with the reason and with what was typed.
+    Where the portals refuse it, the form's page is shown again, with the reason and with what was typed. The form of
+    one that `takes_file` has a file.
     """
 
     name: str
     path: str
     do: Callable[[Visit], Awaitable[Response]]
+    takes_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,9 @@ class Site:
     live: LiveHub
     board: ClusterBoard
     requests: RecentRequests
+    imports: PageImports = field(default_factory=PageImports)
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_MAX))
+    """Lists that are written into files at the same time."""
 
     @cached_property
     def templates(self) -> dict[Language, Environment]:
@@ -159,7 +168,13 @@ def application(
     ]
     router = Starlette(routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected})
     router.router.redirect_slashes = False
-    return _Logged(Guard(router, errors.page, site.settings.web_url, limits), AccessLog(metrics, HTTP), site.requests)
+    guard = Guard(router, errors.page, site.settings.web_url, limits, lambda scope: _is_staff(site, scope))
+    return _Logged(guard, AccessLog(metrics, HTTP), site.requests)
+
+
+def _is_staff(site: Site, scope: Scope) -> bool:
+    session = visit_of(site, Request(scope)).session
+    return session is not None and not session.of_customer
 
 
 class _Logged:
@@ -248,7 +263,9 @@ def _post(site: Site, page: WebPage, action: Action, errors: _Errors) -> Callabl
     async def post(request: Request) -> Response:
         visit = visit_of(site, request)
         request.scope["state"]["told"].page = action.name
-        visit.typed, visit.posted = _form(await request.body(), request.headers.get("content-type", "")), action.name
+        content_type, body = request.headers.get("content-type", ""), await request.body()
+        visit.typed, visit.file = _form(body, content_type, takes_file=action.takes_file)
+        visit.posted = action.name
         if away := _not_for(visit, page.who):
             return away
         # where nobody needs to be signed in, the guard's look at where the form comes from is enough
@@ -306,15 +323,20 @@ def _not_for(visit: Visit, who: Who) -> Response | None:
     return None
 
 
-def _form(body: bytes, content_type: str) -> dict[str, str]:
+def _form(body: bytes, content_type: str, *, takes_file: bool) -> tuple[dict[str, str], UploadedFile | None]:
     """Read a form; HTTPException where it is none. Of a field that is there twice the first counts."""
+    if takes_file and is_multipart(content_type):
+        try:
+            return read_multipart(body, content_type)
+        except NoMultipart:
+            raise HTTPException(400) from None
     if content_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise HTTPException(400)
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
     except ValueError:
         raise HTTPException(400) from None
-    return dict(reversed(pairs))
+    return dict(reversed(pairs)), None
 
 
 def _health(site: Site) -> Callable[[Request], Awaitable[Response]]:

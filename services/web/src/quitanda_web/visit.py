@@ -22,6 +22,7 @@ from quitanda_clients.portal_client import PortalClient
 from quitanda_web.problems import ShownProblem
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
 from quitanda_web.undo import UNDO, open_undo, undo_request_id
+from quitanda_web.uploads import UploadedFile
 from quitanda_web.wording import Wording
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Visit:
     language: Language
     typed: Mapping[str, str] = field(default_factory=dict)
     posted: str = ""
+    file: UploadedFile | None = None
     problem: ShownProblem | None = None
     snapshot: int = 0
     """The revision of the list whose further page is shown; 0 where none is."""

@@ -7,7 +7,7 @@ again with the same file: the request id of each row is made of what the row say
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -90,6 +90,13 @@ class PageImport:
         """What happened to the rows so far."""
         return ImportResult() if self.importer is None else self.importer.result
 
+    def end(self) -> None:
+        """Note that no more rows are sent, and forget them: they take the most room."""
+        failure = self.result.failure
+        self.failure = self.failure or (failure if isinstance(failure, QuitandaError) else None)
+        self.stage = Stage.ENDED
+        self.checked = replace(self.checked, valid_rows=())
+
 
 class PageImports:
     """The imports of this process."""
@@ -133,6 +140,7 @@ class PageImports:
         if wanted.stage is Stage.CHECKED:
             wanted.stage = Stage.RUNNING
             wanted.task = asyncio.create_task(_run(wanted, client))
+            wanted.task.add_done_callback(lambda _task: wanted.end())
 
     def stop(self, wanted: PageImport) -> None:
         """Send no more rows; what was sent stays."""
@@ -142,12 +150,12 @@ class PageImports:
 
     async def settle(self, wanted: PageImport) -> None:
         """Wait a little for the end, so that a short import is shown when it is done."""
-        if wanted.task is not None:
+        if wanted.task is not None and wanted.stage is Stage.RUNNING:
             await asyncio.wait([wanted.task], timeout=SETTLE_SECONDS)
 
     async def close(self) -> None:
         """Stop all imports."""
-        tasks = [each.task for each in self._kept.values() if each.task is not None]
+        tasks = [each.task for each in self._kept.values() if each.task is not None and not each.task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -192,9 +200,3 @@ async def _run(wanted: PageImport, client: AdminClient) -> None:
     except Exception:  # noqa: BLE001 - the page tells of it, and goes on
         log_unexpected(_log_name)
         wanted.broken = True
-    finally:
-        failure = wanted.result.failure
-        wanted.failure = wanted.failure or (failure if isinstance(failure, QuitandaError) else None)
-        wanted.stage = Stage.ENDED
-        # the rows are not needed any longer, and they take the most room
-        wanted.checked = CheckedFile((), wanted.checked.problems, wanted.checked.invalid_rows, wanted.checked.read_as)

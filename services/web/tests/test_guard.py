@@ -159,8 +159,14 @@ async def test_attempts_to_sign_in_are_bounded_for_each_address_and_for_all(clus
         assert [await sign_in("192.0.2.2") for _ in range(2)] == [303, 429]
 
 
-async def test_a_form_that_does_not_come_is_not_waited_for(cluster):
-    async with running(cluster, limits=GuardLimits(body_seconds=0.05)) as shop:
+@pytest.mark.parametrize(
+    ("path", "limits"),
+    [("/sign-in", GuardLimits(body_seconds=0.05)), ("/office/imports", GuardLimits(upload_seconds=0.05))],
+)
+async def test_a_form_that_does_not_come_is_not_waited_for(cluster, path, limits):
+    async with running(cluster, limits=limits) as shop:
+        staff = await shop.staff()
+        cookies = "; ".join(f"{name}={value}" for name, value in staff.cookies.items())
         told = []
 
         async def receive():
@@ -172,11 +178,16 @@ async def test_a_form_that_does_not_come_is_not_waited_for(cluster):
         scope = {
             "type": "http",
             "method": "POST",
-            "path": "/sign-in",
-            "raw_path": b"/sign-in",
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": b"",
             "scheme": "http",
-            "headers": [(b"host", b"127.0.0.1"), (b"sec-fetch-site", b"same-origin"), (b"content-length", b"9")],
+            "headers": [
+                (b"host", b"127.0.0.1"),
+                (b"sec-fetch-site", b"same-origin"),
+                (b"content-length", b"9"),
+                (b"cookie", cookies.encode()),
+            ],
             "client": ("192.0.2.1", 1),
             "server": ("127.0.0.1", 7080),
         }

@@ -81,6 +81,19 @@ async def test_the_same_file_again_does_nothing_twice(shop):
     assert shop.cluster.state.product("p1").quantity == 20
 
 
+async def test_the_same_file_sent_to_another_process_does_nothing_twice(cluster, shop):
+    content = "product_id,name,price,quantity_change\np1,Pão,2.50,10\n"
+    staff = await shop.staff()
+    await begin(staff, await upload(staff, content))
+
+    async with running(cluster) as other:
+        staff = await other.staff()
+        done = await begin(staff, await upload(staff, content, update="on"))
+
+    assert "imported before 1" in done.text
+    assert cluster.state.product("p1").quantity == 10
+
+
 async def test_the_button_pressed_twice_imports_once(shop):
     staff = await shop.staff()
     checked = await upload(staff, PRODUCTS)

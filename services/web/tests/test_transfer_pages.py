@@ -32,6 +32,7 @@ def multipart(fields, content, name="file.csv"):
 async def upload(browser, content, *, kind="products", name="file.csv", **typed):
     """Send a file, and see where that leads."""
     page = await browser.open(TRANSFER)
+    assert page.status == 200
     token = page.form("/sign-out").fields["form_token"]
     content = content if isinstance(content, bytes) else content.encode()
     body = multipart({"form_token": token, "kind": kind, **typed}, content, name)

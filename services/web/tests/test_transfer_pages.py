@@ -117,9 +117,9 @@ async def test_the_progress_is_shown_without_javascript_and_the_import_can_be_st
     running_page = await staff.open((await staff.send(checked, action)).location)
     assert "Rows done: 0 of 40." in running_page.text
     assert b'<noscript><meta http-equiv="refresh" content="3"></noscript>' in running_page.body
-    shop.cluster.release()
     (stop,) = [form.action for form in running_page.page.forms if form.action.endswith("/stop")]
     stopped = await ended(staff, await staff.fill(running_page, stop))
+    shop.cluster.release()
 
     assert "Send the same file again to go on: nothing is done twice." in stopped.text
     done = await begin(staff, await upload(staff, content))

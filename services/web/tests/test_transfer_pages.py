@@ -218,6 +218,15 @@ async def test_a_file_that_cannot_be_imported_is_refused_with_a_reason(shop, con
     assert not [form for form in answer.page.forms if form.action.endswith("/start")]
 
 
+async def test_what_is_wrong_with_a_file_is_told_in_portuguese(shop):
+    staff = await shop.staff(language="pt-BR")
+
+    answer = await upload(staff, "product_id,name,price\np1,Pão,1\np1,Pão,2\n")
+
+    assert "já está na linha 2" in answer.text
+    assert "is already" not in answer.text
+
+
 async def test_a_script_in_file_name_or_cells_is_only_text(shop):
     staff = await shop.staff()
 

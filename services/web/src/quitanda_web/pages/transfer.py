@@ -26,6 +26,7 @@ from quitanda_clients.export.exported_file import write_export
 from quitanda_clients.export.fetched_pages import FetchedPages, fetch_rest
 from quitanda_clients.export.options import ExportOptions, FileFormat
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
+from quitanda_clients.i18n.speech import Speech, speak
 from quitanda_clients.spreadsheet_formulas import as_text
 from quitanda_web.downloads import download, download_file
 from quitanda_web.forms import FORM_TOKEN
@@ -140,6 +141,7 @@ async def check_upload(visit: Visit) -> Response:
     file = visit.file
     if file is None or not file.content:
         return await _again(visit, _NO_FILE, 422)
+    speak(Speech(visit.language))
     checked = await asyncio.to_thread(check_file, file.content, schema, options)
     predicted = await predicted_rows(visit.office, schema, checked, options)
     try:

@@ -1,7 +1,8 @@
 """A cluster in memory behind the interface of `quitanda.cluster_client.ClusterClient`, for tests of portals.
 
 The rules themselves are its oracle: it decides with the real state machine, one request at a time, and
-gives each decided request the next revision. It can be told to fail, to answer late, and to lose lists.
+gives each decided request the next revision. It can be told to fail, to answer late, and to lose lists. Webhooks are
+told of `events`, and the history has forgotten the changes before `history_first`.
 """
 
 import asyncio
@@ -60,6 +61,7 @@ class FakeCluster:
         self.closed = False
         self.events: list[DocumentEvent] = []
         self.history: dict[tuple[Kind, str], list[HistoryEntry]] = {}
+        self.history_first = 1
         self.administration = FakeAdministration(self)
         self._failures: list[Exception] = []
         self._meanwhile: list[Callable[[], None]] = []
@@ -174,12 +176,15 @@ class FakeCluster:
             ids = self.state.webhook_ids(100)
             return WebhooksRead(tuple(filter(None, map(self.state.webhook, ids))), self.state.sender_lease())
         if isinstance(item, ReadEvents):
-            told = [each for each in self.events if each.number > item.after_number and each.event in item.events]
-            up_to = max([item.after_number, *(each.number for each in self.events)])
-            return EventsPage(
-                tuple(told[: item.limit]), told[item.limit - 1].number if told[item.limit :] else up_to, 0
-            )
+            return self._events(item)
         return self._get(item) if isinstance(item, Get) else self._page(item)
+
+    def _events(self, item: ReadEvents) -> EventsPage:
+        after = max(item.after_number, self.history_first - 1)
+        told = [each for each in self.events if each.number > after and each.event in item.events]
+        up_to = max([after, *(each.number for each in self.events)])
+        shown = tuple(told[: item.limit])
+        return EventsPage(shown, shown[-1].number if told[item.limit :] else up_to, after - item.after_number)
 
     def _get(self, item: Get) -> Result:
         find = {

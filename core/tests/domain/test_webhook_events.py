@@ -15,6 +15,8 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     FulfilOrder,
+    ImportedItem,
+    ImportOrder,
     ItemQuantity,
     PlaceOrder,
     RaiseLevel,
@@ -90,6 +92,12 @@ def test_a_product_that_comes_down_to_its_reorder_level_and_rises_again_is_told_
         "o1": "order_created",
         "tea": "product_low",
     }
+
+
+def test_an_imported_order_is_no_event_and_its_later_moves_are(shop):
+    assert shop.events_of(ImportOrder("o1", 5, "open", "ana", (ImportedItem("tea", "Tea", 250, 2),))) == {}
+    assert shop.events_of(PlaceOrder("ana", "o1")) == {"o1": "order_placed"}
+    assert shop.events_of(ImportOrder("o2", 5, "cancelled", "ana", (ImportedItem("tea", "Tea", 250, 2),))) == {}
 
 
 def test_products_are_told_as_they_come_and_go(shop):

@@ -21,6 +21,8 @@ from quitanda.domain.webhook_model import is_webhook_url
 from quitanda_testing.in_memory_state import InMemoryState
 
 URL = "https://receiver.example/hook"
+LAST_CHANGE = DEAD_LETTERS_MAX + 2
+"""The number of the last change that there is in the shop; the webhook begins after the first."""
 
 
 class ShopWithWebhooks:
@@ -50,6 +52,8 @@ def shop():
     made.ask(CreateCustomer("ana", "Ana"))
     made.create()
     made.ask(TakeSenderLease("portal1", 0, 0))
+    for number in range(2, LAST_CHANGE + 1):
+        made.ask(CreateCustomer(f"customer{number}", "Rui"))
     return made
 
 
@@ -143,6 +147,48 @@ def test_a_position_never_goes_back_and_counts_once(shop):
     shop.ask(RecordDelivery("hook", 1, "delivered", 5))
 
     assert (shop.hook().position, shop.hook().delivered, shop.hook().missed) == (7, 1, 2)
+
+
+@pytest.mark.parametrize("result", ["none", "delivered", "dead"])
+def test_a_position_never_goes_beyond_the_last_change(shop, result):
+    outcome = shop.ask(RecordDelivery("hook", 1, result, LAST_CHANGE + 1))
+
+    assert (outcome.reason, outcome.field) == (Reason.INVALID_ARGUMENT, "position")
+    assert (shop.hook().position, shop.hook().letters) == (1, ())
+    assert shop.ask(RecordDelivery("hook", 1, result, LAST_CHANGE)) == Done(None)
+    assert shop.hook().position == LAST_CHANGE
+
+
+def test_no_more_changes_are_missed_than_the_position_passes(shop):
+    outcome = shop.ask(RecordDelivery("hook", 1, "none", 7, missed=7))
+
+    assert (outcome.reason, outcome.field) == (Reason.INVALID_ARGUMENT, "missed")
+    assert (shop.hook().position, shop.hook().missed) == (1, 0)
+    assert shop.ask(RecordDelivery("hook", 1, "none", 7, missed=6)) == Done(None)
+    assert (shop.hook().position, shop.hook().missed, shop.hook().delivered) == (7, 6, 0)
+
+
+def test_what_became_of_a_letter_counts_once(shop):
+    shop.ask(dead(7))
+    again = RecordDelivery("hook", 1, "dead", letter_id=1, attempts=1, problem="again")
+    shop.ask(again)
+    assert (shop.hook().letters[0].attempts, shop.hook().letters[0].problem) == (10, "500")
+
+    shop.ask(RepeatDeadLetters("hook", 1))
+    shop.ask(again)
+    shop.ask(again)
+    assert (shop.hook().letters[0].attempts, shop.hook().letters[0].problem) == (11, "again")
+
+
+def test_of_several_letters_only_the_one_that_is_asked_for_is_repeated(shop):
+    for position in (7, 8, 9):
+        shop.ask(dead(position))
+
+    shop.ask(RepeatDeadLetters("hook", 2))
+    assert [letter.waiting for letter in shop.hook().letters] == [False, True, False]
+
+    shop.ask(RepeatDeadLetters("hook"))
+    assert [letter.waiting for letter in shop.hook().letters] == [True, True, True]
 
 
 def test_a_dead_letter_can_be_repeated_until_it_arrives(shop):

@@ -21,6 +21,8 @@ from mutants.listed import (
     service,
     snapshots,
     state,
+    webhook_posts,
+    webhooks,
 )
 from mutants.mutant import Mutant
 
@@ -39,6 +41,8 @@ ALL: Final[tuple[Mutant, ...]] = (
     *credentials.MUTANTS,
     *order_states.MUTANTS,
     *searches.MUTANTS,
+    *webhooks.MUTANTS,
+    *webhook_posts.MUTANTS,
     *links.MUTANTS,
     *broker.MUTANTS,
     *service.MUTANTS,

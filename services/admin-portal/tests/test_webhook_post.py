@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from quitanda_admin_portal.webhooks.https_post import HttpsPost, PostFailed, PostOptions, is_public
+from quitanda_admin_portal.webhooks.https_post import HttpsPost, PostFailed, PostOptions, is_public, resolve
 
 OPEN = PostOptions(timeout_seconds=5.0, private_addresses=True, plain_http=True)
 BODY = b'{"event":"order_placed"}'
@@ -80,10 +80,30 @@ async def sends_without_end(_, writer):
         await writer.drain()
 
 
-async def posted(receiver, options=OPEN, roots=None):
+async def informs_without_end(_, writer):
+    for _ in range(10_000):
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+        await writer.drain()
+
+
+class Hosts:
+    """Gives a host the addresses in `addresses`, and keeps which hosts it was asked for."""
+
+    def __init__(self, *addresses):
+        self.addresses = addresses
+        self.asked = []
+
+    async def __call__(self, host, port):
+        assert port > 0
+        self.asked.append(host)
+        return self.addresses
+
+
+async def posted(receiver, options=OPEN, roots=None, resolver=resolve):
     """Send a message; give why it failed, or "" where it did not."""
+    post = HttpsPost(roots or ssl.create_default_context(), options, resolver)
     try:
-        await HttpsPost(roots or ssl.create_default_context(), options).post(receiver.url, [("webhook-id", "1")], BODY)
+        await post.post(receiver.url, [("webhook-id", "1")], BODY)
     except PostFailed as error:
         return str(error)
     return ""
@@ -103,6 +123,7 @@ async def test_a_message_arrives_with_its_headers_and_the_name_of_the_host():
     ("answer", "problem"),
     [
         (says(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"), "answered with 500"),
+        (says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "answered with 404"),
         (says(b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\n\r\n"), "answered with 302; redirects are not"),
         (says(b"no HTTP at all\r\n\r\n"), "the connection failed"),
         (says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000), "the connection failed"),
@@ -126,6 +147,30 @@ async def test_a_receiver_that_takes_its_time_is_given_up(answer):
 async def test_of_an_endless_answer_only_the_beginning_is_read():
     async with Receiver(sends_without_end) as receiver:
         assert await posted(receiver) == ""
+
+
+async def test_informational_answers_without_end_are_given_up():
+    async with Receiver(informs_without_end) as receiver:
+        assert "the head of the answer is too long" in await posted(receiver)
+
+
+async def test_a_host_of_which_one_address_is_private_is_refused_before_anything_is_sent():
+    async with Receiver(says(OK)) as receiver:
+        for addresses in (("8.8.8.8", "127.0.0.1"), ("127.0.0.1", "8.8.8.8")):
+            problem = await posted(receiver, PostOptions(5.0, plain_http=True), resolver=Hosts(*addresses))
+            assert "private address" in problem
+
+    assert receiver.requests == []
+
+
+async def test_the_connection_goes_to_an_address_that_was_looked_at_and_the_host_is_asked_for_once():
+    hosts = Hosts("127.0.0.1")
+    async with Receiver(says(OK)) as receiver:
+        receiver.url = receiver.url.replace("localhost", "receiver.invalid")
+        assert await posted(receiver, resolver=hosts) == ""
+
+    assert hosts.asked == ["receiver.invalid"]
+    assert b"\r\nHost: receiver.invalid:" in receiver.requests[0]
 
 
 async def test_an_informational_answer_is_not_the_answer():

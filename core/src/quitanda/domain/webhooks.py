@@ -1,12 +1,18 @@
-"""The rules for webhooks, and for the portal that sends. Each function decides one command, whose fields are valid."""
+"""The rules for webhooks, and for the portal that sends. Each function decides one command, whose fields are valid.
+
+The sender's commands name no principal, so the rules believe them no more than they must. A position moves only
+forwards, only for the holder of the lease, and never beyond the last change: no event can be skipped that has not
+happened yet. Whether an event has arrived, only the sender can know.
+"""
 
 from dataclasses import replace
 from typing import Final
 
 from quitanda.domain import refusals
 from quitanda.domain.limits import DEAD_LETTERS_MAX, WEBHOOKS_MAX
-from quitanda.domain.outcomes import Done, Refused
+from quitanda.domain.outcomes import Done, Problem, Refused
 from quitanda.domain.state import Decision, Rules, StateView
+from quitanda.domain.value_checks import out_of_range
 from quitanda.domain.webhook_commands import (
     CreateWebhook,
     DeleteWebhook,
@@ -115,6 +121,11 @@ def record(view: StateView, command: RecordDelivery) -> Decision:
     webhook = _find(view, command.webhook_id)
     if isinstance(webhook, Refused):
         return Decision(webhook)
+    if command.position > view.last_version:
+        return Decision(out_of_range("position", Problem.TOO_LARGE, command.position, view.last_version))
+    moved = max(0, command.position - webhook.position)
+    if moved and command.missed > moved:
+        return Decision(out_of_range("missed", Problem.TOO_LARGE, command.missed, moved))
     recorded = _letter_sent(webhook, command) if command.letter_id else _event_sent(webhook, command)
     return Decision(Done(None)) if recorded == webhook else _changed(recorded)
 

@@ -15,6 +15,7 @@ from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import AdminPortalSettings
 from quitanda_admin_portal.webhooks.deliveries import DeliveryOptions
+from quitanda_admin_portal.webhooks.feed_silence import FeedSilence
 from quitanda_admin_portal.webhooks.https_post import HttpsPost, PostOptions
 from quitanda_admin_portal.webhooks.metrics import WebhookMetrics
 from quitanda_admin_portal.webhooks.sender import WebhookSender
@@ -34,10 +35,12 @@ def compose(
     servers = PortalServers(
         parts.grpc_server(ClusterAdmin(cluster), webhooks), parts.course_server(), watches=parts.watches
     )
-    return servers, parts.readiness(servers), make_sender(settings, cluster, registry)
+    return servers, parts.readiness(servers), make_sender(settings, cluster, reader, registry)
 
 
-def make_sender(settings: AdminPortalSettings, cluster: ClusterClient, registry: CollectorRegistry) -> WebhookSender:
+def make_sender(
+    settings: AdminPortalSettings, cluster: ClusterClient, reader: CachedReader, registry: CollectorRegistry
+) -> WebhookSender:
     """Make what sends to webhooks. Raises OSError where the file with the authorities cannot be read."""
     roots = ssl.create_default_context()
     if settings.webhook_ca is not None:
@@ -49,4 +52,6 @@ def make_sender(settings: AdminPortalSettings, cluster: ClusterClient, registry:
     )
     delivery = DeliveryOptions(attempts=settings.webhook_attempts)
     post = HttpsPost(roots, options)
-    return WebhookSender(ShopEvents(cluster), post, WebhookMetrics(registry), delivery=delivery)
+    return WebhookSender(
+        ShopEvents(cluster), post, WebhookMetrics(registry), delivery=delivery, is_quiet=FeedSilence(reader).is_quiet
+    )

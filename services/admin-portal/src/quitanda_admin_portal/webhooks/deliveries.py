@@ -13,8 +13,9 @@ from typing import Final
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity.wait import wait_base
 
-from quitanda.cluster_client import Get
+from quitanda.cluster_client import DocumentEvent, Get
 from quitanda.domain.limits import DELIVERY_PROBLEM_LENGTH_MAX
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.webhook_commands import RecordDelivery
@@ -27,12 +28,11 @@ from quitanda_admin_portal.webhooks.shop_events import ShopEvents
 EVENTS_READ: Final = 50
 """Events that are read at once."""
 
-CHANGES_SKIPPED_MAX: Final = 10_000
-"""After so many changes without an event for the webhook its position is written: they are not read again."""
-
 _DELIVERED: Final = "delivered"
 _DEAD: Final = "dead"
 _NONE: Final = "none"
+
+_AFTER_MISSED: Final = "read what the shop has now (quitanda-admin export); the webhook goes on with later events"
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +50,13 @@ class DeliveryOptions:
     pause_seconds_max: float = 60.0
     look_seconds: float = 0.5
     """How long nothing is done where nothing has happened."""
+    changes_skipped_max: int = 10_000
+    """After so many changes without an event for the webhook its position is written: they are not read again."""
+
+
+def growing_pause(options: DeliveryOptions) -> wait_base:
+    """Give the pause after an attempt: random, of up to a length that doubles with each attempt up to a bound."""
+    return wait_random_exponential(options.first_pause_seconds, max=options.pause_seconds_max)
 
 
 class Deliveries:
@@ -82,25 +89,32 @@ class Deliveries:
             for letter in webhook.letters:
                 await self._repeat(letter)
             page = await self._events.read(position, webhook.events, EVENTS_READ)
-            missed = page.missed
-            if missed:
-                _log.warning("webhook_events_missed", webhook_id=webhook.webhook_id, changes=missed)
+            if page.missed:
+                recorded = position + page.missed
+                await self._tell_missed(webhook.webhook_id, recorded, page.missed)
             for event in page.events:
-                await self._deliver(event.event, event.document_id, event.number, event.revision, event.at_ms, missed)
-                recorded, missed = event.number, 0
+                await self._deliver(event)
+                recorded = event.number
             position = page.up_to
-            if missed or position - recorded >= CHANGES_SKIPPED_MAX:
-                await self._record(RecordDelivery(webhook.webhook_id, 0, _NONE, position=position, missed=missed))
+            if position - recorded >= self._options.changes_skipped_max:
+                await self._record(RecordDelivery(webhook.webhook_id, 0, _NONE, position=position))
                 recorded = position
             if not page.events:
                 self._metrics.waiting(webhook.webhook_id, 0.0)
                 await asyncio.sleep(self._options.look_seconds)
 
-    async def _deliver(self, event: str, document_id: str, number: int, revision: int, at_ms: int, missed: int) -> None:
+    async def _tell_missed(self, webhook_id: str, position: int, missed: int) -> None:
+        """Write down, before anything else is sent, that the history has forgotten the changes up to `position`."""
+        _log.warning("webhook_events_missed", webhook_id=webhook_id, changes=missed, next_step=_AFTER_MISSED)
+        await self._record(RecordDelivery(webhook_id, 0, _NONE, position=position, missed=missed))
+
+    async def _deliver(self, event: DocumentEvent) -> None:
         """Send an event until the receiver takes it, or it is given up; write down which."""
         webhook = self._current()
-        message = WebhookMessage(event_id(webhook, number), event, document_id, number, revision, at_ms)
-        record = RecordDelivery(webhook.webhook_id, 0, _DELIVERED, position=number, missed=missed)
+        message = WebhookMessage(
+            event_id(webhook, event.number), event.event, event.document_id, event.number, event.revision, event.at_ms
+        )
+        record = RecordDelivery(webhook.webhook_id, 0, _DELIVERED, position=event.number)
         attempts = 0
 
         async def attempt() -> None:
@@ -116,12 +130,11 @@ class Deliveries:
                 webhook.webhook_id,
                 0,
                 _DEAD,
-                position=number,
-                missed=missed,
-                event=event,
-                document_id=document_id,
-                revision=revision,
-                at_ms=at_ms,
+                position=event.number,
+                event=event.event,
+                document_id=event.document_id,
+                revision=event.revision,
+                at_ms=event.at_ms,
                 attempts=attempts,
                 problem=problem,
             )
@@ -139,7 +152,7 @@ class Deliveries:
         return AsyncRetrying(
             retry=retry_if_exception_type(PostFailed),
             stop=stop_after_attempt(self._options.attempts),
-            wait=wait_random_exponential(self._options.first_pause_seconds, max=self._options.pause_seconds_max),
+            wait=growing_pause(self._options),
             before_sleep=tell,
             reraise=True,
         )

@@ -8,17 +8,20 @@ followed, no proxy of the environment is used, and no more is read than the head
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import h11
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 """How much of an answer is read at most; its status stands at its beginning."""
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses that a host has now, for a port. Raises OSError where it has none."""
 
 _CHUNK_BYTES: Final = 4 * 1024
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -52,12 +55,19 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Ask the system for the addresses that a host has now. Raises OSError where it has none."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
 class HttpsPost:
     """Sends messages. `roots` says whose certificates are believed."""
 
-    def __init__(self, roots: ssl.SSLContext, options: PostOptions) -> None:
+    def __init__(self, roots: ssl.SSLContext, options: PostOptions, resolver: Resolve = resolve) -> None:
         self._roots = roots
         self._options = options
+        self._resolver = resolver
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Send a message. Raises PostFailed unless the receiver answers with a status from 200 to 299 in time."""
@@ -110,10 +120,9 @@ class HttpsPost:
                 failure = error
         raise failure
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
         """Resolve the host. Raises PostFailed where any of its addresses is none of the public internet."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(place[0]) for *_, place in found))
+        addresses = await self._resolver(host, port)
         if not self._options.private_addresses and not all(is_public(_parsed(each)) for each in addresses):
             raise PostFailed("the host has a private address, to which nothing is sent")
         return addresses

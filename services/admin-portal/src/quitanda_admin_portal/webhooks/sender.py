@@ -1,6 +1,7 @@
 """The part of an admin portal that sends to webhooks: one portal at a time, by a lease in the replicated state.
 
-Every portal looks at the webhooks now and then. The holder of the lease renews it, and delivers. Another portal takes
+Every portal looks at the webhooks now and then; where there are none, only when the change feed says that something
+happened in the shop, or says nothing. The holder of the lease renews it, and delivers. Another portal takes
 the lease when it has seen no renewal for a while. Time decides only when it asks: the rules give the lease to one of
 those who ask, and let its holder alone move positions (`quitanda.domain.webhooks`).
 """
@@ -30,12 +31,17 @@ class SenderOptions:
     """How often the sender looks at the webhooks, renews its lease, and takes one that was not renewed; in seconds."""
 
     look_seconds: float = 1.0
+    idle_seconds_max: float = 60.0
+    """How long it relies on the change feed alone where there are no webhooks."""
     renew_seconds: float = 3.0
     takeover_seconds: float = 10.0
 
 
 class WebhookSender:
-    """A `lifecycle.Part`. `name_of_sender` is who holds the lease; a sender never takes up the name of another one."""
+    """A `lifecycle.Part`. `name_of_sender` is who holds the lease; a sender never takes up the name of another one.
+
+    `is_quiet` says of a revision that nothing has happened in the shop after it; where that is not known it says no.
+    """
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class WebhookSender:
         options: SenderOptions | None = None,
         delivery: DeliveryOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
+        is_quiet: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.name_of_sender = uuid4().hex
         self._events = events
@@ -53,6 +60,10 @@ class WebhookSender:
         self._options = options or SenderOptions()
         self._delivery = delivery or DeliveryOptions()
         self._clock = clock
+        self._is_quiet = is_quiet
+        self._none_at: int | None = None
+        """The revision at which there were no webhooks; None where there were some, or where it is not known."""
+        self._looked_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._webhooks: dict[str, Webhook] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -81,7 +92,8 @@ class WebhookSender:
     async def _run(self) -> None:
         while True:
             try:
-                await self._look()
+                if not self._is_idle():
+                    await self._look()
                 self._told = ""
             except QuitandaError as error:  # what is under way goes on: the state says whether it counts
                 if str(error) != self._told:
@@ -89,9 +101,16 @@ class WebhookSender:
                     _log.warning("webhooks_not_read", error=str(error))
             await asyncio.sleep(self._options.look_seconds)
 
+    def _is_idle(self) -> bool:
+        """Whether there were no webhooks, and nothing has happened since."""
+        recently = self._clock() - self._looked_at < self._options.idle_seconds_max
+        return self._none_at is not None and recently and self._is_quiet(self._none_at)
+
     async def _look(self) -> None:
         """Read the webhooks, ask for the lease where that is due, and let each enabled webhook have its deliveries."""
-        found = await self._events.webhooks()
+        self._none_at, self._looked_at = None, self._clock()
+        revision, found = await self._events.webhooks()
+        self._none_at = None if found.webhooks else revision
         lease = found.lease
         self._webhooks = {each.webhook_id: each for each in found.webhooks}
         holds = bool(self._webhooks) and await self._hold(lease)

@@ -36,16 +36,18 @@ class ShopEvents:
     def __init__(self, cluster: ClusterClient) -> None:
         self._cluster = cluster
 
-    async def webhooks(self) -> WebhooksRead:
-        """Read all webhooks, and which portal sends."""
-        found = await self._read(ReadWebhooks())
+    async def webhooks(self) -> tuple[int, WebhooksRead]:
+        """Read all webhooks, and which portal sends; the number is the revision at which that was so."""
+        answer = await self._cluster.read((ReadWebhooks(),), CALL_SECONDS)
+        found = answer.results[0]
         if not isinstance(found, WebhooksRead):
             raise InternalError(f"webhooks were answered with a {type(found).__name__}")
-        return found
+        return answer.revision, found
 
     async def webhook(self, webhook_id: str) -> Webhook:
         """Read one webhook. Raises Rejected where there is none."""
-        for webhook in (await self.webhooks()).webhooks:
+        _, found = await self.webhooks()
+        for webhook in found.webhooks:
             if webhook.webhook_id == webhook_id:
                 return webhook
         raise Rejected(Refused(Reason.WEBHOOK_NOT_FOUND))
@@ -74,7 +76,7 @@ class ShopEvents:
             raise Rejected(outcome)
         return not isinstance(outcome, Refused)
 
-    async def _read(self, item: Get | ReadWebhooks | ReadEvents) -> Result:
+    async def _read(self, item: Get | ReadEvents) -> Result:
         return (await self._cluster.read((item,), CALL_SECONDS)).results[0]
 
     async def _execute(self, command: Command) -> Outcome:

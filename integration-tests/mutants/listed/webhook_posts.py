@@ -1,4 +1,4 @@
-"""Mistakes in what is sent to a webhook's receiver: unsigned, to where nothing may be sent, or waited for without end."""
+"""Mistakes in what is sent to a webhook: unsigned, to where nothing may be sent, or waited for without end."""
 
 from typing import Final
 

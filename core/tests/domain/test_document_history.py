@@ -25,11 +25,22 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import Kind
+from quitanda.domain.webhook_commands import (
+    CreateWebhook,
+    DeleteWebhook,
+    RecordDelivery,
+    RepeatDeadLetters,
+    RotateWebhookSecret,
+    SendTestEvent,
+    TakeSenderLease,
+    UpdateWebhook,
+)
 from quitanda_testing.in_memory_state import InMemoryState
 
 SECRET, NEXT_SECRET = "a" * 64, "b" * 64
 STAFF, HERS = "staff2345672", "hers23456723"
 NOW = 1_795_000_000_000
+URL = "https://receiver.example/"
 
 
 class Shop:
@@ -44,7 +55,7 @@ class Shop:
     def do(self, command, principal=None):
         request = Request("", f"r{next(self._numbers)}", command, principal, NOW)
         execution = machine.execute(self.state, request, 7)
-        record = document_history.recorded(self.state, request, execution.changes, self.deletion_of)
+        record = document_history.recorded(self.state, request, execution.changes, self.deletion_of, execution.webhooks)
         self.state.apply(request, execution)
         assert self.state.last_version == (record.changes[-1].number if record.changes else self.state.last_version)
         return record
@@ -232,6 +243,40 @@ def test_no_hash_of_a_secret_is_ever_recorded(shop):
         value for record in (created, rotated) for pair in fields_of(record.changes[0]).values() for value in pair
     ]
     assert not {SECRET, NEXT_SECRET} & set(recorded)
+
+
+def test_of_a_webhook_what_administrators_change_is_recorded_and_no_secret(shop):
+    shop.do(CreateCredential(STAFF, "admin", "Office", SECRET, NOW))
+    created = shop.do(CreateWebhook("hook", URL, "order_placed", SECRET, NOW), Principal(STAFF, 1))
+    changed = shop.do(UpdateWebhook("hook", enabled=False))
+    rotated = shop.do(RotateWebhookSecret("hook", NEXT_SECRET))
+    deleted = shop.do(DeleteWebhook("hook"))
+
+    assert fields_of(created.changes[0]) == {
+        "url": (None, URL),
+        "events": (None, "order_placed"),
+        "enabled": (None, True),
+        "created_at_ms": (None, NOW),
+    }
+    assert (created.command, created.credential_id) == ("create_webhook", STAFF)
+    assert fields_of(changed.changes[0]) == {"enabled": (True, False)}
+    assert fields_of(rotated.changes[0]) == {}
+    assert (deleted.changes[0].deleted, deleted.changes[0].fields) == (True, ())
+    changes = [record.changes[0] for record in (created, changed, rotated, deleted)]
+    assert {(change.kind, change.document_id) for change in changes} == {(Kind.WEBHOOK, "hook")}
+    assert [change.previous for change in changes] == [0, *(change.number for change in changes[:-1])]
+
+
+def test_what_a_sender_writes_down_and_what_changes_nothing_is_not_recorded(shop):
+    shop.do(CreateWebhook("hook", URL, "order_placed", SECRET, NOW))
+    for command in (
+        UpdateWebhook("hook", URL, "order_placed", enabled=True),
+        SendTestEvent("hook"),
+        RepeatDeadLetters("hook"),
+        TakeSenderLease("portal", 0, 0),
+        RecordDelivery("hook", 1, "delivered", shop.state.last_version),
+    ):
+        assert shop.do(command).changes == ()
 
 
 def test_versions_that_are_not_the_next_ones_are_a_bug_and_no_record(shop):

@@ -27,6 +27,15 @@ from quitanda.domain.commands import (
 from quitanda.domain.document_history import HISTORY_LEVEL
 from quitanda.domain.field_types import describe
 from quitanda.domain.model import Kind
+from quitanda.domain.webhook_commands import (
+    CreateWebhook,
+    DeleteWebhook,
+    RecordDelivery,
+    RotateWebhookSecret,
+    SendTestEvent,
+    TakeSenderLease,
+    UpdateWebhook,
+)
 from quitanda.v1 import documents_pb2
 from quitanda_replica.reads.document_history import last_change, read_history
 from quitanda_replica.state import keys
@@ -84,6 +93,7 @@ def check_records(state):
     for value in kept.values():
         latest |= {keys.gone(kind, key): number for kind, key, number in deleted_documents(value)}
     documents = {keys.gone(kind, key) for kind, key in live_and_closed(state)}
+    documents |= {keys.gone(Kind.WEBHOOK, key[2:].decode()) for key, _ in state.store.scan(keys.WEBHOOKS)}
     gone = {key: keys.number_in(value) for key, value in state.store.scan(b"Sg")}
     assert gone == {key: number for key, number in latest.items() if key not in documents}
 
@@ -382,6 +392,36 @@ def test_what_is_kept_is_the_end_of_the_whole_history(tmp_path_factory, log, bou
     finally:
         whole.close()
         bounded.close()
+
+
+def test_the_history_of_a_webhook_says_who_made_and_changed_it_and_goes_on_when_it_is_made_anew(replica):
+    create = CreateWebhook("hook", "https://receiver.example/", "product_low", "a" * 64, NOW)
+    replica.do(create, product())
+    replica.do(UpdateWebhook("hook", events="product_low,product_restocked"))
+    replica.do(TakeSenderLease("portal", 0, 0), RecordDelivery("hook", 1, "none", 3), SendTestEvent("hook"))
+    replica.do(RotateWebhookSecret("hook", "b" * 64))
+    assert commands_of(history(replica, Kind.WEBHOOK, "hook")) == [
+        "rotate_webhook_secret",
+        "update_webhook",
+        "create_webhook",
+    ]
+
+    replica.do(DeleteWebhook("hook"))
+    assert history(replica, Kind.WEBHOOK, "hook")[0].deleted
+    replica.do(create)
+    entries = history(replica, Kind.WEBHOOK, "hook")
+    assert commands_of(entries)[:2] == ["create_webhook", "delete_webhook"]
+    assert len(entries) == 5
+    assert not any(secret in repr(records(replica)) for secret in ("a" * 64, "b" * 64))
+    check_records(replica)
+    replica.digest()
+
+
+def test_the_feed_tells_nothing_of_webhooks_that_the_history_has(replica):
+    replica.do(CreateWebhook("hook", "https://receiver.example/", "product_low", "a" * 64, NOW))
+
+    assert replica.counters().last_version == 1
+    assert replica.sink.entries == []
 
 
 def test_a_record_that_does_not_fit_the_document_is_damage(replica):

@@ -212,7 +212,7 @@ class InMemoryReplica(ReplicaServicer):
         if isinstance(request, Refused):
             return outcome_to_proto(request, self.revision), ()
         execution = execute(self.state, request, self.revision)
-        self.history.record(self.state, request, execution.changes, self.revision)
+        self.history.record(self.state, request, execution, self.revision)
         self.state.apply(request, execution)
         return outcome_to_proto(execution.outcome, execution.revision), execution.changes
 
@@ -306,7 +306,7 @@ class InMemoryReplica(ReplicaServicer):
 
     def _get(self, item: pb.GetItem) -> pb.ReadResult:
         kind = kind_from_proto(item.kind)
-        if kind is None:
+        if kind not in _LETTERS:
             return pb.ReadResult(refused=refused_to_proto(invalid("kind", Problem.UNKNOWN_VALUE)))
         document = self.document(kind, item.id)
         if document is None and kind is Kind.ORDER and item.include_closed:

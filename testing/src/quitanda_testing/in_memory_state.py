@@ -181,7 +181,9 @@ class InMemoryState:
         match change:
             case Webhook():
                 self._webhooks[change.webhook_id] = change
+                self._last_version = max(self._last_version, change.version)
             case WebhookRemoval():
+                self._last_version += 1
                 del self._webhooks[change.webhook_id]
             case SenderLease():
                 self._sender_lease = change
@@ -240,11 +242,13 @@ class InMemoryHistory:
         self._numbers: dict[tuple[Kind, str], int] = {}
         """Of each document's last change."""
 
-    def record(self, state: StateView, request: Request, changes: Sequence[Change], revision: int) -> None:
+    def record(self, state: StateView, request: Request, execution: Execution, revision: int) -> None:
         """Take up what a request is about to change of the state; below the level of histories, nothing."""
-        if not changes or state.level < HISTORY_LEVEL:
+        if state.level < HISTORY_LEVEL:
             return
-        made = recorded(state, request, changes, lambda kind, document_id: self._numbers.get((kind, document_id), 0))
+        made = recorded(state, request, execution.changes, self._deletion_of, execution.webhooks)
+        if not made.changes:
+            return
         value = encode_records(revision, [made])
         self.records[made.changes[0].number] = value
         for change in made.changes:
@@ -252,6 +256,9 @@ class InMemoryHistory:
             entry, *_ = find_entry(value, change.number)
             self._entries.setdefault(document, []).append(HISTORY_ENTRY_CODEC.write(entry).SerializeToString())
             self._numbers[document] = change.number
+
+    def _deletion_of(self, kind: Kind, document_id: str) -> int:
+        return self._numbers.get((kind, document_id), 0)
 
     def entries(self, kind: Kind, document_id: str) -> Sequence[bytes]:
         """Give the encoded entries of a document's history, the newest first."""

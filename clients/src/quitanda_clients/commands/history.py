@@ -15,7 +15,7 @@ from quitanda_clients.paging import LISTED_MAX
 @admin_command(Effect.READ)
 async def history(
     run: AdminRun,
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="customer, product, order or credential.")],
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="customer, product, order, credential or webhook.")],
     document_id: Annotated[str, typer.Argument(metavar="ID", help="Its id; it may be deleted.")],
     oldest_first: Annotated[
         bool, typer.Option("--oldest-first", help="Begin with the oldest change that is kept.")

@@ -18,6 +18,7 @@ _KIND_TO_PROTO: Final[dict[Kind, replica_pb2.DocumentKind.ValueType]] = {
     Kind.PRODUCT: replica_pb2.DOCUMENT_KIND_PRODUCT,
     Kind.ORDER: replica_pb2.DOCUMENT_KIND_ORDER,
     Kind.CREDENTIAL: replica_pb2.DOCUMENT_KIND_CREDENTIAL,
+    Kind.WEBHOOK: replica_pb2.DOCUMENT_KIND_WEBHOOK,
 }
 _KIND_FROM_PROTO: Final = {number: kind for kind, number in _KIND_TO_PROTO.items()}
 

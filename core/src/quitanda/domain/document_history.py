@@ -7,8 +7,9 @@ back without an index.
 
 A record has the fields that changed, with their values before and after. It has none for a deletion: they stand in the
 records before it, and a deletion does not keep for longer what somebody wanted to be gone. For the same reason the
-values before are left out of what the deletion of a customer removes from her orders. Withheld fields (hashes of
-secrets) are never recorded. Of a product, whether it is low is recorded where that changes: webhooks tell of it.
+values before are left out of what the deletion of a customer removes from her orders. The types of fields say which
+are recorded; withheld ones (secrets and their hashes) never are. Of a product, whether it is low is recorded where that
+changes: webhooks tell of it. Webhooks are recorded as documents are, where an administrator changes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +31,13 @@ from quitanda.domain.model import (
     Product,
 )
 from quitanda.domain.state import Change, Delete, Put, StateView, find_order
+from quitanda.domain.webhook_model import Webhook, WebhookChange, WebhookRemoval
 
 HISTORY_LEVEL: Final = CREDENTIALS_LEVEL
 """The level of rules from which on changes are recorded, and deletions take numbers."""
+
+Recorded: TypeAlias = Document | Webhook
+"""What has a history."""
 
 Value: TypeAlias = str | int | bool | None
 """A field's value as the document has it, of a custom field its JSON text; None where the document lacks the field."""
@@ -87,29 +92,33 @@ def recorded(
     request: Request,
     changes: Sequence[Change],
     deletion_of: Callable[[Kind, str], int],
+    webhooks: Sequence[WebhookChange] = (),
 ) -> ChangeRecord:
-    """Make the record of what a request changed, which was decided on the state in `view`.
+    """Make the record of what a request changed, which was decided on the state in `view`; it may be empty.
 
     `deletion_of` tells the number of the deletion of a document that does not exist; 0 where none is known. ValueError
     where the documents' versions are not the next ones.
     """
-    made = [_put(view, change.document, deletion_of) for change in changes if type(change) is Put]
+    put: list[Recorded] = [change.document for change in changes if type(change) is Put]
+    put += [each for each in webhooks if type(each) is Webhook and each.version > view.last_version]
+    gone = [(change.kind, change.document_id) for change in changes if type(change) is Delete]
+    gone += [(Kind.WEBHOOK, each.webhook_id) for each in webhooks if type(each) is WebhookRemoval]
+    made = [_put(view, each, deletion_of) for each in put]
     number = view.last_version
     for each in made:
         number += 1
         if each.number != number:
             message = f"{each.kind} {each.document_id} got version {each.number} instead of {number}"
             raise ValueError(message)
-    for change in changes:
-        if type(change) is Delete:
-            number += 1
-            before = _FINDERS[change.kind](view, change.document_id)
-            previous = 0 if before is None else before.version
-            made.append(DocumentChange(number, change.kind, change.document_id, previous, deleted=True, fields=()))
+    for kind, document_id in gone:
+        number += 1
+        before = _FINDERS[kind](view, document_id)
+        previous = 0 if before is None else before.version
+        made.append(DocumentChange(number, kind, document_id, previous, deleted=True, fields=()))
     return ChangeRecord(request, tuple(made))
 
 
-def _put(view: StateView, document: Document, deletion_of: Callable[[Kind, str], int]) -> DocumentChange:
+def _put(view: StateView, document: Recorded, deletion_of: Callable[[Kind, str], int]) -> DocumentChange:
     kind, id_name = _KINDS[type(document)]
     document_id = getattr(document, id_name)
     before = _FINDERS[kind](view, document_id)
@@ -146,7 +155,7 @@ def _add_changed(before: Any, after: Any, product_id: str, fields: list[FieldCha
     """Add the fields in which two versions of a document, or of an order's item, differ."""
     kind = type(after)
     _ADD_DIFFERENT[kind](before, after, product_id, fields)
-    if kind is not Credential and before.extra != after.extra:
+    if kind in _WITH_EXTRA and before.extra != after.extra:
         _add_changed_extra(before.extra, after.extra, product_id, fields)
     if kind is Order and before.items != after.items:
         _add_changed_items(before.items, after.items, fields)
@@ -177,10 +186,10 @@ def _recorded_fields(record: type) -> dict[str, Form]:
     """Name the fields of a document, or of an order's item, that are recorded as they are, with their forms.
 
     The own id and the version are left out, as the change names both; custom fields and items have functions of their
-    own; what is withheld is not recorded.
+    own.
     """
     _, *others = describe(record)
-    kept = [each for each in others if each.form not in _APART and not each.withheld and each.name != _VERSION]
+    kept = [each for each in others if each.form not in _APART and each.recorded and each.name != _VERSION]
     return {each.name: each.form for each in kept}
 
 
@@ -195,11 +204,13 @@ def _later_defaults(record: type) -> dict[str, Any]:
 _EXTRA: Final = "extra"
 _VERSION: Final = "version"
 _APART: Final = (Form.CUSTOM_FIELDS, Form.LIST)
-_FINDERS: Final[Mapping[Kind, Callable[[StateView, str], Document | None]]] = {
+_WITH_EXTRA: Final = (Customer, Product, Order, OrderItem)
+_FINDERS: Final[Mapping[Kind, Callable[[StateView, str], Recorded | None]]] = {
     Kind.CUSTOMER: lambda view, document_id: view.customer(document_id),
     Kind.PRODUCT: lambda view, document_id: view.product(document_id),
     Kind.ORDER: find_order,
     Kind.CREDENTIAL: lambda view, document_id: view.credential(document_id),
+    Kind.WEBHOOK: lambda view, document_id: view.webhook(document_id),
 }
 _KINDS: Final[Mapping[type[Any], tuple[Kind, str]]] = {
     record: (kind, f"{kind.value}_id")
@@ -208,6 +219,7 @@ _KINDS: Final[Mapping[type[Any], tuple[Kind, str]]] = {
         (Kind.PRODUCT, Product),
         (Kind.ORDER, Order),
         (Kind.CREDENTIAL, Credential),
+        (Kind.WEBHOOK, Webhook),
     )
 }
 _RECORDED: Final = {record: _recorded_fields(record) for record in (*_KINDS, OrderItem)}

@@ -35,6 +35,9 @@ A repeated request for which another value is derived is another request.
 WITHHELD: Final[dict[str, Any]] = {"withheld": True}
 """Metadata of a document's field that replicas and portals know. Nobody else is shown it; its default stands for it."""
 
+UNRECORDED: Final[dict[str, Any]] = {"unrecorded": True}
+"""Metadata of a field that changes without anybody's asking for it: the history does not tell of it."""
+
 
 def since(level: int) -> dict[str, Any]:
     """Return the metadata of a field that counts from `level` on."""
@@ -148,7 +151,8 @@ class FieldType:
 
     `optional`: None stands for "not given". `default` is `dataclasses.MISSING` where the field must be given.
     `item` is the dataclass of a LIST's entries. `since` is the level of rules with which the field came. What is
-    `withheld` stands in what is stored, and not in what is shown. `rules_only`: see the function.
+    `withheld` stands in what is stored, and not in what is shown. `recorded`: the history tells how it changes.
+    `rules_only`: see the function.
     """
 
     name: str
@@ -160,6 +164,7 @@ class FieldType:
     generated: bool
     since: int
     withheld: bool
+    recorded: bool
     rules_only: bool
 
     @property
@@ -192,6 +197,7 @@ def _field_type(record: type, each: Any, hint: Any) -> FieldType:
         generated=bool(each.metadata.get("generated") or each.metadata.get("derived")),
         since=int(each.metadata.get("since", 1)),
         withheld=bool(each.metadata.get("withheld")),
+        recorded=not (each.metadata.get("withheld") or each.metadata.get("unrecorded")),
         rules_only=bool(each.metadata.get("rules_only")),
     )
 

@@ -64,6 +64,8 @@ class Kind(StrEnum):
     PRODUCT = "product"
     ORDER = "order"
     CREDENTIAL = "credential"
+    WEBHOOK = "webhook"
+    """No document, but the history tells of webhooks as it tells of documents."""
 
 
 class CallerRole(StrEnum):

@@ -1,6 +1,7 @@
 """What the state keeps of webhooks: where the shop sends its events, and how far each of them has got.
 
-They are no documents: the history and the feed do not tell of them, since their position moves with each delivery.
+They are no documents: the feed does not tell of them, and the history does only where an administrator changes one,
+since their position moves with each delivery.
 """
 
 import re
@@ -9,7 +10,16 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
 from quitanda.domain.compiled import fast_init
-from quitanda.domain.field_types import ChoiceRule, CodeRule, Identifier, NumberRule, TextRule, TimestampMs
+from quitanda.domain.field_types import (
+    UNRECORDED,
+    WITHHELD,
+    ChoiceRule,
+    CodeRule,
+    Identifier,
+    NumberRule,
+    TextRule,
+    TimestampMs,
+)
 from quitanda.domain.limits import (
     DELIVERY_ATTEMPTS_MAX,
     DELIVERY_PROBLEM_LENGTH_MAX,
@@ -82,7 +92,8 @@ class Webhook:
 
     `secret` signs each delivery; so does `previous_secret`, if there is one. `position` is the number of the last
     change that was dealt with. `missed` counts the changes that the history forgot before they were looked at,
-    `dropped` the dead letters that were too many to be kept, `last_letter` the letters that there have been.
+    `dropped` the dead letters that were too many to be kept, `last_letter` the letters that there have been. `version`
+    is the number of the last change that an administrator made of it, as a document's is.
     """
 
     webhook_id: Identifier
@@ -90,14 +101,15 @@ class Webhook:
     events: EventNames
     enabled: bool
     created_at_ms: TimestampMs
-    position: Count
-    secret: WebhookSecret = field(default="", repr=False)
-    previous_secret: str = field(default="", repr=False)
-    delivered: Count = 0
-    missed: Count = 0
-    dropped: Count = 0
-    last_letter: Count = 0
-    letters: tuple[DeadLetter, ...] = ()
+    position: Count = field(metadata=UNRECORDED)
+    secret: WebhookSecret = field(default="", repr=False, metadata=WITHHELD)
+    previous_secret: str = field(default="", repr=False, metadata=WITHHELD)
+    delivered: Count = field(default=0, metadata=UNRECORDED)
+    missed: Count = field(default=0, metadata=UNRECORDED)
+    dropped: Count = field(default=0, metadata=UNRECORDED)
+    last_letter: Count = field(default=0, metadata=UNRECORDED)
+    letters: tuple[DeadLetter, ...] = field(default=(), metadata=UNRECORDED)
+    version: Count = 0
 
 
 @fast_init

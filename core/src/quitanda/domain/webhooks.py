@@ -49,6 +49,7 @@ def create(view: StateView, command: CreateWebhook) -> Decision:
             created_at_ms=command.created_at_ms,
             position=view.last_version,
             secret=command.secret,
+            version=view.last_version + 1,
         )
     )
 
@@ -58,14 +59,13 @@ def update(view: StateView, command: UpdateWebhook) -> Decision:
     webhook = _find(view, command.webhook_id)
     if isinstance(webhook, Refused):
         return Decision(webhook)
-    return _changed(
-        replace(
-            webhook,
-            url=webhook.url if command.url is None else command.url,
-            events=webhook.events if command.events is None else _in_order(command.events),
-            enabled=webhook.enabled if command.enabled is None else command.enabled,
-        )
+    changed = replace(
+        webhook,
+        url=webhook.url if command.url is None else command.url,
+        events=webhook.events if command.events is None else _in_order(command.events),
+        enabled=webhook.enabled if command.enabled is None else command.enabled,
     )
+    return Decision(Done(None)) if changed == webhook else _changed(replace(changed, version=view.last_version + 1))
 
 
 def rotate(view: StateView, command: RotateWebhookSecret) -> Decision:
@@ -73,7 +73,8 @@ def rotate(view: StateView, command: RotateWebhookSecret) -> Decision:
     webhook = _find(view, command.webhook_id)
     if isinstance(webhook, Refused):
         return Decision(webhook)
-    return _changed(replace(webhook, secret=command.secret, previous_secret=webhook.secret))
+    version = view.last_version + 1
+    return _changed(replace(webhook, secret=command.secret, previous_secret=webhook.secret, version=version))
 
 
 def delete(view: StateView, command: DeleteWebhook) -> Decision:

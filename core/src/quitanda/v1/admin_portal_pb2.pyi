@@ -1537,7 +1537,7 @@ class ListHistoryRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """customer, product, order or credential."""
+    """customer, product, order, credential or webhook."""
     id: _builtins.str
     page_size: _builtins.int
     """As in ListCustomersRequest."""

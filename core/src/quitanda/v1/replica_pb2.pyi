@@ -35,6 +35,8 @@ class _DocumentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Document
     DOCUMENT_KIND_PRODUCT: _DocumentKind.ValueType  # 2
     DOCUMENT_KIND_ORDER: _DocumentKind.ValueType  # 3
     DOCUMENT_KIND_CREDENTIAL: _DocumentKind.ValueType  # 4
+    DOCUMENT_KIND_WEBHOOK: _DocumentKind.ValueType  # 5
+    """Webhooks have a history, and cannot be asked for as documents can."""
 
 class DocumentKind(_DocumentKind, metaclass=_DocumentKindEnumTypeWrapper): ...
 
@@ -43,6 +45,8 @@ DOCUMENT_KIND_CUSTOMER: DocumentKind.ValueType  # 1
 DOCUMENT_KIND_PRODUCT: DocumentKind.ValueType  # 2
 DOCUMENT_KIND_ORDER: DocumentKind.ValueType  # 3
 DOCUMENT_KIND_CREDENTIAL: DocumentKind.ValueType  # 4
+DOCUMENT_KIND_WEBHOOK: DocumentKind.ValueType  # 5
+"""Webhooks have a history, and cannot be asked for as documents can."""
 Global___DocumentKind: _TypeAlias = DocumentKind  # noqa: Y015
 
 @_typing.final

@@ -100,6 +100,8 @@ class UndoableState(InMemoryState):
                 return self.order(document_id) or self.closed_order(document_id)
             case Kind.CREDENTIAL:
                 return self.credential(document_id)
+            case Kind.WEBHOOK:
+                raise ValueError("a webhook is no document")
 
     def _take(self, change: Change) -> None:
         self._undo.append(self._exchange(change))

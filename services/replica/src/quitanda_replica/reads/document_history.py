@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, HistoryEntry, find_entry
+from quitanda.codec.webhooks import read_webhook
 from quitanda.domain.model import Kind
 from quitanda_replica.reads.pages import PAGE_BYTES_MAX
 from quitanda_replica.reads.snapshots import StateSnapshot
@@ -27,11 +28,19 @@ class PageOfHistory:
 
 def last_change(state: StateSnapshot, kind: Kind, document_id: str) -> int:
     """Return the number of a document's latest change, also where that deleted it; 0 where none is known."""
-    value = order_value(state, document_id) if kind is Kind.ORDER else state.get(keys.document(kind, document_id))
-    if value is not None:
-        return version_of(value)
+    if version := _version(state, kind, document_id):
+        return version
     deletion = state.get(keys.gone(kind, document_id))
     return 0 if deletion is None else keys.number_in(deletion)
+
+
+def _version(state: StateSnapshot, kind: Kind, document_id: str) -> int:
+    """Return the version of a document or a webhook; 0 where there is none."""
+    if kind is Kind.WEBHOOK:
+        stored = state.get(keys.webhook(document_id))
+        return 0 if stored is None else read_webhook(stored).version
+    value = order_value(state, document_id) if kind is Kind.ORDER else state.get(keys.document(kind, document_id))
+    return 0 if value is None else version_of(value)
 
 
 def read_history(state: StateSnapshot, kind: Kind, document_id: str, number: int, size: int) -> PageOfHistory:

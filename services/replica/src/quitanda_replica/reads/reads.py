@@ -299,7 +299,7 @@ def _response(results: Iterable[pb.ReadResult], revision: int, term: int = 0) ->
 
 def _understood_get(item: pb.GetItem) -> _Question:
     kind = kind_from_proto(item.kind)
-    if kind is None:
+    if kind not in keys.DOCUMENTS:
         return invalid("kind", Problem.UNKNOWN_VALUE)
     tells = item.HasField("known_version") and item.HasField("known_digest")
     known = (item.known_version, item.known_digest) if tells else None

@@ -161,9 +161,9 @@ class Applier:
         self, state: EntryState, writes: WriteSet, request: Request, execution: Execution
     ) -> ChangeRecord | None:
         """Record what a request changes, where the state is at the level of histories."""
-        if not execution.changes or state.counters.level < HISTORY_LEVEL:
+        if not (execution.changes or execution.webhooks) or state.counters.level < HISTORY_LEVEL:
             return None
-        return change_records.record(writes, self._view(state), request, execution.changes)
+        return change_records.record(writes, self._view(state), request, execution)
 
     def _append(self, state: EntryState, index: int, records: list[ChangeRecord]) -> None:
         if records:

@@ -20,7 +20,7 @@ from quitanda.domain.commands import Request
 from quitanda.domain.document_history import ChangeRecord, recorded
 from quitanda.domain.limits import HISTORY_CHANGES_MAX
 from quitanda.domain.model import Kind
-from quitanda.domain.state import Change, StateView
+from quitanda.domain.state import Execution, StateView
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import StateCorrupt, StateReader
 from quitanda_replica.state.counters import Counters
@@ -43,12 +43,14 @@ class HistoryBounds:
     """Records that are forgotten at once."""
 
 
-def record(writes: WriteSet, view: StateView, request: Request, changes: Sequence[Change]) -> ChangeRecord:
-    """Record what a request changed of the state in `view`; its write set has the changes already.
+def record(writes: WriteSet, view: StateView, request: Request, execution: Execution) -> ChangeRecord | None:
+    """Record what a request changed of the state in `view`, if anything; its write set has the changes already.
 
     The record itself is stored with those of the entry's other requests (`append`).
     """
-    made = recorded(view, request, changes, partial(_take_deletion, writes))
+    made = recorded(view, request, execution.changes, partial(_take_deletion, writes), execution.webhooks)
+    if not made.changes:
+        return None
     for change in made.changes:
         if change.deleted:
             writes.put(keys.gone(change.kind, change.document_id), keys.number(change.number))

@@ -152,8 +152,9 @@ def change_record(number: int) -> bytes:
 
 
 def gone(kind: Kind, document_id: str) -> bytes:
-    """Key of the number of a document's deletion."""
-    return _GONE + document(kind, document_id)[len(STATE) :]
+    """Key of the number of the deletion of what has a history."""
+    key = webhook(document_id) if kind is Kind.WEBHOOK else document(kind, document_id)
+    return _GONE + key[len(STATE) :]
 
 
 def number(value: int) -> bytes:

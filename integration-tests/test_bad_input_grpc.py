@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from quitanda.operations import OPERATIONS, DocumentOperation, WatchOperation
+from quitanda.operations import OPERATIONS, DocumentOperation, WatchOperation, WebhookOperation
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
 from quitanda_testing import bad_values as bad
@@ -54,6 +54,10 @@ PRICES = [
     ({"price_from_minor_units": 2, "price_to_minor_units": 1}, "price_from_minor_units", "too_large"),
 ]
 CREDENTIAL_ID = rows("credential_id", bad.CREDENTIAL_IDS)
+RECEIVER = "https://receiver.example/"
+WEBHOOK_ID = rows("webhook_id", bad.IDS)
+URLS = rows("url", bad.WEBHOOK_URLS)
+EVENTS = rows("events", bad.WEBHOOK_EVENTS)
 KINDS = [
     ({"kinds": []}, "kinds", "missing"),
     ({"kinds": ["customer"]}, "kinds[0]", "unknown_value"),
@@ -192,6 +196,16 @@ MATRIX = [
      [*CREDENTIAL_ID, *REQUEST_ID, *VERSION]),
     (ADMIN, "RevokeCredential", admin.RevokeCredentialRequest, {"credential_id": "a" * 12},
      [*CREDENTIAL_ID, *REQUEST_ID, *VERSION]),
+    (ADMIN, "CreateWebhook", admin.CreateWebhookRequest, {"url": RECEIVER, "events": "order_placed"},
+     [*URLS, ({"url": None}, "url", "missing"), *EVENTS, ({"events": None}, "events", "missing"), *REQUEST_ID]),
+    (ADMIN, "UpdateWebhook", admin.UpdateWebhookRequest, {"webhook_id": "w", "enabled": True},
+     [*WEBHOOK_ID, *URLS, *EVENTS, *REQUEST_ID, ({"enabled": None}, "", "nothing_to_change")]),
+    (ADMIN, "RotateWebhookSecret", admin.RotateWebhookSecretRequest, {"webhook_id": "w"}, [*WEBHOOK_ID, *REQUEST_ID]),
+    (ADMIN, "DeleteWebhook", admin.DeleteWebhookRequest, {"webhook_id": "w"}, [*WEBHOOK_ID, *REQUEST_ID]),
+    (ADMIN, "RepeatDeadLetters", admin.RepeatDeadLettersRequest, {"webhook_id": "w"},
+     [*WEBHOOK_ID, *rows("letter_id", bad.LETTER_IDS), *REQUEST_ID]),
+    (ADMIN, "SendTestEvent", admin.SendTestEventRequest, {"webhook_id": "w"}, [*WEBHOOK_ID, *REQUEST_ID]),
+    (ADMIN, "ListWebhooks", admin.ListWebhooksRequest, {}, []),
     (CLIENT, "CreateOrder", client.CreateOrderRequest, {"customer_id": "a"},
      [*CUSTOMER_ID, *ITEMS, *ORDER_EXTRA, *REQUEST_ID]),
     (CLIENT, "SetOrderItem", client.SetOrderItemRequest,
@@ -222,7 +236,7 @@ MATRIX = [
 ]  # fmt: skip
 
 
-SHOPS = (DocumentOperation, WatchOperation)
+SHOPS = (DocumentOperation, WatchOperation, WebhookOperation)
 OF_PROVED_CALLERS = {(CLIENT, "RotateOwnCredential")}
 """For customers' own credentials: core/tests/portal/test_callers.py has its fields."""
 

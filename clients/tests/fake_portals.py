@@ -39,9 +39,16 @@ from quitanda.domain.model import Credential, Customer, Kind, Order, OrderItem, 
 from quitanda.domain.order_imports import imported
 from quitanda.domain.order_states import is_live
 from quitanda.domain.outcomes import Reason, Refused, refused
-from quitanda.domain.refusals import order_exists
+from quitanda.domain.refusals import dead_letter_not_found, order_exists, webhook_not_found
 from quitanda.errors import QuitandaError
-from quitanda.operations import OPERATIONS, ClusterOperation, OperationAnswer, PortalKind, WatchOperation
+from quitanda.operations import (
+    OPERATIONS,
+    ClusterOperation,
+    OperationAnswer,
+    PortalKind,
+    WatchOperation,
+    WebhookOperation,
+)
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.new_tokens import NOTHING, Chosen, RequestChoices
 from quitanda.rpc_status import to_rpc_status
@@ -49,7 +56,7 @@ from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_credentials import server_credentials
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2 as admin_pb
-from quitanda.v1.documents_pb2 import HistoryEntry
+from quitanda.v1.documents_pb2 import HistoryEntry, Webhook
 from quitanda_testing.found_orders import found_orders
 
 
@@ -81,6 +88,7 @@ class FakeShop:
     """Set after the first part of a backup, and waited for before the second."""
     verified: list[admin_pb.ReplicaVerification] = field(default_factory=list)
     history: dict[tuple[str, str], list[HistoryEntry]] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
     """The changes of documents, the newest first, by kind and id; a portal shows two on a page."""
     replicas: list[admin_pb.ReplicaStatus] | None = None
     """What the replicas tell of themselves, instead of a leader and one that is lost."""
@@ -269,6 +277,22 @@ class FakeShop:
             case "verify_cluster":
                 return admin_pb.VerifyClusterResponse(revision=70, replicas=self.verified)
 
+    def webhook_operation(self, operation, request):
+        """Show the webhooks, or repeat dead letters: a letter that is there waits from then on."""
+        if operation.name == "list_webhooks":
+            return admin_pb.ListWebhooksResponse(revision=self.revision, webhooks=self.webhooks.values())
+        webhook = self.webhooks.get(request.webhook_id)
+        if webhook is None:
+            return webhook_not_found(request.webhook_id)
+        asked = [each for each in webhook.letters if request.letter_id in (0, each.letter_id)]
+        if request.letter_id and not asked:
+            return dead_letter_not_found(webhook.webhook_id, request.letter_id)
+        for letter in asked:
+            letter.waiting = True
+        return admin_pb.RepeatDeadLettersResponse(
+            revision=self.next_revision(), webhook=webhook, request_id=request.request_id
+        )
+
     def _history_page(self, request):
         first = int(request.page_token or 0)
         entries = self.history.get((request.kind, request.id), [])
@@ -405,6 +429,8 @@ class FakePortal:
     def _once(self, operation, request):
         if isinstance(operation, ClusterOperation):
             return self.shop.cluster(operation.name, request)
+        if isinstance(operation, WebhookOperation):
+            return self.shop.webhook_operation(operation, request)
         request_id = getattr(request, "request_id", "")
         if request_id not in self.shop.answers or not request_id:
             self.shop.answers[request_id] = self._answer(operation, request)

@@ -12,6 +12,9 @@ from quitanda.domain.limits import (
     NAME_LENGTH_MAX,
     PRICE_MAX,
     QUANTITY_MAX,
+    VERSION_MAX,
+    WEBHOOK_EVENTS_LENGTH_MAX,
+    WEBHOOK_URL_LENGTH_MAX,
 )
 
 INT64_MAX, INT64_MIN = 2**63 - 1, -(2**63)
@@ -75,6 +78,35 @@ ITEM_QUANTITIES = (
     (ITEM_QUANTITY_MAX + 1, "too_large"),
     (INT64_MAX, "too_large"),
 )
+WEBHOOK_URLS = (
+    ("", "missing"),
+    ("https://receiver.example/" + "x" * WEBHOOK_URL_LENGTH_MAX, "too_long"),
+    ("https://receiver.example/\0", "control_character"),
+    ("https://receiver.example/\r\nHost: other", "control_character"),
+    ("http://receiver.example/", "unknown_value"),
+    *(
+        (text, "malformed")
+        for text in (
+            "x",
+            "ftp://receiver.example/",
+            "https://",
+            "https:///nothing",
+            "https://name:password@receiver.example/",
+            "https://receiver.example/#part",
+            "https://receiver.example/a b",
+            "https://recébedor.example/",
+            "https://-receiver.example/",
+        )
+    ),
+)
+WEBHOOK_EVENTS = (
+    ("", "missing"),
+    ("order_placed," + "x" * WEBHOOK_EVENTS_LENGTH_MAX, "too_long"),
+    ("order_placed\0", "control_character"),
+    ("order_placed,order_placed", "duplicate"),
+    *((text, "unknown_value") for text in ("x", "order_eaten", "ORDER_PLACED", "order_placed,", ",", "test", "*")),
+)
+LETTER_IDS = ((VERSION_MAX + 1, "too_large"), (UINT64_MAX, "too_large"))
 VERSIONS = ((0, "zero"), (2**63, "too_large"), (UINT64_MAX, "too_large"))
 PAGE_SIZES = ((-1, "negative"), (-(2**31), "negative"), (501, "too_large"), (2**31 - 1, "too_large"))
 PAGE_TOKENS = (*((text, "malformed") for text in ("x", "%%%", "🍎", "AAAA", "a\0b", "../..", "x" * 10_000)),)

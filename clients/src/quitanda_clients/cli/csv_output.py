@@ -25,6 +25,7 @@ from quitanda_clients.cli.document_views import (
     known_values,
 )
 from quitanda_clients.cli.streams import print_error, printable
+from quitanda_clients.cli.webhook_views import REPEATED_COLUMNS, cells_of_repeated
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
+    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -178,6 +180,13 @@ class CsvOutput:
     def dead_letters(self, webhook: "Webhook") -> None:
         """Print one row for each letter."""
         _print(LETTER_COLUMNS, _message_rows(webhook.letters, LETTER_COLUMNS))
+
+    def repeated(self, webhook_id: str, letters: "Sequence[RepeatedLetter]") -> None:  # noqa: ARG002
+        """Print one row for each letter."""
+        _print(
+            REPEATED_COLUMNS,
+            [dict(zip(REPEATED_COLUMNS, cells_of_repeated(letter), strict=True)) for letter in letters],
+        )
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one row; stderr names refused rows."""

@@ -1,7 +1,10 @@
 """What a command's exit code means. Tests compare the documents with this table."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from quitanda.errors import QuitandaError
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -24,6 +27,16 @@ MEANINGS: Final[Mapping[int, str]] = {
     INTERRUPTED: "interrupted with Ctrl-C",
     READER_GONE: "the reader of the answer closed the pipe",
 }
+
+
+def of_failure(failure: "QuitandaError") -> int:
+    """Give the exit code of a command of which a request failed."""
+    from quitanda.errors import Rejected  # noqa: PLC0415 - most runs end well
+
+    if isinstance(failure, Rejected):
+        return REFUSED
+    return UNAVAILABLE if failure.definite else UNKNOWN
+
 
 HELP: Final = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
 """The last line of `--help`."""

@@ -48,9 +48,7 @@ def report(failure: QuitandaError, context: FailureContext, next_step: str = "")
         print_json_error(to_json_error(cause) | {"message": _message(describe(cause))}, **beside)
     else:
         print_error(_text(cause, context, next_step))
-    if isinstance(failure, Rejected):
-        return exit_codes.REFUSED
-    return exit_codes.UNAVAILABLE if failure.definite else exit_codes.UNKNOWN
+    return exit_codes.of_failure(failure)
 
 
 def report_not_written(error: AnswerNotWritten, context: FailureContext) -> int:

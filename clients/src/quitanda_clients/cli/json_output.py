@@ -8,6 +8,7 @@ import typer
 from quitanda.codec.documents import OrderSummary, kind_of, present_document, present_summary
 from quitanda.domain.model import Document, Kind
 from quitanda_clients.cli.streams import printable_json
+from quitanda_clients.cli.webhook_views import REPEATED_COLUMNS, cells_of_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
+    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -128,6 +130,11 @@ class JsonOutput:
         """Print `{"webhook_id": …, "letters": […]}`."""
         (fields,) = _dicts([webhook])
         _print_fields({"webhook_id": webhook.webhook_id, "letters": fields["letters"]})
+
+    def repeated(self, webhook_id: str, letters: "Sequence[RepeatedLetter]") -> None:
+        """Print `{"webhook_id": …, "letters": [{"letter_id", "repeated", "reason", "message"}]}`."""
+        rows = [dict(zip(REPEATED_COLUMNS, cells_of_repeated(letter), strict=True)) for letter in letters]
+        _print_fields({"webhook_id": webhook_id, "letters": rows})
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
         """Print `{"rows": …, "created": …, …, "refused_rows": [{"line", "reason", "message", "field"}], …}`."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
+    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -70,6 +71,9 @@ class AnswerOutput(Protocol):
 
     def dead_letters(self, webhook: "Webhook") -> None:
         """Show the dead letters of a webhook, and the ones that wait."""
+
+    def repeated(self, webhook_id: str, letters: "Sequence[RepeatedLetter]") -> None:
+        """Show of each dead letter whether it is sent once more, or why not."""
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:
         """Show the counts of an import; only programs see `beside`."""

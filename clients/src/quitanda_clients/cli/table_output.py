@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     )
     from quitanda.v1.documents_pb2 import Webhook
     from quitanda_clients.cli.report_views import ShopReport
+    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -274,11 +275,21 @@ class TableOutput:
         """Print a table."""
         rows = [webhook_views.cells_of_webhook(each) for each in answer.webhooks]
         show_table(stdout_console(), webhook_views.WEBHOOKS, TableRows(rows))
+        webhook_views.tell_missed(answer.webhooks)
 
     def dead_letters(self, webhook: "Webhook") -> None:
         """Print a table."""
         rows = [webhook_views.cells_of_letter(each) for each in webhook.letters]
         show_table(stdout_console(), webhook_views.DEAD_LETTERS, TableRows(rows))
+
+    def repeated(self, webhook_id: str, letters: "Sequence[RepeatedLetter]") -> None:  # noqa: ARG002
+        """Print one line for each letter."""
+        for letter in letters:
+            reason, message = letter.problem
+            if reason:
+                print_error(f"Letter {letter.letter_id} is not repeated ({reason}): {message}")
+            else:
+                typer.echo(f"Letter {letter.letter_id} is sent once more.")
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""

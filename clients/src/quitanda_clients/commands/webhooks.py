@@ -1,5 +1,6 @@
 """quitanda-admin webhook."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,13 +8,16 @@ import typer
 
 from quitanda.domain import refusals
 from quitanda.domain.webhook_model import EVENTS
-from quitanda.errors import Rejected
+from quitanda.errors import QuitandaError, Rejected
+from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
 from quitanda_clients.cli.runs import AdminRun, admin_command
+from quitanda_clients.cli.webhook_views import RepeatedLetter
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:  # it loads what only a call needs
     from quitanda.v1.documents_pb2 import Webhook
+    from quitanda_clients.client import AdminClient
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -100,21 +104,38 @@ async def dead_letters(run: AdminRun, webhook_id: WebhookArgument) -> None:
 
 
 @app.command("repeat")
-@admin_command(Effect.WRITE)
+@admin_command(Effect.WRITES)
 async def repeat(
     run: AdminRun,
     webhook_id: WebhookArgument,
-    letter: Annotated[
-        int | None, typer.Argument(metavar="LETTER", min=1, help="The letter, as `dead-letters` names it.")
+    letters: Annotated[
+        list[int] | None, typer.Argument(metavar="LETTER...", min=1, help="The letters, as `dead-letters` names them.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Repeat all dead letters.")] = False,
-) -> None:
-    """Send a dead letter once more, or all of them."""
-    if (letter is None) != every:
-        raise typer.BadParameter(say("give the number of a letter, or --all"), param_hint="LETTER")
+) -> int:
+    """Send dead letters once more, those that are named or all of them; each is answered by itself.
+
+    A letter that waits already goes on waiting, so the same command may be given again.
+    """
+    if bool(letters) == every:
+        raise typer.BadParameter(say("give the numbers of letters, or --all"), param_hint="LETTER...")
     async with run.client() as client:
-        answer = await client.repeat_dead_letters(webhook_id, letter or 0, request_id=run.request_id)
-        run.output.webhook(answer, say("Repeats dead letters of the webhook"))
+        if every:
+            answer = await client.repeat_dead_letters(webhook_id)
+            run.output.webhook(answer, say("Repeats dead letters of the webhook"))
+            return exit_codes.DONE
+        numbers = list(dict.fromkeys(letters or ()))
+        answers = await asyncio.gather(*(_repeat(client, webhook_id, number) for number in numbers))
+    run.output.repeated(webhook_id, answers)
+    return max(answer.exit_code for answer in answers)
+
+
+async def _repeat(client: "AdminClient", webhook_id: str, letter_id: int) -> RepeatedLetter:
+    try:
+        await client.repeat_dead_letters(webhook_id, letter_id)
+    except QuitandaError as error:
+        return RepeatedLetter(letter_id, error)
+    return RepeatedLetter(letter_id)
 
 
 @app.command("test")

@@ -44,7 +44,7 @@ async def test_for_people_the_refused_letter_says_why_on_stderr(hook):
 
 
 async def test_for_spreadsheets_each_letter_is_a_row(hook):
-    done = await admin(hook, "webhook", "repeat", "hook", "4", "5", "--format", "csv")
+    done = await admin(hook, "webhook", "repeat", "hook", "4", "5", "-o", "csv")
 
     rows = list(csv.DictReader(io.StringIO(done.stdout.removeprefix("\ufeff"))))
     assert [(row["letter_id"], row["reason"]) for row in rows] == [("4", ""), ("5", "DEAD_LETTER_NOT_FOUND")]

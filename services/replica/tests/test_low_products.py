@@ -13,6 +13,7 @@ from quitanda.domain.commands import (
     ItemQuantity,
     UpdateProduct,
 )
+from quitanda.domain.model import REORDER_LEVEL_SINCE
 from quitanda_replica.state import keys
 from quitanda_replica.state.low_products import count_low
 
@@ -106,3 +107,15 @@ def test_units_that_an_order_takes_and_gives_back_move_its_products_in_the_index
 
     assert (taken, in_index(shop)) == (["tea"], [])
     shop.digest()
+
+
+def test_a_custom_field_from_before_the_level_makes_no_product_low_and_a_reorder_level_given_later_does(state):
+    state.raise_level(REORDER_LEVEL_SINCE - 1)
+    state.do(CreateProduct("tea", "Tea", 100, 2, extra=(("reorder_level", "3"),)), CreateProduct("pen", "Pen", 1, 0))
+    before = in_index(state)
+    state.raise_level()
+    raised = in_index(state)
+    state.do(UpdateProduct("tea", reorder_level=3), UpdateProduct("pen", reorder_level=1))
+
+    assert (before, raised, in_index(state)) == ([], [], ["pen", "tea"])
+    state.digest()

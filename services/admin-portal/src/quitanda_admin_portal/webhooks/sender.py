@@ -140,7 +140,12 @@ class WebhookSender:
         if taken:
             self._renewed_at = now
             if not mine:
-                _log.info("webhook_sender_changed", number=lease.number + 1, before=lease.holder)
+                _log.info(
+                    "webhook_sender_changed",
+                    number=lease.number + 1,
+                    holder=self.name_of_sender,
+                    before=lease.holder,
+                )
         return taken
 
     async def _deliver(self, webhook_id: str, lease_number: int) -> None:

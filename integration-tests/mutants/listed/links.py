@@ -46,7 +46,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "certificates-that-are-read-once",
         "A renewed certificate and another authority count without a restart.",
-        f"{CORE}/runtime/link_identity.py",
+        f"{CORE}/runtime/link_credentials.py",
         "        if certificates.generation == used:",
         "        if certificates.generation >= used:",
         (f"{_LINKS}::test_a_caller_whose_authority_is_dropped_is_out_within_the_age_of_a_connection",),

@@ -118,8 +118,8 @@ _OF_RULES: Final = (
         "a-rotation-forgets-the-secret-before",
         "After a rotation the secret before still signs, so that receivers have time to change.",
         _RULES,
-        "secret=command.secret, previous_secret=webhook.secret)",
-        'secret=command.secret, previous_secret="")',
+        "secret=command.secret, previous_secret=webhook.secret, ",
+        'secret=command.secret, previous_secret="", ',
         (f"{_RULE_TESTS}::test_a_rotated_secret_leaves_the_one_before_valid",),
     ),
     Mutant(
@@ -137,6 +137,39 @@ _OF_RULES: Final = (
         'r"https?://([A-Za-z0-9]',
         'r"https?://([^/]*@)?([A-Za-z0-9]',
         (f"{_RULE_TESTS}::test_an_address_is_http_with_a_host_and_nothing_secret",),
+    ),
+)
+
+_OF_HISTORY: Final = (
+    Mutant(
+        "a-delivery-is-a-change-of-the-history",
+        "The history tells what administrators change of a webhook, not what a sender writes down.",
+        f"{CORE}/domain/document_history.py",
+        "if type(each) is Webhook and each.version > view.last_version]",
+        "if type(each) is Webhook and each.version >= 0]",
+        (
+            "core/tests/domain/test_document_history.py::test_what_a_sender_writes_down_and_what_changes_nothing_is_not_recorded",
+        ),
+    ),
+    Mutant(
+        "who-deletes-a-webhook-is-not-told",
+        "The history tells who deleted a webhook.",
+        f"{CORE}/domain/document_history.py",
+        "for each in webhooks if type(each) is WebhookRemoval]",
+        "for each in webhooks[:0] if type(each) is WebhookRemoval]",
+        (
+            f"{TESTS}/test_document_history.py::test_the_history_of_a_webhook_says_who_made_and_changed_it_and_goes_on_when_it_is_made_anew",
+        ),
+    ),
+    Mutant(
+        "a-webhooks-secret-is-recorded",
+        "The history never has a secret.",
+        f"{CORE}/domain/webhook_model.py",
+        '    secret: WebhookSecret = field(default="", repr=False, metadata=WITHHELD)\n',
+        '    secret: WebhookSecret = field(default="", repr=False)\n',
+        (
+            "core/tests/domain/test_document_history.py::test_of_a_webhook_what_administrators_change_is_recorded_and_no_secret",
+        ),
     ),
 )
 
@@ -330,4 +363,4 @@ _OF_DELIVERIES: Final = (
     ),
 )
 
-MUTANTS: Final = (*_OF_RULES, *_OF_EVENTS, *_OF_DELIVERIES)
+MUTANTS: Final = (*_OF_RULES, *_OF_HISTORY, *_OF_EVENTS, *_OF_DELIVERIES)

@@ -28,8 +28,9 @@ _AT: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.CUSTOMER: ("office", "customers"),
     Kind.ORDER: ("office", "orders"),
     Kind.CREDENTIAL: ("office", "tokens"),
+    Kind.WEBHOOK: ("office", "webhooks"),
 }
-"""Where the page of a document of each kind is."""
+"""Where the page of each kind of thing is that has a history."""
 _MONEY: Final = frozenset({"price", "unit_price", "total"})
 _MOMENTS: Final = "_at_ms", "_since_ms"
 _NOTHING: Final = "—"

@@ -24,8 +24,8 @@ from quitanda_clients.cli.document_views import (
     fields_of,
     known_values,
 )
+from quitanda_clients.cli.repeated_letters import REPEATED_COLUMNS, cells_of_repeated
 from quitanda_clients.cli.streams import print_error, printable
-from quitanda_clients.cli.webhook_views import REPEATED_COLUMNS, cells_of_repeated
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
+    from quitanda_clients.cli.repeated_letters import RepeatedLetter
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing

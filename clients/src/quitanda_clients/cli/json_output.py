@@ -7,8 +7,8 @@ import typer
 
 from quitanda.codec.documents import OrderSummary, kind_of, present_document, present_summary
 from quitanda.domain.model import Document, Kind
+from quitanda_clients.cli.repeated_letters import REPEATED_COLUMNS, cells_of_repeated
 from quitanda_clients.cli.streams import printable_json
-from quitanda_clients.cli.webhook_views import REPEATED_COLUMNS, cells_of_repeated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from quitanda.codec.change_records import HistoryEntry
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
+    from quitanda_clients.cli.repeated_letters import RepeatedLetter
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from quitanda.domain.model import Document, Kind
     from quitanda.v1.admin_portal_pb2 import ListWebhooksResponse, ReplicaStatus, VerifyClusterResponse
     from quitanda.v1.documents_pb2 import Webhook
+    from quitanda_clients.cli.repeated_letters import RepeatedLetter
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing

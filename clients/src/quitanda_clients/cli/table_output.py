@@ -40,8 +40,8 @@ if TYPE_CHECKING:
         VerifyClusterResponse,
     )
     from quitanda.v1.documents_pb2 import Webhook
+    from quitanda_clients.cli.repeated_letters import RepeatedLetter
     from quitanda_clients.cli.report_views import ShopReport
-    from quitanda_clients.cli.webhook_views import RepeatedLetter
     from quitanda_clients.commands.cluster_health import ClusterHealth
     from quitanda_clients.reports.stock_card import StockMovement
     from quitanda_clients.results import DeleteResult, DocumentResult, Listing
@@ -287,9 +287,13 @@ class TableOutput:
         for letter in letters:
             reason, message = letter.problem
             if reason:
-                print_error(f"Letter {letter.letter_id} is not repeated ({reason}): {message}")
+                print_error(
+                    say("Letter {letter} is not repeated ({reason}): {message}").format(
+                        letter=letter.letter_id, reason=reason, message=message
+                    )
+                )
             else:
-                typer.echo(f"Letter {letter.letter_id} is sent once more.")
+                typer.echo(say("Letter {letter} is sent once more.").format(letter=letter.letter_id))
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""

@@ -1,12 +1,10 @@
 """How webhooks and their dead letters look in tables and in CSV."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from quitanda.errors import QuitandaError, Rejected
-from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.streams import print_error
 from quitanda_clients.cli.table_layout import Column, show_fields
+from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say, say_second
 
 if TYPE_CHECKING:
@@ -36,40 +34,11 @@ DEAD_LETTERS: Final = (
     Column("waits"),
     Column("problem", folds=True),
 )
-REPEATED_COLUMNS: Final = ("letter_id", "repeated", "reason", "message")
-AFTER_MISSED: Final = (
+AFTER_MISSED: Final = N_(
     "The history had forgotten the changes that are counted as missed before the webhook was told of them. Read what "
     "the shop has now (quitanda-admin export); the webhook goes on with later events."
 )
 _NOTHING: Final = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatedLetter:
-    """What became of the request to send a dead letter once more; `failure` is None where it is done."""
-
-    letter_id: int
-    failure: QuitandaError | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code that goes with it."""
-        return exit_codes.DONE if self.failure is None else exit_codes.of_failure(self.failure)
-
-    @property
-    def problem(self) -> tuple[str, str]:
-        """Reason and message of the failure; empty where there is none."""
-        if self.failure is None:
-            return "", ""
-        from quitanda.error_status import describe  # noqa: PLC0415 - most requests end well
-
-        described = describe(self.failure.refused if isinstance(self.failure, Rejected) else self.failure)
-        return described.reason, described.message
-
-
-def cells_of_repeated(letter: RepeatedLetter) -> tuple[int, bool, str, str]:
-    """Give the cells of a letter that was to be repeated, by REPEATED_COLUMNS."""
-    return (letter.letter_id, letter.failure is None, *letter.problem)
 
 
 def cells_of_webhook(webhook: "Webhook") -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from quitanda.domain.webhook_model import EVENTS
 from quitanda.errors import QuitandaError, Rejected
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.cli.command_run import Effect
+from quitanda_clients.cli.repeated_letters import RepeatedLetter
 from quitanda_clients.cli.runs import AdminRun, admin_command
-from quitanda_clients.cli.webhook_views import RepeatedLetter
 from quitanda_clients.i18n.speech import say
 
 if TYPE_CHECKING:  # it loads what only a call needs

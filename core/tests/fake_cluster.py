@@ -40,7 +40,7 @@ from quitanda.domain.commands import Command, Request
 from quitanda.domain.document_history import HISTORY_LEVEL, recorded
 from quitanda.domain.model import Document, Kind
 from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
-from quitanda.domain.state import Change
+from quitanda.domain.state import Execution
 from quitanda.errors import OutcomeUnknown
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.v1 import admin_portal_pb2
@@ -149,15 +149,15 @@ class FakeCluster:
     def _execute(self, request: Request) -> Executed:
         self.revision += 1
         execution = machine.execute(self.state, request, self.revision)
-        self._record(request, execution.changes)
+        self._record(request, execution)
         self.state.apply(request, execution)
         return Executed(execution.outcome, execution.revision)
 
-    def _record(self, request: Request, changes: Sequence[Change]) -> None:
+    def _record(self, request: Request, execution: Execution) -> None:
         """Keep what a request changes in the history, as replicas do."""
         if self.state.level < HISTORY_LEVEL:
             return
-        record = recorded(self.state, request, changes, lambda _kind, _id: 0)
+        record = recorded(self.state, request, execution.changes, lambda _kind, _id: 0, execution.webhooks)
         if record.changes:
             value = encode_records(self.revision, [record])
             for change in record.changes:

@@ -141,6 +141,14 @@ def test_who_has_lost_the_lease_moves_no_position(shop):
     assert shop.hook().position == 1
 
 
+def test_before_anybody_has_the_lease_nobody_moves_a_position():
+    shop = ShopWithWebhooks()
+    shop.create()
+
+    assert reason(shop.ask(RecordDelivery("hook", 0, "none", 1))) is Reason.LEASE_LOST
+    assert shop.hook().position == 0
+
+
 def test_a_position_never_goes_back_and_counts_once(shop):
     shop.ask(RecordDelivery("hook", 1, "delivered", 7, missed=2))
     shop.ask(RecordDelivery("hook", 1, "delivered", 7, missed=2))

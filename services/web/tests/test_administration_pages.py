@@ -2,7 +2,8 @@
 
 import pytest
 
-from quitanda.domain.webhook_commands import CreateWebhook, RecordDelivery
+from quitanda.domain.commands import CreateCustomer
+from quitanda.domain.webhook_commands import CreateWebhook, RecordDelivery, TakeSenderLease, UpdateWebhook
 
 WEBHOOK = "/office/webhooks/w1"
 
@@ -149,12 +150,24 @@ async def test_a_webhook_that_cannot_be_is_refused(secure_shop, typed, told):
     assert not webhooks_of(secure_shop)
 
 
+async def test_the_history_of_a_webhook_says_what_became_of_it(hooked):
+    hooked.cluster.does(UpdateWebhook("w1", enabled=False))
+    staff = await hooked.staff()
+    assert "/office/history/webhook/w1" in (await staff.open(WEBHOOK)).page.links
+
+    page = await staff.open("/office/history/webhook/w1")
+    assert "https://example.org/hook" in page.text
+    assert "ab" * 32 not in page.text
+
+
 async def test_a_dead_letter_is_repeated_by_itself_and_all_of_them_together(hooked):
     state = hooked.cluster.state
+    hooked.cluster.does(TakeSenderLease("portal", 0, 0))
+    hooked.cluster.does(CreateCustomer("another", "Rui"))
     for number in (1, 2):
         hooked.cluster.does(
             RecordDelivery(
-                *("w1", state.sender_lease().number, "dead", state.last_version + number),
+                *("w1", 1, "dead", state.webhook("w1").position + 1),
                 event="order_placed",
                 document_id=f"o{number}",
                 attempts=10,

@@ -117,7 +117,7 @@ def take_lease(view: StateView, command: TakeSenderLease) -> Decision:
 def record(view: StateView, command: RecordDelivery) -> Decision:
     """Write down what became of an event; what was written down before changes nothing."""
     lease = view.sender_lease()
-    if lease.number != command.lease_number:
+    if not lease.number or lease.number != command.lease_number:
         return Decision(refusals.lease_lost(lease.number))
     webhook = _find(view, command.webhook_id)
     if isinstance(webhook, Refused):

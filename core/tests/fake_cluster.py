@@ -241,6 +241,8 @@ class FakeCluster:
                 return list(self.state.orders_in_states(item.customer_id, item.states))
             case Kind.CREDENTIAL:
                 return [each for each in self.state.credentials() if each.customer_id == item.customer_id]
+            case Kind.WEBHOOK:
+                raise AssertionError("webhooks are no documents, and have no list")
 
 
 class DirectReader:

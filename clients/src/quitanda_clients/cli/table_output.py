@@ -288,12 +288,15 @@ class TableOutput:
             reason, message = letter.problem
             if reason:
                 print_error(
-                    say("Letter {letter} is not repeated ({reason}): {message}").format(
-                        letter=letter.letter_id, reason=reason, message=message
+                    say(
+                        "Letter {letter} is not repeated ({reason}): {message}",
+                        letter=letter.letter_id,
+                        reason=reason,
+                        message=message,
                     )
                 )
             else:
-                typer.echo(say("Letter {letter} is sent once more.").format(letter=letter.letter_id))
+                typer.echo(say("Letter {letter} is sent once more.", letter=letter.letter_id))
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""

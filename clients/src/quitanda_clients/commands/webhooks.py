@@ -113,10 +113,7 @@ async def repeat(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Repeat all dead letters.")] = False,
 ) -> int:
-    """Send dead letters once more, those that are named or all of them; each is answered by itself.
-
-    A letter that waits already goes on waiting, so the same command may be given again.
-    """
+    """Send dead letters once more, those that are named or all of them; each is answered by itself."""
     if bool(letters) == every:
         raise typer.BadParameter(say("give the numbers of letters, or --all"), param_hint="LETTER...")
     async with run.client() as client:

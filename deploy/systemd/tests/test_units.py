@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from quitanda.identity.holders import FILES, HolderKind
+from quitanda_web.settings import WebSettings
 
 FOLDER = Path(__file__).parents[1]
 ROOT = FOLDER.parents[1]
@@ -140,6 +141,25 @@ def test_a_process_has_the_settings_that_it_has_in_a_container(service, name):
     assert unit(name)["Service"]["TimeoutStopSec"] == container["stop_grace_period"].removesuffix("s")
 
 
+def test_a_page_has_the_settings_that_it_has_in_a_container_and_only_its_machine_reaches_it():
+    shared = variables(THREE_HOSTS / "cluster.env")
+    values = shared | {"QUITANDA_MACHINE": "1"}
+    text = (THREE_HOSTS / "docker-compose.yml").read_text()
+    text = re.sub(r"\$\{(\w+)(?::[-?][^}]*)?\}", lambda found: values.get(found[1], ""), text)
+    container = yaml.safe_load(text)["services"]["web"]
+    own = environment("quitanda-web@.service")
+    elsewhere = {"QUITANDA_IDENTITY", "QUITANDA_WEB_LISTEN", "QUITANDA_WEB_FORWARDED_FROM"}
+
+    here = variables(FOLDER / "web.env") | own
+    assert {key: value for key, value in here.items() if key not in elsewhere | {"GRPC_VERBOSITY"}} == {
+        key: value or "" for key, value in container["environment"].items() if key not in elsewhere
+    }
+    assert own["QUITANDA_WEB_LISTEN"] == "127.0.0.1:7080"
+    assert own["QUITANDA_IDENTITY"] == "/etc/quitanda/identity/web"
+    settings = {key.removeprefix("QUITANDA_").lower(): value for key, value in here.items() if "QUITANDA" in key}
+    assert WebSettings(**settings | {"web_url": "https://shop.example"}).secure
+
+
 def test_a_replicas_data_are_in_the_folder_that_systemd_keeps_for_it():
     service = unit(PROCESSES["replica"])["Service"]
 
@@ -147,10 +167,10 @@ def test_a_replicas_data_are_in_the_folder_that_systemd_keeps_for_it():
 
 
 def test_processes_are_started_again_unless_their_settings_are_wrong():
-    for name in (*PROCESSES.values(), "quitanda-broker.service"):
+    for name in (*PROCESSES.values(), "quitanda-web@.service", "quitanda-broker.service"):
         assert unit(name)["Service"]["Restart"] == "always"
         assert "StartLimitIntervalSec" not in unit(name)["Unit"]
-    for name in PROCESSES.values():
+    for name in (*PROCESSES.values(), "quitanda-web@.service"):
         assert unit(name)["Service"]["RestartPreventExitStatus"] == "2"
     assert unit(SANDBOX)["Unit"]["StartLimitIntervalSec"] == "0"
 

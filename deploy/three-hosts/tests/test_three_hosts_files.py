@@ -8,12 +8,14 @@ import yaml
 
 from quitanda.identity.__main__ import main as identity_command
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings, ReplicaSettings
+from quitanda_web.settings import WebSettings
 
 FOLDER = Path(__file__).parents[1]
 ROOT = FOLDER.parents[1]
 DOCUMENT = (ROOT / "docs" / "THREE_MACHINES.md").read_text()
 MACHINES = (1, 2, 3)
 SETTINGS = {"replica": ReplicaSettings, "admin-portal": AdminPortalSettings, "client-portal": ClientPortalSettings}
+WEB = "web"
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)?\}")
 OF_ITS_OWN = {
     "build",
@@ -60,11 +62,12 @@ def of_the_repository():
         "admin-portal": "admin-portal-1",
         "client-portal": "client-portal-1",
         "broker": "broker",
+        WEB: WEB,
     }
     return {here: there[name] for here, name in names.items()}
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, "broker"])
+@pytest.mark.parametrize("name", [*SETTINGS, "broker", WEB])
 def test_a_service_is_hardened_and_stopped_as_in_the_repositorys_compose_file(name):
     here, there = (
         {key: value for key, value in compared[name].items() if key not in OF_ITS_OWN}
@@ -104,14 +107,36 @@ def test_the_settings_are_those_of_the_machine_and_are_usable(name, number, tmp_
 
 
 @pytest.mark.parametrize("number", MACHINES)
+def test_the_page_runs_where_its_profile_is_named_asks_every_machine_and_shares_one_identity(number, tmp_path):
+    web = services(number)[WEB]
+    identity_command(["--root", str(tmp_path / "identity"), "create", "--host", "web=192.0.2.11"])
+    (volume,) = web["volumes"]
+    url = {"QUITANDA_WEB_URL": "https://shop.example", "QUITANDA_IDENTITY": str(tmp_path / volume["source"])}
+    environment = {key: value or "" for key, value in web["environment"].items()} | url
+
+    settings = WebSettings(**{key.removeprefix("QUITANDA_").lower(): value for key, value in environment.items()})
+
+    assert web["profiles"] == [WEB]
+    assert settings.name == f"web-{number}"
+    assert settings.secure
+    addresses = [of_machine(one)["QUITANDA_OWN_ADDRESS"] for one in MACHINES]
+    assert [str(portal) for portal in settings.admin_portals] == [f"{address}:7001" for address in addresses]
+    assert [str(portal) for portal in settings.client_portals] == [f"{address}:7003" for address in addresses]
+    assert volume["source"] == "./identity/web"
+
+
+@pytest.mark.parametrize("number", MACHINES)
 def test_everything_that_listens_is_published_at_the_machines_own_address(number):
     address = of_machine(number)[f"QUITANDA_MACHINE_{number}"]
     for name, service in services(number).items():
         environment = service.get("environment", {"QUITANDA_LISTEN": "broker:8883"})
         listens = {value.rpartition(":")[2] for key, value in environment.items() if key.endswith("LISTEN")}
         raft = {"7021"} if name == "replica" else set()
+        without_tls = {"7080"} if name == WEB else set()
 
-        assert set(service["ports"]) == {f"{address}:{port}:{port}" for port in listens | raft}
+        assert set(service["ports"]) == {f"{address}:{port}:{port}" for port in (listens | raft) - without_tls} | {
+            f"127.0.0.1:{port}:{port}" for port in without_tls
+        }
 
 
 def test_each_name_that_a_process_calls_has_the_address_of_its_machine():
@@ -155,9 +180,14 @@ def test_the_clients_know_every_machine():
 def test_the_firewalls_table_has_every_port_and_no_other():
     section = DOCUMENT.partition("\n## Who may reach which port\n")[2].partition("\n## ")[0]
     listed = {port for row in re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE) for port in row.split(", ")}
-    published = {entry.rpartition(":")[2] for service in services(1).values() for entry in service["ports"]}
+    published = {
+        entry.rpartition(":")[2]
+        for service in services(1).values()
+        for entry in service["ports"]
+        if not entry.startswith("127.0.0.1:")
+    }
 
-    assert listed == published | {"22"}
+    assert listed == published | {"22", "443"}
 
 
 def test_the_test_in_containers_runs_every_command_of_the_document_that_does_not_need_systemd():

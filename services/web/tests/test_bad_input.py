@@ -1,4 +1,4 @@
-"""What a browser, or somebody who only says to be one, may send: answered by a page that says so, and without effect."""
+"""What a browser, or somebody who only says to be one, may send: a page says that it is wrong, and nothing changes."""
 
 import asyncio
 import contextlib
@@ -307,12 +307,13 @@ async def test_headers_that_come_letter_by_letter_end_the_connection(server):
         FORM_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
         b"GET http://evil.example/sign-in HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-        b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: quitanda=" + b"a" * 20_000 + b"\r\n\r\n",
+        b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: quitanda="
+        + b"a" * 20_000
+        + b"\r\nConnection: close\r\n\r\n",
         b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Bad: a\x00b\r\nConnection: close\r\n\r\n",
         b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nX Bad: a\r\nConnection: close\r\n\r\n",
         b"GET /sign-in HTTP/1.1\r\n\r\n",
-        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n",
     ],
 )
 async def test_a_request_that_can_be_understood_in_two_ways_is_served_to_nobody(server, request_bytes):

@@ -26,6 +26,9 @@ UPLOADS_MAX: Final = 4
 PATH_BYTES_MAX: Final = 4_096
 """Of path and query together; the longest page token fits."""
 
+HEADER_BYTES_MAX: Final = 16 * 1024
+"""Of all headers together, cookies included; browsers send a few kilobytes."""
+
 OF_ADDRESS: Final = RateLimit(200, 0.05)
 """For one address: two hundred requests at once, twenty a second."""
 SIGN_INS_OF_ADDRESS: Final = RateLimit(10, 6.0)
@@ -41,7 +44,12 @@ _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _EVERYBODY: Final = ""
 _UNREAD: Final = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.SERVICE_UNAVAILABLE}
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
 )
 
 HEADERS: Final[Mapping[str, str]] = {
@@ -67,6 +75,7 @@ TEXTS: Final[Mapping[int, str]] = {
     414: N_("The address is too long."),
     421: N_("This page is not served under that name."),
     503: N_("Others are sending files just now. Wait a moment, then send yours again."),
+    431: N_("The browser sent more cookies and headers than this page reads. Delete the cookies of this site."),
     429: N_("Too many requests come from your address. Wait a moment, then try again."),
     500: N_("A defect of this page stopped the request. Report it to the operator of the shop."),
 }
@@ -131,6 +140,10 @@ class Guard:
             return 0
         if self._too_often(scope):
             return HTTPStatus.TOO_MANY_REQUESTS
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES_MAX:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return HTTPStatus.BAD_REQUEST  # a proxy before this page may take another end of the form for the right one
         if scope["method"] not in _METHODS:
             return HTTPStatus.METHOD_NOT_ALLOWED
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > PATH_BYTES_MAX:

@@ -26,6 +26,7 @@ class DetailView(TerminalView):
 
     BINDINGS: ClassVar = [Binding("r", "reload", N_("Load again"), show=False)]
     KIND: ClassVar[Kind]
+    PARTS: ClassVar[tuple[str, ...]] = ("facts",)
 
     def __init__(self, document_id: str) -> None:
         super().__init__()
@@ -65,6 +66,8 @@ class DetailView(TerminalView):
             except QuitandaError as error:
                 self.say(self.texts.explain(error).text)
                 return
+            if not self.is_ready:
+                return  # the screen was left while this was fetched
             self.shown_at = time.time()
             self.terminal.found()
             lines = [f"{label}: {printable(value)}" for label, value in self.facts()]

@@ -48,6 +48,7 @@ class RowsView(TerminalView):
     ]
     KINDS: ClassVar[frozenset[Kind]] = frozenset()
     """Changes of these kinds make the list old."""
+    PARTS: ClassVar[tuple[str, ...]] = ("head", "search", "columns", "rows")
     SEARCHES: ClassVar[bool] = False
     EMPTY: ClassVar[str] = N_("Nothing here yet.")
 
@@ -219,6 +220,8 @@ class RowsView(TerminalView):
                 return RowsPage(rows, page.revision, token, page.head)
 
     def _show(self, page: RowsPage) -> None:
+        if not self.is_ready:
+            return  # the screen was left while this was fetched
         self.rows, self.revision, self._token = list(page.rows), page.revision, page.next_page_token
         self.shown_at = time.time()
         empty = N_("Nothing found. Esc shows all.") if self.words else self.EMPTY

@@ -32,6 +32,9 @@ class TerminalView(Screen[Any]):
 
     BINDINGS: ClassVar = [Binding("escape", "back", N_("Back"))]
 
+    PARTS: ClassVar[tuple[str, ...]] = ()
+    """The ids of the body's parts that are written anew."""
+
     def __init__(self) -> None:
         super().__init__()
         self._loading: Worker[None] | None = None
@@ -114,7 +117,7 @@ class TerminalView(Screen[Any]):
     @property
     def is_ready(self) -> bool:
         """Whether its parts are there: not before it is put together, nor after it was left."""
-        return bool(self.query("#state"))
+        return all(self.query(f"#{part}") for part in (*self.PARTS, "title", "notice", "state"))
 
     def show_title(self) -> None:
         """Write the title."""

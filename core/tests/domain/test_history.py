@@ -81,7 +81,16 @@ class Model:
         if mine and (not cascade or any(self.orders[each]["state"] == "placed" for each in mine)):
             return "CUSTOMER_HAS_ORDERS"
         for order_id in mine:
-            self._give_back(self.orders.pop(order_id))
+            self._give_back(self.orders[order_id])
+            if self.keeps_cancelled_orders:
+                self.orders[order_id] |= {"state": "cancelled", "expires": 0}
+            else:
+                del self.orders[order_id]
+        for order in self.orders.values():
+            if order["customer"] == customer_id:
+                order |= {"customer": "", "extra": {}}
+                for item in order["items"].values():
+                    item["extra"] = {}
         del self.customers[customer_id]
         return "done"
 
@@ -165,6 +174,9 @@ class Model:
             else:
                 del self.orders[order_id]
         return reason or "done"
+
+    def owned_orders(self):
+        return sorted(order_id for order_id, order in self.orders.items() if order["customer"])
 
     def live_orders(self):
         return [(each, order) for each, order in self.orders.items() if order["state"] in {"open", "placed"}]
@@ -333,7 +345,7 @@ def plain(state):
                     "items": {item.product_id: plain_item(item) for item in items},
                     "extra": dict(extra),
                     "state": moved,
-                    "expires": 0 if moved == "expired" else expires,
+                    "expires": expires,
                 }
         contents[key[0]][key[1]] = content
         versions[key] = document.version
@@ -471,10 +483,10 @@ class History(RuleBasedStateMachine):
         )
         self.request(command, expected)
 
-    @precondition(lambda self: self.model.orders)
+    @precondition(lambda self: self.model.owned_orders())
     @rule(data=st.data(), lines=LINES, extra=EXTRAS)
     def owner_changes_an_order_there_is(self, data, lines, extra):
-        order_id = data.draw(st.sampled_from(sorted(self.model.orders)))
+        order_id = data.draw(st.sampled_from(self.model.owned_orders()))
         self.set_order_items(self.model.orders[order_id]["customer"], order_id, lines, extra, "any")
 
     @rule(customer_id=CUSTOMERS, order_id=ORDERS, choice=VERSIONS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 VERSION: Final = 2
-OUTPUT: Final = "o"
+OUTPUT, MARK = "o", "m"
 
 
 class BadCast(ValueError):
@@ -30,6 +30,8 @@ class Cast:
     columns: int
     rows: int
     outputs: Sequence[Output]
+    marks: Sequence[Output] = ()
+    """What whoever recorded called the moments that began then."""
 
     @property
     def text(self) -> str:
@@ -50,14 +52,15 @@ def read(path: Path) -> Cast:
         raise BadCast(f"{path.name}: asciicast {version}; only version {VERSION} is understood")
     if columns < 1 or rows < 1:
         raise BadCast(f"{path.name}: line 1 is no header of asciicast {VERSION}: it has no width or no height")
-    outputs = [_output(line, f"{path.name}: line {number}") for number, line in enumerate(lines, 2) if line]
-    return Cast(title, columns, rows, tuple(each for each in outputs if each))
+    events = [_event(line, f"{path.name}: line {number}") for number, line in enumerate(lines, 2) if line]
+    outputs, marks = (tuple(event for kind, event in events if kind == wanted) for wanted in (OUTPUT, MARK))
+    return Cast(title, columns, rows, outputs, marks)
 
 
-def _output(line: str, place: str) -> Output | None:
+def _event(line: str, place: str) -> tuple[str, Output]:
     try:
         seconds, kind, text = json.loads(line)
-        return Output(float(seconds), str(text)) if kind == OUTPUT else None
+        return str(kind), Output(float(seconds), str(text))
     except (TypeError, ValueError) as error:
         raise BadCast(f"{place} is no event: {line[:60]}") from error
 
@@ -65,6 +68,8 @@ def _output(line: str, place: str) -> Output | None:
 def write(cast: Cast, path: Path) -> None:
     """Write a recording, for `asciinema play` and for `read`."""
     header = {"version": VERSION, "width": cast.columns, "height": cast.rows, "title": cast.title}
-    lines = [header, *([round(output.seconds, 3), OUTPUT, output.text] for output in cast.outputs)]
+    events = [*((MARK, each) for each in cast.marks), *((OUTPUT, each) for each in cast.outputs)]
+    events.sort(key=lambda event: event[1].seconds)
+    lines = [header, *([round(event.seconds, 3), kind, event.text] for kind, event in events)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")

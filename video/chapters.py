@@ -110,6 +110,33 @@ PAGE: Final = Chapter(
     },
 )
 
+FULL_SCREEN: Final = Chapter(
+    Words(
+        "In a full-screen terminal: the same shop with the keyboard alone",
+        "No terminal em tela cheia: a mesma loja só com o teclado",
+    ),
+    {
+        "opened": Moment(
+            Requirement.SAME_INTERFACE,
+            Words("quitanda-shop without a command: products, live", "quitanda-shop sem comando: produtos, ao vivo"),
+        ),
+        "searched": Moment(
+            Requirement.TWO_KINDS_OF_USERS,
+            Words("Ana searches (/)", "Ana busca (/)"),
+        ),
+        "ordered": Moment(
+            Requirement.ORDERS,
+            Words(
+                "Ana orders two units (a), and looks at her order (2)", "Ana pede duas unidades (a) e vê seu pedido (2)"
+            ),
+        ),
+        "confirmed": Moment(
+            Requirement.ORDERS,
+            Words("Ana places the order (p)", "Ana faz o pedido (p)"),
+        ),
+    },
+)
+
 TESTS: Final = Chapter(
     Words("The schema, and the tests", "O esquema de dados e os testes"),
     {
@@ -143,7 +170,7 @@ DEMONSTRATION: Final = Chapter(
     },
 )
 
-FILM: Final = (PAGE, TESTS, DEMONSTRATION)
+FILM: Final = (PAGE, FULL_SCREEN, TESTS, DEMONSTRATION)
 """In this order: the last picture is the balance check of the demonstration."""
 
 LAST_WORDS: Final = (

@@ -1,5 +1,6 @@
 """Making the film: the chapters are played, drawn by the browser, encoded, and the result is checked."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -12,8 +13,18 @@ from video import cast as casts
 from video import film, page_chapter, page_pictures, stage
 from video.animation import draw_animation
 from video.cast import Cast
-from video.chapters import DEMONSTRATION, FILM_TITLE, PAGE, TESTS, Chapter, ChapterFailed, require_last_words
+from video.chapters import (
+    DEMONSTRATION,
+    FILM_TITLE,
+    FULL_SCREEN,
+    PAGE,
+    TESTS,
+    Chapter,
+    ChapterFailed,
+    require_last_words,
+)
 from video.exercise import REQUIREMENTS
+from video.full_screen_chapter import play_full_screen
 from video.screens import screens
 from video.terminal_chapters import play_demonstration, play_tests
 
@@ -50,8 +61,8 @@ class Studio:
         for screen in screens(cast, chapter.moments):
             seen.add(screen.heading)
             shown = chapter.moments.get(screen.heading)
-            requirement = REQUIREMENTS[shown.requirement] if shown else None
-            await self.draw(stage.terminal(screen, requirement), screen.seconds)
+            above = (REQUIREMENTS[shown.requirement], shown.happens) if shown else (None, None)
+            await self.draw(stage.terminal(screen, *above), screen.seconds)
         if missing := set(chapter.moments) - seen:
             raise ChapterFailed(f"{cast.title} never said {', '.join(map(repr, sorted(missing)))}")
 
@@ -88,6 +99,8 @@ async def make(folder: Path, say: Callable[[str], None]) -> None:
             async with cluster_with_page(Path(data)) as cluster:
                 await page_chapter.fill(cluster)
                 await studio.html(PAGE, await page_chapter.play(chromium, cluster), page_chapter.MOMENT_SECONDS)
+                say("the full-screen terminal ...")
+                await studio.terminal(FULL_SCREEN, await asyncio.to_thread(play_full_screen, cluster))
         say("the tests ...")
         await studio.terminal(TESTS, play_tests())
         say("the demonstration ...")

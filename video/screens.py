@@ -70,7 +70,8 @@ class Screen:
 def screens(cast: Cast, headings: Collection[str] = (), end_seconds: float = END_SECONDS) -> list[Screen]:
     """Give each screen that differs from the one before, in order.
 
-    `headings` are texts to be looked out for: the line with the first of each is a new screen, that can be read.
+    `headings` are marks of the recording, or else texts to be looked out for: the line with the first of each is a new
+    screen, that can be read.
     """
     terminal = pyte.Screen(cast.columns, cast.rows)
     stream = pyte.Stream(terminal)
@@ -105,6 +106,11 @@ def _moments(cast: Cast, headings: Collection[str], end_seconds: float) -> Itera
 
 def _pieces(cast: Cast, headings: Collection[str]) -> Iterator[tuple[float, str, str]]:
     """Give each output with its time and its heading; one is cut where a line with a new heading begins."""
+    if cast.marks:
+        for output in cast.outputs:
+            marked = [mark.text for mark in cast.marks if mark.seconds <= output.seconds]
+            yield output.seconds, marked[-1] if marked else "", output.text
+        return
     whole = cast.text
     begins = {whole.rfind("\n", 0, place) + 1: heading for heading in headings if (place := whole.find(heading)) >= 0}
     heading, offset = "", 0

@@ -15,7 +15,8 @@ PAGE_SIZE: Final = (WIDTH * 5 // 4, (HEIGHT - HEADER_PX) * 5 // 4)
 """The size of a page's picture; it is made smaller to fit below its header."""
 COLUMNS, ROWS = 120, 36
 """The terminal that fits below the header."""
-_LINE_PX: Final = 17
+_TERMINAL_PX: Final = 17 * ROWS
+"""How high a terminal is; one of fewer rows has larger letters."""
 _STYLE: Final = f"""
 * {{ margin: 0; box-sizing: border-box }}
 body {{ width: {WIDTH}px; height: {HEIGHT}px; overflow: hidden; background: {BACKGROUND}; color: {FOREGROUND};
@@ -24,7 +25,7 @@ header {{ height: {HEADER_PX}px; padding: 9px 24px; background: #1d2733; border-
 header p {{ white-space: nowrap; overflow: hidden; line-height: 24px }}
 .english {{ font-weight: bold; color: #fff }}
 .happens {{ color: #f0d399; font-size: 15px }}
-pre {{ font: 15px/{_LINE_PX}px "DejaVu Sans Mono", monospace; padding: 8px 24px }}
+pre {{ font-family: "DejaVu Sans Mono", monospace; padding: 8px 24px }}
 img {{ display: block; width: 100% }}
 main {{ padding: 90px 60px }}
 h1 {{ font-size: 30px; color: #fff; margin-bottom: 14px }}
@@ -46,10 +47,12 @@ def title(words: Words, below: Sequence[Words] = ()) -> str:
     return _document(f"<main>{heads}<table>{lines}</table></main>")
 
 
-def terminal(screen: Screen, requirement: Words | None) -> str:
-    """Draw a terminal, and above it the requirement that it shows."""
+def terminal(screen: Screen, requirement: Words | None, happens: Words | None = None) -> str:
+    """Draw a terminal, and above it the requirement that it shows and what happens."""
     lines = "\n".join(map(_row, screen.rows))
-    return _document(f"{_header(requirement)}<pre>{lines}</pre>")
+    line_px = _TERMINAL_PX // len(screen.rows)
+    style = f"font-size:{line_px * 15 // 17}px;line-height:{line_px}px"
+    return _document(f'{_header(requirement, happens)}<pre style="{style}">{lines}</pre>')
 
 
 def page(picture: bytes, requirement: Words, happens: Words | None) -> str:

@@ -38,6 +38,7 @@ class TerminalSession:
     ) -> None:
         self._title, self._columns, self._rows = title, columns, rows
         self._outputs: list[Output] = []
+        self._marks: list[Output] = []
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -70,7 +71,11 @@ class TerminalSession:
     @property
     def cast(self) -> Cast:
         """What was recorded so far."""
-        return Cast(self._title, self._columns, self._rows, tuple(self._outputs))
+        return Cast(self._title, self._columns, self._rows, tuple(self._outputs), tuple(self._marks))
+
+    def mark(self, moment: str) -> None:
+        """Call what is shown from now on by the name of a moment of a chapter."""
+        self._marks.append(Output(time.monotonic() - self._began, moment))
 
     def wait_for(self, text: str, seconds_max: float) -> None:
         """Return when the screen shows the text. Raises ChapterFailed when it does not in time."""

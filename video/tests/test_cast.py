@@ -12,7 +12,7 @@ def file(folder, text):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    cast = Cast("Conferência", 80, 24, (Output(0.5, "é \x1b[1m✓\r\n"), Output(1.25, "fim")))
+    cast = Cast("Conferência", 80, 24, (Output(0.5, "é \x1b[1m✓\r\n"), Output(1.25, "fim")), (Output(0.75, "end"),))
 
     write(cast, tmp_path / "new" / "a.cast")
 

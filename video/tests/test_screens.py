@@ -57,6 +57,14 @@ def test_a_heading_in_two_outputs_is_found_and_only_its_first_time_counts():
     assert [screen.heading for screen in found] == ["The shop", "The shop", "The shop", "end"]
 
 
+def test_marks_of_a_recording_are_its_headings():
+    outputs, marks = (Output(0.0, "a"), Output(1.0, "b"), Output(2.0, "c")), (Output(0.5, "first"), Output(1.5, "then"))
+
+    found = screens(Cast("a test", 20, 3, outputs, marks), ["first", "then"])
+
+    assert [(screen.heading, screen.text.strip()) for screen in found] == [("", "a"), ("first", "ab"), ("then", "abc")]
+
+
 def test_colours_are_kept_and_faint_text_is_grey():
     rows = screens(cast((0.0, "\x1b[32mok\x1b[0m \x1b[1;31mno\x1b[0m \x1b[2mwhy")))[0].rows
 

@@ -53,9 +53,9 @@ OF_PROCESSES: Final = frozenset(
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""
 
 OF_WEB: Final = frozenset(
-    PREFIX + name for name in ("WEB_LISTEN", "WEB_URL", "WEB_FORWARDED_FROM", "CURRENCY", "TIME_ZONE")
+    PREFIX + name for name in ("WEB_LISTEN", "WEB_URL", "WEB_FORWARDED_FROM")
 )
-"""What the page reads besides those (`quitanda_web.settings`)."""
+"""What the page reads besides those and some of the clients' (`quitanda_web.settings`)."""
 
 OF_CLIENTS: Final = frozenset(
     PREFIX + name
@@ -72,7 +72,7 @@ OF_CLIENTS: Final = frozenset(
         "TIME_ZONE",
     )
 )
-"""What the command-line applications read."""
+"""What the command-line applications read; the page, their other face, reads some of it, too."""
 
 _OF_COMPOSE: Final = re.compile(PREFIX + r"(TAG|NETWORK|GRAFANA_PASSWORD|[A-Z0-9_]+_PORT)")
 _OF_TESTS: Final = re.compile(PREFIX + r"TEST_[A-Z_]+")

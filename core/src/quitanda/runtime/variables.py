@@ -52,9 +52,7 @@ OF_PROCESSES: Final = frozenset(
 )
 """The settings of replicas and portals (`settings`), which share one environment where somebody likes that."""
 
-OF_WEB: Final = frozenset(
-    PREFIX + name for name in ("WEB_LISTEN", "WEB_URL", "WEB_FORWARDED_FROM")
-)
+OF_WEB: Final = frozenset(PREFIX + name for name in ("WEB_LISTEN", "WEB_URL", "WEB_FORWARDED_FROM"))
 """What the page reads besides those and some of the clients' (`quitanda_web.settings`)."""
 
 OF_CLIENTS: Final = frozenset(

@@ -56,7 +56,8 @@ ARGS ?=
 SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
-# `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on; the same for `make test-containers`.
+# `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on; the same for the tests of
+# `make test-fast`, `make test-web` and `make test-containers`.
 ONLY ?=
 PART ?=
 # `make bench SECONDS=4 ROUNDS=3 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
@@ -102,7 +103,7 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 	@$(BIN)/python -m pytest $(PARALLEL) $(UNIT_TESTS) $(ARGS)
 
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
-	@$(BIN)/python -m pytest -q $(PARALLEL_FAST) -m "not slow" --hypothesis-profile=fast $(UNIT_TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -q $(PARALLEL_FAST) -m "not slow" --hypothesis-profile=fast $(if $(PART),--part "$(PART)") $(UNIT_TESTS) $(ARGS)
 
 # Scenarios wait much of their time, so all of them are played as two halves side by side.
 test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
@@ -168,7 +169,7 @@ $(VENV)/.web-tests-ready: $(VENV)/.ready requirements/web-tests.lock
 	@touch $@
 
 test-web: $(VENV)/.web-tests-ready ## Drive the page with Chromium as people do, before a cluster of processes (needs the package chromium)
-	@$(BIN)/python -m pytest services/web/browser-tests $(ARGS)
+	@$(BIN)/python -m pytest services/web/browser-tests $(if $(PART),--part "$(PART)") $(ARGS)
 
 web-pictures: $(VENV)/.web-tests-ready ## Take a picture of every page at three widths, in both languages (OUT=build/web-pictures)
 	@QUITANDA_TEST_PICTURES="$(or $(OUT),build/web-pictures)" $(BIN)/python -m pytest -q services/web/browser-tests/pictures.py

@@ -8,11 +8,26 @@ import pytest
 from hypothesis import settings
 
 from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES
+from quitanda_testing.parts import WHOLE, part_from, part_of
 
 # An example is judged by what it shows, never by how long the machine took for it.
 settings.register_profile("quitanda", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("quitanda")
+
+
+def pytest_addoption(parser):
+    """`--part 1/2`: play every second test, from the first on."""
+    parser.addoption("--part", type=part_from, default=WHOLE, metavar="K/N", help="every N-th test, from the K-th on")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests of the other parts."""
+    played = part_of(items, config.getoption("part"))
+    left_out = set(items) - set(played)
+    if left_out:
+        items[:] = played
+        config.hook.pytest_deselected(items=list(left_out))
 
 
 @pytest.fixture(autouse=True, scope="session")

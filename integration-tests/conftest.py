@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import pytest
 import pytest_asyncio
-from parts import WHOLE, part_from, part_of
 
 from quitanda.errors import Rejected
 from quitanda_clients.connecting import Transport
@@ -62,22 +61,6 @@ def new_cluster(tmp_path_factory):
             cluster.close()
 
     return another
-
-
-def pytest_addoption(parser):
-    """`--part 1/2`: play every second scenario, from the first on."""
-    parser.addoption(
-        "--part", type=part_from, default=WHOLE, metavar="K/N", help="every N-th scenario, from the K-th on"
-    )
-
-
-def pytest_collection_modifyitems(config, items):
-    """Leave out the scenarios of the other parts."""
-    played = part_of(items, config.getoption("part"))
-    left_out = set(items) - set(played)
-    if left_out:
-        items[:] = played
-        config.hook.pytest_deselected(items=list(left_out))
 
 
 def pytest_runtest_setup(item):

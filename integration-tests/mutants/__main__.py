@@ -8,12 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parts import WHOLE, part_from, part_of
-
 from mutants.campaign import Campaign, Result, Unsound, exit_code
 from mutants.listed import ALL
 from mutants.mutant import Mutant, Outdated
 from mutants.trial import Unplayable
+from quitanda_testing.parts import WHOLE, part_from, part_of
 
 UNPROVEN = 2
 

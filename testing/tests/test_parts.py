@@ -3,7 +3,8 @@
 import argparse
 
 import pytest
-from parts import WHOLE, part_from, part_of
+
+from quitanda_testing.parts import WHOLE, part_from, part_of
 
 ITEMS = list(range(10))
 

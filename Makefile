@@ -57,7 +57,7 @@ SEEDS ?= 0:500
 WITHOUT ?=
 TRACE ?=
 # `make mutants ONLY=name`, or `PART=2/4`: every fourth mutant, from the second on; the same for the tests of
-# `make test-fast`, `make test-web` and `make test-containers`.
+# `make test`, `make test-fast`, `make test-web` and `make test-containers`; of `make test` only the scenarios come in parts.
 ONLY ?=
 PART ?=
 # `make bench SECONDS=4 ROUNDS=3 KILLS=20`: how much is measured; `ONLY=quitanda,etcd,changes`: which systems and cases.
@@ -105,16 +105,21 @@ test-unit: $(VENV)/.ready ## Run the unit and component tests only
 test-fast: $(VENV)/.ready ## Run the unit and component tests that are not marked slow, in parallel (less than a minute on two idle cores)
 	@$(BIN)/python -m pytest -q $(PARALLEL_FAST) -m "not slow" --hypothesis-profile=fast $(if $(PART),--part "$(PART)") $(UNIT_TESTS) $(ARGS)
 
-# Scenarios wait much of their time, so all of them are played as two halves side by side.
-test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only
+# The halves of all scenarios, or of a part of them.
+HALVES = $(if $(PART),$(shell echo "$(PART)" | awk -F/ '{ print 2 * $$1 - 1 "/" 2 * $$2, 2 * $$1 "/" 2 * $$2 }'),1/2 2/2)
+
+# Scenarios wait much of their time, so they are played as two halves side by side; after them those whose promise is a
+# time or a rate, with nothing beside them.
+test-scenarios: $(VENV)/.ready ## Run the whole-system scenarios on local processes only (PART=1/2 plays every second one)
 ifdef ARGS
 	@$(BIN)/python -m pytest integration-tests $(ARGS)
 else
-	@mkdir -p build; $(BIN)/python -m pytest integration-tests --part 2/2 >build/scenarios-2.log 2>&1 & other=$$!; \
+	@mkdir -p build; $(BIN)/python -m pytest integration-tests -m "not alone" --part $(lastword $(HALVES)) >build/scenarios-2.log 2>&1 & other=$$!; \
 		trap 'kill "$$other" 2>/dev/null || true' EXIT; \
 		echo "the second half runs beside the first, and is shown after it; until then see build/scenarios-2.log"; \
-		status=0; $(BIN)/python -m pytest integration-tests --part 1/2 || status=$$?; \
-		wait "$$other" || status=$$?; cat build/scenarios-2.log; exit "$$status"
+		status=0; $(BIN)/python -m pytest integration-tests -m "not alone" --part $(firstword $(HALVES)) || status=$$?; \
+		wait "$$other" || status=$$?; cat build/scenarios-2.log; \
+		$(BIN)/python -m pytest integration-tests -m alone || status=$$?; exit "$$status"
 endif
 
 power-loss: $(VENV)/.ready ## Let the power of all replicas fail, again and again (ROUNDS=50 SEED=)

@@ -27,6 +27,7 @@ async def member(cluster, role):
     return leader if role == "leader" else next(name for name in cluster.replicas if name != leader)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("role", ["follower", "leader"])
 async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(healthy_cluster, role):
     async with traffic(healthy_cluster) as busy:
@@ -47,6 +48,7 @@ async def test_no_call_fails_while_a_replica_is_shut_down_and_started_again(heal
         assert await busy.violations() == ()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("role", ["follower", "leader"])
 async def test_no_call_fails_while_a_replica_is_killed_and_started_again(healthy_cluster, role):
     async with traffic(healthy_cluster) as busy:

@@ -9,6 +9,8 @@ import statistics
 import sys
 import time
 
+import pytest
+
 from quitanda.domain.commands import ItemQuantity
 from quitanda.identity.folder import IdentityFile
 from quitanda_clients.connecting import Transport
@@ -68,6 +70,7 @@ def described(seconds):
     return f"median {1000 * median:.0f} ms, 99 % within {1000 * late:.0f} ms"
 
 
+@pytest.mark.alone
 async def test_a_polite_customer_waits_far_shorter_than_fifty_greedy_ones_wait_for_each_other(
     cluster, shop, transport, tmp_path
 ):

@@ -21,6 +21,8 @@ from quitanda.rpc_status import from_rpc_error
 from quitanda.v1 import client_portal_pb2 as pb
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
 
+pytestmark = pytest.mark.alone
+
 CALLERS = 400
 """Calls at a time at one portal, half as many again as it admits at first."""
 DEADLINE = 4.0

@@ -163,6 +163,14 @@ message OrderItem {
 """,
     ),
     Edit(
+        f"{_CLIENTS}/i18n/labels.py",
+        """    "reorder_level": N_("Reorder level"),
+""",
+        """    "reorder_level": N_("Reorder level"),
+    "shelf": N_("Shelf"),
+""",
+    ),
+    Edit(
         f"{_CLIENTS}/csv_import/column_names.py",
         """    "price": ("price", "preco", "preco de venda",""",
         """    "shelf": ("shelf", "prateleira"),
@@ -288,6 +296,14 @@ message RaiseLevelCommand {
     async def cluster_status(self)''',
     ),
     Edit(f"{_CLIENTS}/client.py", "    CancelOrder,\n", "    CancelOrder,\n    CountStock,\n"),
+    Edit(
+        f"{_CLIENTS}/i18n/labels.py",
+        """    "adjust_stock": N_("stock adjusted"),
+""",
+        """    "adjust_stock": N_("stock adjusted"),
+    "count_stock": N_("stock counted"),
+""",
+    ),
     Edit(
         f"{_CLIENTS}/commands/documents.py",
         """@products.command("adjust-stock",""",

@@ -1,6 +1,5 @@
 """The rules for customers. Each function decides one command, whose fields are valid."""
 
-from dataclasses import replace
 from typing import Final
 
 from quitanda.domain import credentials, refusals, value_checks
@@ -17,7 +16,7 @@ from quitanda.domain.document_changes import (
     updated,
 )
 from quitanda.domain.limits import CASCADE_ORDERS_MAX, CLOSED_ORDERS_LEFT_MAX
-from quitanda.domain.model import NOBODY, ORDER_STATES_LEVEL, Customer, Kind, Order, OrderState
+from quitanda.domain.model import ORDER_STATES_LEVEL, Customer, Kind, OrderState, of_nobody
 from quitanda.domain.order_moves import moved
 from quitanda.domain.outcomes import Done, Refused
 from quitanda.domain.state import Change, Decision, Delete, Rules, StateView, TimedRules
@@ -70,18 +69,12 @@ def delete(view: StateView, command: DeleteCustomer, received_at_ms: int) -> Dec
     left = [moved(order, OrderState.CANCELLED, received_at_ms) for order in orders] if keeps else []
     left += [closed_order(view, order_id) for order_id in closed]
     changes: tuple[Change, ...] = (
-        *puts(view, [*returned_units(view, orders), *map(_of_nobody, left)]),
+        *puts(view, [*returned_units(view, orders), *map(of_nobody, left)]),
         *(Delete(Kind.ORDER, order.order_id) for order in orders if not keeps),
         *credentials.deletions_with_customer(view, command.customer_id),
         Delete(Kind.CUSTOMER, command.customer_id),
     )
     return Decision(Done(None, orders_affected=len(orders)), changes)
-
-
-def _of_nobody(order: Order) -> Order:
-    """Keep of an order what was sold and when; leave out whose it was, and what callers wrote into it."""
-    items = tuple(replace(item, extra=()) for item in order.items)
-    return replace(order, customer_id=NOBODY, items=items, extra=())
 
 
 def _find(view: StateView, command: UpdateCustomer | DeleteCustomer) -> Customer | Refused:

@@ -29,6 +29,8 @@ from quitanda.domain.model import (
     Order,
     OrderItem,
     Product,
+    low_crossing,
+    of_nobody,
 )
 from quitanda.domain.state import Change, Delete, Put, StateView, find_order
 from quitanda.domain.webhook_model import Webhook, WebhookChange, WebhookRemoval
@@ -129,17 +131,22 @@ def _put(view: StateView, document: Recorded, deletion_of: Callable[[Kind, str],
     else:
         previous = before.version
         _add_changed(before, document, "", fields)
-        if type(document) is Product and type(before) is Product and before.low != document.low:
-            fields.append(FieldChange(document_id, "low", Form.FLAG, before.low, document.low))
-    if isinstance(document, Order) and document.customer_id == NOBODY:
-        fields = [_without_owners(each) for each in fields]
+        if type(document) is Product and type(before) is Product:
+            is_low = low_crossing(before, document)
+            if is_low is not None:
+                fields.append(FieldChange(document_id, "low", Form.FLAG, not is_low, is_low))
+        if type(document) is Order and type(before) is Order and document.customer_id == NOBODY:
+            fields = _without_owners(before, fields)
     return DocumentChange(document.version, kind, document_id, previous, deleted=False, fields=tuple(fields))
 
 
-def _without_owners(change: FieldChange) -> FieldChange:
-    """Leave out what an order said of the customer who is deleted."""
-    of_customer = change.name == "customer_id" or change.form is Form.CUSTOM_FIELDS
-    return replace(change, before=None) if of_customer else change
+def _without_owners(before: Order, fields: Sequence[FieldChange]) -> list[FieldChange]:
+    """Leave out what an order said of the customer who is deleted: whatever it lacks as an order of nobody."""
+    lacking: list[FieldChange] = []
+    _add_changed(before, of_nobody(before), "", lacking)
+    names = dict.fromkeys((each.product_id, each.name, each.form) for each in lacking)
+    hidden = [(each.product_id, each.name, each.form) in names for each in fields]
+    return [replace(each, before=None) if hide else each for each, hide in zip(fields, hidden, strict=True)]
 
 
 def _add_present(record: Any, product_id: str, fields: list[FieldChange]) -> None:

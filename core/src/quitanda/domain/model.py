@@ -1,6 +1,6 @@
 """The documents that Quitanda keeps, as immutable values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
@@ -43,6 +43,8 @@ __all__ = [
     "OrderItem",
     "OrderState",
     "Product",
+    "low_crossing",
+    "of_nobody",
 ]
 
 ORDER_STATES_LEVEL: Final = 4
@@ -143,6 +145,12 @@ class Product:
         return 0 < self.reorder_level >= self.quantity
 
 
+def low_crossing(before: Product | None, after: Product | None) -> bool | None:
+    """Whether a product has come to be low, or (False) is low no longer; None where it is as before."""
+    was_low, is_low = before is not None and before.low, after is not None and after.low
+    return None if was_low == is_low else is_low
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class OrderItem:
@@ -196,6 +204,12 @@ class Order:
     def total(self) -> int:
         """Price of all items, in minor units."""
         return sum(item.total for item in self.items)
+
+
+def of_nobody(order: Order) -> Order:
+    """Keep of an order what was sold and when; leave out whose it was, and what callers wrote into it."""
+    items = tuple(replace(item, extra=()) for item in order.items)
+    return replace(order, customer_id=NOBODY, items=items, extra=())
 
 
 @fast_init

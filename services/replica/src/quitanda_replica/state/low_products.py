@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from quitanda.domain.model import Product
+from quitanda.domain.model import Product, low_crossing
 from quitanda.domain.state import Change, Put
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import WalkableState
@@ -16,10 +16,10 @@ _log: Final = structlog.get_logger(__name__)
 
 def write_low(writes: WriteSet, old: Product | None, new: Product | None) -> None:
     """Write the index of low products where a product becomes another one; None: it does not exist."""
-    was_low, is_low = old is not None and old.low, new is not None and new.low
-    if new is not None and is_low and not was_low:
+    is_low = low_crossing(old, new)
+    if is_low and new is not None:
         writes.create(keys.low_product(new.product_id), b"")
-    elif old is not None and was_low and not is_low:
+    elif is_low is False and old is not None:
         writes.delete(keys.low_product(old.product_id))
 
 

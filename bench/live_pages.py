@@ -47,9 +47,13 @@ FOUND: Final = 200
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+class StreamEnded(Exception):
+    """A stream that was to stay open has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A customer's browser: her address, and the cookie of her session."""
+    """A browser: its address, and the cookie of its session."""
 
     address: str
     cookie: str
@@ -94,15 +98,15 @@ class PageClient:
         self._port = int(port)
 
     async def sign_in(self, customer: str, address: str) -> Visitor:
-        """Sign in as a customer, as soon as the page's bound on attempts allows it."""
-        body = urlencode({"as": "customer", "customer_id": customer})
+        """Sign in as a customer, or as staff where the name is empty, as soon as the page allows one more attempt."""
+        body = urlencode({"as": "customer", "customer_id": customer} if customer else {"as": "staff"})
         while True:
             status, head, _ = await self.ask("POST", "/sign-in", Visitor(address, ""), body)
             if status == SEE_OTHER:
                 cookie = next(line for line in head.splitlines() if line.lower().startswith("set-cookie: quitanda="))
                 return Visitor(address, cookie.partition(": ")[2].partition(";")[0])
             if status != TOO_MANY:
-                raise RuntimeError(f"{customer} could not sign in: HTTP {status}")
+                raise RuntimeError(f"{customer or 'staff'} could not sign in: HTTP {status}")
             await asyncio.sleep(SIGN_IN_AGAIN_SECONDS)
 
     async def ask(self, method: str, path: str, visitor: Visitor, body: str = "") -> tuple[int, str, bytes]:
@@ -114,13 +118,13 @@ class PageClient:
             writer.close()
         return int(head.split()[1]), head.decode(), content
 
-    async def stream(self, path: str, visitor: Visitor) -> asyncio.StreamReader:
-        """Open a stream; give what reads its events."""
-        reader, _ = await self._send("GET", path, visitor)
+    async def stream(self, path: str, visitor: Visitor) -> "OpenStream":
+        """Open a stream."""
+        reader, writer = await self._send("GET", path, visitor)
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.splitlines()[0]:
             raise RuntimeError(f"no stream: {head.splitlines()[0].decode()}")
-        return reader
+        return OpenStream(reader, writer)
 
     async def _send(
         self, method: str, path: str, visitor: Visitor, body: str = "", more: str = ""
@@ -136,26 +140,40 @@ class PageClient:
         return reader, writer
 
 
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """A stream. The writer is kept because a connection whose writer nobody holds is closed."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
 class StreamReaders:
-    """Open streams of the products, which note when they were told up to which revision."""
+    """Open streams, which note when they were told up to which revision."""
 
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
         self._told: list[list[tuple[int, float]]] = []
 
-    def add(self, reader: asyncio.StreamReader) -> None:
+    def add(self, stream: OpenStream) -> None:
         """Read one more stream."""
         self._told.append([])
-        self.tasks.append(asyncio.create_task(self._read(reader, self._told[-1])))
+        self.tasks.append(asyncio.create_task(self._read(stream, self._told[-1])))
 
     async def all_told(self, revision: int) -> list[float]:
         """Wait until all have been told of a change; give when each was."""
 
         async def told_everywhere() -> bool:
+            self.check_open()
             return all(told and told[-1][0] >= revision for told in self._told)
 
         await wait_until(told_everywhere, f"revision {revision} on {len(self._told)} streams", CALL_SECONDS)
         return [next(moment for known, moment in told if known >= revision) for told in self._told]
+
+    def check_open(self) -> None:
+        """Raise StreamEnded unless all of them are open."""
+        if ended := sum(task.done() for task in self.tasks):
+            raise StreamEnded(f"{ended} of {len(self.tasks)} streams have ended")
 
     async def end(self) -> None:
         """Read no more."""
@@ -163,8 +181,8 @@ class StreamReaders:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _read(self, reader: asyncio.StreamReader, told: list[tuple[int, float]]) -> None:
-        while line := await reader.readline():
+    async def _read(self, stream: OpenStream, told: list[tuple[int, float]]) -> None:
+        while line := await stream.reader.readline():
             if line.startswith(b"data: ") and b'"changes"' in line:
                 told.append((json.loads(line.removeprefix(b"data: "))["revision"], time.perf_counter()))
 
@@ -192,20 +210,24 @@ async def measure(streams: int, products: int, folder: Path) -> PagesMeasured:
             )
             for number in range(-(-streams // STREAMS_OF_SESSION))
         ]
-        measured.pages = await _pages(client, visitors)
+        staff = await client.sign_in("", "127.1.255.1")
+        measured.pages = await _pages(client, visitors, staff)
         measured.memory_before = process.memory_info().rss
-        readers, held = StreamReaders(), []
+        of_products, of_orders = StreamReaders(), StreamReaders()
         for number in range(streams):
             visitor = visitors[number // STREAMS_OF_SESSION]
             if number % STREAMS_OF_SESSION:
-                readers.add(await client.stream("/live/products", visitor))
+                of_products.add(await client.stream("/live/products", visitor))
             else:
-                held.append(await client.stream("/live/orders", visitor))
-        measured.streams = len(readers.tasks) + len(held)
-        await _changes(admin, readers, measured)
+                of_orders.add(await client.stream("/live/orders", visitor))
+        await _changes(admin, of_products, measured)
         measured.memory = process.memory_info().rss
-        measured.pages |= {f"{name}, with the streams": each for name, each in (await _pages(client, visitors)).items()}
-        await readers.end()
+        with_streams = await _pages(client, visitors, staff)
+        for readers in (of_products, of_orders):
+            readers.check_open()
+            measured.streams += len(readers.tasks)
+            await readers.end()
+        measured.pages |= {f"{name}, with the streams": each for name, each in with_streams.items()}
     return measured
 
 
@@ -221,17 +243,28 @@ async def _changes(admin: Any, readers: StreamReaders, measured: PagesMeasured) 
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _pages(client: PageClient, visitors: Sequence[Visitor]) -> dict[str, list[float]]:
-    paths = {
-        "the first page": "/products",
-        "a search": "/products?words=queijo",
+async def _pages(client: PageClient, visitors: Sequence[Visitor], staff: Visitor) -> dict[str, list[float]]:
+    """Fetch each page again and again, from all addresses in turn, as the bound on an address's requests wants it."""
+    shop = {
+        "the first page of the products": "/products",
+        "a search that all products answer": "/products?words=queijo",
+        "a search that none answers": "/products?words=xyz",
         "a product": f"/products/{product_id(0)}",
+        "a customer's orders": "/orders",
+    }
+    office = {
+        "the back office's products": "/office/products",
+        "the back office's orders": "/office/orders",
+        "the back office's product": f"/office/products/{product_id(0)}",
     }
     times: dict[str, list[float]] = {}
-    for name, path in paths.items():
+    for name, path in (shop | office).items():
         for number in range(WARM_UP + FETCHES):
+            visitor = visitors[number % len(visitors)]
+            if name in office:
+                visitor = Visitor(visitor.address, staff.cookie)
             begun = time.perf_counter()
-            status, _, content = await client.ask("GET", path, visitors[number % len(visitors)])
+            status, _, content = await client.ask("GET", path, visitor)
             if status != FOUND:
                 told = content.decode().partition('<p role="alert"')[2].partition("</p>")[0]
                 raise RuntimeError(f"{path}: HTTP {status}: {told}")

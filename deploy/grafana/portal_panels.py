@@ -112,6 +112,12 @@ PORTALS: Final = (
         "Callers who watch what changes, at each portal.",
     ),
     Panel(
+        "Open pages",
+        "short",
+        (Query("sum by (instance, stream) (quitanda_page_streams)", "{{instance}} {{stream}}"),),
+        "Event streams of open pages, at each process of the page.",
+    ),
+    Panel(
         "Webhooks: attempts to deliver",
         "ops",
         (Query(f"sum by (result) (rate(quitanda_webhook_deliveries_total{RATE}))", "{{result}}"),),

@@ -13,6 +13,7 @@ from quitanda_local.topology import ServiceRole, fixed
 HERE = Path(__file__).parent
 FOLDER = HERE.parent
 RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+JOBS = {ServiceRole.REPLICA: "replicas", ServiceRole.WEB: "page"}
 CASES = yaml.safe_load((HERE / "alerts_test.yml").read_text())["tests"]
 
 
@@ -61,7 +62,7 @@ def test_every_process_of_the_local_run_that_shows_metrics_is_scraped():
     scraped = {(job["job_name"], at) for job in jobs for static in job["static_configs"] for at in static["targets"]}
 
     assert scraped == {
-        ("replicas" if service.role is ServiceRole.REPLICA else "portals", f"{service.name}:{service.metrics_port}")
-        for service in fixed().services
+        (JOBS.get(service.role, "portals"), f"{service.name}:{service.metrics_port}")
+        for service in fixed(web=True).services
         if service.metrics_port
     }

@@ -1,10 +1,13 @@
 """A browser for tests: it speaks ASGI to the page, keeps cookies, and fills in forms as they stand in the page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from types import MappingProxyType
 from urllib.parse import unquote, urlencode, urlsplit
 
 HOST = "127.0.0.1:7080"
+REDIRECTS_MAX = 20
 
 
 @dataclass
@@ -131,6 +134,18 @@ class AsgiBrowser:
         return await self.open(sent.location) if sent.status == 303 else sent
 
     async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Send a request; where it is to be sent again elsewhere, do so, as browsers do, at most twenty times."""
+        for _ in range(REDIRECTS_MAX):
+            answer = await self.send_once(method, path, body, headers)
+            if answer.status != 307:
+                return answer
+            path = answer.location
+        raise AssertionError(f"too many redirects: {path}")
+
+    async def send_once(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Answer:
+        """Send a request; the answer may lead elsewhere."""
         parts = urlsplit(path)
         sent = {"host": self.host, "accept-language": self.language} | headers
         if self.cookies:

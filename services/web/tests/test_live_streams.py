@@ -59,6 +59,17 @@ async def test_a_change_of_price_and_stock_comes_in_the_words_and_language_of_th
         )
 
 
+async def test_the_open_streams_are_a_metric_by_what_they_follow(shop):
+    def shown(stream):
+        return shop.registry.get_sample_value("quitanda_page_streams", {"stream": stream})
+
+    customer, staff = await shop.customer(), await shop.staff()
+    async with open_stream(customer, "/live/products"), open_stream(staff, "/live/products"):
+        async with open_stream(customer, "/live/orders"):
+            assert (shown("products"), shown("orders"), shown("cluster")) == (2.0, 1.0, 0.0)
+        await wait_until(lambda: shown("orders") == 0.0)
+
+
 async def test_all_streams_of_customers_share_one_watch(shop):
     async with AsyncExitStack() as stack:
         streams = []

@@ -1,57 +1,16 @@
 """Exports and imports on the page: files that leave, and files that come in."""
 
-import asyncio
 import csv
 import io
 import json
 
 import pytest
+from importing import PRODUCTS, TRANSFER, WITH_FILE, begin, ended, multipart, upload
 from running_page import running
 
 from quitanda.domain.commands import CreateOrder, CreateProduct, ItemQuantity, UpdateProduct
 from quitanda_web.guard import UPLOAD_BYTES_MAX, GuardLimits
 from quitanda_web.imports import KEPT_MAX
-
-BOUNDARY = "----boundary"
-PRODUCTS = "product_id,name,price,quantity\np1,Pão,2.50,10\np2,Queijo,12.00,3\n"
-WITH_FILE = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
-TRANSFER = "/office/transfer"
-
-
-def multipart(fields, content, name="file.csv"):
-    """A form with a file, as browsers send it."""
-    parts = [
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
-        for key, value in fields.items()
-    ]
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-    parts.append(f"{head}Content-Type: text/csv\r\n\r\n".encode() + content + b"\r\n")
-    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
-
-
-async def upload(browser, content, *, kind="products", name="file.csv", **typed):
-    """Send a file, and see where that leads."""
-    page = await browser.open(TRANSFER)
-    assert page.status == 200
-    token = page.form("/sign-out").fields["form_token"]
-    content = content if isinstance(content, bytes) else content.encode()
-    body = multipart({"form_token": token, "kind": kind, **typed}, content, name)
-    sent = await browser.post("/office/imports", body, **WITH_FILE)
-    return await browser.open(sent.location) if sent.status == 303 else sent
-
-
-async def begin(browser, checked, **typed):
-    """Let a checked file be imported, and wait until that is done."""
-    (action,) = [form.action for form in checked.page.forms if form.action.endswith("/start")]
-    page = await browser.fill(checked, action, **typed)
-    return await ended(browser, page)
-
-
-async def ended(browser, page):
-    async with asyncio.timeout(10):
-        while "Look again" in page.text:
-            page = await browser.open(page.path)
-    return page
 
 
 async def test_a_file_is_checked_first_and_then_imported(shop):
@@ -116,7 +75,7 @@ async def test_the_progress_is_shown_without_javascript_and_the_import_can_be_st
     shop.cluster.hold()
     running_page = await staff.open((await staff.send(checked, action)).location)
     assert "Rows done: 0 of 40." in running_page.text
-    assert b'<noscript><meta http-equiv="refresh" content="3"></noscript>' in running_page.body
+    assert b'<noscript><meta http-equiv="refresh" content="3; url=' in running_page.body
     (stop,) = [form.action for form in running_page.page.forms if form.action.endswith("/stop")]
     stopped = await ended(staff, await staff.fill(running_page, stop))
     shop.cluster.release()

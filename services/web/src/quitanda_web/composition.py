@@ -1,7 +1,6 @@
 """Which parts the page's process has, and how they are put together."""
 
 import asyncio
-import secrets
 import socket
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from quitanda_clients.i18n.languages import Language
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.guard import GuardLimits
 from quitanda_web.live.cluster_board import ClusterBoard
-from quitanda_web.live.hub import LiveHub, LiveLimits
+from quitanda_web.live.hub import LiveHub, LiveLimits, show_streams
 from quitanda_web.pages import (
     access,
     acting,
@@ -80,6 +79,9 @@ LIVE_SECONDS_MAX: Final = 3.0
 """How long a portal may take to answer what live pages ask of it."""
 BACKLOG: Final = 1_024
 
+OPEN_MODE_KEY: Final = b"nobody proves who they are"
+"""The key of the sessions in the open mode. It is no secret: there a session says no more than anybody may claim."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -107,6 +109,7 @@ def make_site(settings: WebSettings, identity: LinkIdentity | None, limits: Live
 
 def make_application(site: Site, registry: CollectorRegistry, limits: GuardLimits | None = None) -> ASGIApp:
     """Make the ASGI application of all pages."""
+    show_streams(registry, site.live)
     return application(site, PAGES, RequestMetrics(registry), limits)
 
 
@@ -261,9 +264,9 @@ class _BoundedProtocol(H11Protocol):
 
 
 def _secret(settings: WebSettings) -> bytes:
-    """Give the key of the sessions, which all processes of the page share; without an identity one of its own."""
+    """Give the key of the sessions, which all processes of the page share."""
     if settings.identity is None:
-        return secrets.token_bytes(32)
+        return OPEN_MODE_KEY
     return IdentityFolder(settings.identity).web_session_key().encode()
 
 

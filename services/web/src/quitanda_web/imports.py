@@ -1,7 +1,8 @@
 """Imports that people began on the page: checked files, and those whose rows are being sent.
 
-They are kept in this process alone, and not for long. An import whose process ends, or which is forgotten, is begun
-again with the same file: the request id of each row is made of what the row says, so nothing is done twice.
+They are kept in this process alone, and not for long. The id of an import names its process. An import whose process
+ends, or which is forgotten, is begun again with the same file: the request id of each row is made of what the row says,
+so nothing is done twice.
 """
 
 import asyncio
@@ -99,9 +100,10 @@ class PageImport:
 
 
 class PageImports:
-    """The imports of this process."""
+    """The imports of this process. `process_id` is the process's own: another one of the same name has another."""
 
     def __init__(self) -> None:
+        self.process_id = secrets.token_hex(6)
         self._kept: dict[str, PageImport] = {}
 
     def keep(
@@ -122,7 +124,8 @@ class PageImports:
             if not idle:
                 raise TooManyImports
             self._forget(min(idle, key=lambda each: each.used_at))
-        made = PageImport(secrets.token_urlsafe(12), owner, file_name, schema, options, checked, predicted, now)
+        import_id = f"{self.process_id}.{secrets.token_urlsafe(12)}"
+        made = PageImport(import_id, owner, file_name, schema, options, checked, predicted, now)
         made.rows = len(checked.valid_rows)
         self._kept[made.import_id] = made
         return made
@@ -134,6 +137,11 @@ class PageImports:
             return None
         found.used_at = time.monotonic()
         return found
+
+    def belongs_elsewhere(self, import_id: str) -> bool:
+        """Whether another process made an import of this id."""
+        process_id, point, _ = import_id.partition(".")
+        return bool(point) and process_id != self.process_id
 
     def start(self, wanted: PageImport, client: AdminClient) -> None:
         """Begin to send the rows, unless that has begun."""

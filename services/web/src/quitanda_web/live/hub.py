@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge
 
 from quitanda.domain.model import Kind
 from quitanda_clients.client import AdminClient
@@ -59,6 +62,10 @@ class LiveHub:
 
     def __len__(self) -> int:
         return sum(map(len, self._topics.values()))
+
+    def streams(self, stream: str) -> int:
+        """Give how many streams of a name are open."""
+        return sum(len(topic) for (name, _), topic in [*self._topics.items()] if name == stream)
 
     async def start(self) -> None:
         """Do nothing: the first stream begins to ask the portals."""
@@ -128,6 +135,13 @@ class LiveHub:
                 del self._held[holder]
 
         return give_back
+
+
+def show_streams(registry: CollectorRegistry, hub: LiveHub) -> None:
+    """Show how many streams are open, by what they follow."""
+    gauge = Gauge("quitanda_page_streams", "Event streams of open pages", ("stream",), registry=registry)
+    for stream in STREAMS:
+        gauge.labels(stream).set_function(partial(hub.streams, stream))
 
 
 def _audience(stream: str, caller: LiveCaller) -> str:

@@ -31,6 +31,7 @@ from quitanda_clients.spreadsheet_formulas import as_text
 from quitanda_web.downloads import download, download_file
 from quitanda_web.forms import FORM_TOKEN
 from quitanda_web.imports import IN_FLIGHT, PageImport, Stage, TooManyImports, predicted_rows
+from quitanda_web.other_process import look_elsewhere
 from quitanda_web.problems import ShownProblem, explain, wrong
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
@@ -61,6 +62,10 @@ RESULTS: Final = {
 _NOT_KNOWN: Final = N_(
     "This import is not known here any longer: the page was started again, or it was an hour ago. Send the file again: "
     "nothing is done twice."
+)
+_NOT_MET: Final = N_(
+    "Another process of this page keeps this import, and did not answer. Load this page again. Where that does not "
+    "help, that process was stopped: send the file again. Nothing is done twice."
 )
 _NO_FILE: Final = N_("Choose a file first.")
 _BUSY: Final = N_("Other files are being imported just now. Wait until one of them is done, then send yours again.")
@@ -157,7 +162,7 @@ async def show_import(visit: Visit) -> Response:
     """One import: what it would do, how far it is, or what it did."""
     found = _find(visit)
     if found is None:
-        return await _again(visit, _NOT_KNOWN, 404)
+        return await _not_found(visit)
     if found.stage is Stage.CHECKED:
         return _show_checked(visit, found)
     await visit.site.imports.settle(found)
@@ -214,7 +219,7 @@ async def start_import(visit: Visit) -> Response:
     """Send the rows; pressed twice it is the same as once."""
     found = _find(visit)
     if found is None:
-        return await _again(visit, _NOT_KNOWN, 404)
+        return await _not_found(visit)
     _check_role(visit, found.schema)
     if found.checked.problems and not visit.typed.get("skip_invalid") and found.stage is Stage.CHECKED:
         raise wrong("skip_invalid", Problem.MISSING)
@@ -226,7 +231,7 @@ async def stop_import(visit: Visit) -> Response:
     """Send no more rows."""
     found = _find(visit)
     if found is None:
-        return await _again(visit, _NOT_KNOWN, 404)
+        return await _not_found(visit)
     visit.site.imports.stop(found)
     return go(path_of("office", "imports", found.import_id))
 
@@ -235,7 +240,7 @@ async def give_secrets(visit: Visit) -> Response:
     """Give the secrets of the customers that an import registered, as a file."""
     found = _find(visit)
     if found is None:
-        return await _again(visit, _NOT_KNOWN, 404)
+        return await _not_found(visit)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("customer_id", "token"))
@@ -245,6 +250,13 @@ async def give_secrets(visit: Visit) -> Response:
 
 def _find(visit: Visit) -> PageImport | None:
     return visit.site.imports.find(visit.parameter("import_id"), visit.signed_in.session_id)
+
+
+async def _not_found(visit: Visit) -> Response:
+    """Look for the process that keeps an import; where it cannot be found, say what to do."""
+    if not visit.site.imports.belongs_elsewhere(visit.parameter("import_id")):
+        return await _again(visit, _NOT_KNOWN, 404)
+    return look_elsewhere(visit) or await _again(visit, _NOT_MET, 503)
 
 
 def _check_role(visit: Visit, schema: CsvSchema) -> None:

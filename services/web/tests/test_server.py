@@ -104,3 +104,18 @@ async def test_the_health_check_of_a_container_asks_the_page(server, capsys):
     await server.stop(2.0)
     assert await asyncio.to_thread(probe, [address]) == EXIT_NOT_SERVING
     assert await asyncio.to_thread(probe, ["nothing"]) == EXIT_USAGE
+
+
+async def test_a_browser_that_is_sent_on_to_another_process_is_sent_over_a_new_connection(shop):
+    staff = await shop.staff()
+    cookie = "; ".join(f"{name}={value}" for name, value in staff.cookies.items())
+    patient = WebServer(WebSettings(web_listen="127.0.0.1:0"), shop.app, head_seconds=60.0)
+    await patient.start()
+
+    answer = await ask(
+        patient, f"GET /office/imports/another.one HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
+    )
+    await patient.stop(2.0)
+
+    assert answer.startswith(b"HTTP/1.1 307 ")
+    assert b"location: /office/imports/another.one?looked=" in answer

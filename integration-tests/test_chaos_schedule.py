@@ -1,24 +1,34 @@
 """What breaks when is decided by the seed, and is done to whoever has the role at that moment, and undone again."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from chaos import schedule
+from chaos.expiry_times import wrong_expiries
 from chaos.fault_injector import FaultInjector
 from chaos.schedule import Break, FaultStep, FaultTarget
 
+from quitanda.domain.commands import SetOrderDeadline
+from quitanda.domain.model import Order
 from quitanda.domain.outcomes import Done
+from quitanda.errors import OutcomeUnknown
 from quitanda_local.errors import DeadlineExceeded, NotRunning
 from quitanda_testing.cluster.cluster import Fault
 from quitanda_testing.history import storage
 from quitanda_testing.history.builders import HistoryBuilder
-from quitanda_testing.history.operations import GetProduct
-from quitanda_testing.workload.shops import ClerkHabits, ContendedShop, CustomerHabits
+from quitanda_testing.history.operations import Expiry, GetOrder, GetProduct, as_checked
+from quitanda_testing.history.recorder import Recorder
+from quitanda_testing.workload.shops import DEADLINE_MS, ClerkHabits, ContendedShop, CustomerHabits
+
+FAR_MS = time.time_ns() // 1_000_000 + 2_000_000
+"""A deadline in two thousand seconds."""
 
 
 def test_the_same_seed_gives_the_same_schedule_and_another_seed_another():
@@ -124,6 +134,9 @@ class BreakableCluster:
     async def heal(self):
         self.did.append("heal")
 
+    def set_clock(self, name, seconds):
+        self.did.append(f"clock of {name}: {seconds:+} s")
+
     async def move(self, name):
         self.did.append(f"move {name}")
         self.lives[name] += 1
@@ -155,6 +168,10 @@ async def play(cluster, *steps):
         (FaultStep(0, Break.DISCONNECT, FaultTarget.OTHER_CLIENT_PORTAL, 0.01), ["disconnect c2", "reconnect c2"]),
         (FaultStep(0, Break.KILL, FaultTarget.ADMIN_PORTAL, 0.01), ["kill a1", "start a1"]),
         (FaultStep(0, Break.MOVE, FaultTarget.FOLLOWER, 0.01), ["move r1"]),
+        (
+            FaultStep(0, Break.JUMP, FaultTarget.LEADER, 0.01, ahead=-2.5),
+            ["clock of r2: -2.5 s", "clock of r2: +0.0 s"],
+        ),
         (
             FaultStep(0, Break.WORSEN, FaultTarget.BROKER, 0.01, 0.2, 500),
             ["network of b: 0.2 500", "network of b: 0.0 None"],
@@ -221,6 +238,58 @@ async def test_a_process_that_ends_by_itself_is_noticed():
     await breaking.play(steps)
 
     assert breaking.ended_by_itself == ["c1"]
+
+
+def test_clocks_jump_ahead_and_behind_for_longer_than_orders_are_held():
+    jumps = [
+        step.ahead
+        for seed in range(20)
+        for step in schedule.draw(seed, 300, {Fault.CLOCK_JUMP})
+        if step.fault is Break.JUMP
+    ]
+
+    assert min(jumps) < -DEADLINE_MS[1] / 1_000
+    assert max(jumps) > DEADLINE_MS[1] / 1_000
+
+
+def expired(order_id, version, at_ms, deadline_ms):
+    return Order(order_id, "ana", 1, (), version, state="expired", state_since_ms=at_ms, expires_at_ms=deadline_ms)
+
+
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [
+        ([expired("a", 7, 1_000, 900), expired("b", 9, 1_000, 1_000), expired("c", 12, 2_000, 1_500)], []),
+        ([expired("c", 12, 2_000, 1_500), expired("a", 7, 1_000, 900), expired("c", 12, 2_000, 1_500)], []),
+        ([expired("a", 7, 1_000, 900), expired("b", 9, 999, 900)], ["the state's clock went back from 1000"]),
+        ([expired("a", 7, 1_000, 1_001)], ["order a expired at 1000, before its deadline 1001"]),
+    ],
+)
+def test_a_clock_of_the_state_that_goes_back_and_an_early_expiry_are_noticed(orders, said):
+    t = HistoryBuilder("ana")
+    for order in orders:
+        t.add(1.0, 2.0, GetOrder("ana", order.order_id, include_closed=True), Done(order))
+
+    count, wrong = wrong_expiries(t.history)
+
+    assert count == len({order.order_id for order in orders})
+    assert [sentence[: len(start)] for sentence, start in zip(wrong, said, strict=True)] == said
+
+
+def test_with_clocks_that_jump_an_order_may_expire_as_soon_as_its_deadline_was_asked_for():
+    recorded = []
+    for clocks_agree in (True, False):
+        recorder = Recorder(clocks_agree=clocks_agree)
+        asyncio.run(recorder.perform("ana", "grpc", SetOrderDeadline("o1", FAR_MS, "ana"), "r1", unanswered))
+        (expiry,) = (each for each in as_checked(recorder.history) if isinstance(each.action, Expiry))
+        recorded.append(expiry.invoked_at)
+
+    assert recorded[0] > 1_000
+    assert recorded[1] < 10
+
+
+async def unanswered():
+    raise OutcomeUnknown("no answer")
 
 
 def test_a_saved_schedule_can_be_read_by_people(tmp_path):

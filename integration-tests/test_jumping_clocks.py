@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from random import Random
 
 import pytest
-from stalled_clocks.wall_clocks import WallClocks
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.outcomes import Reason
@@ -14,6 +13,7 @@ from quitanda.errors import Rejected
 from quitanda_clients.results import Consistency
 from quitanda_local.waiting import wait_until
 from quitanda_testing.cluster.process_cluster import ProcessCluster
+from quitanda_testing.cluster.wall_clocks import WallClocks
 from quitanda_testing.preloaded import compiler
 
 REPLICAS = ("replica1", "replica2", "replica3")

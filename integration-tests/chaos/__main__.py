@@ -38,7 +38,7 @@ def _empty(out: Path) -> Path:
 
 async def _run(arguments: argparse.Namespace, display: Display) -> int:
     out = _empty(arguments.out / f"seed-{arguments.seed}")
-    cluster = kinds.make(out / "cluster")
+    cluster = kinds.make(out / "cluster", clocks=True)
     if arguments.schedule:
         steps = schedule.load(arguments.schedule)
     else:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from chaos.display import Display
+from chaos.expiry_times import wrong_expiries
 from chaos.fault_injector import FaultInjector
-from chaos.schedule import FaultStep
+from chaos.schedule import Break, FaultStep
 from quitanda_local.errors import LocalError
 from quitanda_local.observed_cluster import Digest
 from quitanda_testing.cluster.cluster import Cluster
@@ -40,6 +41,8 @@ class ChaosReport:
     left_out: list[str] = field(default_factory=list)
     digest: Digest | None = None
     figures: HistoryFigures | None = None
+    expired: int = 0
+    """How many orders clients saw that had expired."""
     verdict: CheckResult | None = None
 
     def lines(self) -> list[str]:
@@ -49,6 +52,7 @@ class ChaosReport:
             f"{self.figures.operations:,} operations",
             *self.figures.lines(),
             f"  {sum(self.broken.values())} faults: {broken or 'none'}; {len(self.left_out)} left out",
+            f"  {self.expired} orders were seen to have expired",
             f"  {self.verdict}",
             f"  replicas: {f'equal digests at revision {self.digest.revision}' if self.digest else 'NO AGREEMENT'}",
             *(f"WRONG: {sentence}" for sentence in self.wrong),
@@ -71,7 +75,7 @@ class Chaos:
         self._cluster = cluster
         self._duration = duration
         self._display = display
-        self._recorder = Recorder()
+        self._recorder = Recorder(clocks_agree=all(step.fault is not Break.JUMP for step in steps))
         self._workload = Workload(cluster, seed, self._recorder, crews)
         self._breaking = FaultInjector(cluster, self._note)
         self._report = ChaosReport(steps)
@@ -88,6 +92,8 @@ class Chaos:
         report.wrong += [f"{name} ended by itself" for name in self._breaking.ended_by_itself]
         report.wrong += [f"could not be done: {trouble}" for trouble in self._breaking.troubles]
         report.figures = figures(report.history)
+        report.expired, wrong = wrong_expiries(report.history)
+        report.wrong += wrong
         await self._judge(budget)
         return report
 

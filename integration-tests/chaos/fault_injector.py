@@ -97,6 +97,8 @@ class FaultInjector:
                 await cluster.worsen_network(name, loss=step.loss, kilobits_per_second=step.kilobits)
             case Break.MOVE:
                 await cluster.move(name)
+            case Break.JUMP:
+                cluster.set_clock(name, step.ahead)
 
     async def _mend(self, name: str, step: FaultStep) -> None:
         cluster = self._cluster
@@ -112,6 +114,8 @@ class FaultInjector:
                 await cluster.reconnect(name)
             case Break.WORSEN:
                 await cluster.worsen_network(name)
+            case Break.JUMP:
+                cluster.set_clock(name, 0.0)
             case Break.MOVE:
                 pass  # it has come back already
         self._lives[name] = await self._life(name)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -30,6 +30,8 @@ class Break(StrEnum):
     """The process loses packets and sends slowly."""
     MOVE = "move"
     """The process ends at once and comes back at once, at another address; nothing is to be undone."""
+    JUMP = "clock jump"
+    """A replica's wall clock is set ahead or behind, and set right again."""
 
 
 class FaultTarget(StrEnum):
@@ -57,6 +59,7 @@ NEEDS: Final = {
     Break.DISCONNECT: Fault.DISCONNECTION,
     Break.WORSEN: Fault.BAD_NETWORK,
     Break.MOVE: Fault.ANOTHER_ADDRESS,
+    Break.JUMP: Fault.CLOCK_JUMP,
 }
 
 LEADER_KILL_EVERY: Final = 10.0
@@ -65,6 +68,8 @@ QUIET_SECONDS: Final = 3.0
 """At the beginning and at the end nothing breaks."""
 LOSS_MAX: Final = 0.3
 KILOBITS: Final = (200, 1_000, 5_000)
+JUMP_SECONDS_MAX: Final = 5.0
+"""How far a clock is set ahead or behind: more than the longest time for which the clients' orders are held."""
 
 _WEIGHTS: Final[tuple[tuple[Break, tuple[FaultTarget, ...], int], ...]] = (
     (Break.PARTITION, REPLICAS, 5),
@@ -77,13 +82,17 @@ _WEIGHTS: Final[tuple[tuple[Break, tuple[FaultTarget, ...], int], ...]] = (
     (Break.DISCONNECT, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
     (Break.WORSEN, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
     (Break.MOVE, (*REPLICAS, *PORTALS), 2),
+    (Break.JUMP, (FaultTarget.LEADER, *REPLICAS), 6),
 )
 """What, to whom, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultStep:
-    """At `at` seconds from the beginning something breaks, for `seconds`; `loss` and `kilobits` are WORSEN's."""
+    """At `at` seconds from the beginning something breaks, for `seconds`.
+
+    `loss` and `kilobits` are WORSEN's, `ahead` is JUMP's: seconds, negative where the clock is behind.
+    """
 
     at: float
     fault: Break
@@ -91,10 +100,12 @@ class FaultStep:
     seconds: float
     loss: float = 0.0
     kilobits: int | None = None
+    ahead: float = 0.0
 
     def __str__(self) -> str:
         bad = f", losing {self.loss:.0%} at {self.kilobits} kbit/s" if self.fault is Break.WORSEN else ""
-        return f"{self.at:6.1f} s  {self.fault} the {self.target} for {self.seconds:.1f} s{bad}"
+        jump = f", {self.ahead:+.1f} s" if self.fault is Break.JUMP else ""
+        return f"{self.at:6.1f} s  {self.fault} the {self.target} for {self.seconds:.1f} s{bad}{jump}"
 
 
 def draw(seed: int, duration: float, possible: Collection[Fault]) -> list[FaultStep]:
@@ -136,5 +147,11 @@ def _others(dice: Random, duration: float, possible: Collection[Fault]) -> Itera
         ((fault, targets, _),) = dice.choices(choices, [weight for *_, weight in choices])
         step = FaultStep(round(at, 2), fault, dice.choice(targets), round(dice.uniform(1.0, 5.0), 2))
         loss, kilobits = round(dice.uniform(0.02, LOSS_MAX), 2), dice.choice(KILOBITS)
-        yield FaultStep(step.at, fault, step.target, step.seconds, loss, kilobits) if fault is Break.WORSEN else step
+        match fault:
+            case Break.WORSEN:
+                yield replace(step, loss=loss, kilobits=kilobits)
+            case Break.JUMP:
+                yield replace(step, ahead=round(dice.uniform(-JUMP_SECONDS_MAX, JUMP_SECONDS_MAX), 2))
+            case _:
+                yield step
         at += LEADER_KILL_EVERY + dice.uniform(-3.0, 3.0)

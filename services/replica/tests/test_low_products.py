@@ -15,7 +15,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import REORDER_LEVEL_SINCE
 from quitanda_replica.state import keys
-from quitanda_replica.state.low_products import count_low
+from quitanda_replica.state.low_products import LOW_COUNT_MAX, count_low
 
 
 @pytest.fixture
@@ -89,6 +89,26 @@ def test_the_index_has_the_products_that_are_low_now(shop):
 
     assert both == ["pen", "tea"]
     assert in_index(shop) == ["pen"]
+
+
+class EndlessIndex:
+    """A state with ever more low products; `walked` is how many of them were looked at."""
+
+    def __init__(self):
+        self.walked = 0
+
+    def iterate(self, prefix, after=None):
+        assert (prefix, after) == (keys.LOW_PRODUCTS, None)
+        while True:
+            self.walked += 1
+            yield prefix + b"%d" % self.walked, b""
+
+
+def test_each_look_at_the_metrics_walked_over_all_low_products():
+    state = EndlessIndex()
+
+    assert count_low(state) == LOW_COUNT_MAX
+    assert state.walked == LOW_COUNT_MAX
 
 
 @pytest.mark.parametrize("command", [DeleteProduct("tea"), UpdateProduct("tea", reorder_level=0)], ids=str)

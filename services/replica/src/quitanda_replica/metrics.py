@@ -20,7 +20,7 @@ from quitanda_replica.reads.snapshots import OpenSnapshots
 from quitanda_replica.state.applier import Applier
 from quitanda_replica.state.change_records import HistoryBounds
 from quitanda_replica.state.dedup_window import WindowBounds
-from quitanda_replica.state.low_products import count_low
+from quitanda_replica.state.low_products import LOW_COUNT_MAX, count_low
 from quitanda_replica.state.store import Store
 from quitanda_replica.state.write_set import read_counters
 
@@ -159,7 +159,9 @@ class ReplicaCollector(Collector):
         for kind in ("customers", "products", "orders"):
             yield _gauge(f"quitanda_documents_{kind}", f"Stored {kind}", getattr(counters, kind))
         yield _gauge("quitanda_documents_closed_orders", "Stored closed orders", counters.closed_orders)
-        yield _gauge("quitanda_low_products", "Stored products that are low now", low)
+        yield _gauge(
+            "quitanda_low_products", f"Stored products that are low now; not counted beyond {LOW_COUNT_MAX:,}", low
+        )
         changes = self._machine.low_products
         yield _counter("quitanda_products_low", "Products that came down to their reorder level", changes.low)
         yield _counter("quitanda_products_restocked", "Products that rose above their reorder level", changes.restocked)

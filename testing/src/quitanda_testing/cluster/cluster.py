@@ -49,6 +49,9 @@ class Fault(StrEnum):
     ANOTHER_ADDRESS = "another address"
     """`move`: a process that comes back elsewhere."""
 
+    CLOCK_JUMP = "clock jump"
+    """`set_clock`: a replica whose wall clock is wrong."""
+
 
 class Cluster(ObservedCluster):
     """Three replicas, two portals of each kind and a broker, each with a name.
@@ -180,6 +183,10 @@ class Cluster(ObservedCluster):
     async def move(self, name: str) -> None:
         """End the process at once and start it with another network address under the same name (ANOTHER_ADDRESS)."""
         self._refuse(Fault.ANOTHER_ADDRESS, name)
+
+    def set_clock(self, replica: str, seconds: float) -> None:
+        """Let a replica's wall clock be so much ahead of the machine's, or behind it where negative (CLOCK_JUMP)."""
+        self._refuse(Fault.CLOCK_JUMP, replica, f"{seconds} s")
 
     @abstractmethod
     async def mend(self) -> None:

@@ -10,6 +10,7 @@ from quitanda_local.data_directory import IDENTITIES
 from quitanda_local.topology import BrokerKind
 from quitanda_testing.cluster.cluster import Cluster
 from quitanda_testing.cluster.process_cluster import ProcessCluster
+from quitanda_testing.preloaded import compiler
 
 KIND_VARIABLE: Final = "QUITANDA_TEST_CLUSTER"
 IDENTITY_VARIABLE: Final = "QUITANDA_TEST_IDENTITY"
@@ -48,12 +49,13 @@ def make(
     *,
     breakable_disks: bool = False,
     identities: bool | None = None,
+    clocks: bool = False,
 ) -> Cluster:
     """Make a cluster of the chosen kind beside whatever else runs here; what it keeps on this machine is in the folder.
 
     `settings` are QUITANDA_* variables added to every process's own; `breakable_disks` gives the replicas disks that
-    can have Fault.BAD_DISK, where that is possible. `identities` says whether the processes have identities; the
-    environment says so where it is None.
+    can have Fault.BAD_DISK, and `clocks` clocks that can have Fault.CLOCK_JUMP, where that is possible. `identities`
+    says whether the processes have identities; the environment says so where it is None.
     """
     secure = identities_wanted() if identities is None else identities
     if chosen() is ClusterKind.CONTAINERS:
@@ -62,4 +64,5 @@ def make(
         folders = folder / IDENTITIES if secure else None
         return ContainerCluster.on_free_ports(settings, breakable_disks=breakable_disks, identities=folders)
     broker = BrokerKind(BROKER) if BROKER else None
-    return ProcessCluster.on_free_ports(folder, broker, settings, partitions=True, identities=secure)
+    clocks = clocks and compiler() is not None
+    return ProcessCluster.on_free_ports(folder, broker, settings, partitions=True, identities=secure, clocks=clocks)

@@ -12,16 +12,18 @@ from quitanda_local.topology import PORTS_NEEDED, BrokerKind, Deployment, Servic
 from quitanda_testing.cluster.cluster import Cluster, Fault, T
 from quitanda_testing.cluster.freezable_process import FreezableProcess
 from quitanda_testing.cluster.partitions import Partitions
+from quitanda_testing.cluster.wall_clocks import WallClocks
 
 RELAY: Final = "relay"
+CLOCKS: Final = "clocks"
 
 
 class ProcessCluster(LocalCluster, Cluster):
     """Implements the verbs with processes, which end with this one, however it ends.
 
     `settings` are QUITANDA_* variables added to every process's own; `commands` start the roles' processes;
-    `partitions` puts a relay between the replicas, so that they can be cut off from each other. What the relay keeps
-    is beside the data directory.
+    `partitions` puts a relay between the replicas, so that they can be cut off from each other; `clocks` lets the
+    replicas' wall clocks be set, for which the machine needs a C compiler. What both keep is beside the data directory.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class ProcessCluster(LocalCluster, Cluster):
         *,
         partitions: bool = False,
         identities: bool = False,
+        clocks: bool = False,
     ) -> None:
         super().__init__(data_dir, topology, wanted_broker, identities=identities)
         self._settings = dict(settings or {})
@@ -43,6 +46,11 @@ class ProcessCluster(LocalCluster, Cluster):
             folder = data_dir.absolute().with_name(f"{data_dir.name}-{RELAY}")
             relay = Process(RELAY, folder / f"{RELAY}.log", self._spawner)
             self._partitions = Partitions(topology.of(ServiceRole.REPLICA), relay, folder / f"{RELAY}.json")
+        self._clocks: WallClocks | None = None
+        if clocks:
+            folder = data_dir.absolute().with_name(f"{data_dir.name}-{CLOCKS}")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._clocks = WallClocks(folder, self.replicas)
 
     @classmethod
     def on_free_ports(
@@ -53,15 +61,19 @@ class ProcessCluster(LocalCluster, Cluster):
         *,
         partitions: bool = False,
         identities: bool = False,
+        clocks: bool = False,
     ) -> Self:
         """Lay out a cluster beside whatever else runs here."""
         topology = on_ports(ports.free_ports(PORTS_NEEDED))
-        return cls(data_dir, topology, wanted_broker, settings, partitions=partitions, identities=identities)
+        return cls(
+            data_dir, topology, wanted_broker, settings, partitions=partitions, identities=identities, clocks=clocks
+        )
 
     @property
     def faults(self) -> frozenset[Fault]:
-        """One-way cuts, where there is a relay; a network and disks of their own processes do not have."""
-        return frozenset({Fault.ONE_WAY_CUT} if self._partitions else ())
+        """One-way cuts and wrong clocks, where it was made for them; processes have no network and disk."""
+        possible = {Fault.ONE_WAY_CUT: self._partitions, Fault.CLOCK_JUMP: self._clocks}
+        return frozenset(fault for fault, means in possible.items() if means is not None)
 
     @property
     def shares_mqtt(self) -> bool:
@@ -118,8 +130,23 @@ class ProcessCluster(LocalCluster, Cluster):
         """Let all replicas hear each other again."""
         await self._require_partitions().heal()
 
+    def set_clock(self, replica: str, seconds: float) -> None:
+        """Set a replica's wall clock; for a cluster that was made with `clocks`."""
+        if self._clocks is None:
+            super().set_clock(replica, seconds)
+        else:
+            self._clocks.set_ahead(replica, seconds)
+
+    def close(self) -> None:
+        """End the thread that started the processes; any that still runs is killed. For use after `stop`."""
+        super().close()
+        if self._clocks is not None:
+            self._clocks.close()
+
     async def mend(self) -> None:
         """Undo every fault; return when everything is ready."""
+        if self._clocks is not None:
+            self._clocks.set_all_right()
         if self._partitions:
             await self._partitions.heal()
         for name in self.everything:
@@ -169,4 +196,5 @@ class ProcessCluster(LocalCluster, Cluster):
         relayed: dict[str, str] = {}
         if self._partitions and service.role is ServiceRole.REPLICA:
             relayed["QUITANDA_RAFT_ADDRESSES"] = self._partitions.addresses_seen_by(service.name)
-        return {**super()._environment(deployment, service), **relayed, **self._settings}
+        clocks = self._clocks.environment() if self._clocks is not None and service.role is ServiceRole.REPLICA else {}
+        return {**super()._environment(deployment, service), **relayed, **clocks, **self._settings}

@@ -24,13 +24,18 @@ Send = Callable[[], Awaitable[CallResult]]
 
 
 class Recorder:
-    """Writes down what clients of one event loop do. `clock` gives seconds that never go back."""
+    """Writes down what clients of one event loop do. `clock` gives seconds that never go back.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `clocks_agree` says that the replicas' wall clocks show the machine's time. Otherwise no wall clock's time is
+    recorded, and orders may expire from when their deadline was asked for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, clocks_agree: bool = True) -> None:
         self.history: list[RecordedOperation] = []
         """Operations that have ended, in the order in which they did."""
 
         self._clock = clock
+        self._clocks_agree = clocks_agree
         self._begun_at = clock()
         self._under_way: dict[int, RecordedOperation] = {}
         self._count = 0
@@ -62,7 +67,7 @@ class Recorder:
         number, invoked_at = self._count, self.now()
         operation = RecordedOperation(
             *(number, client, transport, action, request_id, invoked_at, NEVER, Unknown()),
-            begun_at_ms=time.time_ns() // _NANOSECONDS_PER_MILLISECOND,
+            begun_at_ms=time.time_ns() // _NANOSECONDS_PER_MILLISECOND if self._clocks_agree else 0,
         )
         self._under_way[number] = operation
         try:

@@ -1,6 +1,7 @@
 """Which products are low: the index of them, and telling when one comes to be low, or is so no more."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -10,6 +11,9 @@ from quitanda.domain.state import Change, Put
 from quitanda_replica.state import keys
 from quitanda_replica.state.access import WalkableState
 from quitanda_replica.state.write_set import WriteSet
+
+LOW_COUNT_MAX: Final = 1_000
+"""How many low products are counted. Each look at the metrics counts anew, which must stay cheap in a large shop."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -24,8 +28,8 @@ def write_low(writes: WriteSet, old: Product | None, new: Product | None) -> Non
 
 
 def count_low(state: WalkableState) -> int:
-    """Count the products that are low."""
-    return sum(1 for _ in state.iterate(keys.LOW_PRODUCTS))
+    """Count the products that are low, up to LOW_COUNT_MAX: there are at least so many."""
+    return sum(1 for _ in islice(state.iterate(keys.LOW_PRODUCTS), LOW_COUNT_MAX))
 
 
 class LowProductLog:

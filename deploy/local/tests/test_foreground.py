@@ -21,6 +21,7 @@ from quitanda_local.foreground import (
     examples,
     keep_running,
     mode_warning,
+    of_the_shop,
     without_effect,
 )
 from quitanda_local.identities import Identities
@@ -148,6 +149,14 @@ def test_a_folder_that_cannot_be_used_is_told_in_one_line_with_the_next_step(tmp
 def test_settings_of_the_shell_that_reach_no_process_are_told():
     shell = {"QUITANDA_CACHE_ENTRIES": "0", "QUITANDA_MQTT": "x:1", "QUITANDA_CUSTOMER": "ana", "PATH": "/bin"}
 
+    assert without_effect(shell) == ["QUITANDA_CACHE_ENTRIES"]
+
+
+def test_a_receiver_on_this_machine_could_not_be_tried_since_settings_of_webhooks_reached_no_portal():
+    webhooks = {"QUITANDA_WEBHOOK_PLAIN_HTTP": "true", "QUITANDA_WEBHOOK_PRIVATE_ADDRESSES": "true"}
+    shell = {**webhooks, "QUITANDA_ORDER_HOLD_SECONDS": "60", "QUITANDA_CACHE_ENTRIES": "0"}
+
+    assert of_the_shop(shell) == {**webhooks, "QUITANDA_ORDER_HOLD_SECONDS": "60"}
     assert without_effect(shell) == ["QUITANDA_CACHE_ENTRIES"]
 
 

@@ -26,6 +26,8 @@ from quitanda_local.topology import HOST, BrokerKind, ServiceRole, Topology, fix
 DATA: Final = Path(__file__).parents[2] / "data"
 """The sample data."""
 POLL_SECONDS: Final = 0.1
+OF_THE_SHOP: Final = ("QUITANDA_WEBHOOK_", "QUITANDA_ORDER_HOLD_SECONDS")
+"""How settings begin that are the shop's and not a process's."""
 TOKENS_OF_THE_BACKUP: Final = (
     "\nA backup knows the tokens of its shop. If it has any, the token that this run made is none of them: copy your "
     "old file credential over the one in the folder below."
@@ -58,7 +60,9 @@ async def run(
         place = nullcontext(data_dir) if data_dir else tempfile.TemporaryDirectory(prefix="quitanda-")
         with (
             place as directory,
-            closing(LocalCluster(Path(directory), topology, wanted_broker, identities=identities)) as cluster,
+            closing(
+                LocalCluster(Path(directory), topology, wanted_broker, of_the_shop(os.environ), identities=identities)
+            ) as cluster,
         ):
             if backup is not None:
                 await cluster.restore(backup)
@@ -235,7 +239,13 @@ def clients_settings(topology: Topology, identities: Identities | None = None) -
 
 def without_effect(environment: Mapping[str, str]) -> list[str]:
     """Name the settings of processes that the shell has: here each process is given its own."""
-    return sorted(name for name in environment if name.upper() in (OF_PROCESSES | OF_WEB) - OF_CLIENTS)
+    names = (OF_PROCESSES | OF_WEB) - OF_CLIENTS
+    return sorted(name for name in environment.keys() - of_the_shop(environment).keys() if name.upper() in names)
+
+
+def of_the_shop(environment: Mapping[str, str]) -> dict[str, str]:
+    """Choose the settings of the shell that every process may be given: of webhooks, and how long orders are held."""
+    return {name: value for name, value in environment.items() if name.startswith(OF_THE_SHOP)}
 
 
 def examples(cluster: LocalCluster) -> str:

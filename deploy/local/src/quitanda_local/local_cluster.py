@@ -38,14 +38,22 @@ class LocalCluster(ObservedCluster):
 
     The methods may be called from any event loop, one after the other: nothing is kept that belongs to a loop. With
     `identities` every process has a certificate, every link is TLS, and the secrets are in the identity folders.
+    `settings` are QUITANDA_* variables added to every process's own.
     """
 
     def __init__(
-        self, data_dir: Path, topology: Topology, wanted_broker: BrokerKind | None = None, *, identities: bool = False
+        self,
+        data_dir: Path,
+        topology: Topology,
+        wanted_broker: BrokerKind | None = None,
+        settings: Mapping[str, str] | None = None,
+        *,
+        identities: bool = False,
     ) -> None:
         super().__init__(topology, Identities(data_dir.absolute() / IDENTITIES) if identities else None)
         self.broker_kind = broker.choose(wanted_broker)
         self._data = DataDirectory(data_dir.absolute(), self.replicas)
+        self._settings = dict(settings or {})
         self._spawner = Spawner()
         self._deployment: Deployment | None = None
         self._processes = {service.name: self._new_process(service.name) for service in topology.services}
@@ -164,7 +172,7 @@ class LocalCluster(ObservedCluster):
         return COMMANDS[service.role]
 
     def _environment(self, deployment: Deployment, service: Service) -> Mapping[str, str]:
-        return environment(deployment, service.name)
+        return {**environment(deployment, service.name), **self._settings}
 
     async def _check_alive(self, name: str) -> None:
         self.process(name).check_alive()

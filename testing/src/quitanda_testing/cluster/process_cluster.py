@@ -38,8 +38,7 @@ class ProcessCluster(LocalCluster, Cluster):
         identities: bool = False,
         clocks: bool = False,
     ) -> None:
-        super().__init__(data_dir, topology, wanted_broker, identities=identities)
-        self._settings = dict(settings or {})
+        super().__init__(data_dir, topology, wanted_broker, settings, identities=identities)
         self._commands = commands
         self._partitions: Partitions | None = None
         if partitions:
@@ -197,4 +196,4 @@ class ProcessCluster(LocalCluster, Cluster):
         if self._partitions and service.role is ServiceRole.REPLICA:
             relayed["QUITANDA_RAFT_ADDRESSES"] = self._partitions.addresses_seen_by(service.name)
         clocks = self._clocks.environment() if self._clocks is not None and service.role is ServiceRole.REPLICA else {}
-        return {**super()._environment(deployment, service), **relayed, **clocks, **self._settings}
+        return {**relayed, **clocks, **super()._environment(deployment, service)}

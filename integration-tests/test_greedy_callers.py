@@ -23,8 +23,10 @@ AT_ONCE = 10
 """Customers who are registered at the same time."""
 CALLS_ALONE, CALLS_AMONG = 20, 50
 PAUSE_SECONDS = 0.15
-SHORTER = 3
-"""By so many times the polite customer's median is shorter than the greedy ones' mean; on a quiet machine by more."""
+SHORTER = 2
+"""By so many times the polite customer's median is shorter than the greedy ones' mean; on most machines by more."""
+LONGER = 3
+"""Her longest call takes less than so many times their mean."""
 
 
 async def greedy_customers(cluster, shop, product, folder, *, certificates):
@@ -101,4 +103,4 @@ async def test_a_polite_customer_waits_far_shorter_than_fifty_greedy_ones_wait_f
     )
     sys.stdout.write("\n".join(("", *lines, "")))
     assert statistics.median(among) * SHORTER < greedy_mean
-    assert among[-1] < max(greedy_mean, 1.0) * SHORTER
+    assert among[-1] < max(greedy_mean, 1.0) * LONGER

@@ -32,8 +32,8 @@ async def test_a_file_is_imported_with_the_keyboard_alone(people, shop, language
 
     await bia.enter(bia.tab("Administration"))
     await bia.enter(bia.link("Import and export"))
-    # Keys reach the browser by another way than the wish to be told of the chooser. The walk to the field asks the page at
-    # each step, in the order of the wish; so the key does not overtake it.
+    # The browser gets keys and the request to report choosers on two ways. Each step of the walk waits for an answer on
+    # the second one, so the key does not overtake the request.
     async with bia.page.expect_file_chooser() as opened:
         await bia.tab_to(bia.page.get_by_label(bia.t("File"), exact=True))
         await bia.page.keyboard.press("Enter")

@@ -1,5 +1,6 @@
 """The fields of a form, derived from the command that it sends: how each is shown, written and read."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +17,8 @@ TYPED_MOMENT: Final = "%Y-%m-%dT%H:%M"
 """A local time as people type it, and as browsers send it."""
 
 _DIGITS_MAX: Final = 20
-_TYPED_MOMENT_LENGTH: Final = len("2026-01-01T00:00")
+_SECONDS: Final = re.compile(r"(?<=T\d\d:\d\d):\d\d(\.\d{1,3})?$", re.ASCII)
+"""What some browsers add to a local time."""
 _MOMENT: Final = NumberRule(TIMESTAMP_MS_MAX)
 
 
@@ -45,7 +47,7 @@ def length_max(field: FieldType) -> int | None:
     """Give the number of characters that a field has at most; None where it has no limit of its own."""
     match field.rule:
         case _ if is_moment(field):
-            return _TYPED_MOMENT_LENGTH
+            return len("2026-01-01T00:00")
         case TextRule(limit=limit):
             return limit
         case IdRule():
@@ -96,11 +98,13 @@ def read_moment(text: str, name: str, formats: Formats) -> int:
     if not text:
         return 0
     try:
-        local = datetime.strptime(text[:_TYPED_MOMENT_LENGTH], TYPED_MOMENT)  # noqa: DTZ007 - the zone comes next
-        seconds = local.replace(tzinfo=formats.zone).timestamp()
+        local = datetime.strptime(_SECONDS.sub("", text), TYPED_MOMENT)  # noqa: DTZ007 - the zone comes next
+        seconds = int(local.replace(tzinfo=formats.zone).timestamp())
     except (ValueError, OverflowError):
         raise Rejected(invalid(name, Problem.MALFORMED)) from None
-    return int(seconds) * 1_000
+    if seconds < 0:
+        raise Rejected(invalid(name, Problem.MALFORMED))
+    return seconds * 1_000
 
 
 def read_number(text: str, name: str) -> int:

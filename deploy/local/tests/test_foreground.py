@@ -160,6 +160,12 @@ def test_a_receiver_on_this_machine_could_not_be_tried_since_settings_of_webhook
     assert without_effect(shell) == ["QUITANDA_CACHE_ENTRIES"]
 
 
+def test_the_page_speaks_and_tells_the_time_as_the_shell_says():
+    shell = {"QUITANDA_TIME_ZONE": "America/Sao_Paulo", "QUITANDA_LANG": "pt-BR", "QUITANDA_CURRENCY": "", "LANG": "C"}
+
+    assert of_the_shop(shell) == {"QUITANDA_LANG": "pt-BR", "QUITANDA_TIME_ZONE": "America/Sao_Paulo"}
+
+
 @pytest.mark.parametrize("given", ["80", "64653", "many"])
 def test_ports_that_there_cannot_be_are_refused(given):
     assert CliRunner().invoke(app, ["run", "--ports", given]).exit_code == 2

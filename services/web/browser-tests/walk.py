@@ -158,6 +158,7 @@ def _of_back_office(product, customer_id, order, clerk, webhook):
     yield Sight("office_tokens", "tokens", Who.STAFF, f"{office}/tokens")
     yield Sight("office_tokens", "a new token", Who.STAFF, f"{office}/tokens", "Create the token", (("label", "Caio"),))
     yield Sight("office_token", "token", Who.STAFF, f"{office}/tokens/{clerk}")
+    yield Sight("office_revoke_token", "revoke a token", Who.STAFF, f"{office}/tokens/{clerk}/revoke_credential")
     yield Sight("office_webhooks", "webhooks", Who.STAFF, f"{office}/webhooks")
     yield Sight(
         "office_webhooks",
@@ -168,6 +169,7 @@ def _of_back_office(product, customer_id, order, clerk, webhook):
         (("url", "ftp://x"),),
     )
     yield Sight("office_webhook", "webhook", Who.STAFF, f"{office}/webhooks/{webhook}")
+    yield Sight("office_delete_webhook", "delete a webhook", Who.STAFF, f"{office}/webhooks/{webhook}/delete_webhook")
 
 
 def unseen(walk: Walk) -> set[str]:

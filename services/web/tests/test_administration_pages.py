@@ -76,7 +76,9 @@ async def test_a_token_is_renewed_and_revoked(secure_shop):
 
     renewed = await staff.send(await staff.open(at), f"{at}/rotate_credential")
     assert secret_in(renewed, f"qt1_{clerk.credential_id}_")
-    gone = await staff.fill(await staff.open(at), f"{at}/revoke_credential")
+    asked = await staff.open(f"{at}/revoke_credential")
+    assert "This cannot be undone." in asked.text
+    gone = await staff.fill(asked, f"{at}/revoke_credential")
 
     assert "The token is revoked." in gone.text
     assert (await staff.get(at)).status == 404
@@ -87,10 +89,24 @@ async def test_the_last_administrator_cannot_be_revoked(secure_shop):
     last = next(each for each in secure_shop.cluster.state.credentials() if each.role == "admin")
     at = f"/office/tokens/{last.credential_id}"
 
-    answer = await staff.send(await staff.open(at), f"{at}/revoke_credential")
+    answer = await staff.send(await staff.open(f"{at}/revoke_credential"), f"{at}/revoke_credential")
 
     assert answer.status == 409
     assert secure_shop.cluster.state.credential(last.credential_id) is not None
+
+
+async def test_a_customers_token_that_changed_meanwhile_is_shown_again_with_the_reason(secure_shop):
+    staff = await secure_shop.staff()
+    hers = next(each for each in secure_shop.cluster.state.credentials() if each.role == "customer")
+    action = f"/office/tokens/{hers.credential_id}/revoke_credential?customer_id={hers.customer_id}"
+    page = await staff.open(action)
+
+    answer = await staff.send(page, action, expected_version="999")
+    gone = await staff.fill(await staff.open(action), action)
+
+    assert answer.status == 409
+    assert "Somebody else has changed this meanwhile." in answer.text
+    assert f"These are the tokens of the customer {hers.customer_id}." in gone.text
 
 
 @pytest.mark.parametrize(
@@ -134,7 +150,7 @@ async def test_a_webhook_is_created_and_its_secret_is_shown_once(secure_shop):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ({"url": "ftp://example.org", "event_order_placed": "on"}, "Address"),
+        ({"url": "javascript:alert(1)", "event_order_placed": "on"}, "Address is no address of a web server."),
         ({"url": "", "event_order_placed": "on"}, "Address is missing"),
         ({"url": "https://example.org/"}, "Events"),
     ],
@@ -204,7 +220,7 @@ async def test_a_webhook_waits_sends_again_gets_a_new_secret_a_test_and_is_delet
     assert hooked.cluster.state.webhook("w1").previous_secret == "ab" * 32
     await staff.fill(page, f"{WEBHOOK}/send_test_event")
     assert [letter.event for letter in hooked.cluster.state.webhook("w1").letters] == ["test"]
-    gone = await staff.fill(page, f"{WEBHOOK}/delete_webhook")
+    gone = await staff.fill(await staff.open(f"{WEBHOOK}/delete_webhook"), f"{WEBHOOK}/delete_webhook")
     assert "Deleted." in gone.text
     assert hooked.cluster.state.webhook("w1") is None
     assert (await staff.get(WEBHOOK)).status == 404

@@ -4,6 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from quitanda.errors import Rejected
+from quitanda_clients.form_fields import read_moment
 from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language
 
@@ -51,3 +53,15 @@ def test_what_is_shown_for_typing_is_read_as_the_same(formats, minor_units):
     plain = formats.plain_amount(formats.amount(minor_units))
 
     assert round(float(plain) * 100) == minor_units
+
+
+@pytest.mark.parametrize("typed", ["2030-01-01T00:00", "2030-01-01T00:00:00", "2030-01-01T00:00:00.000"])
+def test_a_local_time_is_read_with_and_without_seconds(typed):
+    assert read_moment(typed, "expires_at_ms", PORTUGUESE) == 1_893_466_800_000
+
+
+@pytest.mark.parametrize("typed", ["2030-01-01T00:00:00Z<script>", "2030-01-01T00:00 or later", "0001-01-01T00:00"])
+def test_a_time_with_something_behind_it_or_before_all_shops_is_none(typed):
+    with pytest.raises(Rejected) as refused:
+        read_moment(typed, "expires_at_ms", PORTUGUESE)
+    assert dict(refused.value.refused.details)["problem"] == "malformed"

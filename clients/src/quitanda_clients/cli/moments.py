@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from quitanda_clients.i18n.speech import say, say_minute
+from quitanda_clients.i18n.speech import say, say_minute, say_second
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -20,6 +20,14 @@ def read_iso(text: str) -> int:
     """Read what `iso_time` wrote, or another time by ISO 8601; in UTC unless it says otherwise. Raises ValueError."""
     read = datetime.fromisoformat(text)
     return ((read if read.tzinfo else read.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def iso_said(text: str) -> str:
+    """Write a time by ISO 8601 as people of the language do, to the second; what is none stays as it is."""
+    try:
+        return say_second(read_iso(text))
+    except ValueError:
+        return text
 
 
 def minute_told(moment_ms: int) -> str:

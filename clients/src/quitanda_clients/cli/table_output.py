@@ -21,6 +21,7 @@ from quitanda_clients.cli.document_views import (
     shown_fields,
 )
 from quitanda_clients.cli.exception_texts import exception_text
+from quitanda_clients.cli.moments import iso_said
 from quitanda_clients.cli.streams import print_error, printable
 from quitanda_clients.cli.table_layout import Column, TableRows, plain, show_fields, show_table, stdout_console
 from quitanda_clients.cli.wording import counted
@@ -203,7 +204,7 @@ class TableOutput:
         )
         facts = [
             (N_("backup"), str(path)),
-            (N_("taken"), say("{time} from {replica}", time=header.taken_at, replica=header.replica)),
+            (N_("taken"), say("{time} from {replica}", time=iso_said(header.taken_at), replica=header.replica)),
             (N_("revision"), say("{revision} (term {term})", revision=header.revision, term=header.term)),
             (N_("documents"), ", ".join(documents)),
             (
@@ -300,7 +301,15 @@ class TableOutput:
 
     def summary(self, counts: dict[str, int], beside: dict[str, Any]) -> None:  # noqa: ARG002
         """Print one line; stderr names refused rows."""
-        typer.echo(", ".join(f"{say(name.replace('_', ' '))}: {count}" for name, count in counts.items()))
+        told = {name: count for name, count in counts.items() if name != "dry_run"}  # stderr says that it is one
+        typer.echo(", ".join(_counted(name, count) for name, count in told.items()))
+
+
+def _counted(name: str, count: int) -> str:
+    """Write how many rows had a fate. Above a column "created" stands for a time; here it stands for rows."""
+    if name == "created":
+        return say("created: {count}", count=count)
+    return f"{say(name.replace('_', ' '))}: {count}"
 
 
 def columns_of(views: Sequence[FieldView]) -> tuple[Column, ...]:

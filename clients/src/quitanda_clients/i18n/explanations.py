@@ -14,8 +14,13 @@ from quitanda_clients.i18n.formats import Formats
 
 _WRONG_NUMBER: Final = N_("{field} is not a number. Write digits only, such as {example}.")
 _NO_MOMENT: Final = N_("{field} is no date with a time. Choose one, or leave it empty.")
+_NO_ADDRESS: Final = N_(
+    "{field} is no address of a web server. Write one such as https://example.com/events, without a name or a password "
+    "in it."
+)
 _PASSED: Final = N_("{field} has passed already[: it is {now_ms}]. Choose a later time, or leave it empty.")
 _MOMENTS: Final = frozenset({"expires_at_ms"})
+_WEB_ADDRESS: Final = "url"
 _OF_MONEY: Final = frozenset({"price", "price_from", "price_to"})
 
 
@@ -52,6 +57,8 @@ def explain_failure(
         details["now_ms"] = formats.moment(int(details.get("now_ms", "0")))
     if details.get("problem") == Problem.MALFORMED and last in _MOMENTS:
         instead[Reason.INVALID_ARGUMENT] = _NO_MOMENT
+    if details.get("problem") == Problem.MALFORMED and last == _WEB_ADDRESS:
+        instead[Reason.INVALID_ARGUMENT] = _NO_ADDRESS
     label = translate(labels.field_label(failure.field)) if failure.field else ""
     text = render(failure.reason, label, details, instead, translate)
     return Explanation(text, last, failure.reason, failure.code, failure.definite, failure.field)

@@ -7,6 +7,7 @@ is one line in its dataclass.
 
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 from quitanda.domain.limits import (
@@ -173,8 +174,12 @@ class FieldType:
         return self.default is MISSING
 
 
+@cache
 def describe(record: type) -> tuple[FieldType, ...]:
-    """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have."""
+    """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have.
+
+    It is worked out once for each dataclass: an import asks several times for each row.
+    """
     hints = get_type_hints(record, include_extras=True)
     return tuple(_field_type(record, each, hints[each.name]) for each in fields(record))
 

@@ -72,6 +72,9 @@ OF_CLIENTS: Final = frozenset(
 )
 """What the command-line applications read; the page, their other face, reads some of it, too."""
 
+OF_PEOPLE: Final = frozenset(PREFIX + name for name in ("LANG", "CURRENCY", "TIME_ZONE"))
+"""Of those: how the shop's people read texts, money and times, in the page as in a terminal."""
+
 _OF_COMPOSE: Final = re.compile(PREFIX + r"(TAG|NETWORK|GRAFANA_PASSWORD|[A-Z0-9_]+_PORT)")
 _OF_TESTS: Final = re.compile(PREFIX + r"TEST_[A-Z_]+")
 _OF_SERVICE_LINKS: Final = re.compile(PREFIX + r"([A-Z0-9_]+_)?(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from quitanda.identity.folder import OPEN_MODE, IdentityFile
-from quitanda.runtime.variables import OF_CLIENTS, OF_PROCESSES, OF_WEB
+from quitanda.runtime.variables import OF_CLIENTS, OF_PEOPLE, OF_PROCESSES, OF_WEB
 from quitanda_local.backoff import next_delay
 from quitanda_local.errors import LocalError
 from quitanda_local.identities import Identities
@@ -244,8 +244,12 @@ def without_effect(environment: Mapping[str, str]) -> list[str]:
 
 
 def of_the_shop(environment: Mapping[str, str]) -> dict[str, str]:
-    """Choose the settings of the shell that every process may be given: of webhooks, and how long orders are held."""
-    return {name: value for name, value in environment.items() if name.startswith(OF_THE_SHOP)}
+    """Choose the settings of the shell that every process may be given: of webhooks, and how long orders are held.
+
+    Those of the shop's language, currency and time zone are for the page.
+    """
+    of_people = {name: value for name, value in environment.items() if name in OF_PEOPLE and value.strip()}
+    return of_people | {name: value for name, value in environment.items() if name.startswith(OF_THE_SHOP)}
 
 
 def examples(cluster: LocalCluster) -> str:

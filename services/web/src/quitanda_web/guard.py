@@ -171,12 +171,12 @@ class Guard:
         if self._origin:
             return host.lower() == self._origin.partition("://")[2]
         name, colon, port = host.rpartition(":")
-        return (name if colon and port.isdigit() else host).lower() in _LOOPBACK_HOSTS
+        return (name if colon and port.isascii() and port.isdigit() else host).lower() in _LOOPBACK_HOSTS
 
     def _comes_from_us(self, headers: Headers, scheme: str) -> bool:
         """Whether a form was sent from one of our pages, as far as the browser says it."""
-        if (site := headers.get("sec-fetch-site")) is not None:
-            return site == "same-origin"
+        if sites := headers.getlist("sec-fetch-site"):
+            return sites == ["same-origin"]
         return headers.get("origin", "").lower() == (self._origin or f"{scheme}://{headers['host'].lower()}")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | HTTPStatus:

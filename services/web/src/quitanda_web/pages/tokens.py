@@ -14,7 +14,7 @@ from quitanda_clients.reports.sales import Period
 from quitanda_web.forms import CommandForm, read_request_id, read_version
 from quitanda_web.problems import wrong
 from quitanda_web.site import Action, WebPage, Who
-from quitanda_web.visit import Visit, go, path_of
+from quitanda_web.visit import Visit, address, go, path_of
 
 CREATE: Final = CommandForm("create_credential", CreateCredential, ("label", "role", "customer_id"))
 ROTATE: Final = CommandForm("rotate_credential", RotateCredential)
@@ -52,18 +52,28 @@ async def create_token(visit: Visit) -> Response:
 
 async def show_token(visit: Visit) -> Response:
     """One credential with what may be done about it."""
-    customer_id, credential_id = visit.asked("customer_id"), visit.parameter("credential_id")
-    listing = await visit.office.list_credentials(customer_id=customer_id)
-    found = next((each for each in listing.documents if each.credential_id == credential_id), None)
-    if found is None:
-        raise Rejected(refusals.credential_not_found(credential_id))
-    at = path_of("office", "tokens", credential_id)
+    found = await _find(visit)
     return visit.render(
         "office_token.html",
         credential=found,
-        rotate=ROTATE.view(visit, f"{at}/{ROTATE.name}", {}, found.version),
-        revoke=REVOKE.view(visit, f"{at}/{REVOKE.name}", {}, found.version),
+        rotate=ROTATE.view(visit, _address_of(found, ROTATE.name), {}, found.version),
+        revoke=_address_of(found, REVOKE.name),
     )
+
+
+async def _find(visit: Visit) -> Credential:
+    """Find the credential that the address names, among those of staff or of the customer whom it names."""
+    credential_id = visit.parameter("credential_id")
+    listing = await visit.office.list_credentials(customer_id=visit.asked("customer_id"))
+    found = next((each for each in listing.documents if each.credential_id == credential_id), None)
+    if found is None:
+        raise Rejected(refusals.credential_not_found(credential_id))
+    return found
+
+
+def _address_of(credential: Credential, *action: str) -> str:
+    """Write the address of a credential's page, or of an action of it; it names the customer whose it is."""
+    return address(path_of("office", "tokens", credential.credential_id, *action), customer_id=credential.customer_id)
 
 
 async def rotate_token(visit: Visit) -> Response:
@@ -74,12 +84,25 @@ async def rotate_token(visit: Visit) -> Response:
     return _shown_once(visit, result.document, result.token)
 
 
+async def show_revoke(visit: Visit) -> Response:
+    """Ask whether a credential's holder is to be let in no longer: that cannot be undone."""
+    found = await _find(visit)
+    return visit.render(
+        "confirm.html",
+        title=visit.gettext("Revoke the token %(name)s?") % {"name": found.label or found.credential_id},
+        texts=(visit.gettext("Its holder is let in no longer, at once. This cannot be undone."),),
+        form=REVOKE.view(visit, _address_of(found, REVOKE.name), {}, found.version),
+        button=visit.gettext("Revoke it"),
+        back=_address_of(found),
+    )
+
+
 async def revoke_token(visit: Visit) -> Response:
     """Let a credential's holder in no longer."""
     await visit.office.revoke_credential(
         visit.parameter("credential_id"), expected_version=read_version(visit), request_id=read_request_id(visit)
     )
-    return go(_ALL, done="revoked")
+    return go(_ALL, customer_id=visit.asked("customer_id"), done="revoked")
 
 
 def _shown_once(visit: Visit, credential: Credential, token: str) -> Response:
@@ -105,9 +128,13 @@ PAGES: Final = (
         _ONE,
         Who.STAFF,
         show_token,
-        (
-            Action(ROTATE.name, f"{_ONE}/{ROTATE.name}", rotate_token),
-            Action(REVOKE.name, f"{_ONE}/{REVOKE.name}", revoke_token),
-        ),
+        (Action(ROTATE.name, f"{_ONE}/{ROTATE.name}", rotate_token),),
+    ),
+    WebPage(
+        "office_revoke_token",
+        f"{_ONE}/{REVOKE.name}",
+        Who.STAFF,
+        show_revoke,
+        (Action(REVOKE.name, f"{_ONE}/{REVOKE.name}", revoke_token),),
     ),
 )

@@ -70,17 +70,12 @@ async def create_webhook(visit: Visit) -> Response:
 
 async def show_webhook(visit: Visit) -> Response:
     """One webhook with its dead letters, and what may be done about them."""
-    webhook_id = visit.parameter("webhook_id")
-    webhook = next(
-        (each for each in (await visit.office.list_webhooks()).webhooks if each.webhook_id == webhook_id), None
-    )
-    if webhook is None:
-        raise Rejected(refusals.webhook_not_found(webhook_id))
+    webhook = await _find(visit)
 
     def view(form: CommandForm, **hidden: str) -> FormView | None:
         if not visit.may(form.command):
             return None
-        return form.view(visit, path_of("office", "webhooks", webhook_id, form.name), {}, None, **hidden)
+        return form.view(visit, path_of("office", "webhooks", webhook.webhook_id, form.name), {}, None, **hidden)
 
     return visit.render(
         "office_webhook.html",
@@ -94,8 +89,17 @@ async def show_webhook(visit: Visit) -> Response:
         enable=view(UPDATE, enabled="" if webhook.enabled else "on"),
         rotate=view(ROTATE),
         test=view(TEST),
-        delete=view(DELETE),
+        delete=path_of("office", "webhooks", webhook.webhook_id, DELETE.name) if visit.may(DeleteWebhook) else "",
     )
+
+
+async def _find(visit: Visit) -> Any:
+    webhook_id = visit.parameter("webhook_id")
+    listed = (await visit.office.list_webhooks()).webhooks
+    found = next((each for each in listed if each.webhook_id == webhook_id), None)
+    if found is None:
+        raise Rejected(refusals.webhook_not_found(webhook_id))
+    return found
 
 
 async def update_webhook(visit: Visit) -> Response:
@@ -118,6 +122,24 @@ async def repeat_letters(visit: Visit) -> Response:
 async def send_test(visit: Visit) -> Response:
     """Send an event that is only a test."""
     return await _done(visit, "tested", visit.office.send_test_event)
+
+
+async def show_delete(visit: Visit) -> Response:
+    """Ask whether a webhook is to be deleted: that cannot be undone."""
+    visit.require(DeleteWebhook)
+    webhook = await _find(visit)
+    at = ("office", "webhooks", webhook.webhook_id)
+    return visit.render(
+        "confirm.html",
+        title=visit.gettext("Delete the webhook %(url)s?") % {"url": webhook.url},
+        texts=(
+            visit.gettext("Its address hears of nothing any longer, and its dead letters are lost."),
+            visit.gettext("This cannot be undone."),
+        ),
+        form=DELETE.view(visit, path_of(*at, DELETE.name), {}),
+        button=visit.gettext("Delete it"),
+        back=path_of(*at),
+    )
 
 
 async def delete_webhook(visit: Visit) -> Response:
@@ -150,8 +172,14 @@ PAGES: Final = (
                 (ROTATE, rotate_secret),
                 (REPEAT, repeat_letters),
                 (TEST, send_test),
-                (DELETE, delete_webhook),
             )
         ),
+    ),
+    WebPage(
+        "office_delete_webhook",
+        f"{_WEBHOOK}/{DELETE.name}",
+        Who.STAFF,
+        show_delete,
+        (Action(DELETE.name, f"{_WEBHOOK}/{DELETE.name}", delete_webhook),),
     ),
 )

@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -15,7 +16,9 @@ from quitanda import error_status
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
 from quitanda_clients.cli.exception_texts import exception_text
+from quitanda_clients.cli.moments import iso_said
 from quitanda_clients.cli.spoken_help import every_command
+from quitanda_clients.cli.table_output import TableOutput
 from quitanda_clients.cli.values import price, whole_number
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
@@ -330,3 +333,18 @@ async def test_the_shop_speaks_portuguese_as_well(portal):
 
 def test_every_command_is_walked():
     assert all(len(list(every_command(typer.main.get_command(app)))) == len(list(every_path(app))) for app in APPS)
+
+
+@pytest.mark.usefixtures("portuguese")
+def test_the_rows_that_an_import_created_are_no_time_in_portuguese(capsys):
+    TableOutput().summary({"dry_run": 1, "rows": 2, "created": 1}, {})
+
+    assert capsys.readouterr().out == "linhas: 2, criados: 1\n"
+
+
+def test_the_time_of_a_backup_is_local():
+    speak(Speech(Language.PORTUGUESE, zone=ZoneInfo("America/Sao_Paulo")))
+
+    assert iso_said("2026-11-30T06:38:21+00:00") == "30/11/2026 03:38:21 -03"
+    assert iso_said("no time") == "no time"
+    speak(Speech())

@@ -67,7 +67,9 @@ async def test_a_form_without_its_token_or_with_anothers_is_refused(shop):
     assert shop.cluster.state.product("caneta").quantity == 10
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7080", "", "127.0.0.1.evil.example", "169.254.1.1", "localhost:²"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:7080", "", "127.0.0.1.evil.example", "169.254.1.1", "localhost:²"]
+)
 async def test_another_sites_name_that_leads_to_this_machine_is_refused(shop, host):
     assert (await shop.browser(host=host).get("/sign-in")).status == 421
 

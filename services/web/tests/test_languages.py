@@ -65,6 +65,7 @@ OF_STAFF = (
     "/office/tokens?customer_id=ana",
     "/office/webhooks",
     "/office/webhooks/w1",
+    "/office/webhooks/w1/delete_webhook",
     "/office/cluster",
     "/office/orders/o2/cancel_order_items",
     "/office/orders/o2/return_order",

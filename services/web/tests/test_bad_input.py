@@ -292,6 +292,14 @@ async def test_headers_that_come_letter_by_letter_end_the_connection(server):
     assert b" 200 " not in answer
 
 
+async def test_a_form_that_names_two_places_where_it_comes_from_is_refused(server):
+    head = b"POST /language HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n"
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\nlanguage=en"
+
+    assert b" 303 " in (await spoken(server, head + form)).partition(b"\r\n")[0]
+    assert b" 403 " in (await spoken(server, head + b"Sec-Fetch-Site: cross-site\r\n" + form)).partition(b"\r\n")[0]
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

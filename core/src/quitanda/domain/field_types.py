@@ -174,12 +174,16 @@ class FieldType:
         return self.default is MISSING
 
 
-@cache
 def describe(record: type) -> tuple[FieldType, ...]:
     """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have.
 
     It is worked out once for each dataclass: an import asks several times for each row.
     """
+    return _described(record)
+
+
+@cache
+def _described(record: type) -> tuple[FieldType, ...]:
     hints = get_type_hints(record, include_extras=True)
     return tuple(_field_type(record, each, hints[each.name]) for each in fields(record))
 

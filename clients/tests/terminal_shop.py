@@ -28,6 +28,7 @@ from quitanda_clients.terminal.texts import TerminalTexts
 STOP_SECONDS = 2.0
 WAIT_SECONDS = 60.0
 TIMEOUT_SECONDS = 8.0
+FIRST_PRODUCT = "Caneta"
 
 
 @dataclass
@@ -150,7 +151,7 @@ async def at_terminal(app, size) -> AsyncIterator[TerminalUser]:
 async def customer(
     portals, customer_id="ana", language=Language.ENGLISH, size=(80, 24), timeout=TIMEOUT_SECONDS, **given
 ):
-    """A customer at her terminal."""
+    """A customer at her terminal, who sees the products; with an empty id she has not said who she is."""
 
     def make(customer_id):
         return make_shop_client(
@@ -162,12 +163,15 @@ async def customer(
         )
 
     async with at_terminal(ShopTerminal(make, customer_id, texts(language), **given), size) as user:
+        if customer_id:
+            await user.sees(FIRST_PRODUCT)
         yield user
 
 
 @asynccontextmanager
 async def staff(portals, language=Language.ENGLISH, size=(80, 24), **given):
-    """Somebody of the shop's staff at a terminal."""
+    """Somebody of the shop's staff at a terminal, who sees the products."""
     client = AdminClient((portals.addresses["admin"],), timeout=TIMEOUT_SECONDS)
     async with at_terminal(OfficeTerminal(client, texts(language), **given), size) as user:
+        await user.sees(FIRST_PRODUCT)
         yield user

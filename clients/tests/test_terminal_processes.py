@@ -69,6 +69,15 @@ async def test_it_speaks_the_language_of_the_environment(portal):
     assert "Produtos" in shown
 
 
+async def test_in_the_locale_c_it_shows_ascii_alone(portal, stocked):
+    """Python itself writes C.UTF-8 into LC_CTYPE then, so the program took the terminal for one with Unicode."""
+    stocked.products["lapis"] = Product("lapis", "Lápis", "", 250, 40, (), 1)
+    environment = {"QUITANDA_CUSTOMER": "ana", "LANG": "C", "LC_ALL": "", "LC_CTYPE": ""}
+    _, shown, _ = await ended(portal, "quitanda-shop", lambda terminal, _: terminal.type("1q"), **environment)
+
+    assert shown.isascii()
+
+
 @pytest.mark.parametrize("program", ["quitanda-shop", "quitanda-admin"])
 async def test_without_a_terminal_it_prints_the_help_as_before(program):
     process = await asyncio.create_subprocess_exec(

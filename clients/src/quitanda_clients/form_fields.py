@@ -14,7 +14,7 @@ from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.formats import Formats
 
 TYPED_MOMENT: Final = "%Y-%m-%dT%H:%M"
-"""A local time as people type it, and as browsers send it."""
+"""A local time as browsers send it; people may type a blank for the T."""
 
 _DIGITS_MAX: Final = 20
 _SECONDS: Final = re.compile(r"(?<=T\d\d:\d\d):\d\d(\.\d{1,3})?$", re.ASCII)
@@ -98,7 +98,8 @@ def read_moment(text: str, name: str, formats: Formats) -> int:
     if not text:
         return 0
     try:
-        local = datetime.strptime(_SECONDS.sub("", text), TYPED_MOMENT)  # noqa: DTZ007 - the zone comes next
+        typed = _SECONDS.sub("", text.replace(" ", "T", 1))
+        local = datetime.strptime(typed, TYPED_MOMENT)  # noqa: DTZ007 - the zone comes next
         seconds = int(local.replace(tzinfo=formats.zone).timestamp())
     except (ValueError, OverflowError):
         raise Rejected(invalid(name, Problem.MALFORMED)) from None

@@ -12,6 +12,9 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 _LOCALE_VARIABLES: Final = ("LC_ALL", "LC_CTYPE", "LANG")
+_NO_UNICODE: Final = frozenset({"C", "POSIX"})
+_COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python itself writes into LC_CTYPE where the locale is C (PEP 538): it says nothing of the terminal."""
 _PLAIN: Final = {
     "\N{MIDDLE DOT}": "-",
     "\N{HORIZONTAL ELLIPSIS}": ".",
@@ -19,6 +22,7 @@ _PLAIN: Final = {
     "\N{EM DASH}": "-",
     "\N{LEFT DOUBLE QUOTATION MARK}": '"',
     "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHTWARDS ARROW}": ">",
     "\N{LEFT HALF BLOCK}": "]",
     "\N{RIGHT HALF BLOCK}": "[",
 }
@@ -49,7 +53,9 @@ def shows_ascii_alone(environment: Mapping[str, str] = os.environ, encoding: str
     if encoding is None or not encoding.lower().replace("-", "").startswith("utf8"):
         return True
     named = next((environment[name] for name in _LOCALE_VARIABLES if environment.get(name)), "")
-    return named in {"C", "POSIX"} or ("." in named and "utf" not in named.lower())
+    if environment.get("LANG") in _NO_UNICODE and named in _COERCED and not environment.get("LC_ALL"):
+        return True
+    return named in _NO_UNICODE or ("." in named and "utf" not in named.lower())
 
 
 def _ascii_sign(sign: str) -> str:

@@ -6,7 +6,7 @@ same values, so it takes effect at most once.
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import on, work
 from textual.binding import Binding
@@ -17,12 +17,21 @@ from textual.widgets import Checkbox, Input, Static, TextArea
 from quitanda.domain.field_types import FieldType, Form, describe
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, QuitandaError
-from quitanda_clients.form_fields import is_free_text, length_max, must_be_typed, read_value, written_value
-from quitanda_clients.i18n import labels
+from quitanda_clients.form_fields import (
+    field_hint,
+    is_free_text,
+    is_moment,
+    length_max,
+    must_be_typed,
+    read_value,
+    written_value,
+)
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.request_ids import new_request_id
 from quitanda_clients.terminal.texts import one_line
 from quitanda_clients.terminal.view import TerminalView
+
+EXAMPLE_MOMENT: Final = "2030-12-31 18:00"
 
 Send = Callable[[Mapping[str, Any], str], Awaitable[str]]
 """Makes the change with the values that were typed and a request id; gives what to say then."""
@@ -32,8 +41,8 @@ Send = Callable[[Mapping[str, Any], str], Awaitable[str]]
 class TerminalChange:
     """A change that a person is about to make.
 
-    `command` has the `fields` that she fills in, which begin with `values`. `reread` gives the same change as of now,
-    for one that somebody else has overtaken.
+    `command`, or another record, has the `fields` that she fills in, which begin with `values`. `reread` gives the same
+    change as of now, for one that somebody else has overtaken.
     """
 
     title: str
@@ -231,11 +240,13 @@ class ChangeView(TerminalView):
             yield Checkbox(label, bool(self._change.values.get(each.name)), id=at, compact=True)
             return
         needed = "*" if must_be_typed(each) else ""
-        hint = labels.HINTS.get(each.name)
+        hint = field_hint(each, self.texts.gettext, self.texts.formats)
+        if is_moment(each):
+            hint += "\n" + self.texts.gettext("For example {moment}").format(moment=EXAMPLE_MOMENT)
         yield Static(f"{label}{needed}", markup=False, classes="label")
         if is_free_text(each):
             yield TextArea(written, id=at, compact=True, tab_behavior="focus")
         else:
             yield Input(written, id=at, compact=True, max_length=length_max(each) or 0)
         if hint:
-            yield Static(self.texts.gettext(hint), markup=False, classes="hint")
+            yield Static(hint, markup=False, classes="hint")

@@ -6,14 +6,15 @@ from textual.binding import Binding
 
 from quitanda.codec.document_filters import DocumentFilter
 from quitanda.codec.queries import FindOrders
-from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder
-from quitanda.domain.model import Kind, Order, OrderState, Product
+from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder, SetOrderDeadline
+from quitanda.domain.model import Kind, Order, OrderItem, OrderState, Product
 from quitanda.domain.order_states import MOVES, Asker
 from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.terminal.application import QuitandaTerminal, first_screen_keys
 from quitanda_clients.terminal.cluster import ClusterView
 from quitanda_clients.terminal.detail_view import DetailView
+from quitanda_clients.terminal.history import HistoryView
 from quitanda_clients.terminal.office_changes import DocumentChanges, OrderMoves
 from quitanda_clients.terminal.orders import OrderListView, OrderView
 from quitanda_clients.terminal.products import ProductListView, ProductView
@@ -22,7 +23,12 @@ from quitanda_clients.terminal.rows_view import PAGE_SIZE, RowsPage, RowsView
 from quitanda_clients.terminal.texts import TerminalTexts, one_line
 from quitanda_clients.terminal.view import TerminalView
 
-COMMANDS: Final = {"fulfil": FulfilOrder, "cancel": CancelOrderItems, "take_back": ReturnOrder}
+COMMANDS: Final = {
+    "fulfil": FulfilOrder,
+    "cancel": CancelOrderItems,
+    "take_back": ReturnOrder,
+    "deadline": SetOrderDeadline,
+}
 """The shop's moves of an order, by the keys' actions."""
 
 
@@ -110,6 +116,7 @@ class OfficeProductView(OfficeView, ProductView):
         Binding("e", "edit", N_("Change")),
         Binding("s", "stock", N_("Stock")),
         Binding("d", "delete", N_("Delete")),
+        Binding("h", "history", N_("History")),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -129,6 +136,10 @@ class OfficeProductView(OfficeView, ProductView):
     def action_delete(self) -> None:
         """Delete it, and go back to the list."""
         self.ask(lambda: self.changes.delete(Kind.PRODUCT, self.product) if self.product else None, self.action_back)
+
+    def action_history(self) -> None:
+        """Show what was changed of it."""
+        self.terminal.push_screen(HistoryView(Kind.PRODUCT, self.document_id))
 
 
 class OfficeOrdersView(OfficeView, OrderListView):
@@ -158,6 +169,8 @@ class OfficeOrderView(OfficeView, OrderView):
         Binding("f", "fulfil", N_("Fulfil")),
         Binding("x", "cancel", N_("Cancel")),
         Binding("t", "take_back", N_("Take back")),
+        Binding("d", "deadline", N_("Deadline")),
+        Binding("h", "history", N_("History")),
     ]
 
     async def find(self) -> tuple[Order | None, int]:
@@ -191,6 +204,19 @@ class OfficeOrderView(OfficeView, OrderView):
     def action_take_back(self) -> None:
         """Take the units back."""
         self.ask(lambda: self._moves.take_back(self.order) if self.order is not None else None)
+
+    def action_deadline(self) -> None:
+        """Set until when it is held."""
+        self.ask(lambda: self._moves.deadline(self.order) if self.order is not None else None)
+
+    def open_row(self, row: OrderItem) -> None:
+        """Ask how many units of a line are cancelled, or came back; of an order that allows neither, nothing."""
+        if self.check_action("cancel", ()) or self.check_action("take_back", ()):
+            self.ask(lambda: self._moves.units(self.order, row.product_id) if self.order is not None else None)
+
+    def action_history(self) -> None:
+        """Show what was changed of it."""
+        self.terminal.push_screen(HistoryView(Kind.ORDER, self.order_id))
 
     @property
     def _moves(self) -> OrderMoves:
@@ -239,7 +265,11 @@ class CustomersView(OfficeView, RowsView):
 class CustomerView(OfficeView, DetailView):
     """One customer, with what staff may do about her."""
 
-    BINDINGS: ClassVar = [Binding("e", "edit", N_("Change")), Binding("d", "delete", N_("Delete"))]
+    BINDINGS: ClassVar = [
+        Binding("e", "edit", N_("Change")),
+        Binding("d", "delete", N_("Delete")),
+        Binding("h", "history", N_("History")),
+    ]
     KIND = Kind.CUSTOMER
 
     def __init__(self, customer_id: str) -> None:
@@ -274,6 +304,10 @@ class CustomerView(OfficeView, DetailView):
     def action_delete(self) -> None:
         """Delete the customer, and go back to the list."""
         self.ask(lambda: self.changes.delete(Kind.CUSTOMER, self.customer), self.action_back)
+
+    def action_history(self) -> None:
+        """Show what was changed of it."""
+        self.terminal.push_screen(HistoryView(Kind.CUSTOMER, self.document_id))
 
 
 OfficeTerminal.FIRST_SCREENS = (OfficeProductsView, OfficeOrdersView, LowStockView, CustomersView, ClusterView)

@@ -1,6 +1,7 @@
 """The changes that staff make: of products, customers and orders."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from quitanda.domain.commands import (
@@ -11,11 +12,14 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     FulfilOrder,
+    ItemQuantity,
     ReturnOrder,
+    SetOrderDeadline,
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Customer, Kind, Order, Product
+from quitanda.domain.field_types import ItemUnits
+from quitanda.domain.model import Customer, Kind, Order, OrderState, Product
 from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.terminal.change_view import TerminalChange
@@ -26,6 +30,14 @@ _DELETIONS: Final[Mapping[Kind, type[DeleteProduct | DeleteCustomer]]] = {
     Kind.PRODUCT: DeleteProduct,
     Kind.CUSTOMER: DeleteCustomer,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsOfLine:
+    """What is asked for where units of one line are cancelled or taken back."""
+
+    quantity: ItemUnits
+    restock: bool = False
 
 
 class DocumentChanges:
@@ -184,7 +196,49 @@ class OrderMoves:
             return self._texts.done("returned")
 
         question = N_("Take all units of the order back?")
-        return self._move(ReturnOrder, order, send, question, self.take_back, ("restock",))
+        return self._move(ReturnOrder, order, send, question, self.take_back, {"restock": False})
+
+    def deadline(self, order: Order) -> TerminalChange:
+        """Set until when the order is held."""
+
+        async def send(values: Mapping[str, Any], request_id: str) -> str:
+            await self._client.set_order_deadline(
+                order.order_id, **values, expected_version=order.version, request_id=request_id
+            )
+            return self._texts.done("deadline")
+
+        values = {"expires_at_ms": order.expires_at_ms}
+        return self._move(SetOrderDeadline, order, send, N_("Until when it is held"), self.deadline, values)
+
+    def units(self, order: Order, product_id: str) -> TerminalChange:
+        """Cancel units of one line of a live order, or take units of a fulfilled one back."""
+        line = next((item for item in order.items if item.product_id == product_id), None)
+        name, left = (line.name, line.quantity - line.returned) if line else (product_id, 0)
+        returns = order.state == OrderState.FULFILLED
+
+        async def send(values: Mapping[str, Any], request_id: str) -> str:
+            items = [ItemQuantity(product_id, values["quantity"])]
+            if returns:
+                await self._client.return_order(
+                    order.order_id,
+                    items,
+                    restock=values["restock"],
+                    expected_version=order.version,
+                    request_id=request_id,
+                )
+                return self._texts.done("returned")
+            changed = await self._client.cancel_order_items(
+                order.order_id, items, expected_version=order.version, request_id=request_id
+            )
+            whole = changed.document.state == OrderState.CANCELLED
+            return self._texts.done("cancelled" if whole else "partly-cancelled")
+
+        question = N_("Which units came back?") if returns else N_("Which units are cancelled?")
+        values = {"quantity": left, "restock": False} if returns else {"quantity": left}
+        detail = f"{one_line(name)}: {self._texts.formats.number(left)}"
+        return self._move(
+            UnitsOfLine, order, send, question, lambda fresh: self.units(fresh, product_id), values, detail
+        )
 
     def _move(
         self,
@@ -193,17 +247,19 @@ class OrderMoves:
         send: Callable[[Mapping[str, Any], str], Awaitable[str]],
         question: str,
         make: Callable[[Order], TerminalChange],
-        fields: tuple[str, ...] = (),
+        values: Mapping[str, Any] | None = None,
+        detail: str = "",
     ) -> TerminalChange:
         async def again() -> TerminalChange:
             return make((await self._client.get_order(order.order_id, include_closed=True)).document)
 
-        label, total = self._texts.gettext("Total"), self._texts.formats.money(order.total)
+        detail = detail or f"{self._texts.gettext('Total')}: {self._texts.formats.money(order.total)}"
         return TerminalChange(
             title=one_line(order.order_id),
             send=send,
             command=command,
-            fields=fields,
-            detail=f"{self._texts.gettext(question)}\n{label}: {total}",
+            fields=tuple(values or ()),
+            values=values or {},
+            detail=f"{self._texts.gettext(question)}\n{detail}",
             reread=again,
         )

@@ -14,12 +14,14 @@ STATES: Final = ("", *(state.value for state in OrderState))
 """What a list of orders shows: all, or those in one state."""
 
 
-def item_columns(texts: TerminalTexts) -> tuple[RowColumn, ...]:
+def item_columns(texts: TerminalTexts, *, given_back: bool) -> tuple[RowColumn, ...]:
     """Give the columns of an order's lines."""
     money = texts.formats.money
+    returned = RowColumn(N_("Given back"), lambda item: texts.formats.number(item.returned), 10, number=True)
     return (
         RowColumn(N_("Product"), lambda item: one_line(item.name)),
         RowColumn(N_("Quantity"), lambda item: texts.formats.number(item.quantity), 10, number=True),
+        *((returned,) if given_back else ()),
         RowColumn(N_("Price"), lambda item: money(item.unit_price), 12, number=True, spare=2),
         RowColumn(N_("Total"), lambda item: money(item.total), 12, number=True, spare=1),
     )
@@ -80,7 +82,8 @@ class OrderView(RowsView):
 
     def columns(self) -> tuple[RowColumn, ...]:
         """Give the columns of an order's lines."""
-        return item_columns(self.texts)
+        given_back = self.order is not None and any(item.returned for item in self.order.items)
+        return item_columns(self.texts, given_back=given_back)
 
     def heading(self) -> str:
         """Name the order."""

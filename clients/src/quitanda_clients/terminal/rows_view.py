@@ -1,12 +1,10 @@
 """A screen with a list: rows that are fetched page by page, found, kept current, and chosen by keys."""
 
-import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from textual import on, work
+from textual import on
 from textual.binding import Binding
 from textual.content import Content
 from textual.widget import Widget
@@ -15,18 +13,12 @@ from textual.widgets.option_list import Option
 
 from quitanda.codec.watches import WatchedChange, WatchedChanges
 from quitanda.domain.model import Kind
-from quitanda.errors import QuitandaError, Unavailable
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.paging import from_one_snapshot
+from quitanda_clients.terminal.fetched_view import FetchedView
 from quitanda_clients.terminal.rows import RowColumn, fitting, line
-from quitanda_clients.terminal.view import TerminalView
 
 PAGE_SIZE: Final = 100
-RELOAD_SECONDS: Final = 1.0
-"""A list is not fetched more often than this because of changes."""
-
-AGAIN_SECONDS: Final = 1.0
-"""While no portal answers, the list is asked for again so long after each try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +31,10 @@ class RowsPage:
     head: str = ""
 
 
-class RowsView(TerminalView):
+class RowsView(FetchedView):
     """A list. Subclasses fetch its pages, name its rows, and say what a key does with a row."""
 
-    BINDINGS: ClassVar = [
-        Binding("slash", "search", N_("Search")),
-        Binding("r", "reload", N_("Load again"), show=False),
-    ]
+    BINDINGS: ClassVar = [Binding("slash", "search", N_("Search"))]
     KINDS: ClassVar[frozenset[Kind]] = frozenset()
     """Changes of these kinds make the list old."""
     PARTS: ClassVar[tuple[str, ...]] = ("head", "search", "columns", "rows")
@@ -59,7 +48,6 @@ class RowsView(TerminalView):
         self._wanted = PAGE_SIZE
         self._token = ""
         self._lines: list[tuple[str, str]] = []
-        self._old = False
 
     def body(self) -> Iterator[Widget]:
         """Give the head, the search, the names of the columns and the rows."""
@@ -100,31 +88,26 @@ class RowsView(TerminalView):
         index = self.query_one("#rows", OptionList).highlighted
         return self.rows[index] if index is not None and index < len(self.rows) else None
 
-    @work(exclusive=True, group="load")
-    async def fetch_all(self) -> None:
-        """Fetch the rows; until a portal answers, and again where they changed meanwhile."""
-        while True:
-            self._old = False
-            try:
-                page = await from_one_snapshot(self._fetched)
-            except Unavailable:
-                self.terminal.lost()
-                self.show_state()
-                await asyncio.sleep(AGAIN_SECONDS)
-                continue
-            except QuitandaError as error:
-                self.say(self.texts.explain(error).text)
-                return
-            self._show(page)
-            if not self._old:
-                return
-            await asyncio.sleep(RELOAD_SECONDS)
+    async def fetched(self) -> RowsPage:
+        """Fetch as many rows as are wanted, of one snapshot."""
+        return await from_one_snapshot(self._wanted_rows)
+
+    def show_fetched(self, fetched: RowsPage) -> int:
+        """Write the head and the rows."""
+        self.rows, self._token = list(fetched.rows), fetched.next_page_token
+        empty = N_("Nothing found. Esc shows all.") if self.words else self.EMPTY
+        text = fetched.head if self.rows else "\n".join(filter(None, [fetched.head, self.texts.gettext(empty)]))
+        head = self.query_one("#head", Static)
+        head.update(text)
+        head.display = bool(text)
+        self.show_rows()
+        return fetched.revision
 
     def told(self, part: WatchedChanges) -> None:
         """Show what changed, or fetch the list again."""
         for change in part.changes:
             if change.kind in self.KINDS and part.revision > self.revision and not self.take(change):
-                self._grow_old()
+                self.grow_old()
                 return
 
     def show_rows(self) -> None:
@@ -153,11 +136,6 @@ class RowsView(TerminalView):
         search = self.query_one("#search", Input)
         search.display = True
         search.focus()
-
-    def action_reload(self) -> None:
-        """Fetch the list again."""
-        self.say("")
-        self.load()
 
     def action_back(self) -> None:
         """End a search, or go back."""
@@ -209,7 +187,7 @@ class RowsView(TerminalView):
         self.say("")
         self.load()
 
-    async def _fetched(self) -> RowsPage:
+    async def _wanted_rows(self) -> RowsPage:
         rows: list[Any] = []
         token = ""
         while True:
@@ -218,25 +196,3 @@ class RowsView(TerminalView):
             token = page.next_page_token
             if not token or len(rows) >= self._wanted:
                 return RowsPage(rows, page.revision, token, page.head)
-
-    def _show(self, page: RowsPage) -> None:
-        if not self.is_ready:
-            return  # the screen was left while this was fetched
-        self.rows, self.revision, self._token = list(page.rows), page.revision, page.next_page_token
-        self.shown_at = time.time()
-        empty = N_("Nothing found. Esc shows all.") if self.words else self.EMPTY
-        text = page.head if self.rows else "\n".join(filter(None, [page.head, self.texts.gettext(empty)]))
-        head = self.query_one("#head", Static)
-        head.update(text)
-        head.display = bool(text)
-        self.show_rows()
-        self.show_title()
-        self.show_state()
-        self.terminal.found()
-
-    def _grow_old(self) -> None:
-        if self.is_loading or self._old:
-            self._old = True
-            return
-        self._old = True
-        self.set_timer(RELOAD_SECONDS, self.load)

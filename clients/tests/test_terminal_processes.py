@@ -1,6 +1,7 @@
 """The programs without a command: on a terminal they open the full-screen interface, elsewhere they print the help."""
 
 import asyncio
+import os
 import signal
 import sys
 import termios
@@ -69,13 +70,18 @@ async def test_it_speaks_the_language_of_the_environment(portal):
     assert "Produtos" in shown
 
 
-async def test_in_the_locale_c_it_shows_ascii_alone(portal, stocked):
+async def test_in_the_locale_c_a_program_shows_ascii_alone():
     """Python itself writes C.UTF-8 into LC_CTYPE then, so the program took the terminal for one with Unicode."""
-    stocked.products["lapis"] = Product("lapis", "Lápis", "", 250, 40, (), 1)
-    environment = {"QUITANDA_CUSTOMER": "ana", "LANG": "C", "LC_ALL": "", "LC_CTYPE": ""}
-    _, shown, _ = await ended(portal, "quitanda-shop", lambda terminal, _: terminal.type("1q"), **environment)
+    others = {name: value for name, value in os.environ.items() if not name.startswith("LC_")}
+    looking = "from quitanda_clients.terminal.ascii_filter import shows_ascii_alone; print(shows_ascii_alone())"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", looking),
+        env=others | {"LANG": "C"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
 
-    assert shown.isascii()
+    assert await finished(process) == (0, "True\n", "")
 
 
 @pytest.mark.parametrize("program", ["quitanda-shop", "quitanda-admin"])

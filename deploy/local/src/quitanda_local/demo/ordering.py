@@ -14,7 +14,7 @@ COFFEE = "cafe-em-grao-500-g"
 SUGAR = "acucar-mascavo-1-kg"
 NOWHERE = "018f0000-0000-7000-8000-000000000000"
 HOLD_SECONDS: Final = 15
-"""How long an order is held in the story: a program starts before, which takes seconds beside a machine's other work."""
+"""How long an order is held in the story: a program starts before, which may take seconds."""
 LATE_SECONDS_MAX: Final = 15.0
 """An order usually expires within two seconds after its deadline; a busy machine takes longer."""
 POLL_SECONDS: Final = 0.2

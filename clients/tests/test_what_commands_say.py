@@ -54,7 +54,7 @@ async def test_the_first_line_of_order_create_has_the_orders_id_and_quiet_prints
     quiet = await shop_over_grpc(portal, "order", "create", "-q")
     third, fourth = list(shop.orders)[-2:]
 
-    assert placed.stdout.splitlines()[0] == f"Placed the order {third}"
+    assert placed.stdout.splitlines()[0] == f"Created the order {third}"
     assert quiet.stdout == f"{fourth}\n"
 
 

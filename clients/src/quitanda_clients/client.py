@@ -294,7 +294,7 @@ class ShopClient(PortalClient):
     async def create_order(
         self, items: Sequence[ItemQuantity] = (), *, extra: CustomFields = (), request_id: str | None = None
     ) -> DocumentResult[Order]:
-        """Place an order, empty or with first items, all or nothing; the answer has its id."""
+        """Create an order, empty or with first items, all or nothing; the answer has its id."""
         command = CreateOrder(self.customer_id, "", 0, tuple(items), extra)  # the portal chooses the id and the time
         return await self.execute(command, request_id=request_id)
 

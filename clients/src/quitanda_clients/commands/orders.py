@@ -60,14 +60,14 @@ async def create(
     field: options.FieldOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the order's id.")] = False,
 ) -> None:
-    """Place an order, empty or with items; the first line of the answer has its id."""
+    """Create an order, empty or with items; the first line of the answer has its id."""
     items, extra = order_items(item or ()), custom_fields(field or ())
     async with run.client() as client:
         result = await client.create_order(items, extra=extra, request_id=run.request_id)
         if quiet:
             run.output.document_id(result)
         else:
-            run.output.document(result, say("Placed the order"))
+            run.output.document(result, say("Created the order"))
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})

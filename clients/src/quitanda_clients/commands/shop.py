@@ -22,7 +22,7 @@ products = typer.Typer(no_args_is_help=True)
 tokens = typer.Typer(no_args_is_help=True)
 
 app = make_application(SHOP.name)
-app.add_typer(orders.app, name="order", help="Place, change, show, list and cancel orders.")
+app.add_typer(orders.app, name="order", help="Create, place, change, show, list and cancel orders.")
 app.add_typer(products, name="product", help="Show, list and find products.")
 app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
 app.command("certificate")(certificate)

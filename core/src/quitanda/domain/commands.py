@@ -177,7 +177,7 @@ class AdjustStock:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class CreateOrder:
-    """Place an order, empty or with first items, all or nothing.
+    """Create an order, empty or with first items, all or nothing.
 
     A product named twice counts with the sum; of an extra field named twice the later value counts. `expires_at_ms` is
     the deadline by which the shop's portal wants the order to be placed; 0 stands for none.

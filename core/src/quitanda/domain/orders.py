@@ -56,7 +56,7 @@ _with_line: Final = changer(OrderItem, "name", "unit_price", "quantity", "extra"
 
 
 def create(view: StateView, command: CreateOrder) -> Decision:
-    """Place an order under a free id, with its first items if there are any."""
+    """Create an order under a free id, with its first items if there are any."""
     if view.customer(command.customer_id) is None:
         return Decision(refusals.customer_not_found(command.customer_id))
     if _is_taken(find_order(view, command.order_id)):

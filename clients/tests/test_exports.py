@@ -20,6 +20,8 @@ from quitanda_clients.export.fetched_pages import FetchedPages
 from quitanda_clients.results import ListPage
 from quitanda_clients.spreadsheet_formulas import as_text, from_text
 
+PATIENCE = "2"
+"""Seconds for a page: enough for one on a machine with other work, and soon over where no portal answers."""
 FORMULAS = ["=1+1", "+5511999", "@SUM(A1)", "-2+3", "\t=1", "\r=1", "'=1", "''-x", '=HYPERLINK("http://x";"y")']
 HARMLESS = ["Lápis", "'quoted'", " =1", "-3", "-3.50", "", "1=1", "'"]
 
@@ -138,7 +140,7 @@ def test_a_text_that_is_no_formula_is_written_as_it_is(text):
 async def test_an_interrupted_export_goes_on_after_the_last_page_at_the_same_snapshot(portal, many, tmp_path):
     file = tmp_path / "products.csv"
     portal.plans.extend([None, None, None, *[Busy()] * 50])  # the status, and two pages
-    failed = await admin(portal, "export", "products", file, "--timeout", "0.5")
+    failed = await admin(portal, "export", "products", file, "--timeout", PATIENCE)
     portal.plans.clear()
     left = pages_file(file)
     mode, there = left.stat().st_mode & 0o777, file.exists()
@@ -164,7 +166,7 @@ async def test_an_interrupted_export_goes_on_after_the_last_page_at_the_same_sna
 async def test_where_the_snapshot_is_gone_an_export_begins_anew(portal, many, tmp_path, refusal):
     file = tmp_path / "products.csv"
     portal.plans.extend([None, None, *[Busy()] * 50])
-    await admin(portal, "export", "products", file, "--timeout", "0.5")
+    await admin(portal, "export", "products", file, "--timeout", PATIENCE)
     portal.plans.clear()
     portal.calls.clear()
     many.products["p0000"] = product(0, name="Changed")

@@ -30,10 +30,11 @@ FAILURES = (grpc.RpcError,)
 
 
 class Topology:
-    """Names, ports and folders of a cluster."""
+    """Names, ports and folders of a cluster, and what its settings have that differs from those of other tests."""
 
-    def __init__(self, directory, number, mqtt=None):
+    def __init__(self, directory, number, mqtt=None, **changes):
         self.directory = directory
+        self._changes = changes
         self.names = [f"replica{position + 1}" for position in range(number)]
         free = ports.free_ports(2 * number)
         self.grpc = dict(zip(self.names, (Address(HOST, port) for port in free[:number]), strict=True))
@@ -41,22 +42,22 @@ class Topology:
         self.mqtt = mqtt
 
     def settings(self, name):
-        return load(
-            ReplicaSettings,
-            name=name,
-            replicas=self.grpc,
-            listen=self.grpc[name],
-            raft_addresses=self.raft,
-            data_dir=self.directory / name,
-            cluster_secret=SECRET,
-            bootstrap=True,
-            mqtt=self.mqtt,
-            feed_key=FEED_KEY,
-            metrics_listen=Address(HOST, 0),
-            feed_heartbeat_seconds=0.05,
-            raft_election_timeout_min_seconds=0.4,
-            raft_election_timeout_max_seconds=0.8,
-        )
+        values = {
+            "name": name,
+            "replicas": self.grpc,
+            "listen": self.grpc[name],
+            "raft_addresses": self.raft,
+            "data_dir": self.directory / name,
+            "cluster_secret": SECRET,
+            "bootstrap": True,
+            "mqtt": self.mqtt,
+            "feed_key": FEED_KEY,
+            "metrics_listen": Address(HOST, 0),
+            "feed_heartbeat_seconds": 0.05,
+            "raft_election_timeout_min_seconds": 0.4,
+            "raft_election_timeout_max_seconds": 0.8,
+        }
+        return load(ReplicaSettings, **(values | self._changes))
 
     def environment(self, name):
         return {
@@ -124,8 +125,8 @@ class Client:
 class Cluster:
     """Whole replicas in this process."""
 
-    def __init__(self, directory, number=3, mqtt=None):
-        self.topology = Topology(directory, number, mqtt)
+    def __init__(self, directory, number=3, mqtt=None, **changes):
+        self.topology = Topology(directory, number, mqtt, **changes)
         self.running = {}
         self.fatal = []
         self._closing = ExitStack()

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 INDEX = 90
 TERM = 4
+LEADS_ALONE = {"raft_election_timeout_min_seconds": 4.0, "raft_election_timeout_max_seconds": 5.0}
+"""A leader that hears from nobody leads for twice the longer time, while another replica is started."""
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def test_a_cluster_begins_there_remembers_and_goes_on(backup, tmp_path):
 
 
 def test_one_that_is_restored_alone_beside_a_cluster_with_a_past_does_not_vote_until_it_has_caught_up(backup, tmp_path):
-    cluster = Cluster(tmp_path / "cluster")
+    cluster = Cluster(tmp_path / "cluster", **LEADS_ALONE)
     for name in cluster.topology.names:
         assert restored(backup, cluster.topology.directory / name) == 0
     cluster.start()

@@ -7,7 +7,6 @@ is one line in its dataclass.
 
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 from quitanda.domain.limits import (
@@ -175,15 +174,7 @@ class FieldType:
 
 
 def describe(record: type) -> tuple[FieldType, ...]:
-    """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have.
-
-    It is worked out once for each dataclass: an import asks several times for each row.
-    """
-    return _described(record)
-
-
-@cache
-def _described(record: type) -> tuple[FieldType, ...]:
+    """List the fields of a dataclass, in their order. Raises TypeError for a type that no field can have."""
     hints = get_type_hints(record, include_extras=True)
     return tuple(_field_type(record, each, hints[each.name]) for each in fields(record))
 

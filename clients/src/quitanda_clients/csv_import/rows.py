@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from quitanda.codec.custom_fields import extra_from_values
 from quitanda.codec.json_fields import FieldReader
@@ -40,12 +39,8 @@ from quitanda_clients.i18n.speech import say
 
 STOCK_CHANGE: Final = "quantity_change"
 """The column of units to add or to remove."""
-
-
-@cache
-def described(command: type) -> tuple[FieldType, ...]:
-    """List the fields of a command; they are worked out once, since each row of a file asks for them several times."""
-    return describe(command)
+CREATION_FIELDS: Final[Mapping[type, tuple[FieldType, ...]]] = {each: describe(each) for each in get_args(Creation)}
+"""The fields of each command that creates: worked out once, since each row of a file asks for them several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +67,13 @@ class CsvSchema:
     @property
     def names(self) -> ColumnNames:
         """The names that the column of each field may have; a field without known names has its own."""
-        fields = (each.name for each in described(self.create) if each.form is not Form.CUSTOM_FIELDS)
+        fields = (each.name for each in CREATION_FIELDS[self.create] if each.form is not Form.CUSTOM_FIELDS)
         return {**self.known_names, **{name: (name,) for name in fields if name not in self.known_names}}
 
     @property
     def numbers(self) -> tuple[str, ...]:
         """The columns of numbers, which files of different countries write differently."""
-        forms = {each.name: each.form for each in described(self.create)}
+        forms = {each.name: each.form for each in CREATION_FIELDS[self.create]}
         return tuple(name for name in self.names if forms.get(name) in _NUMBERS or name == STOCK_CHANGE)
 
     def read_rows(
@@ -167,7 +162,7 @@ def _read(schema: CsvSchema, row: CsvRow, creates: bool) -> tuple[ValidRow, tupl
     """Read one row; a column that is not there, or a number that is empty, changes nothing."""
     names = schema.names
     own = {name: value for name, value in row.values.items() if name not in names}
-    forms = {each.name: each.form for each in described(schema.create)}
+    forms = {each.name: each.form for each in CREATION_FIELDS[schema.create]}
     values = {
         name: _value(forms.get(name, Form.NUMBER), name, row.values[name])
         for name in names
@@ -221,7 +216,9 @@ def _value(form: Form, name: str, text: str) -> str | int | Refused | None:
 
 def _new_fields(schema: CsvSchema, fields: Mapping[str, Any], delta: int) -> dict[str, Any]:
     """Complete a new document's fields with empty texts and zeros; a stock change is its first stock."""
-    known = (each for each in described(schema.create) if each.name in schema.names and each.name != schema.id_column)
+    known = (
+        each for each in CREATION_FIELDS[schema.create] if each.name in schema.names and each.name != schema.id_column
+    )
     empty = {each.name: (0 if each.form in _NUMBERS else "") if each.required else each.default for each in known}
     complete: dict[str, Any] = {**empty, **{name: value for name, value in fields.items() if name in empty}}
     return complete | ({"quantity": complete["quantity"] + delta} if schema.stock else {})
@@ -255,7 +252,7 @@ def _problem(line: int, refused: Refused, sources: Mapping[str, str]) -> FilePro
 def _read_line(schema: CsvSchema, number: int, fields: dict[str, Any]) -> tuple[ValidRow, tuple[Refused, ...]]:
     reader = FieldReader(fields)
     document_id = reader.text(schema.id_column)
-    forms = {each.name: each.form for each in described(schema.create)}
+    forms = {each.name: each.form for each in CREATION_FIELDS[schema.create]}
     names = schema.names
     values: dict[str, Any] = {}
     for name in names:

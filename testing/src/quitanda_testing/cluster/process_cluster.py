@@ -196,4 +196,4 @@ class ProcessCluster(LocalCluster, Cluster):
         if self._partitions and service.role is ServiceRole.REPLICA:
             relayed["QUITANDA_RAFT_ADDRESSES"] = self._partitions.addresses_seen_by(service.name)
         clocks = self._clocks.environment() if self._clocks is not None and service.role is ServiceRole.REPLICA else {}
-        return {**relayed, **clocks, **super()._environment(deployment, service)}
+        return {**super()._environment(deployment, service), **relayed, **clocks}

@@ -20,6 +20,7 @@ def lines():
     return [line for block in blocks for line in block.splitlines()]
 
 
+@pytest.mark.timeout(300)  # some thirty programs start, one after the other
 async def test_the_commands_of_the_guide_work_as_they_are_printed(cluster, shop, tmp_path):
     names = {"caneta": shop.new_id("product"), "ana": shop.new_id("customer"), "ORDER_ID": ""}
     exported = [shlex.split(line)[1].partition("=") for line in lines() if line.startswith("export QUITANDA_")]

@@ -37,6 +37,8 @@ SHOWN_BY = {
     "replicas": {ServiceRole.REPLICA},
 }
 """How the document says which processes show a metric."""
+OF_PAGE = "web"
+"""What it says of the page, whose own tests look at its metrics."""
 NEEDS_IDENTITY = ", with an identity"
 """What it adds where they show it only then."""
 RATE_INTERVAL = "5s"
@@ -68,12 +70,13 @@ def table():
     return ROW_OF_TABLE.findall((ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8"))
 
 
-def without_an_identity(cluster, shown_by_replicas):
-    """The metrics that nobody shows in this cluster, as its processes have no identity; none where they have one."""
-    needs = {name for name, _, _, who in table() if who.endswith(NEEDS_IDENTITY)}
+def not_shown_here(cluster, shown_by_replicas):
+    """The page's metrics, as this cluster has no page, and those that nobody shows whose process has no identity."""
+    rows = table()
+    needs = {name for name, _, _, who in rows if who.endswith(NEEDS_IDENTITY)}
     absent = set() if needs & shown_by_replicas.keys() else needs
     assert not absent or cluster.identities is None
-    return absent
+    return absent | {name for name, _, _, who in rows if who == OF_PAGE}
 
 
 def that_have_figures(asked, absent):
@@ -136,9 +139,7 @@ async def test_every_metric_and_label_of_an_alert_or_panel_is_shown_by_a_running
             shown.setdefault(sample.name, set()).update(sample.labels)
     titles = {expression: title for title, expression in expressions().items()}
 
-    for expression, title in that_have_figures(
-        titles, without_an_identity(cluster, by_role[ServiceRole.REPLICA])
-    ).items():
+    for expression, title in that_have_figures(titles, not_shown_here(cluster, by_role[ServiceRole.REPLICA])).items():
         named = METRIC.findall(expression)
         known = set().union(GIVEN_BY_PROMETHEUS, *(shown.get(name, ()) for name, _ in named))
         assert named
@@ -170,7 +171,7 @@ async def test_the_table_of_metrics_says_what_the_processes_show(cluster, shop):
                 roles.add(role)
                 assert kind == found[0].type
     rows = table()
-    absent = without_an_identity(cluster, by_role[ServiceRole.REPLICA])
+    absent = not_shown_here(cluster, by_role[ServiceRole.REPLICA])
 
     assert len(rows) == len({name for name, *_ in rows})
     assert {
@@ -198,7 +199,7 @@ async def used_again_and_again(shop):
 
 @pytest.mark.usefixtures("webhook")
 async def test_every_panel_has_a_line_and_every_alert_is_judged_by_a_real_prometheus(cluster, shop, tmp_path):
-    absent = without_an_identity(cluster, (await what_processes_show(cluster))[ServiceRole.REPLICA])
+    absent = not_shown_here(cluster, (await what_processes_show(cluster))[ServiceRole.REPLICA])
     without_line = {
         expression.replace("$__rate_interval", RATE_INTERVAL): used
         for expression, used in that_have_figures(queries(), absent).items()

@@ -55,9 +55,12 @@ async def test_all_pages_of_a_search_show_one_snapshot_and_belong_to_it_alone(sh
         await admin.create_product(f"{word}-{number}", "Chá", 100, 1)
     page = await admin.found_page(Kind.PRODUCT, DocumentFilter(f"cha {word}"), 2)
     await admin.update_product(f"{word}-2", name="Mate")
-    rest = await admin.found_page(Kind.PRODUCT, DocumentFilter(f"cha {word}"), 2, page.next_page_token)
+    found, token = list(page.documents), page.next_page_token
+    while token:  # a page may be empty where the shop has many products
+        rest = await admin.found_page(Kind.PRODUCT, DocumentFilter(f"cha {word}"), 2, token)
+        found, token = found + list(rest.documents), rest.next_page_token
 
-    assert [each.product_id for each in page.documents + rest.documents] == [f"{word}-{number}" for number in range(3)]
+    assert [each.product_id for each in found] == [f"{word}-{number}" for number in range(3)]
     with refused(Reason.INVALID_ARGUMENT, "page_token"):
         await admin.found_page(Kind.PRODUCT, DocumentFilter("cha"), 2, page.next_page_token)
 

@@ -28,7 +28,7 @@ def record_demonstration() -> None:
     cast = play_demonstration()
     require_last_words(screens(cast)[-1].text)
     casts.write(cast, CAST)
-    draw_animation(cast, PICTURES / "demo.svg")
+    draw_animation(casts.read(CAST), PICTURES / "demo.svg")  # as it is in the file, which rounds times
     say(f"{CAST.relative_to(ROOT)} and {PICTURES.relative_to(ROOT)}/demo.svg are new")
 
 

@@ -108,7 +108,7 @@ async def make(folder: Path, say: Callable[[str], None]) -> None:
         require_last_words(screens(demonstration)[-1].text)
         await studio.terminal(DEMONSTRATION, demonstration)
     casts.write(demonstration, folder / "demo.cast")
-    draw_animation(demonstration, folder / "demo.svg")
+    draw_animation(casts.read(folder / "demo.cast"), folder / "demo.svg")
     path = folder / "quitanda.mp4"
     say("the film ...")
     film.write(studio.pictures, path)

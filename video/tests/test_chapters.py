@@ -86,3 +86,9 @@ def test_the_animated_picture_of_the_readme_is_that_of_the_recording():
 def test_a_last_picture_without_the_balance_check_is_told():
     with pytest.raises(chapters.ChapterFailed, match="does not say 'exit code 0'"):
         chapters.require_last_words(" ".join(chapters.LAST_WORDS[:-1]))
+
+
+def test_the_recording_of_the_demonstration_shows_every_moment_in_order():
+    shown = [screen.heading for screen in screens(read(CAST), chapters.DEMONSTRATION.moments)]
+
+    assert [*dict.fromkeys(shown)] == ["", *chapters.DEMONSTRATION.moments], "make record-demo"

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -45,7 +46,16 @@ def test_the_leader_is_killed_about_every_ten_seconds_and_other_things_break_in_
     assert len(steps) - len(kills) >= 20
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     assert {Break.PARTITION, Break.PAUSE} & {step.fault for step in steps}
-    assert all(0 < step.at < 300 and 0 < step.seconds <= 5 for step in steps)
+    assert all(0 < step.at < 300 for step in steps)
+    assert all(0 < step.seconds <= 5 for step in steps if step.fault is not Break.JUMP)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_even_in_half_a_minute_a_clock_jumps_and_is_right_again_before_the_next_one(seed):
+    jumps = [step for step in schedule.draw(seed, 30, frozenset(Fault)) if step.fault is Break.JUMP]
+
+    assert jumps
+    assert all(first.at + first.seconds < then.at for first, then in pairwise(jumps))
 
 
 @pytest.mark.parametrize("possible", [frozenset(), frozenset({Fault.ONE_WAY_CUT})])
@@ -211,6 +221,26 @@ async def test_what_is_broken_already_or_not_there_is_left_out():
 
     assert cluster.did == ["kill b", "start b"]
     assert len(twice.left_out) == len(leaderless.left_out) == 1
+
+
+async def test_a_leader_whose_clock_is_wrong_can_be_killed_and_the_clock_of_one_that_is_down_can_jump():
+    cluster = BreakableCluster()
+    breaking = await play(
+        cluster,
+        FaultStep(0, Break.JUMP, FaultTarget.LEADER, 0.2, ahead=3.0),
+        FaultStep(0.05, Break.KILL, FaultTarget.LEADER, 0.3),
+        FaultStep(0.25, Break.JUMP, FaultTarget.LEADER, 0.02, ahead=-1.0),
+    )
+
+    assert cluster.did == [
+        "clock of r2: +3.0 s",
+        "kill r2",
+        "clock of r2: +0.0 s",
+        "clock of r2: -1.0 s",
+        "clock of r2: +0.0 s",
+        "start r2",
+    ]
+    assert breaking.left_out == breaking.ended_by_itself == []
 
 
 async def test_a_verb_that_fails_is_noted_and_the_rest_goes_on():

@@ -60,13 +60,20 @@ class FaultInjector:
     async def _play(self, step: FaultStep) -> None:
         await asyncio.sleep(step.at)
         name = await self._find(step.target)
-        if not name or name in self._broken:
+        if not name or (name in self._broken and step.fault is not Break.JUMP):
             why = f"{name} is broken already" if name else "there is none"
             self.left_out.append(f"{step}: {why}")
             self._note(f"left out: {step}: {why}")
             return
+        if step.fault is Break.JUMP:
+            await self._change(name, step)  # the process, and whatever else is broken of it, stays as it is
+            return
         self._broken[name] = step
         self._breaks[name] += 1
+        await self._change(name, step)
+        del self._broken[name]
+
+    async def _change(self, name: str, step: FaultStep) -> None:
         self._note(f"{step.fault} {name} ({step.target}) for {step.seconds:.1f} s")
         try:
             await self._do(name, step)
@@ -77,7 +84,6 @@ class FaultInjector:
         except LocalError as error:
             self.troubles.append(f"{step}: {error}")
             self._note(f"could not be done: {step}: {error}")
-        del self._broken[name]
 
     async def _do(self, name: str, step: FaultStep) -> None:
         cluster = self._cluster
@@ -116,6 +122,7 @@ class FaultInjector:
                 await cluster.worsen_network(name)
             case Break.JUMP:
                 cluster.set_clock(name, 0.0)
+                return  # which life the process has is nothing that its clock changes
             case Break.MOVE:
                 pass  # it has come back already
         self._lives[name] = await self._life(name)

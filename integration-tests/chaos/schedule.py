@@ -68,6 +68,8 @@ QUIET_SECONDS: Final = 3.0
 """At the beginning and at the end nothing breaks."""
 LOSS_MAX: Final = 0.3
 KILOBITS: Final = (200, 1_000, 5_000)
+JUMP_EVERY: Final = 15.0
+"""Seconds between two clocks that jump; each is right again before the next."""
 JUMP_SECONDS_MAX: Final = 5.0
 """How far a clock is set ahead or behind: more than the longest time for which the clients' orders are held."""
 
@@ -82,9 +84,8 @@ _WEIGHTS: Final[tuple[tuple[Break, tuple[FaultTarget, ...], int], ...]] = (
     (Break.DISCONNECT, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
     (Break.WORSEN, (*REPLICAS, *PORTALS, FaultTarget.BROKER), 3),
     (Break.MOVE, (*REPLICAS, *PORTALS), 2),
-    (Break.JUMP, (FaultTarget.LEADER, *REPLICAS), 6),
 )
-"""What, to whom, and how often."""
+"""What, to whom, and how often. The leader's kills and clocks that jump come beside these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,15 @@ class FaultStep:
 
 
 def draw(seed: int, duration: float, possible: Collection[Fault]) -> list[FaultStep]:
-    """Draw a schedule: the leader is killed every ten seconds, and something else breaks in between.
+    """Draw a schedule: the leader is killed every ten seconds, something else breaks in between, and clocks jump.
 
     The same seed, duration and faults that are possible give the same schedule.
     """
     dice = Random(f"schedule {seed}")
-    return sorted([*_leader_kills(dice, duration), *_others(dice, duration, possible)], key=lambda step: step.at)
+    steps = [*_leader_kills(dice, duration), *_others(dice, duration, possible)]
+    if Fault.CLOCK_JUMP in possible:
+        steps += _clock_jumps(Random(f"clocks {seed}"), duration)
+    return sorted(steps, key=lambda step: step.at)
 
 
 def save(steps: Sequence[FaultStep], file: Path) -> None:
@@ -146,12 +150,16 @@ def _others(dice: Random, duration: float, possible: Collection[Fault]) -> Itera
     while at < duration - QUIET_SECONDS:
         ((fault, targets, _),) = dice.choices(choices, [weight for *_, weight in choices])
         step = FaultStep(round(at, 2), fault, dice.choice(targets), round(dice.uniform(1.0, 5.0), 2))
-        loss, kilobits = round(dice.uniform(0.02, LOSS_MAX), 2), dice.choice(KILOBITS)
-        match fault:
-            case Break.WORSEN:
-                yield replace(step, loss=loss, kilobits=kilobits)
-            case Break.JUMP:
-                yield replace(step, ahead=round(dice.uniform(-JUMP_SECONDS_MAX, JUMP_SECONDS_MAX), 2))
-            case _:
-                yield step
+        if fault is Break.WORSEN:
+            step = replace(step, loss=round(dice.uniform(0.02, LOSS_MAX), 2), kilobits=dice.choice(KILOBITS))
+        yield step
         at += LEADER_KILL_EVERY + dice.uniform(-3.0, 3.0)
+
+
+def _clock_jumps(dice: Random, duration: float) -> Iterator[FaultStep]:
+    at = QUIET_SECONDS + dice.uniform(0.0, 4.0)
+    while at < duration - QUIET_SECONDS:
+        target = dice.choice((FaultTarget.LEADER, *REPLICAS))  # the leader's clock is the one that orders expire by
+        ahead = round(dice.uniform(-JUMP_SECONDS_MAX, JUMP_SECONDS_MAX), 2)
+        yield FaultStep(round(at, 2), Break.JUMP, target, round(dice.uniform(2.0, 10.0), 2), ahead=ahead)
+        at += JUMP_EVERY + dice.uniform(-3.0, 3.0)

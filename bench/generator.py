@@ -140,16 +140,17 @@ async def measure(
                 place(pid, placement.generator)
         await asyncio.sleep(warm_up)
         before, begun = processor_time.of_processes(processes | load.processes), time.monotonic()
-        machine = processor_time.of_machine()
+        machine, seen_at = processor_time.of_machine(), time.monotonic()
         if case.generators > 1:
             seen = await watch(system.portals, system.workload, case, seconds)
         else:
             await asyncio.sleep(seconds)
         ended, after = time.monotonic(), processor_time.of_processes(processes | load.processes)
         machine = processor_time.of_machine() - machine
+        seen_for = time.monotonic() - seen_at
         memory_mb = processor_time.memory_mb(processes)
     used = processor_time.used(before, after)
-    others = max(0.0, machine - sum(used.values())) / (ended - begun)
+    others = max(0.0, machine - sum(used.values())) / seen_for
     generators = sum(used.pop(name) for name in load.processes)
     told = Window(begun, ended, {**used, GENERATOR: generators}, memory_mb).measured(load.ended)
     return replace(with_times(told, seen) if seen else told, others=others)

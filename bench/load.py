@@ -24,7 +24,7 @@ import uvloop
 from google.rpc import error_details_pb2, status_pb2
 
 from bench.cases import Calls, Case, named
-from bench.measurement import DONE, EndedCall
+from bench.measurement import DONE, EndedCall, Refusal
 from bench.proofs import Proofs
 from bench.workload import ItemChange, Workload, changes, drawn_changes
 from quitanda.v1.client_portal_pb2 import GetOrderRequest, GetProductForCustomerRequest, SetOrderItemRequest
@@ -69,15 +69,6 @@ class LoadOrder:
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` has written."""
         return cls(**json.loads(text))
-
-
-class Refusal(Exception):
-    """A reply without gRPC that tells of a failure: its reason, and the seconds to wait; 0 if it says none."""
-
-    def __init__(self, reason: str, pause: float) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.pause = pause
 
 
 def status_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:

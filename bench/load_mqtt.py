@@ -21,7 +21,8 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.cases import Calls, named
-from bench.load import Call, LoadOrder, Refusal
+from bench.load import Call, LoadOrder
+from bench.measurement import Refusal
 from bench.proofs import Proofs
 from bench.workload import ItemChange, Workload
 from quitanda.mqtt.topics import reply_topic, request_topic

@@ -21,6 +21,15 @@ class EndedCall(NamedTuple):
     status: str
 
 
+class Refusal(Exception):
+    """A reply without gRPC that tells of a failure: its reason, and the seconds to wait; 0 if it says none."""
+
+    def __init__(self, reason: str, pause: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.pause = pause
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Rates are calls a second, latencies milliseconds, processor times milliseconds for each answered call."""

@@ -116,6 +116,14 @@ REASONS: Final[Mapping[str, str]] = {
         "The credential [{credential_id} ]is the last one of an administrator that never expires: without it nobody "
         "could administer the shop. First create another one, then revoke this one."
     ),
+    Reason.PASSWORD_EXISTS: (
+        "Another credential[ {credential_id}] has a password already, and is signed in with under the same name"
+        "[: {name}]. Remove its password first, or use a credential with another label."
+    ),
+    Reason.OF_A_SESSION: (
+        "The credential [{credential_id} ]is a session, which began with a password. Name the credential whose password "
+        "it was."
+    ),
     Reason.WEBHOOK_EXISTS: (
         "An earlier request with the same request id made the webhook[ {webhook_id}]. Send a new request id."
     ),
@@ -177,6 +185,8 @@ COURSE: Final[Mapping[str, str]] = {
 PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.MISSING: "{field} is missing. Give it a value.",
     Problem.TOO_LONG: "{field} is too long[: it has {length} characters][; the limit is {limit}]. Shorten it.",
+    Problem.TOO_SHORT: "{field} is too short[: it has {length} characters][; {limit} are needed]. Make it longer.",
+    Problem.EASY_TO_GUESS: "{field} is easy to guess: it is the name, or one character only. Choose another one.",
     Problem.ALPHABET: (
         "{field} has a character that is not allowed. Use only letters without accents, digits and . _ ~ @ : -, "
         "and begin with a letter or a digit."
@@ -218,6 +228,9 @@ TOKEN_PROBLEMS: Final[Mapping[str, str]] = {
     AuthenticationProblem.WRONG: (
         "The token is not valid: it was never given out, was replaced, or was revoked. Use your newest token, or ask "
         "an administrator for a new one."
+    ),
+    AuthenticationProblem.WRONG_PASSWORD: (
+        "The name or the password is wrong, or nobody has set a password for that name. Try again, or use your token."
     ),
     AuthenticationProblem.EXPIRED: (
         "The token has expired[: its time ended at {expired_at}]. Ask an administrator for a new one. If it should "

@@ -163,6 +163,22 @@ class ClusterOperation(Operation):
 
 
 @dataclass(frozen=True)
+class PasswordOperation(Operation):
+    """An operation with a password. Only portals with an identity have it; its messages are the portal's own business.
+
+    `of_roles`: which callers may ask for it. `proved`: they must prove who they are, as for every other operation.
+    """
+
+    of_roles: frozenset[CallerRole]
+    proved: bool = True
+
+    @property
+    def roles(self) -> frozenset[CallerRole]:
+        """Which callers may ask for it."""
+        return self.of_roles
+
+
+@dataclass(frozen=True)
 class CertificateOperation(Operation):
     """The operation that gives a customer a certificate for the broker. Only portals with an identity have it."""
 

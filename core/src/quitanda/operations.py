@@ -2,7 +2,7 @@
 
 An operation is one method of a portal's gRPC service and, at the client portal, one MQTT topic. `OPERATIONS` has a
 row for each. gRPC handlers, MQTT requests, metric labels, names in the access log, the clients and the tables of the
-documents follow from the rows; nothing else lists operations. There are eight kinds of rows:
+documents follow from the rows; nothing else lists operations. There are nine kinds of rows:
 
     WriteOperation    carries a command (`domain.commands`) that goes through the log
     GetOperation      shows one document
@@ -12,6 +12,7 @@ documents follow from the rows; nothing else lists operations. There are eight k
     ClusterOperation  is about the cluster or histories (status, backup, …); its messages are the portal's own business
     WebhookOperation  carries a command about webhooks, or shows them; only the admin portal has them
     CertificateOperation  gives a customer a certificate for the broker; its messages are the portal's own business
+    PasswordOperation  sets a password, or begins a session with one; its messages are the portal's own business
 
 What a row does, in the order in which a request meets it (the client's side on the left, the portal's on the right):
 
@@ -68,7 +69,7 @@ from quitanda.domain.commands import (
     UpdateCustomer,
     UpdateProduct,
 )
-from quitanda.domain.model import Kind
+from quitanda.domain.model import CallerRole, Kind
 from quitanda.domain.webhook_commands import (
     CreateWebhook,
     DeleteWebhook,
@@ -89,6 +90,7 @@ from quitanda.operation_rows import (
     ADMINISTRATOR,
     ADMINISTRATORS_AND_READERS,
     EVERY_ROLE_OF_STAFF,
+    STAFF,
     STAFF_AND_CUSTOMERS,
     TOKEN_FIELD,
     Asked,
@@ -97,6 +99,7 @@ from quitanda.operation_rows import (
     DocumentOperation,
     Operation,
     OperationAnswer,
+    PasswordOperation,
     PortalKind,
 )
 
@@ -113,6 +116,7 @@ __all__ = [
     "ListOperation",
     "Operation",
     "OperationAnswer",
+    "PasswordOperation",
     "PortalKind",
     "RotateOwnCredential",
     "SetOrderItem",
@@ -159,6 +163,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ListOperation("list_credentials", _ADMIN, Kind.CREDENTIAL, ADMINISTRATOR, of_customer=True),
     WriteOperation("rotate_credential", _ADMIN, Kind.CREDENTIAL, RotateCredential),
     WriteOperation("revoke_credential", _ADMIN, Kind.CREDENTIAL, RevokeCredential, removes=True),
+    PasswordOperation("set_password", _ADMIN, STAFF),
+    PasswordOperation("sign_in", _ADMIN, frozenset(CallerRole), proved=False),
     WebhookOperation("create_webhook", _ADMIN, CreateWebhook),
     WebhookOperation("update_webhook", _ADMIN, UpdateWebhook),
     WebhookOperation("rotate_webhook_secret", _ADMIN, RotateWebhookSecret),
@@ -179,6 +185,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WatchOperation("watch", _CLIENT, STAFF_AND_CUSTOMERS),
     FindOperation("find_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
+    PasswordOperation("set_password", _CLIENT, STAFF_AND_CUSTOMERS),
+    PasswordOperation("sign_in", _CLIENT, frozenset(CallerRole), proved=False),
     CertificateOperation("issue_certificate", _CLIENT),
 )
 """Every operation of both portals, in the order of the contracts."""

@@ -19,6 +19,7 @@ from quitanda.domain.field_types import (
     Identifier,
     Level,
     Name,
+    PasswordHash,
     Price,
     SecretHash,
     StockChange,
@@ -29,6 +30,7 @@ from quitanda.domain.field_types import (
 )
 from quitanda.domain.model import (
     ORDER_STATES_LEVEL,
+    PASSWORDS_LEVEL,
     REORDER_LEVEL_SINCE,
     CustomerFields,
     OrderFields,
@@ -66,6 +68,7 @@ __all__ = [
     "ImportOrder",
     "ImportedItem",
     "ItemQuantity",
+    "OpenSession",
     "OwnCommand",
     "PlaceOrder",
     "Principal",
@@ -76,6 +79,7 @@ __all__ = [
     "RotateCredential",
     "SetOrderDeadline",
     "SetOrderItems",
+    "SetPassword",
     "UpdateCustomer",
     "UpdateProduct",
     "command_name",
@@ -286,6 +290,38 @@ class CreateFirstCredential:
     created_at_ms: TimestampMs = field(metadata=GENERATED)
 
 
+@fast_init
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Let the holder of a credential sign in with a password, or, with an empty hash, with none any more.
+
+    It ends every session that began with the password before. The portal hashes; here is only the encoded hash.
+    """
+
+    since: ClassVar[int] = PASSWORDS_LEVEL
+    credential_id: CredentialId
+    password_hash: PasswordHash = field(metadata=GENERATED)
+    expected_version: Version | None = None
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Make a credential of the same holder and role as `session_of`, whose password a portal has checked.
+
+    The portals' own command: nobody who has to prove who they are may ask for it. `expected_version` is that of the
+    credential whose password was checked, so nothing that was changed meanwhile lets anybody in.
+    """
+
+    since: ClassVar[int] = PASSWORDS_LEVEL
+    session_of: CredentialId
+    expected_version: Version
+    credential_id: CredentialId
+    secret_hash: SecretHash
+    created_at_ms: TimestampMs
+    expires_at_ms: TimestampMs
+
+
 Command: TypeAlias = (
     CreateCustomer
     | UpdateCustomer
@@ -302,6 +338,8 @@ Command: TypeAlias = (
     | RotateCredential
     | RevokeCredential
     | CreateFirstCredential
+    | SetPassword
+    | OpenSession
     | PlaceOrder
     | SetOrderDeadline
     | CancelOrderItems

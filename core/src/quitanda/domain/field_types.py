@@ -15,6 +15,7 @@ from quitanda.domain.limits import (
     ITEM_QUANTITY_MAX,
     LEVEL_MAX,
     NAME_LENGTH_MAX,
+    PASSWORD_HASH_LENGTH_MAX,
     PRICE_MAX,
     QUANTITY_MAX,
     SECRET_HASH_LENGTH,
@@ -127,6 +128,7 @@ TimestampMs: TypeAlias = Annotated[int, NumberRule(TIMESTAMP_MS_MAX)]
 Level: TypeAlias = Annotated[int, NumberRule(LEVEL_MAX, positive=True)]
 CredentialId: TypeAlias = Annotated[str, CodeRule(TOKEN_ALPHABET, CREDENTIAL_ID_LENGTH)]
 SecretHash: TypeAlias = Annotated[str, CodeRule("0123456789abcdef", SECRET_HASH_LENGTH)]
+PasswordHash: TypeAlias = Annotated[str, TextRule(PASSWORD_HASH_LENGTH_MAX, free=True)]
 Generation: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
 Version: TypeAlias = Annotated[int, NumberRule(VERSION_MAX, positive=True)]
 

@@ -86,10 +86,16 @@ SECRET_HASH_LENGTH: Final = 64
 """Characters of the SHA-256 of a credential's secret, in hexadecimal."""
 
 STAFF_CREDENTIALS_MAX: Final = 64
-"""Credentials of administrators, staff and programs together."""
+"""Credentials of administrators, staff and programs together, sessions apart."""
 
 CREDENTIALS_PER_CUSTOMER_MAX: Final = 4
-"""Credentials of one customer."""
+"""Credentials of one customer, sessions apart."""
+
+SESSIONS_PER_CREDENTIAL_MAX: Final = 4
+"""Sessions that began with the password of one credential: a new one ends the oldest."""
+
+PASSWORD_HASH_LENGTH_MAX: Final = 200
+"""Characters of a password's hash with its parameters and its salt (PHC string format)."""
 
 WEBHOOKS_MAX: Final = 16
 """Webhooks of the shop."""

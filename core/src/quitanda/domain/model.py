@@ -17,12 +17,14 @@ from quitanda.domain.field_types import (
     Identifier,
     ItemUnits,
     Name,
+    PasswordHash,
     Price,
     SecretHash,
     TimestampMs,
     UnitsOnHand,
     describe,
     rules_only,
+    since,
 )
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "KNOWN_ITEM_FIELDS",
     "NOBODY",
     "ORDER_STATES_LEVEL",
+    "PASSWORDS_LEVEL",
     "REORDER_LEVEL_SINCE",
     "CallerRole",
     "Credential",
@@ -52,6 +55,9 @@ ORDER_STATES_LEVEL: Final = 4
 
 NOBODY: Final = ""
 """The `customer_id` of a closed order whose customer was deleted; no customer has this id."""
+
+PASSWORDS_LEVEL: Final = 4
+"""The level of rules with which credentials may have a password, and sessions begin with it."""
 
 REORDER_LEVEL_SINCE: Final = 4
 """The level of rules with which products got a reorder level."""
@@ -222,6 +228,9 @@ class Credential:
     is empty for the first generation. Times are in milliseconds since 1970-01-01T00:00Z, from portals' clocks;
     `expires_at_ms` 0 stands for never. The rules do not look at times: whether a credential has expired is the
     portal's decision.
+
+    `password_hash` is empty where nobody has set a password, and `has_password` tells everybody which. A credential with `session_of` is a session: it began with
+    the password of the credential that is named there, has an end, and goes when that one changes or goes.
     """
 
     credential_id: CredentialId
@@ -234,6 +243,9 @@ class Credential:
     version: int
     secret_hash: SecretHash = field(default="", repr=False, metadata=WITHHELD)
     previous_hash: SecretHash = field(default="", repr=False, metadata=WITHHELD)
+    password_hash: PasswordHash = field(default="", repr=False, metadata=WITHHELD | since(PASSWORDS_LEVEL))
+    has_password: bool = field(default=False, metadata=since(PASSWORDS_LEVEL))
+    session_of: CredentialId = field(default="", metadata=since(PASSWORDS_LEVEL))
 
 
 Document: TypeAlias = Customer | Product | Order | Credential

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     CREDENTIAL_NOT_FOUND = "CREDENTIAL_NOT_FOUND"
     TOO_MANY_CREDENTIALS = "TOO_MANY_CREDENTIALS"
     LAST_ADMIN_CREDENTIAL = "LAST_ADMIN_CREDENTIAL"
+    PASSWORD_EXISTS = "PASSWORD_EXISTS"  # noqa: S105 - a reason, not a secret
+    OF_A_SESSION = "OF_A_SESSION"
     WEBHOOK_EXISTS = "WEBHOOK_EXISTS"
     WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
     TOO_MANY_WEBHOOKS = "TOO_MANY_WEBHOOKS"
@@ -54,6 +56,8 @@ class Problem(StrEnum):
 
     MISSING = "missing"
     TOO_LONG = "too_long"
+    TOO_SHORT = "too_short"
+    EASY_TO_GUESS = "easy_to_guess"
     ALPHABET = "alphabet"
     CONTROL_CHARACTER = "control_character"
     NEGATIVE = "negative"
@@ -85,6 +89,8 @@ class AuthenticationProblem(StrEnum):
     MALFORMED = "malformed"
     WRONG = "wrong"
     """Its secret is not the credential's, or there is no such credential: nobody is told which."""
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a problem, not a secret
+    """It is not the password of that name, or the name has none: nobody is told which."""
     EXPIRED = "expired"
     TOO_MANY_FAILURES = "too_many_failures"
 

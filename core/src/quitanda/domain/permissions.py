@@ -18,11 +18,13 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     ImportOrder,
+    OpenSession,
     OwnCommand,
     Principal,
     Request,
     RevokeCredential,
     RotateCredential,
+    SetPassword,
     UpdateCustomer,
     UpdateProduct,
 )
@@ -47,6 +49,8 @@ ALLOWED_ROLES: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     CreateCredential: _ADMIN,
     RotateCredential: _ADMIN,
     RevokeCredential: _ADMIN,
+    SetPassword: _ADMIN,
+    OpenSession: (),
     ImportOrder: _ADMIN,
     **{command: _STAFF for command in get_args(Command) if askers_of(command)},
     **dict.fromkeys(get_args(WebhookCommand), _ADMIN),
@@ -60,6 +64,7 @@ ALLOWED_FOR_OWN: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     CreateOrder: (CallerRole.CUSTOMER,),
     **{each: (CallerRole.CUSTOMER,) for each in get_args(Command) if Asker.CUSTOMER in askers_of(each)},
     RotateCredential: (CallerRole.CLERK, CallerRole.READ_ONLY, CallerRole.CUSTOMER),
+    SetPassword: (CallerRole.CLERK, CallerRole.READ_ONLY, CallerRole.CUSTOMER),
 }
 """The roles that may ask for a command about themselves only: a customer's own orders, a caller's own credential."""
 
@@ -95,6 +100,8 @@ def may_ask(credential: Credential, command: Command) -> bool:
 
 
 def _is_own(credential: Credential, command: Any) -> bool:
+    if isinstance(command, SetPassword):
+        return command.credential_id in (credential.credential_id, credential.session_of)
     if isinstance(command, RotateCredential):
         return command.credential_id == credential.credential_id
     return bool(command.customer_id == credential.customer_id)

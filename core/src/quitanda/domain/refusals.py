@@ -153,6 +153,16 @@ def last_admin_credential(credential_id: str) -> Refused:
     return refused(Reason.LAST_ADMIN_CREDENTIAL, "credential_id", credential_id=credential_id)
 
 
+def password_exists(credential_id: str, name: str) -> Refused:
+    """Refuse: another credential (its id) has a password already, and is signed in with under the same name."""
+    return refused(Reason.PASSWORD_EXISTS, "credential_id", credential_id=credential_id, name=name)
+
+
+def of_a_session(credential_id: str) -> Refused:
+    """Refuse: the credential is a session, which has no password and no sessions of its own."""
+    return refused(Reason.OF_A_SESSION, "credential_id", credential_id=credential_id)
+
+
 def credential_revoked(credential_id: str) -> Refused:
     """Refuse: the caller's credential is gone, or was rotated twice since the caller got its secret."""
     return refused(Reason.CREDENTIAL_REVOKED, credential_id=credential_id)

@@ -14,6 +14,7 @@ from quitanda.portal.callers import Authenticator, Caller, show_authentications
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
+from quitanda.portal.failure_limits import FailureLimiter
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_gateway import GatewayMetrics, GatewayOptions, MqttGateway
@@ -21,6 +22,7 @@ from quitanda.portal.mqtt_requests import MqttRequestHandler
 from quitanda.portal.mqtt_watches import MqttWatches
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
+from quitanda.portal.passwords import PasswordKeeper
 from quitanda.portal.readiness import PortalReadiness
 from quitanda.portal.servers import PortalServers
 from quitanda.portal.watches import Watches
@@ -58,7 +60,8 @@ class PortalParts:
         self._registry = registry
         hold_seconds = settings.order_hold_seconds if isinstance(settings, ClientPortalSettings) else 0
         self._ids = IdGenerator(order_hold_ms=1_000 * hold_seconds)
-        self._authenticator = None if settings.identity is None else Authenticator(reader)
+        self._failures = FailureLimiter()
+        self._authenticator = None if settings.identity is None else Authenticator(reader, self._failures)
         if self._authenticator is not None:
             show_authentications(registry, self._authenticator)
         self._rates = CallerRates(settings.caller_calls_per_second)
@@ -85,6 +88,7 @@ class PortalParts:
             certificates=self._certificates(),
             watches=self.watches,
             webhook_admin=webhook_admin,
+            passwords=self._passwords(),
         )
         return AioGrpcServer(
             self._settings.listen,
@@ -108,6 +112,12 @@ class PortalParts:
         if self._settings.identity is None or not self._portal.names_customer:
             return None
         return CertificateIssuer(IdentityFolder(self._settings.identity), self._reader)
+
+    def _passwords(self) -> PasswordKeeper | None:
+        """Make what lets people sign in, where callers must prove who they are; failures count with wrong tokens."""
+        if self._authenticator is None:
+            return None
+        return PasswordKeeper(self._portal, self._cluster, self._authenticator, self._failures)
 
     def course_server(self) -> AioGrpcServer | None:
         """Make the server of the course's service, where the settings ask for it.

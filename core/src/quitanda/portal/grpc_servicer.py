@@ -11,6 +11,8 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 
+from quitanda.codec.protobuf import DOCUMENT_CODECS
+from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import AuthenticationProblem, Refused
 from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.operations import (
@@ -19,6 +21,7 @@ from quitanda.operations import (
     DocumentOperation,
     Operation,
     OperationAnswer,
+    PasswordOperation,
     PortalKind,
     WatchOperation,
     WebhookOperation,
@@ -32,6 +35,7 @@ from quitanda.portal.deadlines import time_allowed
 from quitanda.portal.ids import IdGenerator, request_id_in_errors
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
+from quitanda.portal.passwords import NewPassword, PasswordKeeper
 from quitanda.portal.watches import Watcher, Watches
 from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.runtime import log_context
@@ -53,8 +57,8 @@ class GrpcServicer:
 
     `cluster_admin` performs the operations on the cluster, and `webhook_admin` those on webhooks, where the portal has
     them. With an `authenticator` each
-    caller must prove by a token who calls; `certificates` gives out certificates, where the portal does. `watches` are
-    those of the portal.
+    caller must prove by a token who calls; `certificates` gives out certificates, and `passwords` lets people sign in,
+    where the portal does. `watches` are those of the portal.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class GrpcServicer:
         certificates: CertificateIssuer | None = None,
         watches: Watches | None = None,
         webhook_admin: WebhookAdmin | None = None,
+        passwords: PasswordKeeper | None = None,
     ) -> None:
         self.service_name = portal.service.full_name
         self._names_customer = portal.names_customer
@@ -82,11 +87,13 @@ class GrpcServicer:
         self._certificates = certificates
         self._watches = watches
         self._webhook_admin = webhook_admin
+        self._passwords = passwords
         served = [
             each
             for each in operations_of(portal).values()
             if (certificates is not None or not isinstance(each, CertificateOperation))
             and (webhook_admin is not None or not isinstance(each, WebhookOperation))
+            and (passwords is not None or not isinstance(each, PasswordOperation))
         ]
         self._served = {each.path: each for each in served}
         self._handlers = {each.label: self._handler(each) for each in served}
@@ -94,7 +101,7 @@ class GrpcServicer:
     def refuse_unread(self, method: str, metadata: Metadata) -> Overloaded | Rejected | None:
         """Give what a call of the method (its full name) is refused with before it is read, if it is not to be read."""
         operation = self._served.get(method)
-        if operation is None:
+        if operation is None or _is_open(operation):
             return None
         caller = None if self._authenticator is None else self._authenticator.look(bearer_token(metadata))
         if isinstance(caller, Refused):
@@ -105,7 +112,7 @@ class GrpcServicer:
         """Find out who calls the method (its full name), and whether the role may. Raises QuitandaError to refuse."""
         _address.set(address)
         operation = self._served.get(method)
-        if self._authenticator is None or operation is None:
+        if self._authenticator is None or operation is None or _is_open(operation):
             return
         token = bearer_token(context.invocation_metadata() or ())
         timeout = time_allowed(self._request_timeout, context.time_remaining())
@@ -113,7 +120,7 @@ class GrpcServicer:
             caller = await self._authenticator.authenticate_now(
                 token, address, timeout, without_leader=operation.without_leader
             )
-        elif isinstance(operation, CertificateOperation | WebhookOperation):
+        elif isinstance(operation, CertificateOperation | PasswordOperation | WebhookOperation):
             caller = await self._authenticator.authenticate_now(token, address, timeout, without_leader=False)
         else:
             caller = await self._authenticator.authenticate(token, address, timeout)
@@ -143,6 +150,8 @@ class GrpcServicer:
                 return self._administer(operation)
             case WebhookOperation() if self._webhook_admin is not None:
                 return self._administer_webhooks(operation, self._webhook_admin)
+            case PasswordOperation() if self._passwords is not None:
+                return self._with_password(operation, self._passwords)
             case CertificateOperation() if self._certificates is not None:
                 return self._certify(self._certificates)
             case _:
@@ -212,6 +221,39 @@ class GrpcServicer:
 
         return certify
 
+    def _with_password(self, operation: PasswordOperation, passwords: PasswordKeeper) -> Method:
+        async def sign_in(request: Any, context: Context) -> Any:
+            name = request.customer_id if self._names_customer else request.name
+            timeout = time_allowed(self._request_timeout, context.time_remaining())
+            opened = await passwords.sign_in(name, request.password, _address.get(), timeout)
+            return operation.response_class(
+                revision=opened.revision,
+                credential=DOCUMENT_CODECS[Kind.CREDENTIAL].write(opened.credential),
+                token=opened.token.text(),
+            )
+
+        async def set_password(request: Any, context: Context) -> Any:
+            caller = _caller.get()
+            if caller is None:
+                raise Rejected(unauthenticated(AuthenticationProblem.MISSING))
+            if wrong := self._own(request):
+                raise Rejected(wrong)
+            request_id = request.request_id or self._ids.request_id()
+            log_context.bind(request_id=request_id)
+            asked = NewPassword(
+                request.password,
+                request.current_password,
+                request_id,
+                "" if self._names_customer else request.credential_id,
+            )
+            timeout = time_allowed(self._request_timeout, context.time_remaining())
+            with request_id_in_errors(request_id):
+                revision, credential = await passwords.set_password(asked, caller, _address.get(), timeout)
+            shown = DOCUMENT_CODECS[Kind.CREDENTIAL].write(credential)
+            return operation.response_class(revision=revision, credential=shown, request_id=request_id)
+
+        return set_password if operation.proved else sign_in
+
     def _stream(self, operation: ClusterOperation) -> Stream:
         begin = getattr(self._cluster_admin, operation.name)
 
@@ -252,3 +294,8 @@ class GrpcServicer:
         if isinstance(answer, Refused):
             raise Rejected(operation.name_message_field(answer))
         return answer
+
+
+def _is_open(operation: Operation) -> bool:
+    """Whether the operation is for those whom nobody knows yet."""
+    return isinstance(operation, PasswordOperation) and not operation.proved

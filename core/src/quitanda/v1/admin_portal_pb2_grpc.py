@@ -190,6 +190,16 @@ class AdminPortalStub:
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
                 _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/SetPassword',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordResponse.FromString,
+                _registered_method=True)
+        self.SignIn = channel.unary_unary(
+                '/quitanda.v1.AdminPortal/SignIn',
+                request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SignInRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SignInResponse.FromString,
+                _registered_method=True)
         self.CreateWebhook = channel.unary_unary(
                 '/quitanda.v1.AdminPortal/CreateWebhook',
                 request_serializer=quitanda_dot_v1_dot_admin__portal__pb2.CreateWebhookRequest.SerializeToString,
@@ -445,6 +455,22 @@ class AdminPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPassword(self, request, context):
+        """Sets the password of the caller's own credential, or for administrators of any, or, if it is empty, removes it. Every session that began
+        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignIn(self, request, context):
+        """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+        where callers prove who they are, and only over gRPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateWebhook(self, request, context):
         """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
         which nobody can look up afterwards.
@@ -647,6 +673,16 @@ def add_AdminPortalServicer_to_server(servicer, server):
                     servicer.RevokeCredential,
                     request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.SerializeToString,
+            ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordResponse.SerializeToString,
+            ),
+            'SignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=quitanda_dot_v1_dot_admin__portal__pb2.SignInRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_admin__portal__pb2.SignInResponse.SerializeToString,
             ),
             'CreateWebhook': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateWebhook,
@@ -1521,6 +1557,60 @@ class AdminPortal:
             '/quitanda.v1.AdminPortal/RevokeCredential',
             quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialRequest.SerializeToString,
             quitanda_dot_v1_dot_admin__portal__pb2.RevokeCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/SetPassword',
+            quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.SetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.AdminPortal/SignIn',
+            quitanda_dot_v1_dot_admin__portal__pb2.SignInRequest.SerializeToString,
+            quitanda_dot_v1_dot_admin__portal__pb2.SignInResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -111,6 +111,14 @@ class AdminPortalStub:
     """Gives a credential a new secret; the one before stays valid until the next rotation."""
     RevokeCredential: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]
     """Removes a credential: nothing that its holder asks for takes effect after this."""
+    SetPassword: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.SetPasswordRequest, _admin_portal_pb2.SetPasswordResponse]
+    """Sets the password of the caller's own credential, or for administrators of any, or, if it is empty, removes it. Every session that began
+    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """
+    SignIn: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.SignInRequest, _admin_portal_pb2.SignInResponse]
+    """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+    where callers prove who they are, and only over gRPC.
+    """
     CreateWebhook: _grpc.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateWebhookRequest, _admin_portal_pb2.CreateWebhookResponse]
     """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
     which nobody can look up afterwards.
@@ -194,6 +202,14 @@ class AdminPortalAsyncStub(AdminPortalStub):
     """Gives a credential a new secret; the one before stays valid until the next rotation."""
     RevokeCredential: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.RevokeCredentialRequest, _admin_portal_pb2.RevokeCredentialResponse]  # type: ignore[assignment]
     """Removes a credential: nothing that its holder asks for takes effect after this."""
+    SetPassword: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.SetPasswordRequest, _admin_portal_pb2.SetPasswordResponse]  # type: ignore[assignment]
+    """Sets the password of the caller's own credential, or for administrators of any, or, if it is empty, removes it. Every session that began
+    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """
+    SignIn: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.SignInRequest, _admin_portal_pb2.SignInResponse]  # type: ignore[assignment]
+    """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+    where callers prove who they are, and only over gRPC.
+    """
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_admin_portal_pb2.CreateWebhookRequest, _admin_portal_pb2.CreateWebhookResponse]  # type: ignore[assignment]
     """Webhooks: addresses that the shop tells of events. Creating one, and giving it a new secret, answers with the secret,
     which nobody can look up afterwards.
@@ -460,6 +476,26 @@ class AdminPortalServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_portal_pb2.RevokeCredentialResponse, _abc.Awaitable[_admin_portal_pb2.RevokeCredentialResponse]]:
         """Removes a credential: nothing that its holder asks for takes effect after this."""
+
+    @_abc_1.abstractmethod
+    def SetPassword(
+        self,
+        request: _admin_portal_pb2.SetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.SetPasswordResponse, _abc.Awaitable[_admin_portal_pb2.SetPasswordResponse]]:
+        """Sets the password of the caller's own credential, or for administrators of any, or, if it is empty, removes it. Every session that began
+        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """
+
+    @_abc_1.abstractmethod
+    def SignIn(
+        self,
+        request: _admin_portal_pb2.SignInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_portal_pb2.SignInResponse, _abc.Awaitable[_admin_portal_pb2.SignInResponse]]:
+        """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+        where callers prove who they are, and only over gRPC.
+        """
 
     @_abc_1.abstractmethod
     def CreateWebhook(

@@ -894,6 +894,112 @@ class RotateOwnCredentialResponse(_message.Message):
 Global___RotateOwnCredentialResponse: _TypeAlias = RotateOwnCredentialResponse  # noqa: Y015
 
 @_typing.final
+class CustomerSetPasswordRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    customer_id: _builtins.str
+    password: _builtins.str
+    """12 to 128 characters, once they are brought into the form NFKC; not the name. Empty: no password any more."""
+    current_password: _builtins.str
+    """The password until now: needed of a caller whose token came from SignIn."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        password: _builtins.str = ...,
+        current_password: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_password", b"current_password", "customer_id", b"customer_id", "password", b"password", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerSetPasswordRequest: _TypeAlias = CustomerSetPasswordRequest  # noqa: Y015
+
+@_typing.final
+class CustomerSetPasswordResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    request_id: _builtins.str
+    @_builtins.property
+    def credential(self) -> _documents_pb2.Credential: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        credential: _documents_pb2.Credential | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "request_id", b"request_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerSetPasswordResponse: _TypeAlias = CustomerSetPasswordResponse  # noqa: Y015
+
+@_typing.final
+class CustomerSignInRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """Who signs in."""
+    password: _builtins.str
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        password: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "password", b"password"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerSignInRequest: _TypeAlias = CustomerSignInRequest  # noqa: Y015
+
+@_typing.final
+class CustomerSignInResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    token: _builtins.str
+    """What the caller sends with each request from now on: qt1_ID_SECRET."""
+    @_builtins.property
+    def credential(self) -> _documents_pb2.Credential: ...
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        credential: _documents_pb2.Credential | None = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "revision", b"revision", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerSignInResponse: _TypeAlias = CustomerSignInResponse  # noqa: Y015
+
+@_typing.final
 class IssueCertificateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

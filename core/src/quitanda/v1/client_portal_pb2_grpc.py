@@ -100,6 +100,16 @@ class ClientPortalStub:
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
                 response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
                 _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/SetPassword',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordResponse.FromString,
+                _registered_method=True)
+        self.SignIn = channel.unary_unary(
+                '/quitanda.v1.ClientPortal/SignIn',
+                request_serializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInRequest.SerializeToString,
+                response_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInResponse.FromString,
+                _registered_method=True)
         self.IssueCertificate = channel.unary_unary(
                 '/quitanda.v1.ClientPortal/IssueCertificate',
                 request_serializer=quitanda_dot_v1_dot_client__portal__pb2.IssueCertificateRequest.SerializeToString,
@@ -202,6 +212,22 @@ class ClientPortalServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetPassword(self, request, context):
+        """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
+        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignIn(self, request, context):
+        """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+        where callers prove who they are, and only over gRPC.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def IssueCertificate(self, request, context):
         """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
         only over gRPC.
@@ -277,6 +303,16 @@ def add_ClientPortalServicer_to_server(servicer, server):
                     servicer.RotateOwnCredential,
                     request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.FromString,
                     response_serializer=quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.SerializeToString,
+            ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordResponse.SerializeToString,
+            ),
+            'SignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignIn,
+                    request_deserializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInRequest.FromString,
+                    response_serializer=quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInResponse.SerializeToString,
             ),
             'IssueCertificate': grpc.unary_unary_rpc_method_handler(
                     servicer.IssueCertificate,
@@ -635,6 +671,60 @@ class ClientPortal:
             '/quitanda.v1.ClientPortal/RotateOwnCredential',
             quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialRequest.SerializeToString,
             quitanda_dot_v1_dot_client__portal__pb2.RotateOwnCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/SetPassword',
+            quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.CustomerSetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quitanda.v1.ClientPortal/SignIn',
+            quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInRequest.SerializeToString,
+            quitanda_dot_v1_dot_client__portal__pb2.CustomerSignInResponse.FromString,
             options,
             channel_credentials,
             insecure,

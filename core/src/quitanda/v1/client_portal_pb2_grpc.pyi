@@ -67,6 +67,14 @@ class ClientPortalStub:
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
     """
+    SetPassword: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSetPasswordRequest, _client_portal_pb2.CustomerSetPasswordResponse]
+    """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
+    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """
+    SignIn: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSignInRequest, _client_portal_pb2.CustomerSignInResponse]
+    """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+    where callers prove who they are, and only over gRPC.
+    """
     IssueCertificate: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.IssueCertificateRequest, _client_portal_pb2.IssueCertificateResponse]
     """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
     only over gRPC.
@@ -105,6 +113,14 @@ class ClientPortalAsyncStub(ClientPortalStub):
     RotateOwnCredential: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.RotateOwnCredentialRequest, _client_portal_pb2.RotateOwnCredentialResponse]  # type: ignore[assignment]
     """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
     next rotation.
+    """
+    SetPassword: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSetPasswordRequest, _client_portal_pb2.CustomerSetPasswordResponse]  # type: ignore[assignment]
+    """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
+    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """
+    SignIn: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSignInRequest, _client_portal_pb2.CustomerSignInResponse]  # type: ignore[assignment]
+    """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+    where callers prove who they are, and only over gRPC.
     """
     IssueCertificate: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.IssueCertificateRequest, _client_portal_pb2.IssueCertificateResponse]  # type: ignore[assignment]
     """Gives the certificate by which the MQTT broker knows the customer. Only where callers prove who they are, and
@@ -219,6 +235,26 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_client_portal_pb2.RotateOwnCredentialResponse, _abc.Awaitable[_client_portal_pb2.RotateOwnCredentialResponse]]:
         """Gives the caller's own credential a new secret, which the caller has drawn; the one before stays valid until the
         next rotation.
+        """
+
+    @_abc_1.abstractmethod
+    def SetPassword(
+        self,
+        request: _client_portal_pb2.CustomerSetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.CustomerSetPasswordResponse, _abc.Awaitable[_client_portal_pb2.CustomerSetPasswordResponse]]:
+        """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
+        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """
+
+    @_abc_1.abstractmethod
+    def SignIn(
+        self,
+        request: _client_portal_pb2.CustomerSignInRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_client_portal_pb2.CustomerSignInResponse, _abc.Awaitable[_client_portal_pb2.CustomerSignInResponse]]:
+        """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
+        where callers prove who they are, and only over gRPC.
         """
 
     @_abc_1.abstractmethod

@@ -318,6 +318,8 @@ class Credential(_message.Message):
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    HAS_PASSWORD_FIELD_NUMBER: _builtins.int
+    SESSION_OF_FIELD_NUMBER: _builtins.int
     credential_id: _builtins.str
     """The public part of the token."""
     role: _builtins.str
@@ -333,6 +335,10 @@ class Credential(_message.Message):
     expires_at_ms: _builtins.int
     """From then on no portal accepts it; 0: never."""
     version: _builtins.int
+    has_password: _builtins.bool
+    """Whether somebody may sign in with a password."""
+    session_of: _builtins.str
+    """Of a session: the credential with whose password it began."""
     def __init__(
         self,
         *,
@@ -344,10 +350,12 @@ class Credential(_message.Message):
         created_at_ms: _builtins.int = ...,
         expires_at_ms: _builtins.int = ...,
         version: _builtins.int = ...,
+        has_password: _builtins.bool = ...,
+        session_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "generation", b"generation", "label", b"label", "role", b"role", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "customer_id", b"customer_id", "expires_at_ms", b"expires_at_ms", "generation", b"generation", "has_password", b"has_password", "label", b"label", "role", b"role", "session_of", b"session_of", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,6 +72,8 @@ class Request(_message.Message):
     ROTATE_CREDENTIAL_FIELD_NUMBER: _builtins.int
     REVOKE_CREDENTIAL_FIELD_NUMBER: _builtins.int
     CREATE_FIRST_CREDENTIAL_FIELD_NUMBER: _builtins.int
+    SET_PASSWORD_FIELD_NUMBER: _builtins.int
+    OPEN_SESSION_FIELD_NUMBER: _builtins.int
     PLACE_ORDER_FIELD_NUMBER: _builtins.int
     SET_ORDER_DEADLINE_FIELD_NUMBER: _builtins.int
     CANCEL_ORDER_ITEMS_FIELD_NUMBER: _builtins.int
@@ -124,6 +126,10 @@ class Request(_message.Message):
     def revoke_credential(self) -> Global___RevokeCredentialCommand: ...
     @_builtins.property
     def create_first_credential(self) -> Global___CreateFirstCredentialCommand: ...
+    @_builtins.property
+    def set_password(self) -> Global___SetPasswordCommand: ...
+    @_builtins.property
+    def open_session(self) -> Global___OpenSessionCommand: ...
     @_builtins.property
     def place_order(self) -> Global___PlaceOrderCommand: ...
     @_builtins.property
@@ -178,6 +184,8 @@ class Request(_message.Message):
         rotate_credential: Global___RotateCredentialCommand | None = ...,
         revoke_credential: Global___RevokeCredentialCommand | None = ...,
         create_first_credential: Global___CreateFirstCredentialCommand | None = ...,
+        set_password: Global___SetPasswordCommand | None = ...,
+        open_session: Global___OpenSessionCommand | None = ...,
         place_order: Global___PlaceOrderCommand | None = ...,
         set_order_deadline: Global___SetOrderDeadlineCommand | None = ...,
         cancel_order_items: Global___CancelOrderItemsCommand | None = ...,
@@ -196,11 +204,11 @@ class Request(_message.Message):
         principal: Global___Principal | None = ...,
         received_at_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "open_session", b"open_session", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "set_password", b"set_password", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "scope", b"scope", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust_stock", b"adjust_stock", "advance_clock", b"advance_clock", "cancel_order", b"cancel_order", "cancel_order_items", b"cancel_order_items", "command", b"command", "create_credential", b"create_credential", "create_customer", b"create_customer", "create_first_credential", b"create_first_credential", "create_order", b"create_order", "create_product", b"create_product", "create_webhook", b"create_webhook", "delete_customer", b"delete_customer", "delete_product", b"delete_product", "delete_webhook", b"delete_webhook", "fulfil_order", b"fulfil_order", "import_order", b"import_order", "open_session", b"open_session", "place_order", b"place_order", "principal", b"principal", "raise_level", b"raise_level", "received_at_ms", b"received_at_ms", "record_delivery", b"record_delivery", "repeat_dead_letters", b"repeat_dead_letters", "request_id", b"request_id", "return_order", b"return_order", "revoke_credential", b"revoke_credential", "rotate_credential", b"rotate_credential", "rotate_webhook_secret", b"rotate_webhook_secret", "scope", b"scope", "send_test_event", b"send_test_event", "set_order_deadline", b"set_order_deadline", "set_order_items", b"set_order_items", "set_password", b"set_password", "take_sender_lease", b"take_sender_lease", "update_customer", b"update_customer", "update_product", b"update_product", "update_webhook", b"update_webhook"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock", "import_order", "create_webhook", "update_webhook", "rotate_webhook_secret", "delete_webhook", "repeat_dead_letters", "send_test_event", "take_sender_lease", "record_delivery"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["create_customer", "update_customer", "delete_customer", "create_product", "update_product", "delete_product", "adjust_stock", "create_order", "set_order_items", "cancel_order", "raise_level", "create_credential", "rotate_credential", "revoke_credential", "create_first_credential", "set_password", "open_session", "place_order", "set_order_deadline", "cancel_order_items", "fulfil_order", "return_order", "advance_clock", "import_order", "create_webhook", "update_webhook", "rotate_webhook_secret", "delete_webhook", "repeat_dead_letters", "send_test_event", "take_sender_lease", "record_delivery"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -1326,6 +1334,71 @@ class CreateFirstCredentialCommand(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateFirstCredentialCommand: _TypeAlias = CreateFirstCredentialCommand  # noqa: Y015
+
+@_typing.final
+class SetPasswordCommand(_message.Message):
+    """A password never comes into the log, only its hash with its parameters and its salt (argon2id, PHC string format)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    PASSWORD_HASH_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    credential_id: _builtins.str
+    password_hash: _builtins.str
+    expected_version: _builtins.int
+    def __init__(
+        self,
+        *,
+        credential_id: _builtins.str = ...,
+        password_hash: _builtins.str = ...,
+        expected_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "expected_version", b"expected_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version", "credential_id", b"credential_id", "expected_version", b"expected_version", "password_hash", b"password_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_version: _TypeAlias = _typing.Literal["expected_version"]  # noqa: Y015
+    _WhichOneofArgType__expected_version: _TypeAlias = _typing.Literal["_expected_version", b"_expected_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_version) -> _WhichOneofReturnType__expected_version | None: ...
+
+Global___SetPasswordCommand: _TypeAlias = SetPasswordCommand  # noqa: Y015
+
+@_typing.final
+class OpenSessionCommand(_message.Message):
+    """The portals' own, for somebody whose password they have checked. Nobody who has to prove who they are may ask for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_OF_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    SECRET_HASH_FIELD_NUMBER: _builtins.int
+    CREATED_AT_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    session_of: _builtins.str
+    expected_version: _builtins.int
+    credential_id: _builtins.str
+    secret_hash: _builtins.str
+    created_at_ms: _builtins.int
+    expires_at_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        session_of: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        credential_id: _builtins.str = ...,
+        secret_hash: _builtins.str = ...,
+        created_at_ms: _builtins.int = ...,
+        expires_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "credential_id", b"credential_id", "expected_version", b"expected_version", "expires_at_ms", b"expires_at_ms", "secret_hash", b"secret_hash", "session_of", b"session_of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenSessionCommand: _TypeAlias = OpenSessionCommand  # noqa: Y015
 
 @_typing.final
 class Outcome(_message.Message):

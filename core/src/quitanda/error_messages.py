@@ -121,8 +121,8 @@ REASONS: Final[Mapping[str, str]] = {
         "[: {name}]. Remove its password first, or use a credential with another label."
     ),
     Reason.OF_A_SESSION: (
-        "The credential [{credential_id} ]is a session, which began with a password. Name the credential whose password "
-        "it was."
+        "The credential [{credential_id} ]is a session, which began with a password. Name the credential that has the "
+        "password."
     ),
     Reason.WEBHOOK_EXISTS: (
         "An earlier request with the same request id made the webhook[ {webhook_id}]. Send a new request id."

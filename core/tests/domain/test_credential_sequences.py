@@ -13,19 +13,23 @@ from quitanda.domain.commands import (
     CreateFirstCredential,
     CreateProduct,
     DeleteCustomer,
+    OpenSession,
     Principal,
     RaiseLevel,
     Request,
     RevokeCredential,
     RotateCredential,
+    SetPassword,
 )
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
+from quitanda.domain.limits import SESSIONS_PER_CREDENTIAL_MAX
 from quitanda.domain.machine import execute
 from quitanda.domain.outcomes import Done, Reason, Refused
 from quitanda_testing import invariants
 from quitanda_testing.in_memory_state import InMemoryState
 
 IDS = ["a" * 12, "b" * 12, "c" * 12]
+SESSIONS = [letter * 12 for letter in "stuvwxyz"]
 ids = st.sampled_from(IDS)
 customers = st.sampled_from(["ana", "bia"])
 hashes = st.sampled_from([digit * 64 for digit in "123"])
@@ -44,6 +48,10 @@ commands = st.one_of(
     st.builds(CreateCredential, ids, st.just("customer"), st.just("x"), hashes, st.just(1), customers),
     st.builds(RotateCredential, ids, hashes),
     st.builds(RevokeCredential, ids),
+    st.builds(SetPassword, ids, st.sampled_from(["", "$argon2id$one", "$argon2id$two"])),
+    st.builds(
+        OpenSession, ids, st.integers(1, 60), ids | st.sampled_from(SESSIONS), hashes, st.integers(1, 9), st.just(9)
+    ),
     st.builds(CreateCustomer, customers, st.just("x"), credential_id=ids, secret_hash=hashes),
     st.builds(DeleteCustomer, customers),
     st.just(AdjustStock("rice", 1)),
@@ -59,6 +67,7 @@ class Model:
         self.newest = {}
         self.owner = {}
         self.lasting = set()
+        self.sessions = {}  # of each credential with a password its sessions, the oldest first
 
     def valid(self, principal):
         newest, _ = self.newest.get(principal.credential_id, (0, ""))
@@ -69,8 +78,26 @@ class Model:
         self.owner[credential_id] = owner
 
     def delete(self, credential_id):
+        self.end_sessions(credential_id)
         del self.newest[credential_id], self.owner[credential_id]
+        for sessions in self.sessions.values():
+            sessions[:] = [each for each in sessions if each[0] != credential_id]
         self.lasting.discard(credential_id)
+
+    def end_sessions(self, credential_id):
+        for session_id, _ in list(self.sessions.get(credential_id, [])):
+            self.delete(session_id)
+        self.sessions.pop(credential_id, None)
+
+    def open(self, command):
+        sessions = self.sessions.setdefault(command.session_of, [])
+        for session_id, ends_at in list(sessions):
+            if ends_at <= command.created_at_ms:
+                self.delete(session_id)
+        while len(sessions) >= SESSIONS_PER_CREDENTIAL_MAX:
+            self.delete(sessions[0][0])
+        self.create(command.credential_id, command.secret_hash, self.owner[command.session_of])
+        sessions.append((command.credential_id, command.expires_at_ms))
 
     def follow(self, command):
         match command:
@@ -86,12 +113,18 @@ class Model:
             case RotateCredential():
                 generation, held = self.newest[command.credential_id]
                 if held != command.secret_hash:
+                    self.end_sessions(command.credential_id)
                     self.newest[command.credential_id] = generation + 1, command.secret_hash
             case RevokeCredential():
                 self.delete(command.credential_id)
+            case SetPassword():
+                self.end_sessions(command.credential_id)
+            case OpenSession():
+                self.open(command)
             case DeleteCustomer():
                 for each in [each for each, owner in self.owner.items() if owner == command.customer_id]:
-                    self.delete(each)
+                    if each in self.owner:
+                        self.delete(each)
 
 
 def new_state():

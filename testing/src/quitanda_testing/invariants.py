@@ -12,6 +12,7 @@ from quitanda.domain.limits import (
     CREDENTIALS_PER_CUSTOMER_MAX,
     ITEM_QUANTITY_MAX,
     ITEMS_PER_ORDER_MAX,
+    SESSIONS_PER_CREDENTIAL_MAX,
     STAFF_CREDENTIALS_MAX,
     TIMESTAMP_MS_MAX,
 )
@@ -204,9 +205,15 @@ def _wrong_indexes(
 
 def _wrong_credentials(credentials: Sequence[Credential], customer_ids: Sequence[str]) -> Iterator[str]:
     numbers: dict[str, int] = {}
+    by_id = {each.credential_id: each for each in credentials}
     for credential in credentials:
         owner = credential.customer_id
-        numbers[owner] = numbers.get(owner, 0) + 1
+        if credential.session_of:
+            yield from _wrong_session(credential, by_id)
+        else:
+            numbers[owner] = numbers.get(owner, 0) + 1
+        if credential.has_password != bool(credential.password_hash):
+            yield f"{_name(credential)} does not tell whether it has a password"
         if (credential.role == CallerRole.CUSTOMER) != bool(owner):
             yield f"{_name(credential)} has the role {credential.role} and the customer {owner!r}"
         if owner and owner not in customer_ids:
@@ -217,6 +224,19 @@ def _wrong_credentials(credentials: Sequence[Credential], customer_ids: Sequence
         limit = CREDENTIALS_PER_CUSTOMER_MAX if owner else STAFF_CREDENTIALS_MAX + 1  # the first one has no bound
         if number > limit:
             yield f"there are {number} credentials of {owner or 'staff'}"
+
+
+def _wrong_session(session: Credential, by_id: Mapping[str, Credential]) -> Iterator[str]:
+    holder = by_id.get(session.session_of)
+    if holder is None or not holder.has_password or holder.session_of:
+        yield f"{_name(session)} began with {session.session_of}, which has no password"
+        return
+    if (session.role, session.customer_id) != (holder.role, holder.customer_id):
+        yield f"{_name(session)} is somebody else's than {_name(holder)}"
+    if session.has_password or not session.expires_at_ms:
+        yield f"{_name(session)} has a password, or no end"
+    if sum(each.session_of == session.session_of for each in by_id.values()) > SESSIONS_PER_CREDENTIAL_MAX:
+        yield f"{_name(holder)} has too many sessions"
 
 
 def _wrong_credential_indexes(

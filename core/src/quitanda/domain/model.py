@@ -229,8 +229,9 @@ class Credential:
     `expires_at_ms` 0 stands for never. The rules do not look at times: whether a credential has expired is the
     portal's decision.
 
-    `password_hash` is empty where nobody has set a password, and `has_password` tells everybody which. A credential with `session_of` is a session: it began with
-    the password of the credential that is named there, has an end, and goes when that one changes or goes.
+    `password_hash` is empty where nobody has set a password, and `has_password` tells everybody which. A credential
+    with `session_of` is a session: it began with the password of the credential that is named there, has an end, and
+    goes when that one changes or goes.
     """
 
     credential_id: CredentialId

@@ -114,6 +114,8 @@ all_commands = st.one_of(
     st.builds(commands.RotateCredential, credential_ids, secret_hashes, _optional_version),
     st.builds(commands.RevokeCredential, credential_ids, _optional_version),
     st.builds(commands.CreateFirstCredential, credential_ids, secret_hashes, times),
+    st.builds(commands.SetPassword, credential_ids, st.just("") | texts, _optional_version),
+    st.builds(commands.OpenSession, credential_ids, versions, credential_ids, secret_hashes, times, times),
     st.builds(commands.SetOrderDeadline, ids, times, st.none() | ids, _optional_version),
     st.builds(commands.CancelOrderItems, ids, _asked_items, _optional_version),
     st.builds(commands.FulfilOrder, ids, _optional_version),

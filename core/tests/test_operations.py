@@ -32,11 +32,13 @@ from quitanda.domain.commands import (
     CreateOrder,
     CreateProduct,
     ItemQuantity,
+    OpenSession,
     OwnCommand,
     ReturnOrder,
     RotateCredential,
     SetOrderDeadline,
     SetOrderItems,
+    SetPassword,
 )
 from quitanda.domain.field_types import describe
 from quitanda.domain.limits import (
@@ -97,7 +99,10 @@ def test_the_table_has_exactly_the_methods_of_the_contract_in_their_order(portal
 def test_every_command_has_an_operation_but_those_that_the_replicas_and_the_senders_give_themselves():
     of_webhooks = {row.carries for row in OPERATIONS if isinstance(row, WebhookOperation) and row.writes}
 
-    assert {*BY_COMMAND, *of_webhooks} == set(Command.__args__) - {*OwnCommand.__args__, *SenderCommand.__args__}
+    of_passwords = {SetPassword, OpenSession}
+    by_themselves = {*OwnCommand.__args__, *SenderCommand.__args__}
+
+    assert {*BY_COMMAND, *of_webhooks, *of_passwords} == set(Command.__args__) - by_themselves
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)

@@ -99,7 +99,7 @@ class Model:
         self.create(command.credential_id, command.secret_hash, self.owner[command.session_of])
         sessions.append((command.credential_id, command.expires_at_ms))
 
-    def follow(self, command):
+    def follow(self, command):  # noqa: C901 - a case for each command
         match command:
             case CreateFirstCredential() if not self.lasting:
                 self.create(command.credential_id, command.secret_hash)

@@ -58,6 +58,8 @@ LIKELY: dict[str, Any] = {
     "label": ["Label"],
     "secret_hash": ["a" * 64, "b" * 64, None],
     "expires_at_ms": [0, 5],
+    "password_hash": ["", "$argon2id$"],
+    "session_of": [ADMIN, "n" * 12],
     "generation": [1, 2],
     "product_id": ["rice", "new"],
     "order_id": ["o1", "placed", "gone", "new"],

@@ -31,11 +31,13 @@ from quitanda.operations import OPERATIONS, PortalKind, document_operations_of, 
 from quitanda.portal.callers import Authenticator
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
+from quitanda.portal.failure_limits import FailureLimiter
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
 from quitanda.portal.mqtt_requests import MqttRequestHandler, parse_request
 from quitanda.portal.new_tokens import RequestChoices
 from quitanda.portal.operations import PortalOperations
+from quitanda.portal.passwords import PasswordKeeper
 from quitanda.portal.watches import Watches
 from quitanda.portal.webhook_admin import WebhookAdmin
 from quitanda.rpc_status import from_rpc_error
@@ -85,6 +87,8 @@ WRITTEN_DOWN = {
         "list_credentials": {ADMIN},
         "rotate_credential": {ADMIN, CLERK, READ_ONLY},
         "revoke_credential": {ADMIN},
+        "set_password": STAFF_READS,
+        "sign_in": set(CallerRole),
         "create_webhook": {ADMIN},
         "update_webhook": {ADMIN},
         "rotate_webhook_secret": {ADMIN},
@@ -107,6 +111,8 @@ WRITTEN_DOWN = {
         "watch": {*STAFF_READS, CUSTOMER},
         "find_products": {*STAFF_READS, CUSTOMER},
         "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
+        "set_password": {*STAFF_READS, CUSTOMER},
+        "sign_in": set(CallerRole),
         "issue_certificate": {*STAFF_READS, CUSTOMER},
     },
 }
@@ -192,6 +198,7 @@ async def channels(shop, parts, watches, tmp_path):
             ),
             watches=watches[portal],
             webhook_admin=WebhookAdmin(shop.cluster) if portal is PortalKind.ADMIN else None,
+            passwords=PasswordKeeper(portal, shop.cluster, authenticator, FailureLimiter()),
         )
         server = AioGrpcServer(
             Address("127.0.0.1", 0),
@@ -282,9 +289,17 @@ async def test_over_grpc_every_right_cell_is_answered(operation, role, shop, cha
     if role not in operation.roles:
         assert refusal(operation, role.value) is not None
         return
+    if operation.name == "sign_in":  # the password stands for the token
+        set_password = operations_of(operation.portal)["set_password"]
+        customer = {"customer_id": "ana"} if operation.portal.names_customer else {}
+        own = "customer" if customer else "clerk"
+        asked = set_password.request_class(password="nine green bottles", **customer)
+        await over_grpc(channels[operation.portal], set_password, shop.tokens[own], asked.SerializeToString())
     for command in moves_before(operation, "ana", "order-1"):
         shop.cluster.does(command)
     asks_as = {"customer_id": "ana"} if operation.portal.names_customer else {}
+    if operation.name == "sign_in" and not asks_as:
+        asks_as = {"name": "clerk "}
     message = operation.request_class(**request_fields(operation, shop.own[role.value], "order-1"), **asks_as)
     answer = await over_grpc(
         channels[operation.portal], operation, shop.tokens[role.value], message.SerializeToString()

@@ -7,7 +7,7 @@ from quitanda.domain.commands import Command, FulfilOrder, PlaceOrder
 from quitanda.domain.limits import TIMESTAMP_MS_MAX
 from quitanda.domain.model import CallerRole
 from quitanda.identity.tokens import Token, hash_secret, new_secret
-from quitanda.operations import Operation, PortalKind
+from quitanda.operations import Operation, PasswordOperation, PortalKind
 from quitanda_clients.broker_certificate import new_request
 
 NOT_KNOWN: Final[Mapping[str, str]] = {
@@ -42,6 +42,8 @@ _FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "import_order": {"order_id": "o9", "customer_id": "ana", "created_at_ms": 1, "state": "open"},
     "watch": {"kinds": ["product", "order"]},
     "create_credential": {"role": "clerk", "label": "Ben"},
+    "set_password": {"password": "nine green bottles"},
+    "sign_in": {"password": "nine green bottles"},
     "create_webhook": {"url": "https://receiver.example/", "events": "order_placed"},
     "update_webhook": {"webhook_id": "hook", "enabled": False},
     "rotate_webhook_secret": {"webhook_id": "hook"},
@@ -84,7 +86,12 @@ def moves_before(operation: Operation, customer_id: str, order_id: str) -> Seque
 
 
 def refusal(operation: Operation, credential: str) -> tuple[str, str | None] | None:
-    """Give the reason, and the problem of a token, that a caller is told who asks as ana; None where the caller may."""
+    """Give the reason, and the problem of a token, that a caller is told who asks as ana; None where the caller may.
+
+    Who signs in needs no token, and whatever comes with it counts for nothing.
+    """
+    if isinstance(operation, PasswordOperation) and not operation.proved:
+        return None
     if credential in NOT_KNOWN:
         return "UNAUTHENTICATED", NOT_KNOWN[credential]
     another = credential == ANOTHER_CUSTOMER

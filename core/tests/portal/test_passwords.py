@@ -1,0 +1,233 @@
+"""Signing in with a password, and setting one: bounded, counted, and telling nobody which names there are."""
+
+import asyncio
+import threading
+
+import pytest
+from fake_cluster import DirectReader, FakeCluster
+from known_callers import let_in, raise_to_highest_level
+
+from quitanda.domain.commands import CreateCustomer, RotateCredential, SetPassword
+from quitanda.domain.model import CallerRole
+from quitanda.errors import Overloaded, Rejected
+from quitanda.identity.passwords import hash_password
+from quitanda.identity.tokens import hash_secret, new_secret
+from quitanda.operations import PortalKind
+from quitanda.portal.callers import Authenticator
+from quitanda.portal.failure_limits import FailureLimiter, FailureLimits
+from quitanda.portal.passwords import SESSION_MS, HashingPool, NewPassword, PasswordKeeper
+from quitanda.runtime.leaky_buckets import RateLimit
+
+HERE, ELSEWHERE, TIMEOUT, NOW_MS = "192.0.2.7", "198.51.100.9", 5.0, 5_000
+GOOD, OTHER = "nine green bottles", "ten blue bottles"
+FAILURES_MAX = 3
+CLERK = "clerk "  # what `let_in` calls the credential
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return hash_password(GOOD)
+
+
+@pytest.fixture
+def cluster():
+    cluster = FakeCluster()
+    raise_to_highest_level(cluster)
+    for customer_id in ("ana", "bia"):
+        cluster.does(CreateCustomer(customer_id, customer_id))
+    return cluster
+
+
+@pytest.fixture
+def tokens(cluster, kept):
+    """A clerk and ana, who have a password; an administrator and bia, who have none."""
+    made = {
+        "clerk": let_in(cluster, CallerRole.CLERK),
+        "ana": let_in(cluster, CallerRole.CUSTOMER, "ana"),
+        "admin": let_in(cluster, CallerRole.ADMIN),
+        "bia": let_in(cluster, CallerRole.CUSTOMER, "bia"),
+    }
+    for name in ("clerk", "ana"):
+        cluster.does(SetPassword(made[name].credential_id, kept))
+    return made
+
+
+@pytest.fixture
+def authenticator(cluster):
+    return Authenticator(DirectReader(cluster), now_ms=lambda: NOW_MS)
+
+
+class IdlePool(HashingPool):
+    """A pool that must not be asked."""
+
+    async def compute(self, *_):
+        raise AssertionError("nothing is to be computed")
+
+
+@pytest.fixture
+def keeper_of(cluster, authenticator):
+    def make(portal, pool=None):
+        limits = FailureLimits(of_credential=RateLimit(FAILURES_MAX, 6.0), of_address=RateLimit(20, 1.0))
+        limiter = FailureLimiter(limits)
+        return PasswordKeeper(
+            portal, cluster, authenticator, limiter, pool=pool, now_ms=lambda: NOW_MS, monotonic=lambda: 0.0
+        )
+
+    return make
+
+
+@pytest.fixture
+def admin(keeper_of, tokens):  # noqa: ARG001 - there are people
+    return keeper_of(PortalKind.ADMIN)
+
+
+@pytest.fixture
+def client(keeper_of, tokens):  # noqa: ARG001 - there are people
+    return keeper_of(PortalKind.CLIENT)
+
+
+async def problem_of(asking):
+    with pytest.raises(Rejected) as rejected:
+        await asking
+    return rejected.value.details.get("problem") or rejected.value.refused.reason.value
+
+
+async def caller_of(authenticator, token):
+    return await authenticator.authenticate(token.text(), HERE, TIMEOUT)
+
+
+async def test_who_signs_in_gets_a_token_of_the_same_role_for_twelve_hours(admin, client, authenticator, tokens):
+    clerk = await admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)
+    ana = await client.sign_in("ana", GOOD, HERE, TIMEOUT)
+
+    for opened, name, role in ((clerk, "clerk", "clerk"), (ana, "ana", "customer")):
+        caller = await caller_of(authenticator, opened.token)
+        assert (caller.credential.role, caller.credential.session_of) == (role, tokens[name].credential_id)
+        assert caller.credential.expires_at_ms == NOW_MS + SESSION_MS
+
+
+@pytest.mark.parametrize("name", [CLERK, "admin ", "nobody", "ana"])
+async def test_a_wrong_password_a_name_without_one_and_an_unknown_name_are_told_the_same(admin, cluster, name):
+    before = len(cluster.requests)
+    assert await problem_of(admin.sign_in(name, OTHER, HERE, TIMEOUT)) == "wrong_password"
+    assert len(cluster.requests) == before
+
+
+@pytest.mark.parametrize("name", ["bia", "nobody"])
+async def test_at_the_client_portal_it_is_the_same(client, name):
+    assert await problem_of(client.sign_in(name, GOOD, HERE, TIMEOUT)) == "wrong_password"
+
+
+async def test_failures_are_bounded_for_a_name_from_one_address_and_shut_nobody_else_out(admin):
+    for _ in range(FAILURES_MAX):
+        assert await problem_of(admin.sign_in(CLERK, OTHER, HERE, TIMEOUT)) == "wrong_password"
+
+    assert await problem_of(admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "too_many_failures"
+    await admin.sign_in(CLERK, GOOD, ELSEWHERE, TIMEOUT)
+
+
+async def test_what_succeeds_is_not_counted(admin):
+    for _ in range(3 * FAILURES_MAX):
+        await admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)
+
+
+async def test_a_password_that_nobody_can_have_is_wrong_and_counts_but_costs_no_computation(keeper_of):
+    keeper = keeper_of(PortalKind.ADMIN, IdlePool())
+    for text in ("short", "x" * 5_000, "y" * 5):
+        assert await problem_of(keeper.sign_in(CLERK, text, HERE, TIMEOUT)) == "wrong_password"
+    assert await problem_of(keeper.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "too_many_failures"
+
+
+async def test_missing_and_malformed_names_are_named(admin, client):
+    assert await problem_of(admin.sign_in("", GOOD, HERE, TIMEOUT)) == "missing"
+    assert await problem_of(admin.sign_in("x" * 201, GOOD, HERE, TIMEOUT)) == "too_long"
+    assert await problem_of(admin.sign_in(CLERK, "", HERE, TIMEOUT)) == "missing"
+    assert await problem_of(client.sign_in("no name", GOOD, HERE, TIMEOUT)) == "alphabet"
+
+
+async def test_a_change_while_the_password_is_looked_at_lets_nobody_in(admin, cluster, tokens):
+    rotate = RotateCredential(tokens["clerk"].credential_id, hash_secret(new_secret()))
+    cluster.before_next_execution(lambda: cluster.does(rotate))
+
+    assert await problem_of(admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "wrong_password"
+
+
+async def test_a_holder_sets_and_removes_her_password(admin, authenticator, tokens):
+    caller = await caller_of(authenticator, tokens["clerk"])
+    session = await admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)
+    _, credential = await admin.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT)
+
+    assert credential.has_password
+    assert await problem_of(caller_of(authenticator, session.token)) == "wrong"
+    assert await problem_of(admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "wrong_password"
+    await admin.sign_in(CLERK, OTHER, HERE, TIMEOUT)
+    await admin.set_password(NewPassword("", "", "r2"), caller, HERE, TIMEOUT)
+    assert await problem_of(admin.sign_in(CLERK, OTHER, HERE, TIMEOUT)) == "wrong_password"
+
+
+async def test_a_repeated_request_is_answered_again_and_with_another_password_refused(admin, authenticator, tokens):
+    caller = await caller_of(authenticator, tokens["clerk"])
+    first = await admin.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT)
+
+    assert await admin.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT) == first
+    again = admin.set_password(NewPassword(GOOD, "", "r1"), caller, HERE, TIMEOUT)
+    assert await problem_of(again) == "REQUEST_ID_REUSED"
+    assert await problem_of(admin.set_password(NewPassword("", "", "r1"), caller, HERE, TIMEOUT)) == "REQUEST_ID_REUSED"
+
+
+@pytest.mark.parametrize(("password", "problem"), [("short", "too_short"), ("z" * 12, "easy_to_guess")])
+async def test_a_bad_password_changes_nothing(client, cluster, authenticator, tokens, password, problem):
+    caller = await caller_of(authenticator, tokens["bia"])
+    before = list(cluster.state.documents())
+
+    assert await problem_of(client.set_password(NewPassword(password, "", "r1"), caller, HERE, TIMEOUT)) == problem
+    assert list(cluster.state.documents()) == before
+
+
+async def test_with_a_session_the_password_until_now_is_needed(client, authenticator):
+    session = await client.sign_in("ana", GOOD, HERE, TIMEOUT)
+    caller = await caller_of(authenticator, session.token)
+
+    def change(current):
+        return client.set_password(NewPassword(OTHER, current, "r1"), caller, HERE, TIMEOUT)
+
+    assert await problem_of(change("")) == "missing"
+    assert await problem_of(change("not this one either")) == "wrong_password"
+    _, credential = await change(GOOD)
+    assert credential.session_of == ""
+    await client.sign_in("ana", OTHER, HERE, TIMEOUT)
+
+
+async def test_an_administrator_sets_and_removes_anybodys_password_and_nobody_else_does(admin, authenticator, tokens):
+    boss, clerk = [await caller_of(authenticator, tokens[name]) for name in ("admin", "clerk")]
+    ana = tokens["ana"].credential_id
+
+    asked = admin.set_password(NewPassword("", "", "r1", ana), clerk, HERE, TIMEOUT)
+    assert await problem_of(asked) == "FORBIDDEN"
+    _, credential = await admin.set_password(NewPassword("", "", "r1", ana), boss, HERE, TIMEOUT)
+    assert (credential.credential_id, credential.has_password) == (ana, False)
+    unknown = admin.set_password(NewPassword("", "", "r2", "z" * 12), boss, HERE, TIMEOUT)
+    assert await problem_of(unknown) == "CREDENTIAL_NOT_FOUND"
+
+
+async def test_beyond_a_few_that_wait_passwords_are_refused_and_a_caller_who_goes_away_frees_no_place_too_early():
+    pool, go_on, begun = HashingPool(2, 3), threading.Event(), threading.Semaphore(0)
+
+    def work():
+        begun.release()
+        go_on.wait(TIMEOUT)
+
+    tasks = [asyncio.create_task(pool.compute(work)) for _ in range(5)]
+    await asyncio.to_thread(lambda: [begun.acquire(timeout=TIMEOUT) for _ in range(2)])
+    with pytest.raises(Overloaded) as overloaded:
+        await pool.compute(work)
+    assert overloaded.value.retry_after > 0
+    tasks[0].cancel()  # its thread goes on
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    with pytest.raises(Overloaded):
+        await pool.compute(work)
+
+    go_on.set()
+    await asyncio.gather(*tasks[1:])
+    assert await pool.compute(lambda: 7) == 7

@@ -32,6 +32,7 @@ from quitanda.operations import PortalKind, RotateOwnCredential, SetOrderItem, S
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1 import admin_portal_pb2
+from quitanda_clients import passwords
 from quitanda_clients.credentials import CredentialClient
 from quitanda_clients.paging import LISTED_MAX, FetchPage, whole_list
 from quitanda_clients.portal_client import PortalClient
@@ -348,6 +349,28 @@ class ShopClient(PortalClient):
         """Give one's own credential a new secret, of which only the hash is sent (`quitanda_clients.tokens`)."""
         asked = RotateOwnCredential(self.customer_id, credential_id, secret_hash)
         return await self._write_document("rotate_own_credential", asked, request_id)
+
+    async def set_password(
+        self, password: str, *, current: str = "", request_id: str | None = None
+    ) -> DocumentResult[Credential]:
+        """Do as `AdminClient.set_password`, for one's own credential."""
+        return await passwords.set_password(
+            PortalKind.CLIENT, self._over_grpc().call, password, current, request_id, customer_id=self.customer_id
+        )
+
+    async def sign_in(self, password: str) -> DocumentResult[Credential]:
+        """Begin a session as the customer; the result has the token, as that of `AdminClient.sign_in`."""
+        return await passwords.sign_in(
+            PortalKind.CLIENT, self._over_grpc().call, password, customer_id=self.customer_id
+        )
+
+    def _over_grpc(self) -> "GrpcTransport":
+        """Give the connection, over which alone passwords go. Raises TypeError for a client over MQTT."""
+        from quitanda_clients.transports.grpc import GrpcTransport  # noqa: PLC0415
+
+        if not isinstance(self._transport, GrpcTransport):
+            raise TypeError("passwords go over gRPC only")
+        return self._transport
 
     async def cancel_order(
         self, order_id: str, *, expected_version: int | None = None, request_id: str | None = None

@@ -1,14 +1,23 @@
 """What an administrator's client can do about credentials: who is let in, and with which rights."""
 
+from typing import TYPE_CHECKING
+
 from quitanda.domain.commands import CreateCredential, RevokeCredential, RotateCredential
 from quitanda.domain.model import Credential, Kind
+from quitanda.operations import PortalKind
+from quitanda_clients import passwords
 from quitanda_clients.paging import LISTED_MAX, whole_list
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import DeleteResult, DocumentResult, Listing
 
+if TYPE_CHECKING:
+    from quitanda_clients.transports.grpc import GrpcTransport
+
 
 class CredentialClient(PortalClient):
     """The part of `AdminClient` that is about credentials. Errors are those of `PortalClient`."""
+
+    _grpc: "GrpcTransport"
 
     async def create_credential(
         self,
@@ -45,3 +54,21 @@ class CredentialClient(PortalClient):
     ) -> DeleteResult:
         """Remove a credential; nothing that its holder asks for takes effect after this."""
         return await self.execute(RevokeCredential(credential_id, expected_version), request_id=request_id)
+
+    async def set_password(
+        self, password: str, *, current: str = "", credential_id: str = "", request_id: str | None = None
+    ) -> DocumentResult[Credential]:
+        """Set the password of one's own credential, or with an empty one remove it; sessions that began before end.
+
+        `current` is needed of a client whose token came from `sign_in`. Administrators may name another credential.
+        """
+        return await passwords.set_password(
+            PortalKind.ADMIN, self._grpc.call, password, current, request_id, credential_id=credential_id
+        )
+
+    async def sign_in(self, name: str, password: str) -> DocumentResult[Credential]:
+        """Begin a session with what the credential is called and its password; the result has the token, with an end.
+
+        Where the answer is lost, a session may have begun of which nobody has the token; signing in again is safe.
+        """
+        return await passwords.sign_in(PortalKind.ADMIN, self._grpc.call, password, name=name)

@@ -69,9 +69,8 @@ def keeper_of(cluster, authenticator):
     def make(portal, pool=None):
         limits = FailureLimits(of_credential=RateLimit(FAILURES_MAX, 6.0), of_address=RateLimit(20, 1.0))
         limiter = FailureLimiter(limits)
-        return PasswordKeeper(
-            portal, cluster, authenticator, limiter, pool=pool, now_ms=lambda: NOW_MS, monotonic=lambda: 0.0
-        )
+        clocks = {"now_ms": lambda: NOW_MS, "monotonic": lambda: 0.0}
+        return PasswordKeeper(portal, cluster, authenticator, limiter, pool=pool, **clocks)
 
     return make
 

@@ -17,8 +17,8 @@ CALL_SECONDS = 10.0
 STATUS_KEY = "grpc-status-details-bin"
 
 
-NEED_AN_IDENTITY: Final = frozenset({"IssueCertificate"})
-"""A portal without an identity has no CA of customers, and does not have these methods."""
+NEED_AN_IDENTITY: Final = frozenset({"IssueCertificate", "SetPassword", "SignIn"})
+"""A portal without an identity has no CA of customers and knows nobody: it does not have these methods."""
 
 
 def offered(cluster: Cluster, service: ServiceDescriptor) -> list[MethodDescriptor]:

@@ -30,6 +30,10 @@ FIELDS: Final[Mapping[str, str]] = {
     "states": N_("State"),
     "secret": N_("Secret"),
     "token": N_("Token"),
+    "password": N_("Password"),
+    "current_password": N_("Password until now"),
+    "has_password": N_("Has a password"),
+    "session_of": N_("Session of"),
     "page_token": N_("Page"),
     "label": N_("Label"),
     "role": N_("Role"),
@@ -111,6 +115,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "create_first_credential": N_("first token created"),
     "rotate_credential": N_("token renewed"),
     "revoke_credential": N_("token revoked"),
+    "set_password": N_("password set or removed"),
+    "open_session": N_("signed in with a password"),
 }
 """What the history says that somebody asked for."""
 

@@ -24,7 +24,7 @@ SUPPORTED_LEVEL: Final = 4
 
 2: the state records its level; the rules are those of level 1. 3: credentials.
 4: orders have states, and may have deadlines; a customer's live orders are bounded; products may have a reorder level;
-webhooks.
+webhooks; passwords, and sessions that begin with them.
 """
 
 _T = TypeVar("_T")

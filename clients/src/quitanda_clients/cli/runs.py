@@ -101,6 +101,11 @@ class ShopRun(CommandRun):
         )
 
     @property
+    def transport(self) -> Transport:
+        """How requests go."""
+        return self._transport
+
+    @property
     def customer_id(self) -> str:
         """Who asks."""
         return self._customer_id

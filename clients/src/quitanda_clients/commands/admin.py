@@ -3,7 +3,17 @@
 from quitanda_clients.cli.application import make_application
 from quitanda_clients.cli.command_run import add_common_options
 from quitanda_clients.cli.options import ADMIN
-from quitanda_clients.commands import cluster, documents, export, history, order_moves, report, tokens, webhooks
+from quitanda_clients.commands import (
+    cluster,
+    documents,
+    export,
+    history,
+    order_moves,
+    passwords,
+    report,
+    tokens,
+    webhooks,
+)
 from quitanda_clients.commands.interface import open_office
 
 app = make_application(ADMIN.name)
@@ -11,6 +21,9 @@ app.add_typer(documents.customers, name="customer", help="Create, show, change, 
 app.add_typer(documents.products, name="product", help="Create, show, change, delete, list and import products; stock.")
 app.add_typer(
     order_moves.app, name="order", help="List, show, fulfil, take back and cancel orders of customers; deadlines."
+)
+app.add_typer(
+    passwords.of_staff, name="password", help="Set and remove the password with which you sign in on the page."
 )
 app.add_typer(tokens.app, name="token", help="Let staff, programs and customers in; list, rotate and revoke tokens.")
 app.add_typer(webhooks.app, name="webhook", help="Tell other systems of events: addresses, dead letters, tests.")

@@ -10,7 +10,7 @@ from quitanda_clients.cli.command_run import Effect, add_common_options
 from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.options import SHOP, LimitOption
 from quitanda_clients.cli.runs import ShopRun, shop_command
-from quitanda_clients.commands import orders
+from quitanda_clients.commands import orders, passwords
 from quitanda_clients.commands.certificate import certificate
 from quitanda_clients.commands.find import find_products_of_shop
 from quitanda_clients.commands.interface import open_shop
@@ -25,6 +25,9 @@ app = make_application(SHOP.name)
 app.add_typer(orders.app, name="order", help="Create, place, change, show, list and cancel orders.")
 app.add_typer(products, name="product", help="Show, list and find products.")
 app.add_typer(tokens, name="token", help="Replace the token that proves who you are.")
+app.add_typer(
+    passwords.of_customers, name="password", help="Set and remove the password with which you sign in on the page."
+)
 app.command("certificate")(certificate)
 add_common_options(app, SHOP, open_shop)
 

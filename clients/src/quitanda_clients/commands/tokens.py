@@ -18,7 +18,7 @@ from quitanda_clients.paging import LISTED_MAX
 app = typer.Typer(no_args_is_help=True)
 
 
-def _credential_id(text: str) -> str:
+def credential_id(text: str) -> str:
     """Take what may be a credential's id; never repeat what may be a token."""
     if text.startswith("qt1_"):
         raise typer.BadParameter(
@@ -38,7 +38,7 @@ CredentialArgument = Annotated[
     str,
     typer.Argument(
         metavar="ID",
-        parser=_credential_id,
+        parser=credential_id,
         help="The credential's id: the part of a token between qt1_ and the secret.",
     ),
 ]

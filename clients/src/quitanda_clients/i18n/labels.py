@@ -131,6 +131,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "fulfilled": N_("The order is fulfilled."),
     "returned": N_("The return is recorded."),
     "revoked": N_("The token is revoked."),
+    "password-set": N_("The password is set."),
+    "password-removed": N_("The password is removed."),
     "repeated": N_("It is sent once more."),
     "tested": N_("The test is sent. Where it does not arrive, it is among the dead letters."),
     "deadline": N_("The deadline is changed."),

@@ -46,6 +46,8 @@ class WebSession:
     used_at: float
     session_id: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     acting_for: str = ""
+    by_password: bool = False
+    """It began with a password: its token is that of a session, and has an end."""
 
     @property
     def of_customer(self) -> bool:

@@ -70,6 +70,33 @@ async def _next_token(visit: Visit, token: str) -> str:
     return result.token
 
 
+async def set_password(visit: Visit) -> Response:
+    """Set the holder's password, or remove it where none is typed; a session that began with one goes on with a new one.
+
+    Where the portals refuse, the page is shown again, without what was typed: nobody looks at passwords.
+    """
+    session = _with_token(visit)
+    password, current = visit.typed.get("password", ""), visit.typed.get("current_password", "")
+    callers = visit.site.callers
+    if session.of_customer:
+        await callers.shop(session.customer_id, session.token).set_password(password, current=current)
+    else:
+        result = await callers.admin(session.token).set_password(password, current=current)
+    if not session.by_password:
+        return go("/access", done="password-set" if password else "password-removed")
+    if not password:
+        response = go("/sign-in", done="password-removed")
+        visit.keep_session(response, None)
+        return response
+    if session.of_customer:
+        opened = await callers.shop(session.customer_id, "").sign_in(password)
+    else:
+        opened = await callers.admin("").sign_in(result.document.label, password)
+    response = go("/access", done="password-set")
+    visit.keep_session(response, session.with_token(opened.token, visit.began_at))
+    return response
+
+
 def _with_token(visit: Visit) -> WebSession:
     """Give the session of somebody who has proved who she is; where nobody does, no session can be ended elsewhere."""
     if not visit.signed_in.token:
@@ -92,6 +119,10 @@ PAGES: Final = (
         "/access",
         Who.SIGNED_IN,
         show_access,
-        (Action("prepare_end_of_sessions", "/access", prepare_end), Action("end_sessions", "/access/end", end_all)),
+        (
+            Action("prepare_end_of_sessions", "/access", prepare_end),
+            Action("end_sessions", "/access/end", end_all),
+            Action("set_password", "/access/password", set_password),
+        ),
     ),
 )

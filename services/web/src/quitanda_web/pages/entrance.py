@@ -8,7 +8,7 @@ from starlette.responses import Response
 from quitanda.domain.model import CallerRole, Kind
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, refused
 from quitanda.errors import Rejected
-from quitanda.identity.tokens import Token, parse_token
+from quitanda.identity.tokens import PREFIX, Token, parse_token
 from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.languages import parse_language
 from quitanda_web.problems import wrong
@@ -33,13 +33,16 @@ async def show_sign_in(visit: Visit) -> Response:
         "sign_in.html",
         next=own_path(visit.typed.get("next", "") or visit.asked("next")),
         customer_id=visit.typed.get("customer_id", ""),
+        name=visit.typed.get("name", ""),
         tried=visit.typed.get("as", ""),
     )
 
 
 async def sign_in(visit: Visit) -> Response:
-    """Find out by a call whether the token is right, then begin a session."""
-    token = _token(visit)
+    """Find out by a call whether the token or the password is right, then begin a session."""
+    typed = _secret(visit)
+    by_password = bool(typed) and not typed.startswith(f"{PREFIX}_")
+    token = await _token_by_password(visit, typed) if by_password else typed
     callers = visit.site.callers
     if visit.typed.get("as") == AS_CUSTOMER:
         customer_id = visit.typed.get("customer_id", "").strip()
@@ -52,7 +55,7 @@ async def sign_in(visit: Visit) -> Response:
         role = await _role_of_staff(callers.admin(token))
     now = time.time()
     response = go(own_path(visit.typed.get("next", "")))
-    visit.keep_session(response, WebSession(role, customer_id, token, now, now))
+    visit.keep_session(response, WebSession(role, customer_id, token, now, now, by_password=by_password))
     return response
 
 
@@ -82,13 +85,30 @@ async def choose_theme(visit: Visit) -> Response:
     return response
 
 
-def _token(visit: Visit) -> str:
-    """Give the token that was typed; none where the shop asks for none."""
+async def _token_by_password(visit: Visit, password: str) -> str:
+    """Let a portal begin a session with a password, and give its token."""
+    callers = visit.site.callers
+    if visit.typed.get("as") == AS_CUSTOMER:
+        customer_id = visit.typed.get("customer_id", "").strip()
+        if not customer_id:
+            raise wrong("customer_id", Problem.MISSING)
+        return (await callers.shop(customer_id, "").sign_in(password)).token
+    name = visit.typed.get("name", "").strip()
+    if not name:
+        raise wrong("name", Problem.MISSING)
+    return (await callers.admin("").sign_in(name, password)).token
+
+
+def _secret(visit: Visit) -> str:
+    """Give the token or the password that was typed; none where the shop asks for none."""
     if visit.site.settings.identity is None:
         return ""
-    text = visit.typed.get("token", "").strip()
+    typed = visit.typed.get("token", "")
+    text = typed.strip()
     if not text:
         raise wrong("token", Problem.MISSING)
+    if not text.startswith(f"{PREFIX}_"):
+        return typed
     if not isinstance(parse_token(text), Token):
         raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem=AuthenticationProblem.MALFORMED.value))
     return text

@@ -187,6 +187,7 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.TOO_LONG: "{field} is too long[: it has {length} characters][; the limit is {limit}]. Shorten it.",
     Problem.TOO_SHORT: "{field} is too short[: it has {length} characters][; {limit} are needed]. Make it longer.",
     Problem.EASY_TO_GUESS: "{field} is easy to guess: it is the name, or one character only. Choose another one.",
+    Problem.NOT_THE_PASSWORD: "{field} is not the password that was set last. Type it once more.",
     Problem.ALPHABET: (
         "{field} has a character that is not allowed. Use only letters without accents, digits and . _ ~ @ : -, "
         "and begin with a letter or a digit."

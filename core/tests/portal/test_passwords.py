@@ -191,7 +191,7 @@ async def test_with_a_session_the_password_until_now_is_needed(client, authentic
         return client.set_password(NewPassword(OTHER, current, "r1"), caller, HERE, TIMEOUT)
 
     assert await problem_of(change("")) == "missing"
-    assert await problem_of(change("not this one either")) == "wrong_password"
+    assert await problem_of(change("not this one either")) == "not_the_password"
     _, credential = await change(GOOD)
     assert credential.session_of == ""
     await client.sign_in("ana", OTHER, HERE, TIMEOUT)

@@ -148,7 +148,7 @@ def open_session(view: StateView, command: OpenSession) -> Decision:
 
 def sign_in_name(credential: Credential) -> str:
     """Give the name under which the holder signs in: a customer's id, or what people call the credential of staff."""
-    return credential.customer_id or credential.label
+    return credential.customer_id or credential.label.strip(" ")
 
 
 def sessions_of(view: StateView, credential: Credential) -> list[Credential]:

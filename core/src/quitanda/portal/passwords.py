@@ -139,7 +139,7 @@ class PasswordKeeper:
     async def _sign_in(self, name: str, password: str, timeout: float) -> OpenedSession:
         holder = await self._holder(name, timeout)
         if not await self._matches(password, holder) or holder is None:
-            raise self._wrong(_PASSWORD)
+            raise self._wrong()
         now_ms = self._now_ms()
         if 0 < holder.expires_at_ms <= now_ms:
             raise Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=AuthenticationProblem.EXPIRED.value))
@@ -158,7 +158,7 @@ class PasswordKeeper:
         if isinstance(outcome, Refused):
             # Whatever changed the credential meanwhile, the password was checked against what is over.
             changed = outcome.reason in (Reason.VERSION_MISMATCH, Reason.CREDENTIAL_NOT_FOUND)
-            raise self._wrong(_PASSWORD) if changed else Rejected(outcome, executed.revision)
+            raise self._wrong() if changed else Rejected(outcome, executed.revision)
         return OpenedSession(executed.revision, _credential(outcome.document), token)
 
     async def set_password(
@@ -205,7 +205,7 @@ class PasswordKeeper:
         name = "" if holder is None else sign_in_name(holder)
         self._begin(address, name)
         if not await self._matches(password, holder):
-            raise self._wrong(_CURRENT)
+            raise Rejected(invalid(_CURRENT, Problem.NOT_THE_PASSWORD))
         self._limiter.take_back(address, _ATTEMPT.format(name=name))
 
     def _begin(self, address: str, name: str) -> None:
@@ -219,10 +219,10 @@ class PasswordKeeper:
             return False
         return await self._pool.compute(is_password, password, "" if holder is None else holder.password_hash)
 
-    def _wrong(self, name: str) -> Rejected:
+    def _wrong(self) -> Rejected:
         problem = AuthenticationProblem.WRONG_PASSWORD
         self._authenticator.results[problem] += 1
-        return Rejected(refused(Reason.UNAUTHENTICATED, name, problem=problem.value))
+        return Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=problem.value))
 
     def _check_name(self, name: str) -> Refused | None:
         if self._of_customers:
@@ -240,7 +240,7 @@ class PasswordKeeper:
         if not isinstance(page, Page):
             raise InternalError(f"credentials were answered with a {type(page).__name__}")
         holders = [each for each in page.documents if isinstance(each, Credential) and each.has_password]
-        return next((each for each in holders if sign_in_name(each) == name), None)
+        return next((each for each in holders if sign_in_name(each) == name.strip(" ")), None)
 
     async def _read(self, first_id: str, second_id: str, timeout: float) -> tuple[Credential | None, Credential | None]:
         asked = (Get(Kind.CREDENTIAL, first_id), Get(Kind.CREDENTIAL, second_id))

@@ -71,7 +71,7 @@ async def _next_token(visit: Visit, token: str) -> str:
 
 
 async def set_password(visit: Visit) -> Response:
-    """Set the holder's password, or remove it where none is typed; a session that began with one goes on with a new one.
+    """Set the holder's password, or remove it where none is typed; a session that began with one goes on.
 
     Where the portals refuse, the page is shown again, without what was typed: nobody looks at passwords.
     """

@@ -273,9 +273,7 @@ CREDENTIAL: Final = _views(
     FieldView(name="role", csv="role"),
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
-    FieldView(
-        name="has_password", label="password", spare=6, csv="has_password", text=lambda _: say("yes"), unless=False
-    ),
+    FieldView(name="has_password", label="password", spare=6, text=lambda _: say("yes"), unless=False),
     FieldView(name="session_of", label="session of", spare=6, csv="session_of", unless=""),
     FieldView(name="generation", spare=4, csv="generation"),
     FieldView(name="created_at_ms", label="created", spare=3, csv="created", text=say_minute, csv_value=iso_time),

@@ -351,10 +351,8 @@ LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
 def fields_of(document: Any) -> tuple[FieldView, ...]:
     """Give the views of a document's fields, or of an order's line in a list."""
     match document:
-        case Customer():
-            return CUSTOMERS.fields
-        case Product():
-            return PRODUCTS.fields
+        case Customer() | Product():
+            return (CUSTOMERS if isinstance(document, Customer) else PRODUCTS).fields
         case Order():
             return ORDER
         case Credential():

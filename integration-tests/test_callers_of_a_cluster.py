@@ -327,3 +327,24 @@ async def test_the_history_says_who_changed_what_through_which_request_and_in_wh
     assert [(each.command, each.deleted) for each in of_order] == [("cancel_order", False), ("create_order", False)]
     states = [(each.before_json, each.after_json) for each in of_order[0].fields if each.name == "state"]
     assert states == [('"open"', '"cancelled"')]
+
+
+async def test_a_password_that_was_set_at_one_portal_opens_a_session_at_each_and_a_new_one_ends_it(shop):
+    async with shop.admin(shop.tokens["clerk"]) as clerk, shop.admin("") as nobody:
+        await clerk.set_password("nine green bottles")
+        session = await nobody.sign_in("clerk", "nine green bottles")
+        async with shop.admin(session.token) as signed_in:
+            await signed_in.adjust_stock("tea", 1)
+            await clerk.set_password("ten blue bottles")
+            with pytest.raises(Rejected) as ended:
+                await signed_in.adjust_stock("tea", 1)
+        with pytest.raises(Rejected) as wrong:
+            await nobody.sign_in("clerk", "nine green bottles")
+
+    assert ended.value.refused.reason in {Reason.CREDENTIAL_REVOKED, Reason.UNAUTHENTICATED}
+    assert wrong.value.details["problem"] == "wrong_password"
+    async with shop.customer(shop.tokens["customer"]) as ana, shop.customer("") as unknown:
+        await ana.set_password("nine green bottles")
+        token = (await unknown.sign_in("nine green bottles")).token
+    async with shop.customer(token) as ana:
+        assert (await ana.create_order([ItemQuantity("tea", 1)])).document.customer_id == "ana"

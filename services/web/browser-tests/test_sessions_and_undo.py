@@ -34,6 +34,26 @@ async def test_a_customer_ends_the_session_on_a_lost_telephone_and_signs_in_with
 
 
 @KINDS
+async def test_a_customer_sets_a_password_and_signs_in_with_it_until_she_sets_another(
+    people, shop, language, javascript
+):
+    customer_id, secret = await shop.customer()
+    ana, telephone = [await people(language, javascript=javascript) for _ in range(2)]
+    await ana.sign_in_as_customer(customer_id, secret)
+
+    await ana.follow(ana.tab("Access"))
+    await ana.press("Set the password", password="nine green bottles")
+    await ana.see("password-set")
+    await telephone.sign_in_as_customer(customer_id, "nine green bottles")
+    await ana.press("Set the password", password="ten blue bottles")
+    await ana.see("password-set")
+    await telephone.open("/orders")
+
+    assert telephone.path == "/sign-in"
+    await telephone.sign_in_as_customer(customer_id, "ten blue bottles")
+
+
+@KINDS
 async def test_staff_take_back_a_price_and_a_deletion(people, shop, language, javascript):
     product = await shop.product(price=250, quantity=7)
     bia = await people(language, javascript=javascript)

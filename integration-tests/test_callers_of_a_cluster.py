@@ -10,6 +10,7 @@ import pytest
 
 from quitanda.domain.commands import ItemQuantity
 from quitanda.domain.model import CallerRole, Kind
+from quitanda.domain.outcomes import Reason
 from quitanda.error_status import describe
 from quitanda.errors import Rejected
 from quitanda.identity.certificates import KeyedCertificate

@@ -71,6 +71,7 @@ __all__ = [
     "OpenSession",
     "OwnCommand",
     "PlaceOrder",
+    "PortalCommand",
     "Principal",
     "RaiseLevel",
     "Request",
@@ -350,6 +351,9 @@ Command: TypeAlias = (
     | WebhookCommand
     | SenderCommand
 )
+
+PortalCommand: TypeAlias = SenderCommand | OpenSession
+"""The commands that portals propose by themselves: they name no principal, and nobody who has one may ask for them."""
 
 OwnCommand: TypeAlias = RaiseLevel | CreateFirstCredential | AdvanceClock
 """The commands that a leader proposes by itself: no portal may send them, and their outcomes are not remembered."""

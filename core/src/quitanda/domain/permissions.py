@@ -18,8 +18,8 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     ImportOrder,
-    OpenSession,
     OwnCommand,
+    PortalCommand,
     Principal,
     Request,
     RevokeCredential,
@@ -32,7 +32,7 @@ from quitanda.domain.model import CallerRole, Credential
 from quitanda.domain.order_states import Asker, askers_of
 from quitanda.domain.outcomes import Refused
 from quitanda.domain.state import StateView
-from quitanda.domain.webhook_commands import SenderCommand, WebhookCommand
+from quitanda.domain.webhook_commands import WebhookCommand
 
 _ADMIN: Final = (CallerRole.ADMIN,)
 _STAFF: Final = (CallerRole.ADMIN, CallerRole.CLERK)
@@ -50,11 +50,10 @@ ALLOWED_ROLES: Final[Mapping[type[Command], tuple[CallerRole, ...]]] = {
     RotateCredential: _ADMIN,
     RevokeCredential: _ADMIN,
     SetPassword: _ADMIN,
-    OpenSession: (),
     ImportOrder: _ADMIN,
     **{command: _STAFF for command in get_args(Command) if askers_of(command)},
     **dict.fromkeys(get_args(WebhookCommand), _ADMIN),
-    **dict.fromkeys(get_args(SenderCommand), ()),
+    **dict.fromkeys(get_args(PortalCommand), ()),
     **dict.fromkeys(get_args(OwnCommand), ()),
 }
 """For each command the roles that may ask for it, whomever it is about; the last ones are the portals' and replicas'

@@ -8,9 +8,8 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc import ServicerContext
 
-from quitanda.domain.commands import command_name
+from quitanda.domain.commands import PortalCommand, command_name
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, invalid, refused
-from quitanda.domain.webhook_commands import SenderCommand
 from quitanda.error_status import describe
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.runtime import tracing
@@ -55,7 +54,7 @@ VERIFY_SECONDS_MAX: Final = 3_600.0
 _NO_PRINCIPAL: Final = refused(Reason.UNAUTHENTICATED, "principal", problem=AuthenticationProblem.MISSING.value)
 """The rules decide what names no principal, so it must not come into the log where callers prove who they are."""
 
-_OF_SENDERS: Final = frozenset(map(command_name, get_args(SenderCommand)))
+_OF_PORTALS: Final = frozenset(map(command_name, get_args(PortalCommand)))
 
 _ANSWER_MARGIN: Final = 0.02
 """Seconds kept back, so that the answer "unknown" arrives before the caller's own deadline."""
@@ -190,7 +189,7 @@ def _decoded(entry: bytes, requests: Sequence[bytes]) -> list[pb.Request]:
 
 def _may_come(command: pb.Request) -> bool:
     """Whether the command names its principal, or is a portal's own, which no caller asks for."""
-    return command.HasField("principal") or command.WhichOneof("command") in _OF_SENDERS
+    return command.HasField("principal") or command.WhichOneof("command") in _OF_PORTALS
 
 
 def _reason(outcome: pb.Outcome) -> str:

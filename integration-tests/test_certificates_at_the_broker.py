@@ -83,7 +83,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(tmp_path):
-    cluster = FakeCluster()
+    cluster = FakeCluster(demands_principals=True)
     raise_to_highest_level(cluster)
     for customer_id in CUSTOMERS:
         cluster.does(CreateCustomer(customer_id, customer_id))

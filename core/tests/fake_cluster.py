@@ -3,6 +3,8 @@
 The rules themselves are its oracle: it decides with the real state machine, one request at a time, and
 gives each decided request the next revision. It can be told to fail, to answer late, and to lose lists. Webhooks are
 told of `events`, and the history has forgotten the changes before `history_first`.
+
+With `demands_principals` it is one whose processes have identities: a portal's request that names nobody is refused.
 """
 
 import asyncio
@@ -36,12 +38,12 @@ from quitanda.codec.document_filters import DocumentFilter, passes, searched_fie
 from quitanda.codec.documents import document_digest, encode_document
 from quitanda.codec.queries import FindOrders
 from quitanda.domain import machine
-from quitanda.domain.commands import Command, Request
+from quitanda.domain.commands import Command, PortalCommand, Request
 from quitanda.domain.document_history import HISTORY_LEVEL, recorded
 from quitanda.domain.model import Document, Kind
-from quitanda.domain.outcomes import Done, Problem, Reason, invalid, refused
+from quitanda.domain.outcomes import AuthenticationProblem, Done, Problem, Reason, invalid, refused
 from quitanda.domain.state import Execution
-from quitanda.errors import OutcomeUnknown
+from quitanda.errors import OutcomeUnknown, Rejected
 from quitanda.mqtt.feed_message import FeedChange, FeedMessage, encode_feed
 from quitanda.v1 import admin_portal_pb2
 from quitanda_testing.found_orders import found_orders
@@ -51,7 +53,8 @@ from quitanda_testing.in_memory_state import InMemoryState
 class FakeCluster:
     """`requests` and `reads` keep what was asked, in order; `revision` is the last one given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, demands_principals: bool = False) -> None:
+        self.demands_principals = demands_principals
         self.state = InMemoryState()
         self.revision = 0
         self.requests: list[Request] = []
@@ -116,6 +119,8 @@ class FakeCluster:
     async def execute(self, request: Request, timeout: float) -> Executed:
         self.requests.append(request)
         await self.turn(timeout)
+        if self.demands_principals and request.principal is None and not isinstance(request.command, PortalCommand):
+            raise Rejected(refused(Reason.UNAUTHENTICATED, "principal", problem=AuthenticationProblem.MISSING.value))
         if self._meanwhile:
             self._meanwhile.pop(0)()
         executed = self._execute(request)

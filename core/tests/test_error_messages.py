@@ -107,7 +107,7 @@ def test_the_message_of_a_problem_names_the_field(problem):
             Reason.UNAUTHENTICATED,
             "token",
             {"problem": "too_many_failures", "seconds": "1"},
-            "Too many wrong tokens came from your address. Wait 1 second, then send the right token.",
+            "Too many wrong tokens or passwords came from your address. Wait 1 second, then send the right one.",
         ),
         ("A_REASON_OF_A_LATER_VERSION", "", {}, "The request failed. Try again later."),
     ],

@@ -188,6 +188,10 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.TOO_SHORT: "{field} is too short[: it has {length} characters][; {limit} are needed]. Make it longer.",
     Problem.EASY_TO_GUESS: "{field} is easy to guess: it is the name, or one character only. Choose another one.",
     Problem.NOT_THE_PASSWORD: "{field} is not the password that was set last. Type it once more.",
+    Problem.TOO_MANY_TRIES: (
+        "{field} is not looked at now: there were too many tries from your address. Wait "
+        "[{seconds#second|seconds}||a minute], then try again."
+    ),
     Problem.ALPHABET: (
         "{field} has a character that is not allowed. Use only letters without accents, digits and . _ ~ @ : -, "
         "and begin with a letter or a digit."
@@ -238,8 +242,8 @@ TOKEN_PROBLEMS: Final[Mapping[str, str]] = {
         "still be valid, compare the clock of the portal with yours."
     ),
     AuthenticationProblem.TOO_MANY_FAILURES: (
-        "Too many wrong tokens came from your address. Wait [{seconds#second|seconds}||a minute], then send the right "
-        "token."
+        "Too many wrong tokens or passwords came from your address. Wait [{seconds#second|seconds}||a minute], then "
+        "send the right one."
     ),
 }
 """One template for each problem of an UNAUTHENTICATED."""

@@ -13,7 +13,12 @@ from quitanda.domain.commands import (
     RotateCredential,
     SetPassword,
 )
-from quitanda.domain.limits import CREDENTIALS_PER_CUSTOMER_MAX, SESSIONS_PER_CREDENTIAL_MAX, STAFF_CREDENTIALS_MAX
+from quitanda.domain.limits import (
+    CREDENTIALS_PER_CUSTOMER_MAX,
+    PAGE_SIZE_MAX,
+    SESSIONS_PER_CREDENTIAL_MAX,
+    STAFF_CREDENTIALS_MAX,
+)
 from quitanda.domain.model import PASSWORDS_LEVEL
 from quitanda.domain.outcomes import Done, Reason
 
@@ -70,6 +75,17 @@ def test_a_session_is_a_credential_of_the_same_holder_and_role_with_an_end(staff
     session, holder = staffed.state.credential(SESSIONS[0]), staffed.state.credential(ANA)
     assert (session.role, session.customer_id, session.label) == (holder.role, holder.customer_id, holder.label)
     assert (session.session_of, session.expires_at_ms, session.has_password) == (ANA, 100, False)
+
+
+def test_a_session_without_an_end_does_not_begin(staffed):
+    refusal = opened(staffed, ends_ms=0)
+
+    assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, "expires_at_ms")
+
+
+def test_a_portal_finds_all_credentials_of_staff_on_one_page():
+    assert (STAFF_CREDENTIALS_MAX + 1) * (1 + SESSIONS_PER_CREDENTIAL_MAX) <= PAGE_SIZE_MAX
+    assert CREDENTIALS_PER_CUSTOMER_MAX <= STAFF_CREDENTIALS_MAX
 
 
 def test_a_session_does_not_outlive_its_credential(staffed):

@@ -37,7 +37,7 @@ def clocks():
 
 @pytest.fixture
 def cluster():
-    cluster = FakeCluster()
+    cluster = FakeCluster(demands_principals=True)
     raise_to_highest_level(cluster)
     cluster.does(CreateCustomer("ana", "Ana"))
     return cluster

@@ -9,6 +9,7 @@ from known_callers import let_in, raise_to_highest_level
 
 from quitanda.domain.commands import CreateCustomer, RotateCredential, SetPassword
 from quitanda.domain.model import CallerRole
+from quitanda.domain.outcomes import Reason
 from quitanda.errors import Overloaded, Rejected
 from quitanda.identity.passwords import hash_password
 from quitanda.identity.tokens import hash_secret, new_secret
@@ -31,7 +32,7 @@ def kept():
 
 @pytest.fixture
 def cluster():
-    cluster = FakeCluster()
+    cluster = FakeCluster(demands_principals=True)
     raise_to_highest_level(cluster)
     for customer_id in ("ana", "bia"):
         cluster.does(CreateCustomer(customer_id, customer_id))
@@ -195,6 +196,54 @@ async def test_with_a_session_the_password_until_now_is_needed(client, authentic
     _, credential = await change(GOOD)
     assert credential.session_of == ""
     await client.sign_in("ana", OTHER, HERE, TIMEOUT)
+
+
+async def test_too_many_tries_with_a_session_are_refused_by_the_field_and_the_session_goes_on(client, authenticator):
+    session = await client.sign_in("ana", GOOD, HERE, TIMEOUT)
+    caller = await caller_of(authenticator, session.token)
+
+    def change(current):
+        return client.set_password(NewPassword(OTHER, current, "r1"), caller, HERE, TIMEOUT)
+
+    for _ in range(FAILURES_MAX):
+        assert await problem_of(change("not this one either")) == "not_the_password"
+    with pytest.raises(Rejected) as rejected:
+        await change(GOOD)
+
+    refusal = rejected.value.refused
+    assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, "current_password")
+    assert rejected.value.details == {"problem": "too_many_tries", "seconds": "6"}
+    await caller_of(authenticator, session.token)
+
+
+async def test_nobody_keeps_a_portal_computing_with_new_passwords(client, authenticator, tokens):
+    caller = await caller_of(authenticator, tokens["ana"])
+    for number in range(FAILURES_MAX):
+        await client.set_password(NewPassword(OTHER, "", f"r{number}"), caller, HERE, TIMEOUT)
+
+    asked = client.set_password(NewPassword(GOOD, "", "r"), caller, HERE, TIMEOUT)
+    assert await problem_of(asked) == "too_many_tries"
+    await client.set_password(NewPassword("", "", "r"), caller, HERE, TIMEOUT)  # costs nothing
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "problem"),
+    [
+        (NewPassword(GOOD, "", "no id"), "request_id", "alphabet"),
+        (NewPassword(GOOD, "", "r1", "A"), "credential_id", "malformed"),
+    ],
+)
+async def test_what_is_malformed_is_named_before_anybody_is_asked(
+    keeper_of, cluster, authenticator, tokens, asked, field, problem
+):
+    caller = await caller_of(authenticator, tokens["admin"])
+    before = len(cluster.reads)
+
+    with pytest.raises(Rejected) as rejected:
+        await keeper_of(PortalKind.ADMIN, IdlePool()).set_password(asked, caller, HERE, TIMEOUT)
+
+    assert (rejected.value.refused.field, rejected.value.details["problem"]) == (field, problem)
+    assert (len(cluster.reads), cluster.requests) == (before, [])
 
 
 async def test_an_administrator_sets_and_removes_anybodys_password_and_nobody_else_does(admin, authenticator, tokens):

@@ -41,7 +41,7 @@ class Shop:
     """A cluster in memory and a portal of each kind before it, which hear everything that a test tells the feed."""
 
     def __init__(self, *, proved=False, bytes_max=1_000_000, level=True):
-        self.cluster = FakeCluster()
+        self.cluster = FakeCluster(demands_principals=proved)
         if level:
             raise_to_highest_level(self.cluster)
         for customer_id in ("ana", "bia"):

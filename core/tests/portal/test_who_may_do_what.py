@@ -129,7 +129,7 @@ class Shop:
 
 @pytest.fixture
 def shop():
-    cluster = FakeCluster()
+    cluster = FakeCluster(demands_principals=True)
     raise_to_highest_level(cluster)
     for customer_id in ("ana", "bia"):
         cluster.does(CreateCustomer(customer_id, customer_id))

@@ -63,6 +63,7 @@ class RunningShop:
 @asynccontextmanager
 async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[RunningShop]:
     """Run a portal of each kind, and make the page before them; with identity folders under `root`."""
+    cluster.demands_principals = root is not None
     async with AsyncExitStack() as stack:
         addresses, feeds = {}, []
         kinds = (

@@ -133,6 +133,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "revoked": N_("The token is revoked."),
     "password-set": N_("The password is set."),
     "password-removed": N_("The password is removed."),
+    "sessions-ended": N_("All other sessions that began with your password have ended."),
     "repeated": N_("It is sent once more."),
     "tested": N_("The test is sent. Where it does not arrive, it is among the dead letters."),
     "deadline": N_("The deadline is changed."),

@@ -22,6 +22,7 @@ from quitanda.domain.field_types import (
     PasswordHash,
     Price,
     SecretHash,
+    SessionEndMs,
     StockChange,
     TimestampMs,
     UnitsOnHand,
@@ -320,7 +321,7 @@ class OpenSession:
     credential_id: CredentialId
     secret_hash: SecretHash
     created_at_ms: TimestampMs
-    expires_at_ms: TimestampMs
+    expires_at_ms: SessionEndMs
 
 
 Command: TypeAlias = (

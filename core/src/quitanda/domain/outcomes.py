@@ -59,6 +59,7 @@ class Problem(StrEnum):
     TOO_SHORT = "too_short"
     EASY_TO_GUESS = "easy_to_guess"
     NOT_THE_PASSWORD = "not_the_password"  # noqa: S105 - a problem, not a secret
+    TOO_MANY_TRIES = "too_many_tries"
     ALPHABET = "alphabet"
     CONTROL_CHARACTER = "control_character"
     NEGATIVE = "negative"

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from quitanda.cluster_client import ClusterClient, Get, List, Page
@@ -23,6 +23,7 @@ from quitanda.domain.credentials import sign_in_name
 from quitanda.domain.limits import NAME_LENGTH_MAX, PAGE_SIZE_MAX
 from quitanda.domain.model import CallerRole, Credential, Kind
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused, invalid, refused
+from quitanda.domain.validation import check_for_any_level
 from quitanda.domain.value_checks import check_id
 from quitanda.errors import InternalError, Overloaded, Rejected
 from quitanda.identity.passwords import check_password, hash_password, is_password, is_possible
@@ -125,7 +126,10 @@ class PasswordKeeper:
         """
         if wrong := self._check_name(name) or (None if password else invalid(_PASSWORD, Problem.MISSING)):
             raise Rejected(wrong)
-        self._begin(address, name)
+        if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):
+            problem = AuthenticationProblem.TOO_MANY_FAILURES
+            self._authenticator.results[problem] += 1
+            raise Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=problem.value, seconds=math.ceil(wait)))
         failed = False
         try:
             return await self._sign_in(name, password, timeout)
@@ -172,16 +176,17 @@ class PasswordKeeper:
         target_id = asked.credential_id or own
         if target_id != own and caller.credential.role != CallerRole.ADMIN:
             raise Rejected(refusals.forbidden(caller.credential))
+        command = SetPassword(target_id, "")
+        request = Request(caller.credential.customer_id, asked.request_id, command, caller.principal, self._now_ms())
+        if wrong := check_for_any_level(request):
+            raise Rejected(wrong)
         holder, target = await self._read(own, target_id, timeout)
         if target is None:
             raise Rejected(refusals.credential_not_found(target_id))
         if caller.credential.session_of:
             await self._prove(asked.current_password, holder, address)
-        if asked.password and (wrong := check_password(asked.password, sign_in_name(target))):
-            raise Rejected(wrong)
-        password_hash = await self._pool.compute(hash_password, asked.password) if asked.password else ""
-        command = SetPassword(target_id, password_hash)
-        request = Request(caller.credential.customer_id, asked.request_id, command, caller.principal, self._now_ms())
+        password_hash = await self._new_hash(asked.password, sign_in_name(target), address) if asked.password else ""
+        request = replace(request, command=replace(command, password_hash=password_hash))
         executed = await self._cluster.execute(request, timeout)
         if isinstance(executed.outcome, Refused):
             if executed.outcome.reason is Reason.CREDENTIAL_REVOKED:
@@ -203,16 +208,22 @@ class PasswordKeeper:
         if not password:
             raise Rejected(invalid(_CURRENT, Problem.MISSING))
         name = "" if holder is None else sign_in_name(holder)
-        self._begin(address, name)
+        self._count(address, name, _CURRENT)
         if not await self._matches(password, holder):
             raise Rejected(invalid(_CURRENT, Problem.NOT_THE_PASSWORD))
         self._limiter.take_back(address, _ATTEMPT.format(name=name))
 
-    def _begin(self, address: str, name: str) -> None:
+    async def _new_hash(self, password: str, name: str, address: str) -> str:
+        """Compute the hash of a new password. What succeeds counts, too: so no caller keeps the portal computing."""
+        if wrong := check_password(password, name):
+            raise Rejected(wrong)
+        self._count(address, name, _PASSWORD)
+        return await self._pool.compute(hash_password, password)
+
+    def _count(self, address: str, name: str, field_name: str) -> None:
+        """Count a try of somebody whose token is right: she is told of the field, and stays signed in."""
         if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):
-            problem = AuthenticationProblem.TOO_MANY_FAILURES
-            self._authenticator.results[problem] += 1
-            raise Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=problem.value, seconds=math.ceil(wait)))
+            raise Rejected(invalid(field_name, Problem.TOO_MANY_TRIES, seconds=math.ceil(wait)))
 
     async def _matches(self, password: str, holder: Credential | None) -> bool:
         if not is_possible(password):
@@ -233,7 +244,10 @@ class PasswordKeeper:
         return invalid("name", Problem.TOO_LONG, limit=NAME_LENGTH_MAX, length=len(name)) if too_long else None
 
     async def _holder(self, name: str, timeout: float) -> Credential | None:
-        """Find the credential that has the password of a name: the rules let a name have one."""
+        """Find the credential that has the password of a name: the rules let a name have one.
+
+        One page has them all, whosever they are (`limits`).
+        """
         owner = name if self._of_customers else _STAFF
         answer = await self._cluster.read((List(Kind.CREDENTIAL, owner, PAGE_SIZE_MAX),), timeout)
         (page,) = answer.results

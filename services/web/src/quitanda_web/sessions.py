@@ -68,7 +68,7 @@ class WebSession:
         )
 
     def with_token(self, token: str, now: float) -> "WebSession":
-        """Give the session as it goes on with another token of the same credential."""
+        """Give the session as it goes on with another token of the same holder."""
         return replace(self, token=token, used_at=max(now, self.used_at))
 
     def used(self, now: float) -> "WebSession":

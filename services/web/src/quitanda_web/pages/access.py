@@ -4,15 +4,17 @@ from typing import Final
 
 from starlette.responses import Response
 
-from quitanda.domain.outcomes import Reason, refused
-from quitanda.errors import Rejected
+from quitanda.domain.outcomes import Problem, Reason, refused
+from quitanda.errors import QuitandaError, Rejected
 from quitanda.identity.tokens import Token, hash_secret, parse_token
 from quitanda_clients.request_ids import derived_request_id
+from quitanda_web.problems import wrong
 from quitanda_web.sessions import ABSOLUTE_SECONDS, IDLE_SECONDS, WebSession
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go
 
 NEXT: Final = "next_token"
+CURRENT: Final = "current_password"
 _SECONDS_PER_HOUR: Final = 3_600
 _REPLACED: Final = frozenset({Reason.UNAUTHENTICATED, Reason.CREDENTIAL_REVOKED})
 
@@ -75,26 +77,47 @@ async def set_password(visit: Visit) -> Response:
 
     Where the portals refuse, the page is shown again, without what was typed: nobody looks at passwords.
     """
-    session = _with_token(visit)
-    password, current = visit.typed.get("password", ""), visit.typed.get("current_password", "")
+    password = visit.typed.get("password", "")
+    return await _with_password(visit, password, "password-set" if password else "password-removed")
+
+
+async def end_all_by_password(visit: Visit) -> Response:
+    """End all other sessions that began with the password: whoever knows it sets the same one again."""
+    password = visit.typed.get(CURRENT, "")
+    if not _with_token(visit).by_password:
+        return go("/access")
+    if not password:
+        raise wrong(CURRENT, Problem.MISSING)
+    return await _with_password(visit, password, "sessions-ended")
+
+
+async def _with_password(visit: Visit, password: str, done: str) -> Response:
+    """Set or remove the password, which ends every session that began with one; this one begins anew, if it can."""
+    session, current = _with_token(visit), visit.typed.get(CURRENT, "")
     callers = visit.site.callers
     if session.of_customer:
-        await callers.shop(session.customer_id, session.token).set_password(password, current=current)
+        result = await callers.shop(session.customer_id, session.token).set_password(password, current=current)
     else:
         result = await callers.admin(session.token).set_password(password, current=current)
     if not session.by_password:
-        return go("/access", done="password-set" if password else "password-removed")
-    if not password:
-        response = go("/sign-in", done="password-removed")
-        visit.keep_session(response, None)
-        return response
-    if session.of_customer:
-        opened = await callers.shop(session.customer_id, "").sign_in(password)
-    else:
-        opened = await callers.admin("").sign_in(result.document.label, password)
-    response = go("/access", done="password-set")
-    visit.keep_session(response, session.with_token(opened.token, visit.began_at))
+        return go("/access", done=done)
+    token = await _new_token(visit, result.document.label, password)
+    response = go("/access" if token else "/sign-in", done=done)
+    visit.keep_session(response, session.with_token(token, visit.began_at) if token else None)
     return response
+
+
+async def _new_token(visit: Visit, label: str, password: str) -> str:
+    """Sign in with the password that was just set; empty where there is none, or the portals cannot do it now."""
+    session, callers = visit.signed_in, visit.site.callers
+    if not password:
+        return ""
+    try:
+        if session.of_customer:
+            return (await callers.shop(session.customer_id, "").sign_in(password)).token
+        return (await callers.admin("").sign_in(label, password)).token
+    except QuitandaError:  # the password is set all the same
+        return ""
 
 
 def _with_token(visit: Visit) -> WebSession:
@@ -123,6 +146,7 @@ PAGES: Final = (
             Action("prepare_end_of_sessions", "/access", prepare_end),
             Action("end_sessions", "/access/end", end_all),
             Action("set_password", "/access/password", set_password),
+            Action("end_sessions_by_password", "/access/end-by-password", end_all_by_password),
         ),
     ),
 )

@@ -13,6 +13,7 @@ import grpc
 from grpc import aio
 
 from quitanda.codec.document_filters import passes, searched_fields
+from quitanda.codec.protobuf import DOCUMENT_CODECS
 from quitanda.codec.queries import FindOrders, GetDocument, ListDocuments
 from quitanda.codec.watches import WatchedChange, WatchedChanges
 from quitanda.domain.commands import (
@@ -45,6 +46,7 @@ from quitanda.operations import (
     OPERATIONS,
     ClusterOperation,
     OperationAnswer,
+    PasswordOperation,
     PortalKind,
     WatchOperation,
     WebhookOperation,
@@ -293,6 +295,15 @@ class FakeShop:
             revision=self.next_revision(), webhook=webhook, request_id=request.request_id
         )
 
+    def set_password(self, operation, request):
+        """Note that the credential has a password, or has none any more; without an id, the first credential."""
+        whose = getattr(request, "credential_id", "") or next(iter(self.credentials))
+        has_password = bool(request.password)
+        kept = replace(self.credentials[whose], has_password=has_password, version=self.next_revision())
+        self.credentials[whose] = kept
+        shown = DOCUMENT_CODECS[Kind.CREDENTIAL].write(kept)
+        return operation.response_class(revision=self.revision, credential=shown, request_id=request.request_id)
+
     def _history_page(self, request):
         first = int(request.page_token or 0)
         entries = self.history.get((request.kind, request.id), [])
@@ -431,6 +442,8 @@ class FakePortal:
             return self.shop.cluster(operation.name, request)
         if isinstance(operation, WebhookOperation):
             return self.shop.webhook_operation(operation, request)
+        if isinstance(operation, PasswordOperation):
+            return self.shop.set_password(operation, request)
         request_id = getattr(request, "request_id", "")
         if request_id not in self.shop.answers or not request_id:
             self.shop.answers[request_id] = self._answer(operation, request)

@@ -31,7 +31,7 @@ CurrentOption = Annotated[
     typer.Option("--current", help="Ask for the password until now as well: a token from signing in needs it."),
 ]
 WhoseOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--credential", metavar="ID", parser=credential_id, help="Whose password, for administrators. (Default: yours.)"
     ),
@@ -41,22 +41,22 @@ WhoseOption = Annotated[
 @of_staff.command("set")
 @admin_command(Effect.WRITE)
 async def set_of_staff(
-    run: AdminRun, file: FileOption = None, current: CurrentOption = False, credential: WhoseOption = ""
+    run: AdminRun, file: FileOption = None, current: CurrentOption = False, credential: WhoseOption = None
 ) -> None:
     """Set the password with which you sign in on the page; your token stays valid, and sessions end."""
-    chosen, proof = _new_password(file), _current(current=current)
+    chosen, proof, whose = _new_password(file), _current(current=current), credential or ""
     async with run.client() as client:
-        result = await client.set_password(chosen, current=proof, credential_id=credential, request_id=run.request_id)
+        result = await client.set_password(chosen, current=proof, credential_id=whose, request_id=run.request_id)
     run.output.document(result, say("Set the password of the credential"))
 
 
 @of_staff.command("remove")
 @admin_command(Effect.WRITE)
-async def remove_of_staff(run: AdminRun, current: CurrentOption = False, credential: WhoseOption = "") -> None:
+async def remove_of_staff(run: AdminRun, current: CurrentOption = False, credential: WhoseOption = None) -> None:
     """Let nobody sign in with the password any more; sessions end."""
-    proof = _current(current=current)
+    proof, whose = _current(current=current), credential or ""
     async with run.client() as client:
-        result = await client.set_password("", current=proof, credential_id=credential, request_id=run.request_id)
+        result = await client.set_password("", current=proof, credential_id=whose, request_id=run.request_id)
     run.output.document(result, say("Removed the password of the credential"))
 
 
@@ -90,7 +90,10 @@ def _check_transport(run: ShopRun) -> None:
 def _new_password(file: Path | None) -> str:
     """Read the password, or ask for it twice without showing it. Raises BadParameter where there is none."""
     if file is None:
-        return _ask(say("New password"), again=True)
+        chosen = _ask(say("New password"))
+        if _ask(say("New password once more")) != chosen:
+            raise typer.BadParameter(say("you typed two different passwords; nothing is sent"))
+        return chosen
     try:
         if file == STANDARD_INPUT:
             text = sys.stdin.buffer.read(_BYTES_MAX).decode()
@@ -109,13 +112,13 @@ def _new_password(file: Path | None) -> str:
 
 
 def _current(*, current: bool) -> str:
-    return _ask(say("Password until now"), again=False) if current else ""
+    return _ask(say("Password until now")) if current else ""
 
 
-def _ask(question: str, *, again: bool) -> str:
+def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise typer.BadParameter(
             say("there is no terminal to ask on; name a file, or - for the standard input"),
             param_hint="--password-file",
         )
-    return str(typer.prompt(question, hide_input=True, confirmation_prompt=again, err=True))
+    return str(typer.prompt(question, hide_input=True, err=True))

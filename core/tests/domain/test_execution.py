@@ -16,10 +16,12 @@ from quitanda.domain.commands import (
     DeleteCustomer,
     DeleteProduct,
     ItemQuantity,
+    OpenSession,
     Request,
     RevokeCredential,
     RotateCredential,
     SetOrderItems,
+    SetPassword,
     UpdateCustomer,
     UpdateProduct,
 )
@@ -141,6 +143,8 @@ COMMANDS = [
     CreateCredential("a" * 12, "clerk", "Bia", "b" * 64, 1, "c", 5),
     RotateCredential("a" * 12, "b" * 64, 1),
     RevokeCredential("a" * 12, 1),
+    SetPassword("a" * 12, "$argon2id$", 1),
+    OpenSession("a" * 12, 1, "b" * 12, "c" * 64, 3, 4),
 ]
 PINNED = [
     "620c6acdeae674343a6a3fb69adee174",
@@ -157,6 +161,8 @@ PINNED = [
     "07f56cbf6a2bf5ca32645cb98cb97fe9",
     "1827b9361f8fce94fb1202617749a62b",
     "9879ecd1743c8af798d7e275d7123960",
+    "d1094b0db7685d2fd6cef8b129e93590",
+    "06bec6ade83f8cd3ca942ad80fe62990",
 ]
 OTHER_VALUES: dict[type, Any] = {
     type(None): ["x"],

@@ -14,6 +14,7 @@ from quitanda.codec.protobuf import request_to_proto
 from quitanda.domain.commands import (
     CreateCredential,
     CreateFirstCredential,
+    OpenSession,
     Principal,
     RaiseLevel,
     Request,
@@ -185,7 +186,7 @@ class SecureClient(Client):
 
 
 @pytest.mark.slow
-def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_no_command_without_a_principal(tmp_path):
+def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_unnamed_only_what_portals_ask(tmp_path):
     topology = SecureTopology(tmp_path)
     fatal = []
     process = ReplicaProcess(topology.settings("replica1"), fatal.append)
@@ -201,6 +202,9 @@ def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_n
 
         unnamed = client.execute(Request("", "a", customer(), administrator), Request("", "b", customer("bia")))
         named = client.execute(Request("", "a", customer(), administrator))
+        opening = OpenSession("z" * 12, 1, "y" * 12, FIRST.secret_hash, 1, 2)
+        ((of_portal, _),) = client.execute(Request("", "c", opening))
+        mixed = client.execute(Request("", "d", opening), Request("", "e", customer("bia")))
 
         assert (unnamed.reason, unnamed.field, dict(unnamed.details)) == (
             Reason.UNAUTHENTICATED,
@@ -208,6 +212,8 @@ def test_a_replica_with_an_identity_begins_with_its_first_credential_and_takes_n
             {"problem": "missing"},
         )
         assert isinstance(named[0][0], Done)
+        assert of_portal.reason is Reason.CREDENTIAL_NOT_FOUND
+        assert mixed.reason is Reason.UNAUTHENTICATED
     finally:
         client.close()
         process.stop(5.0)

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from quitanda.operations import OPERATIONS, DocumentOperation, WatchOperation, WebhookOperation
+from quitanda.operations import OPERATIONS, DocumentOperation, PasswordOperation, WatchOperation, WebhookOperation
 from quitanda.v1 import admin_portal_pb2 as admin
 from quitanda.v1 import client_portal_pb2 as client
 from quitanda_testing import bad_values as bad
-from quitanda_testing.raw_grpc import raw_portal
+from quitanda_testing.raw_grpc import NEED_AN_IDENTITY, raw_portal
 
 pytest_plugins = ("bad_input_fixtures",)
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -54,6 +54,9 @@ PRICES = [
     ({"price_from_minor_units": 2, "price_to_minor_units": 1}, "price_from_minor_units", "too_large"),
 ]
 CREDENTIAL_ID = rows("credential_id", bad.CREDENTIAL_IDS)
+GOOD_PASSWORD = "nine green bottles"
+PASSWORD = rows("password", bad.PASSWORDS)
+NO_PASSWORD = [({"password": ""}, "password", "missing")]
 RECEIVER = "https://receiver.example/"
 WEBHOOK_ID = rows("webhook_id", bad.IDS)
 URLS = rows("url", bad.WEBHOOK_URLS)
@@ -233,12 +236,18 @@ MATRIX = [
      [*CUSTOMER_ID, *KINDS]),
     (CLIENT, "FindProducts", client.FindProductsForCustomerRequest, {"customer_id": "CUSTOMER"},
      [*CUSTOMER_ID, *WORDS, *PRICES, *PAGE]),
+    (ADMIN, "SetPassword", admin.SetPasswordRequest, {"password": GOOD_PASSWORD},
+     [*PASSWORD, *(row for row in CREDENTIAL_ID if row[0]["credential_id"]), *REQUEST_ID]),
+    (ADMIN, "SignIn", admin.SignInRequest, {"name": "Ana", "password": GOOD_PASSWORD},
+     [*NO_PASSWORD, *rows("name", [("", "missing"), ("x" * 201, "too_long"), ("x" * 50_000, "too_long")])]),
+    (CLIENT, "SignIn", client.CustomerSignInRequest, {"customer_id": "a", "password": GOOD_PASSWORD},
+     [*NO_PASSWORD, *CUSTOMER_ID]),
 ]  # fmt: skip
 
 
-SHOPS = (DocumentOperation, WatchOperation, WebhookOperation)
-OF_PROVED_CALLERS = {(CLIENT, "RotateOwnCredential")}
-"""For customers' own credentials: core/tests/portal/test_callers.py has its fields."""
+SHOPS = (DocumentOperation, PasswordOperation, WatchOperation, WebhookOperation)
+OF_PROVED_CALLERS = {(CLIENT, "RotateOwnCredential"), (CLIENT, "SetPassword")}
+"""For customers' own credentials: core/tests/portal has their fields (test_callers.py, test_passwords_over_grpc.py)."""
 
 
 def with_changes(kind, good, changes):
@@ -257,6 +266,8 @@ def portal_of(cluster, service):
 async def test_a_bad_value_is_refused_by_its_field_and_changes_nothing(
     cluster, shop, state_unchanged, service, method, kind, good, faults
 ):
+    if method in NEED_AN_IDENTITY and not cluster.callers.secure:
+        pytest.skip("a portal without an identity does not have it")
     customer = (await shop.customer()).customer_id
     good = {name: customer if value == "CUSTOMER" else value for name, value in good.items()}
     async with state_unchanged(), raw_portal(cluster, portal_of(cluster, service), service) as portal:

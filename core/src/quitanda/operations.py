@@ -185,7 +185,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     WatchOperation("watch", _CLIENT, STAFF_AND_CUSTOMERS),
     FindOperation("find_products", _CLIENT, Kind.PRODUCT, STAFF_AND_CUSTOMERS),
     WriteOperation("rotate_own_credential", _CLIENT, Kind.CREDENTIAL, RotateOwnCredential, command=RotateCredential),
-    PasswordOperation("set_password", _CLIENT, STAFF_AND_CUSTOMERS),
+    PasswordOperation("set_password", _CLIENT, frozenset({CallerRole.CUSTOMER})),
     PasswordOperation("sign_in", _CLIENT, frozenset(CallerRole), proved=False),
     CertificateOperation("issue_certificate", _CLIENT),
 )

@@ -10,9 +10,12 @@ from quitanda.operations import PortalKind, operations_of
 from quitanda.portal.certificate_issuer import CertificateIssuer
 from quitanda.portal.cluster_admin import ClusterAdmin
 from quitanda.portal.compat_servicer import CompatServicer
+from quitanda.portal.failure_limits import FailureLimiter
 from quitanda.portal.grpc_servicer import GrpcServicer
 from quitanda.portal.ids import IdGenerator
+from quitanda.portal.passwords import PasswordKeeper
 from quitanda.portal.webhook_admin import WebhookAdmin
+from quitanda_testing.raw_grpc import NEED_AN_IDENTITY
 
 
 class Server:
@@ -37,6 +40,7 @@ def test_every_method_of_a_portals_service_is_served_and_no_other(portal):
         ClusterAdmin(None),
         certificates=CertificateIssuer(IdentityFolder(Path()), None),
         webhook_admin=WebhookAdmin(None),
+        passwords=PasswordKeeper(portal, None, None, FailureLimiter()),
     ).add_to(server)
 
     assert server.methods.keys() == {f"/{portal.service.full_name}/{each.name}" for each in portal.service.methods}
@@ -46,11 +50,13 @@ def test_every_method_of_a_portals_service_is_served_and_no_other(portal):
         assert (handler.unary_stream is not None, handler.unary_unary is not None) == (streams, not streams)
 
 
-def test_a_portal_without_an_identity_gives_nobody_a_certificate():
+@pytest.mark.parametrize("portal", list(PortalKind))
+def test_a_portal_that_knows_nobody_has_no_operation_with_a_password_or_a_certificate(portal):
     server = Server()
-    GrpcServicer(PortalKind.CLIENT, None, IdGenerator(), 5.0).add_to(server)
+    GrpcServicer(portal, None, IdGenerator(), 5.0, ClusterAdmin(None), webhook_admin=WebhookAdmin(None)).add_to(server)
 
-    assert not [path for path in server.methods if path.endswith("/IssueCertificate")]
+    served = {path.rpartition("/")[2] for path in server.methods}
+    assert served == {each.name for each in portal.service.methods} - NEED_AN_IDENTITY
 
 
 def test_a_portal_with_operations_on_the_cluster_cannot_be_made_without_what_performs_them():

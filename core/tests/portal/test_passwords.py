@@ -65,6 +65,18 @@ class IdlePool(HashingPool):
         raise AssertionError("nothing is to be computed")
 
 
+class CountingPool(HashingPool):
+    """A pool that tells what it was asked to compute."""
+
+    def __init__(self):
+        super().__init__()
+        self.computed = []
+
+    async def compute(self, function, *arguments):
+        self.computed.append(function.__name__)
+        return await super().compute(function, *arguments)
+
+
 @pytest.fixture
 def keeper_of(cluster, authenticator):
     def make(portal, pool=None):
@@ -116,6 +128,13 @@ async def test_a_wrong_password_a_name_without_one_and_an_unknown_name_are_told_
 @pytest.mark.parametrize("name", ["bia", "nobody"])
 async def test_at_the_client_portal_it_is_the_same(client, name):
     assert await problem_of(client.sign_in(name, GOOD, HERE, TIMEOUT)) == "wrong_password"
+
+
+@pytest.mark.parametrize("name", [CLERK, "admin ", "nobody"])
+async def test_a_name_that_nobody_has_costs_one_computation_as_a_wrong_password_does(keeper_of, tokens, name):  # noqa: ARG001 - there are people
+    pool = CountingPool()
+    assert await problem_of(keeper_of(PortalKind.ADMIN, pool).sign_in(name, OTHER, HERE, TIMEOUT)) == "wrong_password"
+    assert pool.computed == ["is_password"]
 
 
 async def test_failures_are_bounded_for_a_name_from_one_address_and_shut_nobody_else_out(admin):

@@ -111,7 +111,7 @@ WRITTEN_DOWN = {
         "watch": {*STAFF_READS, CUSTOMER},
         "find_products": {*STAFF_READS, CUSTOMER},
         "rotate_own_credential": {ADMIN, CLERK, READ_ONLY, CUSTOMER},
-        "set_password": {*STAFF_READS, CUSTOMER},
+        "set_password": {CUSTOMER},
         "sign_in": set(CallerRole),
         "issue_certificate": {*STAFF_READS, CUSTOMER},
     },

@@ -9,6 +9,9 @@ _RULES: Final = "core/tests/domain/test_credentials.py"
 _PERMISSIONS: Final = "core/tests/domain/test_permissions.py"
 _SEQUENCES: Final = "core/tests/domain/test_credential_sequences.py"
 _FIRST: Final = f"{TESTS}/test_first_credential.py"
+_PASSWORDS: Final = "core/tests/domain/test_passwords.py"
+_ENDS: Final = "test_a_new_password_a_rotation_and_a_revocation_end_all_sessions_of_the_credential_and_no_others"
+_SIGNING_IN: Final = "core/tests/portal/test_passwords.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -158,5 +161,79 @@ MUTANTS: Final = (
         "            demands_principals=self._identity is not None,\n",
         "            demands_principals=False,\n",
         (_FIRST,),
+    ),
+    Mutant(
+        "a-session-needs-a-principal",
+        "What portals ask for by themselves comes into the log, though it names no principal.",
+        f"{REPLICA}/servicer.py",
+        "map(command_name, get_args(PortalCommand))",
+        "map(command_name, get_args(PortalCommand)[:-1])",
+        (_FIRST,),
+    ),
+    Mutant(
+        "a-caller-opens-a-session",
+        "A session is begun by a portal that has checked a password, and by nobody who has a token.",
+        f"{_DOMAIN}/permissions.py",
+        "    **dict.fromkeys(get_args(PortalCommand), ()),\n",
+        "    **dict.fromkeys(get_args(PortalCommand), _ADMIN),\n",
+        (f"{_PASSWORDS}::test_nobody_who_has_to_prove_who_they_are_opens_a_session",),
+    ),
+    Mutant(
+        "a-replaced-password-lets-in",
+        "A password that was replaced after it was checked begins no session.",
+        f"{_DOMAIN}/credentials.py",
+        "    if wrong := check_expected(holder, command.expected_version):\n"
+        "        return Decision(wrong)\n"
+        "    if not holder.password_hash:\n",
+        "    if not holder.password_hash:\n",
+        (f"{_PASSWORDS}::test_a_password_that_was_checked_before_a_change_lets_nobody_in_after_it",),
+    ),
+    Mutant(
+        "sessions-without-number",
+        "A password has four sessions at most: a new one ends the oldest.",
+        f"{_DOMAIN}/credentials.py",
+        "    ending += lasting[: max(len(lasting) - SESSIONS_PER_CREDENTIAL_MAX + 1, 0)]\n",
+        "",
+        (f"{_PASSWORDS}::test_the_newest_sessions_are_kept_and_what_is_over_makes_room_first",),
+    ),
+    Mutant(
+        "sessions-survive-a-rotation",
+        "A rotation ends the sessions that began with the credential's password.",
+        f"{_DOMAIN}/credentials.py",
+        "    return _put_without_sessions(\n        view,\n",
+        "    return put(\n        view,\n",
+        (f"{_PASSWORDS}::{_ENDS}",),
+    ),
+    Mutant(
+        "sessions-survive-a-revocation",
+        "A revocation ends the sessions that began with the credential's password.",
+        f"{_DOMAIN}/credentials.py",
+        "(*_ends(sessions_of(view, credential)), _end(credential))",
+        "(_end(credential),)",
+        (f"{_PASSWORDS}::{_ENDS}",),
+    ),
+    Mutant(
+        "a-session-takes-the-account",
+        "With a session alone, nobody sets a password: the one until now is asked for.",
+        f"{CORE}/portal/passwords.py",
+        "        if caller.credential.session_of:\n",
+        "        if caller.credential.session_of and asked.current_password:\n",
+        (f"{_SIGNING_IN}::test_with_a_session_the_password_until_now_is_needed",),
+    ),
+    Mutant(
+        "wrong-passwords-do-not-count",
+        "Wrong passwords for a name from one address are bounded.",
+        f"{CORE}/portal/passwords.py",
+        '            failed = rejected.details.get("problem") == AuthenticationProblem.WRONG_PASSWORD\n',
+        '            failed = rejected.details.get("problem") == AuthenticationProblem.TOO_MANY_FAILURES\n',
+        (f"{_SIGNING_IN}::test_failures_are_bounded_for_a_name_from_one_address_and_shut_nobody_else_out",),
+    ),
+    Mutant(
+        "an-unknown-name-is-answered-at-once",
+        "A name that nobody has costs the same computation as a wrong password: nobody learns which names there are.",
+        f"{CORE}/portal/passwords.py",
+        "        if not is_possible(password):\n",
+        "        if holder is None or not is_possible(password):\n",
+        (f"{_SIGNING_IN}::test_a_name_that_nobody_has_costs_one_computation_as_a_wrong_password_does",),
     ),
 )

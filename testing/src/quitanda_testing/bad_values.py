@@ -40,6 +40,14 @@ CREDENTIAL_IDS = (
     ("", "missing"),
     *((text, "malformed") for text in ("a", "a" * 11, "a" * 13, "A" * 12, "aaaaaaaaaaa1", "a b", "x" * 50_000)),
 )
+PASSWORDS = (
+    ("short", "too_short"),
+    ("x" * 11, "too_short"),
+    ("ab" * 64 + "c", "too_long"),
+    ("x" * 50_000, "too_long"),
+    ("\ufdfa" * 10, "too_long"),  # one character that becomes eighteen
+    ("a" * 12, "easy_to_guess"),
+)
 ROLES = (("", "missing"), *((text, "unknown_value") for text in ("x", "ADMIN", "admin ", "x" * 1_000)))
 TIMES = ((-1, "negative"), (INT64_MIN, "negative"), (INT64_MAX, "too_large"))
 DESCRIPTIONS = (

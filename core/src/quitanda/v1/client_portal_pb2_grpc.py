@@ -213,8 +213,9 @@ class ClientPortalServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetPassword(self, request, context):
-        """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
-        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """Sets the password of a customer's own credential, or, if it is empty, removes it. Every session that began
+        with the password before ends. For customers alone: staff have the admin portal's. Only where callers prove who
+        they are, and only over gRPC.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

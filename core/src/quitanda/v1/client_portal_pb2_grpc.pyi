@@ -68,8 +68,9 @@ class ClientPortalStub:
     next rotation.
     """
     SetPassword: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSetPasswordRequest, _client_portal_pb2.CustomerSetPasswordResponse]
-    """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
-    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """Sets the password of a customer's own credential, or, if it is empty, removes it. Every session that began
+    with the password before ends. For customers alone: staff have the admin portal's. Only where callers prove who
+    they are, and only over gRPC.
     """
     SignIn: _grpc.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSignInRequest, _client_portal_pb2.CustomerSignInResponse]
     """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
@@ -115,8 +116,9 @@ class ClientPortalAsyncStub(ClientPortalStub):
     next rotation.
     """
     SetPassword: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSetPasswordRequest, _client_portal_pb2.CustomerSetPasswordResponse]  # type: ignore[assignment]
-    """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
-    with the password before ends. Only where callers prove who they are, and only over gRPC.
+    """Sets the password of a customer's own credential, or, if it is empty, removes it. Every session that began
+    with the password before ends. For customers alone: staff have the admin portal's. Only where callers prove who
+    they are, and only over gRPC.
     """
     SignIn: _aio.UnaryUnaryMultiCallable[_client_portal_pb2.CustomerSignInRequest, _client_portal_pb2.CustomerSignInResponse]  # type: ignore[assignment]
     """Begins a session with a name and a password: the answer has a token, with an end. It needs no token itself. Only
@@ -243,8 +245,9 @@ class ClientPortalServicer(metaclass=_abc_1.ABCMeta):
         request: _client_portal_pb2.CustomerSetPasswordRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_client_portal_pb2.CustomerSetPasswordResponse, _abc.Awaitable[_client_portal_pb2.CustomerSetPasswordResponse]]:
-        """Sets the password of the caller's own credential, or, if it is empty, removes it. Every session that began
-        with the password before ends. Only where callers prove who they are, and only over gRPC.
+        """Sets the password of a customer's own credential, or, if it is empty, removes it. Every session that began
+        with the password before ends. For customers alone: staff have the admin portal's. Only where callers prove who
+        they are, and only over gRPC.
         """
 
     @_abc_1.abstractmethod

@@ -12,17 +12,23 @@ from quitanda.domain.commands import (
     AdvanceClock,
     CancelOrder,
     CancelOrderItems,
+    Command,
+    CreateCredential,
     CreateCustomer,
     CreateOrder,
     CreateProduct,
     FulfilOrder,
     ItemQuantity,
+    OpenSession,
     PlaceOrder,
     RaiseLevel,
     Request,
     ReturnOrder,
+    RevokeCredential,
+    RotateCredential,
     SetOrderDeadline,
     SetOrderItems,
+    SetPassword,
     UpdateProduct,
 )
 from quitanda.domain.levels import FIRST_LEVEL, SUPPORTED_LEVEL
@@ -156,6 +162,7 @@ def _request(number: int, padding: int) -> Request:
         7: FulfilOrder(order),
         8: ReturnOrder(order, some[1:] if number % 2 else (), restock=padding % 2 == 0),
         9: CancelOrderItems(order, some[1:]) if number % 3 else SetOrderDeadline(f"o{number - 9}", number + 20),
+        10: _of_staff(number) if number % 2 else AdjustStock(product, padding % 9 - 3 or 5),
     }.get(kind, AdjustStock(product, padding % 9 - 3 or 5))
     if -PRODUCTS <= kind < 0:
         command = CreateProduct(product, f"product {product}", 250, 40)
@@ -163,3 +170,16 @@ def _request(number: int, padding: int) -> Request:
         command = CreateCustomer(customer, f"customer {customer}")
     scope = customer if isinstance(command, CreateOrder | SetOrderItems | CancelOrder | PlaceOrder) else ""
     return Request(scope, str(number), command)
+
+
+def _of_staff(number: int) -> Command:
+    """Return what a clerk's credential lives through. Its session is refused: nobody here knows the version to name."""
+    credential_id, secret_hash = "c" * 12, f"{number:064x}"
+    opening = OpenSession(credential_id, number, "s" * 12, secret_hash, number, number + REQUESTS_PER_ORDER)
+    return (
+        CreateCredential(credential_id, "clerk", "clerk", secret_hash, number),
+        SetPassword(credential_id, f"$argon2id${number}"),
+        opening,
+        RotateCredential(credential_id, secret_hash),
+        RevokeCredential(credential_id),
+    )[number // 22 % 5]

@@ -145,6 +145,14 @@ async def test_failures_are_bounded_for_a_name_from_one_address_and_shut_nobody_
     await admin.sign_in(CLERK, GOOD, ELSEWHERE, TIMEOUT)
 
 
+async def test_spaces_around_a_name_give_nobody_more_tries(admin):
+    """Found by reading: each way to write the name had failures of its own."""
+    for number in range(FAILURES_MAX):
+        assert await problem_of(admin.sign_in(f"{' ' * number}{CLERK}", OTHER, HERE, TIMEOUT)) == "wrong_password"
+
+    assert await problem_of(admin.sign_in(CLERK.strip(), GOOD, HERE, TIMEOUT)) == "too_many_failures"
+
+
 async def test_what_succeeds_is_not_counted(admin):
     for _ in range(3 * FAILURES_MAX):
         await admin.sign_in(CLERK, GOOD, HERE, TIMEOUT)
@@ -158,7 +166,8 @@ async def test_a_password_that_nobody_can_have_is_wrong_and_counts_but_costs_no_
 
 
 async def test_missing_and_malformed_names_are_named(admin, client):
-    assert await problem_of(admin.sign_in("", GOOD, HERE, TIMEOUT)) == "missing"
+    for nothing in ("", "  "):
+        assert await problem_of(admin.sign_in(nothing, GOOD, HERE, TIMEOUT)) == "missing"
     assert await problem_of(admin.sign_in("x" * 201, GOOD, HERE, TIMEOUT)) == "too_long"
     assert await problem_of(admin.sign_in(CLERK, "", HERE, TIMEOUT)) == "missing"
     assert await problem_of(client.sign_in("no name", GOOD, HERE, TIMEOUT)) == "alphabet"

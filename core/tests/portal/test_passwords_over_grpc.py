@@ -193,7 +193,7 @@ def bad_fields():
             yield ADMIN, "set_password", "admin", {"credential_id": value}, "credential_id", problem
     for value, problem in bad.IDS:
         yield CLIENT, "sign_in", "", {"customer_id": value, "password": GOOD}, "customer_id", problem
-    for value, problem in (("", "missing"), ("x" * 201, "too_long"), ("x" * 50_000, "too_long")):
+    for value, problem in (("", "missing"), ("  ", "missing"), ("x" * 201, "too_long"), ("x" * 50_000, "too_long")):
         yield ADMIN, "sign_in", "", {"name": value, "password": GOOD}, "name", problem
     yield ADMIN, "sign_in", "", {"name": "Ben"}, "password", "missing"
     yield CLIENT, "sign_in", "", ANA, "password", "missing"

@@ -124,6 +124,7 @@ class PasswordKeeper:
         Raises Rejected (UNAUTHENTICATED), Unavailable and Overloaded (nothing happened), and OutcomeUnknown: then a
         session may have begun of which nobody has the token.
         """
+        name = name.strip(" ")  # as `sign_in_name` is, so that a name has one count of failures
         if wrong := self._check_name(name) or (None if password else invalid(_PASSWORD, Problem.MISSING)):
             raise Rejected(wrong)
         if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):
@@ -254,7 +255,7 @@ class PasswordKeeper:
         if not isinstance(page, Page):
             raise InternalError(f"credentials were answered with a {type(page).__name__}")
         holders = [each for each in page.documents if isinstance(each, Credential) and each.has_password]
-        return next((each for each in holders if sign_in_name(each) == name.strip(" ")), None)
+        return next((each for each in holders if sign_in_name(each) == name), None)
 
     async def _read(self, first_id: str, second_id: str, timeout: float) -> tuple[Credential | None, Credential | None]:
         asked = (Get(Kind.CREDENTIAL, first_id), Get(Kind.CREDENTIAL, second_id))

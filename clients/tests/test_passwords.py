@@ -1,7 +1,7 @@
 """password set and remove of both programs: who is asked, from where a password comes, and where it never stands."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from command_line import admin, run, shop_over_grpc
@@ -10,6 +10,7 @@ from program_processes import PseudoTerminal, finished, started
 from quitanda.domain.model import Credential
 from quitanda.domain.outcomes import Reason, refused
 from quitanda_clients.cli.options import ADMIN, SHOP, options_after
+from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
 
 GOOD, OLD = "nine green bottles", "ten blue bottles"
@@ -152,6 +153,23 @@ async def test_an_administrator_names_whose_password(portal, file, shop):
 
     assert asked_for(portal) == [(GOOD, "", OF_ANA), ("", "", OF_ANA)]
     assert not shop.credentials[OF_ANA].has_password
+
+
+async def test_the_list_of_tokens_says_which_have_a_password_and_which_are_sessions(portal, shop):
+    """Found by reading: every token had one."""
+    session = Credential("s" * 12, "clerk", "", "clerk", 1, 1, 9, 1, session_of=OF_CLERK)
+    shop.credentials[session.credential_id] = session
+    shop.credentials["d" * 12] = Credential("d" * 12, "admin", "", "boss", 1, 1, 0, 1)
+    await admin(portal, "password", "remove", "--credential", "d" * 12)
+    shop.credentials[OF_CLERK] = replace(shop.credentials[OF_CLERK], has_password=True)
+
+    done = await run(admin_app, "--portal", portal.address, "token", "list", env={"COLUMNS": "200"})
+
+    header, *lines = (line.split() for line in done.stdout.splitlines())
+    assert {"password", "session"} <= {word.lower() for word in header}
+    of_credential = {line[0]: line for line in lines if line and line[0] in shop.credentials}
+    assert ["yes" in of_credential[each] for each in (OF_CLERK, "d" * 12, "s" * 12)] == [True, False, False]
+    assert OF_CLERK in of_credential["s" * 12]
 
 
 async def test_a_token_in_place_of_an_id_is_refused_and_not_repeated(portal, file):

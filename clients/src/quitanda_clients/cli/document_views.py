@@ -273,7 +273,7 @@ CREDENTIAL: Final = _views(
     FieldView(name="role", csv="role"),
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
-    FieldView(name="has_password", label="password", spare=6, text=lambda _: say("yes"), unless=False),
+    FieldView(name="has_password", label="password", spare=6, text=lambda has: say("yes") if has else "", unless=False),
     FieldView(name="session_of", label="session of", spare=6, csv="session_of", unless=""),
     FieldView(name="generation", spare=4, csv="generation"),
     FieldView(name="created_at_ms", label="created", spare=3, csv="created", text=say_minute, csv_value=iso_time),
@@ -348,17 +348,17 @@ LISTS: Final[Mapping[str, tuple[FieldView, ...]]] = {
 """The fields of each list, by its name."""
 
 
+_OF_DOCUMENTS: Final[Mapping[type, tuple[FieldView, ...]]] = {
+    Customer: CUSTOMERS.fields,
+    Product: PRODUCTS.fields,
+    Order: ORDER,
+    Credential: CREDENTIAL,
+}
+
+
 def fields_of(document: Any) -> tuple[FieldView, ...]:
     """Give the views of a document's fields, or of an order's line in a list."""
-    match document:
-        case Customer() | Product():
-            return (CUSTOMERS if isinstance(document, Customer) else PRODUCTS).fields
-        case Order():
-            return ORDER
-        case Credential():
-            return CREDENTIAL
-        case _:
-            return ORDER_SUMMARY
+    return _OF_DOCUMENTS.get(type(document), ORDER_SUMMARY)
 
 
 def shown_fields(document: Any) -> Iterator[tuple[str, str]]:

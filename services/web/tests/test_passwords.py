@@ -137,3 +137,16 @@ async def test_a_password_that_is_too_short_is_named_and_one_is_removed_by_an_em
 
     assert (await set_password(ana, "")).location == "/access?done=password-removed"
     assert (await sign_in(secure_shop, "ana", GOOD))[1].status == 401
+
+
+async def test_the_list_of_tokens_tells_sessions_from_tokens(secure_shop):
+    await set_password(await secure_shop.staff("clerk"), GOOD)
+    await sign_in(secure_shop, "clerk", GOOD)
+    admin = await secure_shop.staff()
+    session = next(each for each in secure_shop.cluster.state.credentials() if each.session_of)
+
+    listed = (await admin.open("/office/tokens")).text
+    shown = await admin.open(f"/office/tokens/{session.credential_id}")
+
+    assert [listed.count(text) for text in ("(session)", "(with a password)")] == [1, 1]
+    assert session.session_of in shown.text

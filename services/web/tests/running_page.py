@@ -76,7 +76,7 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
                 replicas={"replica1": Address("127.0.0.1", 1)},
                 listen=Address("127.0.0.1", 0),
                 identity=root / name if root else None,
-                request_timeout_seconds=5.0,
+                request_timeout_seconds=given.get("request_timeout_seconds", 5.0),
             )
             identity = LinkIdentity(root / name) if root else None
             reader = DirectReader(cluster)

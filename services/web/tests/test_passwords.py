@@ -1,12 +1,21 @@
 """Passwords on the page: set with a token, used to sign in, replaced and removed."""
 
 import pytest
+from running_page import running
 
 from quitanda.domain.commands import SetPassword
 from quitanda.portal.failure_limits import OF_CREDENTIAL
 
 PERSONS = ("ana", "clerk")
+PATIENCE_SECONDS = 60.0
+"""A hash takes some tenths of a second, and on a busy machine many times that: how long is not what is tested here."""
 GOOD, OTHER = "nine green bottles", "ten blue bottles"
+
+
+@pytest.fixture
+async def secure_shop(cluster, identities):
+    async with running(cluster, identities, request_timeout_seconds=PATIENCE_SECONDS) as shop:
+        yield shop
 
 
 async def signed_in(shop, person):
@@ -92,6 +101,26 @@ async def test_signing_out_everywhere_with_the_password_ends_all_other_sessions_
     assert (await sign_in(secure_shop, person, GOOD))[1].status == 303
 
 
+async def test_preparing_to_sign_out_everywhere_says_that_sessions_with_a_password_have_ended(secure_shop):
+    """Found by reading: the page said that everything stays as it is."""
+    with_token = await secure_shop.customer()
+    await set_password(with_token, GOOD)
+    by_password, _ = await sign_in(secure_shop, "ana", GOOD)
+
+    sure = await with_token.send(await with_token.open("/access"), "/access")
+
+    assert "only sessions that began with a password have ended" in sure.text
+    assert (await by_password.get("/products")).location == "/sign-in?done=ended"
+
+
+async def test_a_session_that_began_with_a_password_is_given_no_token(secure_shop):
+    await set_password(await secure_shop.customer(), GOOD)
+    here, _ = await sign_in(secure_shop, "ana", GOOD)
+    fields = (await here.open("/access")).form("/access/password").fields
+
+    assert (await here.post("/access", fields)).location == "/access"
+
+
 async def test_who_signed_in_with_a_token_is_not_offered_to_end_sessions_by_a_password(secure_shop):
     ana = await secure_shop.customer()
     page = await ana.open("/access")
@@ -108,7 +137,7 @@ async def test_too_many_tries_at_the_password_until_now_end_no_session(secure_sh
     here, _ = await sign_in(secure_shop, person, GOOD)
 
     for _ in range(OF_CREDENTIAL.at_once + 1):
-        answer = await set_password(here, OTHER, "not this one")
+        answer = await set_password(here, OTHER, "short")  # counts, and costs no computation
 
     assert (answer.status, answer.location) == (422, "")
     assert "Wait" in answer.text

@@ -27,9 +27,12 @@ async def show_access(visit: Visit) -> Response:
 async def prepare_end(visit: Visit) -> Response:
     """Give the credential a token that nobody is shown yet, and ask once more. The one before it stays valid.
 
-    However often this is asked with a token, the next one is the same: so nothing is lost with the answer.
+    However often this is asked with a token, the next one is the same: so nothing is lost with the answer. Sessions
+    that began with a password end now, as the rules end them with any rotation.
     """
     session = _with_token(visit)
+    if session.by_password:  # its token is nothing to sign in with
+        return go("/access")
     following = await _next_token(visit, session.token)
     return _show(visit, carried=visit.site.seal.carry(session, NEXT, following))
 

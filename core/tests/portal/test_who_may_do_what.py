@@ -48,7 +48,7 @@ from quitanda.runtime.grpc_server import AioGrpcServer
 from quitanda_testing.identity_folders import CertificateAuthority, write_file
 from quitanda_testing.operation_matrix import ANOTHER_CUSTOMER, CREDENTIALS, moves_before, refusal, request_fields
 
-TIMEOUT = 5.0
+TIMEOUT = 30.0
 EXPIRED_AT_MS, NOW_MS = 1_000, 2_000
 GARBAGE = b"\xff\xff\xff"
 

@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 from command_line import admin, run, shop_over_grpc
+from fake_portals import Hang
 from program_processes import PseudoTerminal, finished, started
 
 from quitanda.domain.model import Credential
 from quitanda.domain.outcomes import Reason, refused
+from quitanda.errors import OutcomeUnknown
 from quitanda_clients.cli.options import ADMIN, SHOP, options_after
+from quitanda_clients.client import AdminClient
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
 
@@ -197,6 +200,18 @@ async def test_a_refusal_names_its_field_and_its_reason(portal, name, call, file
 
     assert (done.exit_code, done.error["error"]["field"]) == (1, "password"), name
     assert "12 are needed" in done.error["error"]["message"]
+
+
+async def test_whoever_hears_no_answer_is_not_told_that_nothing_happened(portal, shop):
+    """Found by a slow machine: the client took it for a read, and said that it was not available."""
+    portal.plans.extend([Hang()] * 100)
+    async with AdminClient([portal.address], timeout=1.0) as client:
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await client.set_password(GOOD, request_id="r1")
+
+    assert unknown.value.request_id == "r1"
+    assert {each.request_id for each in portal.requests("SetPassword")} == {"r1"}
+    assert shop.credentials[OF_CLERK].has_password
 
 
 @pytest.mark.parametrize("program", [ADMIN, SHOP])

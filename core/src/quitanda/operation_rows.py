@@ -177,6 +177,14 @@ class PasswordOperation(Operation):
         """Which callers may ask for it."""
         return self.of_roles
 
+    @property
+    def writes(self) -> bool:
+        """Whether it carries a command, and with that a request id.
+
+        Signing in does not: a session of which nobody has the token is as good as none, and ends by itself.
+        """
+        return self.proved
+
 
 @dataclass(frozen=True)
 class CertificateOperation(Operation):

@@ -124,7 +124,8 @@ class PasswordKeeper:
         Raises Rejected (UNAUTHENTICATED), Unavailable and Overloaded (nothing happened), and OutcomeUnknown: then a
         session may have begun of which nobody has the token.
         """
-        name = name.strip(" ")  # as `sign_in_name` is, so that a name has one count of failures
+        if not self._of_customers:
+            name = name.strip(" ")  # as `sign_in_name` is, so that a name has one count of failures
         if wrong := self._check_name(name) or (None if password else invalid(_PASSWORD, Problem.MISSING)):
             raise Rejected(wrong)
         if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):

@@ -23,15 +23,24 @@ GOOD = "nine green bottles"
         ("a" * 12, "easy_to_guess"),
         ("ana-maria-silva", "easy_to_guess"),
         ("ANA-Maria-Silva ", "easy_to_guess"),
+        ("qt1_nine green bottles", "like_a_token"),
+        (" \uff51t1_nine green bottles", "like_a_token"),  # a wide q, which becomes q
+        ("nine qt1_ bottles", None),
     ],
 )
 def test_what_may_become_a_password(password, problem):
     wrong = check_password(password, "ana-maria-silva")
     assert (wrong and dict(wrong.details)["problem"]) == problem
-    if problem in (None, "easy_to_guess"):
+    if problem in (None, "easy_to_guess", "like_a_token"):
         assert is_possible(password)
     else:
         assert not is_possible(password)
+
+
+@pytest.mark.parametrize(("password", "length"), [("\ufdfa" * 10, "180"), ("ab" * 65, "130"), ("x" * 50_000, "50000")])
+def test_whoever_chose_a_password_that_is_too_long_is_told_its_length_as_it_counts(password, length):
+    """Found by reading: ten characters that become 180 were told to be ten, and over the limit of 128."""
+    assert dict(check_password(password, "ana").details)["length"] == length
 
 
 def test_a_hash_is_argon2id_with_its_parameters_and_another_salt_each_time():

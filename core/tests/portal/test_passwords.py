@@ -10,7 +10,7 @@ from known_callers import let_in, raise_to_highest_level
 from quitanda.domain.commands import CreateCustomer, RotateCredential, SetPassword
 from quitanda.domain.model import CallerRole
 from quitanda.domain.outcomes import Reason
-from quitanda.errors import Overloaded, Rejected
+from quitanda.errors import OutcomeUnknown, Overloaded, Rejected
 from quitanda.identity.passwords import hash_password
 from quitanda.identity.tokens import hash_secret, new_secret
 from quitanda.operations import PortalKind
@@ -19,7 +19,9 @@ from quitanda.portal.failure_limits import FailureLimiter, FailureLimits
 from quitanda.portal.passwords import SESSION_MS, HashingPool, NewPassword, PasswordKeeper
 from quitanda.runtime.leaky_buckets import RateLimit
 
-HERE, ELSEWHERE, TIMEOUT, NOW_MS = "192.0.2.7", "198.51.100.9", 5.0, 5_000
+HERE, ELSEWHERE, NOW_MS = "192.0.2.7", "198.51.100.9", 5_000
+TIMEOUT = 60.0
+"""A hash takes some tenths of a second, and on a busy machine many times that."""
 GOOD, OTHER = "nine green bottles", "ten blue bottles"
 FAILURES_MAX = 3
 CLERK = "clerk "  # what `let_in` calls the credential
@@ -77,12 +79,37 @@ class CountingPool(HashingPool):
         return await super().compute(function, *arguments)
 
 
+class EndlessPool(HashingPool):
+    """A pool whose computations do not end."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = asyncio.Semaphore(0)
+
+    async def compute(self, *_):
+        self.asked.release()
+        await asyncio.Event().wait()
+
+
+class TimedPool(HashingPool):
+    """A pool in which each computation takes some seconds of its clock."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+        self.now = 0.0
+
+    async def compute(self, function, *arguments):
+        self.now += self.seconds
+        return await super().compute(function, *arguments)
+
+
 @pytest.fixture
 def keeper_of(cluster, authenticator):
-    def make(portal, pool=None):
+    def make(portal, pool=None, monotonic=lambda: 0.0):
         limits = FailureLimits(of_credential=RateLimit(FAILURES_MAX, 6.0), of_address=RateLimit(20, 1.0))
         limiter = FailureLimiter(limits)
-        clocks = {"now_ms": lambda: NOW_MS, "monotonic": lambda: 0.0}
+        clocks = {"now_ms": lambda: NOW_MS, "monotonic": monotonic}
         return PasswordKeeper(portal, cluster, authenticator, limiter, pool=pool, **clocks)
 
     return make
@@ -163,6 +190,83 @@ async def test_a_password_that_nobody_can_have_is_wrong_and_counts_but_costs_no_
     for text in ("short", "x" * 5_000, "y" * 5):
         assert await problem_of(keeper.sign_in(CLERK, text, HERE, TIMEOUT)) == "wrong_password"
     assert await problem_of(keeper.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "too_many_failures"
+
+
+async def test_whoever_goes_away_before_the_answer_has_tried_all_the_same(keeper_of, tokens):  # noqa: ARG001 - there are people
+    """Found by reading: with a short deadline a caller kept the portal computing for ever, and was never counted."""
+    pool = EndlessPool()
+    keeper = keeper_of(PortalKind.ADMIN, pool)
+    for _ in range(FAILURES_MAX):
+        trying = asyncio.create_task(keeper.sign_in(CLERK, OTHER, HERE, TIMEOUT))
+        await asyncio.wait_for(pool.asked.acquire(), TIMEOUT)
+        trying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await trying
+
+    assert await problem_of(keeper.sign_in(CLERK, GOOD, HERE, TIMEOUT)) == "too_many_failures"
+
+
+async def test_a_password_for_which_the_time_is_too_short_is_refused_and_counts_and_nothing_is_written(
+    keeper_of, cluster, authenticator, tokens
+):
+    keeper, at_once = keeper_of(PortalKind.CLIENT, EndlessPool()), 0.01
+    caller = await caller_of(authenticator, tokens["ana"])
+    with pytest.raises(Overloaded):
+        await keeper.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, at_once)
+    for _ in range(FAILURES_MAX - 1):
+        with pytest.raises(Overloaded):
+            await keeper.sign_in("ana", GOOD, HERE, at_once)
+
+    assert await problem_of(keeper.sign_in("ana", GOOD, HERE, TIMEOUT)) == "too_many_failures"
+    assert cluster.requests == []
+
+
+async def test_all_parts_of_signing_in_and_of_setting_a_password_have_one_deadline(
+    keeper_of, cluster, authenticator, tokens
+):
+    """Found by reading: each of them had the whole time."""
+    caller = await caller_of(authenticator, tokens["ana"])
+    pool = TimedPool(seconds=20)
+    keeper = keeper_of(PortalKind.CLIENT, pool, monotonic=lambda: pool.now)
+    cluster.timeouts.clear()
+
+    await keeper.sign_in("ana", GOOD, HERE, TIMEOUT)
+    await keeper.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT)
+
+    assert cluster.timeouts == [TIMEOUT, TIMEOUT - 20, TIMEOUT, TIMEOUT - 20]
+
+
+async def test_where_no_place_is_left_no_replica_is_asked_and_nothing_counts(keeper_of, cluster, tokens):  # noqa: ARG001 - there are people
+    pool, go_on, begun = HashingPool(1, 0), threading.Event(), threading.Event()
+    keeper = keeper_of(PortalKind.ADMIN, pool)
+
+    def work():
+        begun.set()
+        go_on.wait(TIMEOUT)
+
+    busy = asyncio.create_task(pool.compute(work))
+    assert await asyncio.to_thread(begun.wait, TIMEOUT)
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(Overloaded):
+            await keeper.sign_in(CLERK, GOOD, HERE, TIMEOUT)
+    assert cluster.reads == []
+
+    go_on.set()
+    await busy
+    await keeper.sign_in(CLERK, GOOD, HERE, TIMEOUT)
+
+
+async def test_a_repeated_request_that_cannot_be_compared_in_time_is_not_told_that_nothing_happened(
+    keeper_of, authenticator, tokens
+):
+    """Found by reading: it was told that nobody looked at it, and the password was set."""
+    caller = await caller_of(authenticator, tokens["ana"])
+    pool = TimedPool(seconds=TIMEOUT / 2)
+    keeper = keeper_of(PortalKind.CLIENT, pool, monotonic=lambda: pool.now)
+    await keeper.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT)
+
+    with pytest.raises(OutcomeUnknown):
+        await keeper.set_password(NewPassword(OTHER, "", "r1"), caller, HERE, TIMEOUT)
 
 
 async def test_missing_and_malformed_names_are_named(admin, client):

@@ -224,9 +224,21 @@ MUTANTS: Final = (
         "wrong-passwords-do-not-count",
         "Wrong passwords for a name from one address are bounded.",
         f"{CORE}/portal/passwords.py",
-        '            failed = rejected.details.get("problem") == AuthenticationProblem.WRONG_PASSWORD\n',
-        '            failed = rejected.details.get("problem") == AuthenticationProblem.TOO_MANY_FAILURES\n',
+        "        if not is_right or holder is None:\n"
+        "            raise self._wrong()\n"
+        "        self._limiter.take_back(*attempt)\n",
+        "        self._limiter.take_back(*attempt)\n"
+        "        if not is_right or holder is None:\n"
+        "            raise self._wrong()\n",
         (f"{_SIGNING_IN}::test_failures_are_bounded_for_a_name_from_one_address_and_shut_nobody_else_out",),
+    ),
+    Mutant(
+        "who-goes-away-has-not-tried",
+        "Whoever goes away before the answer has cost a computation, and tried.",
+        f"{CORE}/portal/passwords.py",
+        "        except QuitandaError as error:\n            if not isinstance(error, NoTimeToCompute):\n",
+        "        except BaseException as error:\n            if error is not None:\n",
+        (f"{_SIGNING_IN}::test_whoever_goes_away_before_the_answer_has_tried_all_the_same",),
     ),
     Mutant(
         "an-unknown-name-is-answered-at-once",

@@ -26,8 +26,8 @@ def label_of(shop, person):
     return next(each.label for each in shop.cluster.state.credentials() if each.role == person)
 
 
-async def sign_in(shop, person, password):
-    browser = shop.browser()
+async def sign_in(shop, person, password, **given):
+    browser = shop.browser(**given)
     asked = {"as": "customer", "customer_id": "ana"}
     if person != "ana":
         asked = {"as": "staff", "name": label_of(shop, person)}
@@ -65,6 +65,54 @@ async def test_a_wrong_password_and_one_that_nobody_has_set_are_refused_and_not_
 
     assert (unset.status, wrong.status) == (401, 401)
     assert OTHER.encode() not in wrong.body
+
+
+@pytest.mark.parametrize("person", PERSONS)
+async def test_whoever_guesses_at_the_page_does_not_shut_the_holder_out_there(secure_shop, person):
+    """Found by reading: to a portal all people at the page have one address, and one of them used a name's tries up."""
+    await set_password(await signed_in(secure_shop, person), GOOD)
+    guesses = [await sign_in(secure_shop, person, OTHER, address="203.0.113.9") for _ in range(OF_CREDENTIAL.at_once)]
+
+    assert all(answer.status == 401 for _, answer in guesses)
+    assert "Wait" in guesses[-1][1].text
+    assert (await sign_in(secure_shop, person, GOOD))[1].status == 303
+
+
+@pytest.mark.parametrize("secret", [OTHER, "qt1_mistyped"])
+async def test_whoever_mistypes_at_the_entrance_stays_signed_in_as_before(secure_shop, secret):
+    ana = await secure_shop.customer()
+
+    answer = await ana.post("/sign-in", {"as": "customer", "customer_id": "bia", "token": secret})
+
+    assert answer.status == 401
+    assert (await ana.get("/products")).status == 200
+
+
+@pytest.mark.parametrize("person", PERSONS)
+async def test_a_form_with_a_new_password_that_comes_twice_ends_nobodys_session(secure_shop, person):
+    """Found by reading: the second one came with a session that the first one had ended."""
+    await set_password(await signed_in(secure_shop, person), GOOD)
+    here, _ = await sign_in(secure_shop, person, GOOD)
+    fields = (await here.open("/access")).form("/access/password").fields
+    typed, before = {"password": OTHER, "current_password": GOOD}, dict(here.cookies)
+
+    first = await here.post("/access/password", fields | typed)
+    here.cookies = before
+    second = await here.post("/access/password", fields | typed)
+
+    assert [each.location for each in (first, second)] == ["/access?done=password-set"] * 2
+    assert (await here.get(home(person))).status == 200
+
+
+async def test_staff_are_told_the_name_that_goes_with_their_password(secure_shop):
+    clerk = await secure_shop.staff("clerk")
+    await set_password(clerk, GOOD)
+    by_password, _ = await sign_in(secure_shop, "clerk", GOOD)
+    told = f"Name to sign in with {label_of(secure_shop, 'clerk').strip()}"
+
+    assert [told in (await each.open("/access")).text for each in (clerk, by_password)] == [True, True]
+    await set_password(clerk, "")
+    assert told not in (await clerk.open("/access")).text
 
 
 @pytest.mark.parametrize("person", PERSONS)

@@ -47,6 +47,7 @@ PASSWORDS = (
     ("x" * 50_000, "too_long"),
     ("\ufdfa" * 10, "too_long"),  # one character that becomes eighteen
     ("a" * 12, "easy_to_guess"),
+    ("qt1_nine green bottles", "like_a_token"),
 )
 ROLES = (("", "missing"), *((text, "unknown_value") for text in ("x", "ADMIN", "admin ", "x" * 1_000)))
 TIMES = ((-1, "negative"), (INT64_MIN, "negative"), (INT64_MAX, "too_large"))

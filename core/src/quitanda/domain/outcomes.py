@@ -58,6 +58,7 @@ class Problem(StrEnum):
     TOO_LONG = "too_long"
     TOO_SHORT = "too_short"
     EASY_TO_GUESS = "easy_to_guess"
+    LIKE_A_TOKEN = "like_a_token"  # noqa: S105 - a problem, not a secret
     NOT_THE_PASSWORD = "not_the_password"  # noqa: S105 - a problem, not a secret
     TOO_MANY_TRIES = "too_many_tries"
     ALPHABET = "alphabet"

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from quitanda.domain.outcomes import Problem, Refused, invalid
+from quitanda.identity.tokens import PREFIX
 
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 128
@@ -35,14 +36,20 @@ _NO_HASH: Final = (
 
 
 def check_password(password: str, name: str, field: str = PASSWORD_FIELD) -> Refused | None:
-    """Say why a text may not become the password of somebody who signs in as `name`, or None."""
+    """Say why a text may not become the password of somebody who signs in as `name`, or None.
+
+    What looks like a token is none: a form that takes both could not tell them apart, and a token is no password.
+    """
     normal = _normal(password)
     if len(password) > _TYPED_MAX or len(normal) > PASSWORD_LENGTH_MAX:
-        return invalid(field, Problem.TOO_LONG, limit=PASSWORD_LENGTH_MAX, length=min(len(normal), len(password)))
+        length = max(len(normal), len(password))
+        return invalid(field, Problem.TOO_LONG, limit=PASSWORD_LENGTH_MAX, length=length)
     if len(normal) < PASSWORD_LENGTH_MIN:
         return invalid(field, Problem.TOO_SHORT, limit=PASSWORD_LENGTH_MIN, length=len(normal))
     if normal.strip().casefold() == _normal(name).strip().casefold() or len(set(normal)) == 1:
         return invalid(field, Problem.EASY_TO_GUESS)
+    if normal.strip().startswith(f"{PREFIX}_"):
+        return invalid(field, Problem.LIKE_A_TOKEN)
     return None
 
 

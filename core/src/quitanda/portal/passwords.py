@@ -3,9 +3,11 @@
 What signing in gives is an ordinary credential with an end. So whatever is asked for with its token is checked as with
 any other one, and the rules end it (`quitanda.domain.credentials`).
 
-Whoever calls may be anybody, and each look at a password costs tens of megabytes. So failures count with those of wrong
+Whoever calls may be anybody, and each look at a password costs tens of megabytes. So tries count with those of wrong
 tokens (`failure_limits`), before they cost anything, and a portal computes two hashes at a time; beyond a few that wait
-it refuses. A name that nobody has costs the same, and is answered the same, as a wrong password.
+it refuses. Only a right password, and a try for which nothing was computed, is not counted in the end: whoever goes
+away before the answer has cost the same. A name that nobody has costs the same, and is answered the same, as a wrong
+password.
 """
 
 import asyncio
@@ -25,7 +27,7 @@ from quitanda.domain.model import CallerRole, Credential, Kind
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused, invalid, refused
 from quitanda.domain.validation import check_for_any_level
 from quitanda.domain.value_checks import check_id
-from quitanda.errors import InternalError, Overloaded, Rejected
+from quitanda.errors import InternalError, OutcomeUnknown, Overloaded, QuitandaError, Rejected
 from quitanda.identity.passwords import check_password, hash_password, is_password, is_possible
 from quitanda.identity.tokens import Token, hash_secret, new_token
 from quitanda.operations import PortalKind
@@ -71,6 +73,10 @@ class NewPassword:
     credential_id: str = ""
 
 
+class NoTimeToCompute(Overloaded):
+    """The time was over before a hash was computed; its computation may have begun."""
+
+
 class HashingPool:
     """Computes hashes in threads: so many at a time, so many that wait, and Overloaded beyond; for one event loop."""
 
@@ -79,12 +85,16 @@ class HashingPool:
         self._taken_max = at_a_time + waiting_max
         self._taken = 0
 
-    async def compute(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call a function in a thread. What has begun keeps its place until it ends, though nobody waits for it."""
+    def check_room(self) -> None:
+        """Raise Overloaded where there is no place for one more."""
         if self._taken >= self._taken_max:
             overloaded = Overloaded("too many passwords are being looked at")
             overloaded.retry_after = RETRY_SECONDS
             raise overloaded
+
+    async def compute(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function in a thread. What has begun keeps its place until it ends, though nobody waits for it."""
+        self.check_room()
         loop = asyncio.get_running_loop()
         self._taken += 1
         future = self._threads.submit(function, *arguments)
@@ -124,28 +134,30 @@ class PasswordKeeper:
         Raises Rejected (UNAUTHENTICATED), Unavailable and Overloaded (nothing happened), and OutcomeUnknown: then a
         session may have begun of which nobody has the token.
         """
+        until = self._monotonic() + timeout
         if not self._of_customers:
             name = name.strip(" ")  # as `sign_in_name` is, so that a name has one count of failures
         if wrong := self._check_name(name) or (None if password else invalid(_PASSWORD, Problem.MISSING)):
             raise Rejected(wrong)
-        if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):
+        attempt = (address, _ATTEMPT.format(name=name))
+        if wait := self._limiter.begin(*attempt, self._monotonic()):
             problem = AuthenticationProblem.TOO_MANY_FAILURES
             self._authenticator.results[problem] += 1
             raise Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=problem.value, seconds=math.ceil(wait)))
-        failed = False
         try:
-            return await self._sign_in(name, password, timeout)
-        except Rejected as rejected:
-            failed = rejected.details.get("problem") == AuthenticationProblem.WRONG_PASSWORD
+            self._pool.check_room()  # before a replica is asked
+            holder = await self._holder(name, self._left(until))
+            is_right = await self._matches(password, holder, until)
+        except QuitandaError as error:
+            if not isinstance(error, NoTimeToCompute):
+                self._limiter.take_back(*attempt)
             raise
-        finally:
-            if not failed:
-                self._limiter.take_back(address, _ATTEMPT.format(name=name))
-
-    async def _sign_in(self, name: str, password: str, timeout: float) -> OpenedSession:
-        holder = await self._holder(name, timeout)
-        if not await self._matches(password, holder) or holder is None:
+        if not is_right or holder is None:
             raise self._wrong()
+        self._limiter.take_back(*attempt)
+        return await self._open_session(holder, until)
+
+    async def _open_session(self, holder: Credential, until: float) -> OpenedSession:
         now_ms = self._now_ms()
         if 0 < holder.expires_at_ms <= now_ms:
             raise Rejected(refused(Reason.UNAUTHENTICATED, _PASSWORD, problem=AuthenticationProblem.EXPIRED.value))
@@ -159,7 +171,7 @@ class PasswordKeeper:
             now_ms + SESSION_MS,
         )
         request = Request(holder.customer_id, self._ids.request_id(), command, None, now_ms)
-        executed = await self._cluster.execute(request, timeout)
+        executed = await self._cluster.execute(request, self._left(until))
         outcome = executed.outcome
         if isinstance(outcome, Refused):
             # Whatever changed the credential meanwhile, the password was checked against what is over.
@@ -170,10 +182,11 @@ class PasswordKeeper:
     async def set_password(
         self, asked: NewPassword, caller: Caller, address: str, timeout: float
     ) -> tuple[int, Credential]:
-        """Set or remove a password; gives the revision, and the credential as it is then.
+        """Set or remove a password within `timeout` seconds; gives the revision, and the credential as it is then.
 
         Raises Rejected, Unavailable and Overloaded (nothing happened), and OutcomeUnknown.
         """
+        until = self._monotonic() + timeout
         own = caller.credential.session_of or caller.credential.credential_id
         target_id = asked.credential_id or own
         if target_id != own and caller.credential.role != CallerRole.ADMIN:
@@ -182,55 +195,71 @@ class PasswordKeeper:
         request = Request(caller.credential.customer_id, asked.request_id, command, caller.principal, self._now_ms())
         if wrong := check_for_any_level(request):
             raise Rejected(wrong)
-        holder, target = await self._read(own, target_id, timeout)
+        holder, target = await self._read(own, target_id, self._left(until))
         if target is None:
             raise Rejected(refusals.credential_not_found(target_id))
         if caller.credential.session_of:
-            await self._prove(asked.current_password, holder, address)
-        password_hash = await self._new_hash(asked.password, sign_in_name(target), address) if asked.password else ""
+            await self._prove(asked.current_password, holder, address, until)
+        password_hash = await self._new_hash(asked.password, sign_in_name(target), address, until)
         request = replace(request, command=replace(command, password_hash=password_hash))
-        executed = await self._cluster.execute(request, timeout)
+        executed = await self._cluster.execute(request, self._left(until))
         if isinstance(executed.outcome, Refused):
             if executed.outcome.reason is Reason.CREDENTIAL_REVOKED:
                 self._authenticator.forget(caller)
             raise Rejected(executed.outcome, executed.revision)
         left = _credential(executed.outcome.document)
-        if left.password_hash != password_hash and not await self._is_what_was_asked(asked.password, left):
+        if left.password_hash != password_hash and not await self._is_what_was_asked(asked.password, left, until):
             raise Rejected(refusals.request_id_reused(executed.revision))
         return executed.revision, left
 
-    async def _is_what_was_asked(self, password: str, left: Credential) -> bool:
+    async def _is_what_was_asked(self, password: str, left: Credential, until: float) -> bool:
         """Whether an earlier request of the same id has set the password that this one would: the salt differs."""
         if not password or not left.password_hash:
             return password == left.password_hash
-        return await self._pool.compute(is_password, password, left.password_hash)
+        try:
+            return await self._compute(until, is_password, password, left.password_hash)
+        except Overloaded as error:  # but a password is set
+            raise OutcomeUnknown("there was no time to compare the passwords of two requests") from error
 
-    async def _prove(self, password: str, holder: Credential | None, address: str) -> None:
+    async def _prove(self, password: str, holder: Credential | None, address: str, until: float) -> None:
         """Let only somebody who knows the password go on: a session alone, on a machine left open, is not enough."""
         if not password:
             raise Rejected(invalid(_CURRENT, Problem.MISSING))
         name = "" if holder is None else sign_in_name(holder)
         self._count(address, name, _CURRENT)
-        if not await self._matches(password, holder):
+        if not await self._matches(password, holder, until):
             raise Rejected(invalid(_CURRENT, Problem.NOT_THE_PASSWORD))
         self._limiter.take_back(address, _ATTEMPT.format(name=name))
 
-    async def _new_hash(self, password: str, name: str, address: str) -> str:
-        """Compute the hash of a new password. What succeeds counts, too: so no caller keeps the portal computing."""
+    async def _new_hash(self, password: str, name: str, address: str, until: float) -> str:
+        """Compute the hash of a new password; empty for none. What succeeds counts, too: it costs the same."""
+        if not password:
+            return ""
         if wrong := check_password(password, name):
             raise Rejected(wrong)
         self._count(address, name, _PASSWORD)
-        return await self._pool.compute(hash_password, password)
+        return await self._compute(until, hash_password, password)
 
     def _count(self, address: str, name: str, field_name: str) -> None:
         """Count a try of somebody whose token is right: she is told of the field, and stays signed in."""
         if wait := self._limiter.begin(address, _ATTEMPT.format(name=name), self._monotonic()):
             raise Rejected(invalid(field_name, Problem.TOO_MANY_TRIES, seconds=math.ceil(wait)))
 
-    async def _matches(self, password: str, holder: Credential | None) -> bool:
+    async def _matches(self, password: str, holder: Credential | None, until: float) -> bool:
         if not is_possible(password):
             return False
-        return await self._pool.compute(is_password, password, "" if holder is None else holder.password_hash)
+        return await self._compute(until, is_password, password, "" if holder is None else holder.password_hash)
+
+    async def _compute(self, until: float, function: Callable[..., T], *arguments: object) -> T:
+        """Compute in the pool, as long as there is time: what has not begun by then is not computed."""
+        try:
+            async with asyncio.timeout(self._left(until)):
+                return await self._pool.compute(function, *arguments)
+        except TimeoutError:
+            raise NoTimeToCompute("there was no time to look at the password") from None
+
+    def _left(self, until: float) -> float:
+        return max(0.0, until - self._monotonic())
 
     def _wrong(self) -> Rejected:
         problem = AuthenticationProblem.WRONG_PASSWORD

@@ -48,6 +48,8 @@ class WebSession:
     acting_for: str = ""
     by_password: bool = False
     """It began with a password: its token is that of a session, and has an end."""
+    name: str = ""
+    """The name of staff for the password, as far as the page has been told; a customer's is her id."""
 
     @property
     def of_customer(self) -> bool:

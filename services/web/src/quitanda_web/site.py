@@ -24,12 +24,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import QuitandaError
 from quitanda.runtime.access_log import OK, AccessLog, log_unexpected
+from quitanda.runtime.leaky_buckets import LeakyBuckets, RateLimit
 from quitanda.runtime.metrics import RequestMetrics
 from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.many_callers import ManyCallers
 from quitanda_web.forms import FORM_TOKEN
-from quitanda_web.guard import TEXTS, Guard, GuardLimits
+from quitanda_web.guard import ADDRESSES_REMEMBERED, TEXTS, Guard, GuardLimits
 from quitanda_web.imports import PageImports
 from quitanda_web.live.cluster_board import ClusterBoard
 from quitanda_web.live.hub import LiveHub
@@ -47,6 +48,10 @@ HTTP: Final = "http"
 FOLDER: Final = Path(__file__).parent
 FIELDS_MAX: Final = 500
 """Fields of one form: an order with the most products has fewer."""
+
+TRIES_OF_NAME: Final = RateLimit(5, 20.0)
+"""Wrong passwords for one name from one address: five at once, three a minute. A portal looks at ten at once and ten a
+minute for a name, whoever tries it at this page."""
 
 EXPORTS_MAX: Final = 2
 ASSET_SECONDS: Final = 31_536_000
@@ -103,6 +108,7 @@ class Site:
     imports: PageImports = field(default_factory=PageImports)
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_MAX))
     """Lists that are written into files at the same time."""
+    tries_of_name: LeakyBuckets = field(default_factory=lambda: LeakyBuckets(TRIES_OF_NAME, ADDRESSES_REMEMBERED))
 
     @cached_property
     def templates(self) -> dict[Language, Environment]:
@@ -286,12 +292,15 @@ def _post(site: Site, page: WebPage, action: Action, errors: _Errors) -> Callabl
 
 
 async def _done(visit: Visit, page: WebPage, action: Action) -> Response:
-    """Do what the form asks for; where that is refused, show its page again."""
+    """Do what the form asks for; where that is refused, show its page again.
+
+    Whoever is not known any longer is signed out. A wrong secret at the entrance says nothing of who is signed in.
+    """
     try:
         return await action.do(visit)
     except QuitandaError as error:
         visit.problem = explain(error, visit.gettext, visit.formats)
-        if visit.problem.reason in _SIGNED_OUT and visit.session is not None:
+        if visit.problem.reason in _SIGNED_OUT and visit.session is not None and page.who is not Who.ANYBODY:
             raise
         visit.request.scope["state"]["told"].reason = visit.problem.reason
     return await page.show(visit)

@@ -1,5 +1,6 @@
 """One's own access: whose session this is, and the end of all others."""
 
+from dataclasses import replace
 from typing import Final
 
 from starlette.responses import Response
@@ -97,29 +98,34 @@ async def end_all_by_password(visit: Visit) -> Response:
 async def _with_password(visit: Visit, password: str, done: str) -> Response:
     """Set or remove the password, which ends every session that began with one; this one begins anew, if it can."""
     session, current = _with_token(visit), visit.typed.get(CURRENT, "")
-    callers = visit.site.callers
-    if session.of_customer:
-        result = await callers.shop(session.customer_id, session.token).set_password(password, current=current)
-    else:
-        result = await callers.admin(session.token).set_password(password, current=current)
-    if not session.by_password:
-        return go("/access", done=done)
-    token = await _new_token(visit, result.document.label, password)
+    callers, token = visit.site.callers, ""
+    try:
+        if session.of_customer:
+            await callers.shop(session.customer_id, session.token).set_password(password, current=current)
+        else:
+            result = await callers.admin(session.token).set_password(password, current=current)
+            session = replace(session, name=result.document.label.strip(" ") if password else "")
+    except Rejected as rejected:
+        # Where the form came twice, or its answer was lost, the session has ended, and the new password is right.
+        has_ended = session.by_password and rejected.refused.reason in _REPLACED
+        if not has_ended or not (token := await _new_token(visit, session, password)):
+            raise
+    token = (token or await _new_token(visit, session, password)) if session.by_password else session.token
     response = go("/access" if token else "/sign-in", done=done)
     visit.keep_session(response, session.with_token(token, visit.began_at) if token else None)
     return response
 
 
-async def _new_token(visit: Visit, label: str, password: str) -> str:
-    """Sign in with the password that was just set; empty where there is none, or the portals cannot do it now."""
-    session, callers = visit.signed_in, visit.site.callers
+async def _new_token(visit: Visit, session: WebSession, password: str) -> str:
+    """Sign in with the new password; empty where there is none, or the portals cannot do it now."""
+    callers = visit.site.callers
     if not password:
         return ""
     try:
         if session.of_customer:
             return (await callers.shop(session.customer_id, "").sign_in(password)).token
-        return (await callers.admin("").sign_in(label, password)).token
-    except QuitandaError:  # the password is set all the same
+        return (await callers.admin("").sign_in(session.name, password)).token
+    except QuitandaError:
         return ""
 
 

@@ -1,5 +1,6 @@
 """The way in and out: signing in and out, and a person's choice of language and theme."""
 
+import math
 import time
 from typing import Final
 
@@ -11,6 +12,7 @@ from quitanda.errors import Rejected
 from quitanda.identity.tokens import PREFIX, Token, parse_token
 from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.languages import parse_language
+from quitanda_web.guard import caller_address
 from quitanda_web.problems import wrong
 from quitanda_web.sessions import WebSession
 from quitanda_web.site import Action, WebPage, Who
@@ -42,20 +44,24 @@ async def sign_in(visit: Visit) -> Response:
     """Find out by a call whether the token or the password is right, then begin a session."""
     typed = _secret(visit)
     by_password = bool(typed) and not typed.startswith(f"{PREFIX}_")
-    token = await _token_by_password(visit, typed) if by_password else typed
-    callers = visit.site.callers
-    if visit.typed.get("as") == AS_CUSTOMER:
-        customer_id = visit.typed.get("customer_id", "").strip()
-        if not customer_id:
-            raise wrong("customer_id", Problem.MISSING)
-        await callers.shop(customer_id, token).orders_page(1)
+    of_customer = visit.typed.get("as") == AS_CUSTOMER
+    field = "customer_id" if of_customer else "name"
+    name = visit.typed.get(field, "").strip()
+    if not name and (of_customer or by_password):
+        raise wrong(field, Problem.MISSING)
+    token = await _token_by_password(visit, name, typed, of_customer=of_customer) if by_password else typed
+    customer_id = name if of_customer else ""
+    if of_customer:
+        await visit.site.callers.shop(customer_id, token).orders_page(1)
         role = CallerRole.CUSTOMER.value
     else:
-        customer_id = ""
-        role = await _role_of_staff(callers.admin(token))
+        role = await _role_of_staff(visit.site.callers.admin(token))
     now = time.time()
+    known_as = name if by_password and not of_customer else ""
     response = go(own_path(visit.typed.get("next", "")))
-    visit.keep_session(response, WebSession(role, customer_id, token, now, now, by_password=by_password))
+    visit.keep_session(
+        response, WebSession(role, customer_id, token, now, now, by_password=by_password, name=known_as)
+    )
     return response
 
 
@@ -85,18 +91,29 @@ async def choose_theme(visit: Visit) -> Response:
     return response
 
 
-async def _token_by_password(visit: Visit, password: str) -> str:
-    """Let a portal begin a session with a password, and give its token."""
-    callers = visit.site.callers
-    if visit.typed.get("as") == AS_CUSTOMER:
-        customer_id = visit.typed.get("customer_id", "").strip()
-        if not customer_id:
-            raise wrong("customer_id", Problem.MISSING)
-        return (await callers.shop(customer_id, "").sign_in(password)).token
-    name = visit.typed.get("name", "").strip()
-    if not name:
-        raise wrong("name", Problem.MISSING)
-    return (await callers.admin("").sign_in(name, password)).token
+async def _token_by_password(visit: Visit, name: str, password: str, *, of_customer: bool) -> str:
+    """Let a portal begin a session with a password, and give its token.
+
+    A portal takes all who sign in here for one address. So the page bounds how much of what the portal allows for a
+    name goes to one of its own callers' addresses: the holder's tries are left, wherever somebody guesses.
+    """
+    tries, callers = visit.site.tries_of_name, visit.site.callers
+    attempt = (caller_address(visit.request.scope), of_customer, name)
+    if wait := tries.wait(attempt, time.monotonic()):
+        problem = AuthenticationProblem.TOO_MANY_FAILURES.value
+        raise Rejected(refused(Reason.UNAUTHENTICATED, "token", problem=problem, seconds=math.ceil(wait)))
+    tries.add(attempt, time.monotonic())
+    is_wrong = False
+    try:
+        if of_customer:
+            return (await callers.shop(name, "").sign_in(password)).token
+        return (await callers.admin("").sign_in(name, password)).token
+    except Rejected:
+        is_wrong = True
+        raise
+    finally:
+        if not is_wrong:
+            tries.take_back(attempt)
 
 
 def _secret(visit: Visit) -> str:

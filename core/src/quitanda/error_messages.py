@@ -187,7 +187,7 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.TOO_LONG: "{field} is too long[: it has {length} characters][; the limit is {limit}]. Shorten it.",
     Problem.TOO_SHORT: "{field} is too short[: it has {length} characters][; {limit} are needed]. Make it longer.",
     Problem.EASY_TO_GUESS: "{field} is easy to guess: it is the name, or one character only. Choose another one.",
-    Problem.LIKE_A_TOKEN: "{field} begins with qt1_, as tokens do. Choose a text of your own, and keep the token secret.",
+    Problem.LIKE_A_TOKEN: "{field} begins with qt1_, as tokens do. Choose another one, and keep the token secret.",
     Problem.NOT_THE_PASSWORD: "{field} is not the password that was set last. Type it once more.",
     Problem.TOO_MANY_TRIES: (
         "{field} is not looked at now: there were too many tries from your address. Wait "

@@ -59,9 +59,7 @@ async def sign_in(visit: Visit) -> Response:
     now = time.time()
     known_as = name if by_password and not of_customer else ""
     response = go(own_path(visit.typed.get("next", "")))
-    visit.keep_session(
-        response, WebSession(role, customer_id, token, now, now, by_password=by_password, name=known_as)
-    )
+    visit.keep_session(response, WebSession(role, customer_id, token, now, now, by_password=by_password, name=known_as))
     return response
 
 

@@ -136,7 +136,7 @@ class RefusingBroker(EmptySystem):
         await wait_until(self._greets, "the broker to greet", 20.0)
         self._client = new_client(self.broker)
         self._client.on_message = self._refuse
-        self._client.on_connect = lambda *_: self._client.subscribe(ECHO_TOPIC, 1)
+        self._client.on_connect = self._subscribe
         self._client.loop_start()
         return [{}]
 
@@ -146,6 +146,9 @@ class RefusingBroker(EmptySystem):
 
     async def _greets(self):
         return not await mqtt_ready(self.broker)
+
+    def _subscribe(self, client, *_):
+        client.subscribe(ECHO_TOPIC, 1)
 
     def _refuse(self, client, _, message):
         asked = json.loads(message.payload)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from quitanda.codec.money import parse_price
@@ -63,8 +63,7 @@ def written_value(field: FieldType, value: Any, formats: Formats) -> str:
     if value is None or value is False:
         return ""
     if is_moment(field):
-        moment = datetime.fromtimestamp(value / 1_000, UTC).astimezone(formats.zone)
-        return moment.strftime(TYPED_MOMENT) if value else ""
+        return formats.local(value).strftime(TYPED_MOMENT) if value else ""
     return formats.amount(value) if field.form is Form.MONEY else str(value)
 
 

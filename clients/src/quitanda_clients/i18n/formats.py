@@ -51,9 +51,17 @@ class Formats:
         """Write a time (milliseconds since 1970-01-01T00:00Z) with its zone; empty for 0, which stands for none."""
         if not milliseconds:
             return ""
-        moment = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(self.zone)
-        shown = dates.format_datetime(moment, "medium", tzinfo=self.zone, locale=self.language.locale)
+        moment = self.local(milliseconds)
+        shown = dates.format_datetime(moment, "medium", tzinfo=moment.tzinfo, locale=self.language.locale)
         return f"{shown} {moment.strftime('%Z')}"
+
+    def local(self, milliseconds: int) -> datetime:
+        """Give a time in the zone; in UTC where its last hours are in the year 10000 there."""
+        moment = datetime.fromtimestamp(milliseconds / 1_000, UTC)
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:
+            return moment
 
     def day(self, day: str) -> str:
         """Write a day, which is given by ISO 8601."""

@@ -1,8 +1,8 @@
 """Forms, derived from the commands that they send: the fields' kinds, bounds and whether they must be given."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from quitanda.domain.field_types import ChoiceRule, FieldType, Form, describe
 from quitanda_clients.form_fields import (
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = "request_id"
 VERSION: Final = "expected_version"
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,12 @@ class CommandForm:
     def read(self, visit: "Visit") -> dict[str, Any]:
         """Give the values that were typed; Rejected names a field that cannot be read."""
         return {field.name: read_field(visit, field) for field in self.fields()}
+
+    async def send(self, visit: "Visit", change: Callable[..., Awaitable[T]], document_id: str) -> T:
+        """Ask for a change of a document as it was shown with the form; asked again it has one effect."""
+        return await change(
+            document_id, **self.read(visit), expected_version=read_version(visit), request_id=read_request_id(visit)
+        )
 
 
 def _request_id(visit: "Visit", *, sent: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from quitanda_web.visit import Visit, address
+from quitanda_web.visit import Visit, address, path_asked
 
 TRIES_MAX: Final = 15
 """So often a browser is sent on; browsers themselves give up after twenty times."""
@@ -32,6 +32,6 @@ def look_elsewhere(visit: Visit) -> Response | None:
         began, tries = int(found[1]), int(found[2])
     if tries >= TRIES_MAX:
         return None
-    location = address(visit.request.url.path, looked=f"{began}.{tries + 1}")
+    location = address(path_asked(visit.request), looked=f"{began}.{tries + 1}")
     # over the same connection it might reach this process again
     return Response(status_code=SEND_AGAIN, headers={"location": location, "connection": "close"})

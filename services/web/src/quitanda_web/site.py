@@ -121,7 +121,11 @@ class Site:
 
     def asset(self, name: str) -> str:
         """Give the address of an asset, which changes with its content: browsers keep it for ever."""
-        return f"/assets/{name}?v={self._hashes[name]}"
+        return f"/assets/{name}?{self.asset_query(name)}"
+
+    def asset_query(self, name: str) -> str:
+        """Give what stands in the address of an asset for its content; empty where there is none of the name."""
+        return f"v={self._hashes[name]}" if name in self._hashes else ""
 
 
 def _environment(language: Language) -> Environment:
@@ -140,11 +144,19 @@ def _environment(language: Language) -> Environment:
 
 
 class _Assets(StaticFiles):
-    """The committed files, which browsers may keep: their addresses change with their content."""
+    """The committed files. Browsers may keep one whose address says that it is this content.
 
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["cache-control"] = f"public, max-age={ASSET_SECONDS}, immutable"
+    During an upgrade a page of one process asks another process, which has another content under the name.
+    """
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(directory=FOLDER / "assets")
+        self._site = site
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if scope["query_string"] == self._site.asset_query(path).encode():
+            response.headers["cache-control"] = f"public, max-age={ASSET_SECONDS}, immutable"
         return response
 
 
@@ -169,7 +181,7 @@ def application(
     routes = [
         Route("/health/{service}", _health(site), methods=["GET"]),
         Route("/live/{stream}", live_endpoint(site), methods=["GET"]),
-        Mount("/assets", _Assets(directory=FOLDER / "assets")),
+        Mount("/assets", _Assets(site)),
         *(route for page in pages for route in _routes(site, page, errors)),
     ]
     router = Starlette(routes=routes, exception_handlers={HTTPException: errors.http, Exception: errors.unexpected})
@@ -282,7 +294,7 @@ def _post(site: Site, page: WebPage, action: Action, errors: _Errors) -> Callabl
         ):
             raise HTTPException(403)
         try:
-            response = await _done(visit, page, action)
+            response = await _done(visit, page, action, errors)
         except QuitandaError as error:
             response = _failed(visit, error, errors)
         visit.renew_session(response)
@@ -291,19 +303,25 @@ def _post(site: Site, page: WebPage, action: Action, errors: _Errors) -> Callabl
     return post
 
 
-async def _done(visit: Visit, page: WebPage, action: Action) -> Response:
+async def _done(visit: Visit, page: WebPage, action: Action, errors: _Errors) -> Response:
     """Do what the form asks for; where that is refused, show its page again.
 
     Whoever is not known any longer is signed out. A wrong secret at the entrance says nothing of who is signed in.
+    Where nobody knows whether it was done, that is told, also where its page cannot be shown.
     """
     try:
         return await action.do(visit)
     except QuitandaError as error:
-        visit.problem = explain(error, visit.gettext, visit.formats)
-        if visit.problem.reason in _SIGNED_OUT and visit.session is not None and page.who is not Who.ANYBODY:
+        problem = visit.problem = explain(error, visit.gettext, visit.formats)
+        if problem.reason in _SIGNED_OUT and visit.session is not None and page.who is not Who.ANYBODY:
             raise
-        visit.request.scope["state"]["told"].reason = visit.problem.reason
-    return await page.show(visit)
+        visit.request.scope["state"]["told"].reason = problem.reason
+    try:
+        return await page.show(visit)
+    except QuitandaError as error:
+        if not problem.repeatable or explain(error, visit.gettext, visit.formats).reason in _SIGNED_OUT:
+            raise
+        return errors.shown(visit, problem)
 
 
 def _failed(visit: Visit, error: QuitandaError, errors: _Errors) -> Response:

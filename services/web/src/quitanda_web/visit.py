@@ -19,6 +19,7 @@ from quitanda_clients.i18n.catalogue import texts_of
 from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
 from quitanda_clients.portal_client import PortalClient
+from quitanda_web.forms import REQUEST_ID
 from quitanda_web.problems import ShownProblem
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
 from quitanda_web.undo import UNDO, open_undo, undo_request_id
@@ -35,6 +36,12 @@ CHOICE_SECONDS: Final = 365 * 24 * 60 * 60
 """How long a browser keeps somebody's choice of language and theme."""
 
 SEE_OTHER: Final = 303
+
+_LATE: Final = frozenset({429, 503, 504})
+"""The statuses of a problem that another try at the same form may not meet."""
+
+_PATH_SIGNS: Final = "/:@!$&'()*+,;=~"
+"""What stands in a path as it is, besides letters, digits and `-._` (RFC 3986)."""
 
 AnyClient = TypeVar("AnyClient", bound=PortalClient)
 
@@ -124,6 +131,22 @@ class Visit:
             return ()
         return (("form_token", self.form_token), ("request_id", undo_request_id(sealed)), (UNDO, sealed))
 
+    @property
+    def sent(self) -> tuple[tuple[str, str], ...]:
+        """The fields of the form that the portals have not answered, to be sent again as they are; none without one.
+
+        It carries a request id, so it takes effect at most once.
+        """
+        late = self.problem is not None and self.problem.status in _LATE
+        again = late and self.request.method == "POST" and REQUEST_ID in self.typed
+        return tuple(self.typed.items()) if again else ()
+
+    @property
+    def asked_address(self) -> str:
+        """The address of the request, with its query."""
+        query = self.request.url.query
+        return path_asked(self.request) + (f"?{query}" if query else "")
+
     def _known(self, client: AnyClient) -> AnyClient:
         self._clients.append(client)
         return client
@@ -191,8 +214,7 @@ class Visit:
         """The address of the page that is shown, for coming back to it; a form's own address shows no page."""
         if self.request.method not in {"GET", "HEAD"}:
             return "/"
-        query = self.request.url.query
-        return self.request.url.path + (f"?{query}" if query else "")
+        return self.asked_address
 
     @property
     def theme(self) -> str:
@@ -244,12 +266,12 @@ def session_cookie(*, secure: bool) -> str:
     return SECURE_COOKIE if secure else COOKIE
 
 
-def go(path: str, **query: str) -> Response:
+def go(path: str, /, **query: str) -> Response:
     """Send the browser to another page, which it fetches."""
     return RedirectResponse(address(path, **query), status_code=SEE_OTHER)
 
 
-def address(path: str, **query: str) -> str:
+def address(path: str, /, **query: str) -> str:
     """Write the address of a page with a query; fields that are empty are left out."""
     given = {name: value for name, value in query.items() if value}
     return path + (f"?{urlencode(given)}" if given else "")
@@ -258,6 +280,11 @@ def address(path: str, **query: str) -> str:
 def path_of(*parts: str) -> str:
     """Write a path of parts, each of which may hold any character."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def path_asked(request: Request) -> str:
+    """Write the path of a request as an address has it; the server gives the path without its percent signs."""
+    return quote(request.scope["path"], safe=_PATH_SIGNS)
 
 
 def own_path(text: str) -> str:

@@ -4,8 +4,18 @@ document.querySelectorAll("form[data-search]").forEach((form) => {
   form.setAttribute("hx-trigger", "input delay:300ms, change, submit");
   form.setAttribute("hx-target", "#results");
   form.setAttribute("hx-select", "#results");
+  form.setAttribute("hx-select-oob", "#problem,#as-of");
   form.setAttribute("hx-swap", "outerHTML");
   htmx.process(form);
+});
+// An answer without the part that is shown, such as the way to sign in, is shown as a page of its own. One that says that
+// too many requests come changes nothing: the next one is soon.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx, tasks } = event.detail;
+  const part = tasks.find((task) => task.type === "main");
+  if (!part || part.fragment.childElementCount > 0) return;
+  event.preventDefault();
+  if (ctx.response.status !== 429) window.location.assign(ctx.request.action);
 });
 document.addEventListener("submit", (event) => {
   if (event.target.method === "post") {

@@ -11,7 +11,7 @@ from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import ListPage
 from quitanda_web.forms import CommandForm, FormView
 from quitanda_web.problems import explain
-from quitanda_web.visit import Visit, address
+from quitanda_web.visit import Visit, address, path_asked
 
 PAGE_SIZE: Final = 50
 SEARCH: Final = "search"
@@ -45,7 +45,7 @@ async def found(
         return await client.found_page(kind, wanted, PAGE_SIZE, token)
 
     page = await listed(visit, fetch)
-    return page, form.view(visit, visit.request.url.path, {}), next_address(visit, page)
+    return page, form.view(visit, path_asked(visit.request), {}), next_address(visit, page)
 
 
 async def listed(visit: Visit, fetch: Callable[[], Awaitable[ListPage[T]]]) -> ListPage[T]:
@@ -66,4 +66,4 @@ def next_address(visit: Visit, page: ListPage[Any]) -> str:
     if not page.next_page_token:
         return ""
     query = [(name, value) for name, value in visit.request.query_params.multi_items() if name != "page_token"]
-    return address(visit.request.url.path, **dict(query), page_token=page.next_page_token)
+    return address(path_asked(visit.request), **dict(query), page_token=page.next_page_token)

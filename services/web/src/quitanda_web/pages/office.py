@@ -17,7 +17,7 @@ from quitanda.domain.commands import (
 )
 from quitanda.domain.model import Customer, Kind, Product
 from quitanda_clients.results import DeleteResult
-from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
+from quitanda_web.forms import CommandForm, FormView, read_request_id
 from quitanda_web.live.hub import PRODUCTS
 from quitanda_web.pages.listing import found, search_form
 from quitanda_web.pages.undoing import carry_undo, go_with_undo
@@ -85,12 +85,7 @@ async def show_product(visit: Visit) -> Response:
 async def update_product(visit: Visit) -> Response:
     """Change a product, as it was shown."""
     product_id = visit.parameter("product_id")
-    changed = await visit.office.update_product(
-        product_id,
-        **EDIT_PRODUCT.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    changed = await EDIT_PRODUCT.send(visit, visit.office.update_product, product_id)
     return go_with_undo(visit, path_of(OFFICE, "products", product_id), "saved", version=changed.document.version)
 
 
@@ -122,12 +117,7 @@ async def show_delete_product(visit: Visit) -> Response:
 
 async def delete_product(visit: Visit) -> Response:
     """Delete a product, as it was shown."""
-    result = await visit.office.delete_product(
-        visit.parameter("product_id"),
-        **DELETE_PRODUCT.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    result = await DELETE_PRODUCT.send(visit, visit.office.delete_product, visit.parameter("product_id"))
     return _deleted(visit, path_of(OFFICE, "products"), result)
 
 
@@ -179,12 +169,7 @@ async def show_customer(visit: Visit) -> Response:
 async def update_customer(visit: Visit) -> Response:
     """Change a customer, as she was shown."""
     customer_id = visit.parameter("customer_id")
-    changed = await visit.office.update_customer(
-        customer_id,
-        **EDIT_CUSTOMER.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    changed = await EDIT_CUSTOMER.send(visit, visit.office.update_customer, customer_id)
     return go_with_undo(visit, path_of(OFFICE, "customers", customer_id), "saved", version=changed.document.version)
 
 
@@ -208,12 +193,7 @@ async def show_delete_customer(visit: Visit) -> Response:
 
 async def delete_customer(visit: Visit) -> Response:
     """Delete a customer, as she was shown."""
-    result = await visit.office.delete_customer(
-        visit.parameter("customer_id"),
-        **DELETE_CUSTOMER.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    result = await DELETE_CUSTOMER.send(visit, visit.office.delete_customer, visit.parameter("customer_id"))
     return _deleted(visit, path_of(OFFICE, "customers"), result)
 
 

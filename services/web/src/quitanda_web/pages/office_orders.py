@@ -8,7 +8,7 @@ from quitanda.codec.queries import FindOrders
 from quitanda.domain.commands import CancelOrderItems, FulfilOrder, ReturnOrder, SetOrderDeadline
 from quitanda.domain.model import Order, OrderState
 from quitanda.domain.order_states import MOVES, Asker
-from quitanda_web.forms import CommandForm, FormView, read_request_id, read_version
+from quitanda_web.forms import CommandForm, FormView
 from quitanda_web.live.hub import ORDERS
 from quitanda_web.pages.listing import PAGE_SIZE, listed, next_address, take_query
 from quitanda_web.site import Action, WebPage, Who
@@ -62,19 +62,14 @@ async def show_order(visit: Visit) -> Response:
 async def fulfil_order(visit: Visit) -> Response:
     """Let the units of a placed order leave."""
     order_id = visit.parameter("order_id")
-    await visit.office.fulfil_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
+    await FULFIL.send(visit, visit.office.fulfil_order, order_id)
     return go(path_of("office", "orders", order_id), done="fulfilled")
 
 
 async def set_order_deadline(visit: Visit) -> Response:
     """Let an open or placed order expire at another time, or never."""
     order_id = visit.parameter("order_id")
-    await visit.office.set_order_deadline(
-        order_id,
-        **DEADLINE.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    await DEADLINE.send(visit, visit.office.set_order_deadline, order_id)
     return go(path_of("office", "orders", order_id), done="deadline")
 
 

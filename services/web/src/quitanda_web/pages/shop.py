@@ -140,19 +140,14 @@ async def set_item(visit: Visit) -> Response:
 async def set_deadline(visit: Visit) -> Response:
     """Let an open order expire at another time, or never."""
     order_id = visit.parameter("order_id")
-    await visit.shop.set_order_deadline(
-        order_id,
-        **DEADLINE_FORM.read(visit),
-        expected_version=read_version(visit),
-        request_id=read_request_id(visit),
-    )
+    await DEADLINE_FORM.send(visit, visit.shop.set_order_deadline, order_id)
     return go(path_of("orders", order_id), done="deadline")
 
 
 async def place_order(visit: Visit) -> Response:
     """Commit the customer to her order, as she saw it."""
     order_id = visit.parameter("order_id")
-    await visit.shop.place_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
+    await PLACE_FORM.send(visit, visit.shop.place_order, order_id)
     return go(path_of("orders", order_id), done="placed")
 
 
@@ -173,8 +168,7 @@ async def show_cancel(visit: Visit) -> Response:
 
 async def cancel_order(visit: Visit) -> Response:
     """Cancel an open order, as its customer saw it."""
-    order_id = visit.parameter("order_id")
-    await visit.shop.cancel_order(order_id, expected_version=read_version(visit), request_id=read_request_id(visit))
+    await CANCEL_FORM.send(visit, visit.shop.cancel_order, visit.parameter("order_id"))
     return go("/orders", done="cancelled")
 
 

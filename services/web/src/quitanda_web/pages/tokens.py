@@ -11,7 +11,7 @@ from quitanda.domain.model import Credential
 from quitanda.domain.outcomes import Problem
 from quitanda.errors import Rejected
 from quitanda_clients.reports.sales import Period
-from quitanda_web.forms import CommandForm, read_request_id, read_version
+from quitanda_web.forms import CommandForm, read_request_id
 from quitanda_web.problems import wrong
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, address, go, path_of
@@ -78,9 +78,7 @@ def _address_of(credential: Credential, *action: str) -> str:
 
 async def rotate_token(visit: Visit) -> Response:
     """Give a credential a new token, and show it; the one before is valid until the next time."""
-    result = await visit.office.rotate_credential(
-        visit.parameter("credential_id"), expected_version=read_version(visit), request_id=read_request_id(visit)
-    )
+    result = await ROTATE.send(visit, visit.office.rotate_credential, visit.parameter("credential_id"))
     return _shown_once(visit, result.document, result.token)
 
 
@@ -99,9 +97,7 @@ async def show_revoke(visit: Visit) -> Response:
 
 async def revoke_token(visit: Visit) -> Response:
     """Let a credential's holder in no longer."""
-    await visit.office.revoke_credential(
-        visit.parameter("credential_id"), expected_version=read_version(visit), request_id=read_request_id(visit)
-    )
+    await REVOKE.send(visit, visit.office.revoke_credential, visit.parameter("credential_id"))
     return go(_ALL, customer_id=visit.asked("customer_id"), done="revoked")
 
 

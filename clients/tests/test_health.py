@@ -4,7 +4,8 @@ import pytest
 from command_line import admin
 
 from quitanda.v1.admin_portal_pb2 import REPLICA_ROLE_FOLLOWER, REPLICA_ROLE_LEADER, PeerStatus, ReplicaStatus
-from quitanda_clients.commands.cluster_health import LAG_ENTRIES_MAX, judge
+from quitanda_clients.cluster_findings import LAG_ENTRIES_MAX
+from quitanda_clients.commands.cluster_health import judge
 
 
 def replica(number, **changes):

@@ -1,5 +1,6 @@
 """Clients for many callers over one set of connections: for a process that calls the portals for people."""
 
+import asyncio
 from collections.abc import Sequence
 
 from quitanda.errors import Unavailable
@@ -37,16 +38,21 @@ class ManyCallers:
         """Make a customer's client."""
         return ShopClient(customer_id, self._client.for_caller(token))
 
-    async def unreachable(self, seconds: float) -> str:
-        """Say which portals cannot be reached within so many seconds; empty if one of each kind can."""
-        for kind, transport in ((PortalKind.ADMIN, self._admin), (PortalKind.CLIENT, self._client)):
-            try:
-                await transport.connect(seconds / 2)
-            except Unavailable as error:
-                return f"no {kind.value}: {error}"
-        return ""
+    async def unready(self, seconds: float) -> str:
+        """Say which portals do not say within so many seconds that they can answer; empty if one of each kind does."""
+        kinds = ((PortalKind.ADMIN, self._admin), (PortalKind.CLIENT, self._client))
+        problems = await asyncio.gather(*(_unready(kind, transport, seconds) for kind, transport in kinds))
+        return "; ".join(filter(None, problems))
 
     async def close(self) -> None:
         """Close the connections; calls in flight end with an error."""
         await self._admin.close()
         await self._client.close()
+
+
+async def _unready(kind: PortalKind, transport: GrpcTransport, seconds: float) -> str:
+    try:
+        await transport.wait_until_ready(seconds)
+    except Unavailable as error:
+        return f"no {kind.value}: {error}"
+    return ""

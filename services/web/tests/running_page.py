@@ -10,6 +10,7 @@ from fake_cluster import DirectReader, FakeCluster, FakeFeed
 from known_callers import let_in
 from prometheus_client import CollectorRegistry
 
+from quitanda.portal.servers import PortalServers
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.runtime.settings import AdminPortalSettings, ClientPortalSettings
@@ -34,6 +35,7 @@ class RunningShop:
     registry: CollectorRegistry
     tokens: dict[str, str]
     feeds: list[FakeFeed]
+    portals: list[PortalServers]
     another_process: Callable[[], "RunningShop"]
     """Makes another process of the page before the same portals."""
 
@@ -65,7 +67,7 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
     """Run a portal of each kind, and make the page before them; with identity folders under `root`."""
     cluster.demands_principals = root is not None
     async with AsyncExitStack() as stack:
-        addresses, feeds = {}, []
+        addresses, feeds, portals = {}, [], []
         kinds = (
             ("admin-portal-1", AdminPortalSettings, admin_portal),
             ("client-portal-1", ClientPortalSettings, client_portal),
@@ -83,6 +85,8 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
             feeds.append(FakeFeed(cluster, reader))
             servers, *_ = composition.compose(settings, cluster, reader, CollectorRegistry(), identity)
             await servers.start()
+            await servers.set_ready(ready=True)
+            portals.append(servers)
             stack.push_async_callback(servers.stop, STOP_SECONDS)
             stack.callback(cluster.release)
             addresses[name] = servers.server.address
@@ -106,6 +110,6 @@ async def running(cluster, root: Path | None = None, **given) -> AsyncIterator[R
             stack.push_async_callback(site.imports.close)
             registry = CollectorRegistry()
             app = make_application(site, registry, limits)
-            return RunningShop(app, site, cluster, registry, tokens, feeds, process)
+            return RunningShop(app, site, cluster, registry, tokens, feeds, portals, process)
 
         yield process()

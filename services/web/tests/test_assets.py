@@ -32,6 +32,17 @@ def test_an_asset_is_the_published_one_and_has_its_licence(name):
     assert len((ASSETS / licence).read_text(encoding="utf-8")) > 200
 
 
+async def test_an_asset_is_kept_for_ever_only_under_the_address_of_its_content(shop):
+    """During an upgrade a page of one process asks another one, whose asset of that name is an older one."""
+    browser = shop.browser()
+
+    for name in PUBLISHED.keys() | OWN:
+        answers = [await browser.get(path) for path in (shop.site.asset(name), f"/assets/{name}?v=0", f"/assets/{name}")]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert ["immutable" in answer.header("cache-control") for answer in answers] == [True, False, False]
+        assert answers[1].header("cache-control") == "no-store"
+
+
 def test_no_template_has_a_script_a_style_or_an_attribute_that_is_code():
     """Such code would end silently under the content security policy."""
     for template in (FOLDER / "templates").iterdir():

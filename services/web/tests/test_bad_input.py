@@ -7,9 +7,10 @@ from urllib.parse import quote
 import pytest
 from running_page import running
 
-from quitanda.domain.commands import CreateOrder, ItemQuantity
+from quitanda.domain.commands import CreateOrder, CreateProduct, ItemQuantity
 from quitanda_web.composition import WebServer
 from quitanda_web.guard import GuardLimits
+from quitanda_web.pages.listing import PAGE_SIZE
 from quitanda_web.settings import WebSettings
 
 SCRIPT = '"><script>alert(1)</script>'
@@ -142,6 +143,18 @@ async def test_a_path_that_plays_tricks_leads_nowhere(shop, path):
     assert answer.status in {303, 404, 422}
     assert b"QUITANDA_" not in answer.body
     assert answer.location in {"", "/"}
+
+
+@pytest.mark.parametrize("path", ["/products", "/office/products"])
+async def test_an_address_with_fields_that_nobody_asks_for_shows_its_list(shop, path):
+    for number in range(PAGE_SIZE):
+        shop.cluster.does(CreateProduct(f"p{number}", "Pão", price=100))
+    browser = await (shop.staff() if path.startswith("/office") else shop.customer())
+
+    first = await browser.get(f"{path}?path=x&query=y&self=z")
+    (more,) = [link for link in first.page.links if "page_token=" in link]
+
+    assert (first.status, (await browser.get(more)).status) == (200, 200)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from quitanda_web.recent_requests import MinuteOfRequests, RecentRequests
 from quitanda_web.wording import Wording
 
 FOLLOWER, CANDIDATE, LEADER = 1, 2, 3
+REFUSED = SimpleNamespace(name="replica1", connected=False, refused="another cluster")
 WORDING = Wording(texts_of(Language.ENGLISH), Formats(Language.ENGLISH, UTC, "BRL"))
 
 
 def replica(name, role=FOLLOWER, **facts):
-    peers = [SimpleNamespace(connected=True, refused=""), SimpleNamespace(connected=True, refused="")]
+    peers = [SimpleNamespace(name=name, connected=True, refused="") for name in ("replica1", "replica2")]
     known = {
         "name": name,
         "reachable": True,
@@ -31,6 +32,7 @@ def replica(name, role=FOLLOWER, **facts):
         "catching_up": False,
         "supported_level": 6,
         "cluster_level": 5,
+        "leader": "replica1",
     }
     return SimpleNamespace(**known | facts)
 
@@ -62,8 +64,11 @@ def shown(replicas, on=None):
         ({}, "All is well."),
         ({"replica3": {"reachable": False}}, "The shop works, but does not hear from replica3."),
         ({"replica2": {"reachable": False}, "replica3": {"reachable": False}}, "There is no majority"),
-        ({"replica1": {"role": CANDIDATE}}, "No replica leads at the moment"),
-        ({"replica2": {"role": LEADER}}, "No replica leads at the moment"),
+        ({"replica1": {"role": CANDIDATE, "leader": ""}}, "No replica leads at the moment"),
+        ({"replica2": {"role": LEADER, "leader": "replica2"}}, "No replica leads at the moment"),
+        ({"replica2": {"leader": ""}}, "The shop works; not every replica knows yet that replica1 leads."),
+        ({"replica2": {"catching_up": True}, "replica3": {"reachable": False}}, "There is no majority"),
+        ({"replica3": {"peers": [REFUSED]}}, "The shop works, but replica3 refuses replica1: ask its operator."),
         ({"replica3": {"catching_up": True}}, "The shop works; behind the others: replica3."),
         ({"replica3": {"revision": 1}, "replica1": {"commit_index": 1_050}}, "behind the others: replica3"),
         ({"replica3": {"state_digest": "cd" * 32}}, "The replicas' states differ"),

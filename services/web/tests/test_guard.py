@@ -212,6 +212,17 @@ async def test_a_requests_page_and_outcome_are_counted(shop):
     assert counted("sign_in", "OK") == 1
 
 
+async def test_a_page_is_ready_only_while_a_portal_of_each_kind_is(shop):
+    """Portals that listen and cannot answer yet, as at a start, are not enough: each page would be a 503."""
+    browser = shop.browser(host="anything")
+
+    for portal in shop.portals:
+        await portal.set_ready(ready=False)
+        assert (await browser.get("/health/readiness")).status == 503
+        await portal.set_ready(ready=True)
+        assert (await browser.get("/health/readiness")).status == 200
+
+
 async def test_health_tells_whether_portals_can_be_reached(shop):
     browser = shop.browser(host="anything")
 

@@ -148,6 +148,14 @@ async def test_an_import_whose_process_has_ended_is_not_looked_for_for_ever(shop
     assert "The import is done." in (await begin(browser, await upload(browser, PRODUCTS))).text
 
 
+@pytest.mark.parametrize("import_id", ["%E2%82%AC.x", "a%3Fb.x", "a%0D%0AX:y.x", "%00.x", "%252e.x"])
+async def test_an_import_whose_id_has_strange_letters_is_looked_for_under_the_same_id(shop, import_id):
+    answer = await (await shop.staff()).send_once("GET", f"/office/imports/{import_id}")
+
+    assert answer.status == 307
+    assert answer.location.startswith(f"/office/imports/{import_id}?looked=")
+
+
 async def test_an_import_that_no_process_ever_had_is_looked_for_nowhere(shop):
     assert (await (await shop.staff()).get("/office/imports/never-made")).status == 404
 

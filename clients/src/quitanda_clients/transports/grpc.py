@@ -9,6 +9,8 @@ from typing import Any, Final, Self, TypeVar
 
 import grpc
 from grpc import aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quitanda.codec.watches import WatchDocuments, WatchedChanges
 from quitanda.domain.outcomes import Refused
@@ -18,6 +20,7 @@ from quitanda.rpc_status import from_rpc_error
 from quitanda.runtime import tracing
 from quitanda.runtime.addresses import Address
 from quitanda.runtime.grpc_channel import ReconnectingChannel
+from quitanda.runtime.grpc_options import READINESS
 from quitanda.runtime.link_identity import LinkIdentity
 from quitanda.v1.admin_portal_pb2_grpc import AdminPortalStub
 from quitanda.v1.client_portal_pb2_grpc import ClientPortalStub
@@ -55,11 +58,19 @@ _STUBS: Final[Mapping[PortalKind, Callable[[aio.Channel], Any]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Stubs:
+    """What is called over one channel: the portal, and whether it is ready."""
+
+    portal: Any
+    health: HealthStub
+
+
 @dataclass(slots=True)
 class _Connections:
     """What the transports of several callers share; `preferred` is the position of the portal that answered last."""
 
-    channels: dict[Address, ReconnectingChannel[Any]] = field(default_factory=dict)
+    channels: dict[Address, ReconnectingChannel[_Stubs]] = field(default_factory=dict)
     preferred: int = 0
     closed: bool = False
 
@@ -103,11 +114,19 @@ class GrpcTransport:
         other.token = token
         return other
 
-    async def connect(self, seconds: float) -> None:
-        """Wait until a portal has taken a connection, the one that answered last first. Unavailable if none does."""
-        await retry_until_deadline(
-            self._in_turn(self._connected), RetryPolicy(seconds, len(self._portals)), write=False
-        )
+    async def wait_until_ready(self, seconds: float) -> None:
+        """Wait until a portal says that it can answer, the one that answered last first. Unavailable if none does."""
+
+        async def attempt(portal: Address, seconds: float) -> None:
+            stubs = await self._connected(portal, seconds)
+            try:
+                answer = await stubs.health.Check(HealthCheckRequest(service=READINESS), timeout=seconds)
+            except grpc.RpcError as error:
+                raise _error_of(portal, error) from error
+            if answer.status != HealthCheckResponse.SERVING:
+                raise Unavailable(f"{portal} is not ready")
+
+        await retry_until_deadline(self._in_turn(attempt), RetryPolicy(seconds, len(self._portals)), write=False)
 
     async def send(self, operation: DocumentOperation, asked: Any, request_id: str) -> OperationAnswer:
         """Send a request until a portal answers it (`transports.RequestTransport`)."""
@@ -126,7 +145,7 @@ class GrpcTransport:
         async def attempt(portal: Address, seconds: float) -> Any:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + seconds
-            stub = await self._connected(portal, seconds)
+            stub = (await self._connected(portal, seconds)).portal
             try:
                 seconds_left = max(0.001, deadline - loop.time())
                 return await getattr(stub, operation.label)(message, timeout=seconds_left, metadata=self._metadata())
@@ -159,7 +178,7 @@ class GrpcTransport:
         """
 
         async def attempt(portal: Address, seconds: float) -> tuple[Any, AsyncGenerator[Any, None]]:
-            stub = await self._connected(portal, seconds)
+            stub = (await self._connected(portal, seconds)).portal
             call = getattr(stub, operation.label)(message, timeout=total_seconds, metadata=self._metadata())
             answers = _answers(call, portal)
             try:
@@ -203,13 +222,16 @@ class GrpcTransport:
 
         return attempt_in_turn
 
-    async def _connected(self, portal: Address, seconds: float) -> Any:
+    def _stubs(self, channel: aio.Channel) -> _Stubs:
+        return _Stubs(self._make_stub(channel), HealthStub(channel))
+
+    async def _connected(self, portal: Address, seconds: float) -> _Stubs:
         if self._connections.closed:
             raise ClientClosed("the client is closed")
         channels = self._connections.channels
         if portal not in channels:
             channels[portal] = ReconnectingChannel(
-                str(portal), str(portal), CHANNEL_OPTIONS, self._make_stub, self._identity
+                str(portal), str(portal), CHANNEL_OPTIONS, self._stubs, self._identity
             )
         return await channels[portal].connected(min(seconds, CONNECT_SECONDS_MAX))
 

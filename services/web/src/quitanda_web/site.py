@@ -368,13 +368,13 @@ def _form(body: bytes, content_type: str, *, takes_file: bool) -> tuple[dict[str
 
 def _health(site: Site) -> Callable[[Request], Awaitable[Response]]:
     async def health(request: Request) -> Response:
-        """Say whether the process lives, or whether it is ready: whether a portal of each kind answers it."""
+        """Say whether the process lives, or whether it is ready: whether a portal of each kind is."""
         request.scope["state"]["told"].page = "health"
         match request.path_params["service"]:
             case "liveness":
                 return PlainTextResponse("serving\n")
             case "readiness":
-                problem = await site.callers.unreachable(READINESS_SECONDS)
+                problem = await site.callers.unready(READINESS_SECONDS)
                 return PlainTextResponse(f"{problem or 'serving'}\n", status_code=503 if problem else 200)
             case _:
                 raise HTTPException(404)

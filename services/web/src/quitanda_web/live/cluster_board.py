@@ -10,6 +10,7 @@ from typing import Any, Final
 from quitanda.domain.model import Kind
 from quitanda.errors import QuitandaError, Unavailable
 from quitanda_clients.client import AdminClient
+from quitanda_clients.cluster_findings import FIRST_LEVEL, ClusterFindings, committed, entries_behind, look_at
 from quitanda_clients.watching import OnUnavailable
 from quitanda_web.live.events import LiveChange, LiveEvent, Wordings, change_event
 from quitanda_web.live.topic import LiveCaller, LiveSource
@@ -17,8 +18,6 @@ from quitanda_web.recent_requests import MINUTES, MinuteOfRequests, RecentReques
 from quitanda_web.wording import ShownTexts, Wording
 
 ASKED_EVERY_SECONDS: Final = 1.0
-LAG_MAX: Final = 1_000
-"""A replica that is more entries behind lags; a few entries are nothing while there are writes."""
 DIGESTS_REMEMBERED: Final = 200
 DIGEST_SHOWN: Final = 12
 RATE_SECONDS: Final = 10.0
@@ -32,7 +31,6 @@ NOTHING: Final = "-"
 
 _LEADER: Final = 3
 _CANDIDATE: Final = 2
-_FIRST_LEVEL: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,9 @@ class BoardState:
         return [replica for replica in self.replicas if replica.reachable]
 
     @property
-    def committed(self) -> int:
-        """The highest index that any replica knows to be committed."""
-        return max((replica.commit_index for replica in self.reachable), default=0)
-
-    @property
-    def leaders(self) -> list[str]:
-        """Who says of itself that it leads."""
-        return [replica.name for replica in self.reachable if replica.role == _LEADER]
+    def found(self) -> ClusterFindings:
+        """What is to be said of the replicas."""
+        return look_at(self.replicas)
 
 
 @dataclass
@@ -93,12 +86,11 @@ class ClusterBoard:
         now = self.clock()
         reachable = [replica for replica in replicas if replica.reachable]
         compared = self._compare(reachable)
-        committed = max((replica.commit_index for replica in reachable), default=0)
         return BoardState(
             at_ms=int(self.wall_clock() * 1_000),
             replicas=tuple(replicas),
             answered_seconds=answered_seconds,
-            changes_per_second=self._rate(now, committed),
+            changes_per_second=self._rate(now, committed(replicas)),
             compared=compared,
             differing=self._differing,
             feed_revision=self._feed[1] if self._feed else 0,
@@ -169,11 +161,11 @@ class ClusterBoard:
                 compared = max(compared, replica.revision)
         return compared
 
-    def _rate(self, now: float, committed: int) -> float | None:
+    def _rate(self, now: float, index: int) -> float | None:
         self._commits = [each for each in self._commits if now - each[0] <= RATE_SECONDS]
-        self._commits.append((now, committed))
+        self._commits.append((now, index))
         (then, before), seconds = self._commits[0], now - self._commits[0][0]
-        return max(0, committed - before) / seconds if seconds > 0 and then < now else None
+        return max(0, index - before) / seconds if seconds > 0 and then < now else None
 
 
 def minute_id(ago: int) -> str:
@@ -197,9 +189,9 @@ def summary_texts(state: BoardState, wording: Wording) -> ShownTexts:
     rate = state.changes_per_second
     return {
         "verdict": verdict(state, wording),
-        "leader": ", ".join(state.leaders) or gettext("nobody"),
+        "leader": ", ".join(state.found.leaders) or gettext("nobody"),
         "term": number(max((replica.term for replica in state.reachable), default=0)),
-        "level": number(max((replica.cluster_level for replica in state.reachable), default=0) or _FIRST_LEVEL),
+        "level": number(max((replica.cluster_level for replica in state.reachable), default=0) or FIRST_LEVEL),
         "digests": digests,
         "changes": "…" if rate is None else number(round(rate)),
         "feed": _feed_text(state, wording),
@@ -210,19 +202,28 @@ def summary_texts(state: BoardState, wording: Wording) -> ShownTexts:
 
 def verdict(state: BoardState, wording: Wording) -> str:
     """Say in a sentence whether all is well, or the worst of what is not."""
-    gettext = wording.texts.gettext
-    missing = [replica.name for replica in state.replicas if not replica.reachable]
-    lagging = [replica.name for replica in state.reachable if replica.catching_up or _lag(state, replica) > LAG_MAX]
+    gettext, found = wording.texts.gettext, state.found
+    lagging = [*found.catching_up, *(name for name, _ in found.behind)]
     if state.differing:
         return gettext("The replicas' states differ: keep the shop closed, and ask its operator.")
-    if 2 * len(state.reachable) <= len(state.replicas):
+    if not found.majority:
         return gettext("There is no majority: nothing can be changed until another replica is back.")
-    if len(state.leaders) != 1:
+    if len(found.leaders) != 1:
         return gettext("No replica leads at the moment: changes wait until one does.")
-    if missing:
-        return gettext("The shop works, but does not hear from %(replicas)s.") % {"replicas": ", ".join(missing)}
+    if found.missing:
+        return gettext("The shop works, but does not hear from %(replicas)s.") % {"replicas": ", ".join(found.missing)}
+    if found.refusals:
+        replica, peer = found.refusals[0]
+        return gettext("The shop works, but %(replica)s refuses %(peer)s: ask its operator.") % {
+            "replica": replica,
+            "peer": peer,
+        }
     if lagging:
         return gettext("The shop works; behind the others: %(replicas)s.") % {"replicas": ", ".join(lagging)}
+    if not found.agreed:
+        return gettext("The shop works; not every replica knows yet that %(replica)s leads.") % {
+            "replica": found.leaders[0]
+        }
     return gettext("All is well.")
 
 
@@ -238,9 +239,9 @@ def replica_texts(state: BoardState, replica: Any, wording: Wording) -> ShownTex
     return {
         "role": _role(replica, wording),
         "revision": number(replica.revision),
-        "lag": number(_lag(state, replica)),
+        "lag": number(entries_behind(replica, state.replicas)),
         "links": gettext("refuses another one") if refused else gettext("%(connected)s of %(peers)s") % links,
-        "level": number(replica.supported_level or _FIRST_LEVEL),
+        "level": number(replica.supported_level or FIRST_LEVEL),
         "digest": replica.state_digest[:DIGEST_SHOWN] or NOTHING,
     }
 
@@ -273,7 +274,3 @@ def _feed_text(state: BoardState, wording: Wording) -> str:
         return gettext("nothing heard yet")
     facts = {"revision": number(state.feed_revision), "seconds": number(round(state.feed_seconds))}
     return gettext("told up to revision %(revision)s, %(seconds)s s ago") % facts
-
-
-def _lag(state: BoardState, replica: Any) -> int:
-    return max(0, int(state.committed - replica.revision))

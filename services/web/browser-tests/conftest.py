@@ -12,7 +12,8 @@ import pytest_asyncio
 # the tests' own parts stand beside them
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page_cluster import WEB, NoBrowser, browser_of_the_distribution, cluster_with_page
+from balancer import balanced
+from page_cluster import OTHER_WEB, WEB, NoBrowser, browser_of_the_distribution, cluster_with_page
 from person import Person, begin
 from shop_window import Shop
 
@@ -28,7 +29,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory):
-    async with cluster_with_page(tmp_path_factory.mktemp("cluster")) as cluster:
+    async with cluster_with_page(tmp_path_factory.mktemp("cluster"), WEB, OTHER_WEB) as cluster:
         yield cluster
 
 
@@ -53,6 +54,13 @@ _addresses = itertools.count(1)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def both(cluster):
+    """The address behind which both processes of the page are; `people(at=both)` lets somebody call there."""
+    async with balanced(cluster.address(WEB), cluster.address(OTHER_WEB)) as address:
+        yield address
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(cluster, chromium):
     """Let somebody sit down at a browser of her own: `await people(Language.PORTUGUESE, javascript=False)`.
 
@@ -62,10 +70,10 @@ async def people(cluster, chromium):
     async with AsyncExitStack() as stack:
         present = []
 
-        async def sit_down(language=Language.ENGLISH, **options) -> Person:
+        async def sit_down(language=Language.ENGLISH, at=cluster.address(WEB), **options) -> Person:
             number = next(_addresses)
             address = f"10.0.{number // 250}.{number % 250 + 1}"
-            person = await begin(chromium, f"http://{cluster.address(WEB)}", language, address, **options)
+            person = await begin(chromium, f"http://{at}", language, address, **options)
             stack.push_async_callback(person.page.context.close)
             present.append(person)
             return person

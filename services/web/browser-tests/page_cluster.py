@@ -13,6 +13,7 @@ from quitanda_local.topology import PORTS_NEEDED, Service, ServiceRole, Topology
 from quitanda_testing.cluster.process_cluster import ProcessCluster
 
 WEB = "web"
+OTHER_WEB = "web2"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 FROM_PROXY = {"QUITANDA_WEB_FORWARDED_FROM": "127.0.0.1"}
@@ -24,11 +25,16 @@ class NoBrowser(Exception):
 
 
 @asynccontextmanager
-async def cluster_with_page(folder: Path) -> AsyncIterator[ProcessCluster]:
-    """Three replicas, two portals of each kind, the broker and one page; at the end the replicas must agree."""
-    *ports, page, metrics = free_ports(PORTS_NEEDED + 2)
-    services = (*on_ports(ports).services, Service(WEB, ServiceRole.WEB, page, metrics_port=metrics))
-    cluster = ProcessCluster(folder, Topology(services), settings=FROM_PROXY, identities=True)
+async def cluster_with_page(folder: Path, *pages: str) -> AsyncIterator[ProcessCluster]:
+    """Three replicas, two portals of each kind, the broker and the page's processes of these names, or one.
+
+    At the end the replicas must agree.
+    """
+    names = pages or (WEB,)
+    ports = free_ports(PORTS_NEEDED + 2 * len(names))
+    of_pages = [Service(name, ServiceRole.WEB, ports.pop(), metrics_port=ports.pop()) for name in names]
+    topology = Topology((*on_ports(ports).services, *of_pages))
+    cluster = ProcessCluster(folder, topology, settings=FROM_PROXY, identities=True)
     try:
         await cluster.start()
         yield cluster

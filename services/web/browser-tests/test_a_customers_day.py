@@ -68,6 +68,36 @@ async def test_what_was_typed_survives_a_refusal_which_names_the_field(people, s
     assert await shop.stock(product) == 0
 
 
+async def test_a_search_that_is_refused_while_it_is_typed_says_why_until_it_is_mended(people, shop):
+    product = await shop.product(price=250)
+    ana = await people()
+    await ana.sign_in_as_customer(*await shop.customer())
+
+    await ana.field("price_from").fill("two")
+    await expect(ana.problem).to_contain_text(ana.t("Price from"))
+    await expect(ana.field("price_from")).to_have_value("two")
+    await ana.field("words").fill(product)
+    await ana.field("price_from").fill("2.00")
+
+    await expect(ana.page.locator("#results tbody tr")).to_have_count(1)
+    await expect(ana.problem).to_have_count(0)
+
+
+async def test_whose_session_has_ended_while_she_searches_is_asked_who_she_is_and_finds_what_she_searched(people, shop):
+    product = await shop.product()
+    customer_id, token = await shop.customer()
+    ana = await people()
+    await ana.sign_in_as_customer(customer_id, token)
+    await ana.page.context.clear_cookies()
+
+    await ana.field("words").fill(product)
+    await ana.page.wait_for_url("**/sign-in?**")
+    await ana.press("Sign in as a customer", customer_id=customer_id, secret=token)
+
+    await expect(ana.field("words")).to_have_value(product)
+    await expect(ana.page.locator("#results tbody tr")).to_have_count(1)
+
+
 async def test_an_order_by_the_keyboard_alone(people, shop):
     product = await shop.product(quantity=10)
     customer_id, token = await shop.customer()

@@ -213,7 +213,8 @@ def environment(deployment: Deployment, name: str) -> dict[str, str]:
 
 def _of_the_page(deployment: Deployment, service: Service) -> dict[str, str]:
     topology = deployment.topology
-    identity = {} if deployment.identities is None else {"QUITANDA_IDENTITY": str(deployment.identities / service.name)}
+    folder = None if deployment.identities is None else deployment.identities / HolderKind.WEB  # of all its processes
+    identity = {} if folder is None else {"QUITANDA_IDENTITY": str(folder)}
     return identity | {
         "QUITANDA_NAME": service.name,
         "QUITANDA_WEB_LISTEN": service.address,

@@ -367,6 +367,15 @@ def _form(body: bytes, content_type: str, *, takes_file: bool) -> tuple[dict[str
 
 
 def _health(site: Site) -> Callable[[Request], Awaitable[Response]]:
+    looking: asyncio.Task[str] | None = None
+
+    async def unready() -> str:
+        """Ask the portals, once for all who want to know at the same time: nobody's health checks are bounded."""
+        nonlocal looking
+        if looking is None or looking.done():
+            looking = asyncio.create_task(site.callers.unready(READINESS_SECONDS))
+        return await asyncio.shield(looking)
+
     async def health(request: Request) -> Response:
         """Say whether the process lives, or whether it is ready: whether a portal of each kind is."""
         request.scope["state"]["told"].page = "health"
@@ -374,7 +383,7 @@ def _health(site: Site) -> Callable[[Request], Awaitable[Response]]:
             case "liveness":
                 return PlainTextResponse("serving\n")
             case "readiness":
-                problem = await site.callers.unready(READINESS_SECONDS)
+                problem = await unready()
                 return PlainTextResponse(f"{problem or 'serving'}\n", status_code=503 if problem else 200)
             case _:
                 raise HTTPException(404)

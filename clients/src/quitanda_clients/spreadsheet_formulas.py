@@ -9,9 +9,10 @@ was, also one that has apostrophes itself.
 import re
 from typing import Final
 
-_FORMULA: Final = re.compile(r"'*(?!-[0-9]+(?:\.[0-9]+)?\Z)[=+\-@\t\r\n]")
-"""What a program may take for a formula, by OWASP; a negative number is none. Apostrophes before it count, so that
-`as_text` adds one to a text that begins with an apostrophe and a sign, and `from_text` removes just that one."""
+_FORMULA: Final = re.compile(r"'*(?!-[0-9]+(?:\.[0-9]+)?\Z)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a program may take for a formula, by OWASP, also in full width; a negative number is none. Apostrophes before it
+count, so that `as_text` adds one to a text that begins with an apostrophe and a sign, and `from_text` removes just that
+one."""
 
 
 def as_text(text: str) -> str:

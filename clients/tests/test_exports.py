@@ -22,7 +22,18 @@ from quitanda_clients.spreadsheet_formulas import as_text, from_text
 
 PATIENCE = "2"
 """Seconds for a page: enough for one on a machine with other work, and soon over where no portal answers."""
-FORMULAS = ["=1+1", "+5511999", "@SUM(A1)", "-2+3", "\t=1", "\r=1", "'=1", "''-x", "\uff1d1+1", '=HYPERLINK("http://x";"y")']
+FORMULAS = [
+    "=1+1",
+    "+5511999",
+    "@SUM(A1)",
+    "-2+3",
+    "\t=1",
+    "\r=1",
+    "'=1",
+    "''-x",
+    "\uff1d1+1",
+    '=HYPERLINK("http://x";"y")',
+]
 HARMLESS = ["Lápis", "'quoted'", " =1", "-3", "-3.50", "", "1=1", "'"]
 
 

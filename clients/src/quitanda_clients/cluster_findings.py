@@ -1,10 +1,11 @@
 """What is to be said of a cluster, by what its replicas report; each face of the shop puts it into words. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quitanda.v1.admin_portal_pb2 import ReplicaStatus
 
 LAG_ENTRIES_MAX: Final = 1_000

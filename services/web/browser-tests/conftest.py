@@ -70,10 +70,10 @@ async def people(cluster, chromium):
     async with AsyncExitStack() as stack:
         present = []
 
-        async def sit_down(language=Language.ENGLISH, at=cluster.address(WEB), **options) -> Person:
+        async def sit_down(language=Language.ENGLISH, at="", **options) -> Person:
             number = next(_addresses)
             address = f"10.0.{number // 250}.{number % 250 + 1}"
-            person = await begin(chromium, f"http://{at}", language, address, **options)
+            person = await begin(chromium, f"http://{at or cluster.address(WEB)}", language, address, **options)
             stack.push_async_callback(person.page.context.close)
             present.append(person)
             return person

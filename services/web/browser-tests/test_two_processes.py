@@ -6,7 +6,6 @@ from playwright.async_api import expect
 from test_live_pages import is_live
 
 from quitanda_clients.i18n.languages import Language
-from quitanda_local.waiting import wait_until
 
 ROWS = 4_000
 """More than are imported before somebody can kill the process."""
@@ -14,9 +13,7 @@ JAVASCRIPT = pytest.mark.parametrize("javascript", [True, False], ids=["with Jav
 
 
 @JAVASCRIPT
-async def test_an_order_is_filled_changed_and_placed_while_either_process_dies(
-    people, shop, cluster, both, javascript
-):
+async def test_an_order_is_filled_changed_and_placed_while_either_process_dies(people, shop, cluster, both, javascript):
     bread = await shop.product(quantity=10)
     customer_id, token = await shop.customer()
     ana = await people(at=both, javascript=javascript)

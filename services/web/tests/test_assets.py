@@ -37,7 +37,9 @@ async def test_an_asset_is_kept_for_ever_only_under_the_address_of_its_content(s
     browser = shop.browser()
 
     for name in PUBLISHED.keys() | OWN:
-        answers = [await browser.get(path) for path in (shop.site.asset(name), f"/assets/{name}?v=0", f"/assets/{name}")]
+        answers = [
+            await browser.get(path) for path in (shop.site.asset(name), f"/assets/{name}?v=0", f"/assets/{name}")
+        ]
         assert [answer.status for answer in answers] == [200, 200, 200]
         assert ["immutable" in answer.header("cache-control") for answer in answers] == [True, False, False]
         assert answers[1].header("cache-control") == "no-store"

@@ -148,7 +148,7 @@ async def test_a_path_that_plays_tricks_leads_nowhere(shop, path):
 @pytest.mark.parametrize("path", ["/products", "/office/products"])
 async def test_an_address_with_fields_that_nobody_asks_for_shows_its_list(shop, path):
     for number in range(PAGE_SIZE):
-        shop.cluster.does(CreateProduct(f"p{number}", "Pão", price=100))
+        shop.cluster.does(CreateProduct(f"p{number}", "Pão", price=100, quantity=1))
     browser = await (shop.staff() if path.startswith("/office") else shop.customer())
 
     first = await browser.get(f"{path}?path=x&query=y&self=z")

@@ -23,7 +23,7 @@ async def test_every_answer_has_the_headers_that_keep_other_sites_out(shop):
         assert "frame-ancestors 'none'" in policy
         assert answer.header("x-content-type-options") == "nosniff"
     assert (await browser.get("/products")).header("cache-control") == "no-store"
-    assert "immutable" in (await browser.get("/assets/pico.min.css")).header("cache-control")
+    assert "immutable" in (await browser.get(shop.site.asset("pico.min.css"))).header("cache-control")
 
 
 @pytest.mark.parametrize(

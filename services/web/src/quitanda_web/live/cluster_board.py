@@ -203,13 +203,18 @@ def summary_texts(state: BoardState, wording: Wording) -> ShownTexts:
 def verdict(state: BoardState, wording: Wording) -> str:
     """Say in a sentence whether all is well, or the worst of what is not."""
     gettext, found = wording.texts.gettext, state.found
-    lagging = [*found.catching_up, *(name for name, _ in found.behind)]
     if state.differing:
         return gettext("The replicas' states differ: keep the shop closed, and ask its operator.")
     if not found.majority:
         return gettext("There is no majority: nothing can be changed until another replica is back.")
     if len(found.leaders) != 1:
         return gettext("No replica leads at the moment: changes wait until one does.")
+    return _what_is_amiss(found, wording) or gettext("All is well.")
+
+
+def _what_is_amiss(found: ClusterFindings, wording: Wording) -> str:
+    """Say what is wrong while the shop works; empty where nothing is."""
+    gettext = wording.texts.gettext
     if found.missing:
         return gettext("The shop works, but does not hear from %(replicas)s.") % {"replicas": ", ".join(found.missing)}
     if found.refusals:
@@ -218,13 +223,13 @@ def verdict(state: BoardState, wording: Wording) -> str:
             "replica": replica,
             "peer": peer,
         }
-    if lagging:
+    if lagging := [*found.catching_up, *(name for name, _ in found.behind)]:
         return gettext("The shop works; behind the others: %(replicas)s.") % {"replicas": ", ".join(lagging)}
     if not found.agreed:
         return gettext("The shop works; not every replica knows yet that %(replica)s leads.") % {
             "replica": found.leaders[0]
         }
-    return gettext("All is well.")
+    return ""
 
 
 def replica_texts(state: BoardState, replica: Any, wording: Wording) -> ShownTexts:

@@ -10,6 +10,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 from walk import look, prepare, sign_in, unseen
 
+from quitanda.domain.commands import ItemQuantity
+from quitanda.domain.limits import ID_LENGTH_MAX, NAME_LENGTH_MAX
 from quitanda_clients.i18n.languages import Language
 from quitanda_web.site import Who
 
@@ -32,6 +34,8 @@ TOO_WIDE = """
     ]
 """
 """What of a page a telephone does not show, or only letter by letter."""
+WIDTHS = "[...document.querySelectorAll('.overflow-auto')].map(e => e.scrollWidth)"
+"""Of all that is in each table, also of what is seen only by moving it."""
 WORDS_TOGETHER = re.compile(r"[a-z0-9][.:;,][A-Z][a-z]+")
 """"See the order.It is yours": templates lose line breaks."""
 
@@ -70,6 +74,39 @@ async def test_axe_finds_nothing_on_any_page_in_either_theme_and_a_telephone_is_
         found += [(sight.shows, "on a telephone", each) for each in await person.page.evaluate(TOO_WIDE)]
 
     assert [each for each in found if len(each) > 2] == []
+
+
+async def test_names_of_one_long_word_make_no_page_and_no_table_wider_on_a_telephone(people, shop):
+    widths = [await widths_at_a_telephone(people, shop, name) for name in ("Bolo", "W" * NAME_LENGTH_MAX)]
+
+    assert widths[0] == widths[1]
+
+
+async def widths_at_a_telephone(people, shop, name):
+    """Give the width of each table that shows a product, a customer or an order with this name and such ids."""
+    product_id, customer_id = (shop.new_id(kind).ljust(len(name), "w")[:ID_LENGTH_MAX] for kind in ("p", "c"))
+    await shop.office.create_product(product_id, name, 250, 9, description=name, reorder_level=10)
+    await shop.office.create_customer(customer_id, name)
+    client = await shop.client(customer_id)
+    order_id = (await client.create_order([ItemQuantity(product_id, 2)])).document.order_id
+    ana, bia = await people(), await people()
+    await ana.sign_in_as_customer(customer_id, shop.cluster.callers.token_of(customer_id))
+    await bia.sign_in_as_staff(shop.staff_token)
+    of_product, of_order = f"/office/products/{product_id}", f"/office/orders/{order_id}"
+    widths = []
+    for person, paths in (
+        (ana, (f"/products?words={product_id}", f"/products/{product_id}", "/orders", f"/orders/{order_id}")),
+        (bia, (f"/office/products?words={product_id}", of_product, f"{of_product}/delete_product")),
+        (bia, (f"/office/customers?words={customer_id}", f"/office/customers/{customer_id}")),
+        (bia, (f"/office/orders?customer_id={customer_id}", of_order, f"{of_order}/cancel_order_items")),
+        (bia, (f"/office/history/product/{product_id}", f"/office/stock-card/{product_id}")),
+    ):
+        await person.page.set_viewport_size(TELEPHONE)
+        for path in paths:
+            await person.open(path)
+            assert await person.page.evaluate(TOO_WIDE) == [], path
+            widths += await person.page.evaluate(WIDTHS)
+    return widths
 
 
 async def test_axe_and_the_looks_at_a_telephone_find_what_is_wrong(people):

@@ -65,6 +65,17 @@ async def test_staff_add_products_count_stock_register_a_customer_and_move_her_o
     assert await shop.stock(product) == 3
 
 
+async def test_a_link_that_looks_like_a_button_is_pressed_by_the_space_bar(people, shop):
+    bia = await people()
+    await bia.sign_in_as_staff(shop.staff_token)
+
+    await bia.tab_to(bia.button("New product"))
+    async with bia.page.expect_navigation():
+        await bia.page.keyboard.press("Space")
+
+    assert bia.path == "/office/new-product"
+
+
 async def test_a_change_by_somebody_else_is_shown_and_not_overwritten(people, shop):
     product = await shop.product(price=250)
     bia = await people()

@@ -1,6 +1,8 @@
 """What the shop's staff do in a browser."""
 
 import pytest
+from fake_cluster import FakeCluster
+from running_page import running
 
 from quitanda.domain.commands import CreateOrder, ItemQuantity, PlaceOrder, UpdateProduct
 
@@ -27,6 +29,25 @@ async def test_a_product_is_added_changed_and_deleted(shop):
     gone = await browser.fill(sure, "/office/products/borracha/delete_product")
     assert "Deleted." in gone.text
     assert shop.cluster.state.product("borracha") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/office/products", "There is no product yet. Add the first one"),
+        ("/office/products?words=x", "No product is like this."),
+        ("/office/products?low=on", "No such product runs low."),
+        ("/office/customers", "There is no customer yet. Register the first one"),
+        ("/office/customers?words=x", "No customer is like this."),
+        ("/office/orders", "There is no order yet."),
+        ("/office/orders?states=open", "No order is like this."),
+    ],
+)
+async def test_a_list_of_an_empty_shop_says_what_to_do_first(path, told):
+    async with running(FakeCluster()) as empty:
+        answer = await (await empty.staff()).get(path)
+
+    assert told in answer.text
 
 
 async def test_stock_is_adjusted_once_however_often_the_form_is_sent(shop):

@@ -17,6 +17,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   event.preventDefault();
   if (ctx.response.status !== 429) window.location.assign(ctx.request.action);
 });
+// What is called a button is pressed by the space bar, too.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches("a[role=button]")) return;
+  event.preventDefault();
+  event.target.click();
+});
 document.addEventListener("submit", (event) => {
   if (event.target.method === "post") {
     event.target.querySelectorAll("button:not([name])").forEach((button) => button.setAttribute("aria-busy", "true"));

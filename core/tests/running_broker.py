@@ -1,8 +1,10 @@
 """A real broker that tests may stop and start again, and what publishes a feed on it."""
 
 import asyncio
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import aiomqtt
 
@@ -51,6 +53,15 @@ class Broker:
             self._process.kill()
             self._process.wait(TEST_DEADLINE)
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it live without doing anything."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     async def publish(self, *messages) -> None:
         """Publish messages of the feed as a leader does, or raw bytes as anybody can."""

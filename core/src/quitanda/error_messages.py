@@ -219,6 +219,10 @@ PROBLEMS: Final[Mapping[Problem, str]] = {
     Problem.RETAINED: "The client published the request with the flag {field}. Publish it again without this flag.",
     Problem.PASSED: "{field} has passed already[: the clock shows {now_ms}]. Choose a later time, or 0 for none.",
     Problem.EMPTY_RANGE: "{field} is not later[ than {begin}]. Choose a later time, or leave one of them out.",
+    Problem.PLAIN_HTTP: (
+        "{field} begins with http://, so others could read on the way what is sent there. Give an address that begins "
+        "with https://, or have the operator set QUITANDA_WEBHOOK_PLAIN_HTTP=true for every admin portal."
+    ),
     Problem.MALFORMED: "The service cannot read {field}. Send it as the contract describes.",
 }
 """One template for each problem of an INVALID_ARGUMENT."""

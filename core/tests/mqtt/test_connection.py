@@ -93,6 +93,36 @@ async def test_the_connection_comes_back_after_the_broker_and_each_absence_is_to
     assert kept.changes[:2] == [True, False]
 
 
+async def test_a_message_that_is_published_while_the_connection_ends_leaves_no_error_in_the_event_loop(broker, keep):
+    unexpected = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unexpected.append(context))
+    async with keep() as kept:
+        await kept.is_connected()
+        broker.stop()
+        await asyncio.sleep(0)  # the loop's next round begins here, and reads the end of the connection after this task
+        with pytest.raises(aiomqtt.MqttError):
+            await kept.connection.publish("test/in", b"nowhere", timeout=0.2)
+        await kept.is_disconnected()
+
+    assert unexpected == []
+
+
+async def test_a_connection_that_is_given_up_ends_though_the_broker_takes_no_goodbye(broker, keep):
+    """The library waits for it, and its error hid that the task was cancelled: the connection was made again."""
+    async with keep(broker_timeout=0.2) as kept:
+        await kept.is_connected()
+        with broker.frozen():
+            full = [asyncio.create_task(kept.connection.publish("test/in", bytes(2**20), timeout=60.0)) for _ in range(32)]
+            await asyncio.wait(full, timeout=0.2)
+            kept.task.cancel()
+            done, _ = await asyncio.wait([kept.task], timeout=5.0)
+            assert done
+            assert kept.task.cancelled()
+        for each in full:
+            each.cancel()
+        await asyncio.gather(*full, return_exceptions=True)
+
+
 async def test_a_broker_that_never_was_there_is_told_once(broker, keep):
     broker.stop()
     with structlog.testing.capture_logs() as lines:

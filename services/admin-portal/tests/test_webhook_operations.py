@@ -47,6 +47,14 @@ async def test_a_webhook_is_changed_rotated_tested_and_deleted(portal):
     assert gone.reason == "WEBHOOK_NOT_FOUND"
 
 
+async def test_an_address_without_tls_is_refused_with_the_setting_that_allows_it(portal):
+    asked = pb.CreateWebhookRequest(url="http://receiver.example", events="order_placed")
+    told = await portal.call("CreateWebhook", asked)
+
+    assert (told.field, told.details["problem"]) == ("url", "plain_http")
+    assert "QUITANDA_WEBHOOK_PLAIN_HTTP=true" in told.message
+
+
 @pytest.mark.parametrize(
     ("field", "method", "request_message"),
     [

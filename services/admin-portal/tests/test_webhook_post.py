@@ -180,14 +180,16 @@ async def test_an_informational_answer_is_not_the_answer():
 
 async def test_a_private_address_is_refused_before_anything_is_sent():
     async with Receiver(says(OK)) as receiver:
-        assert "private address" in await posted(receiver, PostOptions(5.0, plain_http=True))
+        problem = await posted(receiver, PostOptions(5.0, plain_http=True))
+        assert problem == "the host has a private address, and QUITANDA_WEBHOOK_PRIVATE_ADDRESSES is not set to true"
 
     assert receiver.requests == []
 
 
 async def test_plain_http_is_refused_unless_it_is_allowed():
     async with Receiver(says(OK)) as receiver:
-        assert "https://" in await posted(receiver, PostOptions(5.0, private_addresses=True))
+        problem = await posted(receiver, PostOptions(5.0, private_addresses=True))
+        assert problem == "the address begins with http://, and QUITANDA_WEBHOOK_PLAIN_HTTP is not set to true"
 
     assert receiver.requests == []
 

@@ -151,6 +151,7 @@ async def test_a_webhook_is_created_and_its_secret_is_shown_once(secure_shop):
     ("typed", "told"),
     [
         ({"url": "javascript:alert(1)", "event_order_placed": "on"}, "Address is no address of a web server."),
+        ({"url": "http://example.org/", "event_order_placed": "on"}, "QUITANDA_WEBHOOK_PLAIN_HTTP=true"),
         ({"url": "", "event_order_placed": "on"}, "Address is missing"),
         ({"url": "https://example.org/"}, "Events"),
     ],

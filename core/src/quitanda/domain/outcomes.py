@@ -82,6 +82,7 @@ class Problem(StrEnum):
     RETAINED = "retained"
     PASSED = "passed"
     EMPTY_RANGE = "empty_range"
+    PLAIN_HTTP = "plain_http"
     MALFORMED = "malformed"
 
 

@@ -106,6 +106,30 @@ class _LibraryErrors(logging.Handler):
         self.last = record.getMessage()
 
 
+class _BrokerClient(aiomqtt.Client):
+    """The library's client, which watches for writing only a socket that is still open.
+
+    The library asks the event loop to watch the socket in its next round, by the number of its file descriptor. Where
+    the connection ends in between, that number is free, or another socket's: the loop logs an error, or calls this
+    client again and again for a socket that it does not have.
+    """
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        # the library calls it from the thread that connects, too
+        self._loop.call_soon_threadsafe(self._watch_for_writing, client, sock)
+
+    def _watch_for_writing(self, client: Any, sock: Any) -> None:
+        if (descriptor := sock.fileno()) >= 0:  # negative once it is closed
+            self._loop.add_writer(descriptor, self._write, client)
+
+    def _write(self, client: Any) -> None:
+        try:
+            client.loop_write()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection cannot be used any more
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+
+
 class MqttConnection:
     """One connection, kept by the task that runs `run`; `log` is a structlog logger, or None for silence."""
 
@@ -149,6 +173,8 @@ class MqttConnection:
             try:
                 await self._serve()
             except Exception as error:  # noqa: BLE001 - without this loop nothing would ever arrive again
+                if _is_cancelled():  # the library could not say goodbye, and raised that in its place
+                    raise asyncio.CancelledError from error
                 if self._take_older_protocol(error):
                     continue
                 failures = 0 if self.connected else failures + 1
@@ -190,7 +216,7 @@ class MqttConnection:
     def _new_client(self) -> aiomqtt.Client:
         options = self._options
         self._library_errors.last = ""
-        client = aiomqtt.Client(
+        client = _BrokerClient(
             options.broker.host,
             options.broker.port,
             identifier=options.client_id,
@@ -262,6 +288,11 @@ def publish_properties(
     if correlation_data is not None:
         properties.CorrelationData = correlation_data
     return properties
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _code(granted: object) -> int:

@@ -85,7 +85,7 @@ class WebhookAdmin:
     def _check_scheme(self, url: str | None) -> Refused | None:
         if url is None or self._plain_http or url.startswith("https://"):
             return None
-        return invalid("url", Problem.UNKNOWN_VALUE, choices="an address that begins with https://")
+        return invalid("url", Problem.PLAIN_HTTP)
 
     async def _webhook(self, webhook_id: str, timeout: float) -> Webhook:
         _, found = await self._read(timeout)

@@ -88,7 +88,7 @@ class HttpsPost:
     async def _post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
         parts = urlsplit(url)
         if parts.scheme != "https" and not self._options.plain_http:
-            raise PostFailed("the address does not begin with https://")
+            raise PostFailed("the address begins with http://, and QUITANDA_WEBHOOK_PLAIN_HTTP is not set to true")
         try:
             host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         except (ValueError, KeyError):
@@ -124,7 +124,9 @@ class HttpsPost:
         """Resolve the host. Raises PostFailed where any of its addresses is none of the public internet."""
         addresses = await self._resolver(host, port)
         if not self._options.private_addresses and not all(is_public(_parsed(each)) for each in addresses):
-            raise PostFailed("the host has a private address, to which nothing is sent")
+            raise PostFailed(
+                "the host has a private address, and QUITANDA_WEBHOOK_PRIVATE_ADDRESSES is not set to true"
+            )
         return addresses
 
 

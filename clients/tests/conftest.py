@@ -51,6 +51,15 @@ async def broker(broker_kind, tmp_path):
 
 
 @pytest.fixture
+async def portals():
+    """Real portals for the full-screen interface."""
+    from terminal_shop import portals_in_memory  # noqa: PLC0415 - Textual takes long to load, and few tests need it
+
+    async with portals_in_memory() as portals:
+        yield portals
+
+
+@pytest.fixture
 async def gateway(broker, portal):
     started = Gateway(broker.address, portal)
     await started.start()

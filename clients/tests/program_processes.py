@@ -62,7 +62,11 @@ class PseudoTerminal:
         return await asyncio.to_thread(self._rest)
 
     def type(self, text):
-        os.write(self._master, text.encode())
+        os.write(self._master, text if isinstance(text, bytes) else text.encode())
+
+    def hang_up(self):
+        """Take the terminal away, as when its window is closed or the connection to it is lost."""
+        os.close(self._master)
 
     def _until(self, text):
         shown = ""

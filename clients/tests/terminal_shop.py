@@ -9,6 +9,7 @@ from datetime import UTC
 from fake_cluster import DirectReader, FakeCluster, FakeFeed
 from prometheus_client import CollectorRegistry
 from textual.app import App
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from quitanda.domain.commands import CreateCustomer, CreateProduct
@@ -113,6 +114,11 @@ class TerminalUser:
     async def type(self, text: str) -> None:
         await self.pilot.press(*["space" if sign == " " else sign for sign in text])
 
+    async def paste(self, text: str) -> None:
+        """Paste a text as a terminal tells of it, as a whole."""
+        self.app.post_message(Paste(text))
+        await self.pilot.pause()
+
     async def sees(self, *texts: str) -> str:
         """Wait until all the texts are on the screen."""
         return await self.until(lambda: all(text in self.screen for text in texts), " and ".join(texts))
@@ -149,7 +155,7 @@ async def at_terminal(app, size) -> AsyncIterator[TerminalUser]:
 
 @asynccontextmanager
 async def customer(
-    portals, customer_id="ana", language=Language.ENGLISH, size=(80, 24), timeout=TIMEOUT_SECONDS, **given
+    portals, customer_id="ana", language=Language.ENGLISH, size=(80, 24), timeout=TIMEOUT_SECONDS, waits=True, **given
 ):
     """A customer at her terminal, who sees the products; with an empty id she has not said who she is."""
 
@@ -163,15 +169,16 @@ async def customer(
         )
 
     async with at_terminal(ShopTerminal(make, customer_id, texts(language), **given), size) as user:
-        if customer_id:
+        if customer_id and waits:
             await user.sees(FIRST_PRODUCT)
         yield user
 
 
 @asynccontextmanager
-async def staff(portals, language=Language.ENGLISH, size=(80, 24), **given):
+async def staff(portals, language=Language.ENGLISH, size=(80, 24), waits=True, **given):
     """Somebody of the shop's staff at a terminal, who sees the products."""
     client = AdminClient((portals.addresses["admin"],), timeout=TIMEOUT_SECONDS)
     async with at_terminal(OfficeTerminal(client, texts(language), **given), size) as user:
-        await user.sees(FIRST_PRODUCT)
+        if waits:
+            await user.sees(FIRST_PRODUCT)
         yield user

@@ -1,7 +1,7 @@
 """What the shop's staff do in the full-screen interface."""
 
 import pytest
-from terminal_shop import portals_in_memory, staff
+from terminal_shop import staff
 
 from quitanda.domain.commands import (
     AdjustStock,
@@ -15,12 +15,6 @@ from quitanda.domain.commands import (
 from quitanda.domain.model import OrderState
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def portals():
-    async with portals_in_memory() as portals:
-        yield portals
 
 
 def order_in(portals, state):

@@ -1,7 +1,7 @@
 """What staff do with single units, deadlines and the history in the full-screen interface, in both languages."""
 
 import pytest
-from terminal_shop import portals_in_memory, staff
+from terminal_shop import staff
 
 from quitanda.domain.commands import CreateOrder, FulfilOrder, ItemQuantity, PlaceOrder, UpdateProduct
 from quitanda_clients.i18n.languages import Language
@@ -23,12 +23,6 @@ SAYS = {
     "product changed": ("product changed", "produto alterado"),
     "name": ("Name: Caneta → Caneta azul", "Nome: Caneta → Caneta azul"),
 }
-
-
-@pytest.fixture
-async def portals():
-    async with portals_in_memory() as portals:
-        yield portals
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import termios
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from program_processes import PROGRAMS, PseudoTerminal, finished, started
@@ -82,6 +84,98 @@ async def test_in_the_locale_c_a_program_shows_ascii_alone():
     )
 
     assert await finished(process) == (0, "True\n", "")
+
+
+@asynccontextmanager
+async def opened(portal, terminal, **environment):
+    """The interface of staff on a terminal, once it shows the products."""
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.end)
+    env = terminal.environment | environment
+    async with started(portal, program="quitanda-admin", env=env, **streams) as process, asyncio.timeout(SECONDS_MAX):
+        await terminal.until("Caneta")
+        yield process
+
+
+@pytest.mark.parametrize("typed", [b"\xe9\xff\xc3", b"\x1b[1114112u", b"\x1b[99999999999999999999u"], ids=repr)
+async def test_keys_that_cannot_be_read_do_not_end_it(portal, typed):
+    """A byte that is no UTF-8, as terminals of other encodings send them, ended it with a traceback."""
+    terminal = PseudoTerminal(80, 24)
+    async with opened(portal, terminal) as process:
+        terminal.type(typed)
+        terminal.type("?")
+        await terminal.until("Leave at once")
+        terminal.type("q")
+        terminal.close_end()
+        rest = await terminal.rest()
+
+        assert await process.wait() == 0
+    assert "Traceback" not in rest
+
+
+async def test_it_ends_when_its_terminal_is_gone(portal):
+    terminal = PseudoTerminal(80, 24)
+    async with opened(portal, terminal) as process:
+        terminal.close_end()
+        terminal.hang_up()
+
+        assert await process.wait() == 130
+
+
+async def test_it_ends_when_its_terminal_is_gone_that_had_stopped_to_receive(portal):
+    """It waited for ever to write to it, and heard no signal any more: a process that nobody saw stayed behind."""
+    terminal = PseudoTerminal(200, 60)
+    async with opened(portal, terminal) as process:
+        for _ in range(400):
+            terminal.type("?\x1b[D\x7f12345")
+        terminal.close_end()
+        terminal.hang_up()
+
+        assert await process.wait() == 130
+
+
+async def test_ctrl_c_again_and_again_at_the_end_shows_no_traceback(portal):
+    """When the interface had gone and Python ended, Ctrl-C met Python's own handler."""
+    terminal = PseudoTerminal(80, 24)
+    async with opened(portal, terminal) as process:
+        terminal.close_end()
+        rest = asyncio.create_task(terminal.rest())
+        terminal.type("q")
+        while process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            await asyncio.sleep(0.001)
+
+        assert process.returncode in {0, 130}
+    assert "Traceback" not in await rest
+
+
+COLOUR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), ({"TERM": "vt100"}, False), ({"NO_COLOR": "1"}, False), ({"TERM": "no-such-terminal"}, True)],
+)
+async def test_a_terminal_without_colours_is_told_of_none(portal, environment, coloured):
+    _, shown, _ = await ended(portal, "quitanda-admin", lambda terminal, _: terminal.type("q"), **environment)
+
+    assert bool(COLOUR.search(shown)) is coloured
+
+
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+async def test_with_one_stream_that_is_no_terminal_it_prints_the_help(stream):
+    terminal = PseudoTerminal()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal.end)
+    streams[stream] = asyncio.subprocess.DEVNULL if stream == "stdin" else asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(PROGRAMS / "quitanda-shop", **streams, env=terminal.environment)
+    terminal.close_end()
+    rest = asyncio.create_task(terminal.rest())
+    code, out, err = await finished(process)
+    shown = out + err + await rest
+
+    assert code == 2
+    assert "Usage" in shown
+    assert LEAVES_THE_SCREEN not in shown
 
 
 @pytest.mark.parametrize("program", ["quitanda-shop", "quitanda-admin"])

@@ -1,7 +1,7 @@
 """What a customer does in the full-screen interface."""
 
 import pytest
-from terminal_shop import customer, portals_in_memory
+from terminal_shop import customer
 
 from quitanda.domain.commands import AdjustStock, CreateOrder, CreateProduct, ItemQuantity, SetOrderItems
 from quitanda.domain.model import OrderState
@@ -10,12 +10,6 @@ pytestmark = pytest.mark.slow
 
 EVIL = "\u202egnp.exe \u2066x"
 UNSAFE = set("\u202e\u2066")
-
-
-@pytest.fixture
-async def portals():
-    async with portals_in_memory() as portals:
-        yield portals
 
 
 def orders(portals):

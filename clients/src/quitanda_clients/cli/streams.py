@@ -40,6 +40,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_character_number, text)
 
 
+def is_printable(text: str) -> bool:
+    """Whether a text has no characters that control a terminal; line feeds are none."""
+    return _UNSAFE.search(text) is None
+
+
 def printable_json(text: str) -> str:
     r"""Write `\u001b` in place of characters that control a terminal; the JSON line keeps its meaning."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

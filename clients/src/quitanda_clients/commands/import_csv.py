@@ -49,6 +49,8 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
         _list_problems(run, options, checked)
         if not checked.valid_rows or not options.skip_invalid:
             return exit_codes.WRONG_USE
+    if options.update and not run.as_json and any(row.sets_stock_beside_others for row in checked.valid_rows):
+        _warn_of_stock(options.file, checked)
     if options.dry_run:
         return await _predict(run, schema, options, checked)
     with _token_file(options) as tokens:
@@ -63,6 +65,19 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
     if result.failure is not None:
         return report(result.failure, run.failure_context(), say(AGAIN))
     return exit_codes.REFUSED if result.refused or result.changed_since or checked.problems else exit_codes.DONE
+
+
+def _warn_of_stock(file: Path, checked: CheckedFile) -> None:
+    """An export has the units of its moment; whoever changes prices in it should not bring back what was sold since."""
+    columns = {} if checked.read_as is None else checked.read_as.columns
+    print_error(
+        say(
+            "{file}: {column} sets the units on hand, also where some were sold since the file was written. To leave the "
+            "units as they are, import the file without {column}.",
+            file=file,
+            column=columns.get("quantity", "quantity"),
+        )
+    )
 
 
 def _token_file(options: ImportOptions) -> AbstractContextManager[TokenFile | None]:

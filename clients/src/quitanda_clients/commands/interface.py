@@ -53,7 +53,7 @@ def open_shop(options: CommonOptions) -> int:
             token=token.text,
         )
 
-    return run_terminal(ShopTerminal(make_client, options.customer or "", _texts(), ascii_alone=_shows_ascii_alone()))
+    return run_terminal(ShopTerminal(make_client, options.customer or "", _texts(), **_shown()))
 
 
 def open_office(options: CommonOptions) -> int:
@@ -72,17 +72,22 @@ def open_office(options: CommonOptions) -> int:
         )
     except NoTokenError as error:
         raise typer.BadParameter(str(error), param_hint=IDENTITY_VARIABLE) from None
-    return run_terminal(OfficeTerminal(client, _texts(), ascii_alone=_shows_ascii_alone()))
+    return run_terminal(OfficeTerminal(client, _texts(), **_shown()))
 
 
 def _timeout(options: CommonOptions) -> float:
     return read_timeout(TIMEOUT_DEFAULT if options.timeout is None else options.timeout)
 
 
-def _shows_ascii_alone() -> bool:
+def _shown() -> dict[str, bool]:
+    """Tell what the terminal cannot show."""
     from quitanda_clients.terminal.ascii_filter import shows_ascii_alone  # noqa: PLC0415
+    from quitanda_clients.terminal.colours import shows_colours  # noqa: PLC0415
 
-    return shows_ascii_alone(os.environ, sys.stdout.encoding)
+    return {
+        "ascii_alone": shows_ascii_alone(os.environ, sys.stdout.encoding),
+        "colourless": not shows_colours(os.environ.get("TERM", "")),
+    }
 
 
 def _texts() -> "TerminalTexts":

@@ -24,6 +24,15 @@ class ValidRow:
     change: Change | None
     delta: int = 0
 
+    @property
+    def sets_stock_beside_others(self) -> bool:
+        """Whether it would set the units on hand of a product that exists, and other fields, as a row of an export does."""
+        match self.change:
+            case UpdateProduct(quantity=int(), name=name, price=price):
+                return name is not None or price is not None
+            case _:
+                return False
+
     def content(self) -> str:
         """Identify what the row says: the same for equal values of equal columns, in whichever file the row is."""
         commands = (command for command in (self.create, self.change) if command is not None)

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
+from textual.filter import LineFilter, NoColor
 from textual.worker import Worker, WorkerError
 
 from quitanda.codec.watches import WatchedChanges
@@ -18,7 +18,9 @@ from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.terminal.ascii_filter import AsciiFilter
 from quitanda_clients.terminal.change_view import ChangeView, TerminalChange, UnknownChange
+from quitanda_clients.terminal.driver import TerminalDriver
 from quitanda_clients.terminal.feed import TerminalFeed
+from quitanda_clients.terminal.safe_filter import SafeFilter
 from quitanda_clients.terminal.style import STYLE
 from quitanda_clients.terminal.texts import TerminalTexts
 from quitanda_clients.terminal.view import KeysView, TerminalView
@@ -28,7 +30,10 @@ STATE_SECONDS: Final = 1.0
 
 
 class QuitandaTerminal(App[int]):
-    """The interface. `who` stands in the title; the digits choose the first screens."""
+    """The interface. `who` stands in the title; the digits choose the first screens.
+
+    `ascii_alone` and `colourless` are for terminals that have nothing else.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     CSS = STYLE
@@ -42,13 +47,13 @@ class QuitandaTerminal(App[int]):
     FIRST_SCREEN_NAMES: ClassVar[Sequence[str]] = ()
     FIRST_SCREENS: ClassVar[Sequence[Callable[[], TerminalView]]] = ()
 
-    def __init__(self, texts: TerminalTexts, *, ascii_alone: bool = False) -> None:
-        super().__init__(ansi_color=True)
+    def __init__(self, texts: TerminalTexts, *, ascii_alone: bool = False, colourless: bool = False) -> None:
+        super().__init__(driver_class=TerminalDriver, ansi_color=True)
         self.texts = texts
         self.who = ""
         self.unknown: list[UnknownChange] = []
         """Changes of which nobody knows whether they were made."""
-        self._ascii = [AsciiFilter()] if ascii_alone else []
+        self._own_filters = [SafeFilter(), *([AsciiFilter()] if ascii_alone else []), *([NoColor()] if colourless else [])]
         self._feed: TerminalFeed | None = None
         self._following: Worker[None] | None = None
         self._lost = False
@@ -66,6 +71,11 @@ class QuitandaTerminal(App[int]):
     @property
     def _views(self) -> list[TerminalView]:
         return [screen for screen in self.screen_stack if isinstance(screen, TerminalView)]
+
+    @property
+    def _changes(self) -> list[ChangeView]:
+        """The changes that are being asked for or sent."""
+        return [view for view in self._views if isinstance(view, ChangeView)]
 
     def on_mount(self) -> None:
         """Take the terminal's own colours, and write how old what is shown is."""
@@ -92,25 +102,25 @@ class QuitandaTerminal(App[int]):
                 await self._following.wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Let nothing but ASCII through where the terminal has nothing else."""
-        return [*super().get_line_filters(), *self._ascii]
+        """Let nothing through that commands the terminal, or that it cannot show."""
+        return [*super().get_line_filters(), *self._own_filters]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what is possible now."""
         match action:
             case "unknown":
-                return bool(self.unknown)
+                return bool(self.unknown) and not self._changes
             case "first_screen":
-                return bool(self._views) and not isinstance(self.screen, ChangeView)
+                return bool(self._views) and not self._changes
             case "list_keys":
-                return not isinstance(self.screen, KeysView)
+                return not isinstance(self.screen, KeysView) and not any(each.is_sending for each in self._changes)
             case _:
                 return super().check_action(action, parameters)
 
     def action_leave(self, code: int) -> None:
         """End the program; what was being sent may or may not be done."""
-        for view in self._views:
-            if isinstance(view, ChangeView) and view.undecided is not None:
+        for view in self._changes:
+            if view.undecided is not None:
                 self.keep_unknown(view.undecided)
         self.exit(code)
 
@@ -158,14 +168,17 @@ class QuitandaTerminal(App[int]):
         *,
         at_once: bool = False,
     ) -> None:
-        """Make a change that needs something of the shop first; None: there is nothing to change."""
+        """Make a change that needs something of the shop first; None: there is nothing to change.
+
+        A person who has gone to another screen meanwhile is asked nothing: a key for that screen would be her answer.
+        """
         view = self._views[-1]
         try:
             change = await prepared()
         except QuitandaError as error:
             view.say(self.texts.explain(error).text)
             return
-        if change is not None:
+        if change is not None and view.is_current:
             self.make_change(change, then, at_once=at_once)
 
     def keep_unknown(self, unknown: UnknownChange) -> None:

@@ -88,6 +88,11 @@ class ChangeView(TerminalView):
         """What would be undecided if the program ended now."""
         return self._sending or self.unknown
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._sending is not None
+
     def heading(self) -> str:
         """Name the change."""
         return one_line(self._change.title)

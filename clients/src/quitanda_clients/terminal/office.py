@@ -38,8 +38,8 @@ class OfficeTerminal(QuitandaTerminal):
     FIRST_SCREEN_NAMES: ClassVar = (N_("Products"), N_("Orders"), N_("Low stock"), N_("Customers"), N_("Cluster"))
     BINDINGS: ClassVar = first_screen_keys(FIRST_SCREEN_NAMES)
 
-    def __init__(self, client: AdminClient, texts: TerminalTexts, *, ascii_alone: bool = False) -> None:
-        super().__init__(texts, ascii_alone=ascii_alone)
+    def __init__(self, client: AdminClient, texts: TerminalTexts, **shown: bool) -> None:
+        super().__init__(texts, **shown)
         self._client = client
 
     @property

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from quitanda_clients.cli import exit_codes
@@ -16,18 +18,35 @@ def run_terminal(terminal: QuitandaTerminal) -> int:
 
     Where nobody knows whether a change was made, that is said at the end, with the change's request id.
     """
-    code = asyncio.run(_run(terminal))
-    for unknown in terminal.unknown:
-        text = terminal.texts.gettext(
-            "Nobody knows whether this was done: {title} (request id {request_id}). Look before you do it again."
-        )
-        print_error(text.format(title=printable(unknown.change.title), request_id=unknown.request_id))
-    return exit_codes.UNKNOWN if terminal.unknown else code
+    return asyncio.run(_run(terminal))
 
 
 async def _run(terminal: QuitandaTerminal) -> int:
+    with _left_by_signals(terminal):
+        code = await terminal.run_async(mouse=False)  # a person can mark and copy text
+        for unknown in terminal.unknown:
+            text = terminal.texts.gettext(
+                "Nobody knows whether this was done: {title} (request id {request_id}). Look before you do it again."
+            )
+            print_error(text.format(title=printable(unknown.change.title), request_id=unknown.request_id))
+    if terminal.unknown:
+        return exit_codes.UNKNOWN
+    return (terminal.return_code or exit_codes.DONE) if code is None else code  # none: a defect has ended it
+
+
+@contextmanager
+def _left_by_signals(terminal: QuitandaTerminal) -> Iterator[None]:
+    """Leave the interface for a signal that the process does not ignore; after it signals do again what they did."""
     loop = asyncio.get_running_loop()
-    for each in _ENDING_SIGNALS:
+    before = {each: signal.getsignal(each) for each in _ENDING_SIGNALS}
+    caught = {each: handler for each, handler in before.items() if handler is not signal.SIG_IGN}
+    for each in caught:
         loop.add_signal_handler(each, terminal.action_leave, exit_codes.INTERRUPTED)
-    ended = await terminal.run_async(mouse=False)  # a person can mark and copy text
-    return exit_codes.DONE if ended is None else ended
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, caught)  # the loop puts Python's own handler there for a moment
+        for each, handler in caught.items():
+            loop.remove_signal_handler(each)
+            signal.signal(each, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, caught)

@@ -10,6 +10,8 @@ from textual.widgets import Input, Static
 
 from quitanda.codec.document_filters import DocumentFilter
 from quitanda.domain.model import Order, OrderItem, OrderState, Product
+from quitanda.domain.value_checks import check_id
+from quitanda.errors import Rejected
 from quitanda_clients.cli import exit_codes
 from quitanda_clients.client import ShopClient
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
@@ -34,9 +36,9 @@ class ShopTerminal(QuitandaTerminal):
     BINDINGS: ClassVar = first_screen_keys(FIRST_SCREEN_NAMES)
 
     def __init__(
-        self, make_client: MakeShopClient, customer_id: str, texts: TerminalTexts, *, ascii_alone: bool = False
+        self, make_client: MakeShopClient, customer_id: str, texts: TerminalTexts, **shown: bool
     ) -> None:
-        super().__init__(texts, ascii_alone=ascii_alone)
+        super().__init__(texts, **shown)
         self._make_client = make_client
         self._customer_id = customer_id
         self._client: ShopClient | None = None
@@ -109,7 +111,10 @@ class EntranceView(TerminalView):
     @on(Input.Submitted)
     def typed(self, event: Input.Submitted) -> None:
         """Take the id."""
-        if customer_id := event.value.strip():
+        customer_id = event.value.strip()
+        if wrong := check_id("customer_id", customer_id):
+            self.say(self.texts.explain(Rejected(wrong)).text)
+        else:
             self.dismiss(customer_id)
 
 

@@ -9,7 +9,14 @@ from program_processes import finished
 
 @pytest.mark.parametrize(
     ("term", "coloured"),
-    [("xterm", True), ("xterm-256color", True), ("linux", True), ("vt100", False), ("vt220", False), ("unheard-of", True)],
+    [
+        ("xterm", True),
+        ("xterm-256color", True),
+        ("linux", True),
+        ("vt100", False),
+        ("vt220", False),
+        ("unheard-of", True),
+    ],
 )
 async def test_whether_a_terminal_has_colours_is_told_by_its_kind(term, coloured):
     looking = f"from quitanda_clients.terminal.colours import shows_colours; print(shows_colours({term!r}))"

@@ -112,7 +112,9 @@ async def test_a_connection_that_is_given_up_ends_though_the_broker_takes_no_goo
     async with keep(broker_timeout=0.2) as kept:
         await kept.is_connected()
         with broker.frozen():
-            full = [asyncio.create_task(kept.connection.publish("test/in", bytes(2**20), timeout=60.0)) for _ in range(32)]
+            full = [
+                asyncio.create_task(kept.connection.publish("test/in", bytes(2**20), timeout=60.0)) for _ in range(32)
+            ]
             await asyncio.wait(full, timeout=0.2)
             kept.task.cancel()
             done, _ = await asyncio.wait([kept.task], timeout=5.0)

@@ -68,12 +68,12 @@ async def import_file(run: AdminRun, schema: CsvSchema, options: ImportOptions) 
 
 
 def _warn_of_stock(file: Path, checked: CheckedFile) -> None:
-    """An export has the units of its moment; whoever changes prices in it should not bring back what was sold since."""
+    """Say so to who has changed prices in an export: it has the units of its moment."""
     columns = {} if checked.read_as is None else checked.read_as.columns
     print_error(
         say(
-            "{file}: {column} sets the units on hand, also where some were sold since the file was written. To leave the "
-            "units as they are, import the file without {column}.",
+            "{file}: {column} sets the units on hand, also where some were sold since the file was written. To leave "
+            "the units as they are, import the file without {column}.",
             file=file,
             column=columns.get("quantity", "quantity"),
         )

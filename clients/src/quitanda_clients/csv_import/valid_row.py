@@ -26,7 +26,7 @@ class ValidRow:
 
     @property
     def sets_stock_beside_others(self) -> bool:
-        """Whether it would set the units on hand of a product that exists, and other fields, as a row of an export does."""
+        """Whether it would set the units on hand of a product and other fields, as a row of an export does."""
         match self.change:
             case UpdateProduct(quantity=int(), name=name, price=price):
                 return name is not None or price is not None

@@ -53,7 +53,11 @@ class QuitandaTerminal(App[int]):
         self.who = ""
         self.unknown: list[UnknownChange] = []
         """Changes of which nobody knows whether they were made."""
-        self._own_filters = [SafeFilter(), *([AsciiFilter()] if ascii_alone else []), *([NoColor()] if colourless else [])]
+        self._own_filters = [
+            SafeFilter(),
+            *([AsciiFilter()] if ascii_alone else []),
+            *([NoColor()] if colourless else []),
+        ]
         self._feed: TerminalFeed | None = None
         self._following: Worker[None] | None = None
         self._lost = False

@@ -8,7 +8,7 @@ _COLOURS_MIN: Final = 8
 
 
 def shows_colours(term: str) -> bool:
-    """Whether terminals of this kind (`TERM`) have colours; one that the system does not know has them, as all of today."""
+    """Whether terminals of this kind (`TERM`) have colours; an unknown one has them, as today's do."""
     try:
         curses.setupterm(term, _STANDARD_OUTPUT)
     except curses.error:

@@ -23,8 +23,10 @@ _READ_BYTES: Final = 4096
 
 
 class TerminalDriver(LinuxDriver):
-    """The library's driver, which ended the program with a traceback for a byte that is no UTF-8, and waited for ever to
-    write to a terminal that is gone.
+    """The library's driver, but for what it did badly.
+
+    For a byte that is no UTF-8 it ended the program with a traceback; to a terminal that is gone it waited for ever to
+    write.
     """
 
     def __init__(self, app: Any, **options: Any) -> None:

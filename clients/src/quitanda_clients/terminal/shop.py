@@ -35,9 +35,7 @@ class ShopTerminal(QuitandaTerminal):
     FIRST_SCREEN_NAMES: ClassVar = (N_("Products"), N_("My order"), N_("My orders"))
     BINDINGS: ClassVar = first_screen_keys(FIRST_SCREEN_NAMES)
 
-    def __init__(
-        self, make_client: MakeShopClient, customer_id: str, texts: TerminalTexts, **shown: bool
-    ) -> None:
+    def __init__(self, make_client: MakeShopClient, customer_id: str, texts: TerminalTexts, **shown: bool) -> None:
         super().__init__(texts, **shown)
         self._make_client = make_client
         self._customer_id = customer_id

@@ -172,7 +172,7 @@ class MqttConnection:
         while not self._ending:
             try:
                 await self._serve()
-            except Exception as error:  # noqa: BLE001 - without this loop nothing would ever arrive again
+            except Exception as error:  # without this loop nothing would ever arrive again
                 if _is_cancelled():  # the library could not say goodbye, and raised that in its place
                     raise asyncio.CancelledError from error
                 if self._take_older_protocol(error):

@@ -48,12 +48,12 @@ class TerminalDriver(LinuxDriver):
                         self._loop.call_soon_threadsafe(self._leave)
                         return
                     text = decoder.decode(data)
-                try:
-                    if text:
-                        self._process(parser.feed(text))
-                    self._process(parser.tick())
-                except (ValueError, OverflowError):  # a key with a number that no sign has
-                    parser = XTermParser()
+                for sign in text:
+                    try:
+                        self._process(parser.feed(sign))
+                    except (ValueError, OverflowError):  # a key with a number that no sign has
+                        parser = XTermParser()
+                self._process(parser.tick())
 
     def _read(self) -> bytes:
         """Read what was typed; nothing where the terminal is gone."""

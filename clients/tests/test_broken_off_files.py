@@ -1,12 +1,12 @@
 """Imports and exports that are killed, and disks that take no more: what the documents promise for the next run."""
 
-import asyncio
 import json
+import resource
 
 import pytest
 from command_line import admin
 from fake_portals import Hang
-from program_processes import PROGRAMS, finished, started
+from program_processes import finished, started
 
 from quitanda.domain.model import Product
 
@@ -65,11 +65,12 @@ async def test_an_export_that_was_killed_leaves_no_file_and_goes_on(portal, shop
 @pytest.mark.parametrize("name", ["products.csv", "products.jsonl"])
 async def test_an_export_that_the_disk_does_not_take_says_so_and_leaves_no_file(portal, shop, tmp_path, name):
     shop.products.update({f"p{n:04}": Product(f"p{n:04}", "P" * 60, "", n, 1, (), 1) for n in range(1_200)})
-    program = f"{PROGRAMS}/quitanda-admin --portal {portal.address} export products {tmp_path / name} --json"
-    process = await asyncio.create_subprocess_shell(
-        f"ulimit -f 40; exec {program}", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    code, out, err = await finished(process)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    async with started(portal, "export", "products", tmp_path / name, "--json", preexec_fn=limit) as process:
+        code, out, err = await finished(process)
 
     assert (code, out, json.loads(err)["error"]["reason"]) == (3, "", "NO_EXPORT")
     assert f"{name} was not written: File too large" in json.loads(err)["error"]["message"]

@@ -32,7 +32,7 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
         # `streams.guard` has put a stream there that drops what nobody can receive any more
-        self._file = sys.stderr
+        self._file = cast("Any", sys.stderr)
 
     def run_input_thread(self) -> None:
         """Read keys until the interface is left; it is left when the terminal is gone."""

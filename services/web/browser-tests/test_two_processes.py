@@ -7,7 +7,7 @@ from test_live_pages import is_live
 
 from quitanda_clients.i18n.languages import Language
 
-ROWS = 4_000
+ROWS = 1_500
 """More than are imported before somebody can kill the process."""
 JAVASCRIPT = pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
 

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from quitanda.codec.documents import OrderSummary
 from quitanda.domain.commands import CancelOrder, Command, CreateOrder, PlaceOrder, SetOrderDeadline, SetOrderItems
 from quitanda.domain.fingerprint import fingerprint
+from quitanda.domain.model import Order, OrderState
+from quitanda.domain.order_states import LIVE_STATES
 from quitanda.domain.outcomes import Done, Refused
 
 NEVER = math.inf
@@ -54,10 +57,14 @@ Read = GetOrder | ListOrders | GetProduct | GetCustomer
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An order that still has this deadline expires. Nobody asks for it, and nobody is answered."""
+    """An order that still has this deadline expires. Nobody asks for it, and nobody is answered.
+
+    `version` is what the expired order was seen to have later; 0 where nobody saw it.
+    """
 
     order_id: str
     expires_at_ms: int
+    version: int = 0
 
 
 Action = Command | Read | Expiry
@@ -131,8 +138,10 @@ def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
     What was turned away is left out: it must not have happened. So are reads without an answer. A request that
     was sent again, with its id, before it had a definite answer is one operation, from the first sending on; what
     was sent again later is an operation that must be answered as the first time. For each deadline that may have been
-    set there is one operation without an answer, from the deadline on: the order's expiry.
+    set there is one operation without an answer, from the deadline on: the order's expiry; none where an answer shows
+    that the order did not expire by it.
     """
+    history = list(history)
     kept: list[RecordedOperation] = []
     requests: dict[tuple[str, str, str], list[RecordedOperation]] = {}
     for operation in history:
@@ -144,9 +153,8 @@ def as_checked(history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
             assert not isinstance(operation.action, Read | Expiry)
             key = (operation.scope, operation.request_id, fingerprint(operation.action))
             requests.setdefault(key, []).append(operation)
-    for sendings in requests.values():
-        merged = _merged(sendings)
-        kept += [*merged, *_expiries(merged)]
+    merged = [_merged(sendings) for sendings in requests.values()]
+    kept += [*chain.from_iterable(merged), *_possible(chain.from_iterable(map(_expiries, merged)), history)]
     return sorted(kept, key=lambda operation: (operation.invoked_at, operation.number))
 
 
@@ -160,6 +168,46 @@ def _expiries(merged: Iterable[RecordedOperation]) -> Iterator[RecordedOperation
                 expiry = Expiry(order_id, expires_at_ms)
                 yield RecordedOperation(-operation.number, "clock", "", expiry, "", from_then, NEVER, Unknown())
                 return
+
+
+def _possible(expiries: Iterable[RecordedOperation], history: Iterable[RecordedOperation]) -> list[RecordedOperation]:
+    """Leave out the expiries that no order had, as answers show, and bound those of which answers tell more.
+
+    An order that has ended otherwise never expires. One that has expired keeps the deadline by which it did, and has
+    its last version. A linearizable read that shows an order without its end comes before its expiry.
+    """
+    ended: dict[str, Order | OrderSummary] = {}
+    still_going: dict[str, float] = {}
+    for operation in history:
+        for order in _shown(operation):
+            if order.state not in LIVE_STATES:
+                ended[order.order_id] = order
+            elif operation.is_read:
+                before = still_going.get(order.order_id, 0.0)
+                still_going[order.order_id] = max(before, operation.invoked_at)
+    possible: dict[tuple[str, int], RecordedOperation] = {}
+    for expiry in sorted(expiries, key=lambda operation: operation.invoked_at):
+        action = expiry.action
+        assert isinstance(action, Expiry)
+        end = ended.get(action.order_id)
+        if end is None or (end.state == OrderState.EXPIRED and end.expires_at_ms == action.expires_at_ms):
+            begun = max(expiry.invoked_at, still_going.get(action.order_id, 0.0))
+            known = replace(action, version=end.version if end else 0)
+            possible.setdefault(
+                (action.order_id, action.expires_at_ms), replace(expiry, action=known, invoked_at=begun)
+            )
+    return list(possible.values())
+
+
+def _shown(operation: RecordedOperation) -> Iterable[Order | OrderSummary]:
+    """Give the orders that an answer shows as they were."""
+    match operation.outcome:
+        case Done(Order() as order):
+            return (order,)
+        case Listed(orders):
+            return orders
+        case _:
+            return ()
 
 
 def _merged(sendings: list[RecordedOperation]) -> list[RecordedOperation]:

@@ -81,14 +81,19 @@ class Rules:
         """Let the clock reach a deadline; False, and no change, where the order does not have it any more.
 
         Whatever is due by then expires with it, as in the entry by which the replicas did it. At what time that was,
-        nobody was told.
+        nobody was told. What has a higher version than the expired order came later.
         """
         order = self.model.order(expiry.order_id)
         if order is None or order.expires_at_ms != expiry.expires_at_ms:
             return False
+        if expiry.version and expiry.version <= self.model.floor:
+            return False
         self.model.base_version = self.model.floor
         due = machine.decide(self.model, AdvanceClock(expiry.expires_at_ms)).changes
         self.model.change(map(_without_time, due), 0)
+        expired = self.model.closed_order(expiry.order_id)
+        if expiry.version and expired is not None:
+            self.model.change((Put(replace(expired, version=expiry.version)),), expiry.version)
         return True
 
     def never_changes(self, operation: RecordedOperation) -> bool:

@@ -15,8 +15,8 @@ class BadCast(ValueError):
 
 
 @dataclass(frozen=True)
-class Output:
-    """What a program wrote, and when: seconds since the recording began."""
+class CastEvent:
+    """What a program wrote, or a mark, and when: seconds since the recording began."""
 
     seconds: float
     text: str
@@ -29,8 +29,8 @@ class Cast:
     title: str
     columns: int
     rows: int
-    outputs: Sequence[Output]
-    marks: Sequence[Output] = ()
+    outputs: Sequence[CastEvent]
+    marks: Sequence[CastEvent] = ()
     """What whoever recorded called the moments that began then."""
 
     @property
@@ -57,10 +57,10 @@ def read(path: Path) -> Cast:
     return Cast(title, columns, rows, outputs, marks)
 
 
-def _event(line: str, place: str) -> tuple[str, Output]:
+def _event(line: str, place: str) -> tuple[str, CastEvent]:
     try:
         seconds, kind, text = json.loads(line)
-        return str(kind), Output(float(seconds), str(text))
+        return str(kind), CastEvent(float(seconds), str(text))
     except (TypeError, ValueError) as error:
         raise BadCast(f"{place} is no event: {line[:60]}") from error
 

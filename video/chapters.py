@@ -138,8 +138,9 @@ FULL_SCREEN: Final = Chapter(
 )
 
 TESTS: Final = Chapter(
-    Words("The schema, and the tests", "O esquema de dados e os testes"),
+    Words("The operations, the schema, and the tests", "As operações, o esquema de dados e os testes"),
     {
+        "$ grep": Moment(Requirement.AN_API_FOR_EACH),
         "$ sed": Moment(Requirement.SCHEMA),
         "$ python -m pytest": Moment(Requirement.TESTS),
     },

@@ -24,6 +24,7 @@ class Requirement(StrEnum):
     ORDERS = auto()
     STOCK = auto()
     TWO_WAYS_TO_TALK = auto()
+    AN_API_FOR_EACH = auto()
     ERRORS = auto()
     SEVERAL_OF_EACH = auto()
     CACHES = auto()
@@ -63,6 +64,10 @@ REQUIREMENTS: Final[Mapping[Requirement, Words]] = {
     Requirement.TWO_WAYS_TO_TALK: Words(
         "Two ways between clients and portals: gRPC and MQTT",
         "Dois tipos de comunicação entre clientes e portais: gRPC e MQTT",
+    ),
+    Requirement.AN_API_FOR_EACH: Words(
+        "Each operation is a call of its own over gRPC, and a message of its own over MQTT",
+        "Cada operação tem uma API própria no gRPC, e uma mensagem própria no pub/sub",
     ),
     Requirement.ERRORS: Words(
         "Each operation can fail: the error is returned, named and handled",

@@ -37,6 +37,13 @@ _WIDTHS: Final = """() => ["iiii", "MMMM", "────", "✓✓✓✓"].map(t
 """Four characters of each kind: with a terminal's font all are of one width."""
 
 
+_CUT: Final = """() => [...document.querySelectorAll("header p, h1, h2, td, pre, main, img")].filter(shown => {
+  const box = shown.getBoundingClientRect();
+  return shown.scrollWidth > shown.clientWidth || box.right > innerWidth || box.bottom > innerHeight
+}).map(shown => shown.textContent.slice(0, 60) || shown.tagName)"""
+"""What does not fit into the picture."""
+
+
 class Studio:
     """Draws HTML as pictures of the film."""
 
@@ -45,8 +52,10 @@ class Studio:
         self.pictures: list[film.Picture] = []
 
     async def draw(self, html: str, seconds: float) -> None:
-        """Add a picture to the film."""
+        """Add a picture to the film. Raises ChapterFailed where something would be cut off."""
         await self._page.set_content(html)
+        if cut := await self._page.evaluate(_CUT):
+            raise ChapterFailed(f"does not fit into the picture: {cut}")
         self.pictures.append(film.Picture(await self._page.screenshot(), seconds))
 
     async def title(self, chapter: Chapter) -> None:

@@ -17,6 +17,8 @@ DEMONSTRATION_SECONDS_MAX: Final = 600
 TESTS_SECONDS_MAX: Final = 600
 READING_SECONDS: Final = 2
 """A pause in which what was printed can be read."""
+OPERATIONS: Final = "grep -ho 'rpc [A-Za-z]*' proto/quitanda/v1/*_portal.proto | pr -4 -t -w 116"
+"""The calls of both portals, in four columns."""
 SCHEMA: Final = ("sed", "-n", r"/^| in the course/,/^\*\*Order\*\*, as stored/p", "docs/SCHEMA.md")
 TESTS_SHOWN: Final = (
     "python -m pytest -v --no-header services/admin-portal/tests/test_operations.py "
@@ -31,13 +33,14 @@ def play_demonstration() -> Cast:
 
 
 def play_tests() -> Cast:
-    """Record a look at the schema and the tests of the portals. Raises ChapterFailed where a test fails."""
-    schema = shlex.join(SCHEMA)
-    script = (
-        f"echo {shlex.quote(f'$ {schema}')}; {schema}; sleep {READING_SECONDS}; "
-        f"echo; echo {shlex.quote(f'$ {TESTS_SHOWN}')}; {TESTS_SHOWN}"
-    )
+    """Record a look at the operations, the schema and the portals' tests. Raises ChapterFailed where a test fails."""
+    script = f"; sleep {READING_SECONDS}; echo; ".join(map(_shown, (OPERATIONS, shlex.join(SCHEMA), TESTS_SHOWN)))
     return _record("Quitanda: the tests", script, TESTS_SECONDS_MAX)
+
+
+def _shown(command: str) -> str:
+    """Let the shell show a command, and what it writes."""
+    return f"echo {shlex.quote(f'$ {command}')}; {command}"
 
 
 def _record(title: str, script: str, seconds_max: float) -> Cast:

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import pyte
 
-from video.cast import Cast, Output
+from video.cast import Cast, CastEvent
 from video.chapters import ChapterFailed
 
 CHUNK_BYTES: Final = 65_536
@@ -37,8 +37,8 @@ class TerminalSession:
         folder: Path | None = None,
     ) -> None:
         self._title, self._columns, self._rows = title, columns, rows
-        self._outputs: list[Output] = []
-        self._marks: list[Output] = []
+        self._outputs: list[CastEvent] = []
+        self._marks: list[CastEvent] = []
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -75,7 +75,7 @@ class TerminalSession:
 
     def mark(self, moment: str) -> None:
         """Call what is shown from now on by the name of a moment of a chapter."""
-        self._marks.append(Output(time.monotonic() - self._began, moment))
+        self._marks.append(CastEvent(time.monotonic() - self._began, moment))
 
     def wait_for(self, text: str, seconds_max: float) -> None:
         """Return when the screen shows the text. Raises ChapterFailed when it does not in time."""
@@ -118,6 +118,6 @@ class TerminalSession:
             data = b""
         text = self._decoder.decode(data, final=not data)
         if text:
-            self._outputs.append(Output(time.monotonic() - self._began, text))
+            self._outputs.append(CastEvent(time.monotonic() - self._began, text))
             self._stream.feed(text)
         return bool(data)

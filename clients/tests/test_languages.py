@@ -13,8 +13,11 @@ from spoken_texts import APPS, SOURCE, catalogue_texts, every_text
 
 import quitanda
 from quitanda import error_status
+from quitanda.domain.field_types import describe
+from quitanda.domain.model import CallerRole, Credential
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
+from quitanda.operations import OPERATIONS, WebhookOperation, WriteOperation
 from quitanda_clients.cli.exception_texts import exception_text
 from quitanda_clients.cli.moments import iso_said
 from quitanda_clients.cli.spoken_help import every_command
@@ -140,6 +143,43 @@ def test_every_reason_is_told_in_either_language(failure):
     assert words_of(english, PORTUGUESE) == set()
     speak(Speech())
     assert refusal_text(failure) == english
+
+
+FIELDS_OF_REQUESTS = {
+    each.name
+    for operation in OPERATIONS
+    if isinstance(operation, WriteOperation | WebhookOperation) and operation.writes
+    for each in describe(operation.carries)
+} - {"extra", "secret_hash"}
+"""Without those that nobody types."""
+
+
+@pytest.mark.parametrize("problem", [Problem.MISSING, Problem.NEGATIVE, Problem.TOO_LONG])
+@pytest.mark.usefixtures("portuguese")
+def test_a_refusal_names_every_field_of_a_request_in_portuguese(problem):
+    for name in FIELDS_OF_REQUESTS:
+        told = refusal_text(Refused(Reason.INVALID_ARGUMENT, name, (("problem", problem.value),)))
+        assert name not in re.split(r"[^a-z_]", told), told
+
+
+@pytest.mark.usefixtures("portuguese")
+def test_a_refusal_says_in_which_item_a_field_is_and_leaves_names_of_commands_out():
+    wrong = Refused(Reason.INVALID_ARGUMENT, "items[1].quantity", (("problem", Problem.NEGATIVE.value), ("value", "-1")))
+    state = Refused(Reason.ORDER_STATE, "", (("order_id", "o1"), ("state", "placed"), ("possible", "cancel_order")))
+
+    assert refusal_text(wrong).startswith("Negativo: Itens[1].Quantidade, -1.")
+    assert "O pedido o1 está confirmado" in refusal_text(state)
+    assert "cancel_order" not in refusal_text(state)
+
+
+async def test_the_list_of_tokens_has_the_roles_in_portuguese_and_csv_as_requests_have_them(portal, shop):
+    shop.credentials["abcdefghijkl"] = Credential("abcdefghijkl", CallerRole.CLERK, "", "Bia", 1, 0, 0, 1)
+    asked = ("--portal", portal.address, "token", "list")
+    shown = await run(admin_app, *asked, env=IN_PORTUGUESE)
+    listed = await run(admin_app, *asked, "-o", "csv", env=IN_PORTUGUESE)
+
+    assert "atendimento" in shown.stdout
+    assert ",clerk," in listed.stdout
 
 
 def every_path(app):

@@ -9,6 +9,7 @@ from command_line import admin
 from test_history import NOW, entry
 
 from quitanda.codec.change_records import HISTORY_ENTRY_CODEC, ChangedField
+from quitanda_clients.i18n import labels
 from quitanda_clients.reports.stock_card import movements
 
 
@@ -55,7 +56,8 @@ async def test_people_see_what_came_and_went_with_its_sign(pens):
     done = await admin(pens, "product", "stock-card", "pen")
     lines = [line.split() for line in done.stdout.splitlines() if "UTC" in line]
 
-    assert [line[3] for line in lines] == [reason for reason, *_ in MOVES]
+    assert len(lines) == len(MOVES)
+    assert all(labels.COMMANDS[reason] in " ".join(line) for line, (reason, *_) in zip(lines, MOVES, strict=True))
     assert [("-2" in line, "+1" in line, "+5" in line) for line in lines][2] == (False, True, False)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from video.cast import BadCast, Cast, Output, read, write
+from video.cast import BadCast, Cast, CastEvent, read, write
 
 HEADER = '{"version": 2, "width": 80, "height": 24, "title": "A demo"}\n'
 
@@ -12,7 +12,7 @@ def file(folder, text):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    cast = Cast("Conferência", 80, 24, (Output(0.5, "é \x1b[1m✓\r\n"), Output(1.25, "fim")), (Output(0.75, "end"),))
+    cast = Cast("Conferência", 80, 24, (CastEvent(0.5, "é \x1b[1m✓\r\n"), CastEvent(1.25, "fim")), (CastEvent(0.75, "end"),))
 
     write(cast, tmp_path / "new" / "a.cast")
 
@@ -21,7 +21,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 def test_what_was_typed_is_no_output(tmp_path):
-    assert read(file(tmp_path, f'{HEADER}[0.1, "i", "x"]\n[0.2, "o", "y"]\n')).outputs == (Output(0.2, "y"),)
+    assert read(file(tmp_path, f'{HEADER}[0.1, "i", "x"]\n[0.2, "o", "y"]\n')).outputs == (CastEvent(0.2, "y"),)
 
 
 @pytest.mark.parametrize("text", ["", "{}\n", "[]\n", "nothing\n", '{"version": 2, "width": "wide", "height": 1}\n'])

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from video.animation import draw_animation
-from video.cast import Cast, Output
+from video.cast import Cast, CastEvent
 from video.chapters import ChapterFailed
 from video.exercise import Words
 from video.screens import Run, Screen, Style, screens
@@ -50,7 +50,7 @@ def test_the_picture_loads_nothing_and_runs_nothing():
 
 
 def test_a_picture_too_large_for_a_page_is_not_written(tmp_path):
-    cast = Cast("a test", 20, 3, (Output(0.0, "one"), Output(1.0, "two")))
+    cast = Cast("a test", 20, 3, (CastEvent(0.0, "one"), CastEvent(1.0, "two")))
 
     with pytest.raises(ChapterFailed, match="at most 500"):
         draw_animation(cast, tmp_path / "demo.svg", bytes_max=500)
@@ -66,7 +66,7 @@ def test_a_terminal_is_drawn_with_its_columns_and_colours_and_what_it_shows():
 
 
 def test_rows_of_a_recording_keep_their_places():
-    [screen] = screens(Cast("a test", 20, 1, (Output(0.0, "a   \x1b[31mb\x1b[0m    c"),)))
+    [screen] = screens(Cast("a test", 20, 1, (CastEvent(0.0, "a   \x1b[31mb\x1b[0m    c"),)))
 
     assert re.sub("<[^>]+>", "", terminal(screen, None)).endswith("a   b    c")
 

@@ -1,11 +1,11 @@
 import pytest
 
-from video.cast import Cast, Output
+from video.cast import Cast, CastEvent
 from video.screens import END_SECONDS, HEADING_SECONDS_MIN, IDLE_SECONDS_MAX, Run, Style, screens
 
 
 def cast(*outputs, columns=20, rows=3):
-    return Cast("a test", columns, rows, tuple(Output(seconds, text) for seconds, text in outputs))
+    return Cast("a test", columns, rows, tuple(CastEvent(seconds, text) for seconds, text in outputs))
 
 
 def shown(*outputs, headings=(), **size):
@@ -58,7 +58,7 @@ def test_a_heading_in_two_outputs_is_found_and_only_its_first_time_counts():
 
 
 def test_marks_of_a_recording_are_its_headings():
-    outputs, marks = (Output(0.0, "a"), Output(1.0, "b"), Output(2.0, "c")), (Output(0.5, "first"), Output(1.5, "then"))
+    outputs, marks = (CastEvent(0.0, "a"), CastEvent(1.0, "b"), CastEvent(2.0, "c")), (CastEvent(0.5, "first"), CastEvent(1.5, "then"))
 
     found = screens(Cast("a test", 20, 3, outputs, marks), ["first", "then"])
 

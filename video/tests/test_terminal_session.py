@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from video.cast import Cast, Output
+from video.cast import Cast, CastEvent
 from video.chapters import ChapterFailed
 from video.terminal_chapters import ROOT, require_no_paths
 from video.terminal_session import TerminalSession
@@ -45,4 +45,4 @@ def test_a_program_that_does_not_end_is_told_and_ended():
 @pytest.mark.parametrize("path", [str(ROOT / "data"), "/tmp/quitanda-demo-1/data"])
 def test_a_recording_that_names_a_path_of_this_machine_is_refused(path):
     with pytest.raises(ChapterFailed, match="a path of this machine"):
-        require_no_paths(Cast("a test", 80, 24, (Output(0.0, f"see {path}"),)))
+        require_no_paths(Cast("a test", 80, 24, (CastEvent(0.0, f"see {path}"),)))

@@ -1,9 +1,11 @@
 """What an administrator's client can do about credentials: who is let in, and with which rights."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from quitanda.domain.commands import CreateCredential, RevokeCredential, RotateCredential
 from quitanda.domain.model import Credential, Kind
+from quitanda.errors import Rejected
 from quitanda.operations import PortalKind
 from quitanda_clients import passwords
 from quitanda_clients.paging import LISTED_MAX, whole_list
@@ -41,6 +43,14 @@ class CredentialClient(PortalClient):
         return await whole_list(
             lambda size, token: self.page(Kind.CREDENTIAL, size, token, of_customer=customer_id), limit
         )
+
+    async def credential_labels(self) -> Mapping[str, str]:
+        """Fetch what people call each credential of staff, by its id; nothing for who may not list them."""
+        try:
+            listing = await self.list_credentials()
+        except Rejected:
+            return {}
+        return {each.credential_id: each.label for each in listing.documents}
 
     async def rotate_credential(
         self, credential_id: str, *, expected_version: int | None = None, request_id: str | None = None

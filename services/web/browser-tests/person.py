@@ -74,7 +74,7 @@ class Person:
 
     def field(self, name: str) -> Locator:
         """A field by the label of the command's field."""
-        return self.page.get_by_label(self.t(labels.FIELDS[name]), exact=True)
+        return self.page.get_by_label(self.t(labels.field_label(name)), exact=True)
 
     @property
     def notice(self) -> Locator:

@@ -270,7 +270,7 @@ PRODUCTS: Final = DocumentView(
 CREDENTIAL: Final = _views(
     Credential,
     FieldView(name="credential_id", label="credential", csv="credential_id"),
-    FieldView(name="role", csv="role"),
+    FieldView(name="role", csv="role", text=say),
     FieldView(name="customer_id", label="customer", spare=1, csv="customer_id"),
     FieldView(name="label", folds=True, spare=2, csv="label"),
     FieldView(name="has_password", label="password", spare=6, text=lambda has: say("yes") if has else "", unless=False),

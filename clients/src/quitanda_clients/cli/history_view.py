@@ -7,13 +7,14 @@ from typing import Any, Final
 from quitanda.codec.change_records import ChangedField, HistoryEntry
 from quitanda_clients.cli.moments import iso_time
 from quitanda_clients.cli.table_layout import Column
-from quitanda_clients.i18n.speech import say, say_second
+from quitanda_clients.i18n.history_texts import HistoryTexts, ShownChange
+from quitanda_clients.i18n.speech import say, say_money, say_second
 
 HISTORY: Final = (
     Column("revision", "right"),
     Column("when"),
     Column("who", spare=2),
-    Column("command"),
+    Column("what"),
     Column("order", spare=1),
     Column("request", spare=3),
     Column("change", folds=True),
@@ -25,12 +26,32 @@ HISTORY_COLUMNS: Final = (
 _NOTHING: Final = "-"
 
 
+class SpokenValues:
+    """Implements `ValueFormats` as commands write values."""
+
+    def money(self, minor_units: int) -> str:
+        """Write an amount; with the currency, where one was chosen."""
+        return say_money(minor_units)
+
+    def number(self, number: int) -> str:
+        """Write a whole number as people type it."""
+        return str(number)
+
+    def moment(self, milliseconds: int) -> str:
+        """Write a time to the second."""
+        return say_second(milliseconds) if milliseconds else ""
+
+
+TEXTS: Final = HistoryTexts(say, SpokenValues(), {}, nothing=_NOTHING)
+"""Credentials stand by their ids, which `token list` explains."""
+
+
 def cells_of(entry: HistoryEntry) -> tuple[str, ...]:
     """Give the cells of an entry, by HISTORY."""
-    change = say("deleted") if entry.deleted else ", ".join(map(_change, entry.fields))
-    when = say_second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
-    who, order = entry.credential_id or _NOTHING, entry.order_id or _NOTHING
-    return (str(entry.revision), when, who, entry.command, order, entry.request_id, change)
+    shown = TEXTS.entry(entry)
+    change = say("deleted") if shown.deleted else "; ".join(map(_change, shown.fields))
+    order = shown.order_id or _NOTHING
+    return (str(entry.revision), shown.when, shown.who, shown.what, order, entry.request_id, change)
 
 
 def rows_of_entry(entry: HistoryEntry) -> Iterator[Mapping[str, Any]]:
@@ -83,6 +104,5 @@ def _field_text(field: ChangedField) -> str:
     return f"{{{', '.join(members)}}}"
 
 
-def _change(field: ChangedField) -> str:
-    name = f"{field.product_id}.{field.name}" if field.product_id else field.name
-    return f"{name}: {field.before_json or _NOTHING} -> {field.after_json or _NOTHING}"
+def _change(field: ShownChange) -> str:
+    return f"{field.name}: {field.before} -> {field.after}"

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from quitanda_clients.cli.history_view import TEXTS
 from quitanda_clients.cli.moments import iso_time
 from quitanda_clients.cli.table_layout import Column
-from quitanda_clients.i18n.speech import say_second
 from quitanda_clients.reports.stock_card import StockMovement
 
 STOCK_CARD: Final = (
@@ -28,11 +28,10 @@ _NOTHING: Final = "-"
 
 def cells_of_movement(made: StockMovement) -> tuple[str, ...]:
     """Give the cells of a movement, by STOCK_CARD."""
-    entry = made.entry
-    when = say_second(entry.received_at_ms) if entry.received_at_ms else _NOTHING
+    entry, shown = made.entry, TEXTS.entry(made.entry)
     change = _NOTHING if made.change is None else f"{made.change:+}"
-    who, order = entry.credential_id or _NOTHING, entry.order_id or _NOTHING
-    return (when, entry.command, order, who, change, str(made.on_hand), entry.request_id, str(entry.revision))
+    order = shown.order_id or _NOTHING
+    return (shown.when, shown.what, order, shown.who, change, str(made.on_hand), entry.request_id, str(entry.revision))
 
 
 def row_of_movement(made: StockMovement) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ def explain_failure(
     source: Refused | QuitandaError = error.refused if isinstance(error, Rejected) else error
     failure = describe(source)
     last = failure.field.rpartition(".")[2].partition("[")[0]
-    details = _translated(dict(failure.details), last, translate, formats)
+    details = _written_amounts(labels.shown_facts(failure.details, translate), last, formats)
     instead: dict[str, str] = dict(templates)
     if details.get("problem") in {Problem.NOT_A_NUMBER, Problem.NOT_AN_INTEGER}:
         instead[Reason.INVALID_ARGUMENT] = _WRONG_NUMBER
@@ -64,14 +64,8 @@ def explain_failure(
     return Explanation(text, last, failure.reason, failure.code, failure.definite, failure.field)
 
 
-def _translated(
-    details: dict[str, str], field: str, translate: Callable[[str], str], formats: Formats
-) -> dict[str, str]:
-    """Write the facts that are words or amounts as the reader does; commands' names mean nothing to her."""
-    details.pop("possible", None)
-    for name, words in (("state", labels.STATES), ("role", labels.ROLES)):
-        if details.get(name) in words:
-            details[name] = translate(words[details[name]])
+def _written_amounts(details: dict[str, str], field: str, formats: Formats) -> dict[str, str]:
+    """Write the facts that are amounts as the reader does."""
     if field in _OF_MONEY:
         for name in ("limit", "value"):
             if name in details:

@@ -55,6 +55,15 @@ class Formats:
         shown = dates.format_datetime(moment, "medium", tzinfo=moment.tzinfo, locale=self.language.locale)
         return f"{shown} {moment.strftime('%Z')}"
 
+    def minute(self, milliseconds: int) -> str:
+        """Write a time as `moment`, but to the minute: for lists, which have little room."""
+        if not milliseconds:
+            return ""
+        moment = self.local(milliseconds)
+        day = dates.format_date(moment, "medium", locale=self.language.locale)
+        time = dates.format_time(moment, "short", tzinfo=moment.tzinfo, locale=self.language.locale)
+        return f"{day} {time} {moment.strftime('%Z')}"
+
     def local(self, milliseconds: int) -> datetime:
         """Give a time in the zone; in UTC where its last hours are in the year 10000 there."""
         moment = datetime.fromtimestamp(milliseconds / 1_000, UTC)

@@ -1,18 +1,29 @@
-"""The history of a document as people read it, on the page and on a terminal's screen."""
+"""The history of a document as people read it: on the page, on a terminal's screen, and where a command prints it."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from quitanda.codec.change_records import ChangedField, HistoryEntry
 from quitanda.codec.money import parse_price
 from quitanda_clients.i18n import labels
-from quitanda_clients.i18n.formats import Formats
 
 _MONEY: Final = frozenset({"price", "unit_price", "total"})
 _MOMENTS: Final = "_at_ms", "_since_ms"
-_NOTHING: Final = "—"
+
+
+class ValueFormats(Protocol):
+    """Writes values as a person reads them: in her language, her time zone and the shop's currency."""
+
+    def money(self, minor_units: int) -> str:
+        """Write an amount."""
+
+    def number(self, number: int) -> str:
+        """Write a whole number."""
+
+    def moment(self, milliseconds: int) -> str:
+        """Write a time (milliseconds since 1970-01-01T00:00Z); empty for 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +48,25 @@ class ShownEntry:
 
 
 class HistoryTexts:
-    """Writes entries in a language. `names` is what staff call the credentials, by their ids."""
+    """Writes entries in a language.
 
-    def __init__(self, gettext: Callable[[str], str], formats: Formats, names: Mapping[str, str]) -> None:
+    `names` is what staff call the credentials, by their ids; `nothing` stands where there is no value.
+    """
+
+    def __init__(
+        self, gettext: Callable[[str], str], formats: ValueFormats, names: Mapping[str, str], *, nothing: str = "—"
+    ) -> None:
         self.gettext = gettext
         self._formats = formats
         self._names = names
+        self._nothing = nothing
 
     def entry(self, entry: HistoryEntry) -> ShownEntry:
         """Write a change, and who made it."""
         command = labels.COMMANDS.get(entry.command)
         return ShownEntry(
             self._moment(entry.received_at_ms),
-            entry.scope or self._names.get(entry.credential_id, entry.credential_id) or _NOTHING,
+            entry.scope or self._names.get(entry.credential_id, entry.credential_id) or self._nothing,
             self.gettext(command) if command else entry.command,
             entry.order_id,
             entry.deleted,
@@ -57,7 +74,7 @@ class HistoryTexts:
         )
 
     def _change(self, field: ChangedField) -> ShownChange:
-        name = self.gettext(labels.field_label(field.name))
+        name = self.gettext(labels.FIELDS.get(field.name, field.name))
         return ShownChange(
             f"{field.product_id}: {name}" if field.product_id else name,
             self._value(field.name, field.before_json),
@@ -67,7 +84,7 @@ class HistoryTexts:
     def _value(self, name: str, text: str) -> str:
         """Write a value, which stands in the history as JSON."""
         if not text:
-            return _NOTHING
+            return self._nothing
         if name in _MONEY and isinstance(price := parse_price(text, name), int):
             return self._formats.money(price)
         value = json.loads(text)
@@ -78,7 +95,7 @@ class HistoryTexts:
         return self._word(name, value) if isinstance(value, str) else text
 
     def _moment(self, milliseconds: int) -> str:
-        return self._formats.moment(milliseconds) or _NOTHING
+        return self._formats.moment(milliseconds) or self._nothing
 
     def _word(self, name: str, value: str) -> str:
         """Write a text; a state or a role by the word that people read."""

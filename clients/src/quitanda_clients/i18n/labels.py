@@ -1,10 +1,10 @@
 """The names of fields, states and roles that people read, each said once; translated where they are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from quitanda.domain.model import CallerRole, OrderState
-from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
+from quitanda_clients.i18n.speech import MARKED as N_
 
 FIELDS: Final[Mapping[str, str]] = {
     "product_id": N_("Product id"),
@@ -40,16 +40,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "url": N_("Address"),
     "events": N_("Events"),
     "enabled": N_("Sends"),
-    "from": N_("From"),
-    "to": N_("To"),
-    "last_day": N_("Last day"),
-    "kind": N_("What the file has"),
-    "separator": N_("Between the values"),
-    "decimal": N_("Before the decimals"),
-    "encoding": N_("Encoding"),
-    "skip_invalid": N_("Leave out the rows that are wrong"),
-    "run_label": N_("Name of this import"),
-    "file": N_("File"),
     "letter_id": N_("Dead letter"),
     "state": N_("State"),
     "unit_price": N_("Price"),
@@ -61,7 +51,21 @@ FIELDS: Final[Mapping[str, str]] = {
     "placed_at_ms": N_("Placed"),
     "expires_at_ms": N_("Expiry"),
 }
-"""By the last part of a field's name: `items[0].quantity` is a quantity."""
+"""Of documents and requests, by the last part of a field's name: `items[0].quantity` is a quantity."""
+
+FORM_FIELDS: Final[Mapping[str, str]] = {
+    "from": N_("From"),
+    "to": N_("To"),
+    "last_day": N_("Last day"),
+    "kind": N_("What the file has"),
+    "separator": N_("Between the values"),
+    "decimal": N_("Before the decimals"),
+    "encoding": N_("Encoding"),
+    "skip_invalid": N_("Leave out the rows that are wrong"),
+    "run_label": N_("Name of this import"),
+    "file": N_("File"),
+}
+"""Of the page's forms alone; a request, or a field of the shop's own, may have the same name for something else."""
 
 HINTS: Final[Mapping[str, str]] = {
     "product_id": N_("Letters without accents, digits and . _ ~ @ : -"),
@@ -146,6 +150,18 @@ NOTICES: Final[Mapping[str, str]] = {
 
 
 def field_label(path: str) -> str:
-    """Name a field; one that has no label keeps its name."""
+    """Name a field of a form; one that has no label keeps its name."""
     last = path.rpartition(".")[2].partition("[")[0]
-    return FIELDS.get(last, last)
+    return FIELDS.get(last) or FORM_FIELDS.get(last, last)
+
+
+def shown_facts(details: Mapping[str, str], translate: Callable[[str], str]) -> dict[str, str]:
+    """Write the facts of a refusal that are words of the shop as people read them.
+
+    The commands that are possible instead are left out: their names are for programs.
+    """
+    facts = {name: value for name, value in details.items() if name != "possible"}
+    for name, words in (("state", STATES), ("role", ROLES)):
+        if facts.get(name) in words:
+            facts[name] = translate(words[facts[name]])
+    return facts

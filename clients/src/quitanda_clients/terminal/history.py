@@ -9,7 +9,6 @@ from textual.widgets import Static
 
 from quitanda.codec.watches import WatchedChange
 from quitanda.domain.model import Kind
-from quitanda.errors import Rejected
 from quitanda_clients.cli.streams import printable
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.i18n.history_texts import HistoryTexts, ShownEntry
@@ -19,7 +18,6 @@ from quitanda_clients.terminal.texts import one_line
 from quitanda_clients.terminal.view import TerminalView
 
 if TYPE_CHECKING:
-    from quitanda_clients.client import AdminClient
     from quitanda_clients.terminal.office import OfficeTerminal
 
 
@@ -41,7 +39,7 @@ class HistoryView(RowsView):
     def columns(self) -> tuple[RowColumn, ...]:
         """When, what and by whom; what exactly stands in the change itself."""
         return (
-            RowColumn(N_("When"), lambda row: row[1].when, 29, spare=1),
+            RowColumn(N_("When"), lambda row: row[1].when, 32, spare=1),
             RowColumn(N_("What"), lambda row: one_line(row[1].what)),
             RowColumn(N_("Who"), lambda row: one_line(row[1].who), 14),
         )
@@ -54,7 +52,9 @@ class HistoryView(RowsView):
         """Fetch a page."""
         office = cast("OfficeTerminal", self.app).client
         page = await office.history_page(self._kind, self._document_id, PAGE_SIZE, page_token)
-        texts = self._texts = self._texts or await self._read_names(office)
+        if self._texts is None:
+            self._texts = HistoryTexts(self.texts.gettext, self.texts.formats, await office.credential_labels())
+        texts = self._texts
         rows = [(entry.number, texts.entry(entry)) for entry in page.documents]
         return RowsPage(rows, page.revision, page.next_page_token)
 
@@ -65,16 +65,6 @@ class HistoryView(RowsView):
     def open_row(self, row: Any) -> None:
         """Show what was changed."""
         self.terminal.push_screen(HistoryEntryView(self._document_id, row[1]))
-
-    async def _read_names(self, office: "AdminClient") -> HistoryTexts:
-        """Learn what staff call each credential, as far as this person may know it."""
-        try:
-            known = await office.list_credentials()
-        except Rejected:
-            names = {}
-        else:
-            names = {each.credential_id: each.label for each in known.documents}
-        return HistoryTexts(self.texts.gettext, self.texts.formats, names)
 
 
 class HistoryEntryView(TerminalView):

@@ -147,7 +147,7 @@ class OfficeOrdersView(OfficeView, OrderListView):
 
     def columns(self) -> tuple[RowColumn, ...]:
         """Also whose it is."""
-        whose = RowColumn(N_("Customer"), lambda order: one_line(order.customer_id), 12)
+        whose = RowColumn(N_("Customer"), lambda order: one_line(order.customer_id), 12, is_id=True)
         return (whose, *super().columns())
 
     async def fetch(self, page_token: str) -> RowsPage:
@@ -237,7 +237,7 @@ class CustomersView(OfficeView, RowsView):
     def columns(self) -> tuple[RowColumn, ...]:
         """Id and name."""
         return (
-            RowColumn(N_("Customer id"), self.identity, 16),
+            RowColumn(N_("Customer id"), self.identity, 16, is_id=True),
             RowColumn(N_("Name"), lambda customer: one_line(customer.name)),
         )
 

@@ -30,10 +30,10 @@ def item_columns(texts: TerminalTexts, *, given_back: bool) -> tuple[RowColumn, 
 def order_columns(texts: TerminalTexts) -> tuple[RowColumn, ...]:
     """Give the columns of a list of orders."""
     return (
-        RowColumn(N_("Order"), lambda order: one_line(order.order_id)),
+        RowColumn(N_("Order"), lambda order: one_line(order.order_id), is_id=True),
         RowColumn(N_("State"), lambda order: texts.state(order.state), 10),
         RowColumn(N_("Total"), lambda order: texts.formats.money(order.total), 12, number=True, spare=1),
-        RowColumn(N_("Begun"), lambda order: texts.formats.moment(order.created_at_ms), 29, spare=2),
+        RowColumn(N_("Begun"), lambda order: texts.formats.minute(order.created_at_ms), 30, spare=2),
     )
 
 

@@ -17,6 +17,7 @@ from textual.worker import Worker, WorkerError
 from quitanda.codec.watches import WatchedChanges
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.terminal.keys import KeyLine, key_texts
+from quitanda_clients.terminal.rows import without_middle
 from quitanda_clients.terminal.texts import TerminalTexts
 
 MIN_GAP: Final = 3
@@ -121,12 +122,19 @@ class TerminalView(Screen[Any]):
 
     def show_title(self) -> None:
         """Write the title."""
-        title = " · ".join(filter(None, ["Quitanda", self.terminal.who, self.heading()]))
+        title = self._title()
         others = "  ".join(self.terminal.first_screen_names())
         if others and cell_len(title) + cell_len(others) + MIN_GAP <= self.size.width:
             title += " " * (self.size.width - cell_len(title) - cell_len(others)) + others
         if self.is_ready:
             self.query_one("#title", Static).update(title)
+
+    def _title(self) -> str:
+        """Name the screen; in a narrow window without the program, without who uses it, and without an id's middle."""
+        parts = [*filter(None, ["Quitanda", self.terminal.who, self.heading()])]
+        while len(parts) > 1 and cell_len(" · ".join(parts)) > self.size.width:
+            del parts[0]
+        return without_middle(" · ".join(parts), self.size.width)
 
     def on_resize(self) -> None:
         """Fit the title."""

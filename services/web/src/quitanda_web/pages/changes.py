@@ -38,7 +38,7 @@ async def show_history(visit: Visit) -> Response:
     document_id = visit.parameter("document_id")
     token = visit.asked("page_token")
     page = await listed(visit, lambda: visit.office.history_page(kind, document_id, PAGE_SIZE, token))
-    texts = HistoryTexts(visit.gettext, visit.formats, await _names(visit))
+    texts = await _texts(visit)
     return visit.render(
         "office_history.html",
         kind=kind.value,
@@ -55,7 +55,7 @@ async def show_stock_card(visit: Visit) -> Response:
     found = await visit.office.list_history(Kind.PRODUCT, product_id, LISTED_MAX)
     made = movements(found.documents)
     shown = made[-MOVEMENTS_SHOWN_MAX:]
-    texts = HistoryTexts(visit.gettext, visit.formats, await _names(visit))
+    texts = await _texts(visit)
     values = [
         ChartValue(visit.formats.moment(each.entry.received_at_ms), each.on_hand, visit.formats.number(each.on_hand))
         for each in shown
@@ -74,12 +74,10 @@ async def show_stock_card(visit: Visit) -> Response:
     )
 
 
-async def _names(visit: Visit) -> Mapping[str, str]:
-    """Give what staff call each credential, as far as who is signed in may know it."""
-    if not visit.may(CreateCredential) or visit.site.settings.identity is None:
-        return {}
-    listing = await visit.office.list_credentials()
-    return {each.credential_id: each.label for each in listing.documents}
+async def _texts(visit: Visit) -> HistoryTexts:
+    """Name the credentials as far as who is signed in may know them; nobody else's page asks for what is refused."""
+    names = await visit.office.credential_labels() if visit.may(CreateCredential) else {}
+    return HistoryTexts(visit.gettext, visit.formats, names)
 
 
 PAGES: Final = (

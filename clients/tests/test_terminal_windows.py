@@ -7,12 +7,13 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from terminal_screens import PROGRAMS, SIZES, file_of, screens
-from terminal_shop import customer, portals_in_memory, staff
+from terminal_shop import customer, portals_in_memory, staff, texts
 
 import quitanda_clients
 from quitanda_clients.i18n import catalogue
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.terminal.ascii_filter import ascii_text, shows_ascii_alone
+from quitanda_clients.terminal.rows import RowColumn, fitting, line, without_middle
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +131,24 @@ async def test_without_colours_the_cursor_is_seen_and_no_colour_is_written(monke
 )
 def test_whether_a_terminal_shows_unicode_is_told_by_its_locale(environment, encoding, ascii_alone):
     assert shows_ascii_alone(environment, encoding) is ascii_alone
+
+
+def test_ids_that_begin_alike_are_told_apart_where_they_are_cut():
+    ids = [f"018bcfe5-6800-7000-8000-0000000000{end}" for end in ("a1", "b2")]
+    columns = fitting([RowColumn("Order", str, is_id=True)], 13)
+
+    assert [line([each], columns) for each in ids] == ["018bcf…0000a1", "018bcf…0000b2"]
+    assert [without_middle("018bcfe5", width) for width in (8, 4, 2, 1, 0)] == ["018bcfe5", "0…e5", "…5", "…", "…"]
+
+
+def test_a_time_in_a_list_has_its_zone_in_every_language():
+    begun = [texts(language).formats.minute(1_700_000_000_000) for language in Language]
+
+    assert [text.replace("\N{NARROW NO-BREAK SPACE}", " ") for text in begun] == [
+        "Nov 14, 2023 10:13 PM UTC",
+        "14 de nov. de 2023 22:13 UTC",
+    ]
+    assert texts().formats.minute(0) == ""
 
 
 def test_every_sign_has_an_ascii_likeness_of_its_width():

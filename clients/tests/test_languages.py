@@ -14,7 +14,7 @@ from spoken_texts import APPS, SOURCE, catalogue_texts, every_text
 import quitanda
 from quitanda import error_status
 from quitanda.domain.field_types import describe
-from quitanda.domain.model import CallerRole, Credential
+from quitanda.domain.model import CallerRole, Credential, Customer, Order, OrderItem, Product
 from quitanda.domain.outcomes import AuthenticationProblem, Problem, Reason, Refused
 from quitanda.errors import InternalError, NotLeader, OutcomeUnknown, Overloaded, Unavailable
 from quitanda.operations import OPERATIONS, WebhookOperation, WriteOperation
@@ -25,7 +25,7 @@ from quitanda_clients.cli.table_output import TableOutput
 from quitanda_clients.cli.values import price, whole_number
 from quitanda_clients.commands.admin import app as admin_app
 from quitanda_clients.commands.shop import app as shop_app
-from quitanda_clients.i18n import catalogue
+from quitanda_clients.i18n import catalogue, labels
 from quitanda_clients.i18n.languages import Language
 from quitanda_clients.i18n.refusal_texts import refusal_text
 from quitanda_clients.i18n.speech import Speech, chosen_language, say_minute, say_money, speak
@@ -162,9 +162,18 @@ def test_a_refusal_names_every_field_of_a_request_in_portuguese(problem):
         assert name not in re.split(r"[^a-z_]", told), told
 
 
+def test_every_field_of_a_document_has_a_label():
+    documents = (Product, Customer, Order, OrderItem, Credential)
+    shown = {each.name for document in documents for each in describe(document)}
+
+    assert shown - labels.FIELDS.keys() == {"extra", "version", "secret_hash", "previous_hash"}
+
+
 @pytest.mark.usefixtures("portuguese")
 def test_a_refusal_says_in_which_item_a_field_is_and_leaves_names_of_commands_out():
-    wrong = Refused(Reason.INVALID_ARGUMENT, "items[1].quantity", (("problem", Problem.NEGATIVE.value), ("value", "-1")))
+    wrong = Refused(
+        Reason.INVALID_ARGUMENT, "items[1].quantity", (("problem", Problem.NEGATIVE.value), ("value", "-1"))
+    )
     state = Refused(Reason.ORDER_STATE, "", (("order_id", "o1"), ("state", "placed"), ("possible", "cancel_order")))
 
     assert refusal_text(wrong).startswith("Negativo: Itens[1].Quantidade, -1.")

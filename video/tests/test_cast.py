@@ -12,7 +12,9 @@ def file(folder, text):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    cast = Cast("Conferência", 80, 24, (CastEvent(0.5, "é \x1b[1m✓\r\n"), CastEvent(1.25, "fim")), (CastEvent(0.75, "end"),))
+    cast = Cast(
+        "Conferência", 80, 24, (CastEvent(0.5, "é \x1b[1m✓\r\n"), CastEvent(1.25, "fim")), (CastEvent(0.75, "end"),)
+    )
 
     write(cast, tmp_path / "new" / "a.cast")
 

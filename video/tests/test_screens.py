@@ -58,7 +58,10 @@ def test_a_heading_in_two_outputs_is_found_and_only_its_first_time_counts():
 
 
 def test_marks_of_a_recording_are_its_headings():
-    outputs, marks = (CastEvent(0.0, "a"), CastEvent(1.0, "b"), CastEvent(2.0, "c")), (CastEvent(0.5, "first"), CastEvent(1.5, "then"))
+    outputs, marks = (
+        (CastEvent(0.0, "a"), CastEvent(1.0, "b"), CastEvent(2.0, "c")),
+        (CastEvent(0.5, "first"), CastEvent(1.5, "then")),
+    )
 
     found = screens(Cast("a test", 20, 3, outputs, marks), ["first", "then"])
 

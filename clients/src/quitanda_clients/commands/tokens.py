@@ -68,7 +68,8 @@ async def create(
         raise typer.BadParameter(say("give --customer CID: it says whose token this is"), param_hint="--customer")
     if role is not CallerRole.CUSTOMER and customer is not None:
         raise typer.BadParameter(
-            say("leave it out: a token of the role {role} is no customer's", role=say(role.value)), param_hint="--customer"
+            say("leave it out: a token of the role {role} is no customer's", role=say(role.value)),
+            param_hint="--customer",
         )
     async with run.client() as client:
         result = await client.create_credential(

@@ -26,6 +26,8 @@ class Chapter:
 
     title: Words
     moments: Mapping[str, Moment]
+    seconds_max: float = 60.0
+    """A recording that took longer is played faster: a slow machine makes no longer film."""
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -144,6 +146,7 @@ TESTS: Final = Chapter(
         "$ sed": Moment(Requirement.SCHEMA),
         "$ python -m pytest": Moment(Requirement.TESTS),
     },
+    seconds_max=25.0,
 )
 
 DEMONSTRATION: Final = Chapter(
@@ -169,6 +172,7 @@ DEMONSTRATION: Final = Chapter(
         "What is in use is deleted only when an administrator insists": Moment(Requirement.SAME_INTERFACE),
         "What is left is counted": Moment(Requirement.ONE_STATE),
     },
+    seconds_max=80.0,
 )
 
 FILM: Final = (PAGE, FULL_SCREEN, TESTS, DEMONSTRATION)

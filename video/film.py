@@ -1,7 +1,7 @@
 """The film: pictures as H.264 in MP4, that every browser and telephone plays, and the check of what was written."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,10 @@ FRAMES_PER_SECOND: Final = 10
 BYTES_MAX: Final = 5_000_000
 SECONDS_MIN, SECONDS_MAX = 40, 300
 CODEC, PIXELS = "h264", "yuv420p"
+COARSENESS: Final = (27, 30, 33)
+"""The encoder's constant rate factors, the best first; letters can be read with all of them."""
+SCROLLING: Final = "me=umh:merange=96"
+"""How far the encoder looks for where a line came from: a terminal scrolls by several lines at once."""
 DIFFERENCE_MAX: Final = 6.0
 """Compression changes a picture's colours by less than this on average, of 255."""
 
@@ -44,11 +48,21 @@ class FilmFacts:
     last_picture: Image.Image
 
 
-def write(pictures: Iterable[Picture], path: Path) -> None:
+def write_within_limit(pictures: Sequence[Picture], path: Path) -> FilmFacts:
+    """Write a film as well as its size allows; give its facts."""
+    for coarseness in COARSENESS:
+        write(pictures, path, coarseness)
+        if path.stat().st_size < BYTES_MAX:
+            break
+    return facts(path)
+
+
+def write(pictures: Iterable[Picture], path: Path, coarseness: int) -> None:
     """Write pictures of one size, each for its time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as file:
-        stream = file.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"crf": "27", "preset": "slow"})
+        options = {"crf": str(coarseness), "preset": "slow", "x264-params": SCROLLING}
+        stream = file.add_stream("libx264", rate=FRAMES_PER_SECOND, options=options)
         stream.pix_fmt = PIXELS
         number = 0
         for picture in pictures:

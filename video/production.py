@@ -25,7 +25,7 @@ from video.chapters import (
 )
 from video.exercise import REQUIREMENTS
 from video.full_screen_chapter import play_full_screen
-from video.screens import screens
+from video.screens import hurried, screens
 from video.terminal_chapters import play_demonstration, play_tests
 
 TITLE_SECONDS: Final = 4.0
@@ -67,7 +67,7 @@ class Studio:
         """Add a recording of a terminal, under the requirements that its moments show."""
         await self.title(chapter)
         seen = set()
-        for screen in screens(cast, chapter.moments):
+        for screen in hurried(screens(cast, chapter.moments), chapter.seconds_max):
             seen.add(screen.heading)
             shown = chapter.moments.get(screen.heading)
             above = (REQUIREMENTS[shown.requirement], shown.happens) if shown else (None, None)
@@ -120,8 +120,7 @@ async def make(folder: Path, say: Callable[[str], None]) -> None:
     draw_animation(casts.read(folder / "demo.cast"), folder / "demo.svg")
     path = folder / "quitanda.mp4"
     say("the film ...")
-    film.write(studio.pictures, path)
-    found = film.facts(path)
+    found = film.write_within_limit(studio.pictures, path)
     try:
         film.check(found, studio.pictures[-1])
     except film.BadFilm as error:

@@ -1,7 +1,7 @@
 """What a recorded terminal shows from moment to moment."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
@@ -20,6 +20,8 @@ HEADING_SECONDS_MIN: Final = 1.5
 """So long stays the screen on which a heading is written."""
 END_SECONDS: Final = 6.0
 """The last screen stays so long."""
+HURRIED_SECONDS_MIN: Final = 0.3
+"""Where a recording is played faster than it was, each screen stays so long; those between are left out."""
 _FAINT: Final = re.compile(r"\x1b\[2m")
 _GREY: Final = "\x1b[90m"
 """The terminal below does not know faint text, so it is shown in grey."""
@@ -83,6 +85,32 @@ def screens(cast: Cast, headings: Collection[str] = (), end_seconds: float = END
             found[-1] = replace(screen, seconds=found[-1].seconds + seconds)
         else:
             found.append(screen)
+    return found
+
+
+def hurried(shown: Sequence[Screen], seconds_max: float) -> list[Screen]:
+    """Play screens in about so many seconds at most, however slow the machine was that they were recorded on.
+
+    The first screen of each heading stays as long as it has to, and the last one as long as it did.
+    """
+    kept = [
+        screen.seconds
+        if screen is shown[-1]
+        else min(screen.seconds, HEADING_SECONDS_MIN)
+        if before is None or before.heading != screen.heading
+        else 0.0
+        for before, screen in zip([None, *shown], shown, strict=False)
+    ]
+    rest = sum(screen.seconds for screen in shown) - sum(kept)
+    pace = max(0.0, seconds_max - sum(kept)) / rest if rest else 1.0
+    if pace >= 1:
+        return list(shown)
+    found, waited = [], 0.0
+    for screen, least in zip(shown, kept, strict=True):
+        seconds = waited + least + (screen.seconds - least) * pace
+        waited = 0.0 if least or seconds >= HURRIED_SECONDS_MIN else seconds
+        if not waited:
+            found.append(replace(screen, seconds=seconds))
     return found
 
 

@@ -13,8 +13,8 @@ from video.stage import COLUMNS, ROWS
 from video.terminal_session import TerminalSession
 
 ROOT: Final = Path(__file__).parents[1]
-DEMONSTRATION_SECONDS_MAX: Final = 600
-TESTS_SECONDS_MAX: Final = 600
+DEMONSTRATION_SECONDS_MAX: Final = 1_200
+TESTS_SECONDS_MAX: Final = 1_200
 READING_SECONDS: Final = 2
 """A pause in which what was printed can be read."""
 OPERATIONS: Final = "grep -ho 'rpc [A-Za-z]*' proto/quitanda/v1/*_portal.proto | pr -4 -t -w 116"

@@ -1,7 +1,17 @@
 import pytest
 
 from video.cast import Cast, CastEvent
-from video.screens import END_SECONDS, HEADING_SECONDS_MIN, IDLE_SECONDS_MAX, Run, Style, screens
+from video.screens import (
+    END_SECONDS,
+    HEADING_SECONDS_MIN,
+    HURRIED_SECONDS_MIN,
+    IDLE_SECONDS_MAX,
+    Run,
+    Screen,
+    Style,
+    hurried,
+    screens,
+)
 
 
 def cast(*outputs, columns=20, rows=3):
@@ -86,3 +96,21 @@ def test_blanks_do_not_cut_what_looks_alike_and_are_kept_where_they_are_seen():
         (Run(0, "  x  ", Style(background="blue")),),
         (Run(0, " y ", Style("black", "white")),),
     )
+
+
+def test_a_recording_of_a_slow_machine_is_played_faster_and_its_headings_can_still_be_read():
+    shown = [Screen(2.0, (), "one"), *(Screen(0.5, (), "one") for _ in range(20)), Screen(2.0, (), "two")]
+    shown += [Screen(1.0, (), "two"), Screen(END_SECONDS, (), "two")]
+    fast = hurried(shown, 12.0)
+
+    assert sum(screen.seconds for screen in fast) == pytest.approx(12.0)
+    assert [screen.heading for screen in fast if screen.seconds >= HEADING_SECONDS_MIN] == ["one", "two", "two"]
+    assert fast[-1].seconds >= END_SECONDS
+    assert all(screen.seconds >= HURRIED_SECONDS_MIN for screen in fast)
+    assert len(fast) < len(shown)
+
+
+def test_a_recording_that_is_short_enough_is_played_as_it_was():
+    shown = [Screen(2.0, (), "one"), Screen(0.1, (), "one"), Screen(END_SECONDS, (), "one")]
+
+    assert hurried(shown, 60.0) == shown

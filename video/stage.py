@@ -27,10 +27,11 @@ header p {{ white-space: nowrap; overflow: hidden; line-height: 24px }}
 .happens {{ color: #f0d399; font-size: 15px }}
 pre {{ font-family: "DejaVu Sans Mono", monospace; padding: 8px 24px }}
 img {{ display: block; width: 100% }}
-main {{ padding: 90px 60px }}
+main {{ padding: 56px 60px 0 }}
 h1 {{ font-size: 30px; color: #fff; margin-bottom: 14px }}
-h2 {{ font-size: 26px; font-weight: normal; margin-bottom: 44px }}
-td {{ font-size: 13px; line-height: 27px; padding-right: 24px; white-space: nowrap }}
+h2 {{ font-size: 26px; font-weight: normal; margin-bottom: 26px }}
+table {{ width: 100%; table-layout: fixed; border-spacing: 0 }}
+td {{ font-size: 14px; line-height: 17px; padding: 0 24px 6px 0; vertical-align: top }}
 """
 
 

@@ -112,6 +112,16 @@ async def test_without_colours_the_cursor_is_seen_and_no_colour_is_written(monke
     assert any("Caneta" in text for text in marked)
 
 
+async def test_whether_a_box_is_ticked_is_told_by_its_sign():
+    async with portals_in_memory() as portals, staff(portals) as rui:
+        await rui.press("enter")
+        await rui.sees("Azul")
+        await rui.press("d")
+        await rui.sees("[ ] Also from open orders")
+        await rui.press("space")
+        await rui.sees("[X] Also from open orders")
+
+
 @pytest.mark.parametrize(
     ("environment", "encoding", "ascii_alone"),
     [

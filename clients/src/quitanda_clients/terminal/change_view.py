@@ -63,6 +63,24 @@ class UnknownChange:
     request_id: str
 
 
+class TickBox(Checkbox):
+    """A box whose sign says whether it is ticked: where there are no colours, nothing else would."""
+
+    BUTTON_LEFT, BUTTON_RIGHT = "[", "]"
+
+    def __init__(self, label: str, value: bool, identity: str) -> None:
+        super().__init__(label, value, id=identity, compact=True)
+        self._show_sign()
+
+    def watch_value(self) -> None:
+        """Show the new sign."""
+        self._show_sign()
+        super().watch_value()
+
+    def _show_sign(self) -> None:
+        self.BUTTON_INNER = "X" if self.value else " "
+
+
 class ChangeView(TerminalView):
     """Asks for the values, or whether to go on, and makes the change. Its result is what to say; None: not done."""
 
@@ -242,7 +260,7 @@ class ChangeView(TerminalView):
         label = self.texts.label(each.name)
         written = self._written(each, self._change)
         if each.form is Form.FLAG:
-            yield Checkbox(label, bool(self._change.values.get(each.name)), id=at, compact=True)
+            yield TickBox(label, bool(self._change.values.get(each.name)), at)
             return
         needed = "*" if must_be_typed(each) else ""
         hint = field_hint(each, self.texts.gettext, self.texts.formats)

@@ -237,7 +237,7 @@ class CustomersView(OfficeView, RowsView):
     def columns(self) -> tuple[RowColumn, ...]:
         """Id and name."""
         return (
-            RowColumn(N_("Customer id"), self.identity, 16, is_id=True),
+            RowColumn(N_("Customer id"), self.identity, 18, is_id=True),
             RowColumn(N_("Name"), lambda customer: one_line(customer.name)),
         )
 

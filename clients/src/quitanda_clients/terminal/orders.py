@@ -110,10 +110,16 @@ class OrderView(RowsView):
         """Say what is known of the order beside its lines."""
         if self.order is None:
             return ""
-        facts = [
-            (N_("State"), self.texts.state(self.order.state)),
-            (N_("Total"), self.texts.formats.money(self.order.total)),
-            (N_("Begun"), self.texts.formats.moment(self.order.created_at_ms)),
-            (N_("Expires"), self.texts.formats.moment(self.order.expires_at_ms)),
+        state, total = self.texts.state(self.order.state), self.texts.formats.money(self.order.total)
+        facts = [  # the least important last: a low window shows four lines
+            f"{self.texts.gettext('State')}: {state} · {self.texts.gettext('Total')}: {total}",
+            *(
+                f"{self.texts.gettext(label)}: {self.texts.formats.minute(moment_ms)}"
+                for label, moment_ms in (
+                    (N_("Expires"), self.order.expires_at_ms),
+                    (N_("Begun"), self.order.created_at_ms),
+                )
+                if moment_ms
+            ),
         ]
-        return "\n".join(f"{self.texts.gettext(label)}: {text}" for label, text in facts if text)
+        return "\n".join(facts)

@@ -36,7 +36,7 @@ class ProductListView(RowsView):
     def columns(self) -> tuple[RowColumn, ...]:
         """Name, price and stock; where there is room also the id."""
         return (
-            RowColumn(N_("Product id"), self.identity, 16, is_id=True, spare=1),
+            RowColumn(N_("Product id"), self.identity, 18, is_id=True, spare=1),
             RowColumn(N_("Name"), lambda product: one_line(product.name)),
             RowColumn(N_("Price"), lambda product: self.texts.formats.money(product.price), 12, number=True),
             RowColumn(N_("Stock"), self._stock, 12, number=True),

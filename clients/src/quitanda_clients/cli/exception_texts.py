@@ -11,6 +11,7 @@ _OF_CALLS: Final = (
     N_("{portal}: no answer within {seconds} s"),
     N_("no answer within {seconds} s"),
     N_("{portal}: an empty answer"),
+    N_("{portal} is not ready"),
     N_("no connection to the broker {broker}: {cause}"),
     N_("the connection to the broker {broker} was lost: {cause}"),
     N_("no connection to {server} within {seconds} s"),

@@ -27,6 +27,8 @@ OF_THE_SYSTEM = [
 PROGRAMS = re.compile(r"^Exec\w+=(\S+)", re.MULTILINE)
 EXPOSURE_MAX = "20"
 """In tenths, of ten: what `systemd-analyze security` says of a unit; 9.6 for one without a sandbox."""
+OF_IMAGES = {"GRPC_VERBOSITY", "RES_OPTIONS"}
+"""Settings that containers have from their images."""
 HARDENING = {
     "NoNewPrivileges": "true",
     "CapabilityBoundingSet": "",
@@ -64,7 +66,7 @@ def unit(name):
 def environment(name):
     """Give the settings of a process of machine 1 that its unit has; paths are left out."""
     lines = unit(name)["Service"]["Environment"].splitlines()
-    return dict(line.replace("%i", "1").split("=", 1) for line in lines)
+    return dict(line.strip('"').replace("%i", "1").split("=", 1) for line in lines)
 
 
 def variables(path):
@@ -124,6 +126,33 @@ def test_each_process_is_a_user_of_its_own():
     assert len(set(used)) == len(SERVICES)
 
 
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="there is no systemd-sysusers here")
+def test_systemd_makes_the_users(tmp_path):
+    """A colon in a name that people read was refused, and no user was made."""
+    (tmp_path / "etc").mkdir()
+    file = FOLDER / "sysusers.conf"
+    done = subprocess.run(["systemd-sysusers", f"--root={tmp_path}", file], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    made = {line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()}
+    assert made == {unit(name)["Service"]["User"] for name in SERVICES}
+
+
+def test_the_document_gives_the_users_file_by_its_whole_path():
+    """A relative one is looked for in the folders of systemd."""
+    assert 'systemd-sysusers "$PWD/deploy/systemd/sysusers.conf"' in DOCUMENT
+
+
+@pytest.mark.parametrize("name", [*PROCESSES.values(), "quitanda-web@.service"])
+def test_a_process_asks_name_servers_as_briefly_as_in_a_container(name):
+    """A name server that does not answer held portals up for a minute: gRPC asks it although /etc/hosts has the name."""
+    image = (ROOT / "services" / name.removeprefix("quitanda-").removesuffix("@.service") / "Dockerfile").read_text()
+
+    for variable in OF_IMAGES:
+        ((quoted, plain),) = re.findall(rf'{variable}=(?:"([^"]*)"|(\S+))', image)
+        assert environment(name)[variable] == quoted + plain
+
+
 @pytest.mark.parametrize(("service", "name"), PROCESSES.items())
 def test_a_process_has_the_settings_that_it_has_in_a_container(service, name):
     text = re.sub(r"\$\{(QUITANDA_MACHINE)[^}]*\}", "1", (THREE_HOSTS / "docker-compose.yml").read_text())
@@ -131,10 +160,9 @@ def test_a_process_has_the_settings_that_it_has_in_a_container(service, name):
     container = yaml.safe_load(text)["services"][service]
     own = environment(name)
     paths = {"QUITANDA_IDENTITY", "QUITANDA_DATA_DIR"}
-    of_images = {"GRPC_VERBOSITY"}
 
     here = variables(FOLDER / "processes.env") | own
-    assert {key: value for key, value in here.items() if key not in paths | of_images} == {
+    assert {key: value for key, value in here.items() if key not in paths | OF_IMAGES} == {
         key: str(value) for key, value in container["environment"].items() if key not in paths
     }
     assert own["QUITANDA_IDENTITY"] == f"/etc/quitanda/identity/{own['QUITANDA_NAME']}"
@@ -151,7 +179,7 @@ def test_a_page_has_the_settings_that_it_has_in_a_container_and_only_its_machine
     elsewhere = {"QUITANDA_IDENTITY", "QUITANDA_WEB_LISTEN", "QUITANDA_WEB_FORWARDED_FROM"}
 
     here = variables(FOLDER / "web.env") | own
-    assert {key: value for key, value in here.items() if key not in elsewhere | {"GRPC_VERBOSITY"}} == {
+    assert {key: value for key, value in here.items() if key not in elsewhere | OF_IMAGES} == {
         key: value or "" for key, value in container["environment"].items() if key not in elsewhere
     }
     assert own["QUITANDA_WEB_LISTEN"] == "127.0.0.1:7080"

@@ -145,7 +145,7 @@ def test_the_document_gives_the_users_file_by_its_whole_path():
 
 @pytest.mark.parametrize("name", [*PROCESSES.values(), "quitanda-web@.service"])
 def test_a_process_asks_name_servers_as_briefly_as_in_a_container(name):
-    """A name server that does not answer held portals up for a minute: gRPC asks it although /etc/hosts has the name."""
+    """A name server that does not answer held portals up: gRPC asks it although /etc/hosts has the name."""
     image = (ROOT / "services" / name.removeprefix("quitanda-").removesuffix("@.service") / "Dockerfile").read_text()
 
     for variable in OF_IMAGES:

@@ -26,19 +26,22 @@ PendingStep = tuple[int, str]
 RELATED_AT_ONCE: Final = (1, 2, 3)
 SHUFFLES: Final = 12
 SHUFFLED_TRIES: Final = 20_000
+IN_ORDER_TRIES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
     """How many operations without an answer are tried directly before one with an answer, and whether related only.
 
-    A level with a bound on its `tries` is a quick look, in an order that `shuffle` decides where it is not 0.
+    A level with a bound on its `tries` is a quick look, in an order that `shuffle` decides where it is not 0. With
+    `in_order`, writes whose answers tell a revision come in the order of these, and none before one that is earlier.
     """
 
     at_once: int
     related: bool
     tries: int | None = None
     shuffle: int = 0
+    in_order: bool = False
 
 
 class PendingOps:

@@ -10,15 +10,22 @@ import termios
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from quitanda_testing.limited_files import with_files_up_to
+
 PROGRAMS = Path(sys.executable).parent
 SECONDS_MAX = 15
 
 
 @asynccontextmanager
-async def started(portal, *arguments, program="quitanda-admin", before=(), **options):
-    """A process of a program; killed at the end where it still runs. `before` comes before the program's options."""
+async def started(portal, *arguments, program="quitanda-admin", before=(), files_max=None, **options):
+    """A process of a program; killed at the end where it still runs. `before` comes before the program's options.
+
+    With `files_max` none of its files may grow beyond so many bytes, as on a full disk.
+    """
     options = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | options
     command = (PROGRAMS / program, *before, "--portal", str(portal.address), *map(str, arguments))
+    if files_max is not None:
+        command = with_files_up_to(files_max, command)
     process = await asyncio.create_subprocess_exec(*command, **options)
     try:
         yield process

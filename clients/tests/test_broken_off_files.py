@@ -1,7 +1,6 @@
 """Imports and exports that are killed, and disks that take no more: what the documents promise for the next run."""
 
 import json
-import resource
 
 import pytest
 from command_line import admin
@@ -65,11 +64,7 @@ async def test_an_export_that_was_killed_leaves_no_file_and_goes_on(portal, shop
 @pytest.mark.parametrize("name", ["products.csv", "products.jsonl"])
 async def test_an_export_that_the_disk_does_not_take_says_so_and_leaves_no_file(portal, shop, tmp_path, name):
     shop.products.update({f"p{n:04}": Product(f"p{n:04}", "P" * 60, "", n, 1, (), 1) for n in range(1_200)})
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-
-    async with started(portal, "export", "products", tmp_path / name, "--json", preexec_fn=limit) as process:
+    async with started(portal, "export", "products", tmp_path / name, "--json", files_max=40_000) as process:
         code, out, err = await finished(process)
 
     assert (code, out, json.loads(err)["error"]["reason"]) == (3, "", "NO_EXPORT")

@@ -32,6 +32,8 @@ def test_the_numbers_never_change():
         "CUSTOMER_EXISTS": 10,
         "CUSTOMER_NOT_FOUND": 11,
         "CUSTOMER_HAS_ORDERS": 12,
+        "PASSWORD_EXISTS": 13,
+        "OF_A_SESSION": 14,
         "PRODUCT_EXISTS": 20,
         "PRODUCT_NOT_FOUND": 21,
         "PRODUCT_IN_USE": 22,

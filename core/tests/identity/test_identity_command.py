@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from quitanda.identity.__main__ import main
 from quitanda.identity.authority import Authority
 from quitanda.identity.folder import IdentityFile
 from quitanda.identity.tokens import parse_token
+from quitanda_testing.limited_files import with_files_up_to
 
 COMMAND = (sys.executable, "-m", "quitanda.identity", "--root")
 SMALL = ("create", "--replicas", "replica1", "--admin-portals", "admin-portal-1", "--client-portals", "client-portal-1")
@@ -91,18 +91,8 @@ def test_while_another_process_works_on_the_folders_a_call_waits_and_then_says_s
 @pytest.mark.parametrize("limit", [0, 40, 64, 600, 863, 900, 960])
 def test_on_a_full_disk_it_says_so_and_goes_on_later_with_what_was_made(root, run, limit):
     """No file may grow beyond a limit, which is reported as a full disk is; each limit stops it elsewhere."""
-
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    full = subprocess.run(
-        [*COMMAND, str(root), *SMALL],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-        preexec_fn=small_files,
-    )
+    command = with_files_up_to(limit, (*COMMAND, root, *SMALL))
+    full = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     left = {path: path.read_bytes() for path in root.rglob("*.*") if path.is_file()}
 
     assert full.returncode == 1

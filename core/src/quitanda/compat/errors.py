@@ -40,6 +40,8 @@ ERROR_NUMBERS: Final[Mapping[str, int]] = {
     Reason.FORBIDDEN: 48,
     Reason.CREDENTIAL_EXISTS: 38,
     Reason.CREDENTIAL_NOT_FOUND: 39,
+    Reason.PASSWORD_EXISTS: 13,
+    Reason.OF_A_SESSION: 14,
     Reason.TOO_MANY_CREDENTIALS: 36,
     Reason.LAST_ADMIN_CREDENTIAL: 37,
     Reason.ORDER_STATE: 33,

@@ -92,7 +92,7 @@ WEBHOOK_URLS = (
     ("https://receiver.example/" + "x" * WEBHOOK_URL_LENGTH_MAX, "too_long"),
     ("https://receiver.example/\0", "control_character"),
     ("https://receiver.example/\r\nHost: other", "control_character"),
-    ("http://receiver.example/", "unknown_value"),
+    ("http://receiver.example/", "plain_http"),
     *(
         (text, "malformed")
         for text in (

@@ -10,6 +10,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from quitanda.domain.model import CallerRole
+from quitanda.operations import OPERATIONS, CertificateOperation, PasswordOperation
 from quitanda_testing.cluster.callers import OPTIONS
 from quitanda_testing.cluster.cluster import Cluster
 
@@ -17,14 +19,24 @@ CALL_SECONDS = 10.0
 STATUS_KEY = "grpc-status-details-bin"
 
 
-NEED_AN_IDENTITY: Final = frozenset({"IssueCertificate", "SetPassword", "SignIn"})
+NEED_AN_IDENTITY: Final = frozenset(
+    operation.label for operation in OPERATIONS if isinstance(operation, CertificateOperation | PasswordOperation)
+)
 """A portal without an identity has no CA of customers and knows nobody: it does not have these methods."""
 
 
 def offered(cluster: Cluster, service: ServiceDescriptor) -> list[MethodDescriptor]:
-    """Give the methods that the cluster's portals have."""
+    """Give the methods that the cluster's portals have, and administrators may ask for.
+
+    The others refuse an administrator's token before they look at the message.
+    """
     missing = frozenset() if cluster.callers.secure else NEED_AN_IDENTITY
-    return [method for method in service.methods if method.name not in missing]
+    refused = {operation.path for operation in OPERATIONS if CallerRole.ADMIN not in operation.roles}
+    return [
+        method
+        for method in service.methods
+        if method.name not in missing and f"/{service.full_name}/{method.name}" not in refused
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

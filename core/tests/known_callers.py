@@ -1,6 +1,8 @@
 """Callers of a portal in tests: tokens whose credentials a cluster in memory knows."""
 
-from quitanda.domain.commands import CreateCredential, RaiseLevel
+from fake_cluster import FakeCluster
+
+from quitanda.domain.commands import CreateCredential, CreateCustomer, RaiseLevel
 from quitanda.domain.levels import SUPPORTED_LEVEL
 from quitanda.domain.model import CallerRole
 from quitanda.identity.tokens import hash_secret, new_token
@@ -9,6 +11,15 @@ from quitanda.identity.tokens import hash_secret, new_token
 def raise_to_highest_level(cluster):
     for level in range(cluster.state.level + 1, SUPPORTED_LEVEL + 1):
         cluster.does(RaiseLevel(level))
+
+
+def cluster_of_known_callers(*customer_ids):
+    """Make a cluster at the highest level, with these customers; from now on each request must say who asks."""
+    cluster = FakeCluster(demands_principals=True)
+    raise_to_highest_level(cluster)
+    for customer_id in customer_ids:
+        cluster.does(CreateCustomer(customer_id, customer_id))
+    return cluster
 
 
 def let_in(cluster, role, customer_id=None, expires_at_ms=0):

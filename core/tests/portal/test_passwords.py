@@ -4,10 +4,10 @@ import asyncio
 import threading
 
 import pytest
-from fake_cluster import DirectReader, FakeCluster
-from known_callers import let_in, raise_to_highest_level
+from fake_cluster import DirectReader
+from known_callers import cluster_of_known_callers, let_in
 
-from quitanda.domain.commands import CreateCustomer, RotateCredential, SetPassword
+from quitanda.domain.commands import RotateCredential, SetPassword
 from quitanda.domain.model import CallerRole
 from quitanda.domain.outcomes import Reason
 from quitanda.errors import OutcomeUnknown, Overloaded, Rejected
@@ -34,11 +34,7 @@ def kept():
 
 @pytest.fixture
 def cluster():
-    cluster = FakeCluster(demands_principals=True)
-    raise_to_highest_level(cluster)
-    for customer_id in ("ana", "bia"):
-        cluster.does(CreateCustomer(customer_id, customer_id))
-    return cluster
+    return cluster_of_known_callers("ana", "bia")
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import grpc
 import pytest
-from fake_cluster import DirectReader, FakeCluster
-from known_callers import let_in, raise_to_highest_level
+from fake_cluster import DirectReader
+from known_callers import cluster_of_known_callers, let_in
 from prometheus_client import CollectorRegistry
 
-from quitanda.domain.commands import CreateCustomer, SetPassword
+from quitanda.domain.commands import SetPassword
 from quitanda.domain.model import CallerRole
 from quitanda.error_status import describe
 from quitanda.errors import OutcomeUnknown, Unavailable
@@ -41,11 +41,7 @@ def kept():
 
 @pytest.fixture
 def cluster():
-    cluster = FakeCluster(demands_principals=True)
-    raise_to_highest_level(cluster)
-    for customer_id in ("ana", "bia"):
-        cluster.does(CreateCustomer(customer_id, customer_id))
-    return cluster
+    return cluster_of_known_callers("ana", "bia")
 
 
 @pytest.fixture

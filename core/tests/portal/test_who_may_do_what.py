@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import grpc
 import pytest
 from fake_cluster import DirectReader, FakeCluster, FakeFeed
-from known_callers import let_in, raise_to_highest_level
+from known_callers import cluster_of_known_callers, let_in
 from prometheus_client import CollectorRegistry
 
 from quitanda.domain.commands import (
-    CreateCustomer,
     CreateOrder,
     CreateProduct,
     ItemQuantity,
@@ -129,10 +128,7 @@ class Shop:
 
 @pytest.fixture
 def shop():
-    cluster = FakeCluster(demands_principals=True)
-    raise_to_highest_level(cluster)
-    for customer_id in ("ana", "bia"):
-        cluster.does(CreateCustomer(customer_id, customer_id))
+    cluster = cluster_of_known_callers("ana", "bia")
     cluster.does(CreateProduct("tea", "Tea", price=250, quantity=100))
     cluster.does(CreateOrder("ana", "order-1", 1, (ItemQuantity("tea", 1),)), scope="ana")
     cluster.does(CreateWebhook("hook", "https://receiver.example", "order_placed", "a" * 64, 1))

@@ -161,16 +161,19 @@ class ScenarioShop:
 
     async def product(self, quantity=100, price=250):
         """A new product."""
-        product_id = self.new_id("product")
-        return (await (await self.admin()).create_product(product_id, "Pão de queijo", price, quantity)).document
+        return await self._new_product(await self.admin(), quantity, price)
 
     async def stock(self, product_id):
         """Units on hand."""
         return (await (await self.admin()).get_product(product_id)).document.quantity
 
-    async def products(self, count, quantity=10):
-        """Several new products at once."""
-        return await asyncio.gather(*(self.product(quantity) for _ in range(count)))
+    async def products(self, count, quantity=10, price=250):
+        """Several new products at once, by one client: to open two hundred takes this process longer than the calls."""
+        admin = await self.admin()
+        return await asyncio.gather(*(self._new_product(admin, quantity, price) for _ in range(count)))
+
+    async def _new_product(self, admin, quantity, price):
+        return (await admin.create_product(self.new_id("product"), "Pão de queijo", price, quantity)).document
 
     async def _open(self, client):
         return await self._open_clients.enter_async_context(client)

@@ -153,6 +153,8 @@ def faulty(*changes, header=HEADER):
         (faulty({"order_id": "a b"}), "2: column order_id:"),
         (faulty({"customer_id": ""}), "2: column customer_id:"),
         (faulty({"product_id": "", "state": "placed"}), "2: column product_id: product_id is missing"),
+        (faulty({"product_id": ""}), "2: column product_id: product_id is missing"),
+        (faulty({}, header=HEADER.replace("product_id,", "")), "2: column product_id: product_id is missing"),
         (faulty({}, {"quantity": "1"}), "3: column product_id:"),
         (
             faulty({}, {"product_id": "tinta", "customer_id": "bia"}),
@@ -170,7 +172,7 @@ def faulty(*changes, header=HEADER):
         ('{"order_id":1}\n', "1: column order_id:"),
         ("[]\n", "1:"),
     ],
-    ids=range(21),
+    ids=range(23),
 )
 async def test_a_fault_is_told_by_line_and_column_and_nothing_is_sent(portal, shop, tmp_path, content, at_fault):
     file = tmp_path / "orders.csv"

@@ -8,7 +8,7 @@ from quitanda_web.site import Who
 
 WITHOUT_A_FACE = {
     *("home", "choices", "undo", "acting"),
-    *("office_report_file", "office_list_file", "office_import_secrets"),
+    *("office_report_file", "office_list_file", "office_import_secrets", "office_import_example"),
 }
 """They send the browser elsewhere, or give it a file."""
 

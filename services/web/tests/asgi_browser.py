@@ -22,6 +22,7 @@ class _Parser(HTMLParser):
         super().__init__()
         self.forms: list[ParsedForm] = []
         self.texts: list[str] = []
+        self.names: list[str] = []  # the texts that are the same in each language
         self.language = ""
         self.links: list[str] = []
         self.ids: list[str] = []
@@ -29,11 +30,12 @@ class _Parser(HTMLParser):
         self.outside: list[str] = []
         self._area = ""
         self._select = ""
-        self._silent = False
+        self._silent = self._is_name = False
 
     def handle_starttag(self, tag, attrs):
         given = {name: value or "" for name, value in attrs}
         self._silent = tag in {"script", "style"}
+        self._is_name = given.get("translate") == "no"
         if "id" in given:
             self.ids.append(given["id"])
         if tag == "html":
@@ -61,13 +63,14 @@ class _Parser(HTMLParser):
     def handle_endtag(self, tag):
         if tag == "textarea":
             self._area = ""
-        self._silent = False
+        self._silent = self._is_name = False
 
     def handle_data(self, data):
         if self._area:
             self.forms[-1].fields[self._area] += data.removeprefix("\n")
         elif data.strip() and not self._silent:
             self.texts.append(" ".join(data.split()))
+            self.names += self.texts[-1:] if self._is_name else []
 
 
 @dataclass

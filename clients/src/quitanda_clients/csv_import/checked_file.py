@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from quitanda_clients.csv_import.advice import ImportAdvice
 from quitanda_clients.csv_import.columns import ArrangedRows, arrange
 from quitanda_clients.csv_import.csv_file import SEPARATORS, CsvRow, read_csv
 from quitanda_clients.csv_import.decimal_signs import (
@@ -39,6 +40,8 @@ class ReadingReport:
     """The file's columns, by our names, if the names differ."""
     left_out: tuple[str, ...]
     passed_over: int
+    own: tuple[str, ...] = ()
+    """The file's columns that become fields of the shop's own, since the import does not know them."""
 
     def line(self) -> str:
         """Write it in one line."""
@@ -85,8 +88,7 @@ def check_file(data: bytes, schema: CsvSchema, options: ImportOptions) -> Checke
 
 def _check_json_lines(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
     if options.columns or options.encoding or options.delimiter or options.decimal:
-        said = say("the file has a JSON object in each line; --map, --encoding, --delimiter and --decimal are for CSV")
-        return CheckedFile((), (FileProblem(0, "", said),))
+        return CheckedFile((), (FileProblem(0, "", say(options.advice.for_csv_alone)),))
     results = list(read_json_lines(data, schema))
     valid = tuple(result for result in results if isinstance(result, ValidRow))
     problems = sorted((result for result in results if isinstance(result, FileProblem)), key=lambda each: each.line)
@@ -95,13 +97,13 @@ def _check_json_lines(data: bytes, schema: CsvSchema, options: ImportOptions) ->
 
 
 def _check_csv(data: bytes, schema: CsvSchema, options: ImportOptions) -> CheckedFile:
-    content = read_csv(data, options.delimiter, options.encoding)
+    content = read_csv(data, options.delimiter, options.encoding, options.advice)
     if content.problems and not content.columns:
         return CheckedFile((), content.problems)
     arranged = arrange(content, schema.names, schema.exports, options.columns)
     problems = [*arranged.rows.problems, *_header_problems(arranged, schema, options)]
-    numbers, sign = _plain_numbers(arranged, schema, options.decimal)
-    read_as = _read_as(arranged, sign)
+    numbers, sign = _plain_numbers(arranged, schema, options)
+    read_as = _read_as(arranged, schema, sign)
     cut = isinstance(schema, OrderSchema) and problems  # a row that cannot be read may be that of any order
     if cut or any(problem.line <= content.header_line for problem in problems):
         return CheckedFile((), tuple(problems), 0, read_as)
@@ -121,19 +123,19 @@ def _check_csv(data: bytes, schema: CsvSchema, options: ImportOptions) -> Checke
 def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportOptions) -> Iterator[FileProblem]:
     """Say which columns the header lacks for this import."""
     rows = arranged.rows
-    line, columns = rows.header_line, rows.columns
+    line, columns, advice = rows.header_line, rows.columns, options.advice
     if any(problem.line <= line for problem in rows.problems):
         return
     has = ", ".join(columns) or say("nothing")
     missing = [name for name in schema.to_create if name not in columns]
     if schema.id_column in missing or (missing and not options.update):
         updates = schema.change is not None and schema.id_column not in missing
-        or_update = say(", or give --update to change only documents that exist") if updates else ""
+        or_update = say(advice.or_update) if updates else ""
         yield FileProblem(
             line,
             "",
             say(
-                "the header lacks {missing}; it has {has}. Name a column with --map NAME=COLUMN{or_update}",
+                advice.lacks_columns,
                 missing=", ".join(missing),
                 has=has,
                 or_update=or_update,
@@ -141,9 +143,7 @@ def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportO
         )
         other = next((sign for sign in (*SEPARATORS, "|") if sign != rows.separator and sign in has), None)
         if other and len(columns) <= 1:
-            yield FileProblem(
-                line, "", say("{other!r} seems to separate the values; if so, give --delimiter {other!r}", other=other)
-            )
+            yield FileProblem(line, "", say(advice.other_separator, other=other))
     elif len(columns) == 1:
         yield FileProblem(line, "", say("there is nothing to import besides {id_column}", id_column=schema.id_column))
     if {"quantity", STOCK_CHANGE} <= set(columns) & set(schema.names):
@@ -153,25 +153,25 @@ def _header_problems(arranged: ArrangedRows, schema: CsvSchema, options: ImportO
 
 
 def _plain_numbers(
-    arranged: ArrangedRows, schema: CsvSchema, forced: DecimalSign | None
+    arranged: ArrangedRows, schema: CsvSchema, options: ImportOptions
 ) -> tuple[list[CsvRow | FileProblem], DecimalSign | None]:
     """Write all numbers with a point; a number is a problem if it contradicts others, or can mean two things."""
     columns = [name for name in schema.numbers if name in arranged.rows.columns]
     values = [(row, {name: _number(name, row.values[name]) for name in columns}) for row in arranged.rows.rows]
     texts = [text for _, numbers in values for text, _ in numbers.values()]
     shown = shown_by_all(texts)
-    sign = forced or (next(iter(shown)) if len(shown) == 1 else None)
+    sign = options.decimal or (next(iter(shown)) if len(shown) == 1 else None)
     currencies = sorted({currency for _, numbers in values for _, currency in numbers.values() if currency})
     results: list[CsvRow | FileProblem] = []
     for row, numbers in values:
         wrong = [
             FileProblem(row.line, arranged.sources.get(name, name), message)
             for name, (text, currency) in numbers.items()
-            if (message := _contradiction(text, currency, sign, len(shown), currencies))
+            if (message := _contradiction(text, currency, sign, len(shown), currencies, options.advice))
         ]
         results += wrong
         results.append(_with_numbers(row, {name: text for name, (text, _) in numbers.items()}, sign))
-    return results, sign if shown or forced else None
+    return results, sign if shown or options.decimal else None
 
 
 def _number(name: str, text: str) -> tuple[str, str]:
@@ -179,7 +179,9 @@ def _number(name: str, text: str) -> tuple[str, str]:
     return without_currency(text) if name in _PRICES else (text, "")
 
 
-def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: int, currencies: list[str]) -> str:
+def _contradiction(
+    text: str, currency: str, sign: DecimalSign | None, signs: int, currencies: list[str], advice: ImportAdvice
+) -> str:
     """Say why a number cannot be understood; empty if it can."""
     if currency and len(currencies) > 1:
         return say("the file has prices in {currencies}; keep one currency", currencies=say(" and ").join(currencies))
@@ -187,12 +189,7 @@ def _contradiction(text: str, currency: str, sign: DecimalSign | None, signs: in
         return say("some numbers of the file have a decimal point and others a decimal comma; use one of them")
     if sign is None and ambiguous(text):
         whole, part = text.strip().replace(",", "."), text.strip().replace(".", "").replace(",", "")
-        return say(
-            "'{typed}' may be {part} or {whole}; give --decimal point or --decimal comma",
-            typed=text.strip(),
-            part=part,
-            whole=whole,
-        )
+        return say(advice.which_decimal, typed=text.strip(), part=part, whole=whole)
     return ""
 
 
@@ -202,7 +199,7 @@ def _with_numbers(row: CsvRow, numbers: Mapping[str, str], sign: DecimalSign | N
     return replace(row, values=row.values | plains)
 
 
-def _read_as(arranged: ArrangedRows, sign: DecimalSign | None) -> ReadingReport:
+def _read_as(arranged: ArrangedRows, schema: CsvSchema, sign: DecimalSign | None) -> ReadingReport:
     rows = arranged.rows
     return ReadingReport(
         NAMES[rows.encoding],
@@ -212,4 +209,5 @@ def _read_as(arranged: ArrangedRows, sign: DecimalSign | None) -> ReadingReport:
         {name: column for name, column in arranged.sources.items() if name != column},
         arranged.left_out,
         arranged.passed_over,
+        tuple(column for name, column in arranged.sources.items() if not schema.knows(name)),
     )

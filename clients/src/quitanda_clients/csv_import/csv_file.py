@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quitanda_clients.cli.wording import counted
+from quitanda_clients.csv_import.advice import FOR_COMMANDS, ImportAdvice
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.csv_import.text_encoding import Encoding, decode
 from quitanda_clients.i18n.speech import MARKED as N_
@@ -67,14 +68,19 @@ def too_large(data: bytes) -> FileProblem | None:
     return FileProblem(0, "", say("the file is larger than {limit} bytes; cut it into parts", limit=FILE_BYTES_MAX))
 
 
-def read_csv(data: bytes, separator: str | None = None, encoding: Encoding | None = None) -> CsvContent:
+def read_csv(
+    data: bytes,
+    separator: str | None = None,
+    encoding: Encoding | None = None,
+    advice: ImportAdvice = FOR_COMMANDS,
+) -> CsvContent:
     """Read a whole file. With problems in the encoding or in the header there are no rows.
 
     It skips records without any value, and columns that have neither a name nor a value.
     """
     if problem := too_large(data):
         return _unreadable(problem)
-    decoded = decode(data, encoding)
+    decoded = decode(data, encoding, advice)
     if isinstance(decoded, tuple):
         return _unreadable(*decoded)
     text, first_line = decoded.text, 1

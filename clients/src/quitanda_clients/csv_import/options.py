@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from quitanda_clients.csv_import.advice import FOR_COMMANDS, ImportAdvice
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.csv_import.text_encoding import Encoding
 
@@ -17,7 +18,7 @@ class ImportOptions:
 
     `columns` gives the file's columns for names of fields. `update`: change documents that exist. `in_flight`: send at
     most so many rows at the same time. `label` tells one run from another one of the same rows. `tokens`: the file for
-    the tokens of the customers that are created.
+    the tokens of the customers that are created. `advice` says what to do about a file that cannot be read.
     """
 
     file: Path = Path()
@@ -31,3 +32,4 @@ class ImportOptions:
     in_flight: int = IN_FLIGHT_DEFAULT
     label: str = ""
     tokens: Path | None = None
+    advice: ImportAdvice = FOR_COMMANDS

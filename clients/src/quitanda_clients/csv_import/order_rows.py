@@ -37,6 +37,8 @@ TIMES: Final[Mapping[str, str]] = {
 
 ORDER_COLUMNS: Final = ("order_id", "customer_id", "state", *TIMES.values())
 ITEM_COLUMNS: Final = ("product_id", "name", "unit_price", "quantity", "returned", "restocked")
+ITEM_NEEDS: Final = ("product_id", "name", "unit_price", "quantity")
+"""What each row with an item must have."""
 COMPUTED: Final = "total"
 """A column of exports that counts for nothing: it follows from the others."""
 
@@ -95,7 +97,7 @@ def _order(rows: Sequence[CsvRow], sources: Mapping[str, str]) -> Iterator[Valid
     values, refusals = _order_values(first)
     problems += [_problem(first.line, refused, sources) for refused in refusals]
     items: list[ImportedItem] = []
-    of_items = [row for row in rows if row.values.get("product_id", "").strip() or len(rows) > 1]
+    of_items = [row for row in rows if len(rows) > 1 or any(row.values.get(name, "").strip() for name in ITEM_COLUMNS)]
     for row in of_items:
         item, refusals = _item(row)
         problems += [_problem(row.line, refused, sources) for refused in refusals]
@@ -135,17 +137,12 @@ def _order_values(row: CsvRow) -> tuple[dict[str, Any], list[Refused]]:
 
 def _item(row: CsvRow) -> tuple[ImportedItem, list[Refused]]:
     texts = {name: row.values.get(name, "").strip() for name in ITEM_COLUMNS}
+    missing = [invalid(name, Problem.MISSING) for name in ITEM_NEEDS if not texts[name]]
     read: dict[str, int | Refused] = {
-        "unit_price": parse_price(texts["unit_price"], "unit_price")
-        if texts["unit_price"]
-        else invalid("unit_price", Problem.MISSING),
-        "quantity": _units(texts["quantity"], "quantity")
-        if texts["quantity"]
-        else invalid("quantity", Problem.MISSING),
-        "returned": _units(texts["returned"], "returned"),
-        "restocked": _units(texts["restocked"], "restocked"),
+        "unit_price": parse_price(texts["unit_price"], "unit_price") if texts["unit_price"] else 0,
+        **{name: _units(texts[name], name) for name in ("quantity", "returned", "restocked")},
     }
-    refusals = [value for value in read.values() if isinstance(value, Refused)]
+    refusals = [*missing, *(value for value in read.values() if isinstance(value, Refused))]
     numbers = {name: 0 if isinstance(value, Refused) else value for name, value in read.items()}
     name = row.values.get("name", "")
     return ImportedItem(product_id=texts["product_id"], name=name, extra=_own(row, OF_ITEM), **numbers), refusals

@@ -32,7 +32,14 @@ from quitanda_clients.csv_import.column_names import (
 )
 from quitanda_clients.csv_import.csv_file import CsvRow
 from quitanda_clients.csv_import.file_problem import FileProblem
-from quitanda_clients.csv_import.order_rows import order_of_line, read_order_rows
+from quitanda_clients.csv_import.order_rows import (
+    COMPUTED,
+    ITEM_NEEDS,
+    OF_ITEM,
+    OF_ORDER,
+    order_of_line,
+    read_order_rows,
+)
 from quitanda_clients.csv_import.valid_row import Change, Creation, ValidRow
 from quitanda_clients.i18n.refusal_texts import refusal_text
 from quitanda_clients.i18n.speech import say
@@ -47,8 +54,9 @@ CREATION_FIELDS: Final[Mapping[type, tuple[FieldType, ...]]] = {each: describe(e
 class CsvSchema:
     """What the rows of a file are: which columns they may have, and which commands they become.
 
-    `to_create` are the columns that a new document needs. `stock`: the rows may have a column STOCK_CHANGE. Without a
-    `change`, a document that exists stays as it is.
+    `to_create` are the columns that a new document needs; of an order, a row with an item also needs those of
+    `in_items`. `stock`: the rows may have a column STOCK_CHANGE. Without a `change`, a document that exists stays as
+    it is.
     """
 
     kind: Kind
@@ -58,6 +66,7 @@ class CsvSchema:
     change: type[Change] | None = None
     exports: tuple[ProductExport, ...] = ()
     stock: bool = False
+    in_items: tuple[str, ...] = ()
 
     @property
     def id_column(self) -> str:
@@ -75,6 +84,10 @@ class CsvSchema:
         """The columns of numbers, which files of different countries write differently."""
         forms = {each.name: each.form for each in CREATION_FIELDS[self.create]}
         return tuple(name for name in self.names if forms.get(name) in _NUMBERS or name == STOCK_CHANGE)
+
+    def knows(self, column: str) -> bool:
+        """Whether a column, by our name, is one of ours; any other one is a field of the shop's own."""
+        return column in self.names
 
     def read_rows(
         self, rows: Sequence[CsvRow], sources: Mapping[str, str], unread: Collection[int]
@@ -107,6 +120,10 @@ class OrderSchema(CsvSchema):
         """The columns of numbers."""
         return ("unit_price", "quantity", "returned", "restocked")
 
+    def knows(self, column: str) -> bool:
+        """Whether a column is one of ours, or says itself whose own field it is."""
+        return column in self.names or column == COMPUTED or column.startswith((OF_ORDER, OF_ITEM))
+
     def read_rows(
         self, rows: Sequence[CsvRow], sources: Mapping[str, str], unread: Collection[int]
     ) -> Iterator[ValidRow | FileProblem]:
@@ -131,7 +148,9 @@ SCHEMAS: Final[Mapping[Kind, CsvSchema]] = {
         PRODUCT_EXPORTS,
         stock=True,
     ),
-    Kind.ORDER: OrderSchema(Kind.ORDER, ORDER_NAMES, ("order_id", "customer_id", "state", "created"), ImportOrder),
+    Kind.ORDER: OrderSchema(
+        Kind.ORDER, ORDER_NAMES, ("order_id", "customer_id", "state", "created"), ImportOrder, in_items=ITEM_NEEDS
+    ),
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from quitanda_clients.csv_import.advice import FOR_COMMANDS, ImportAdvice
 from quitanda_clients.csv_import.file_problem import FileProblem
 from quitanda_clients.i18n.speech import MARKED as N_
 from quitanda_clients.i18n.speech import say
@@ -50,7 +51,9 @@ class DecodedText:
     encoding: Encoding
 
 
-def decode(data: bytes, forced: Encoding | None) -> DecodedText | tuple[FileProblem, ...]:
+def decode(
+    data: bytes, forced: Encoding | None, advice: ImportAdvice = FOR_COMMANDS
+) -> DecodedText | tuple[FileProblem, ...]:
     """Decode the bytes in the encoding `forced`, else in the one that they show."""
     for sign, kind in _WORKBOOKS:
         if data.startswith(sign):
@@ -66,15 +69,15 @@ def decode(data: bytes, forced: Encoding | None) -> DecodedText | tuple[FileProb
     marked = next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), None)
     if marked is not None and forced in {None, marked[1]}:
         mark, encoding = marked
-        return _read(data.removeprefix(mark), encoding)
+        return _read(data.removeprefix(mark), encoding, advice)
     if forced is not None:
-        return _read(data, forced)
-    if wrong := tuple(_zeros(data)):
+        return _read(data, forced, advice)
+    if wrong := tuple(_zeros(data, advice)):
         return wrong
-    return _recognized(data)
+    return _recognized(data, advice)
 
 
-def _recognized(data: bytes) -> DecodedText | tuple[FileProblem, ...]:
+def _recognized(data: bytes, advice: ImportAdvice) -> DecodedText | tuple[FileProblem, ...]:
     """Decode as UTF-8; else as Windows-1252, unless parts are UTF-8 or invalid in Windows-1252."""
     try:
         return DecodedText(data.decode(), Encoding.UTF_8)
@@ -85,14 +88,14 @@ def _recognized(data: bytes) -> DecodedText | tuple[FileProblem, ...]:
         text = "" if partly else data.decode(Encoding.WINDOWS_1252)
     except UnicodeDecodeError:
         text = ""
-    return DecodedText(text, Encoding.WINDOWS_1252) if text else tuple(_faults(data, Encoding.UTF_8))
+    return DecodedText(text, Encoding.WINDOWS_1252) if text else tuple(_faults(data, Encoding.UTF_8, advice))
 
 
-def _read(data: bytes, encoding: Encoding) -> DecodedText | tuple[FileProblem, ...]:
+def _read(data: bytes, encoding: Encoding, advice: ImportAdvice) -> DecodedText | tuple[FileProblem, ...]:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        return tuple(_faults(data, encoding))
+        return tuple(_faults(data, encoding, advice))
     zeros = [number for number, line in enumerate(text.split("\n"), start=1) if "\0" in line]
     if zeros:
         return tuple(
@@ -106,26 +109,16 @@ def _read(data: bytes, encoding: Encoding) -> DecodedText | tuple[FileProblem, .
     return DecodedText(text, encoding)
 
 
-def _zeros(data: bytes) -> Iterator[FileProblem]:
+def _zeros(data: bytes, advice: ImportAdvice) -> Iterator[FileProblem]:
     for number, line in enumerate(data.splitlines(), start=1):
         if b"\0" in line:
-            yield FileProblem(
-                number,
-                "",
-                say(
-                    "byte {position} is zero: this is not a text file, or it is UTF-16 without a byte order mark (then "
-                    "give --encoding utf-16-le)",
-                    position=line.index(0) + 1,
-                ),
-            )
+            yield FileProblem(number, "", say(advice.zero_byte, position=line.index(0) + 1))
 
 
-def _faults(data: bytes, encoding: Encoding) -> Iterator[FileProblem]:
+def _faults(data: bytes, encoding: Encoding, advice: ImportAdvice) -> Iterator[FileProblem]:
     """Find every line that is not text in this encoding."""
     if encoding in {Encoding.UTF_16_LE, Encoding.UTF_16_BE}:  # its lines are not found by bytes
-        yield FileProblem(
-            0, "", say("the file is not text in {encoding}; give another --encoding", encoding=NAMES[encoding])
-        )
+        yield FileProblem(0, "", say(advice.other_encoding, encoding=NAMES[encoding]))
         return
     for number, line in enumerate(data.splitlines(), start=1):
         try:
@@ -135,7 +128,7 @@ def _faults(data: bytes, encoding: Encoding) -> Iterator[FileProblem]:
                 number,
                 "",
                 say(
-                    "byte {position} (0x{byte:02x}) is not {encoding}; save the file as UTF-8, or give --encoding",
+                    advice.not_encoded,
                     position=error.start + 1,
                     byte=line[error.start],
                     encoding=NAMES[encoding],

@@ -5,6 +5,7 @@ import csv
 import io
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -17,6 +18,8 @@ from quitanda.domain.model import Kind
 from quitanda.domain.outcomes import Problem, Reason, refused
 from quitanda.errors import Rejected
 from quitanda_clients.csv_import.checked_file import check_file
+from quitanda_clients.csv_import.column_guide import columns_of
+from quitanda_clients.csv_import.column_names import PRODUCT_EXPORTS
 from quitanda_clients.csv_import.decimal_signs import DecimalSign
 from quitanda_clients.csv_import.dry_run import count_results
 from quitanda_clients.csv_import.options import ImportOptions
@@ -30,6 +33,7 @@ from quitanda_clients.i18n.speech import Speech, speak
 from quitanda_clients.spreadsheet_formulas import as_text
 from quitanda_web.downloads import download, download_file
 from quitanda_web.forms import FORM_TOKEN
+from quitanda_web.import_guide import NEEDS, ON_THE_PAGE, column_label, example
 from quitanda_web.imports import IN_FLIGHT, PageImport, Stage, TooManyImports, predicted_rows
 from quitanda_web.other_process import look_elsewhere
 from quitanda_web.problems import ShownProblem, explain, wrong
@@ -48,8 +52,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "orders": Kind.ORDER,
 }
 KIND_NAMES: Final = {"products": N_("Products"), "customers": N_("Customers"), "orders": N_("Orders")}
-SEPARATORS: Final = {"comma": N_("comma"), "semicolon": N_("semicolon"), "tab": N_("tabulator")}
-_SIGNS: Final = {"": None, "comma": ",", "semicolon": ";", "tab": "\t"}
+SEPARATORS: Final = {"comma": N_("comma"), "semicolon": N_("semicolon"), "tab": N_("tabulator"), "bar": N_("bar")}
+_SIGNS: Final = {"": None, "comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 DECIMALS: Final = {DecimalSign.POINT: N_("point"), DecimalSign.COMMA: N_("comma")}
 RESULTS: Final = {
     "created": N_("new"),
@@ -79,12 +83,17 @@ _IMPORT: Final = "/office/imports/{import_id}"
 async def show_transfer(visit: Visit) -> Response:
     """Offer the lists as files, and ask for a file to import."""
     may_import = visit.may(SCHEMAS[Kind.PRODUCT].create)
-    comma = visit.formats.decimal_sign == ","
+    written = _written(comma=visit.formats.decimal_sign == ",")
     return visit.render(
         "office_transfer.html",
         kinds=KIND_NAMES,
         decimals=DECIMALS,
-        decimal=DecimalSign.COMMA if comma else DecimalSign.POINT,
+        decimal=written.decimal,
+        columns={what: tuple(columns_of(SCHEMAS[kind])) for what, kind in KINDS.items()},
+        column_label=column_label,
+        needs=NEEDS,
+        examples={what: example(kind, visit.gettext, written) for what, kind in KINDS.items()},
+        programs=", ".join(each.program for each in PRODUCT_EXPORTS),
         separators=SEPARATORS,
         encodings=NAMES,
         form_token=FORM_TOKEN,
@@ -96,17 +105,10 @@ async def show_transfer(visit: Visit) -> Response:
 
 async def give_list(visit: Visit) -> Response:
     """Give all customers, products or orders, as of one moment, as a file."""
-    what = visit.parameter("what")
-    if what not in KINDS:
-        raise HTTPException(404)
-    comma = visit.asked("decimal") == DecimalSign.COMMA
+    what = _asked_list(visit)
     lines = visit.asked("format") == FileFormat.JSON_LINES
-    options = ExportOptions(
-        format=FileFormat.JSON_LINES if lines else FileFormat.CSV,
-        delimiter=";" if comma else ",",
-        decimal=DecimalSign.COMMA if comma else DecimalSign.POINT,
-        byte_order_mark=True,
-    )
+    written = _written(comma=visit.asked("decimal") == DecimalSign.COMMA)
+    options = replace(written, format=FileFormat.JSON_LINES if lines else FileFormat.CSV, byte_order_mark=True)
     async with visit.site.exports:
         try:
             file = await _exported(visit, KINDS[what], options)
@@ -114,6 +116,25 @@ async def give_list(visit: Visit) -> Response:
             visit.problem = ShownProblem(visit.gettext(_NO_ROOM), "", 507, "NO_ROOM")
             return visit.render("error.html")
     return download_file(f"{what}.{options.format}", "application/jsonl" if lines else "text/csv", file)
+
+
+async def give_example(visit: Visit) -> Response:
+    """Give a small file that can be imported, in the reader's language."""
+    what = _asked_list(visit)
+    written = _written(comma=visit.formats.decimal_sign == ",")
+    return download(f"{what}-example.csv", "text/csv", example(KINDS[what], visit.gettext, written))
+
+
+def _asked_list(visit: Visit) -> str:
+    what = visit.parameter("what")
+    if what not in KINDS:
+        raise HTTPException(404)
+    return what
+
+
+def _written(*, comma: bool) -> ExportOptions:
+    """Say how CSV is written for spreadsheets whose decimals follow a comma, or a point."""
+    return ExportOptions(delimiter=";" if comma else ",", decimal=DecimalSign.COMMA if comma else DecimalSign.POINT)
 
 
 async def _exported(visit: Visit, kind: Kind, options: ExportOptions) -> BinaryIO:
@@ -210,6 +231,7 @@ def _show_checked(visit: Visit, found: PageImport) -> Response:
         encoding="" if read_as is None else read_as.encoding,
         columns={} if read_as is None else read_as.columns,
         left_out=() if read_as is None else read_as.left_out,
+        own=() if read_as is None else read_as.own,
         at=path_of("office", "imports", found.import_id),
         form_token=FORM_TOKEN,
     )
@@ -281,6 +303,7 @@ def _options(visit: Visit) -> ImportOptions:
         decimal=DecimalSign(decimal) if (decimal := _chosen(visit, "decimal", tuple(DECIMALS))) else None,
         in_flight=IN_FLIGHT,
         label=typed.get("run_label", "").strip()[:NAME_LENGTH_MAX],
+        advice=ON_THE_PAGE,
     )
 
 
@@ -301,6 +324,7 @@ PAGES: Final = (
         (Action("check_import", _IMPORTS, check_upload, takes_file=True),),
     ),
     WebPage("office_list_file", "/office/export/{what}", Who.STAFF, give_list),
+    WebPage("office_import_example", "/office/import-example/{what}", Who.STAFF, give_example),
     WebPage(
         "office_import",
         _IMPORT,

@@ -1,10 +1,14 @@
 """Passwords on the page: set with a token, used to sign in, replaced and removed."""
 
+import time
+
 import pytest
 from running_page import running
+from structlog.testing import capture_logs
 
 from quitanda.domain.commands import SetPassword
 from quitanda.portal.failure_limits import OF_CREDENTIAL
+from quitanda_web.pages.access import END_SECONDS
 
 PERSONS = ("ana", "clerk")
 PATIENCE_SECONDS = 60.0
@@ -147,6 +151,61 @@ async def test_signing_out_everywhere_with_the_password_ends_all_other_sessions_
     assert (await elsewhere.get(home(person))).location == "/sign-in?done=ended"
     assert [(await each.get(home(person))).status for each in (here, with_token)] == [200, 200]
     assert (await sign_in(secure_shop, person, GOOD))[1].status == 303
+
+
+async def sign_out(browser):
+    return await browser.post("/sign-out", (await browser.open("/access")).form("/sign-out").fields)
+
+
+@pytest.mark.parametrize("person", [*PERSONS, "admin"])
+async def test_signing_out_ends_the_session_at_the_portals_for_whoever_has_a_copy_of_the_cookie(secure_shop, person):
+    with_token = await signed_in(secure_shop, person)
+    await set_password(with_token, GOOD)
+    here, _ = await sign_in(secure_shop, person, GOOD)
+    elsewhere, _ = await sign_in(secure_shop, person, GOOD)
+    copied, again = secure_shop.browser(), secure_shop.browser()
+    copied.cookies, again.cookies = dict(here.cookies), dict(here.cookies)
+    assert (await copied.get(home(person))).status == 200
+
+    with capture_logs() as logs:
+        answers = [await sign_out(here), await again.post("/sign-out", {})]
+
+    assert [each.location for each in answers] == ["/sign-in?done=signed-out"] * 2
+    assert "session_not_ended" not in [each["event"] for each in logs]
+    assert (await copied.get(home(person))).location == "/sign-in?done=ended"
+    assert [(await each.get(home(person))).status for each in (elsewhere, with_token)] == [200, 200]
+
+
+@pytest.mark.parametrize("person", [*PERSONS, "admin"])
+async def test_signing_out_leaves_a_token_that_was_typed_to_its_holder(secure_shop, person):
+    browser = await signed_in(secure_shop, person)
+    commands = len(secure_shop.cluster.requests)
+
+    assert (await sign_out(browser)).location == "/sign-in?done=signed-out"
+
+    assert len(secure_shop.cluster.requests) == commands
+    assert (await (await signed_in(secure_shop, person)).get(home(person))).status == 200
+
+
+async def test_whoever_signs_out_while_the_portals_do_not_answer_is_signed_out_and_the_log_tells_of_the_session(
+    secure_shop,
+):
+    await set_password(await secure_shop.customer(), GOOD)
+    here, _ = await sign_in(secure_shop, "ana", GOOD)
+    fields = (await here.open("/access")).form("/sign-out").fields
+    secure_shop.cluster.hold()
+
+    began = time.monotonic()
+    with capture_logs() as logs:
+        answer = await here.post("/sign-out", fields)
+
+    secure_shop.cluster.release()
+    assert answer.location == "/sign-in?done=signed-out"
+    assert time.monotonic() - began < END_SECONDS + 30
+    (session,) = [each for each in secure_shop.cluster.state.credentials() if each.session_of]
+    told = [each["credential_id"] for each in logs if each["event"] == "session_not_ended"]
+    assert told == [session.credential_id]
+    assert (await here.get("/products")).location == "/sign-in?next=%2Fproducts"
 
 
 async def test_preparing_to_sign_out_everywhere_says_that_sessions_with_a_password_have_ended(secure_shop):

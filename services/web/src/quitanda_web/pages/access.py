@@ -1,10 +1,13 @@
-"""One's own access: whose session this is, and the end of all others."""
+"""One's own access: whose session this is, its end, and the end of all others."""
 
+import asyncio
 from dataclasses import replace
 from typing import Final
 
+import structlog
 from starlette.responses import Response
 
+from quitanda.domain.model import CallerRole
 from quitanda.domain.outcomes import Problem, Reason, refused
 from quitanda.errors import QuitandaError, Rejected
 from quitanda.identity.tokens import Token, hash_secret, parse_token
@@ -16,8 +19,12 @@ from quitanda_web.visit import Visit, go
 
 NEXT: Final = "next_token"
 CURRENT: Final = "current_password"
+END_SECONDS: Final = 3.0
+"""How long whoever signs out waits for the portals."""
 _SECONDS_PER_HOUR: Final = 3_600
 _REPLACED: Final = frozenset({Reason.UNAUTHENTICATED, Reason.CREDENTIAL_REVOKED})
+
+_log = structlog.get_logger(__name__)
 
 
 async def show_access(visit: Visit) -> Response:
@@ -58,12 +65,34 @@ async def end_all(visit: Visit) -> Response:
     return response
 
 
+async def end_session(visit: Visit, session: WebSession) -> None:
+    """Let the portals take the token of a session that began with a password no longer.
+
+    Nobody else has that token, while one that was typed at the entrance is its holder's own, and stays. Signing out at
+    the page never waits for long and never fails for this: the token has an end, and the log tells of it.
+    """
+    if not session.by_password:
+        return
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await _end_token(visit, session)
+    except (QuitandaError, TimeoutError) as error:
+        if isinstance(error, Rejected) and error.refused.reason in _REPLACED:
+            return  # it has ended already
+        _log.warning("session_not_ended", credential_id=_parsed(session.token).credential_id, error=str(error))
+
+
+async def _end_token(visit: Visit, session: WebSession) -> None:
+    """Revoke a session's credential; who may not do that replaces its secret twice, and nobody is told the new one."""
+    if session.role == CallerRole.ADMIN:
+        await visit.site.callers.admin(session.token).revoke_credential(_parsed(session.token).credential_id)
+    else:
+        await _next_token(visit, await _next_token(visit, session.token))
+
+
 async def _next_token(visit: Visit, token: str) -> str:
     """Let the portals replace a token; with the same one they are asked for the same each time."""
-    session = visit.signed_in
-    parsed = parse_token(token)
-    if not isinstance(parsed, Token):
-        raise TypeError("a session has a token that is none")
+    session, parsed = visit.signed_in, _parsed(token)
     request_id = derived_request_id("next token", token)
     if session.of_customer:
         secret = visit.site.seal.next_secret(token)
@@ -74,6 +103,13 @@ async def _next_token(visit: Visit, token: str) -> str:
     if not result.token:  # somebody has replaced it once more meanwhile
         raise Rejected(refused(Reason.CREDENTIAL_REVOKED, "", credential_id=parsed.credential_id))
     return result.token
+
+
+def _parsed(token: str) -> Token:
+    parsed = parse_token(token)
+    if not isinstance(parsed, Token):
+        raise TypeError("a session has a token that is none")
+    return parsed
 
 
 async def set_password(visit: Visit) -> Response:

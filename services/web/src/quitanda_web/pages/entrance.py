@@ -13,6 +13,7 @@ from quitanda.identity.tokens import PREFIX, Token, parse_token
 from quitanda_clients.client import AdminClient
 from quitanda_clients.i18n.languages import parse_language
 from quitanda_web.guard import caller_address
+from quitanda_web.pages.access import end_session
 from quitanda_web.problems import wrong
 from quitanda_web.sessions import WebSession
 from quitanda_web.site import Action, WebPage, Who
@@ -64,7 +65,9 @@ async def sign_in(visit: Visit) -> Response:
 
 
 async def sign_out(visit: Visit) -> Response:
-    """Let this browser forget who was signed in."""
+    """Let this browser forget who was signed in, and the portals take the session's own token no longer."""
+    if visit.session is not None:
+        await end_session(visit, visit.session)
     response = go("/sign-in", done="signed-out")
     visit.keep_session(response, None)
     return response

@@ -6,7 +6,7 @@ from typing import Final
 
 from quitanda.domain.outcomes import Problem, Reason, invalid
 from quitanda.error_status import RpcCode
-from quitanda.errors import QuitandaError, Rejected
+from quitanda.errors import QuitandaError, Rejected, TlsMismatch
 from quitanda_clients.i18n.catalogue import CONTEXT_FREE as N_
 from quitanda_clients.i18n.explanations import explain_failure
 from quitanda_clients.i18n.formats import Formats
@@ -48,6 +48,16 @@ PAGE_TEMPLATES: Final[Mapping[str, str]] = {
 }
 """Templates for readers of a page, who have no commands and no options; `quitanda.error_messages` has the others."""
 
+PORTALS_HAVE_TLS: Final = N_(
+    "The portals speak TLS and this page does not, so nothing happened. Whoever runs the shop has to set "
+    "QUITANDA_IDENTITY of the page to its folder of identities, and start the page again."
+)
+PORTALS_HAVE_NO_TLS: Final = N_(
+    "This page speaks TLS and the portals do not, so nothing happened. Whoever runs the shop has to set "
+    "QUITANDA_IDENTITY of the portals to their folders of identities and start them again, or set it to off for this "
+    "page."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ShownProblem:
@@ -65,9 +75,14 @@ class ShownProblem:
     """The field with the item in which it is, as the form or the portal names it."""
 
 
-def explain(error: QuitandaError, translate: Callable[[str], str], formats: Formats) -> ShownProblem:
-    """Write an error for the person who reads the page."""
-    told = explain_failure(error, translate, formats, PAGE_TEMPLATES)
+def explain(
+    error: QuitandaError, translate: Callable[[str], str], formats: Formats, *, identified: bool
+) -> ShownProblem:
+    """Write an error for the person who reads the page; `identified`: the page speaks TLS to the portals."""
+    templates = PAGE_TEMPLATES
+    if isinstance(error, TlsMismatch):
+        templates = {**templates, error.reason: PORTALS_HAVE_NO_TLS if identified else PORTALS_HAVE_TLS}
+    told = explain_failure(error, translate, formats, templates)
     status = _STATUSES.get(told.code, 500)
     return ShownProblem(told.text, told.field, status, told.reason, repeatable=not told.definite, path=told.path)
 

@@ -35,7 +35,7 @@ from quitanda_web.imports import PageImports
 from quitanda_web.live.cluster_board import ClusterBoard
 from quitanda_web.live.hub import LiveHub
 from quitanda_web.live.stream import live_endpoint
-from quitanda_web.problems import ShownProblem, explain
+from quitanda_web.problems import ShownProblem
 from quitanda_web.recent_requests import RecentRequests
 from quitanda_web.sessions import SessionSeal
 from quitanda_web.settings import WebSettings
@@ -312,21 +312,21 @@ async def _done(visit: Visit, page: WebPage, action: Action, errors: _Errors) ->
     try:
         return await action.do(visit)
     except QuitandaError as error:
-        problem = visit.problem = explain(error, visit.gettext, visit.formats)
+        problem = visit.problem = visit.explain(error)
         if problem.reason in _SIGNED_OUT and visit.session is not None and page.who is not Who.ANYBODY:
             raise
         visit.request.scope["state"]["told"].reason = problem.reason
     try:
         return await page.show(visit)
     except QuitandaError as error:
-        if not problem.repeatable or explain(error, visit.gettext, visit.formats).reason in _SIGNED_OUT:
+        if not problem.repeatable or visit.explain(error).reason in _SIGNED_OUT:
             raise
         return errors.shown(visit, problem)
 
 
 def _failed(visit: Visit, error: QuitandaError, errors: _Errors) -> Response:
     """Tell of an error that the page itself met; whoever is not known any longer is signed out."""
-    problem = explain(error, visit.gettext, visit.formats)
+    problem = visit.explain(error)
     visit.request.scope["state"]["told"].reason = problem.reason
     if problem.reason in _SIGNED_OUT and visit.session is not None:
         response = go("/sign-in", done="ended")

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from quitanda.domain.outcomes import Reason, refused
 from quitanda.domain.permissions import ALLOWED_ROLES
-from quitanda.errors import Rejected
+from quitanda.errors import NoConnection, QuitandaError, Rejected
 from quitanda_clients.client import AdminClient, ShopClient
 from quitanda_clients.i18n import labels
 from quitanda_clients.i18n.catalogue import texts_of
@@ -20,7 +21,7 @@ from quitanda_clients.i18n.formats import Formats
 from quitanda_clients.i18n.languages import Language, accepted_language, parse_language
 from quitanda_clients.portal_client import PortalClient
 from quitanda_web.forms import REQUEST_ID
-from quitanda_web.problems import ShownProblem
+from quitanda_web.problems import ShownProblem, explain
 from quitanda_web.sessions import COOKIE, RENEWED_AFTER_SECONDS, SECURE_COOKIE, WebSession
 from quitanda_web.undo import UNDO, open_undo, undo_request_id
 from quitanda_web.uploads import UploadedFile
@@ -42,6 +43,8 @@ _LATE: Final = frozenset({429, 503, 504})
 
 _PATH_SIGNS: Final = "/:@!$&'()*+,;=~"
 """What stands in a path as it is, besides letters, digits and `-._` (RFC 3986)."""
+
+_log = structlog.get_logger(__name__)
 
 AnyClient = TypeVar("AnyClient", bound=PortalClient)
 
@@ -142,6 +145,11 @@ class Visit:
         return tuple(self.typed.items()) if again else ()
 
     @property
+    def may_load_again(self) -> bool:
+        """Whether the same page may be there in a moment."""
+        return self.problem is not None and self.problem.status in _LATE and self.request.method == "GET"
+
+    @property
     def asked_address(self) -> str:
         """The address of the request, with its query."""
         query = self.request.url.query
@@ -157,6 +165,12 @@ class Visit:
         if self.session is None:
             raise LookupError("nobody is signed in")
         return self.session
+
+    def explain(self, error: QuitandaError) -> ShownProblem:
+        """Write an error for the person; where no portal took the connection, also tell the log why."""
+        if isinstance(error, NoConnection):
+            _log.warning("portals_not_reached", cause=str(error))
+        return explain(error, self.gettext, self.formats, identified=self.site.settings.identity is not None)
 
     def live(self, stream: str, after: int) -> LiveMark:
         """Let the page follow what changes after a revision."""

@@ -10,7 +10,6 @@ from quitanda.errors import Rejected
 from quitanda_clients.portal_client import PortalClient
 from quitanda_clients.results import ListPage
 from quitanda_web.forms import CommandForm, FormView
-from quitanda_web.problems import explain
 from quitanda_web.visit import Visit, address, path_asked
 
 PAGE_SIZE: Final = 50
@@ -55,7 +54,7 @@ async def listed(visit: Visit, fetch: Callable[[], Awaitable[ListPage[T]]]) -> L
     except Rejected as rejected:
         if rejected.refused.reason in _NOBODY:
             raise
-        visit.problem = explain(rejected, visit.gettext, visit.formats)
+        visit.problem = visit.explain(rejected)
         return ListPage((), "", 0)
     visit.snapshot = page.revision if visit.asked("page_token") else 0
     return page

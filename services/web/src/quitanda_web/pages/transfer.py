@@ -36,7 +36,7 @@ from quitanda_web.forms import FORM_TOKEN
 from quitanda_web.import_guide import NEEDS, ON_THE_PAGE, column_label, example
 from quitanda_web.imports import IN_FLIGHT, PageImport, Stage, TooManyImports, predicted_rows
 from quitanda_web.other_process import look_elsewhere
-from quitanda_web.problems import ShownProblem, explain, wrong
+from quitanda_web.problems import ShownProblem, wrong
 from quitanda_web.site import Action, WebPage, Who
 from quitanda_web.visit import Visit, go, path_of
 
@@ -189,7 +189,7 @@ async def show_import(visit: Visit) -> Response:
     await visit.site.imports.settle(found)
     result = found.result
     refusals = sorted(result.refused, key=lambda each: each[0].line)
-    failure = None if found.failure is None else explain(found.failure, visit.gettext, visit.formats).text
+    failure = None if found.failure is None else visit.explain(found.failure).text
     counts = {
         visit.gettext(N_("new")): result.created,
         visit.gettext(N_("changed")): result.updated,
@@ -204,8 +204,7 @@ async def show_import(visit: Visit) -> Response:
         counts=counts,
         finished=result.finished,
         refusals=[
-            (row.line, row.document_id, explain(Rejected(refusal), visit.gettext, visit.formats).text)
-            for row, refusal in refusals[:SHOWN_MAX]
+            (row.line, row.document_id, visit.explain(Rejected(refusal)).text) for row, refusal in refusals[:SHOWN_MAX]
         ],
         more_refusals=max(0, len(refusals) - SHOWN_MAX),
         changed_lines=sorted(row.line for row in result.changed_since)[:SHOWN_MAX],

@@ -36,6 +36,28 @@ TOO_WIDE = """
 """What of a page a telephone does not show, or only letter by letter."""
 WIDTHS = "[...document.querySelectorAll('.overflow-auto')].map(e => e.scrollWidth)"
 """Of all that is in each table, also of what is seen only by moving it."""
+BELOW = "below the name"
+AT_ONCE = f"""
+    [...document.querySelectorAll(".overflow-auto")].flatMap(box =>
+      [...box.querySelectorAll("thead th, tbody th .narrow")]
+        .filter(e => e.getClientRects().length && e.getBoundingClientRect().right <= box.getBoundingClientRect().right)
+        .map(e => e.matches(".narrow") ? "{BELOW}" : e.innerText))
+"""
+"""What of the tables is seen without moving them: the heads of columns, and what stands below the names of rows."""
+IMPORTANT = {
+    "products": {"Product", "Price", "In stock"},
+    "orders": {"Order", "State", "Total"},
+    "open order": {"Product", BELOW, "Quantity", "Total"},
+    "closed order": {"Product", BELOW, "Quantity", "Total"},
+    "office products": {"Product id", BELOW, "Price", "In stock"},
+    "low stock": {"Product id", BELOW, "Price", "In stock"},
+    "office orders": {"Order", "State", "Total"},
+    "placed order": {"Product", BELOW, "Quantity", "Total"},
+    "value of the stock": {"Product", BELOW, "In stock", "Value"},
+    "stock card": {"When", "In or out", "In stock"},
+}
+"""What somebody with a telephone looks for on a page of the walk. Below stands what has a column on wider screens: the
+price of an order's product, and the name of a product."""
 WORDS_TOGETHER = re.compile(r"[a-z0-9][.:;,][A-Z][a-z]+")
 """"See the order.It is yours": templates lose line breaks."""
 
@@ -74,6 +96,21 @@ async def test_axe_finds_nothing_on_any_page_in_either_theme_and_a_telephone_is_
         found += [(sight.shows, "on a telephone", each) for each in await person.page.evaluate(TOO_WIDE)]
 
     assert [each for each in found if len(each) > 2] == []
+
+
+@pytest.mark.parametrize("language", list(Language))
+async def test_on_a_telephone_what_matters_most_is_seen_without_moving_the_table(people, shop, walk, language):
+    missing = {}
+    for who in (Who.CUSTOMER, Who.STAFF):
+        person = await people(language)
+        await sign_in(person, walk, shop, who)
+        await person.page.set_viewport_size(TELEPHONE)
+        for sight in (each for each in walk.of(who) if each.shows in IMPORTANT):
+            await look(person, sight, shop)
+            wanted = {person.t(text) if text != BELOW else text for text in IMPORTANT[sight.shows]}
+            missing[sight.shows] = wanted - set(await person.page.evaluate(AT_ONCE))
+
+    assert missing == {each: set() for each in IMPORTANT}
 
 
 async def test_names_of_one_long_word_make_no_page_and_no_table_wider_on_a_telephone(people, shop):

@@ -87,8 +87,10 @@ async def test_an_import_whose_process_dies_is_told_so_by_itself_and_goes_on_wit
     forget_losses(bia)
 
 
-async def check(person, file):
+async def check(person, file, *ticked):
     await person.open("/office/transfer")
+    for label in ticked:
+        await person.page.get_by_label(label).check()
     await person.page.get_by_label("File", exact=True).set_input_files(file)
     await person.press("Check the file")
     await expect(person.page.get_by_text("Nothing is changed yet.")).to_be_visible()

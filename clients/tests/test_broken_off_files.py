@@ -1,6 +1,7 @@
 """Imports and exports that are killed, and disks that take no more: what the documents promise for the next run."""
 
 import json
+from functools import partial
 
 import pytest
 from command_line import admin
@@ -8,6 +9,7 @@ from fake_portals import Hang
 from program_processes import finished, started
 
 from quitanda.domain.model import Product
+from quitanda_testing.limited_files import with_files_up_to
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +66,9 @@ async def test_an_export_that_was_killed_leaves_no_file_and_goes_on(portal, shop
 @pytest.mark.parametrize("name", ["products.csv", "products.jsonl"])
 async def test_an_export_that_the_disk_does_not_take_says_so_and_leaves_no_file(portal, shop, tmp_path, name):
     shop.products.update({f"p{n:04}": Product(f"p{n:04}", "P" * 60, "", n, 1, (), 1) for n in range(1_200)})
-    async with started(portal, "export", "products", tmp_path / name, "--json", files_max=40_000) as process:
+    async with started(
+        portal, "export", "products", tmp_path / name, "--json", limited=partial(with_files_up_to, 40_000)
+    ) as process:
         code, out, err = await finished(process)
 
     assert (code, out, json.loads(err)["error"]["reason"]) == (3, "", "NO_EXPORT")

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from functools import partial
 
 import pytest
 from command_line import admin
@@ -9,6 +10,7 @@ from program_processes import finished, started
 
 from quitanda.errors import OutcomeUnknown
 from quitanda.identity.tokens import Token, parse_token
+from quitanda_testing.limited_files import with_files_up_to
 
 ROWS = "customer_id,name\nana,Ana\nbia,Bia\ncaio,Caio\n"
 
@@ -129,7 +131,7 @@ async def test_a_disk_that_is_full_ends_the_import_with_what_to_do_and_the_next_
     portal, shop, rows, tokens
 ):
     command = ("customer", "import", rows, "--tokens", tokens, "--in-flight", "1")
-    async with started(portal, *command, "--json", files_max=LINE_AND_A_HALF) as process:
+    async with started(portal, *command, "--json", limited=partial(with_files_up_to, LINE_AND_A_HALF)) as process:
         code, _, err = await finished(process)
 
     error = json.loads(err)["error"]

@@ -1,17 +1,15 @@
 """Files that commands write: what has the name already, and what the file system cannot do."""
 
 import asyncio
-import ctypes
-import errno
 import os
 import platform
-import struct
 from pathlib import Path
 
 import pytest
 from backup_parts import parts
 from command_line import admin
-from program_processes import finished, started
+from no_hard_links import NO_SYSTEM_CALL, without_hard_links
+from program_processes import SECONDS_MAX, finished, started
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +40,7 @@ async def test_a_fifo_gets_the_backup_and_stays_a_fifo(portal, tmp_path, force):
     done = await admin(portal, "cluster", "backup", fifo, *force)
 
     assert done.exit_code == 0, done.stderr
-    assert (await asyncio.wait_for(reading, 15)).startswith(FIRST_LINE)
+    assert (await asyncio.wait_for(reading, SECONDS_MAX)).startswith(FIRST_LINE)
     assert fifo.is_fifo()
     assert names(tmp_path) == ["fifo"]
 
@@ -98,35 +96,13 @@ async def test_a_backup_goes_through_standard_output_into_standard_input(portal,
     assert "5 customers" in read[1]
 
 
-NO_SYSTEM_CALL = {"x86_64": (0xC000003E, (86, 265)), "aarch64": (0xC00000B7, (37,))}
-"""By machine: how the kernel names it, and the numbers of link and linkat."""
-
-
-def without_hard_links():
-    """Let the kernel refuse to make hard links, as exFAT and SMB do; for this process and those that it becomes."""
-    machine, refused = NO_SYSTEM_CALL[platform.machine()]
-    load, jump_if_equal, give = 0x20, 0x15, 0x06
-    program = [(load, 0, 0, 4), (jump_if_equal, 0, len(refused) + 1, machine), (load, 0, 0, 0)]
-    program += [(jump_if_equal, len(refused) - at, 0, number) for at, number in enumerate(refused)]
-    program += [(give, 0, 0, 0x7FFF0000), (give, 0, 0, 0x00050000 | errno.EPERM)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
-
-    class Filter(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    given = Filter(len(program), ctypes.cast(code, ctypes.c_void_p))
-    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(given)):  # no new privileges; the filter
-        raise OSError(ctypes.get_errno(), "the kernel takes no filter")
-
-
 @pytest.mark.skipif(platform.machine() not in NO_SYSTEM_CALL, reason="the numbers of the system calls are not known")
 async def test_where_the_file_system_has_no_hard_links_a_backup_is_written_all_the_same(portal, tmp_path):
     """It failed after the whole download."""
     file = tmp_path / "shop.backup"
-    async with started(portal, "cluster", "backup", file, preexec_fn=without_hard_links) as process:
+    async with started(portal, "cluster", "backup", file, limited=without_hard_links) as process:
         first = await finished(process)
-    async with started(portal, "cluster", "backup", file, preexec_fn=without_hard_links) as process:
+    async with started(portal, "cluster", "backup", file, limited=without_hard_links) as process:
         second = await finished(process)
 
     assert (first[0], first[2]) == (0, "")
@@ -139,7 +115,7 @@ async def test_where_the_file_system_has_no_hard_links_a_backup_is_written_all_t
 async def test_where_there_are_no_hard_links_a_backup_that_breaks_off_leaves_no_file(portal, shop, tmp_path):
     del shop.backup_parts[-1]
     file = tmp_path / "shop.backup"
-    async with started(portal, "cluster", "backup", file, preexec_fn=without_hard_links) as process:
+    async with started(portal, "cluster", "backup", file, limited=without_hard_links) as process:
         code, _, _ = await finished(process)
 
     assert code == 3
@@ -151,7 +127,7 @@ async def test_a_file_that_somebody_else_writes_meanwhile_is_not_replaced(portal
     reached, go_on = asyncio.Event(), asyncio.Event()
     shop.backup_halts = (reached, go_on)
     backing_up = asyncio.create_task(admin(portal, "cluster", "backup", file, "--json"))
-    await asyncio.wait_for(reached.wait(), 15)
+    await asyncio.wait_for(reached.wait(), SECONDS_MAX)
     file.write_bytes(b"precious")
     go_on.set()
     done = await backing_up

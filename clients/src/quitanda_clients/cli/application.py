@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
 import typer
@@ -96,6 +95,8 @@ def make_application(name: str) -> typer.Typer:
 def print_version(asked: bool) -> None:
     """Print the version and end if the user asked for it (the callback of --version)."""
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - it reads archives and mails, which takes a while to load
+
         typer.echo(f"quitanda-clients {version('quitanda-clients')}")
         raise typer.Exit
 
